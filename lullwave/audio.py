@@ -1,0 +1,165 @@
+"""The one value type for sound: float32 samples with their rate; knows nothing of files or engines.
+
+Conversion to and from int16, mono, other rates and file formats happens at the edges (``codecs``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InvalidInput
+
+Samples = npt.NDArray[np.float32]
+
+SILENCE_DBFS = -120.0  # what `peak_dbfs` and `rms_dbfs` say of digital silence
+
+
+@dataclass(frozen=True, eq=False)
+class Audio:
+    """A piece of sound.
+
+    ``samples`` is float32 of shape (T, C), nominally within ±1; ``rate`` is in Hz. The array is not
+    copied and must not be written to afterwards.
+    """
+
+    samples: Samples
+    rate: int
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.samples, np.ndarray) or self.samples.dtype != np.float32:
+            raise InvalidInput("samples", type(self.samples), "a float32 array (Audio.of converts)")
+        if self.samples.ndim != 2 or self.samples.shape[1] < 1:
+            raise InvalidInput(
+                "samples", self.samples.shape, "shape (frames, channels), at least one channel"
+            )
+        if self.rate < 1:
+            raise InvalidInput("rate", self.rate, "a positive number of samples a second")
+
+    @classmethod
+    def of(cls, samples: npt.ArrayLike, rate: int) -> Audio:
+        """Audio of anything array-like: (T,) is mono, integers are scaled by their full range."""
+        array: npt.NDArray[Any] = np.asarray(samples)
+        if array.dtype.kind == "i":
+            array = array.astype(np.float32) / float(-np.iinfo(array.dtype).min)
+        if array.dtype.kind not in "fi":
+            raise InvalidInput("samples", array.dtype, "floating-point or signed integer samples")
+        if array.ndim == 1:
+            array = array[:, None]
+        return cls(np.ascontiguousarray(array, dtype=np.float32), int(rate))
+
+    @classmethod
+    def silence(cls, frames: int, rate: int, channels: int = 2) -> Audio:
+        """``frames`` of digital zero."""
+        return cls(np.zeros((frames, channels), np.float32), rate)
+
+    @property
+    def frames(self) -> int:
+        """T."""
+        return int(self.samples.shape[0])
+
+    @property
+    def channels(self) -> int:
+        """C."""
+        return int(self.samples.shape[1])
+
+    @property
+    def duration_s(self) -> float:
+        return self.frames / self.rate
+
+    @property
+    def peak_dbfs(self) -> float:
+        """Largest sample magnitude in dB of full scale."""
+        peak = float(np.max(np.abs(self.samples))) if self.frames else 0.0
+        return 20.0 * float(np.log10(peak)) if peak > 1e-6 else SILENCE_DBFS
+
+    @property
+    def rms_dbfs(self) -> float:
+        """Root mean square over all channels in dB of full scale."""
+        power = float(np.mean(np.square(self.samples, dtype=np.float64))) if self.frames else 0.0
+        return 10.0 * float(np.log10(power)) if power > 1e-12 else SILENCE_DBFS
+
+    def __getitem__(self, span: slice) -> Audio:
+        """A view of a span of frames."""
+        return Audio(self.samples[span], self.rate)
+
+    def gain(self, level_db: float) -> Audio:
+        """The same sound, louder by ``level_db``."""
+        return Audio(self.samples * np.float32(10.0 ** (level_db / 20.0)), self.rate)
+
+    def to_channels(self, channels: int) -> Audio:
+        """Mono is spread to every channel; more are averaged to mono; other changes are refused."""
+        if channels == self.channels:
+            return self
+        if self.channels == 1:
+            return Audio(np.repeat(self.samples, channels, axis=1), self.rate)
+        if channels == 1:
+            return Audio(np.mean(self.samples, axis=1, keepdims=True, dtype=np.float32), self.rate)
+        raise InvalidInput("channels", channels, f"1 or {self.channels} for this audio")
+
+    def resample(self, rate: int) -> Audio:
+        """The same sound at another rate (soxr, very high quality). Chunks: use ``soxr.ResampleStream``."""
+        if rate == self.rate:
+            return self
+        if rate < 1:
+            raise InvalidInput("rate", rate, "a positive number of samples a second")
+        import soxr
+
+        return Audio(np.ascontiguousarray(soxr.resample(self.samples, self.rate, rate, "VHQ")), rate)
+
+    def fade(self, in_s: float = 0.0, out_s: float = 0.0) -> Audio:
+        """Raised-cosine fades at the two ends; each at most the whole length."""
+        out = self.samples.copy()
+        n_in = min(self.frames, round(in_s * self.rate))
+        n_out = min(self.frames, round(out_s * self.rate))
+        if n_in:
+            out[:n_in] *= _raised_cosine(n_in)
+        if n_out:
+            out[-n_out:] *= _raised_cosine(n_out)[::-1]
+        return Audio(out, self.rate)
+
+    def to_int16(self) -> npt.NDArray[np.int16]:
+        """(T, C) int16, rounded to nearest, clipped at full scale."""
+        return np.clip(np.rint(self.samples * 32768.0), -32768, 32767).astype(np.int16)
+
+
+def _raised_cosine(frames: int) -> Samples:
+    """(T, 1), from just above 0 to just below 1: sin² of the middle of each frame."""
+    t = (np.arange(frames, dtype=np.float64) + 0.5) / frames
+    return (np.sin(0.5 * np.pi * t) ** 2).astype(np.float32)[:, None]
+
+
+def concat(parts: list[Audio]) -> Audio:
+    """One after the other. All must agree in rate and channels."""
+    if not parts:
+        raise InvalidInput("parts", parts, "at least one piece of audio")
+    _require_alike(parts[0], *parts[1:])
+    return Audio(np.concatenate([p.samples for p in parts]), parts[0].rate)
+
+
+def crossfade(before: Audio, after: Audio, overlap_s: float) -> Audio:
+    """``before`` into ``after`` with an equal-power overlap (cos² + sin² = 1 in power).
+
+    The result is as long as both together less the overlap. Equal power suits material that is not
+    correlated, such as two different pieces.
+    """
+    _require_alike(before, after)
+    n = min(round(overlap_s * before.rate), before.frames, after.frames)
+    if n <= 0:
+        return concat([before, after])
+    fade_in = np.sqrt(_raised_cosine(n))
+    mixed = before.samples[before.frames - n :] * fade_in[::-1] + after.samples[:n] * fade_in
+    return Audio(np.concatenate([before.samples[: before.frames - n], mixed, after.samples[n:]]), before.rate)
+
+
+def _require_alike(first: Audio, *others: Audio) -> None:
+    for other in others:
+        if (other.rate, other.channels) != (first.rate, first.channels):
+            raise InvalidInput(
+                "audio",
+                f"{other.rate} Hz, {other.channels} channels",
+                f"the same shape as the rest: {first.rate} Hz, {first.channels} channels",
+            )

@@ -1,0 +1,114 @@
+"""The score: bars of notes, drum hits and mix settings, as the composer writes and the renderer plays them.
+
+Pure values; knows neither theory nor sound. The bar is the unit of everything: music is composed, steered, rendered
+and resumed bar by bar. All times inside a bar are seconds from its beginning and are final: swing, push and pull and
+human spread are already in them, so an event may begin a little before 0 (never more than ``LOOKAHEAD_S``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+RATE = 44100  # Hz, of everything that the synth renders; stereo
+LOOKAHEAD_S = 0.03  # how far before its bar an event may begin
+
+Instrument = Literal[
+    "rhodes", "wurli", "felt_piano", "nylon_guitar", "upright_bass", "sub_bass", "synth_bass",
+    "vibraphone", "pad", "flute", "muted_trumpet", "synth_lead", "music_box",
+]  # fmt: skip
+Drum = Literal[
+    "kick", "snare", "rim", "clap", "hat", "pedal_hat", "open_hat", "ride", "shaker",
+    "brush_tap", "brush_sweep", "tom_low", "tom_high",
+]  # fmt: skip
+Kit = Literal["dusty", "brushes", "electronic", "acoustic"]
+Ambience = Literal["rain", "fire", "cafe", "night", "waves", "train"]
+
+
+@dataclass(frozen=True)
+class Note:
+    """One pitched note of a part. ``part`` is a key of ``Mix.tracks``."""
+
+    part: str
+    start_s: float
+    length_s: float  # until key-up; the instrument's release comes after it
+    pitch: int  # MIDI number, 60 is C4
+    velocity: float  # above 0, at most 1
+    grace: bool = False  # an ornament: played, left out of motifs
+    slide_from: int | None = None  # glide from this pitch (bass, lead), where the instrument can
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One stroke on the drum kit."""
+
+    drum: Drum
+    start_s: float
+    velocity: float  # above 0, at most 1; ghosts are about 0.15-0.3
+
+
+@dataclass(frozen=True)
+class Track:
+    """How one part sounds in this bar. Values that differ from the bar before are glided to."""
+
+    instrument: Instrument
+    level_db: float = 0.0  # relative to the instrument's own calibrated level; -60 and below is silent
+    pan: float = 0.0  # -1 left … 1 right
+    cutoff_hz: float = 20000.0  # low-pass of the part
+    room_db: float = -18.0  # sends, relative to the part
+    plate_db: float = -60.0
+    tremolo: float = 0.0  # depth 0…1
+    chorus: float = 0.0  # depth 0…1
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Everything about a bar's sound that is not a note."""
+
+    tracks: Mapping[str, Track]
+    kit: Kit = "dusty"
+    drums_db: float = 0.0
+    drums_cutoff_hz: float = 9000.0
+    drums_crush: float = 0.3  # wet share of bit reduction 0…1
+    drums_room_db: float = -22.0
+    duck_db: float = 3.0  # how far the music dips under each kick
+    cutoff_hz: float = 10000.0  # low-pass of the whole music (not of crackle and ambience)
+    warmth: float = 0.5  # saturation 0…1
+    wow: float = 0.5  # depth of wow and flutter 0…1
+    crackle_db: float = -44.0  # level of the vinyl crackle; -120 is off
+    hiss_db: float = -62.0  # level of the tape hiss; -120 is off
+    music_db: float = 0.0  # fade of the music as a whole, for intros, outros and joins
+    ambience_lufs: Mapping[Ambience, float] = field(default_factory=dict)  # loudness of each layer that is on
+
+
+@dataclass(frozen=True)
+class ChordAt:
+    """A chord that begins in this bar, for those who read along (page, MIDI, tests)."""
+
+    beat: float
+    name: str  # such as "Dm9"
+    root: int  # pitch class
+    pitch_classes: tuple[int, ...]
+    borrowed: bool = False  # not diatonic in the piece's key
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar of one piece."""
+
+    start_frame: int  # in the stream
+    frames: int
+    beats: int
+    notes: tuple[Note, ...]
+    hits: tuple[Hit, ...]
+    mix: Mix
+    chords: tuple[ChordAt, ...]
+    piece: int  # number of the piece in the stream
+    bar: int  # number of the bar in its piece
+    section: str  # "intro", "A", "B", "break", "outro"…
+    tempo_bpm: float
+
+    @property
+    def seconds(self) -> float:
+        return self.frames / RATE

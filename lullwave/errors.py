@@ -1,0 +1,114 @@
+"""The exceptions that Lullwave raises; knows nothing of who shows them.
+
+::
+
+    LullwaveError
+    ├── InvalidInput            what the caller gave is wrong: field, value, what is allowed
+    │   ├── PromptError         the prompt does not parse
+    │   └── SettingsError       a setting from file, environment or flag
+    ├── NotFound                a station, clip, file or model that does not exist
+    ├── CodecError              audio that cannot be decoded or encoded
+    ├── Busy                    a limit is reached; says when to try again
+    └── EngineError
+        ├── UnknownEngine       no engine of that name is installed
+        ├── MissingExtra        the engine exists, its packages are not installed
+        ├── CheckpointError     weights are absent, damaged or of another architecture
+        ├── SnapshotError       a snapshot of another engine, version or machine class
+        ├── StreamClosed        read or steered after close
+        └── EngineFailed        the engine broke while making music
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class LullwaveError(Exception):
+    """Base of everything that Lullwave raises on purpose. Its text is meant for the user."""
+
+
+class InvalidInput(LullwaveError, ValueError):
+    """A value that is not allowed.
+
+    The message names the field, the value received and what is allowed, so that the server and the
+    command line can pass it on as it is.
+    """
+
+    def __init__(self, field: str, value: object, allowed: str) -> None:
+        self.field = field
+        self.value = value
+        self.allowed = allowed
+        shown = repr(value)
+        if len(shown) > 120:
+            shown = shown[:117] + "..."
+        super().__init__(f"{field}: got {shown}; allowed: {allowed}")
+
+
+class PromptError(InvalidInput):
+    """A prompt that does not parse."""
+
+
+class SettingsError(InvalidInput):
+    """A setting with a value that is not allowed."""
+
+
+class NotFound(LullwaveError, LookupError):
+    """Something that was asked for by name does not exist."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str] = ()) -> None:
+        self.kind = kind
+        self.name = name
+        self.known = tuple(known)
+        listing = f"; there are: {', '.join(self.known)}" if self.known else ""
+        super().__init__(f"no {kind} {name!r}{listing}")
+
+
+class CodecError(LullwaveError):
+    """Audio that cannot be decoded or encoded."""
+
+
+class Busy(LullwaveError):
+    """A limit is reached. ``retry_after_s`` is when another try makes sense."""
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
+
+
+class EngineError(LullwaveError):
+    """Something about an engine."""
+
+
+class UnknownEngine(EngineError, LookupError):
+    """No engine of that name is installed."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        super().__init__(f"no engine {name!r}; installed: {', '.join(known)}")
+
+
+class MissingExtra(EngineError, ImportError):
+    """The packages that this feature needs are not installed."""
+
+    def __init__(self, feature: str, extra: str, missing: str) -> None:
+        self.extra = extra
+        super().__init__(
+            f"{feature} needs the package {missing!r}, which is not installed; "
+            f"install it with: pip install 'lullwave[{extra}]'"
+        )
+
+
+class CheckpointError(EngineError):
+    """Model weights are absent, damaged or of an architecture that the engine does not know."""
+
+
+class SnapshotError(EngineError, ValueError):
+    """A snapshot that this engine cannot continue from."""
+
+
+class StreamClosed(EngineError):
+    """The stream was closed."""
+
+
+class EngineFailed(EngineError):
+    """The engine broke while it made music."""

@@ -1,0 +1,161 @@
+"""Options as frozen dataclasses with one definition each; knows nothing of HTTP or the command line.
+
+A field made by ``option`` carries its explanation and its limits. From that one definition come the check
+of values (``build``), the JSON schema of the HTTP interface, the flags of the command line and the form of
+the page::
+
+    @dataclass(frozen=True)
+    class MusicOptions:
+        top_k: int = option(250, "how many of the likeliest tokens are drawn from", low=1, high=2048)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+from .errors import InvalidInput
+
+T = TypeVar("T")
+
+_KEY = "lullwave"
+_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What ``option`` says of a field besides its type and default."""
+
+    doc: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[Any, ...] | None = None
+    unit: str = ""
+    max_length: int | None = None
+
+
+@dataclass(frozen=True)
+class OptionInfo:
+    """One option, ready to be shown: as a flag, a schema property or a form field."""
+
+    name: str
+    type: type
+    optional: bool
+    default: Any
+    limits: Limits
+
+    @property
+    def allowed(self) -> str:
+        """What values are allowed, in words."""
+        limits = self.limits
+        if limits.choices is not None:
+            words = "one of " + ", ".join(str(c) for c in limits.choices)
+        else:
+            words = _NAMES[self.type]
+            if limits.low is not None and limits.high is not None:
+                words += f" from {limits.low:g} to {limits.high:g}"
+            elif limits.low is not None:
+                words += f" of at least {limits.low:g}"
+            elif limits.high is not None:
+                words += f" of at most {limits.high:g}"
+            if limits.max_length is not None:
+                words += f" of at most {limits.max_length} characters"
+            if limits.unit:
+                words += f" {limits.unit}"
+        return words + (", or nothing" if self.optional else "")
+
+
+def option(
+    default: Any,
+    doc: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[Any, ...] | None = None,
+    unit: str = "",
+    max_length: int | None = None,
+) -> Any:
+    """A dataclass field with its explanation and limits. ``default`` may be ``dataclasses.MISSING``."""
+    limits = Limits(doc, low, high, choices, unit, max_length)
+    return field(default=default, metadata={_KEY: limits})
+
+
+def describe(options: type) -> list[OptionInfo]:
+    """The fields of ``options`` that were made by ``option``, in order."""
+    hints = typing.get_type_hints(options)
+    described = []
+    for one in fields(options):
+        if _KEY not in one.metadata:
+            continue
+        hint, optional = _unwrap(hints[one.name])
+        default = None if one.default is dataclasses.MISSING else one.default
+        described.append(OptionInfo(one.name, hint, optional, default, one.metadata[_KEY]))
+    return described
+
+
+def check(instance: Any) -> None:
+    """Check every option of a dataclass instance; call it in ``__post_init__``.
+
+    Whole numbers are accepted where numbers are meant (and converted); nothing else is converted.
+
+    Raises:
+        InvalidInput: names the field, the value and what is allowed.
+    """
+    for info in describe(type(instance)):
+        value = _checked(info, getattr(instance, info.name))
+        object.__setattr__(instance, info.name, value)
+
+
+def build(options: type[T], values: Mapping[str, Any], where: str = "") -> T:
+    """An instance of ``options`` from a mapping; unknown names are refused with the known ones listed.
+
+    ``where`` is put before the field's name in errors (``"options."``).
+    """
+    known = [info.name for info in describe(options)]
+    for name in values:
+        if name not in known:
+            raise InvalidInput(
+                f"{where}{name}", values[name], "options named " + ", ".join(known) if known else "none"
+            )
+    try:
+        return options(**values)
+    except InvalidInput as error:
+        if where and not error.field.startswith(where):
+            raise type(error)(where + error.field, error.value, error.allowed) from None
+        raise
+
+
+def _unwrap(hint: Any) -> tuple[type, bool]:
+    """``float | None`` is (float, True)."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        inner = [arg for arg in typing.get_args(hint) if arg is not type(None)]
+        assert len(inner) == 1, f"an option has one type, not {hint}"
+        return inner[0], True
+    return hint, False
+
+
+def _checked(info: OptionInfo, value: Any) -> Any:
+    limits = info.limits
+    if value is None and info.optional:
+        return None
+    if info.type is float and type(value) is int:
+        value = float(value)
+    ok = type(value) is info.type
+    if ok and info.type is float:
+        ok = math.isfinite(value)
+    if ok and limits.low is not None:
+        ok = value >= limits.low
+    if ok and limits.high is not None:
+        ok = value <= limits.high
+    if ok and limits.choices is not None:
+        ok = value in limits.choices
+    if ok and limits.max_length is not None:
+        ok = len(value) <= limits.max_length
+    if not ok:
+        raise InvalidInput(info.name, value, info.allowed)
+    return value

@@ -1,0 +1,210 @@
+r"""The prompt grammar, shared by every engine; knows nothing of music.
+
+::
+
+    rainy night piano                     plain words
+    (warm:1.3) pads, [drums]              weights: (x:1.3), (x) is 1.1, [x] is 1/1.1; they nest and multiply
+    jazz :2 | synthwave :1                a blend: parts split by |, each with an optional share after " :"
+    piano, -drums, -(vocals:1.5)          a term that begins with a minus is to be avoided
+    \( \) \[ \] \: \| \- \, \\            escapes
+
+A term ends at a comma. Blend shares are relative: 2 and 1 mean two thirds and one third. A term to be avoided
+holds for the whole prompt, in whichever part it stands.
+
+The weight syntax is the one that Stable-Diffusion front ends made common; brackets that do not match are
+an error here, not text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import PromptError
+
+MAX_PROMPT_CHARS = 1000
+MAX_PARTS = 8
+MAX_WEIGHT = 10.0
+_EMPHASIS = 1.1
+_SPECIAL = "()[]:|-,\\"
+
+
+@dataclass(frozen=True)
+class Span:
+    """A run of text with one weight."""
+
+    text: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a blend: its spans in order, and its share of the whole (shares add up to 1)."""
+
+    spans: tuple[Span, ...]
+    share: float
+
+    @property
+    def text(self) -> str:
+        """The words without their weights."""
+        return _joined(self.spans)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A parsed prompt. An empty text has one part without spans."""
+
+    source: str
+    parts: tuple[Part, ...]
+    avoid: tuple[Span, ...] = ()
+
+    @classmethod
+    def parse(cls, source: str) -> Prompt:
+        """Parse ``source``.
+
+        Raises:
+            PromptError: too long, brackets that do not match, weights out of range, too many parts.
+        """
+        if len(source) > MAX_PROMPT_CHARS:
+            raise PromptError("prompt", f"{len(source)} characters", f"at most {MAX_PROMPT_CHARS} characters")
+        if any(ord(c) < 32 and c not in "\t\n\r" for c in source):
+            raise PromptError("prompt", source, "text without control characters")
+        texts = _split(source, "|")
+        if len(texts) > MAX_PARTS:
+            raise PromptError("prompt", f"{len(texts)} parts", f"at most {MAX_PARTS} parts split by |")
+        avoid: list[Span] = []
+        wanted: list[tuple[tuple[Span, ...], float]] = []
+        for text in texts:
+            text, share = _share(text)
+            spans: list[Span] = []
+            for term in _split(text, ","):
+                stripped = term.strip()
+                if stripped.startswith("-"):
+                    avoid.extend(_spans(stripped[1:], source))
+                elif stripped:
+                    if spans:
+                        spans.append(Span(", "))
+                    spans.extend(_spans(stripped, source))
+            if spans or len(texts) == 1:
+                wanted.append((_merged(spans), share))
+        total = sum(share for _, share in wanted)
+        if wanted and total <= 0:
+            raise PromptError("prompt", source, "a blend with at least one share above 0")
+        if not wanted:
+            wanted, total = [((), 1.0)], 1.0
+        return cls(source, tuple(Part(s, share / total) for s, share in wanted), tuple(avoid))
+
+    @property
+    def text(self) -> str:
+        """All wanted words without weights and shares, for engines that know no blends."""
+        return ", ".join(part.text for part in self.parts if part.text)
+
+    @property
+    def avoid_text(self) -> str:
+        """The words to be avoided, without weights."""
+        return ", ".join(span.text.strip() for span in self.avoid)
+
+
+def _split(text: str, mark: str) -> list[str]:
+    """Split at ``mark`` outside brackets and escapes; the escapes stay in."""
+    pieces, start, depth, i = [], 0, 0, 0
+    while i < len(text):
+        c = text[i]
+        if c == "\\":
+            i += 1
+        elif c in "([":
+            depth += 1
+        elif c in ")]":
+            depth -= 1
+        elif c == mark and depth <= 0:
+            pieces.append(text[start:i])
+            start = i + 1
+        i += 1
+    pieces.append(text[start:])
+    return pieces
+
+
+def _share(text: str) -> tuple[str, float]:
+    """``"jazz :2"`` is ``("jazz", 2.0)``: a share stands after a blank and a colon, at the end."""
+    head, colon, tail = text.rpartition(" :")
+    if not colon or not tail.strip():
+        return text, 1.0
+    try:
+        share = float(tail)
+    except ValueError:
+        return text, 1.0
+    if not 0 <= share <= MAX_WEIGHT:
+        raise PromptError("prompt", text.strip(), f"a blend share from 0 to {MAX_WEIGHT:g}")
+    return head, share
+
+
+def _spans(text: str, source: str) -> list[Span]:
+    """The weighted runs of a term."""
+    spans: list[Span] = []
+    opened: list[tuple[str, int]] = []  # (bracket, number of spans before it)
+    run = ""
+    i = 0
+
+    def close_run() -> None:
+        nonlocal run
+        if run:
+            spans.append(Span(run))
+            run = ""
+
+    def scale(since: int, factor: float) -> None:
+        for k in range(since, len(spans)):
+            spans[k] = Span(spans[k].text, spans[k].weight * factor)
+
+    while i < len(text):
+        c = text[i]
+        if c == "\\" and i + 1 < len(text) and text[i + 1] in _SPECIAL:
+            run += text[i + 1]
+            i += 2
+            continue
+        if c in "([":
+            close_run()
+            opened.append((c, len(spans)))
+        elif c in ")]":
+            if not opened or opened[-1][0] != {")": "(", "]": "["}[c]:
+                raise PromptError("prompt", source, f"brackets that match (write \\{c} for the sign itself)")
+            factor = _EMPHASIS if c == ")" else 1 / _EMPHASIS
+            if c == ")":
+                words, colon, number = run.rpartition(":")
+                if colon:
+                    factor = _weight(number, source)
+                    run = words
+            close_run()
+            scale(opened.pop()[1], factor)
+        else:
+            run += c
+        i += 1
+    if opened:
+        raise PromptError(
+            "prompt", source, f"brackets that match (write \\{opened[-1][0]} for the sign itself)"
+        )
+    close_run()
+    return [span for span in spans if span.text]
+
+
+def _weight(number: str, source: str) -> float:
+    try:
+        weight = float(number)
+    except ValueError:
+        raise PromptError("prompt", source, "a number after the colon in (words:1.3)") from None
+    if not 0 <= weight <= MAX_WEIGHT:
+        raise PromptError("prompt", source, f"weights from 0 to {MAX_WEIGHT:g}")
+    return weight
+
+
+def _merged(spans: list[Span]) -> tuple[Span, ...]:
+    """Neighbours of equal weight become one span."""
+    merged: list[Span] = []
+    for span in spans:
+        if merged and merged[-1].weight == span.weight:
+            merged[-1] = Span(merged[-1].text + span.text, span.weight)
+        else:
+            merged.append(span)
+    return tuple(merged)
+
+
+def _joined(spans: tuple[Span, ...]) -> str:
+    return "".join(span.text for span in spans).strip()

@@ -1,0 +1,39 @@
+"""What somebody asks of an engine: words, seed, length, options; knows nothing of any engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from .errors import InvalidInput
+from .options import check, option
+from .prompt import MAX_PROMPT_CHARS, Prompt
+
+MAX_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Request:
+    """A wish for music. The same request gives the same samples (same engine version and device).
+
+    Raises:
+        InvalidInput: a value is not allowed; the message names the field.
+    """
+
+    prompt: str = option(
+        "", "what the music should be like; empty leaves it to the engine", max_length=MAX_PROMPT_CHARS
+    )
+    seed: int = option(0, "where all chance comes from", low=0, high=MAX_SEED)
+    duration_s: float | None = option(
+        None, "length of the music; nothing means endless", low=1, high=3600, unit="seconds"
+    )
+    options: Mapping[str, Any] = field(default_factory=dict)  # the engine's own, checked by the engine
+
+    def __post_init__(self) -> None:
+        check(self)
+        Prompt.parse(self.prompt)
+        if not isinstance(self.options, Mapping):
+            raise InvalidInput("options", self.options, "an object of named options")
+        object.__setattr__(self, "options", MappingProxyType(dict(self.options)))

@@ -1,0 +1,135 @@
+"""Imports point downward only: the layers of the architecture, held by reading every import statement."""
+
+import ast
+from pathlib import Path
+
+import lullwave
+
+ROOT = Path(lullwave.__file__).parent
+
+# From the bottom up. A module may import modules of its own layer or of lower ones.
+LAYERS = [
+    ["errors"],
+    ["options", "prompt", "audio", "paths"],
+    ["request", "settings"],
+    ["codecs", "mastering", "spectrogram", "checkpoints", "device"],
+    ["engines.base"],
+    [
+        "engines.synth",
+        "engines.musicgen",
+        "engines.riffusion",
+        "engines.diffusers",
+        "engines.remote",
+        "engines.cluster",
+    ],
+    ["engines"],
+    ["broadcast", "hls", "library", "clock"],
+    ["station"],
+    ["server"],
+    ["cli"],
+]
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+
+
+def home(module: str) -> str | None:
+    """The longest listed prefix of a module's dotted name inside the package."""
+    while module:
+        if module in LEVEL:
+            return module
+        module = module.rpartition(".")[0]
+    return None
+
+
+def modules() -> list[tuple[str, Path]]:
+    found = []
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        parts = parts[:-1] if parts[-1] == "__init__" else parts
+        found.append((".".join(parts), path))
+    return found
+
+
+def imports(name: str, path: Path) -> set[str]:
+    """Every module of the package that ``path`` imports at run time, as names inside the package."""
+    tree = ast.parse(path.read_text())
+    package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+    package = [p for p in package if p]
+    found: set[str] = set()
+    guarded = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
+        for child in block.body
+        for node in ast.walk(child)
+    }
+    names = {n for n, _ in modules()}
+    for node in ast.walk(tree):
+        if id(node) in guarded:
+            continue
+        if isinstance(node, ast.ImportFrom):
+            if node.level:
+                base = package[: len(package) - node.level + 1]
+                prefix = [*base, *(node.module.split(".") if node.module else [])]
+            elif (node.module or "").split(".")[0] == "lullwave":
+                prefix = node.module.split(".")[1:]
+            else:
+                continue
+            for alias in node.names:
+                full = ".".join([*prefix, alias.name])
+                found.add(full if full in names else ".".join(prefix))
+        elif isinstance(node, ast.Import):
+            found.update(a.name.partition(".")[2] for a in node.names if a.name.split(".")[0] == "lullwave")
+    return found
+
+
+def test_every_module_has_a_layer():
+    assert [n for n, _ in modules() if n not in ("", "__main__") and home(n) is None] == []
+
+
+def test_imports_point_downward():
+    wrong = []
+    for name, path in modules():
+        if name in ("", "__main__"):
+            continue
+        own = home(name)
+        for other in imports(name, path):
+            target = home(other)
+            if target is not None and LEVEL[target] > LEVEL[own]:
+                wrong.append(f"{name} imports {other}")
+    assert wrong == []
+
+
+def test_engines_do_not_import_one_another():
+    wrong = []
+    for name, path in modules():
+        own = home(name) or ""
+        if own.startswith("engines.") and own != "engines.base":
+            for other in imports(name, path):
+                target = home(other) or ""
+                if target.startswith("engines") and target not in (own, "engines.base"):
+                    wrong.append(f"{name} imports {other}")
+    assert wrong == []
+
+
+def test_torch_and_the_web_framework_stay_where_they_belong():
+    homes = {
+        "torch": ("device", "spectrogram", "engines.musicgen", "engines.riffusion", "engines.diffusers"),
+        "fastapi": ("server",),
+        "starlette": ("server",),
+        "uvicorn": ("server",),
+        "typer": ("cli",),
+        "rich": ("cli",),
+    }
+    wrong = []
+    for name, path in modules():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                tops = [a.name.split(".")[0] for a in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                tops = [(node.module or "").split(".")[0]]
+            else:
+                continue
+            for top in tops:
+                if top in homes and not (home(name) or "").startswith(homes[top]):
+                    wrong.append(f"{name} imports {top}")
+    assert wrong == []
