@@ -33,9 +33,7 @@ class Audio:
         if not isinstance(self.samples, np.ndarray) or self.samples.dtype != np.float32:
             raise InvalidInput("samples", type(self.samples), "a float32 array (Audio.of converts)")
         if self.samples.ndim != 2 or self.samples.shape[1] < 1:
-            raise InvalidInput(
-                "samples", self.samples.shape, "shape (frames, channels), at least one channel"
-            )
+            raise InvalidInput("samples", self.samples.shape, "shape (frames, channels), at least one channel")
         if self.rate < 1:
             raise InvalidInput("rate", self.rate, "a positive number of samples a second")
 
@@ -123,7 +121,8 @@ class Audio:
 
     def to_int16(self) -> npt.NDArray[np.int16]:
         """(T, C) int16, rounded to nearest, clipped at full scale."""
-        return np.clip(np.rint(self.samples * 32768.0), -32768, 32767).astype(np.int16)
+        scaled = np.rint(self.samples * 32768.0)
+        return np.asarray(np.clip(scaled, -32768, 32767), dtype=np.int16)
 
 
 def _raised_cosine(frames: int) -> Samples:

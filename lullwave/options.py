@@ -119,9 +119,7 @@ def build(options: type[T], values: Mapping[str, Any], where: str = "") -> T:
     known = [info.name for info in describe(options)]
     for name in values:
         if name not in known:
-            raise InvalidInput(
-                f"{where}{name}", values[name], "options named " + ", ".join(known) if known else "none"
-            )
+            raise InvalidInput(f"{where}{name}", values[name], "options named " + ", ".join(known) if known else "none")
     try:
         return options(**values)
     except InvalidInput as error:

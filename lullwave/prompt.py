@@ -178,9 +178,7 @@ def _spans(text: str, source: str) -> list[Span]:
             run += c
         i += 1
     if opened:
-        raise PromptError(
-            "prompt", source, f"brackets that match (write \\{opened[-1][0]} for the sign itself)"
-        )
+        raise PromptError("prompt", source, f"brackets that match (write \\{opened[-1][0]} for the sign itself)")
     close_run()
     return [span for span in spans if span.text]
 

@@ -65,7 +65,7 @@ def load_engine(name: str, **options: Any) -> Engine:
     if not isinstance(name, str):
         raise InvalidInput("engine", name, "the name of an engine: " + ", ".join(engine_names()))
     found = engine_class(name)
-    checked = build(found.load_options, options, where=f"{name}.")
+    checked: Any = build(found.load_options, options, where=f"{name}.")
     return found(**vars(checked))
 
 
