@@ -1,10 +1,16 @@
 # Two commands are enough on a fresh machine with Python 3.11+ and make:
 #   make run     plays music in the browser
 #   make test    runs the tests
+#
+# The tests of the neural engines need torch. TORCH says which build: for the small CPU build on Linux
+#   make test TORCH="torch==2.13.0 --extra-index-url https://download.pytorch.org/whl/cpu"
+# and TORCH= (empty) leaves those tests out.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
+comma := ,
+EXTRAS := dev,fast,media$(if $(TORCH),$(comma)ai)
 
 .PHONY: run test check bench clean
 
@@ -19,18 +25,23 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.dev
-	$(BIN)/python -m bench
+# `make bench-synth` runs bench/synth.py, and so on; `make bench` lists them.
+bench:
+	@sed -n '1s/"""//p' bench/__init__.py; ls bench | sed -n 's/^\([a-z_]*\)\.py$$/  make bench-\1/p' | grep -v measure | tr _ -
+
+bench-%: $(VENV)/.dev
+	$(BIN)/python -m bench.$(subst -,_,$*) $(ARGS)
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.run: $(VENV)/bin/python pyproject.toml
+$(VENV)/.run: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
-$(VENV)/.dev: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	$(if $(TORCH),$(BIN)/python -m pip install --quiet $(TORCH))
+	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]'
 	touch $@ $(VENV)/.run
 
 clean:
