@@ -1,0 +1,27 @@
+"""Audio to and from files and bytes: WAV, FLAC, MP3, Ogg Vorbis and Opus; knows nothing of engines or of the web.
+
+``Mp3Encoder`` is for endless streams, ``StreamEncoder`` for clips that are sent while they are made, ``encode`` and
+``write`` for finished ones. What ``encode`` made, ``decode`` gives back with exactly as many frames.
+"""
+
+from .files import decode, encode, write
+from .formats import FORMATS, Format, format_named, format_of
+from .mp3 import FrameSplitter, Mp3Encoder, Mp3Header, mp3_frames, muted
+from .streaming import StreamEncoder, rate_for
+
+__all__ = [
+    "FORMATS",
+    "Format",
+    "FrameSplitter",
+    "Mp3Encoder",
+    "Mp3Header",
+    "StreamEncoder",
+    "decode",
+    "encode",
+    "format_named",
+    "format_of",
+    "mp3_frames",
+    "muted",
+    "rate_for",
+    "write",
+]

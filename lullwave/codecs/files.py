@@ -1,0 +1,98 @@
+"""Whole files: encode, decode, and write without ever leaving half a file; knows nothing of streams."""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from ..audio import Audio
+from ..errors import CodecError
+from .formats import format_named, format_of
+from .streaming import StreamEncoder, rate_for
+
+_BLOCK = 65536  # frames that are read at once
+
+
+def encode(audio: Audio, format: str, kbps: int = 128) -> bytes:
+    """The bytes of a whole file. ``kbps`` is for the lossy formats; Opus resamples to a rate that it has.
+
+    Raises:
+        InvalidInput: the format, rate or bit rate is not allowed.
+        CodecError: there is nothing to encode.
+    """
+    named = format_named(format)
+    if not audio.frames:
+        raise CodecError("empty audio cannot be encoded")
+    audio = audio.resample(rate_for(format, audio.rate))
+    if format == "flac":  # at once, so that its header has the checksum of the samples
+        whole = io.BytesIO()
+        soundfile.write(whole, audio.to_int16(), audio.rate, named.subtype, format=named.major)
+        return whole.getvalue()
+    encoder = StreamEncoder(format, audio.rate, audio.channels, audio.frames, kbps)
+    return encoder.header + encoder.encode(audio) + encoder.flush()
+
+
+def write(path: str | Path, audio: Audio, format: str | None = None, kbps: int = 128) -> Path:
+    """Write ``audio`` to ``path``; the format is that of the suffix if none is named.
+
+    The bytes go to a temporary file beside it that is renamed when it is complete: ``path`` is never half written.
+    """
+    path = Path(path)
+    data = encode(audio, format or format_of(path).name, kbps)
+    write_bytes(path, data)
+    return path
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace ``path`` by ``data`` at once, or not at all."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with open(part, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def decode(source: bytes | str | Path, max_s: float | None = None) -> Audio:
+    """The audio of a file or of its bytes; of more than ``max_s`` seconds none.
+
+    Raises:
+        CodecError: it is empty, no audio, cut off, or too long.
+    """
+    if not isinstance(source, bytes):
+        try:
+            source = Path(source).read_bytes()
+        except OSError as error:
+            raise CodecError(f"cannot read {str(source)!r}: {error.strerror}") from error
+    if not source:
+        raise CodecError("cannot decode audio: there are no bytes")
+    try:
+        with soundfile.SoundFile(io.BytesIO(source)) as file:
+            audio = _read(file, max_s)
+    except soundfile.LibsndfileError as error:
+        raise CodecError(f"cannot decode audio: {error.error_string}") from error
+    if not audio.frames:
+        raise CodecError("cannot decode audio: there is no sound in it")
+    return audio
+
+
+def _read(file: soundfile.SoundFile, max_s: float | None) -> Audio:
+    """Block by block to the end: a stream's header says nothing, or something else, of its length."""
+    blocks = []
+    frames = 0
+    while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
+        blocks.append(block)
+        frames += len(block)
+        if max_s is not None and frames > max_s * file.samplerate:
+            raise CodecError(f"cannot decode audio: it is longer than {max_s:g} seconds")
+    if not blocks:
+        return Audio.silence(0, file.samplerate, file.channels)
+    return Audio(np.concatenate(blocks), file.samplerate)

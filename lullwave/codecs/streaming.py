@@ -1,0 +1,191 @@
+"""Finite audio to bytes while it is being made: one incremental encoder for every format; knows no files.
+
+With the length known beforehand the bytes carry it, and decoders give exactly the frames that went in. Without it
+they play to the end all the same, MP3 keeps the codec's delay of silence at its beginning, and FLAC is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+
+import soundfile
+
+from ..audio import Audio
+from ..errors import InvalidInput
+from .formats import Format, format_named
+from .mp3 import KBPS, Mp3Encoder, length_tag, mp3_frames, tagged_frames
+
+OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
+_BLOCK = 65536  # frames handed to libsndfile at once: its Vorbis writer overflows the stack with much more
+_FLAC_HEAD = 4 + 4 + 34  # bytes up to the end of STREAMINFO
+_UNKNOWN = 0xFFFFFFFF
+
+
+class StreamEncoder:
+    """``header`` first, then ``encode`` for each block, then ``flush`` once.
+
+    ``total_frames`` is the length that will come, where it is known. Opus has few rates: others are resampled by the
+    caller (``rate_for``).
+    """
+
+    def __init__(self, format: str, rate: int, channels: int, total_frames: int | None = None, kbps: int = 128) -> None:
+        self.format: Format = format_named(format)
+        self.rate, self.channels, self.total_frames = rate, channels, total_frames
+        self.frames_in = 0
+        if kbps not in KBPS:
+            raise InvalidInput("kbps", kbps, "one of " + ", ".join(map(str, KBPS)))
+        if rate != rate_for(format, rate):
+            raise InvalidInput("rate", rate, f"{rate_for(format, rate)} for {format}")
+        if channels not in (1, 2):
+            raise InvalidInput("channels", channels, "1 or 2")
+        if format == "flac" and total_frames is None:
+            raise InvalidInput("total_frames", None, "the length of the clip, which FLAC states at its beginning")
+        self._mp3 = Mp3Encoder(rate, channels, kbps) if format == "mp3" else None
+        self._mp3_left = tagged_frames(rate, total_frames) if total_frames is not None else None
+        self._file: soundfile.SoundFile | None = None
+        self._sink = _Sink()
+        self._flac_begun = False
+        self._held = b""  # the beginning of a FLAC until its header is there to be corrected
+        if format in ("flac", "ogg", "opus"):
+            self._file = soundfile.SoundFile(
+                self._sink,
+                "w",
+                rate,
+                channels,
+                self.format.subtype,
+                format=self.format.major,
+                compression_level=None if format == "flac" else _level(format, kbps),
+            )
+        self.header: bytes = self._header(kbps)
+
+    def encode(self, audio: Audio) -> bytes:
+        """The bytes that are ready now, often none."""
+        if (audio.rate, audio.channels) != (self.rate, self.channels):
+            raise InvalidInput(
+                "audio", f"{audio.rate} Hz, {audio.channels} channels", f"{self.rate} Hz, {self.channels} channels"
+            )
+        self.frames_in += audio.frames
+        if self._mp3 is not None:
+            return self._cut(self._mp3.encode(audio))
+        if self._file is None:
+            return audio.to_int16().astype("<i2", copy=False).tobytes()
+        samples = audio.samples if self.format.lossy else audio.to_int16()
+        for start in range(0, audio.frames, _BLOCK):
+            self._file.write(samples[start : start + _BLOCK])
+        return self._taken()
+
+    def flush(self) -> bytes:
+        """The last bytes.
+
+        Raises:
+            InvalidInput: another number of frames went in than was announced.
+        """
+        if self.total_frames is not None and self.frames_in != self.total_frames:
+            raise InvalidInput("audio", f"{self.frames_in} frames", f"the announced {self.total_frames} frames")
+        if self._mp3 is not None:
+            # Silence behind the end fills the last frame that the tag announces; what is more is cut.
+            tail = self._mp3.encode(Audio.silence(2 * 1152, self.rate, self.channels)) + self._mp3.flush()
+            return self._cut(tail)
+        if self._file is not None:
+            self._file.close()
+        return self._taken()
+
+    def _header(self, kbps: int) -> bytes:
+        if self.format.name == "wav":
+            return wav_header(self.rate, self.channels, self.total_frames)
+        if self.format.name == "mp3":
+            if self.total_frames is None:
+                return b""
+            return length_tag(self.rate, self.channels, kbps, self.total_frames)
+        assert self._file is not None
+        self._file.flush()
+        return self._taken()
+
+    def _taken(self) -> bytes:
+        """What libsndfile wrote since; a FLAC header is given its length before it goes out."""
+        data = self._sink.take()
+        if self.format.name != "flac" or self._flac_begun or self.total_frames is None:
+            return data
+        self._held += data
+        if len(self._held) < _FLAC_HEAD:
+            return b""
+        self._flac_begun = True
+        return _flac_length(self._held, self.total_frames)
+
+    def _cut(self, data: bytes) -> bytes:
+        """MP3: never more frames than the tag announces."""
+        if self._mp3_left is None or not data:
+            return data
+        count = len(mp3_frames(data))
+        if count > self._mp3_left:
+            data = b"".join(mp3_frames(data)[: self._mp3_left])
+        self._mp3_left = max(0, self._mp3_left - count)
+        return data
+
+
+def rate_for(format: str, rate: int) -> int:
+    """The rate at which audio of ``rate`` is written: its own, but for Opus the next one that Opus has."""
+    if format != "opus":
+        return rate
+    return min((r for r in OPUS_RATES if r >= rate), default=OPUS_RATES[-1])
+
+
+def wav_header(rate: int, channels: int, total_frames: int | None) -> bytes:
+    """RIFF header of 16-bit samples; of unknown length it says the most that fits, as streams do."""
+    data = _UNKNOWN - 36 if total_frames is None else total_frames * channels * 2
+    return (
+        b"RIFF" + struct.pack("<I", min(_UNKNOWN, data + 36)) + b"WAVEfmt "
+        + struct.pack("<IHHIIHH", 16, 1, channels, rate, rate * channels * 2, channels * 2, 16)
+        + b"data" + struct.pack("<I", min(_UNKNOWN, data))
+    )  # fmt: skip
+
+
+def _flac_length(head: bytes, total_frames: int) -> bytes:
+    """STREAMINFO (RFC 9639, 8.2) with the number of frames, which is 36 bits that end 18 bytes into the block."""
+    at = 4 + 4 + 13  # "fLaC", block header, up to the byte with the upper four bits
+    patched = bytearray(head)
+    patched[at] = patched[at] & 0xF0 | total_frames >> 32
+    patched[at + 1 : at + 5] = struct.pack(">I", total_frames & 0xFFFFFFFF)
+    return bytes(patched)
+
+
+def _level(format: str, kbps: int) -> float:
+    """libsndfile's compression level (0 best, 1 smallest) for about ``kbps`` in stereo."""
+    if format == "opus":
+        return min(1.0, max(0.0, (256 - kbps) / 250))
+    return min(1.0, max(0.0, 1.0 - (kbps - 64) / 256))
+
+
+class _Sink:
+    """What libsndfile writes into: keeps what is new, drops the corrections of a header that has been sent."""
+
+    def __init__(self) -> None:
+        self._new = bytearray()
+        self._sent = 0  # bytes that were taken
+        self._at = 0
+
+    def take(self) -> bytes:
+        data = bytes(self._new)
+        self._sent += len(data)
+        self._new.clear()
+        return data
+
+    def write(self, data: bytes) -> int:
+        skip = max(0, self._sent - self._at)
+        offset = max(0, self._at - self._sent)
+        new = bytes(data)[skip:]
+        self._new[offset : offset + len(new)] = new
+        self._at += len(data)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._sent + len(self._new)}[whence]
+        self._at = base + offset
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, count: int = -1) -> bytes:
+        return b""
