@@ -1,0 +1,16 @@
+"""Loudness (BS.1770), true peak and the way to broadcast level; knows nothing of engines, files or the web."""
+
+from .loudness import LoudnessMeter, loudness_lufs, short_term_lufs
+from .master import CEILING_DBTP, TARGET_LUFS, Master, master
+from .peaks import true_peak_dbtp
+
+__all__ = [
+    "CEILING_DBTP",
+    "TARGET_LUFS",
+    "LoudnessMeter",
+    "Master",
+    "loudness_lufs",
+    "master",
+    "short_term_lufs",
+    "true_peak_dbtp",
+]

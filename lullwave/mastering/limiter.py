@@ -1,0 +1,82 @@
+"""A look-ahead true-peak limiter: smooth gain, never above the ceiling; knows nothing of loudness.
+
+The reduction that each frame needs (in nepers) falls back over ``RELEASE_S``, is held by a running maximum over the
+look-ahead and smoothed by a triangular window of the same length. The window's weights add up to 1 and every value
+under it is at least what the frame needs, so the smoothed reduction is enough at every frame (Giannoulis, Massberg,
+Reiss, "Digital dynamic range compressor design", JAES 60(6), 2012, on feed-forward design with look-ahead).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..audio import Samples
+from .biquads import F64, QUANTUM
+from .peaks import BEHIND, TAPS, peaks_of
+
+LOOKAHEAD_S = 0.005
+RELEASE_S = 0.12
+MARGIN_DB = 0.1  # below the ceiling: the gain's own movement and what lies between the oversampled points
+
+
+class Limiter:
+    """Fed in quanta; gives as many frames, ``delay_frames`` late."""
+
+    def __init__(self, rate: int, channels: int, ceiling_dbtp: float) -> None:
+        self._box = max(2, round(LOOKAHEAD_S / 2 * rate))
+        self._window = 2 * self._box - 1
+        self.delay_frames = self._window + BEHIND
+        self._ceiling = 10.0 ** ((ceiling_dbtp - MARGIN_DB) / 20.0)
+        decay = 1.0 / (RELEASE_S * rate)
+        self._fall = np.exp(-decay * np.arange(1, QUANTUM + 1))
+        self._tail = np.zeros((self.delay_frames, channels), np.float32)  # frames that are not out yet
+        self._fallen = np.zeros(self._window + 1)  # reductions with release, before the newest
+        self._held = np.zeros(self._window - 1)  # the same after the running maximum
+        self._idle = True
+
+    def process(self, quantum: Samples) -> Samples:
+        """(QUANTUM, C) in, (QUANTUM, C) out."""
+        frames = np.concatenate([self._tail, quantum])
+        self._tail = frames[QUANTUM:].copy()
+        top = peaks_of(frames[self.delay_frames - TAPS + 1 :])
+        if self._idle and float(np.max(top)) <= self._ceiling:
+            return frames[:QUANTUM]
+        needed = np.log(np.maximum(top / self._ceiling, 1.0), dtype=np.float64)
+        # The largest of all earlier needs, each faded since: a running maximum of need / fade.
+        needed[0] = max(needed[0], self._fallen[-1] * self._fall[0])
+        fallen = np.concatenate([self._fallen, np.maximum.accumulate(needed / self._fall) * self._fall])
+        held = np.concatenate([self._held, _running_maximum(fallen, self._window + 2)])
+        self._fallen = fallen[QUANTUM:].copy()
+        self._held = held[QUANTUM:].copy()
+        reduction = _moving_mean(_moving_mean(held, self._box), self._box)
+        self._idle = bool(max(self._fallen.max(), self._held.max()) < 1e-6)
+        if self._idle:
+            self._fallen[:] = 0.0
+            self._held[:] = 0.0
+        return frames[:QUANTUM] * np.exp(-reduction)[:, None].astype(np.float32)
+
+    def arrays(self) -> dict[str, F64 | Samples]:
+        """The state."""
+        return {"tail": self._tail, "fallen": self._fallen, "held": self._held}
+
+    def restore(self, arrays: dict[str, F64 | Samples]) -> None:
+        """Continue from ``arrays``."""
+        self._tail = arrays["tail"].astype(np.float32)
+        self._fallen = arrays["fallen"].astype(np.float64)
+        self._held = arrays["held"].astype(np.float64)
+        self._idle = not (self._fallen.any() or self._held.any())
+
+
+def _running_maximum(values: F64, length: int) -> F64:
+    """Maxima of ``length`` neighbours, by windows that double."""
+    have = 1
+    while have < length:
+        step = min(have, length - have)
+        values = np.maximum(values[:-step], values[step:])
+        have += step
+    return values
+
+
+def _moving_mean(values: F64, length: int) -> F64:
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    return (sums[length:] - sums[:-length]) / length

@@ -1,0 +1,154 @@
+"""Any music to broadcast level: high-pass, loudness, true-peak limit; knows nothing of where the music comes from.
+
+``Master`` works block by block for music without an end, ``master`` on a whole clip, in as many passes as it needs.
+Both work in quanta of a fixed length, so that the samples are the same whatever the sizes of the blocks.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+
+import numpy as np
+
+from ..audio import Audio, Samples
+from ..errors import InvalidInput, SnapshotError
+from .biquads import QUANTUM, Biquads, high_pass
+from .level import MAX_BOOST_DB, MAX_CUT_DB, LevelControl
+from .limiter import Limiter
+from .loudness import SILENCE_LUFS, channel_weights, k_weighting, loudness_lufs
+
+TARGET_LUFS = -15.0
+CEILING_DBTP = -1.0
+SUBSONIC_HZ = 28.0
+_VERSION = 1
+_TOLERANCE_LU = 0.05
+_PASSES = 6
+
+
+class Master:
+    """``process`` gives as many frames as it is given, ``latency_frames`` late; ``flush`` gives the rest.
+
+    The first ``latency_frames`` frames that come out are silence: frame n of the output is frame
+    ``n - latency_frames`` of the input.
+    """
+
+    def __init__(
+        self, rate: int, channels: int, target_lufs: float = TARGET_LUFS, ceiling_dbtp: float = CEILING_DBTP
+    ) -> None:
+        _check_levels(target_lufs, ceiling_dbtp)
+        self.rate, self.channels = rate, channels
+        self._weights = channel_weights(channels)
+        self._subsonic = Biquads([high_pass(SUBSONIC_HZ, 1 / math.sqrt(2), rate)], channels)
+        self._ear = Biquads(k_weighting(rate), channels)
+        self._level = LevelControl(target_lufs, QUANTUM / rate)
+        self._limiter = Limiter(rate, channels, ceiling_dbtp)
+        self.latency_frames = QUANTUM + self._limiter.delay_frames
+        self._waiting: Samples = np.zeros((0, channels), np.float32)
+        self._ready: Samples = np.zeros((QUANTUM, channels), np.float32)
+
+    @property
+    def gain_db(self) -> float:
+        """The gain that the music has now, without the limiter's."""
+        return self._level.gain_db
+
+    def process(self, audio: Audio) -> Audio:
+        """The next frames, as many as are given."""
+        if (audio.rate, audio.channels) != (self.rate, self.channels):
+            raise InvalidInput(
+                "audio", f"{audio.rate} Hz, {audio.channels} channels", f"{self.rate} Hz, {self.channels} channels"
+            )
+        samples = np.concatenate([self._waiting, audio.samples])
+        whole = len(samples) // QUANTUM * QUANTUM
+        made = [self._quantum(samples[start : start + QUANTUM]) for start in range(0, whole, QUANTUM)]
+        self._waiting = samples[whole:].copy()
+        ready = np.concatenate([self._ready, *made])
+        self._ready = ready[audio.frames :].copy()
+        return Audio(ready[: audio.frames], self.rate)
+
+    def flush(self) -> Audio:
+        """The last ``latency_frames`` frames. Feed nothing after it."""
+        return self.process(Audio.silence(self.latency_frames, self.rate, self.channels))
+
+    def state(self) -> bytes:
+        """Everything that ``restore`` needs to continue with the same samples; some tens of kilobytes."""
+        packed = io.BytesIO()
+        np.savez(
+            packed,
+            allow_pickle=False,
+            shape=np.array([_VERSION, self.rate, self.channels]),
+            waiting=self._waiting,
+            ready=self._ready,
+            subsonic=self._subsonic.state,
+            ear=self._ear.state,
+            **{f"level_{k}": v for k, v in self._level.arrays().items()},
+            **{f"limiter_{k}": v for k, v in self._limiter.arrays().items()},
+        )
+        return packed.getvalue()
+
+    def restore(self, state: bytes) -> None:
+        """Continue where another master of the same rate and channels was.
+
+        Raises:
+            SnapshotError: the state is damaged or of another version, rate or number of channels.
+        """
+        try:
+            with np.load(io.BytesIO(state), allow_pickle=False) as packed:
+                arrays = dict(packed)
+            shape = tuple(int(n) for n in arrays["shape"])
+        except Exception as error:  # whatever a damaged archive makes of itself
+            raise SnapshotError(f"not the state of a master: {error}") from error
+        if shape != (_VERSION, self.rate, self.channels):
+            raise SnapshotError(
+                f"state of (version, rate, channels) {shape}, not {(_VERSION, self.rate, self.channels)}"
+            )
+        self._waiting, self._ready = arrays["waiting"], arrays["ready"]
+        self._subsonic.state, self._ear.state = arrays["subsonic"], arrays["ear"]
+        self._level.restore({k.removeprefix("level_"): v for k, v in arrays.items() if k.startswith("level_")})
+        self._limiter.restore({k.removeprefix("limiter_"): v for k, v in arrays.items() if k.startswith("limiter_")})
+
+    def _quantum(self, samples: Samples) -> Samples:
+        clean = self._subsonic.process(samples.astype(np.float64))
+        power = float(np.mean(np.square(self._ear.process(clean)) @ self._weights))
+        before = 10.0 ** (self._level.gain_db / 20.0)
+        after = 10.0 ** (self._level.next_gain_db(power) / 20.0)
+        ramp = before + (after - before) / QUANTUM * np.arange(1, QUANTUM + 1)
+        return self._limiter.process((clean * ramp[:, None]).astype(np.float32))
+
+
+def master(audio: Audio, target_lufs: float = TARGET_LUFS, ceiling_dbtp: float = CEILING_DBTP) -> Audio:
+    """A whole clip at its target loudness, as long as it was; one gain for all of it, found by measuring the result.
+
+    Silence stays silence. Music that cannot get there (the boost is at most 24 dB) gets as near as it can.
+    """
+    _check_levels(target_lufs, ceiling_dbtp)
+    subsonic = Biquads([high_pass(SUBSONIC_HZ, 1 / math.sqrt(2), audio.rate)], audio.channels)
+    delay = Limiter(audio.rate, audio.channels, ceiling_dbtp).delay_frames
+    total = -(-(audio.frames + delay) // QUANTUM) * QUANTUM
+    clean = np.zeros((total, audio.channels), np.float32)
+    clean[: audio.frames] = audio.samples
+    for start in range(0, total, QUANTUM):
+        clean[start : start + QUANTUM] = subsonic.process(clean[start : start + QUANTUM].astype(np.float64))
+    clean[audio.frames :] = 0.0
+    loudness = loudness_lufs(Audio(clean[: audio.frames], audio.rate))
+    if loudness <= SILENCE_LUFS:
+        return Audio(clean[: audio.frames], audio.rate)
+    gain_db = target_lufs - loudness
+    for _ in range(_PASSES):
+        gain_db = min(MAX_BOOST_DB, max(-MAX_CUT_DB, gain_db))
+        limiter = Limiter(audio.rate, audio.channels, ceiling_dbtp)
+        gain = np.float32(10.0 ** (gain_db / 20.0))
+        made = [limiter.process(clean[start : start + QUANTUM] * gain) for start in range(0, total, QUANTUM)]
+        result = Audio(np.concatenate(made)[delay : delay + audio.frames], audio.rate)
+        error = target_lufs - loudness_lufs(result)
+        if abs(error) <= _TOLERANCE_LU:
+            break
+        gain_db += error
+    return result
+
+
+def _check_levels(target_lufs: float, ceiling_dbtp: float) -> None:
+    if not -40.0 <= target_lufs <= -8.0:
+        raise InvalidInput("target_lufs", target_lufs, "a loudness from -40 to -8 LUFS")
+    if not -12.0 <= ceiling_dbtp <= 0.0:
+        raise InvalidInput("ceiling_dbtp", ceiling_dbtp, "a true peak from -12 to 0 dB of full scale")

@@ -1,0 +1,73 @@
+"""True peak: the largest magnitude between the samples too (ITU-R BS.1770-4, Annex 2); knows nothing of limiting.
+
+Four times oversampled by a windowed sinc of 24 taps a phase, twice the length of the standard's example, so that
+nothing up to 20 kHz is under-read by more than a few hundredths of a dB.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from ..audio import SILENCE_DBFS, Audio, Samples
+
+FACTOR = 4
+TAPS = 24  # of each phase
+BEHIND = TAPS // 2  # frames after a frame that its reading needs; before it, one less
+
+_ROW = 16  # frames of one row of the matrix product
+_CHUNK = 65536
+
+
+def _interpolators() -> npt.NDArray[np.float64]:
+    """(TAPS, FACTOR - 1): the values at 1/4, 1/2 and 3/4 between two samples (Kaiser window, beta 7)."""
+    out = np.zeros((TAPS, FACTOR - 1))
+    for phase in range(1, FACTOR):
+        at = np.arange(TAPS) - (BEHIND - 1) - phase / FACTOR
+        window = np.i0(7.0 * np.sqrt(np.maximum(0.0, 1.0 - (at / BEHIND) ** 2))) / np.i0(7.0)
+        taps = np.sinc(at) * window
+        out[:, phase - 1] = taps / taps.sum()
+    return out
+
+
+def _row_matrix() -> Samples:
+    """(ROW + TAPS - 1, ROW * (FACTOR - 1)): the interpolators for ROW frames in a row, as one Toeplitz matrix."""
+    taps = _interpolators()
+    out = np.zeros((_ROW + TAPS - 1, _ROW, FACTOR - 1))
+    for frame in range(_ROW):
+        out[frame : frame + TAPS, frame] = taps
+    return out.reshape(_ROW + TAPS - 1, -1).astype(np.float32)
+
+
+_ROWS = _row_matrix()
+
+
+def peaks_of(samples: Samples) -> Samples:
+    """(T + TAPS - 1, C) → (T,): per frame the largest magnitude of itself and of what lies between it and the next.
+
+    Frame i of the result is frame ``i + BEHIND - 1`` of what is given. T must be a multiple of 16.
+    """
+    frames, channels = len(samples) - TAPS + 1, samples.shape[1]
+    rows = frames // _ROW
+    assert rows * _ROW == frames, "whole rows"
+    top = np.max(np.abs(samples[BEHIND - 1 : BEHIND - 1 + frames]), axis=1)
+    for channel in range(channels):
+        line = np.ascontiguousarray(samples[:, channel])
+        spans = np.lib.stride_tricks.sliding_window_view(line, _ROW + TAPS - 1)[::_ROW]
+        between = np.abs(np.ascontiguousarray(spans) @ _ROWS).reshape(frames, FACTOR - 1)
+        for phase in range(FACTOR - 1):
+            np.maximum(top, between[:, phase], out=top)
+    return top
+
+
+def true_peak_dbtp(audio: Audio) -> float:
+    """The largest true peak of a clip in dB of full scale."""
+    top = 0.0
+    padded = np.pad(audio.samples, ((TAPS, TAPS + _ROW), (0, 0)))
+    frames = (len(padded) - TAPS + 1) // _ROW * _ROW
+    for start in range(0, frames, _CHUNK):
+        stop = min(start + _CHUNK, frames)
+        top = max(top, float(np.max(peaks_of(padded[start : stop + TAPS - 1]))))
+    return 20.0 * math.log10(top) if top > 1e-6 else SILENCE_DBFS
