@@ -79,4 +79,5 @@ def _running_maximum(values: F64, length: int) -> F64:
 
 def _moving_mean(values: F64, length: int) -> F64:
     sums = np.concatenate([[0.0], np.cumsum(values)])
-    return (sums[length:] - sums[:-length]) / length
+    means: F64 = (sums[length:] - sums[:-length]) / length
+    return means

@@ -135,7 +135,8 @@ def _windows(hops: F64, count: int) -> F64:
     """Sums of ``count`` neighbours."""
     if len(hops) < count:
         return np.zeros(0)
-    return np.lib.stride_tricks.sliding_window_view(hops, count).sum(axis=1)
+    sums: F64 = np.lib.stride_tricks.sliding_window_view(hops, count).sum(axis=1)
+    return sums
 
 
 def _power(loudness: float) -> float:

@@ -52,7 +52,7 @@ def peaks_of(samples: Samples) -> Samples:
     frames, channels = len(samples) - TAPS + 1, samples.shape[1]
     rows = frames // _ROW
     assert rows * _ROW == frames, "whole rows"
-    top = np.max(np.abs(samples[BEHIND - 1 : BEHIND - 1 + frames]), axis=1)
+    top: Samples = np.max(np.abs(samples[BEHIND - 1 : BEHIND - 1 + frames]), axis=1)
     for channel in range(channels):
         line = np.ascontiguousarray(samples[:, channel])
         spans = np.lib.stride_tricks.sliding_window_view(line, _ROW + TAPS - 1)[::_ROW]
