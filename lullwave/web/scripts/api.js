@@ -1,0 +1,71 @@
+/**
+ * The server's HTTP interface and addresses; knows nothing of the page. Addresses are relative to the page, so
+ * that the radio works behind a path prefix.
+ */
+
+export class ApiError extends Error {
+  /** @param {string} message @param {number} status @param {number | null} retryAfterS */
+  constructor(message, status, retryAfterS = null) {
+    super(message);
+    this.status = status;
+    this.retryAfterS = retryAfterS;
+  }
+}
+
+/** @param {{base: string, listener: string, fetch?: typeof fetch}} options */
+export function Api({ base, listener, fetch = globalThis.fetch.bind(globalThis) }) {
+  const address = (path) => new URL(path, base).href;
+  const mine = (path) => `${address(path)}${path.includes('?') ? '&' : '?'}listener=${listener}`;
+
+  async function call(path, options = {}) {
+    let response;
+    try {
+      response = await fetch(address(path), { headers: { accept: 'application/json' }, ...options });
+    } catch {
+      throw new ApiError('The station cannot be reached.', 0);
+    }
+    const text = await response.text();
+    const body = parsed(text);
+    if (!response.ok) {
+      const retry = Number(response.headers.get('retry-after'));
+      throw new ApiError(complaint(body, response.status), response.status, retry > 0 ? retry : null);
+    }
+    return body;
+  }
+
+  const post = (path, body) =>
+    call(path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      body: JSON.stringify(body),
+    });
+
+  return {
+    listener,
+    address,
+    /** @param {string} station @param {number} connection a new address for every connection: nothing is reused */
+    streamUrl: (station, connection) => mine(`stations/${encodeURIComponent(station)}/stream.mp3?connection=${connection}`),
+    eventsUrl: (station) => mine(`api/events?station=${encodeURIComponent(station)}`),
+    socketUrl: () => mine('ws').replace(/^http/, 'ws'),
+    stations: () => call('api/stations'),
+    station: (id) => call(`api/stations/${encodeURIComponent(id)}`),
+    steer: (id, prompt) => post(`api/stations/${encodeURIComponent(id)}/prompt`, { prompt, listener }),
+  };
+}
+
+function parsed(text) {
+  try {
+    return text ? JSON.parse(text) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** What the server said was wrong, in its own words where it has any. */
+export function complaint(body, status) {
+  const said = body?.error ?? body?.detail ?? body;
+  if (typeof said === 'string' && said) return said;
+  if (Array.isArray(said) && said[0]?.msg) return said[0].msg;
+  if (typeof said?.message === 'string') return said.message;
+  return `The server answered with status ${status}.`;
+}

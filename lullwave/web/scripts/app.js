@@ -1,0 +1,275 @@
+/**
+ * The radio: holds the page's state, hears wishes and news, and tells every component what is so.
+ *
+ * What the state means and how it changes is in the `*-state.js` modules; this one only connects.
+ */
+
+import { Ambience } from './ambience.js';
+import { Api } from './api.js';
+import { AudioStream } from './audio-stream.js';
+import { BANDS, levelsAt, measure } from './band-levels.js';
+import { Dots } from './dots.js';
+import { EventFeed } from './event-feed.js';
+import { History } from './history.js';
+import { Listeners } from './listeners.js';
+import { listenerId } from './listener-id.js';
+import { ListenersSocket } from './listeners-socket.js';
+import { MediaControls } from './media-session.js';
+import { MeowingCat } from './meowing-cat.js';
+import { NowPlaying } from './now-playing.js';
+import { PlayButton } from './play-button.js';
+import * as Player from './player-state.js';
+import { PlayerStatus } from './player-status.js';
+import { browserStorage, Preferences } from './preferences.js';
+import { Scene } from './scene.js';
+import { SleepTimer } from './sleep-timer.js';
+import * as Sleep from './sleep-state.js';
+import { SleepingCat } from './sleeping-cat.js';
+import { Stations } from './stations.js';
+import { Steering } from './steering.js';
+import * as Steer from './steering-state.js';
+import { Theme } from './theme.js';
+import * as Time from './timeline.js';
+import { Volume } from './volume.js';
+
+const TICK_MS = 400;
+const STATIONS_MS = 20_000;
+
+/** @param {HTMLElement} el */
+export function Radio(el) {
+  const find = (selector) => el.querySelector(selector);
+  const preferences = Preferences(browserStorage());
+  const api = Api({ base: document.baseURI, listener: listenerId() });
+
+  const state = {
+    player: Player.INITIAL,
+    timeline: Time.emptyTimeline(),
+    bands: [],
+    stations: [],
+    station: null,
+    listeners: null,
+    steering: Steer.NO_WISH,
+    sleep: Sleep.AWAKE,
+    past: [],
+    volume: preferences.read('volume', 0.7),
+    theme: preferences.read('theme', 'auto'),
+  };
+
+  const stream = AudioStream(find('.audio-stream'));
+  const heardTime = () => (Player.isOpen(state.player) ? stream.time : null);
+  const heardFrame = () => Time.heardFrame(state.timeline, heardTime());
+  const parts = {
+    playButton: PlayButton(find('.play-button')),
+    status: PlayerStatus(find('.player-status')),
+    volume: Volume(find('.volume')),
+    nowPlaying: NowPlaying(find('.now-playing')),
+    listeners: Listeners(find('.listeners')),
+    stations: Stations(find('.stations')),
+    steering: Steering(find('.steering')),
+    history: History(find('.history')),
+    sleepTimer: SleepTimer(find('.sleep-timer')),
+    ambience: Ambience(find('.ambience'), preferences),
+    scene: Scene(find('.scene'), shownLevels),
+    sleepingCat: SleepingCat(find('.sleeping-cat')),
+    meowingCat: MeowingCat(find('.meowing-cat'), preferences),
+    dots: Dots(find('.dots')),
+    theme: Theme(find('.theme')),
+    media: MediaControls(el),
+  };
+  const feed = EventFeed(hearNews);
+  const socket = ListenersSocket(api.socketUrl(), (count) => change({ listeners: count }));
+
+  const wishes = {
+    play: () => movePlayer((player, now) => Player.play(player, now)),
+    pause: () => movePlayer(Player.pause),
+    'play-clip': (clip) => movePlayer((player, now) => Player.playClip(player, clip, now)),
+    'set-volume': (volume) => remember('volume', volume),
+    'set-theme': (theme) => remember('theme', theme),
+    'set-sleep': (minutes) => change({ sleep: Sleep.setTimer(state.sleep, minutes) }),
+    'choose-station': chooseStation,
+    'next-station': () => chooseStation(neighbour(1)),
+    'previous-station': () => chooseStation(neighbour(-1)),
+    steer,
+    'audio-playing': () => movePlayer((player, now) => Player.sounding(player, now)),
+    'audio-waiting': () => movePlayer((player, now) => Player.starved(player, now)),
+    'audio-error': loseConnection,
+    'audio-ended': loseConnection,
+    'audio-timeupdate': tick,
+    'audio-refused': () => movePlayer(Player.refuse),
+  };
+  for (const [name, grant] of Object.entries(wishes)) el.addEventListener(name, (event) => grant(event.detail));
+
+  window.addEventListener('online', () => {
+    movePlayer((player, now) => Player.network(player, true, now));
+    feed.wake();
+    socket.wake();
+    void refreshStations();
+  });
+  window.addEventListener('offline', () => movePlayer((player, now) => Player.network(player, false, now)));
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => change({}));
+  document.addEventListener('visibilitychange', () => !document.hidden && tick());
+
+  setInterval(tick, TICK_MS);
+  setInterval(() => !document.hidden && refreshStations(), STATIONS_MS);
+  change({ player: { ...state.player, online: navigator.onLine } });
+  void refreshStations();
+
+  function change(news) {
+    Object.assign(state, news);
+    update();
+  }
+
+  function remember(name, value) {
+    preferences.write(name, value);
+    change({ [name]: value });
+  }
+
+  function movePlayer(move) {
+    const player = move(state.player, performance.now());
+    if (player === state.player) return;
+    const fresh = player.connection !== state.player.connection;
+    change({ player, ...(fresh && { timeline: Time.begin(state.timeline, null), bands: [] }) });
+  }
+
+  function loseConnection(detail) {
+    if (detail.connection !== state.player.connection) return;
+    movePlayer((player, now) => Player.lost(player, now, Math.random()));
+  }
+
+  function tick() {
+    if (Player.isOpen(state.player)) {
+      const sleep = Sleep.listen(state.sleep, state.player.connection, stream.time);
+      state.sleep = sleep;
+      if (Sleep.isOver(sleep)) {
+        state.sleep = Sleep.setTimer(sleep, null);
+        movePlayer(Player.pause);
+      }
+    }
+    movePlayer((player, now) => Player.tick(player, now, stream.time, Math.random()));
+    update();
+  }
+
+  function neighbour(step) {
+    const ids = state.stations.map((s) => s.id);
+    return ids[(ids.indexOf(state.station) + step + ids.length) % ids.length];
+  }
+
+  function chooseStation(station) {
+    if (!station || station === state.station) return;
+    preferences.write('station', station);
+    const timeline = Time.emptyTimeline(state.timeline.rate);
+    change({ station, timeline, bands: [], past: [], steering: Steer.NO_WISH });
+    movePlayer((player, now) => Player.retune(player, now));
+    stampNow();
+    update();
+  }
+
+  async function refreshStations() {
+    try {
+      const { default: usual, stations } = await api.stations();
+      const known = (id) => stations.some((s) => s.id === id);
+      const wanted = state.station ?? preferences.read('station', usual);
+      change({ stations, station: known(wanted) ? wanted : usual });
+      stampNow();
+      update();
+    } catch {
+      // The status line tells of the player's own trouble; this list is tried again soon.
+    }
+  }
+
+  function stampNow() {
+    const now = state.stations.find((s) => s.id === state.station)?.now;
+    if (!now) return;
+    const stamped = Time.stamp(state.timeline, { ...now, kind: 'piece', frame: now.started_frame });
+    state.timeline = Time.advance(stamped, now.frame);
+  }
+
+  async function steer(prompt) {
+    change({ steering: Steer.sending(prompt) });
+    try {
+      const reply = await api.steer(state.station, prompt);
+      change({ steering: Steer.understood(state.steering, reply) });
+    } catch (error) {
+      change({ steering: Steer.refused(state.steering, error.message) });
+    }
+  }
+
+  function hearNews(kind, data) {
+    switch (kind) {
+      case 'hello':
+        state.timeline = { ...Time.emptyTimeline(data.rate), first: data.first_frame ?? null, live: data.frame };
+        state.bands = [];
+        void refreshStations();
+        break;
+      case 'first':
+        if (data.listener === api.listener) state.timeline = Time.begin(state.timeline, data.frame);
+        break;
+      case 'piece':
+      case 'steer':
+        state.timeline = Time.stamp(state.timeline, { ...data, kind });
+        break;
+      case 'bands':
+        state.timeline = Time.advance(state.timeline, data.frame);
+        state.bands = measure(state.bands, data);
+        return;
+      case 'listeners':
+        change({ stations: state.stations.map((s) => (s.id === state.station ? { ...s, listeners: data.count } : s)) });
+        return;
+      default:
+        return;
+    }
+    update();
+  }
+
+  /** What the scene's skyline shows now: the sound that is heard, or silence. */
+  function shownLevels() {
+    if (state.player.phase !== 'playing' || state.player.clip) return new Array(BANDS).fill(0);
+    return levelsAt(state.bands, heardFrame(), state.timeline.rate / 2);
+  }
+
+  function update() {
+    const { player, stations, station } = state;
+    const frame = heardFrame();
+    const here = stations.find((s) => s.id === station);
+    const piece = player.clip ?? Time.latest(state.timeline, 'piece', frame);
+    const steered = player.clip ? null : Time.latest(state.timeline, 'steer', frame);
+    const steeredSince = steered && steered.frame >= (piece?.frame ?? 0) ? steered.prompt : null;
+    const prompt = steeredSince ?? piece?.prompt ?? here?.prompt ?? '';
+    const open = Player.isOpen(player);
+    const playing = player.phase === 'playing';
+    if (steered) state.steering = Steer.heard(state.steering, steered.prompt);
+
+    if (station) feed.update({ url: api.eventsUrl(station) });
+    stream.update({
+      url: open && station ? (player.clip?.url ?? api.streamUrl(station, player.connection)) : null,
+      connection: player.connection,
+      volume: state.volume,
+      sleepGain: Sleep.fadeGain(state.sleep),
+    });
+    socket.update({ listening: open });
+    parts.theme.update({ theme: state.theme });
+    parts.playButton.update({ wanted: Player.isWanted(player), busy: Player.isWanted(player) && !playing });
+    parts.status.update({ player });
+    parts.volume.update({ volume: state.volume });
+    parts.nowPlaying.update({ piece, prompt, lead: lead(player, here) });
+    parts.listeners.update({ count: state.listeners });
+    parts.stations.update({ stations, station });
+    parts.steering.update({ steering: state.steering });
+    parts.history.update({ past: state.past, clip: player.clip });
+    parts.sleepTimer.update({ remainingS: state.sleep.remainingS });
+    parts.ambience.update({ playing: Player.isWanted(player), volume: state.volume, gain: Sleep.fadeGain(state.sleep) });
+    parts.scene.update({ playing, rain: parts.ambience.level('rain') });
+    parts.sleepingCat.update({ playing });
+    parts.meowingCat.update({ volume: state.volume });
+    parts.media.update({ title: piece?.title ?? 'Lullwave', station: here?.name ?? 'Endless lo-fi', playing });
+    document.title = playing && piece?.title ? `${piece.title} · Lullwave` : 'Lullwave: endless lo-fi';
+  }
+}
+
+function lead(player, station) {
+  if (player.clip) return 'From a while ago';
+  const name = station ? ` on ${station.name}` : '';
+  return player.phase === 'playing' || player.phase === 'buffering' ? `Now playing${name}` : `On air now${name}`;
+}
+
+Radio(document.querySelector('.radio'));

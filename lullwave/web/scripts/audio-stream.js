@@ -1,0 +1,64 @@
+/**
+ * The one audio element: holds a connection while the player wants one, and none while it is paused.
+ *
+ * Its loudness is a function of its own clock (`currentTime`): a short fade at the start of every connection,
+ * and the sleep timer's at the end, whatever the page's timers do.
+ */
+
+import { wish } from './wish.js';
+
+const FADE_IN_S = 1.5;
+
+/** Loudness grows with the square of the slider, which is closer to how the ear judges. */
+export const taper = (volume) => volume ** 2;
+
+/** Gain of the fade at the start of a connection in 0..1. */
+export const fadeIn = (time) => Math.min(1, 0.05 + Math.max(0, time) / FADE_IN_S);
+
+/** @param {HTMLAudioElement} el */
+export function AudioStream(el) {
+  let connection = 0;
+  let gain = 1;
+
+  for (const name of ['playing', 'waiting', 'error', 'ended', 'timeupdate']) {
+    el.addEventListener(name, () => {
+      if (name === 'timeupdate') applyVolume();
+      if (el.hasAttribute('src')) wish(el, `audio-${name}`, { connection });
+    });
+  }
+  // Headphones that are pulled out and keys that the system handles pause the element behind the page's back.
+  el.addEventListener('pause', () => {
+    if (el.hasAttribute('src') && !el.ended && !el.error) wish(el, 'pause');
+  });
+
+  return {
+    get time() {
+      return el.currentTime;
+    },
+    /** @param {{url: string | null, connection: number, volume: number, sleepGain: number}} next */
+    update(next) {
+      gain = taper(next.volume) * next.sleepGain;
+      applyVolume();
+      if (next.url === null) close();
+      else if (next.connection !== connection) open(next.url, next.connection);
+    },
+  };
+
+  function applyVolume() {
+    el.volume = Math.min(1, gain * fadeIn(el.currentTime));
+  }
+
+  function open(url, number) {
+    connection = number;
+    el.src = url;
+    el.play().catch((error) => {
+      if (number === connection && error.name === 'NotAllowedError') wish(el, 'audio-refused');
+    });
+  }
+
+  function close() {
+    if (!el.hasAttribute('src')) return;
+    el.removeAttribute('src');
+    el.load();
+  }
+}

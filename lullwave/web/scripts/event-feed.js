@@ -1,0 +1,50 @@
+/**
+ * The station's event stream, held open for as long as the page lives; knows nothing of what events mean.
+ *
+ * The browser retries a broken stream by itself but gives up on an error status; this does not.
+ */
+
+import { retryDelayMs } from './backoff.js';
+
+const KINDS = ['hello', 'first', 'piece', 'steer', 'listeners', 'state', 'bands', 'queue', 'ambience'];
+
+/** @param {(kind: string, data: any) => void} hear */
+export function EventFeed(hear) {
+  let source = null;
+  let url = null;
+  let attempt = 0;
+  let timer = 0;
+
+  function open() {
+    clearTimeout(timer);
+    source?.close();
+    source = new EventSource(url);
+    const mine = source;
+    for (const kind of KINDS) {
+      mine.addEventListener(kind, (event) => {
+        if (mine !== source) return;
+        attempt = 0;
+        hear(kind, JSON.parse(event.data));
+      });
+    }
+    mine.addEventListener('error', () => {
+      if (mine !== source || mine.readyState !== EventSource.CLOSED) return;
+      attempt += 1;
+      timer = setTimeout(open, retryDelayMs(attempt, Math.random()));
+    });
+  }
+
+  return {
+    /** @param {{url: string}} next */
+    update(next) {
+      if (next.url === url) return;
+      url = next.url;
+      attempt = 0;
+      open();
+    },
+    /** The network came back: no reason to wait. */
+    wake() {
+      if (url && source.readyState !== EventSource.OPEN) open();
+    },
+  };
+}

@@ -1,0 +1,48 @@
+/**
+ * The websocket that says whether this page listens and hears how many do; opens itself again when it breaks.
+ */
+
+import { retryDelayMs } from './backoff.js';
+
+/** @param {string} url @param {(count: number | null) => void} hear null: nobody knows */
+export function ListenersSocket(url, hear) {
+  let socket = null;
+  let word = 'paused';
+  let attempt = 0;
+  let timer = 0;
+
+  function open() {
+    clearTimeout(timer);
+    socket = new WebSocket(url);
+    const mine = socket;
+    mine.addEventListener('open', () => {
+      attempt = 0;
+      mine.send(word);
+    });
+    mine.addEventListener('message', (event) => {
+      const count = Number.parseInt(event.data, 10);
+      if (mine === socket && Number.isInteger(count) && count >= 0) hear(count);
+    });
+    mine.addEventListener('close', () => {
+      if (mine !== socket) return;
+      hear(null);
+      attempt += 1;
+      timer = setTimeout(open, retryDelayMs(attempt, Math.random()));
+    });
+  }
+  open();
+
+  return {
+    /** @param {{listening: boolean}} next */
+    update({ listening }) {
+      const next = listening ? 'listening' : 'paused';
+      if (next === word) return;
+      word = next;
+      if (socket.readyState === WebSocket.OPEN) socket.send(word);
+    },
+    /** The network came back: no reason to wait. */
+    wake() {
+      if (socket.readyState === WebSocket.CLOSED) open();
+    },
+  };
+}

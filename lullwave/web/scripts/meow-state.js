@@ -1,0 +1,20 @@
+/** How often the cat has been spoken to, and what that earns; pure. */
+
+export const FRIENDS_AT = 100;
+
+/** @typedef {{meows: number, justEarned: boolean}} MeowState */
+
+/** @param {number} meows @returns {MeowState} */
+export const remembered = (meows) => ({ meows: Math.max(0, Math.floor(meows)), justEarned: false });
+
+/** One more meow. @param {MeowState} state @returns {MeowState} */
+export function meowed({ meows }) {
+  return { meows: meows + 1, justEarned: meows + 1 === FRIENDS_AT };
+}
+
+/** What a screen reader and a hint say of the cat. @param {MeowState} state */
+export function catHint({ meows }) {
+  if (meows === 0) return 'Say hello';
+  if (meows < FRIENDS_AT) return `${meows} of ${FRIENDS_AT} meows`;
+  return `Best friends: ${meows} meows`;
+}

@@ -1,0 +1,64 @@
+/** The cat who meows when she is spoken to; hearts rise, and a hundred meows make a friend. */
+
+import { AWAKE_CAT, TUXEDO } from './cat-sprites.js';
+import { audioContext } from './audio-context.js';
+import { meow } from './meow-sound.js';
+import { catHint, meowed, remembered } from './meow-state.js';
+import { PixelCanvas } from './pixel-canvas.js';
+
+/** @param {HTMLElement} el @param {ReturnType<typeof import('./preferences.js').Preferences>} preferences */
+export function MeowingCat(el, preferences) {
+  const button = el.querySelector('.cat');
+  const hearts = el.querySelector('.hearts');
+  const hint = el.querySelector('.hint');
+  const award = el.querySelector('.award');
+  const picture = PixelCanvas(el.querySelector('.picture'), TUXEDO);
+  const still = matchMedia('(prefers-reduced-motion: reduce)');
+  let state = remembered(preferences.read('meows', 0));
+  let volume = 0.7;
+  let busyUntil = 0;
+
+  picture.update(AWAKE_CAT.calm);
+  showHint();
+  setInterval(idle, 450);
+
+  button.addEventListener('click', () => {
+    state = meowed(state);
+    preferences.write('meows', state.meows);
+    const context = audioContext();
+    const length = context ? meow(context, volume) : 0.5;
+    busyUntil = performance.now() + length * 1000;
+    picture.update(AWAKE_CAT.meow);
+    if (hearts.childElementCount < 12) hearts.append(heart());
+    showHint();
+    if (state.justEarned) award.classList.add('-earned');
+    if (state.justEarned) award.textContent = 'Achievement: best friends. One hundred meows!';
+  });
+
+  return {
+    /** @param {{volume: number}} next */
+    update(next) {
+      volume = next.volume;
+    },
+  };
+
+  function showHint() {
+    hint.textContent = catHint(state);
+    button.setAttribute('aria-label', `The cat. ${catHint(state)}`);
+    el.classList.toggle('-friends', state.meows >= 100);
+  }
+
+  function idle() {
+    if (performance.now() < busyUntil || document.hidden) return;
+    const chance = still.matches ? 1 : Math.random();
+    picture.update(chance < 0.08 ? AWAKE_CAT.blink : chance < 0.2 ? AWAKE_CAT.wag : AWAKE_CAT.calm);
+  }
+
+  function heart() {
+    const one = document.createElement('span');
+    one.className = 'heart';
+    one.style.setProperty('--drift', `${Math.round(Math.random() * 40 - 20)}px`);
+    one.addEventListener('animationend', () => one.remove());
+    return one;
+  }
+}

@@ -1,0 +1,39 @@
+/** The piece that is heard: title, tempo, key and the prompt that it was made from. */
+
+import { facts } from './wording.js';
+
+/** @param {HTMLElement} el */
+export function NowPlaying(el) {
+  const lead = el.querySelector('.lead');
+  const title = el.querySelector('.title');
+  const chips = el.querySelector('.facts');
+  const prompt = el.querySelector('.prompt');
+  let shown = '';
+
+  return {
+    /** @param {{piece: any, prompt: string, lead: string}} next */
+    update(next) {
+      const key = JSON.stringify([next.piece?.title, facts(next.piece), next.prompt, next.lead]);
+      if (key === shown) return;
+      shown = key;
+      lead.textContent = next.lead;
+      setText(title, next.piece?.title ?? 'Warming up the tape…');
+      chips.replaceChildren(...facts(next.piece).map(chip));
+      prompt.textContent = next.prompt ? `“${next.prompt}”` : '';
+    },
+  };
+}
+
+function setText(el, text) {
+  if (el.textContent === text) return;
+  el.textContent = text;
+  el.classList.remove('-fresh');
+  void el.offsetWidth; // restarts the animation
+  el.classList.add('-fresh');
+}
+
+function chip(text) {
+  const item = document.createElement('li');
+  item.textContent = text;
+  return item;
+}

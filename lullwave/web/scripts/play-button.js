@@ -1,0 +1,27 @@
+/** The big play and pause button, and the space bar, which works wherever it has no other use. */
+
+import { isForPlayer } from './space-bar.js';
+import { wish } from './wish.js';
+
+/** @param {HTMLButtonElement} el */
+export function PlayButton(el) {
+  let wanted = false;
+
+  el.addEventListener('click', () => wish(el, wanted ? 'pause' : 'play'));
+  document.addEventListener('keydown', (press) => {
+    if (!isForPlayer(press)) return;
+    press.preventDefault();
+    wish(el, wanted ? 'pause' : 'play');
+  });
+
+  return {
+    /** @param {{wanted: boolean, busy: boolean}} next */
+    update(next) {
+      wanted = next.wanted;
+      el.classList.toggle('-playing', wanted);
+      el.classList.toggle('-busy', next.busy);
+      const label = wanted ? 'Pause' : 'Play';
+      if (el.getAttribute('aria-label') !== label) el.setAttribute('aria-label', label);
+    },
+  };
+}

@@ -1,0 +1,142 @@
+/**
+ * What the player is doing, as pure functions from one state to the next; knows nothing of the DOM or of
+ * the network. Times are milliseconds of one clock that the caller chooses; chance is handed in.
+ *
+ * `connection` counts the connections that were asked for: whoever owns the audio element opens a new one
+ * when the number changes, and holds none while `isOpen` is false.
+ *
+ *   paused ──play──▶ connecting ──sounding──▶ playing ◀──▶ buffering
+ *     ▲                  ▲  │                    │            │
+ *   pause              tick └───────lost─────────┴────────────┘
+ *                        └─────── waiting
+ */
+
+import { retryDelayMs } from './backoff.js';
+
+/** How long sound may stand still in each phase before the connection is given up. */
+export const PATIENCE_MS = { connecting: 12_000, playing: 6_000, buffering: 6_000 };
+
+/** Sound for this long means that a connection is good, and the next loss starts from short waits again. */
+const SETTLED_MS = 5_000;
+
+/**
+ * @typedef {object} Clip
+ * @property {string} url
+ * @property {string} title
+ *
+ * @typedef {object} PlayerState
+ * @property {'paused' | 'connecting' | 'playing' | 'buffering' | 'waiting'} phase
+ * @property {number} connection
+ * @property {Clip | null} clip what is played instead of the live stream
+ * @property {number} attempt tries since the last good connection
+ * @property {number | null} retryAt when the next try is due
+ * @property {boolean} online what the browser says of its network
+ * @property {boolean} refused the browser did not allow sound without a gesture
+ * @property {number} heardTime the audio element's clock when it last moved, in seconds
+ * @property {number} movedAt when it last moved
+ * @property {number} soundingSince when this connection began to sound
+ */
+
+/** @type {PlayerState} */
+export const INITIAL = Object.freeze({
+  phase: 'paused',
+  connection: 0,
+  clip: null,
+  attempt: 0,
+  retryAt: null,
+  online: true,
+  refused: false,
+  heardTime: 0,
+  movedAt: 0,
+  soundingSince: 0,
+});
+
+/** @param {PlayerState} state */
+export const isWanted = (state) => state.phase !== 'paused';
+
+/** @param {PlayerState} state */
+export const isOpen = (state) => state.phase !== 'paused' && state.phase !== 'waiting';
+
+/** The listener asks for the live stream. */
+export function play(state, now) {
+  return isWanted(state) && !state.clip ? state : connect({ ...state, attempt: 0, clip: null }, now);
+}
+
+/** The listener asks for a moment of the past; when it ends, the live stream follows. */
+export function playClip(state, clip, now) {
+  return connect({ ...state, attempt: 0, clip }, now);
+}
+
+/** The listener asks for silence, which also closes the connection. */
+export function pause(state) {
+  return { ...state, phase: 'paused', clip: null, attempt: 0, retryAt: null };
+}
+
+/** Another station: whoever listens is moved over at once. */
+export function retune(state, now) {
+  return isWanted(state) ? connect({ ...state, attempt: 0, clip: null }, now) : state;
+}
+
+/** The browser refused to make a sound before a gesture. */
+export function refuse(state) {
+  return { ...pause(state), refused: true };
+}
+
+/** The audio element says that it makes sound. */
+export function sounding(state, now) {
+  if (!isOpen(state) || state.phase === 'playing') return state;
+  const soundingSince = state.phase === 'connecting' ? now : state.soundingSince;
+  return { ...state, phase: 'playing', movedAt: now, soundingSince };
+}
+
+/** The audio element ran out of data. */
+export function starved(state, now) {
+  return state.phase === 'playing' ? { ...state, phase: 'buffering', movedAt: now } : state;
+}
+
+/** The connection broke or ended. */
+export function lost(state, now, random) {
+  if (!isOpen(state)) return state;
+  if (state.clip) return connect({ ...state, clip: null }, now);
+  const attempt = state.attempt + 1;
+  return { ...state, phase: 'waiting', attempt, retryAt: now + retryDelayMs(attempt, random) };
+}
+
+/** The browser's network came or went; when it comes, a try that was due later is made now. */
+export function network(state, online, now) {
+  const next = { ...state, online };
+  return online && !state.online && next.phase === 'waiting' ? connect(next, now) : next;
+}
+
+/**
+ * The watchdog; call it a few times a second.
+ *
+ * @param {PlayerState} state
+ * @param {number} now
+ * @param {number} heardTime the audio element's clock in seconds
+ * @param {number} random in [0, 1)
+ */
+export function tick(state, now, heardTime, random) {
+  if (state.phase === 'paused') return state;
+  if (state.phase === 'waiting') return now >= state.retryAt ? connect(state, now) : state;
+  if (heardTime !== state.heardTime) {
+    const moved = { ...state, heardTime, movedAt: now };
+    if (heardTime <= 0) return moved;
+    const settled = state.phase === 'playing' && now - state.soundingSince >= SETTLED_MS;
+    return { ...sounding(moved, now), attempt: settled ? 0 : state.attempt };
+  }
+  return now - state.movedAt > PATIENCE_MS[state.phase] ? lost(state, now, random) : state;
+}
+
+function connect(state, now) {
+  return {
+    ...state,
+    phase: 'connecting',
+    connection: state.connection + 1,
+    retryAt: null,
+    refused: false,
+    heardTime: 0,
+    movedAt: now,
+    soundingSince: now,
+  };
+}

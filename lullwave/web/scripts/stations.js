@@ -1,0 +1,52 @@
+/** The choice of a station: radio buttons, so that arrow keys and screen readers know them. */
+
+import { wish } from './wish.js';
+
+/** @param {HTMLElement} el */
+export function Stations(el) {
+  const list = el.querySelector('.list');
+  let shape = '';
+
+  list.addEventListener('change', (event) => wish(el, 'choose-station', event.target.value));
+
+  return {
+    /** @param {{stations: any[], station: string | null}} next */
+    update({ stations, station }) {
+      el.hidden = stations.length === 0;
+      const ids = stations.map((s) => s.id).join(' ');
+      if (ids !== shape) {
+        shape = ids;
+        list.replaceChildren(...stations.map(row));
+      }
+      for (const [index, one] of stations.entries()) show(list.children[index], one, one.id === station);
+    },
+  };
+}
+
+function row({ id }) {
+  const item = document.createElement('li');
+  item.innerHTML = /* html */ `
+    <label class="station">
+      <input type="radio" name="station" />
+      <span class="dial" aria-hidden="true"></span>
+      <span class="words"><span class="name"></span><span class="about"></span></span>
+      <span class="count"></span>
+    </label>`;
+  item.querySelector('input').value = id;
+  return item;
+}
+
+function show(item, one, chosen) {
+  item.querySelector('input').checked = chosen;
+  put(item, '.name', one.name);
+  put(item, '.about', one.prompt);
+  const awake = one.listeners > 0;
+  put(item, '.count', awake ? String(one.listeners) : 'z z');
+  item.querySelector('.count').title = awake ? `${one.listeners} listening` : 'Asleep; wakes when you tune in';
+  item.classList.toggle('-asleep', !awake);
+}
+
+function put(item, selector, text) {
+  const target = item.querySelector(selector);
+  if (target.textContent !== text) target.textContent = text;
+}

@@ -1,0 +1,28 @@
+/** Light, dark, or as the system has it. */
+
+import { wish } from './wish.js';
+
+const NEXT = { auto: 'dark', dark: 'light', light: 'auto' };
+const LABEL = { auto: 'Colours: as the system', dark: 'Colours: dark', light: 'Colours: light' };
+
+/** @param {HTMLButtonElement} el */
+export function Theme(el) {
+  let theme = 'auto';
+  el.addEventListener('click', () => wish(el, 'set-theme', NEXT[theme]));
+  return {
+    /** @param {{theme: 'auto' | 'dark' | 'light'}} next */
+    update(next) {
+      theme = next.theme in NEXT ? next.theme : 'auto';
+      document.documentElement.dataset.theme = theme;
+      el.setAttribute('aria-label', LABEL[theme]);
+      el.title = LABEL[theme];
+    },
+  };
+}
+
+/** Whether the page is dark right now. */
+export function isDark() {
+  const { theme } = document.documentElement.dataset;
+  if (theme === 'dark' || theme === 'light') return theme === 'dark';
+  return matchMedia('(prefers-color-scheme: dark)').matches;
+}

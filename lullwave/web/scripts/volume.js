@@ -1,0 +1,32 @@
+/** The volume slider and its mute button. */
+
+import { wish } from './wish.js';
+
+/** @param {HTMLElement} el */
+export function Volume(el) {
+  const slider = el.querySelector('.slider');
+  const mute = el.querySelector('.mute');
+  let before = 0.7;
+
+  slider.addEventListener('input', () => wish(el, 'set-volume', slider.valueAsNumber / 100));
+  mute.addEventListener('click', () => {
+    const now = slider.valueAsNumber / 100;
+    if (now > 0) before = now;
+    wish(el, 'set-volume', now > 0 ? 0 : before);
+  });
+  // Some phones leave loudness to their buttons, and a slider without effect is worse than none.
+  const probe = new Audio();
+  probe.volume = 0.5;
+  el.hidden = probe.volume !== 0.5;
+
+  return {
+    /** @param {{volume: number}} next in 0..1 */
+    update({ volume }) {
+      const percent = Math.round(volume * 100);
+      if (slider.valueAsNumber !== percent) slider.value = String(percent);
+      slider.setAttribute('aria-valuetext', `${percent} percent`);
+      slider.style.setProperty('--filled', `${percent}%`);
+      mute.setAttribute('aria-pressed', String(percent === 0));
+    },
+  };
+}

@@ -1,0 +1,54 @@
+/** What the page says, from what it knows; pure. */
+
+/** @param {number | null} count */
+export function tunedIn(count) {
+  if (count === null) return 'Tuning in…';
+  if (count === 0) return 'Nobody tuned in yet';
+  return count === 1 ? '1 person tuned in' : `${count.toLocaleString('en')} people tuned in`;
+}
+
+/** The state of the player in one line. @param {import('./player-state.js').PlayerState} player */
+export function playerStatus(player) {
+  if (player.refused) return 'Your browser wants a click first. Press play.';
+  if (!player.online && player.phase === 'waiting') return 'You are offline. The music comes back when the network does.';
+  switch (player.phase) {
+    case 'paused':
+      return 'Paused';
+    case 'connecting':
+      return player.attempt > 0 ? 'Reconnecting…' : 'Tuning in…';
+    case 'buffering':
+      return 'Buffering…';
+    case 'waiting':
+      return 'The station cannot be reached. Trying again…';
+    default:
+      return player.clip ? 'Playing again' : 'Live';
+  }
+}
+
+/** Minutes and seconds. @param {number} seconds */
+export function clock(seconds) {
+  const whole = Math.ceil(seconds);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
+}
+
+/** How long ago, in words. @param {number} seconds */
+export function ago(seconds) {
+  if (seconds < 45) return 'just now';
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${Math.max(1, minutes)} min ago`;
+  const hours = Math.round(minutes / 60);
+  return hours < 24 ? `${hours} h ago` : `${Math.round(hours / 24)} d ago`;
+}
+
+/** Tempo and key of a piece, where they are known. @param {{tempo_bpm?: number, key?: string}} piece */
+export function facts(piece) {
+  const words = [];
+  if (piece?.tempo_bpm) words.push(`${Math.round(piece.tempo_bpm)} BPM`);
+  if (piece?.key) words.push(piece.key);
+  return words;
+}
+
+/** When a steering will be heard. @param {number} seconds */
+export function heardIn(seconds) {
+  return seconds < 1.5 ? 'You will hear it any moment now.' : `You will hear it in about ${Math.round(seconds)} seconds.`;
+}
