@@ -4,7 +4,7 @@
 ``write`` for finished ones. What ``encode`` made, ``decode`` gives back with exactly as many frames.
 """
 
-from .files import decode, encode, write
+from .files import decode, encode, replacing, write, write_bytes
 from .formats import FORMATS, Format, format_named, format_of
 from .mp3 import FrameSplitter, Mp3Encoder, Mp3Header, mp3_frames, muted
 from .streaming import StreamEncoder, rate_for
@@ -23,5 +23,7 @@ __all__ = [
     "mp3_frames",
     "muted",
     "rate_for",
+    "replacing",
     "write",
+    "write_bytes",
 ]

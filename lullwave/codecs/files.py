@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
@@ -19,7 +22,9 @@ _BLOCK = 65536  # frames that are read at once
 
 
 def encode(audio: Audio, format: str, kbps: int = 128) -> bytes:
-    """The bytes of a whole file. ``kbps`` is for the lossy formats; Opus resamples to a rate that it has.
+    """The bytes of a whole file. ``kbps`` is for the lossy formats.
+
+    For Opus and MP3, audio of a rate that they do not have is resampled to the next one.
 
     Raises:
         InvalidInput: the format, rate or bit rate is not allowed.
@@ -50,10 +55,17 @@ def write(path: str | Path, audio: Audio, format: str | None = None, kbps: int =
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Replace ``path`` by ``data`` at once, or not at all."""
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write into that takes the place of ``path`` when the block ends, and is gone when it fails."""
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with open(part, "xb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)

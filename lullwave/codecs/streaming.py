@@ -14,7 +14,7 @@ import soundfile
 from ..audio import Audio
 from ..errors import InvalidInput
 from .formats import Format, format_named
-from .mp3 import KBPS, Mp3Encoder, length_tag, mp3_frames, tagged_frames
+from .mp3 import KBPS, RATES, Mp3Encoder, length_tag, mp3_frames, tagged_frames
 
 OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
 _BLOCK = 65536  # frames handed to libsndfile at once: its Vorbis writer overflows the stack with much more
@@ -25,8 +25,8 @@ _UNKNOWN = 0xFFFFFFFF
 class StreamEncoder:
     """``header`` first, then ``encode`` for each block, then ``flush`` once.
 
-    ``total_frames`` is the length that will come, where it is known. Opus has few rates: others are resampled by the
-    caller (``rate_for``).
+    ``total_frames`` is the length that will come, where it is known. Opus and MP3 have few rates: audio of another is
+    resampled by the caller (``rate_for``).
     """
 
     def __init__(self, format: str, rate: int, channels: int, total_frames: int | None = None, kbps: int = 128) -> None:
@@ -125,10 +125,9 @@ class StreamEncoder:
 
 
 def rate_for(format: str, rate: int) -> int:
-    """The rate at which audio of ``rate`` is written: its own, but for Opus the next one that Opus has."""
-    if format != "opus":
-        return rate
-    return min((r for r in OPUS_RATES if r >= rate), default=OPUS_RATES[-1])
+    """The rate at which audio of ``rate`` is written: its own, or the next one that the format has (Opus, MP3)."""
+    rates = {"opus": OPUS_RATES, "mp3": RATES}.get(format, (rate,))
+    return min((r for r in rates if r >= rate), default=rates[-1])
 
 
 def wav_header(rate: int, channels: int, total_frames: int | None) -> bytes:

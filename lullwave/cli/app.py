@@ -1,0 +1,47 @@
+"""The program ``lullwave``: which commands there are; imports none of them before it is asked for."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from .lazy import LazyGroup
+
+# name → (module, summary). A new command is a module and a line here.
+COMMANDS = {
+    "serve": ("lullwave.cli.serve", "Play endless music in the browser: the radio and its API."),
+    "generate": ("lullwave.cli.generate", "Make one clip: a file, or bytes on stdout."),
+    "engines": ("lullwave.cli.engines", "List what can make music here, and with which options."),
+}
+
+
+class _Commands(LazyGroup):
+    table = COMMANDS
+
+
+app = typer.Typer(cls=_Commands, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"lullwave {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def lullwave(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more; show where an error came from.")] = False,
+) -> None:
+    """Endless, cosy, self-hosted generative music."""
+    level = logging.DEBUG if verbose else logging.WARNING
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s")
+
+
+def run() -> None:
+    """Parse the command line and run what it asks for."""
+    app(prog_name="lullwave")

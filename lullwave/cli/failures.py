@@ -1,0 +1,54 @@
+"""Every failure of a command in one place: one line on stderr and an exit status; knows no command.
+
+2 is for what the caller can put right (a wrong value, a path), 1 for everything else, 130 for Ctrl-C, 141 for a
+reader of our output that went away.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from ..errors import InvalidInput, LullwaveError, NotFound, UnknownEngine
+
+WRONG_INPUT = 2
+FAILED = 1
+INTERRUPTED = 130  # 128 + SIGINT
+READER_GONE = 141  # 128 + SIGPIPE
+
+
+@contextmanager
+def translated(verbose: bool = False) -> Iterator[None]:
+    """Errors inside the block end the program with a line instead of a traceback (with one if ``verbose``)."""
+    try:
+        yield
+    except (KeyboardInterrupt, typer.Abort):
+        _end("stopped", INTERRUPTED)
+    except BrokenPipeError:
+        # Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(READER_GONE) from None
+    except (InvalidInput, NotFound, UnknownEngine) as error:
+        _end(str(error), WRONG_INPUT, error if verbose else None)
+    except LullwaveError as error:
+        _end(str(error), FAILED, error if verbose else None)
+    except OSError as error:
+        named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        _end(named, FAILED, error if verbose else None)
+    except Exception as error:
+        if hasattr(error, "exit_code"):  # the parser's own: usage errors and orderly exits
+            raise
+        hint = "" if verbose else " (lullwave --verbose … shows where)"
+        _end(f"unexpected {type(error).__name__}: {error}{hint}", FAILED, error if verbose else None)
+
+
+def _end(message: str, status: int, error: BaseException | None = None) -> None:
+    if error is not None:
+        traceback.print_exception(error)
+    print(f"lullwave: {message}", file=sys.stderr)
+    raise SystemExit(status) from None

@@ -1,0 +1,111 @@
+"""Options of an engine as flags of a command, from their one definition; knows neither engines nor commands.
+
+A flag that is not given leaves the default of the definition. Values are checked where all are: by
+``lullwave.options``, so that the command line says the same of a wrong value as Python and HTTP do.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import InvalidInput
+from ..options import OptionInfo, describe
+
+
+@dataclass(frozen=True)
+class FlagGroup:
+    """The options of one definition, gathered under one keyword of the command."""
+
+    keyword: str  # the command's parameter that gets the values given, by name
+    options: type
+
+
+def with_flags(command: Callable[..., None], groups: Iterable[FlagGroup]) -> Callable[..., None]:
+    """``command`` with a flag for each option. It must have a keyword parameter for each group.
+
+    A name that the command or an earlier group has already is reached by ``--option name=value`` alone.
+    """
+    groups = tuple(groups)
+    own = inspect.signature(command, eval_str=True).parameters
+    parameters = [p for name, p in own.items() if name not in {g.keyword for g in groups}]
+    taken = {p.name for p in parameters}
+    homes: dict[str, tuple[FlagGroup, str]] = {}
+    for group in groups:
+        for info in describe(group.options):
+            if info.name in taken:
+                continue
+            taken.add(info.name)
+            homes[info.name] = (group, info.name)
+            annotation = Annotated[info.type | None, _flag(info)]  # type: ignore[name-defined]
+            parameters.append(
+                inspect.Parameter(info.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+            )
+
+    @functools.wraps(command)
+    def flagged(*args: Any, **values: Any) -> None:
+        gathered: dict[str, dict[str, Any]] = {group.keyword: {} for group in groups}
+        for name, (group, option) in homes.items():
+            value = values.pop(name)
+            if value is not None:
+                gathered[group.keyword][option] = value
+        command(*args, **values, **gathered)
+
+    del flagged.__wrapped__
+    flagged.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    flagged.__annotations__ = {p.name: p.annotation for p in parameters}
+    return flagged
+
+
+def parse_pairs(pairs: Iterable[str], options: type) -> dict[str, Any]:
+    """``["top_k=50"]`` → ``{"top_k": 50}``, each value of the type that its definition states."""
+    known = {info.name: info for info in describe(options)}
+    values = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise InvalidInput("--option", pair, "name=value")
+        name = name.strip().replace("-", "_")
+        if name not in known:
+            raise InvalidInput("--option", name, "one of " + ", ".join(known) if known else "none for this engine")
+        values[name] = _value(known[name], text)
+    return values
+
+
+def given(arguments: list[str], flag: str, default: str) -> str:
+    """The value of ``flag`` among arguments that are not parsed yet."""
+    value = default
+    for position, argument in enumerate(arguments):
+        if argument == "--":
+            break
+        if argument == flag and position + 1 < len(arguments):
+            value = arguments[position + 1]
+        elif argument.startswith(flag + "="):
+            value = argument[len(flag) + 1 :]
+    return value
+
+
+def _flag(info: OptionInfo) -> Any:
+    default = "nothing" if info.default is None else str(info.default)
+    words = f"{info.limits.doc}: {info.allowed}  [default: {default}]"
+    name = "--" + info.name.replace("_", "-")
+    if info.type is bool:
+        return typer.Option(f"{name}/--no-{name[2:]}", help=words)
+    return typer.Option(name, help=words)
+
+
+_WORDS: Mapping[str, bool] = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def _value(info: OptionInfo, text: str) -> Any:
+    if info.optional and text in ("", "none"):
+        return None
+    try:
+        return _WORDS[text.lower()] if info.type is bool else info.type(text)
+    except (ValueError, KeyError):
+        raise InvalidInput(info.name, text, info.allowed) from None

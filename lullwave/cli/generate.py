@@ -1,0 +1,141 @@
+"""``lullwave generate``: one clip of any engine, into a file or to stdout."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+from rich.console import Console
+
+from ..audio import Audio, concat
+from ..codecs import FORMATS, StreamEncoder, format_named, rate_for, replacing
+from ..engines import engine_class, load_engine
+from ..engines.base import Stream
+from ..errors import InvalidInput
+from ..mastering import TARGET_LUFS, Master, master
+from ..request import Request
+from .destination import check_folder, check_stdout, format_for
+from .flags import FlagGroup, given, parse_pairs, with_flags
+from .progress import Progress
+
+DEFAULT_ENGINE = "synth"
+DEFAULT_SECONDS = 60.0
+BLOCK_S = 0.5  # what is made between two looks at the progress bar
+WHOLE_S = 900.0  # up to here a clip is mastered as a whole, in two passes; longer ones block by block
+
+
+def build(arguments: list[str]) -> Callable[..., None]:
+    """The command, with the flags of the engine that the arguments name."""
+    engine = engine_class(given(arguments, "--engine", DEFAULT_ENGINE))
+    groups = (
+        FlagGroup("load_options", engine.load_options),
+        FlagGroup("options", engine.options),
+    )
+    return with_flags(generate, groups)
+
+
+def generate(
+    prompt: Annotated[str, typer.Argument(help="What the music should be like; may be empty.")] = "",
+    output: Annotated[str, typer.Option("--output", "-o", help="The file to make; - is stdout.")] = "lullwave.mp3",
+    seconds: Annotated[float, typer.Option("--seconds", "-s", help="Length of the clip.")] = DEFAULT_SECONDS,
+    seed: Annotated[int | None, typer.Option(help="Where all chance comes from; drawn and shown if absent.")] = None,
+    engine: Annotated[str, typer.Option(help="Who makes it: see lullwave engines.")] = DEFAULT_ENGINE,
+    format: Annotated[str | None, typer.Option(help="Format, if the name does not say: " + ", ".join(FORMATS))] = None,
+    kbps: Annotated[int, typer.Option(help="Bit rate of the lossy formats.")] = 128,
+    lufs: Annotated[float, typer.Option(help="Loudness of the clip.")] = TARGET_LUFS,
+    option: Annotated[list[str] | None, typer.Option(help="name=value, for any option of the engine.")] = None,
+    midi: Annotated[Path | None, typer.Option(help="Write the notes too, where the engine knows them.")] = None,
+    stems: Annotated[Path | None, typer.Option(help="Write each part into this folder, where the engine can.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")] = False,
+    *,
+    load_options: dict[str, Any],
+    options: dict[str, Any],
+) -> None:
+    """Make one clip: a file, or bytes on stdout.
+
+    The same words, seed, length and options make the same clip. The flags below are those of the engine that --engine
+    names.
+    """
+    named = format_named(format) if format is not None else format_for(output)
+    if output == "-":
+        check_stdout()
+    else:
+        check_folder(Path(output))
+    kind = engine_class(engine)
+    values = {**options, **parse_pairs(option or (), kind.options)}
+    request = Request(prompt, secrets.randbelow(2**31) if seed is None else seed, seconds, values)
+    for wanted, name in ((midi, "midi"), (stems, "stems")):
+        if wanted is not None and not hasattr(kind, name):
+            raise InvalidInput(f"--{name}", str(wanted), f"nothing: the engine {engine} has none")
+    if midi is not None:
+        check_folder(midi)
+    console = Console(stderr=True, quiet=quiet)
+    with load_engine(engine, **load_options) as loaded, loaded.stream(request) as stream:
+        rate = rate_for(named.name, stream.rate)
+        # Only formats that state their length beforehand need it; a resampled one is known at its end.
+        total = stream.total_frames if rate == stream.rate else None
+        encoder = StreamEncoder(named.name, rate, stream.channels, total, kbps)
+        with Progress(console, seconds) as progress, _opened(output) as file:
+            file.write(encoder.header)
+            for block in _resampled(_mastered(progress.through(_read(stream)), seconds, lufs), rate):
+                file.write(encoder.encode(block))
+            file.write(encoder.flush())
+        console.print(f"{output}: {seconds:g} s, seed {request.seed}, {progress.speed:.1f}x real time", highlight=False)
+
+
+def _read(stream: Stream) -> Iterator[Audio]:
+    frames = round(BLOCK_S * stream.rate)
+    while (block := stream.read(frames)).frames:
+        yield block
+
+
+def _mastered(blocks: Iterable[Audio], seconds: float, lufs: float) -> Iterator[Audio]:
+    """To the wished loudness: exactly where the clip is short enough to be held in memory."""
+    if seconds <= WHOLE_S:
+        yield master(concat(list(blocks)), lufs)
+        return
+    chain: Master | None = None
+    late = 0
+    for block in blocks:
+        if chain is None:
+            chain = Master(block.rate, block.channels, lufs)
+            late = chain.latency_frames
+        done = chain.process(block)
+        yield done[min(late, done.frames) :]
+        late -= min(late, done.frames)
+    if chain is not None:
+        yield chain.flush()[late:]
+
+
+def _resampled(blocks: Iterable[Audio], rate: int) -> Iterator[Audio]:
+    resampler: Any = None
+    for block in blocks:
+        if block.rate == rate:
+            yield block
+            continue
+        import soxr
+
+        if resampler is None:
+            resampler = soxr.ResampleStream(block.rate, rate, block.channels, dtype="float32", quality="VHQ")
+            channels = block.channels
+        yield Audio(resampler.resample_chunk(block.samples), rate)
+    if resampler is not None:
+        import numpy as np
+
+        yield Audio(resampler.resample_chunk(np.zeros((0, channels), np.float32), last=True), rate)
+
+
+@contextmanager
+def _opened(output: str) -> Iterator[BinaryIO]:
+    """stdout, or a file that appears when it is complete."""
+    if output == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    with replacing(Path(output)) as file:
+        yield file

@@ -1,0 +1,59 @@
+"""Commands that are imported when they run: help lists them by their summaries alone; knows no command.
+
+A command is a module with a function ``command`` in the style of typer, or, where its flags depend on the other
+arguments, with a function ``build(arguments)`` that gives one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from .failures import translated
+
+
+class LazyCommand(TyperCommand):
+    """Stands in help for a command that is not imported yet, and becomes it when its arguments are parsed."""
+
+    def __init__(self, name: str, module: str, summary: str) -> None:
+        super().__init__(name, help=summary, rich_markup_mode=None)
+        self._module = module
+        self._summary = summary
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """The context of the command itself."""
+        return self._load(args).make_context(info_name, args, parent, **extra)
+
+    def _load(self, args: list[str]) -> Any:
+        module = import_module(self._module)
+        build: Callable[[list[str]], Callable[..., None]] | None = getattr(module, "build", None)
+        function = build(args) if build is not None else module.command
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        single.command(self.name, help=function.__doc__ or self._summary)(function)
+        return typer.main.get_command(single)
+
+
+class LazyGroup(TyperGroup):
+    """The program: its commands by a table of name → (module, summary)."""
+
+    table: Mapping[str, tuple[str, str]] = {}
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """In the order of the table."""
+        return list(self.table)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A stand-in; None for an unknown name."""
+        if cmd_name not in self.table:
+            return None
+        module, summary = self.table[cmd_name]
+        return LazyCommand(cmd_name, module, summary)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Parse and run the command, its failures translated."""
+        with translated(bool(ctx.params.get("verbose"))):
+            return super().invoke(ctx)
