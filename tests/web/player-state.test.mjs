@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { retryDelayMs } from '../../lullwave/web/scripts/backoff.js';
+import * as Player from '../../lullwave/web/scripts/player-state.js';
+
+const { INITIAL, PATIENCE_MS } = Player;
+const playing = () => Player.sounding(Player.play(INITIAL, 0), 500);
+
+test('play opens one connection, and a second press opens no other', () => {
+  const once = Player.play(INITIAL, 0);
+  assert.equal(once.phase, 'connecting');
+  assert.equal(once.connection, 1);
+  assert.equal(Player.play(once, 10), once);
+});
+
+test('pause closes the connection and play rejoins with a new one', () => {
+  const paused = Player.pause(playing());
+  assert.equal(Player.isOpen(paused), false);
+  const again = Player.play(paused, 9_000);
+  assert.equal(again.connection, 2);
+  assert.equal(Player.isOpen(again), true);
+});
+
+test('running dry is buffering, and sound ends it', () => {
+  const dry = Player.starved(playing(), 1_000);
+  assert.equal(dry.phase, 'buffering');
+  assert.equal(Player.isOpen(dry), true);
+  assert.equal(Player.sounding(dry, 1_200).phase, 'playing');
+});
+
+test('a loss waits, then connects again by itself', () => {
+  const lost = Player.lost(playing(), 1_000, 0);
+  assert.equal(lost.phase, 'waiting');
+  assert.equal(Player.isOpen(lost), false);
+  assert.equal(Player.tick(lost, lost.retryAt - 1, 0, 0), lost);
+  const again = Player.tick(lost, lost.retryAt, 0, 0);
+  assert.equal(again.phase, 'connecting');
+  assert.equal(again.connection, 2);
+});
+
+test('repeated losses wait longer; five seconds of sound forget them', () => {
+  let state = Player.play(INITIAL, 0);
+  const waits = [];
+  for (let now = 0; waits.length < 5; now += 60_000) {
+    state = Player.lost(state, now, 0.5);
+    waits.push(state.retryAt - now);
+    state = Player.tick(state, state.retryAt, 0, 0);
+  }
+  assert.deepEqual(waits, [...waits].sort((a, b) => a - b));
+  assert.ok(waits[4] > waits[0]);
+
+  const start = state.movedAt;
+  state = Player.tick(state, start + 100, 0.1, 0);
+  assert.equal(state.phase, 'playing');
+  assert.equal(state.attempt, 5);
+  state = Player.tick(state, start + 6_000, 6, 0);
+  assert.equal(state.attempt, 0);
+});
+
+for (const phase of ['connecting', 'playing', 'buffering']) {
+  test(`the watchdog gives up a connection that stands still while ${phase}`, () => {
+    const state = { ...playing(), phase, heardTime: 3, movedAt: 1_000 };
+    assert.equal(Player.tick(state, 1_000 + PATIENCE_MS[phase], 3, 0).phase, phase);
+    assert.equal(Player.tick(state, 1_001 + PATIENCE_MS[phase], 3, 0).phase, 'waiting');
+  });
+}
+
+test('a clock that moves keeps the watchdog quiet', () => {
+  let state = playing();
+  for (let second = 1; second < 60; second += 1) state = Player.tick(state, second * 1_000, second, 0);
+  assert.equal(state.phase, 'playing');
+  assert.equal(state.connection, 1);
+});
+
+test('the network that comes back is tried at once; one that goes changes nothing by itself', () => {
+  const offline = Player.network(playing(), false, 1_000);
+  assert.equal(offline.phase, 'playing');
+  const waiting = Player.lost(offline, 2_000, 0.99);
+  const online = Player.network(waiting, true, 2_010);
+  assert.equal(online.phase, 'connecting');
+});
+
+test('losses while paused or waiting are old news', () => {
+  assert.equal(Player.lost(INITIAL, 0, 0), INITIAL);
+  const waiting = Player.lost(playing(), 1_000, 0);
+  assert.equal(Player.lost(waiting, 1_100, 0), waiting);
+});
+
+test('another station moves a listener over, and leaves a pause alone', () => {
+  assert.equal(Player.retune(INITIAL, 0), INITIAL);
+  assert.equal(Player.retune(playing(), 1_000).connection, 2);
+});
+
+test('a clip of the past is followed by the live stream', () => {
+  const clip = { url: 'past.mp3', title: 'Then' };
+  const again = Player.playClip(playing(), clip, 1_000);
+  assert.equal(again.clip, clip);
+  const live = Player.lost(Player.sounding(again, 1_100), 60_000, 0);
+  assert.equal(live.clip, null);
+  assert.equal(live.phase, 'connecting');
+  assert.equal(live.connection, again.connection + 1);
+});
+
+test('a refused start says so until the next press', () => {
+  const refused = Player.refuse(Player.play(INITIAL, 0));
+  assert.equal(refused.phase, 'paused');
+  assert.equal(refused.refused, true);
+  assert.equal(Player.play(refused, 1).refused, false);
+});
+
+test('waits double, stay below fifteen seconds and are spread by chance', () => {
+  assert.equal(retryDelayMs(1, 0), 250);
+  assert.ok(retryDelayMs(1, 0.999) <= 500);
+  assert.equal(retryDelayMs(2, 0), 500);
+  assert.ok(retryDelayMs(40, 0.999) <= 15_000);
+});

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Api, ApiError, complaint } from '../../lullwave/web/scripts/api.js';
+import { listenerId } from '../../lullwave/web/scripts/listener-id.js';
+import { catHint, meowed, remembered } from '../../lullwave/web/scripts/meow-state.js';
+import { Preferences } from '../../lullwave/web/scripts/preferences.js';
+import * as Sleep from '../../lullwave/web/scripts/sleep-state.js';
+import { isForPlayer } from '../../lullwave/web/scripts/space-bar.js';
+import * as Steer from '../../lullwave/web/scripts/steering-state.js';
+import * as Words from '../../lullwave/web/scripts/wording.js';
+
+test('the sleep timer counts sound that was heard, across connections', () => {
+  let state = Sleep.setTimer(Sleep.listen(Sleep.AWAKE, 1, 100), 1);
+  state = Sleep.listen(state, 1, 110);
+  assert.equal(state.remainingS, 50);
+  state = Sleep.listen(state, 2, 3); // a new connection's clock starts again
+  assert.equal(state.remainingS, 50);
+  state = Sleep.listen(state, 2, 8);
+  assert.equal(state.remainingS, 45);
+  assert.equal(Sleep.fadeGain(state), 1);
+});
+
+test('the last half minute fades to nothing, then it is over', () => {
+  let state = Sleep.setTimer(Sleep.listen(Sleep.AWAKE, 1, 0), 1);
+  const gains = [];
+  for (let time = 30; time <= 60; time += 5) {
+    state = Sleep.listen(state, 1, time);
+    gains.push(Sleep.fadeGain(state));
+  }
+  assert.equal(gains[0], 1);
+  assert.equal(gains.at(-1), 0);
+  for (let i = 1; i < gains.length; i += 1) assert.ok(gains[i] < gains[i - 1]);
+  assert.equal(Sleep.isOver(state), true);
+  assert.equal(Sleep.isOver(Sleep.AWAKE), false);
+});
+
+const press = (more = {}) => ({
+  key: ' ',
+  repeat: false,
+  defaultPrevented: false,
+  altKey: false,
+  ctrlKey: false,
+  metaKey: false,
+  shiftKey: false,
+  target: { closest: () => null },
+  ...more,
+});
+
+test('the space bar is the player’s only where nothing else wants it', () => {
+  assert.equal(isForPlayer(press()), true);
+  assert.equal(isForPlayer(press({ key: 'a' })), false);
+  assert.equal(isForPlayer(press({ repeat: true })), false);
+  assert.equal(isForPlayer(press({ ctrlKey: true })), false);
+  assert.equal(isForPlayer(press({ defaultPrevented: true })), false);
+  assert.equal(isForPlayer(press({ target: { closest: () => ({}) } })), false);
+  assert.equal(isForPlayer(press({ target: null })), true);
+});
+
+test('preferences survive a visit, odd contents and absent storage', () => {
+  const kept = new Map();
+  const storage = { getItem: (k) => kept.get(k) ?? null, setItem: (k, v) => kept.set(k, v) };
+  Preferences(storage).write('volume', 0.25);
+  assert.equal(Preferences(storage).read('volume', 0.7), 0.25);
+  kept.set('lullwave.volume', '"loud"');
+  assert.equal(Preferences(storage).read('volume', 0.7), 0.7);
+  kept.set('lullwave.volume', '{broken');
+  assert.equal(Preferences(storage).read('volume', 0.7), 0.7);
+  const forbidden = { getItem: () => assert.fail('no'), setItem: () => assert.fail('no') };
+  Preferences(forbidden).write('volume', 1);
+  assert.equal(Preferences(forbidden).read('volume', 0.7), 0.7);
+  assert.equal(Preferences(null).read('volume', 0.7), 0.7);
+});
+
+test('a hundred meows are an achievement, once', () => {
+  let state = remembered(98);
+  state = meowed(state);
+  assert.deepEqual(state, { meows: 99, justEarned: false });
+  state = meowed(state);
+  assert.deepEqual(state, { meows: 100, justEarned: true });
+  assert.equal(meowed(state).justEarned, false);
+  assert.equal(catHint(remembered(0)), 'Say hello');
+  assert.match(catHint(state), /best friends/i);
+});
+
+test('a wish is sent, understood and heard, or refused', () => {
+  const sent = Steer.sending('rain');
+  const reply = { understood: { text: 'rain on the window', ignored: ['xyzzy'] }, heard_in_s: 4.6 };
+  const waiting = Steer.understood(sent, reply);
+  assert.equal(waiting.phase, 'waiting');
+  assert.deepEqual(waiting.ignored, ['xyzzy']);
+  assert.equal(Words.heardIn(waiting.heardInS), 'You will hear it in about 5 seconds.');
+  assert.equal(Steer.heard(waiting, 'somebody else’s'), waiting);
+  assert.equal(Steer.heard(waiting, 'rain').phase, 'heard');
+  assert.equal(Steer.refused(sent, 'too soon').problem, 'too soon');
+});
+
+test('words for people, times and pieces', () => {
+  assert.equal(Words.tunedIn(1), '1 person tuned in');
+  assert.equal(Words.tunedIn(1234), '1,234 people tuned in');
+  assert.equal(Words.tunedIn(null), 'Tuning in…');
+  assert.equal(Words.clock(61), '1:01');
+  assert.equal(Words.clock(59.2), '1:00');
+  assert.equal(Words.ago(10), 'just now');
+  assert.equal(Words.ago(600), '10 min ago');
+  assert.equal(Words.ago(7_200), '2 h ago');
+  assert.deepEqual(Words.facts({ tempo_bpm: 81.6, key: 'D minor' }), ['82 BPM', 'D minor']);
+  assert.deepEqual(Words.facts(null), []);
+});
+
+test('listener ids are version 4 UUIDs', () => {
+  const pattern = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+  assert.match(listenerId(), pattern);
+  assert.match(listenerId((bytes) => bytes.fill(255)), pattern);
+  assert.notEqual(listenerId(), listenerId());
+});
+
+const answer = (status, body, headers = {}) => async () => new Response(JSON.stringify(body), { status, headers });
+
+test('addresses stay below the page’s own, so that a path prefix works', () => {
+  const api = Api({ base: 'https://example.org/radio/', listener: 'me', fetch: answer(200, {}) });
+  assert.equal(api.streamUrl('a b', 3), 'https://example.org/radio/stations/a%20b/stream.mp3?connection=3&listener=me');
+  assert.equal(api.socketUrl(), 'wss://example.org/radio/ws?listener=me');
+});
+
+test('what the server says was wrong reaches the listener', async () => {
+  const api = Api({ base: 'http://x/', listener: 'me', fetch: answer(429, { error: 'Too soon.' }, { 'retry-after': '7' }) });
+  await assert.rejects(api.steer('s', 'rain'), (error) => {
+    assert.ok(error instanceof ApiError);
+    assert.equal(error.message, 'Too soon.');
+    assert.equal(error.retryAfterS, 7);
+    return true;
+  });
+  assert.equal(complaint({ detail: [{ msg: 'prompt too long' }] }, 422), 'prompt too long');
+  assert.equal(complaint({ error: { message: 'no' } }, 400), 'no');
+  assert.match(complaint(null, 502), /502/);
+});
+
+test('a dead network is told apart from an answer', async () => {
+  const dead = async () => {
+    throw new TypeError('fetch failed');
+  };
+  await assert.rejects(Api({ base: 'http://x/', listener: 'me', fetch: dead }).stations(), { status: 0 });
+});

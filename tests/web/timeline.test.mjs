@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { BANDS, levelsAt, measure, settle } from '../../lullwave/web/scripts/band-levels.js';
+import * as Time from '../../lullwave/web/scripts/timeline.js';
+
+const RATE = 44_100;
+const piece = (frame, title) => ({ kind: 'piece', frame, title });
+
+test('a piece is shown when its first frame sounds, not when its event comes', () => {
+  let timeline = Time.stamp(Time.emptyTimeline(RATE), piece(0, 'first'));
+  timeline = Time.begin(Time.stamp(timeline, piece(10 * RATE, 'second')), 7 * RATE);
+  const titleAt = (time) => Time.latest(timeline, 'piece', Time.heardFrame(timeline, time)).title;
+  assert.equal(titleAt(2.9), 'first');
+  assert.equal(titleAt(3), 'second');
+});
+
+test('without sound, or before the first frame is known, the frame on air counts', () => {
+  const timeline = Time.advance(Time.emptyTimeline(RATE), 5 * RATE);
+  assert.equal(Time.heardFrame(timeline, null), 5 * RATE);
+  assert.equal(Time.heardFrame(timeline, 3), 5 * RATE);
+  assert.equal(Time.heardFrame(Time.begin(timeline, RATE), 3), 4 * RATE);
+  assert.equal(Time.lagS(timeline, 4 * RATE), 1);
+});
+
+test('events may come twice and out of order', () => {
+  let timeline = Time.emptyTimeline(RATE);
+  for (const frame of [300, 100, 200, 100]) timeline = Time.stamp(timeline, piece(frame, String(frame)));
+  assert.deepEqual(timeline.events.map((e) => e.frame), [100, 200, 300]);
+  assert.equal(Time.latest(timeline, 'piece', 250).title, '200');
+  assert.equal(Time.latest(timeline, 'steer', 250), null);
+  assert.equal(Time.latest(timeline, 'piece', 99), null);
+});
+
+test('the timeline stays bounded and keeps the newest', () => {
+  let timeline = Time.emptyTimeline(RATE);
+  for (let frame = 0; frame < 500; frame += 1) timeline = Time.stamp(timeline, piece(frame, String(frame)));
+  assert.equal(timeline.events.length, 64);
+  assert.equal(timeline.events.at(-1).frame, 499);
+});
+
+const flat = (level) => new Array(BANDS).fill(level);
+
+test('bands are read between the measurements around the heard frame', () => {
+  const track = [0, 1000, 2000].reduce((all, frame) => measure(all, { frame, levels: flat(frame / 2000) }), []);
+  assert.deepEqual(levelsAt(track, 1500, 5000), flat(0.75));
+  assert.deepEqual(levelsAt(track, 2000, 5000), flat(1));
+  assert.deepEqual(levelsAt(track, 2400, 500), flat(1));
+  assert.deepEqual(levelsAt(track, 2501, 500), flat(0));
+  assert.deepEqual(levelsAt([], 0, 500), flat(0));
+  assert.deepEqual(levelsAt(track, -1, 500), flat(0));
+});
+
+test('a station that begins again begins a new track', () => {
+  const old = measure([], { frame: 9000, levels: flat(1) });
+  assert.deepEqual(measure(old, { frame: 10, levels: flat(0.5) }).map((m) => m.frame), [10]);
+});
+
+test('meters rise at once and sink slowly', () => {
+  assert.deepEqual(settle(flat(0), flat(0.8), 0.1), flat(0.8));
+  assert.ok(Math.abs(settle(flat(1), flat(0), 0.1, 2)[3] - 0.8) < 1e-12);
+});
