@@ -1,0 +1,146 @@
+"""Who plays: from wishes and styles to a band; knows nothing of keys, chords and forms."""
+
+from __future__ import annotations
+
+from .chance import Chance
+from .groove import HATS
+from .memory import Memory
+from .spec import Band, Role
+from .styles import Blend
+from .wishes import Wishes
+
+_BASSES = ("upright_bass", "sub_bass", "synth_bass")
+_COMPS = ("rhodes", "wurli", "felt_piano", "nylon_guitar", "pad")
+_LEADS = ("flute", "muted_trumpet", "synth_lead", "vibraphone", "music_box")
+_HANDS = ("felt_piano", "nylon_guitar", "rhodes", "wurli", "pad", "vibraphone", "music_box")  # can play low notes too
+_PAIR_GAP = 4
+
+
+def cast(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> dict[Role, str]:
+    """The instrument of each role; a role that nobody plays is absent."""
+    avoid = set(wishes.avoid)
+    wanted = list(wishes.instruments)
+    if wishes.only and wanted:
+        return _only(wanted)
+    heard = {(p.comp, p.lead) for p in memory.pieces[-_PAIR_GAP:]}
+    comps = [i for i in wanted if i in _COMPS]
+    if len(comps) > 1 and comps[0] == "pad":
+        comps = [*comps[1:], "pad"]
+    leads = [i for i in wanted if i in _LEADS] + [i for i in comps[1:] if i != "pad"]
+    best: dict[Role, str] = {}
+    for attempt in range(24):
+        draw = chance.of(attempt)
+        keys = comps[0] if comps else _draw(draw, blend.weights("keys"), avoid, "rhodes")
+        if keys == "pad" and comps[:1] == ["pad"] and not wishes.only:
+            keys = _draw(draw, {k: w for k, w in blend.weights("keys").items() if k != "pad"}, avoid, "rhodes")
+        lead = leads[0] if leads else _draw(draw, blend.weights("lead"), avoid, "vibraphone")
+        others = {k: w for k, w in blend.weights("answer").items() if k != lead}
+        answer = leads[1] if len(leads) > 1 else _draw(draw, others, avoid, "vibraphone")
+        basses = [i for i in wanted if i in _BASSES]
+        low = basses[0] if basses else _draw(draw, blend.weights("bass"), avoid, "sub_bass")
+        best = {"keys": keys, "bass": low, "lead": lead, "answer": answer, "pad": "pad"}
+        if (keys, lead) not in heard:
+            break
+    if "pad" in avoid or best["keys"] == "pad":
+        del best["pad"]
+    if avoid & {"bass"} or best["bass"] in avoid:
+        best.pop("bass", None)
+    if "melody" in avoid:
+        best.pop("lead", None)
+        best.pop("answer", None)
+    if "keys" in avoid:
+        best.pop("keys", None)
+    return {role: instrument for role, instrument in best.items() if instrument not in avoid or instrument in wanted}
+
+
+def _only(wanted: list[str]) -> dict[Role, str]:
+    """The named instruments share all the parts between them."""
+    comps = [i for i in wanted if i in _COMPS]
+    leads = [i for i in wanted if i in _LEADS]
+    basses = [i for i in wanted if i in _BASSES]
+    keys = comps[0] if comps else next((i for i in leads if i in _HANDS), "")
+    band: dict[Role, str] = {}
+    if keys:
+        band["keys"] = keys
+    tune = [*leads, *comps[1:]] or comps[:1] or basses[:1]
+    band["lead"] = tune[0]
+    if len(tune) > 1:
+        band["answer"] = tune[1]
+    if basses:
+        band["bass"] = basses[0]
+    elif keys in ("felt_piano", "nylon_guitar", "rhodes", "wurli"):
+        band["bass"] = keys
+    if "pad" in wanted and keys != "pad":
+        band["pad"] = "pad"
+    return band
+
+
+def _draw(chance: Chance, weights: dict[str, float], avoid: set[str], otherwise: str) -> str:
+    allowed = {k: w for k, w in weights.items() if k not in avoid}
+    return chance.weighted(allowed) if allowed else otherwise
+
+
+def make_band(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> Band:
+    """The band and its manner."""
+    draw = chance.of("manner")
+    style = blend.draw(chance.of("style"))
+    instruments = cast(chance.of("cast"), wishes, blend, memory)
+    kits = wishes.kit or draw.weighted(style.kits)
+    low, high = blend.span("swing")
+    swing = draw.between(low, high) + 0.05 * wishes.mood("swing")
+    if wishes.mood("swing") > 0.3:
+        swing = max(swing, 0.58)
+    elif wishes.mood("swing") < -0.3:
+        swing = 0.5
+    bright = wishes.mood("bright")
+    feel = {
+        "kick": draw.between(-4, 6),
+        "snare": draw.between(8, 20),
+        "hat": draw.between(-6, 8),
+        "bass": draw.between(5, 13),
+        "keys": draw.between(5, 18),
+        "lead": draw.between(6, 20),
+        "answer": draw.between(6, 20),
+        "pad": 0.0,
+    }
+    side = 1.0 if draw.yes(0.5) else -1.0
+    crackle = -120.0 if wishes.crackle <= -1.0 else -44.0 + 3.0 * wishes.crackle + draw.between(-2, 1)
+    return Band(
+        instruments=instruments,
+        kit=kits,
+        swing=round(max(0.5, min(0.67, swing)), 3),
+        swing_unit=style.unit,
+        feel_ms=feel,
+        pan={"keys": -0.12 * side, "lead": 0.16 * side, "answer": -0.3 * side, "bass": 0.0, "pad": 0.0},
+        wet=max(0.1, min(1.0, blend.number("wet") + 0.4 * wishes.mood("wet"))),
+        warmth=max(0.1, min(1.0, blend.number("warmth") + 0.25 * wishes.mood("warm"))),
+        wow=blend.number("wow"),
+        cutoff_hz=max(5500.0, min(12000.0, blend.number("cutoff_hz") * 2.0 ** (0.5 * bright))),
+        crackle_db=crackle,
+        hiss_db=-120.0 if wishes.crackle <= -1.0 else -62.0,
+        ambience_lufs={layer: -36.0 + 3.0 * min(2.0, weight) for layer, weight in wishes.ambience},
+        drums_db=(-2.0 if wishes.mood("energy") < -0.3 else 0.0) - (1.0 if style.drums < 0.8 else 0.0),
+        gate=style.gate,
+    )
+
+
+def drum_limit(wishes: Wishes, blend: Blend) -> int:
+    """The fullest that the drums may play, 0 … 3."""
+    if "drums" in wishes.avoid or (wishes.only and not wishes.drums):
+        return 0
+    share = blend.number("drums")
+    if wishes.drums:
+        return 3 if share > 0.5 else 2
+    if wishes.mood("energy") < -0.65 or wishes.mood("dense") < -0.6:
+        share -= 0.4
+    return 0 if share < 0.2 else 1 if share < 0.45 else 2 if share < 0.75 else 3
+
+
+def draw_hats(chance: Chance, blend: Blend, kit: str) -> str:
+    """How the cymbals go; brushes go round."""
+    if kit == "brushes":
+        return "brushes"
+    weights = {h: w for h, w in blend.weights("hats").items() if h != "brushes"} or {"eighths": 1.0}
+    hats = chance.weighted(weights)
+    assert hats in HATS
+    return hats

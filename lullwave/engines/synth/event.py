@@ -1,0 +1,52 @@
+"""A note as the parts write it, in beats from the beginning of its section; time in seconds comes later.
+
+Also what the parts hear of one another: the chords with their voicings. Knows nothing of swing or sound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .theory import Chord
+
+
+@dataclass(frozen=True)
+class Event:
+    """A written note."""
+
+    part: str
+    beat: float
+    beats: float
+    pitch: int
+    velocity: float
+    grace: bool = False
+    slide_from: int | None = None
+    roll: int = 0  # place in a rolled chord
+    ring: bool = False  # sounds to the very end of the piece
+
+    @property
+    def end(self) -> float:
+        return self.beat + self.beats
+
+
+@dataclass(frozen=True)
+class Sounding:
+    """A chord in its place, with the voicing that the keys play."""
+
+    beat: float
+    beats: float
+    chord: Chord
+    voicing: tuple[int, ...]
+    borrowed: bool
+
+    @property
+    def end(self) -> float:
+        return self.beat + self.beats
+
+
+def sounding_at(chords: list[Sounding], beat: float) -> Sounding:
+    """The chord that holds at a beat."""
+    for one in reversed(chords):
+        if one.beat <= beat + 1e-6:
+            return one
+    return chords[0]

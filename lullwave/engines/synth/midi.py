@@ -1,0 +1,120 @@
+"""Bars as a standard MIDI file, one track for each part; knows nothing of how they sound here.
+
+Written after the Standard MIDI Files 1.0 specification (format 1).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+
+from .score import RATE, Bar
+
+TICKS = 480  # in a beat
+_PROGRAMS = {
+    "rhodes": 4, "wurli": 5, "felt_piano": 0, "nylon_guitar": 24, "upright_bass": 32, "sub_bass": 39, "synth_bass": 38,
+    "vibraphone": 11, "pad": 89, "flute": 73, "muted_trumpet": 59, "synth_lead": 81, "music_box": 10,
+}  # fmt: skip
+_DRUMS = {
+    "kick": 36, "snare": 38, "rim": 37, "clap": 39, "hat": 42, "pedal_hat": 44, "open_hat": 46, "ride": 51, "shaker": 70,
+    "brush_tap": 38, "brush_sweep": 40, "tom_low": 45, "tom_high": 50,
+}  # fmt: skip
+_DRUM_CHANNEL = 9
+
+Message = tuple[int, int, bytes]  # tick, order within it, bytes
+
+
+def midi_bytes(bars: Sequence[Bar]) -> bytes:
+    """A MIDI file of the bars, from the first of them on; tempo changes are in its first track."""
+    if not bars:
+        return _file([_track([], 0)])
+    ticks = _bar_ticks(bars)
+    end = ticks[-1] + bars[-1].beats * TICKS
+    conductor: list[Message] = []
+    tempo = 0
+    for bar, tick in zip(bars, ticks, strict=True):
+        here = round(bar.frames / RATE / bar.beats * 1e6)
+        if here != tempo:
+            conductor.append((tick, 0, b"\xff\x51\x03" + struct.pack(">I", here)[1:]))
+            tempo = here
+        for chord in bar.chords:
+            conductor.append((tick + round(chord.beat * TICKS), 1, b"\xff\x06" + _text(chord.name)))
+    parts = sorted({note.part for bar in bars for note in bar.notes})
+    tracks = [_track(conductor, end)]
+    for number, part in enumerate(parts):
+        channel = number if number < _DRUM_CHANNEL else number + 1
+        tracks.append(_track(_part_messages(bars, ticks, part, channel), end))
+    if any(bar.hits for bar in bars):
+        tracks.append(_track(_drum_messages(bars, ticks), end))
+    return _file(tracks)
+
+
+def _bar_ticks(bars: Iterable[Bar]) -> list[int]:
+    ticks, at = [], 0
+    for bar in bars:
+        ticks.append(at)
+        at += bar.beats * TICKS
+    return ticks
+
+
+def _tick(bar: Bar, start: int, seconds: float) -> int:
+    return max(0, start + round(seconds * RATE / bar.frames * bar.beats * TICKS))
+
+
+def _part_messages(bars: Sequence[Bar], ticks: list[int], part: str, channel: int) -> list[Message]:
+    messages: list[Message] = [(0, 0, b"\xff\x03" + _text(part))]
+    instrument = ""
+    for bar, start in zip(bars, ticks, strict=True):
+        track = bar.mix.tracks.get(part)
+        if track is not None and track.instrument != instrument:
+            instrument = track.instrument
+            messages.append((start, 0, bytes((0xC0 | channel, _PROGRAMS[instrument]))))
+        for note in bar.notes:
+            if note.part == part:
+                on = _tick(bar, start, note.start_s)
+                off = max(on + 1, _tick(bar, start, note.start_s + note.length_s))
+                messages.append((on, 2, bytes((0x90 | channel, note.pitch, _velocity(note.velocity)))))
+                messages.append((off, 1, bytes((0x80 | channel, note.pitch, 64))))
+    return messages
+
+
+def _drum_messages(bars: Sequence[Bar], ticks: list[int]) -> list[Message]:
+    messages: list[Message] = [(0, 0, b"\xff\x03" + _text("drums"))]
+    for bar, start in zip(bars, ticks, strict=True):
+        for hit in bar.hits:
+            on = _tick(bar, start, hit.start_s)
+            messages.append((on, 2, bytes((0x90 | _DRUM_CHANNEL, _DRUMS[hit.drum], _velocity(hit.velocity)))))
+            messages.append((on + TICKS // 8, 1, bytes((0x80 | _DRUM_CHANNEL, _DRUMS[hit.drum], 64))))
+    return messages
+
+
+def _velocity(weight: float) -> int:
+    return max(1, min(127, round(weight * 127)))
+
+
+def _text(text: str) -> bytes:
+    data = text.encode("ascii", "replace")
+    return _length(len(data)) + data
+
+
+def _length(value: int) -> bytes:
+    """A variable-length quantity: seven bits a byte, the highest bit set on all but the last."""
+    out = [value & 0x7F]
+    while value := value >> 7:
+        out.append(0x80 | (value & 0x7F))
+    return bytes(reversed(out))
+
+
+def _track(messages: list[Message], end: int) -> bytes:
+    data, at = b"", 0
+    chunks = []
+    for tick, _, message in sorted(messages, key=lambda m: (m[0], m[1])):
+        chunks.append(_length(tick - at) + message)
+        at = tick
+    chunks.append(_length(max(0, end - at)) + b"\xff\x2f\x00")
+    data = b"".join(chunks)
+    return b"MTrk" + struct.pack(">I", len(data)) + data
+
+
+def _file(tracks: list[bytes]) -> bytes:
+    return b"MThd" + struct.pack(">IHHH", 6, 1, len(tracks), TICKS) + b"".join(tracks)

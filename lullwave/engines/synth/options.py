@@ -1,0 +1,42 @@
+"""What a request may set of the embedded engine besides words; wishes in the prompt and these mean the same things.
+
+Knows nothing of HTTP or the command line: ``lullwave.options`` makes both from this definition.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...errors import InvalidInput
+from ...options import check, option
+from .theory import Key
+
+
+@dataclass(frozen=True)
+class SynthOptions:
+    """Settings win over the words of the prompt.
+
+    Raises:
+        InvalidInput: a value is not allowed; the message names the field.
+    """
+
+    tempo_bpm: float | None = option(
+        None, "beats a minute; nothing leaves it to the prompt", low=50, high=140, unit="bpm"
+    )
+    key: str | None = option(None, "key, such as 'D minor'; nothing leaves it to the prompt", max_length=20)
+    crackle: bool = option(True, "crackle and hiss of an old record")
+    ambience: str = option(
+        "prompt",
+        "a layer of surroundings, whatever the prompt says",
+        choices=("prompt", "none", "rain", "fire", "cafe", "night", "waves", "train"),
+    )
+    drums: bool = option(True, "whether there may be drums")
+    melody: bool = option(True, "whether there may be a melody")
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.key is not None:
+            try:
+                Key.parse(self.key)
+            except ValueError:
+                raise InvalidInput("key", self.key, "a key such as 'D minor', 'F# major', 'Bb'") from None

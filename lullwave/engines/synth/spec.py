@@ -1,0 +1,147 @@
+"""A piece in numbers: all that the composer needs to write it, bar by bar, and nothing that it decides itself.
+
+Frozen and JSON-able, small enough to be kept for every piece that was ever aired. Knows nothing of prompts' words
+or of sound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, get_type_hints
+
+from .theory import Chord, Key
+
+Role = str  # a part: "keys", "bass", "lead", "answer", "pad"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A chord for some beats; ``degree`` is in semitones above the tonic."""
+
+    beats: float
+    degree: int
+    quality: str
+
+    def chord(self, key: Key) -> Chord:
+        return Chord((key.tonic + self.degree) % 12, self.quality)
+
+
+@dataclass(frozen=True)
+class MotifNote:
+    """One note of a melodic idea: onset and length in sixteenths from the idea's bar, pitch in semitones from C4."""
+
+    onset: int
+    length: int
+    pitch: int
+
+
+@dataclass(frozen=True)
+class Section:
+    """A stretch of bars that share chords, players and manner."""
+
+    name: str
+    bars: int
+    tonic: int
+    minor: bool
+    slots: tuple[Slot, ...]  # fill the bars exactly
+    roles: tuple[Role, ...]  # who plays
+    drums: int  # 0 none, 1 hats or rim alone, 2 without ghosts, 3 full
+    kick: tuple[int, ...]  # steps of 16
+    hats: str
+    comp: str
+    bass: int  # which cell
+    motif: tuple[MotifNote, ...]
+    phrase: str  # plan of the melody
+    spread: bool  # open voicings
+    energy: float  # 0…1
+    bright: float  # factor of the cut-offs
+    tempo_from: float
+    tempo_to: float
+    fill: bool = False  # a fill leads out of it
+    drop: bool = False  # the drums fall silent before its end
+    closing: str = ""  # "" goes on, "turn" leads to another piece, "ring" is the end of all
+    tail_frames: int = 0  # a last bar of this length in which everything rings
+
+    @property
+    def key(self) -> Key:
+        return Key(self.tonic, self.minor)
+
+    def tempo(self, bar: int) -> float:
+        """The tempo of a bar of the section."""
+        if self.bars <= 1:
+            return self.tempo_to
+        return self.tempo_from + (self.tempo_to - self.tempo_from) * (bar + 1) / self.bars
+
+
+@dataclass(frozen=True)
+class Band:
+    """Who plays what, and how it is placed."""
+
+    instruments: Mapping[Role, str]
+    kit: str
+    swing: float  # 0.5 straight … 0.68
+    swing_unit: float  # in beats: 0.5 swings the sixteenths, 1.0 the eighths
+    feel_ms: Mapping[str, float]  # push and pull of each part and drum
+    pan: Mapping[Role, float]
+    wet: float  # 0 dry … 1 far away
+    warmth: float
+    wow: float
+    cutoff_hz: float
+    crackle_db: float
+    hiss_db: float
+    ambience_lufs: Mapping[str, float]
+    drums_db: float
+    gate: bool = False  # a big gated snare
+
+
+@dataclass(frozen=True)
+class PieceSpec:
+    """One piece."""
+
+    number: int
+    seed: int
+    title: str
+    prompt: str
+    tempo_bpm: float
+    tonic: int
+    minor: bool
+    form: str
+    progression: tuple[Slot, ...]  # the loop of its first theme
+    band: Band
+    sections: tuple[Section, ...]
+    version: int = VERSION
+
+    @property
+    def key(self) -> Key:
+        return Key(self.tonic, self.minor)
+
+    @property
+    def bars(self) -> int:
+        return sum(section.bars + (1 if section.tail_frames else 0) for section in self.sections)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def of_json(cls, data: Mapping[str, Any]) -> PieceSpec:
+        return _build(cls, data)
+
+
+def _build(cls: type[Any], data: Mapping[str, Any]) -> Any:
+    """A dataclass of this module from what ``asdict`` (and JSON) made of it."""
+    hints = get_type_hints(cls)
+    values: dict[str, Any] = {}
+    for one in fields(cls):
+        value = data[one.name]
+        hint = hints[one.name]
+        inner = getattr(hint, "__args__", (None,))[0]
+        if hint is Band:
+            value = _build(Band, value)
+        elif isinstance(value, (list, tuple)):
+            value = tuple(_build(inner, v) if inner in (Slot, MotifNote, Section) else v for v in value)
+        elif isinstance(value, Mapping):
+            value = dict(value)
+        values[one.name] = value
+    return cls(**values)
