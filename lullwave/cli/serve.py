@@ -1,0 +1,67 @@
+"""``lullwave serve``: the radio and its API in this process. Its flags are made from ``Settings``."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin
+
+import typer
+from pydantic.fields import FieldInfo
+
+from ..settings import PREFIX, Settings, load
+
+_SIMPLE = (str, int, float, bool, Path)
+
+
+def command(config: Path | None = None, **flags: Any) -> None:
+    """Play the radio: serves the page, the streams and the API until Ctrl-C."""
+    settings = load(flags, config)
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger().setLevel(settings.log_level.upper())
+    from ..server.run import address_of, listening_socket, serve
+
+    bound = listening_socket(settings.host, settings.port)
+
+    def ready() -> None:
+        print(f"Lullwave plays at {address_of(bound)}  (press Ctrl-C to stop)", flush=True)
+
+    serve(settings, bound, ready)
+
+
+def flag_of(name: str, field: FieldInfo) -> inspect.Parameter | None:
+    """The flag of one setting; None for those that have no flag, such as the stations."""
+    kind = field.annotation
+    choices = ""
+    if get_origin(kind) is not None:
+        inner = [arg for arg in get_args(kind) if arg is not type(None)]
+        if all(isinstance(arg, (str, int)) for arg in inner):  # a Literal
+            choices = " One of " + ", ".join(map(str, inner)) + "."
+            kind = type(inner[0])
+        elif len(inner) == 1:
+            kind = inner[0]
+    if kind not in _SIMPLE:
+        return None
+    said = (field.description or "").replace("`", "")
+    default = "" if field.default is None or field.default_factory else f" Default: {field.default}."
+    help_text = f"{said[:1].upper()}{said[1:]}.{choices}" + ("" if default == " Default: ." else default)
+    flag = "--" + name.replace("_", "-")
+    declared = [f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag]
+    option = typer.Option(*declared, help=help_text, show_default=False, envvar=None)
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
+    )
+
+
+def _signature() -> inspect.Signature:
+    option = typer.Option("--config", help=f"Settings file (TOML); {PREFIX}* variables and flags go before it.")
+    config = inspect.Parameter(
+        "config", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[Path | None, option]
+    )
+    flags = [flag for name, field in Settings.model_fields.items() if (flag := flag_of(name, field)) is not None]
+    return inspect.Signature([config, *flags])
+
+
+command.__signature__ = _signature()  # type: ignore[attr-defined]
+command.__annotations__ = {name: p.annotation for name, p in inspect.signature(command).parameters.items()}

@@ -1,0 +1,46 @@
+"""Every directory and file that the program touches by itself; knows nothing of what is written there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+SETTINGS_FILE = "lullwave.toml"
+
+
+def default_data_dir() -> Path:
+    """Where clips and history live unless a setting says otherwise (the XDG rules, or the platform's own)."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", str(Path.home() / "AppData" / "Local"))) / "Lullwave"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "Lullwave"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "lullwave"
+
+
+def settings_files() -> list[Path]:
+    """Where a settings file is looked for, best first: the current directory, then the user's own."""
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return [Path(SETTINGS_FILE), config / "lullwave" / SETTINGS_FILE]
+
+
+def web_dir() -> Path:
+    """The page's files, inside the package."""
+    return Path(__file__).parent / "web"
+
+
+@dataclass(frozen=True)
+class DataPaths:
+    """The layout of the data directory."""
+
+    root: Path
+
+    def clips(self, station: str) -> Path:
+        """The folder of a station's one-minute clips."""
+        return self.root / "clips" / station
+
+    @property
+    def history(self) -> Path:
+        """The SQLite file of what was played."""
+        return self.root / "history.sqlite3"

@@ -1,0 +1,1 @@
+"""The HTTP and websocket side; the only place that knows the web framework."""

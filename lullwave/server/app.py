@@ -1,0 +1,70 @@
+"""The web application, put together: routes, limits, errors, and the stations' life; nothing runs at import."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from .. import __version__
+from ..clock import Clock, SystemClock
+from ..settings import Settings
+from . import generate, pages, problems, radio
+from .limits import BodyLimit
+from .onair import OnAirs
+from .pages import SecurityHeaders
+from .shelf import EngineShelf
+
+
+def create_app(
+    settings: Settings, shelf: EngineShelf | None = None, clock: Clock | None = None, web: Path | None = None
+) -> FastAPI:
+    """An application of its own: its stations start and stop with its lifespan.
+
+    ``shelf``, ``clock`` and ``web`` replace the installed engines, the system's clock and the packaged page.
+    """
+    engines = shelf or EngineShelf()
+    kitchen = generate.Kitchen(settings, engines)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        onairs = OnAirs(settings, engines, clock or SystemClock())
+        app.state.onairs = onairs
+        onairs.start()
+        try:
+            yield
+        finally:
+            onairs.release()
+            kitchen.stop()
+            await asyncio.to_thread(onairs.stop)
+            await asyncio.to_thread(engines.close)
+
+    app = FastAPI(
+        title="Lullwave",
+        version=__version__,
+        summary="Endless, cosy, self-hosted generative music",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.settings = settings
+    app.state.kitchen = kitchen
+    problems.install(app)
+    app.include_router(radio.router)
+    app.include_router(generate.router_for(settings, engines, kitchen))
+    app.include_router(pages.health)
+    app.include_router(pages.router_for(web))
+    app.add_middleware(BodyLimit, limit_bytes=settings.max_body_kb * 1024)
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+def release(app: FastAPI) -> None:
+    """Let every endless reply of ``app`` end, before the server waits for open connections."""
+    onairs: OnAirs | None = getattr(app.state, "onairs", None)
+    if onairs is not None:
+        onairs.release()
+    app.state.kitchen.stop()

@@ -1,0 +1,80 @@
+"""Blocking work on threads, read from asyncio: the one place where the two meet for requests.
+
+Knows nothing of what the work is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import CancelledError, Executor
+from contextlib import suppress
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_AHEAD = 4  # items that may wait to be read
+_POLL_S = 0.25
+
+
+class _End:
+    """What follows the last item."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+
+async def iterate(work: Callable[[], Iterator[T]], executor: Executor) -> AsyncIterator[T]:
+    """Run the blocking iterator ``work()`` on a thread and give its items as they come.
+
+    At most a few items are made ahead of the reader. When the reader stops early, the iterator is closed (its
+    ``finally`` runs) after the item that it is making.
+    """
+    loop = asyncio.get_running_loop()
+    room = threading.Semaphore(_AHEAD)
+    items: asyncio.Queue[T | _End] = asyncio.Queue()
+    unread = threading.Event()  # nobody reads any more
+
+    def give(item: T | _End) -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(items.put_nowait, item)
+
+    def run() -> None:
+        error: BaseException | None = None
+        source: Iterator[T] | None = None
+        try:
+            if unread.is_set():
+                return
+            source = work()
+            for item in source:
+                give(item)
+                while not room.acquire(timeout=_POLL_S):
+                    if unread.is_set():
+                        return
+                if unread.is_set():
+                    return
+        except BaseException as caught:
+            error = caught
+        finally:
+            close = getattr(source, "close", None)
+            if close is not None:
+                close()
+            give(_End(error))
+
+    running = loop.run_in_executor(executor, run)
+    try:
+        while True:
+            item = await items.get()
+            if isinstance(item, _End):
+                if item.error is not None:
+                    raise item.error
+                return
+            yield item
+            room.release()
+    finally:
+        unread.set()
+        room.release()
+        with suppress(CancelledError, asyncio.CancelledError):
+            if not running.done():
+                running.cancel()

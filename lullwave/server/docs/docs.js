@@ -1,0 +1,115 @@
+/** Draws openapi.json as a page on which every call can be tried; knows no particular route. */
+
+const main = document.querySelector('main');
+
+/** An element with text and children. */
+function el(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+/** Follow `$ref` inside the document. */
+function resolved(schema, document) {
+  if (!schema?.$ref) return schema ?? {};
+  return schema.$ref.slice(2).split('/').reduce((at, key) => at[key], document);
+}
+
+function typeOf(schema) {
+  if (schema.anyOf) return schema.anyOf.map(typeOf).join(' or ');
+  const limits = [];
+  if (schema.minimum !== undefined) limits.push(`from ${schema.minimum}`);
+  if (schema.maximum !== undefined) limits.push(`to ${schema.maximum}`);
+  if (schema.maxLength !== undefined) limits.push(`at most ${schema.maxLength} characters`);
+  if (schema.enum) limits.push(schema.enum.join(', '));
+  return [schema.type ?? 'anything', ...limits].join(' ');
+}
+
+function row(name, schema, required, description) {
+  const fallback = schema.default === undefined ? '' : JSON.stringify(schema.default);
+  return el('tr', {}, el('td', {}, el('code', {}, name)), el('td', {}, typeOf(schema)), el('td', {}, required ? 'required' : fallback), el('td', {}, description ?? ''));
+}
+
+function table(rows) {
+  const head = el('tr', {}, ...['name', 'type', 'default', 'meaning'].map((word) => el('th', {}, word)));
+  return el('table', {}, head, ...rows);
+}
+
+function example(schema) {
+  if (schema.examples?.length) return schema.examples[0];
+  const made = {};
+  for (const [name, field] of Object.entries(schema.properties ?? {})) {
+    if (field.default !== undefined && field.default !== null) made[name] = field.default;
+    else if (schema.required?.includes(name)) made[name] = '';
+  }
+  return made;
+}
+
+/** The form of one operation. */
+function operation(path, method, op, document) {
+  const inside = el('div', {}, el('p', {}, op.description ?? op.summary ?? ''));
+  const inputs = [];
+  if (op.parameters?.length) {
+    inside.append(table(op.parameters.map((p) => row(p.name, resolved(p.schema, document), p.required, p.description))));
+    for (const parameter of op.parameters) {
+      const input = el('input', { name: parameter.name, 'aria-label': parameter.name, placeholder: parameter.name });
+      inputs.push([parameter, input]);
+      inside.append(input, ' ');
+    }
+  }
+  const body = resolved(op.requestBody?.content?.['application/json']?.schema, document);
+  let text = null;
+  if (body.properties) {
+    const rows = Object.entries(body.properties).map(([name, field]) => row(name, resolved(field, document), body.required?.includes(name), field.description));
+    inside.append(table(rows));
+    text = el('textarea', { 'aria-label': 'body', spellcheck: 'false' });
+    text.value = JSON.stringify(example(body), null, 2);
+    inside.append(text);
+  }
+  const button = el('button', { type: 'button' }, 'Try it');
+  const answer = el('pre', { 'aria-live': 'polite' });
+  button.addEventListener('click', () => attempt(path, method, inputs, text, answer));
+  inside.append(el('div', {}, button), answer);
+  return el('details', {}, el('summary', {}, el('span', { class: 'method' }, method.toUpperCase()), el('code', {}, path)), inside);
+}
+
+/** Call it and show what comes: text as it is, sound as its type and size; an endless answer is cut. */
+async function attempt(path, method, inputs, text, answer) {
+  const query = new URLSearchParams();
+  let address = path.slice(1);
+  for (const [parameter, input] of inputs) {
+    if (parameter.in === 'path') address = address.replace(`{${parameter.name}}`, encodeURIComponent(input.value));
+    else if (input.value) query.set(parameter.name, input.value);
+  }
+  if (query.size) address += `?${query}`;
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), 5000);
+  answer.textContent = '…';
+  try {
+    const options = { method: method.toUpperCase(), signal: limit.signal };
+    if (text) Object.assign(options, { body: text.value, headers: { 'content-type': 'application/json' } });
+    const response = await fetch(address, options);
+    const kind = response.headers.get('content-type') ?? '';
+    answer.textContent = `${response.status} ${kind}\n`;
+    if (kind.includes('json')) answer.textContent += JSON.stringify(await response.json(), null, 2);
+    else if (kind.startsWith('text/')) await show(response, answer);
+    else answer.textContent += 'sound; open the address in a player to hear it';
+  } catch (error) {
+    answer.textContent += error.name === 'AbortError' ? '\n(goes on; cut after 5 s)' : `\n${error.message}`;
+  } finally {
+    clearTimeout(timer);
+    limit.abort();
+  }
+}
+
+async function show(response, answer) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) answer.textContent += part.value;
+}
+
+const document_ = await (await fetch('openapi.json')).json();
+main.replaceChildren();
+for (const [path, methods] of Object.entries(document_.paths)) {
+  for (const [method, op] of Object.entries(methods)) main.append(operation(path, method, op, document_));
+}

@@ -1,0 +1,65 @@
+"""Whole bytes over HTTP with validators: strong ETag, conditional requests, byte ranges (RFC 9110).
+
+Knows nothing of what the bytes are.
+"""
+
+from __future__ import annotations
+
+import re
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+_ONE_RANGE = re.compile(r"^bytes=\s*(\d*)-(\d*)\s*$")
+
+
+def whole_or_part(request: Request, data: bytes, etag: str, media_type: str, headers: dict[str, str]) -> Response:
+    """``data``, the part that was asked for, or 304 or 416. ``etag`` is given with its quotes."""
+    headers = {"ETag": etag, "Accept-Ranges": "bytes", **headers}
+    head = request.method == "HEAD"
+    if _matches(request.headers.get("if-none-match"), etag):
+        return Response(status_code=304, headers=headers)
+    asked = request.headers.get("range")
+    condition = request.headers.get("if-range")
+    if asked is None or head or (condition is not None and condition.strip() != etag):
+        return _reply(data, 200, media_type, headers, head)
+    span = _span(asked, len(data))
+    if span is None:
+        return _reply(data, 200, media_type, headers, head)
+    start, stop = span
+    if start >= stop:
+        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{len(data)}"})
+    headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(data)}"
+    return _reply(data[start:stop], 206, media_type, headers, head)
+
+
+def _reply(data: bytes, status: int, media_type: str, headers: dict[str, str], head: bool) -> Response:
+    if head:
+        return Response(
+            status_code=status, media_type=media_type, headers={**headers, "Content-Length": str(len(data))}
+        )
+    return Response(data, status, media_type=media_type, headers=headers)
+
+
+def _span(asked: str, size: int) -> tuple[int, int] | None:
+    """The bytes of one range; None for what may be ignored: several ranges, other units, nonsense."""
+    match = _ONE_RANGE.match(asked)
+    if match is None or match.group(1) == match.group(2) == "":
+        return None
+    first, last = match.groups()
+    if len(first) > 18 or len(last) > 18:
+        return size, size
+    if not first:
+        return (max(0, size - int(last)), size) if int(last) else (size, size)
+    if last and int(last) < int(first):
+        return None
+    return int(first), min(size, int(last) + 1) if last else size
+
+
+def _matches(condition: str | None, etag: str) -> bool:
+    """``If-None-Match``: any of the listed tags, compared weakly."""
+    if condition is None:
+        return False
+    if condition.strip() == "*":
+        return True
+    return etag in [tag.strip().removeprefix("W/") for tag in condition.split(",")]

@@ -1,0 +1,150 @@
+"""Replies that go on until somebody leaves: the audio stream and the event stream, over plain ASGI.
+
+Each owns two tasks, one that sends and one that waits for the client to go; whichever ends first ends the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from ..broadcast import FellBehind
+from ..station import RATE, Event
+from .audience import Audience
+from .onair import OnAir
+
+HEARTBEAT_S = 15.0
+
+
+async def until_gone(receive: Receive) -> None:
+    """Return when the client has disconnected."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def while_there(work: Awaitable[None], receive: Receive) -> None:
+    """Run ``work`` until it ends or the client goes."""
+    tasks = [asyncio.ensure_future(work), asyncio.ensure_future(until_gone(receive))]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError, OSError):
+                await task
+
+
+class LiveAudio(Response):
+    """The endless MP3 of a station."""
+
+    media_type = "audio/mpeg"
+
+    def __init__(self, onair: OnAir, audience: Audience, listener: str | None) -> None:
+        self._onair = onair
+        self._audience = audience
+        self._listener = listener
+        self.background = None
+        self.status_code = 200
+        self.init_headers(
+            {
+                "Cache-Control": "no-store, no-transform",
+                "Connection": "close",
+                "Accept-Ranges": "none",
+                "X-Accel-Buffering": "no",
+            }
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        if scope["method"] == "HEAD":
+            await send({"type": "http.response.body", "body": b""})
+            return
+        with self._audience.audio(self._onair.station.id, self._listener) as listener:
+            await while_there(self._send(listener, send), receive)
+
+    async def _send(self, listener: str, send: Send) -> None:
+        chunks = self._onair.chunks
+        cursor = chunks.cursor(self._onair.burst_start())
+        first = True
+        while True:
+            try:
+                ready = await cursor.next()
+            except FellBehind:
+                break
+            if not ready:
+                break
+            body = b"".join([chunk.data for chunk in ready])
+            if first:
+                first = False
+                frame = self._onair.first_frame(ready[0])
+                self._audience.given(self._onair.station.id, listener, frame)
+                self._onair.events.publish(Event("first", frame, {"listener": listener, "frame": frame}))
+                body = ready[0].lead + body
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+class LiveEvents(Response):
+    """What happens at a station, as server-sent events stamped with stream frames."""
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self, onair: OnAir, audience: Audience, listener: str | None, hello: Callable[[], list[Event]]
+    ) -> None:
+        self._onair = onair
+        self._audience = audience
+        self._listener = listener
+        self._hello = hello
+        self.background = None
+        self.status_code = 200
+        self.init_headers({"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await while_there(self._send(send), receive)
+
+    async def _send(self, send: Send) -> None:
+        events = self._onair.events
+        cursor = events.cursor()
+        first_frame = self._audience.first_frame(self._onair.station.id, self._listener)
+        hello = {
+            "station": self._onair.station.id,
+            "rate": RATE,
+            "frame": self._onair.station.edge,
+            "first_frame": first_frame,
+        }
+        text = "retry: 2000\n\n" + _framed("hello", hello) + "".join(map(_event, self._hello()))
+        while True:
+            if text:
+                await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+            try:
+                async with asyncio.timeout(HEARTBEAT_S):
+                    ready = await cursor.next()
+            except TimeoutError:
+                text = ": still here\n\n"
+                continue
+            except FellBehind:
+                break
+            if not ready:
+                break
+            text = "".join(
+                _event(one) for one in ready if one.kind != "first" or one.data["listener"] == self._listener
+            )
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _event(event: Event) -> str:
+    return _framed(event.kind, {"frame": event.frame, **event.data})
+
+
+def _framed(kind: str, data: object) -> str:
+    return f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n"

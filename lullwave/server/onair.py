@@ -1,0 +1,165 @@
+"""A station on the event loop: its chunks and events as rings, its people, its clips; knows nothing of HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+from ..audio import concat
+from ..broadcast import Chunk, Ring
+from ..clock import Clock
+from ..codecs import encode
+from ..library import FADE_S, OVERLAP_S, Clip, ClipShelf, Cutter
+from ..mastering import master
+from ..request import Request
+from ..settings import Settings
+from ..station import CHUNK_S, RATE, Aired, Event, Station
+from ..station.air import MP3_FRAME
+from ..station.producer import EMBEDDED
+from .audience import Audience
+from .shelf import EngineShelf
+
+EVENTS_KEPT = 512
+COUNT_EVERY_S = 0.2  # a crowd that comes in at once is told once
+LEASE_S = 180.0  # how long a station stays awake for somebody who fetches its clips
+
+log = logging.getLogger(__name__)
+
+
+class OnAir:
+    """One station and all that the routes need of it."""
+
+    def __init__(self, station: Station, settings: Settings) -> None:
+        loop = asyncio.get_running_loop()
+        self.station = station
+        self.chunks: Ring[Chunk] = Ring(max(8, round(settings.ring_s / CHUNK_S)), loop)
+        self.events: Ring[Event] = Ring(EVENTS_KEPT, loop)
+        self._burst_frames = round(settings.burst_s * RATE)
+        self._people = 0
+        self._lease: asyncio.TimerHandle | None = None
+        self._count_due: asyncio.TimerHandle | None = None
+        station.subscribe(self._aired, self.events.publish)
+
+    def burst_start(self) -> int:
+        """The number of the chunk that a new listener is sent first: a few seconds back, never more."""
+        newest = self.chunks.newest()
+        if newest is None:
+            return self.chunks.end
+        end = newest.frame + newest.frames
+        return self.chunks.since(lambda chunk: end - chunk.frame <= self._burst_frames)
+
+    @staticmethod
+    def first_frame(chunk: Chunk) -> int:
+        """The stream frame that is heard first by who begins with this chunk and its lead."""
+        return chunk.frame - (2 * MP3_FRAME if chunk.lead else 0)
+
+    def people(self, count: int) -> None:
+        """How many people hear the station now."""
+        self._people = count
+        self._tell()
+        if self._count_due is None:
+            self._count_due = asyncio.get_running_loop().call_later(COUNT_EVERY_S, self._publish_count)
+
+    def lease(self) -> None:
+        """Keep the station awake for a while for somebody whom the audience does not count."""
+        if self._lease is not None:
+            self._lease.cancel()
+        self._lease = asyncio.get_running_loop().call_later(LEASE_S, self._lease_over)
+        self._tell()
+
+    def close(self) -> None:
+        """Release everybody."""
+        for timer in (self._lease, self._count_due):
+            if timer is not None:
+                timer.cancel()
+        self.chunks.close()
+        self.events.close()
+
+    def _publish_count(self) -> None:
+        self._count_due = None
+        self.events.publish(Event("listeners", self.station.edge, {"count": self._people}))
+
+    def _lease_over(self) -> None:
+        self._lease = None
+        self._tell()
+
+    def _tell(self) -> None:
+        self.station.heard(self._people > 0 or self._lease is not None)
+
+    def _aired(self, aired: Aired) -> None:
+        self.chunks.publish(aired.chunk)
+
+
+class OnAirs:
+    """All stations of a server, from start to stop."""
+
+    def __init__(self, settings: Settings, shelf: EngineShelf, clock: Clock) -> None:
+        self.settings = settings
+        self.audience = Audience([own.id for own in settings.stations], settings.default_station)
+        self.stations = {own.id: OnAir(Station(own, settings, shelf, clock), settings) for own in settings.stations}
+        self.default = self.stations[settings.default_station]
+        self.clips = ClipShelf(
+            settings.paths.clips(self.default.station.id), settings.max_clips, settings.max_clip_mb * 1e6
+        )
+        self.clip_ready = asyncio.Event()
+        self._shelf = shelf
+        self._stopping = threading.Event()
+        self._encoding = ThreadPoolExecutor(1, "clips")
+        self._first: threading.Thread | None = None
+        loop = asyncio.get_running_loop()
+        self.audience.watch(lambda station, count: self.stations[station].people(count))
+        cutter = Cutter(self.clips, self._encoding, RATE, settings.clip_s, settings.bitrate_kbps)
+        self.default.station.subscribe(lambda aired: cutter.feed(aired.mastered))
+
+        def ready(clip: Clip) -> None:
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(self.clip_ready.set)
+
+        self.clips.watch(ready)
+        if self.clips.newest is not None:
+            self.clip_ready.set()
+
+    def start(self) -> None:
+        """Let the default station make its first music, and a first clip if there is none."""
+        self.default.station.prepare()
+        if self.clips.newest is None:
+            self._first = threading.Thread(target=self._first_clip, name="first-clip", daemon=True)
+            self._first.start()
+
+    def release(self) -> None:
+        """Let every listener's connection end."""
+        for onair in self.stations.values():
+            onair.close()
+
+    def stop(self) -> None:
+        """End all threads. Blocks, shortly."""
+        self._stopping.set()
+        for onair in self.stations.values():
+            onair.station.stop()
+        for onair in self.stations.values():
+            onair.station.join()
+        if self._first is not None:
+            self._first.join(1.0)
+        self._encoding.shutdown(wait=True, cancel_futures=True)
+
+    def _first_clip(self) -> None:
+        """A clip of its own by the embedded engine, so that there is one seconds after the first start."""
+        settings, station = self.settings, self.default.station
+        try:
+            length_s = max(1.0, settings.clip_s + OVERLAP_S)
+            request = Request(station.prompt, (station.seed + 1) % 2**63, duration_s=length_s)
+            with self._shelf(EMBEDDED).stream(request) as stream:
+                parts = []
+                for block in stream:
+                    if self._stopping.is_set():
+                        return
+                    parts.append(block)
+            whole = master(concat(parts), settings.loudness_lufs, settings.ceiling_dbtp)
+            if self.clips.newest is None:
+                self.clips.add(encode(whole.fade(FADE_S, FADE_S), "mp3", settings.bitrate_kbps))
+        except Exception:
+            if not self._stopping.is_set():
+                log.exception("the first clip could not be made; the next one comes with the programme")

@@ -1,0 +1,125 @@
+"""Errors to HTTP replies, in one place: JSON that names the field, what was wrong and what is allowed.
+
+::
+
+    {"error": {"field": "duration_s", "message": "duration_s: got -1; allowed: …", "allowed": "a number from 1 to 600"}}
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from ..errors import (
+    Busy,
+    CheckpointError,
+    EngineError,
+    InvalidInput,
+    LullwaveError,
+    MissingExtra,
+    NotFound,
+    UnknownEngine,
+)
+
+log = logging.getLogger(__name__)
+
+
+class TooLarge(LullwaveError):
+    """A request body that is longer than is allowed."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"the body is too large; allowed: at most {limit_bytes} bytes")
+        self.allowed = f"at most {limit_bytes} bytes"
+
+
+class Full(Busy):
+    """A station with as many listeners as it may have."""
+
+    def __init__(self, station: str) -> None:
+        super().__init__(f"station {station!r} has as many listeners as it may have", 30.0)
+
+
+def problem(
+    status: int,
+    message: str,
+    field: str | None = None,
+    allowed: str | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """The one shape of every error."""
+    body = {"error": {"field": field, "message": message, "allowed": allowed}}
+    return JSONResponse(body, status, headers=headers)
+
+
+def reply(error: Exception) -> JSONResponse:
+    """What an error means over HTTP."""
+    match error:
+        case TooLarge():
+            return problem(413, str(error), "body", error.allowed)
+        case NotFound():
+            return problem(404, str(error), error.kind, ", ".join(error.known) or None)
+        case Busy():
+            status = 503 if isinstance(error, Full) else 429
+            return problem(status, str(error), None, None, {"Retry-After": str(max(1, round(error.retry_after_s)))})
+        case InvalidInput():
+            return problem(422, str(error), error.field, error.allowed)
+        case UnknownEngine() | MissingExtra():
+            return problem(422, str(error), "engine", str(error))
+        case CheckpointError():
+            return problem(422, str(error), "checkpoint", None)
+        case EngineError():
+            return problem(503, str(error), None, None, {"Retry-After": "5"})
+        case _:
+            return problem(500, "something broke inside the server; its log says what")
+
+
+def install(app: FastAPI) -> None:
+    """Let ``app`` answer every error in the one shape."""
+
+    @app.exception_handler(LullwaveError)
+    async def ours(request: Request, error: LullwaveError) -> JSONResponse:
+        return reply(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        return _validation(error.errors()[0])
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
+        headers = dict(error.headers or {})
+        if error.status_code == 404:
+            return problem(404, f"nothing is at {request.url.path[:200]}", "path", "the addresses in /openapi.json")
+        if error.status_code == 405:
+            allowed = headers.get("Allow") or headers.get("allow")
+            return problem(405, f"{request.method} is not allowed here", "method", allowed, headers)
+        return problem(error.status_code, str(error.detail), None, None, headers)
+
+    @app.exception_handler(Exception)
+    async def broken(request: Request, error: Exception) -> JSONResponse:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return reply(error)
+
+
+def _validation(fault: Any) -> JSONResponse:
+    """One fault of the web framework's validation in our words."""
+    where = [str(part) for part in fault["loc"]]
+    field = ".".join(where[1:]) or where[0]
+    allowed = str(fault["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
+    if fault["type"] in ("json_invalid", "model_attributes_type", "dict_type"):
+        field, allowed = "body", "a JSON object"
+    elif fault["type"] == "extra_forbidden":
+        allowed = "no field of this name"
+    elif fault["type"] == "missing":
+        allowed = "required"
+    cause = (fault.get("ctx") or {}).get("error")
+    if isinstance(cause, InvalidInput):
+        allowed = cause.allowed
+    shown = repr(fault.get("input"))
+    if len(shown) > 120:
+        shown = shown[:117] + "..."
+    return problem(422, f"{field}: got {shown}; allowed: {allowed}", field, allowed)

@@ -1,0 +1,83 @@
+"""Runs the application on uvicorn: sockets, signals, an end within two seconds; knows no route."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+
+from ..errors import LullwaveError
+from ..settings import Settings
+from .app import create_app, release
+
+GRACE_S = 1  # how long open connections may take to end
+WS_MAX_BYTES = 64 * 1024
+
+
+class AddressTaken(LullwaveError):
+    """Another program listens there, or the address is not ours."""
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A socket that is bound and listens from now on, so that nobody who comes early is turned away.
+
+    Raises:
+        AddressTaken: says why, and what to do.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+        bound.listen(2048)
+    except OSError as error:
+        bound.close()
+        hint = "; another program listens there: stop it, or choose another port with --port"
+        raise AddressTaken(
+            f"cannot listen on {host}:{port}: {error.strerror or error}{hint if error.errno in (98, 48, 10048) else ''}"
+        ) from None
+    return bound
+
+
+def address_of(bound: socket.socket) -> str:
+    """What to type into a browser."""
+    host, port = bound.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):
+        host = "localhost"
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+class Server(uvicorn.Server):
+    """Releases endless replies before it waits for connections to close."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._lullwave = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        release(self._lullwave)
+        await super().shutdown(sockets)
+
+
+def serve(settings: Settings, bound: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve on ``bound`` until SIGINT or SIGTERM."""
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        log_level="warning" if settings.log_level == "info" else settings.log_level,
+        access_log=settings.log_level == "debug",
+        lifespan="on",
+        ws_max_size=WS_MAX_BYTES,
+        timeout_graceful_shutdown=GRACE_S,
+        server_header=False,
+    )
+    server = Server(config, app)
+
+    async def run() -> None:
+        asyncio.get_running_loop().call_soon(ready)
+        await server.serve([bound])
+
+    asyncio.run(run())

@@ -1,0 +1,60 @@
+"""Every engine loaded once and shared by stations and clips; knows nothing of HTTP."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+from ..engines import engine_class, engine_names, load_engine
+from ..engines.base import Engine
+from ..errors import UnknownEngine
+
+
+class EngineShelf:
+    """Loads an engine when it is first asked for, from any thread; a second asker waits for the first.
+
+    ``classes`` are the engines to choose from; None means all that are installed.
+    """
+
+    def __init__(self, classes: Mapping[str, type[Engine]] | None = None) -> None:
+        self._classes = classes
+        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+        self._engines: dict[str, Engine] = {}
+
+    def names(self) -> list[str]:
+        return engine_names() if self._classes is None else list(self._classes)
+
+    def class_of(self, name: str) -> type[Engine]:
+        """The class of an engine, imported now.
+
+        Raises:
+            UnknownEngine, MissingExtra
+        """
+        if self._classes is None:
+            return engine_class(name)
+        if name not in self._classes:
+            raise UnknownEngine(name, self._classes)
+        return self._classes[name]
+
+    def __call__(self, name: str) -> Engine:
+        """The engine called ``name``.
+
+        Raises:
+            UnknownEngine, MissingExtra, CheckpointError
+        """
+        if (engine := self._engines.get(name)) is not None:
+            return engine
+        with self._lock:
+            lock = self._locks.setdefault(name, threading.Lock())
+        with lock:
+            if name not in self._engines:
+                self._engines[name] = load_engine(name) if self._classes is None else self.class_of(name)()
+            return self._engines[name]
+
+    def close(self) -> None:
+        """Close every engine."""
+        with self._lock:
+            engines, self._engines = self._engines, {}
+        for engine in engines.values():
+            engine.close()

@@ -1,0 +1,220 @@
+"""Settings from flags, environment and file → one frozen ``Settings``; knows nothing of what they are used for.
+
+The first source that names a setting wins: flags (keyword arguments), ``LULLWAVE_*`` environment variables,
+``lullwave.toml``, defaults. Fields here are the one definition: the command line's flags and ``docs/settings.md``
+are made from them. In the environment, lists and stations are JSON.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from .errors import InvalidInput, SettingsError
+from .paths import DataPaths, default_data_dir, settings_files
+from .prompt import Prompt
+from .request import MAX_SEED
+
+PREFIX = "LULLWAVE_"
+StationId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+Policy = Literal["everyone", "owner", "vote"]
+
+
+class StationSettings(BaseModel):
+    """One station: ``[[stations]]`` in the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: StationId = Field(description="name in addresses: small letters, digits and hyphens")
+    name: str = Field(default="", max_length=80, description="name for people; empty: made of the id")
+    prompts: tuple[str, ...] = Field(
+        default=("",),
+        min_length=1,
+        max_length=32,
+        description="what it plays; several take turns, a piece or more each",
+    )
+    engine: str = Field(default="", description="what makes its music; empty: the setting `engine`")
+    ambience: tuple[str, ...] = Field(
+        default=(), max_length=4, description="words added to each prompt, such as `rain`"
+    )
+    policy: Policy = Field(default="everyone", description="who may steer: everyone, the owner (by token), or a vote")
+    seed: int | None = Field(
+        default=None, ge=0, le=MAX_SEED, description="seed of its programme; empty: a new one every time"
+    )
+
+    @field_validator("prompts")
+    @classmethod
+    def _prompts_parse(cls, prompts: tuple[str, ...]) -> tuple[str, ...]:
+        for prompt in prompts:
+            Prompt.parse(prompt)
+        return prompts
+
+    @property
+    def title(self) -> str:
+        return self.name or self.id.replace("-", " ").capitalize()
+
+    def prompt(self, turn: int = 0) -> str:
+        """The prompt of a turn, with the ambience."""
+        return ", ".join(part for part in (self.prompts[turn % len(self.prompts)], *self.ambience) if part)
+
+
+DEFAULT_STATIONS = (
+    StationSettings(
+        id="piano", name="Mellow piano", prompts=("mellow lo-fi with a soft felt piano, calm and steady, clean",)
+    ),
+    StationSettings(
+        id="synthwave",
+        name="Night drive",
+        prompts=("futuristic synthwave lo-fi, warm analogue synths, calm and steady, clean",),
+    ),
+    StationSettings(
+        id="organic",
+        name="Forest cabin",
+        prompts=("earthy organic lo-fi with acoustic instruments, upright bass and brushes, calm and steady, clean",),
+    ),
+    StationSettings(
+        id="guitar", name="Window seat", prompts=("gentle lo-fi with nylon guitar, calm and steady, clean",)
+    ),
+    StationSettings(
+        id="ambient", name="Drift", prompts=("ambient ethereal lo-fi with slow soft pads, calm and steady, clean",)
+    ),
+)
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Frozen; made by ``load``."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    # where it listens
+    host: str = Field(default="127.0.0.1", description="address to listen on; `0.0.0.0` is every network interface")
+    port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+
+    # what it plays
+    engine: str = Field(default="synth", description="what makes the music of stations that name no engine")
+    station: str = Field(
+        default="", description="id of the default station: `/stream.mp3`, `/current.mp3`; empty: the first"
+    )
+    stations: tuple[StationSettings, ...] = Field(
+        default=DEFAULT_STATIONS, min_length=1, max_length=64, description="the stations, see below"
+    )
+    seed: int | None = Field(
+        default=None, ge=0, le=MAX_SEED, description="seed of all programmes; empty: new ones every time"
+    )
+
+    # how it sounds
+    bitrate_kbps: Literal[64, 96, 128, 160, 192, 256, 320] = Field(
+        default=192, description="of the MP3 streams and clips"
+    )
+    loudness_lufs: float = Field(
+        default=-15.0, ge=-30, le=-9, description="integrated loudness that the master aims at"
+    )
+    ceiling_dbtp: float = Field(default=-1.0, ge=-9, le=0, description="highest true peak")
+
+    # how far ahead, how much is kept
+    data_dir: Path = Field(default_factory=default_data_dir, description="where clips and history are kept")
+    reserve_s: float = Field(default=24.0, ge=4, le=300, description="seconds of music made ahead of what is on air")
+    burst_s: float = Field(
+        default=3.0, ge=0.5, le=3, description="seconds of the past that a new listener is sent at once"
+    )
+    ring_s: float = Field(default=30.0, ge=6, le=120, description="seconds of encoded stream kept for slow listeners")
+    sleep_after_s: float = Field(
+        default=60.0, ge=1, le=86400, description="a station that nobody hears sleeps after this long"
+    )
+    clip_s: float = Field(default=60.0, ge=5, le=600, description="length of a slot of `/current.mp3`")
+    max_clips: int = Field(default=60, ge=2, le=100000, description="clips kept per station; the oldest go first")
+    max_clip_mb: float = Field(default=200.0, ge=1, le=1e6, description="megabytes of clips kept per station")
+
+    # limits
+    max_listeners: int = Field(default=5000, ge=1, le=100000, description="audio connections to one station")
+    max_body_kb: int = Field(default=256, ge=1, le=65536, description="largest request body")
+    max_generate_s: float = Field(
+        default=600.0, ge=1, le=3600, description="longest clip that `POST /api/generate` makes"
+    )
+    max_generations: int = Field(default=1, ge=1, le=64, description="clips that are made at the same time")
+    max_queue: int = Field(
+        default=8, ge=0, le=1000, description="clips that may wait for their turn; more are refused (429)"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="what is logged")
+
+    @model_validator(mode="after")
+    def _stations_agree(self) -> Self:
+        ids = [station.id for station in self.stations]
+        doubled = sorted({i for i in ids if ids.count(i) > 1})
+        if doubled:
+            raise SettingsError("stations", doubled, "each id once")
+        if self.station and self.station not in ids:
+            raise SettingsError("station", self.station, "the id of a station: " + ", ".join(ids))
+        return self
+
+    @property
+    def default_station(self) -> str:
+        return self.station or self.stations[0].id
+
+    @property
+    def paths(self) -> DataPaths:
+        return DataPaths(self.data_dir)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings
+
+
+def load(flags: Mapping[str, Any] | None = None, file: Path | None = None) -> Settings:
+    """Settings from all sources. ``file`` None takes the first of ``paths.settings_files`` that exists.
+
+    Raises:
+        SettingsError: names the setting, the value and what is allowed.
+    """
+    if file is not None and not file.is_file():
+        raise SettingsError("config", str(file), "a TOML file that exists")
+    found = file or next((path for path in settings_files() if path.is_file()), None)
+
+    class FromFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], *sources: Any, **named: PydanticBaseSettingsSource
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return (
+                named["init_settings"],
+                named["env_settings"],
+                TomlConfigSettingsSource(settings_cls, toml_file=found),
+            )
+
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    try:
+        read = FromFile(**given)
+    except ValidationError as error:
+        raise _first_fault(error) from None
+    except (ValueError, OSError) as error:
+        if isinstance(error, SettingsError):
+            raise
+        raise SettingsError("settings", str(found) if found else "environment", f"readable values ({error})") from error
+    return Settings.model_construct(read.model_fields_set, **dict(read))
+
+
+def _first_fault(error: ValidationError) -> SettingsError:
+    """One fault of pydantic's list as ours."""
+    fault = error.errors()[0]
+    cause = fault.get("ctx", {}).get("error")
+    where = ".".join(str(part) for part in fault["loc"])
+    if isinstance(cause, InvalidInput):
+        field = where if not isinstance(cause, SettingsError) and where else cause.field
+        return SettingsError(field, cause.value, cause.allowed)
+    if fault["type"] == "extra_forbidden":
+        known = StationSettings.model_fields if where.startswith("stations.") else Settings.model_fields
+        return SettingsError(where, fault["input"], "settings named " + ", ".join(known))
+    message = re.sub(r"^(Input|Value) should be ", "", fault["msg"])
+    return SettingsError(where, fault["input"], message[:1].lower() + message[1:])

@@ -1,0 +1,143 @@
+"""The music that is made and not yet on air: blocks in order, with marks and beats; knows no engine.
+
+Shared by two threads: the producer appends and splices at its end, the air thread takes from its beginning.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..audio import Samples
+from ..engines.base import Mark
+
+
+@dataclass(frozen=True)
+class State:
+    """From what the music can be made again: the engine's snapshot."""
+
+    frame: int  # the station frame from which the engine's music is heard
+    engine: str
+    snapshot: bytes
+    skip: int = 0  # frames after the snapshot that were never heard
+    overlap: int = 0  # frames in which the music before goes on underneath, in an equal-power crossfade
+
+
+@dataclass(frozen=True)
+class Block:
+    """Music from station frame ``frame`` on. The arrays are not written to."""
+
+    frame: int
+    samples: Samples  # (T, 2)
+    marks: tuple[Mark, ...] = ()
+    beats: tuple[int, ...] = ()
+    states: tuple[State, ...] = ()
+
+    @property
+    def end(self) -> int:
+        return self.frame + len(self.samples)
+
+    def part(self, start: int, stop: int) -> Block:
+        """The part in the station frames ``start <= frame < stop``."""
+        return Block(
+            start,
+            self.samples[start - self.frame : stop - self.frame],
+            tuple(m for m in self.marks if start <= m.frame < stop),
+            tuple(b for b in self.beats if start <= b < stop),
+            tuple(s for s in self.states if start <= s.frame < stop),
+        )
+
+
+def join(blocks: list[Block]) -> Block:
+    """Blocks that follow one another as one."""
+    if len(blocks) == 1:
+        return blocks[0]
+    return Block(
+        blocks[0].frame,
+        np.concatenate([b.samples for b in blocks]),
+        tuple(m for b in blocks for m in b.marks),
+        tuple(f for b in blocks for f in b.beats),
+        tuple(s for b in blocks for s in b.states),
+    )
+
+
+class Reserve:
+    """From ``begin`` (the air edge: what is before it has been taken) to ``end``."""
+
+    def __init__(self, frame: int = 0) -> None:
+        self.changed = threading.Condition()  # held for every touch; notified on every change
+        self._blocks: deque[Block] = deque()
+        self._begin = frame
+        self._end = frame
+        self._closed = False
+
+    @property
+    def begin(self) -> int:
+        return self._begin
+
+    @property
+    def end(self) -> int:
+        return self._end
+
+    @property
+    def frames(self) -> int:
+        return self._end - self._begin
+
+    def append(self, block: Block) -> None:
+        """Add ``block``, which begins at ``end``."""
+        with self.changed:
+            assert block.frame == self._end, "blocks follow one another"
+            self._blocks.append(block)
+            self._end = block.end
+            self.changed.notify_all()
+
+    def take(self, frames: int) -> Block | None:
+        """The first ``frames`` frames, as soon as they are there; None once closed."""
+        with self.changed:
+            self.changed.wait_for(lambda: self._closed or self.frames >= frames)
+            if self._closed:
+                return None
+            stop = self._begin + frames
+            taken: list[Block] = []
+            while self._blocks and self._blocks[0].frame < stop:
+                block = self._blocks.popleft()
+                if block.end > stop:
+                    self._blocks.appendleft(block.part(stop, block.end))
+                    block = block.part(block.frame, stop)
+                taken.append(block)
+            self._begin = stop
+            self.changed.notify_all()
+            return join(taken)
+
+    def cut(self, frame: int) -> Block | None:
+        """Remove and return everything from ``frame`` on; None when nothing is there."""
+        with self.changed:
+            assert self._begin <= frame <= self._end, "only what has not been taken can be cut"
+            removed: list[Block] = []
+            while self._blocks and self._blocks[-1].end > frame:
+                block = self._blocks.pop()
+                if block.frame < frame:
+                    self._blocks.append(block.part(block.frame, frame))
+                    block = block.part(frame, block.end)
+                removed.insert(0, block)
+            self._end = frame
+            self.changed.notify_all()
+            return join(removed) if removed else None
+
+    def beats(self, start: int, stop: int) -> list[int]:
+        with self.changed:
+            return [f for block in self._blocks for f in block.beats if start <= f < stop]
+
+    def marks(self) -> list[Mark]:
+        """What is still to be heard."""
+        with self.changed:
+            return [mark for block in self._blocks for mark in block.marks]
+
+    def close(self) -> None:
+        """Let whoever waits go on."""
+        with self.changed:
+            self._closed = True
+            self.changed.notify_all()

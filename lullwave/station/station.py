@@ -1,0 +1,197 @@
+"""A station: one endless programme with a name, from its engine to numbered chunks and events.
+
+Joins the producer (makes music ahead) and the air (gives it out by the clock). Knows nothing of HTTP: chunks and
+events go to whoever ``subscribe``s, on the station's own threads.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..clock import Clock
+from ..engines.base import Engine, Understanding
+from ..request import Request
+from ..settings import Settings, StationSettings
+from .air import Air, Aired, Epoch, Levels
+from .feed import RATE
+from .producer import Producer, Steered
+from .reserve import Reserve
+
+State = Literal["starting", "on air", "asleep", "stopped"]
+STOP_S = 1.5  # how long the threads may take to end
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happens to the sound at a station frame (or now, where it is not about the sound)."""
+
+    kind: str  # piece, steer, state, …
+    frame: int
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Now:
+    """The piece on air."""
+
+    started_frame: int
+    data: Mapping[str, Any]
+
+
+class Station:
+    """Start it once; it sleeps until it is ``heard``."""
+
+    def __init__(self, own: StationSettings, settings: Settings, engine: Callable[[str], Engine], clock: Clock) -> None:
+        self.id = own.id
+        self.own = own
+        self.engine_name = own.engine or settings.engine
+        self._engine = engine
+        chosen = own.seed if own.seed is not None else settings.seed
+        self.seed = chosen if chosen is not None else secrets.randbits(48)
+        self.prompt = own.prompt()  # that was asked for last
+        self._lock = threading.Lock()
+        self._chunk_sinks: list[Callable[[Aired], None]] = []
+        self._event_sinks: list[Callable[[Event], None]] = []
+        self._state: State = "asleep"
+        self._now: Now | None = None
+        self._epoch: Epoch | None = None
+        self._started = False
+        self._reserve = Reserve()
+        self._producer = Producer(
+            own.id,
+            self._reserve,
+            engine,
+            self.engine_name,
+            Request(self.prompt, self.seed),
+            settings.reserve_s,
+        )
+        self._air = Air(
+            own.id,
+            self._reserve,
+            clock,
+            Levels(settings.bitrate_kbps, settings.loudness_lufs, settings.ceiling_dbtp),
+            settings.burst_s,
+            settings.sleep_after_s,
+            self._aired,
+            self._slept,
+        )
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    @property
+    def now(self) -> Now | None:
+        """The piece on air; None before the first."""
+        return self._now
+
+    @property
+    def epoch(self) -> Epoch | None:
+        """How frames map to the time of day since the station woke last."""
+        return self._epoch
+
+    @property
+    def edge(self) -> int:
+        """The station frame that goes on air next."""
+        return self._air.edge
+
+    @property
+    def reserve_s(self) -> float:
+        """Seconds of music that are ready."""
+        return self._reserve.frames / RATE
+
+    @property
+    def playing_engine(self) -> str:
+        return self._producer.playing
+
+    def upcoming(self) -> list[Event]:
+        """What is in the reserve and not on air yet."""
+        return [Event(m.kind, m.frame, dict(m.data)) for m in self._reserve.marks()]
+
+    def subscribe(
+        self, aired: Callable[[Aired], None] | None = None, event: Callable[[Event], None] | None = None
+    ) -> None:
+        """Be told of everything from now on; on the station's threads, so be quick. Before ``start``."""
+        if aired is not None:
+            self._chunk_sinks.append(aired)
+        if event is not None:
+            self._event_sinks.append(event)
+
+    def prepare(self) -> None:
+        """Begin to make music, so that the first listener need not wait for it."""
+        with self._lock:
+            if self._started or self._state == "stopped":
+                return
+            self._started = True
+            self._state = "starting"
+            self._producer.start()
+            self._air.start()
+
+    def heard(self, heard: bool) -> None:
+        """Tell whether anybody listens. Quick, from any thread."""
+        if heard:
+            self.prepare()
+        self._air.heard(heard)
+
+    def understand(self, prompt: str) -> Understanding:
+        """What the engine makes of a prompt.
+
+        Raises:
+            PromptError
+        """
+        return self._engine(self.playing_engine).understand(Request(prompt).prompt)
+
+    def steer(self, prompt: str, over_s: float = 8.0) -> Future[Steered]:
+        """Turn the music; the result says from which frame on it is heard.
+
+        Raises:
+            PromptError
+        """
+        Request(prompt)
+        self.prepare()
+        self.prompt = prompt
+        return self._producer.steer(prompt, over_s)
+
+    def stop(self) -> None:
+        """Let the threads end; ``join`` waits for them."""
+        self._state = "stopped"
+        self._producer.stop()
+        self._air.stop()
+
+    def join(self) -> None:
+        if not (self._producer.join(STOP_S) and self._air.join(STOP_S)):
+            log.warning("station %s: its engine has not let go yet", self.id)
+
+    def _aired(self, aired: Aired) -> None:
+        if self._state == "starting":
+            self._say_state("on air")
+        self._epoch = aired.epoch
+        for mark in aired.block.marks:
+            data = dict(mark.data)
+            if mark.kind == "piece":
+                self._now = Now(mark.frame, data)
+            elif mark.kind == "steer" and self._now is not None and "prompt" in data:
+                self._now = Now(self._now.started_frame, {**self._now.data, "prompt": data["prompt"]})
+            self._tell(Event(mark.kind, mark.frame, data))
+        for sink in self._chunk_sinks:
+            sink(aired)
+
+    def _slept(self, asleep: bool) -> None:
+        if self._state != "stopped":
+            self._say_state("asleep" if asleep else "on air")
+
+    def _say_state(self, state: State) -> None:
+        self._state = state
+        self._tell(Event("state", self._reserve.begin, {"state": state, "engine": self.playing_engine}))
+
+    def _tell(self, event: Event) -> None:
+        for sink in self._event_sinks:
+            sink(event)
