@@ -120,8 +120,15 @@ def build(options: type[T], values: Mapping[str, Any], where: str = "") -> T:
     for name in values:
         if name not in known:
             raise InvalidInput(f"{where}{name}", values[name], "options named " + ", ".join(known) if known else "none")
+    for one in fields(options):  # type: ignore[arg-type]
+        required = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
+        if required and one.name not in values:
+            allowed = next((info.allowed for info in describe(options) if info.name == one.name), "a value")
+            raise InvalidInput(f"{where}{one.name}", None, allowed)
     try:
-        return options(**values)
+        built = options(**values)
+        check(built)  # once more, for definitions that do not check themselves
+        return built
     except InvalidInput as error:
         if where and not error.field.startswith(where):
             raise type(error)(where + error.field, error.value, error.allowed) from None

@@ -24,7 +24,7 @@ def format_for(output: str) -> Format:
         raise InvalidInput("--output", error.value, error.allowed + "; or name a --format") from None
 
 
-def check_folder(path: Path) -> None:
+def check_file(path: Path, flag: str = "--output") -> None:
     """That a file can be made at ``path``.
 
     Raises:
@@ -32,11 +32,22 @@ def check_folder(path: Path) -> None:
     """
     folder = path.parent
     if path.is_dir():
-        raise InvalidInput("--output", str(path), "a file, and this is a folder")
+        raise InvalidInput(flag, str(path), "a file, and this is a folder")
     if not folder.is_dir():
-        raise InvalidInput("--output", str(path), f"a file in a folder that exists, and {folder} does not")
+        raise InvalidInput(flag, str(path), f"a file in a folder that exists, and {folder} does not")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise InvalidInput("--output", str(path), f"a file in a folder that may be written to, and {folder} may not")
+        raise InvalidInput(flag, str(path), f"a file in a folder that may be written to, and {folder} may not")
+
+
+def check_folder(path: Path, flag: str) -> None:
+    """That files can be made in the folder ``path``, which may be made itself.
+
+    Raises:
+        InvalidInput: something else is in its place, or it may not be written to.
+    """
+    if path.exists() and not path.is_dir():
+        raise InvalidInput(flag, str(path), "a folder, and this is a file")
+    check_file(path / "any", flag) if path.is_dir() else check_file(path, flag)
 
 
 def check_stdout() -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -75,6 +76,17 @@ def parse_pairs(pairs: Iterable[str], options: type) -> dict[str, Any]:
             raise InvalidInput("--option", name, "one of " + ", ".join(known) if known else "none for this engine")
         values[name] = _value(known[name], text)
     return values
+
+
+@contextmanager
+def called(names: Mapping[str, str]) -> Iterator[None]:
+    """Inside the block, wrong values are named as the command line calls them: field → flag."""
+    try:
+        yield
+    except InvalidInput as error:
+        if error.field not in names:
+            raise
+        raise InvalidInput(names[error.field], error.value, error.allowed) from None
 
 
 def given(arguments: list[str], flag: str, default: str) -> str:

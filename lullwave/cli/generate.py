@@ -13,14 +13,14 @@ import typer
 from rich.console import Console
 
 from ..audio import Audio, concat
-from ..codecs import FORMATS, StreamEncoder, format_named, rate_for, replacing
+from ..codecs import FORMATS, Format, StreamEncoder, format_named, rate_for, replacing, write, write_bytes
 from ..engines import engine_class, load_engine
-from ..engines.base import Stream
+from ..engines.base import Engine, Stream
 from ..errors import InvalidInput
-from ..mastering import TARGET_LUFS, Master, master
+from ..mastering import TARGET_LUFS, Master, check_levels, master
 from ..request import Request
-from .destination import check_folder, check_stdout, format_for
-from .flags import FlagGroup, given, parse_pairs, with_flags
+from .destination import check_file, check_folder, check_stdout, format_for
+from .flags import FlagGroup, called, given, parse_pairs, with_flags
 from .progress import Progress
 
 DEFAULT_ENGINE = "synth"
@@ -61,31 +61,61 @@ def generate(
     The same words, seed, length and options make the same clip. The flags below are those of the engine that --engine
     names.
     """
-    named = format_named(format) if format is not None else format_for(output)
     if output == "-":
         check_stdout()
     else:
-        check_folder(Path(output))
-    kind = engine_class(engine)
-    values = {**options, **parse_pairs(option or (), kind.options)}
-    request = Request(prompt, secrets.randbelow(2**31) if seed is None else seed, seconds, values)
+        check_file(Path(output))
+    with called({"duration_s": "--seconds", "seed": "--seed", "target_lufs": "--lufs", "format": "--format"}):
+        named = format_named(format) if format is not None else format_for(output)
+        check_levels(target_lufs=lufs)
+        kind = engine_class(engine)
+        values = {**options, **parse_pairs(option or (), kind.options)}
+        request = Request(prompt, secrets.randbelow(2**31) if seed is None else seed, seconds, values)
     for wanted, name in ((midi, "midi"), (stems, "stems")):
         if wanted is not None and not hasattr(kind, name):
             raise InvalidInput(f"--{name}", str(wanted), f"nothing: the engine {engine} has none")
     if midi is not None:
-        check_folder(midi)
+        check_file(midi, "--midi")
+    if stems is not None:
+        check_folder(stems, "--stems")
     console = Console(stderr=True, quiet=quiet)
-    with load_engine(engine, **load_options) as loaded, loaded.stream(request) as stream:
-        rate = rate_for(named.name, stream.rate)
+    with load_engine(engine, **load_options) as loaded:
+        speed = _clip(loaded, request, output, named.name, kbps, lufs, console)
+        notes = f"{output}: {seconds:g} s, seed {request.seed}, {speed:.1f}x real time"
+        if midi is not None:
+            write_bytes(midi, loaded.midi(request))  # type: ignore[attr-defined]
+            notes += f"; {midi}"
+        if stems is not None:
+            notes += "; " + ", ".join(map(str, _stems(stems, loaded, request, named)))
+    console.print(notes, highlight=False, soft_wrap=True, markup=False)
+
+
+def _clip(
+    engine: Engine, request: Request, output: str, format: str, kbps: int, lufs: float, console: Console
+) -> float:
+    """Make the clip; how many times faster than real time it went."""
+    assert request.duration_s is not None
+    with engine.stream(request) as stream:
+        rate = rate_for(format, stream.rate)
         # Only formats that state their length beforehand need it; a resampled one is known at its end.
         total = stream.total_frames if rate == stream.rate else None
-        encoder = StreamEncoder(named.name, rate, stream.channels, total, kbps)
-        with Progress(console, seconds) as progress, _opened(output) as file:
+        encoder = StreamEncoder(format, rate, stream.channels, total, kbps)
+        with Progress(console, request.duration_s) as progress, _opened(output) as file:
             file.write(encoder.header)
-            for block in _resampled(_mastered(progress.through(_read(stream)), seconds, lufs), rate):
+            blocks = progress.through(_read(stream))
+            for block in _resampled(_mastered(blocks, request.duration_s, lufs), rate):
                 file.write(encoder.encode(block))
             file.write(encoder.flush())
-        console.print(f"{output}: {seconds:g} s, seed {request.seed}, {progress.speed:.1f}x real time", highlight=False)
+        return progress.speed
+
+
+def _stems(folder: Path, engine: Engine, request: Request, format: Format) -> list[Path]:
+    """Each part as a file of its own, unmastered, so that together they are the mix."""
+    folder.mkdir(exist_ok=True)
+    made = []
+    for name, audio in engine.stems(request).items():  # type: ignore[attr-defined]
+        made.append(write(folder / f"{Path(name).name}{format.suffix}", audio, format.name))
+    return made
 
 
 def _read(stream: Stream) -> Iterator[Audio]:
@@ -97,7 +127,10 @@ def _read(stream: Stream) -> Iterator[Audio]:
 def _mastered(blocks: Iterable[Audio], seconds: float, lufs: float) -> Iterator[Audio]:
     """To the wished loudness: exactly where the clip is short enough to be held in memory."""
     if seconds <= WHOLE_S:
-        yield master(concat(list(blocks)), lufs)
+        whole = master(concat(list(blocks)), lufs)
+        step = round(BLOCK_S * whole.rate)
+        for start in range(0, whole.frames, step):
+            yield whole[start : start + step]
         return
     chain: Master | None = None
     late = 0

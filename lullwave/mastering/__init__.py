@@ -1,7 +1,7 @@
 """Loudness (BS.1770), true peak and the way to broadcast level; knows nothing of engines, files or the web."""
 
 from .loudness import LoudnessMeter, loudness_lufs, short_term_lufs
-from .master import CEILING_DBTP, TARGET_LUFS, Master, master
+from .master import CEILING_DBTP, TARGET_LUFS, Master, check_levels, master
 from .peaks import true_peak_dbtp
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "TARGET_LUFS",
     "LoudnessMeter",
     "Master",
+    "check_levels",
     "loudness_lufs",
     "master",
     "short_term_lufs",

@@ -36,7 +36,7 @@ class Master:
     def __init__(
         self, rate: int, channels: int, target_lufs: float = TARGET_LUFS, ceiling_dbtp: float = CEILING_DBTP
     ) -> None:
-        _check_levels(target_lufs, ceiling_dbtp)
+        check_levels(target_lufs, ceiling_dbtp)
         self.rate, self.channels = rate, channels
         self._weights = channel_weights(channels)
         self._subsonic = Biquads([high_pass(SUBSONIC_HZ, 1 / math.sqrt(2), rate)], channels)
@@ -121,7 +121,7 @@ def master(audio: Audio, target_lufs: float = TARGET_LUFS, ceiling_dbtp: float =
 
     Silence stays silence. Music that cannot get there (the boost is at most 24 dB) gets as near as it can.
     """
-    _check_levels(target_lufs, ceiling_dbtp)
+    check_levels(target_lufs, ceiling_dbtp)
     subsonic = Biquads([high_pass(SUBSONIC_HZ, 1 / math.sqrt(2), audio.rate)], audio.channels)
     delay = Limiter(audio.rate, audio.channels, ceiling_dbtp).delay_frames
     total = -(-(audio.frames + delay) // QUANTUM) * QUANTUM
@@ -147,7 +147,12 @@ def master(audio: Audio, target_lufs: float = TARGET_LUFS, ceiling_dbtp: float =
     return result
 
 
-def _check_levels(target_lufs: float, ceiling_dbtp: float) -> None:
+def check_levels(target_lufs: float = TARGET_LUFS, ceiling_dbtp: float = CEILING_DBTP) -> None:
+    """That music can be mastered to these levels.
+
+    Raises:
+        InvalidInput: it cannot.
+    """
     if not -40.0 <= target_lufs <= -8.0:
         raise InvalidInput("target_lufs", target_lufs, "a loudness from -40 to -8 LUFS")
     if not -12.0 <= ceiling_dbtp <= 0.0:
