@@ -1,0 +1,212 @@
+"""Rain, fire, café, night, waves and train: endless stereo places, addressed by position.
+
+Each layer is a bed of shaped noise that drifts and a scatter of small events. Any stretch of it is a pure function of
+(name, seed, first frame), so it can be cut, stored and joined anywhere, and no two minutes are alike. Knows nothing of
+music. Every layer comes at the loudness ``LUFS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...audio import Samples
+from .effects.dust import looped, noise_loop
+from .instruments.tone import chance
+from .score import RATE, Ambience
+
+LUFS = -30.0
+_SCATTER_S = 1.0  # events are drawn for each such stretch
+_LONGEST_S = 1.2  # of one event
+
+Corners = tuple[tuple[float, float], ...]
+Event = tuple[float, Samples, float]  # seconds into its stretch, mono sound, place -1…1
+
+
+@dataclass(frozen=True)
+class _Bed:
+    """A stretch of noise with corners (Hz, dB), its level, and how far (0…1) and how fast it drifts."""
+
+    name: str
+    corners: Corners
+    level: float
+    drift: float
+    period_s: float
+    width: float = 0.7
+
+
+def layer(name: Ambience, start: int, frames: int, seed: int) -> Samples:
+    """(2, T) of a place from absolute frame ``start``."""
+    beds, scatter, level = _PLACES[name]
+    out = np.zeros((2, frames), np.float32)
+    for n, bed in enumerate(beds):
+        out += _bed(bed, start, frames, seed + 7919 * n)
+    if scatter is not None:
+        _scatter(out, name, scatter, start, seed)
+    out *= np.float32(10 ** (level / 20))
+    return out
+
+
+def _bed(bed: _Bed, start: int, frames: int, seed: int) -> Samples:
+    loop = noise_loop(bed.name, bed.corners)
+    shift = (seed * 40503) % len(loop)
+    common = looped(loop, start + shift, frames)
+    same, own = np.float32(np.sqrt(1 - bed.width**2)), np.float32(bed.width)
+    out = np.empty((2, frames), np.float32)
+    for ear, apart in enumerate((88007, 174763)):
+        swell = _drift(start, frames, bed.period_s * (1.0 + 0.13 * ear), seed + ear)
+        out[ear] = same * common + own * looped(loop, start + shift + apart, frames)
+        out[ear] *= np.float32(bed.level) * (1 - np.float32(bed.drift) * swell)
+    return out
+
+
+def _drift(start: int, frames: int, period_s: float, seed: int) -> Samples:
+    """0…1, wandering: three sines whose periods have no common multiple."""
+    first = start // 1024
+    grid = np.arange(first, (start + frames) // 1024 + 2)
+    t = grid * (1024.0 / RATE)
+    phase = (seed % 997) / 997.0
+    wave = (
+        np.sin(2 * np.pi * (t / period_s + phase))
+        + 0.6 * np.sin(2 * np.pi * (t / (period_s * 0.618) + 2.3 * phase))
+        + 0.5 * np.sin(2 * np.pi * (t / (period_s * 2.718) + 3.1 * phase))
+    )
+    return np.asarray(np.interp(np.arange(start, start + frames), grid * 1024, 0.5 + wave / 4.2), np.float32)
+
+
+def _scatter(
+    out: Samples, name: str, scatter: Callable[[np.random.Generator, int], Iterator[Event]], start: int, seed: int
+) -> None:
+    frames = out.shape[1]
+    first = int((start - _LONGEST_S * RATE) // RATE)
+    for second in range(first, (start + frames) // RATE + 1):
+        for at_s, wave, place in scatter(chance("scatter", name, seed, second), second):
+            begin = second * RATE + round(at_s * RATE) - start
+            low, high = max(0, begin), min(frames, begin + len(wave))
+            if low < high:
+                cut = wave[low - begin : high - begin]
+                out[0, low:high] += cut * np.float32(min(1.0, 1 - place))
+                out[1, low:high] += cut * np.float32(min(1.0, 1 + place))
+
+
+def _ping(hz: float, decay_s: float, level: float, rise_s: float = 0.0007) -> Samples:
+    """A small resonant drop that rises softly and dies away."""
+    frames = round(min(_LONGEST_S, 5 * decay_s) * RATE)
+    t = np.arange(frames, dtype=np.float32) / np.float32(RATE)
+    envelope = (1 - np.exp(-t / np.float32(rise_s))) * np.exp(-t / np.float32(decay_s)) * (1 - t * (RATE / frames))
+    return np.asarray(np.float32(level) * envelope * np.sin(np.float32(2 * np.pi * hz) * t), np.float32)
+
+
+def _grain(draw: np.random.Generator, seconds: float, level: float, smooth: int) -> Samples:
+    """A puff of low-passed noise under a hill."""
+    frames = round(seconds * RATE)
+    raw = np.convolve(draw.standard_normal(frames, dtype=np.float32), np.hanning(smooth + 2)[1:-1], "same")
+    hill = np.sin(np.linspace(0, np.pi, frames)) ** 2
+    return np.asarray(level * raw / (np.std(raw) + 1e-9) * hill, np.float32)
+
+
+def _drops(draw: np.random.Generator, second: int) -> Iterator[Event]:
+    for _ in range(int(draw.poisson(26))):
+        hz = np.exp(draw.uniform(np.log(900), np.log(4800)))
+        level = 0.16 * np.exp(0.7 * draw.standard_normal())
+        yield draw.uniform(0, 1), _ping(hz, draw.uniform(0.002, 0.009), min(level, 0.9)), draw.uniform(-0.8, 0.8)
+
+
+def _sparks(draw: np.random.Generator, second: int) -> Iterator[Event]:
+    busy = draw.uniform(2, 16) * (1 + (second % 7 == 3))
+    for _ in range(int(draw.poisson(busy))):
+        level = min(2.2, 0.35 * np.exp(0.9 * draw.standard_normal()))
+        hz = np.exp(draw.uniform(np.log(500), np.log(3800)))
+        yield draw.uniform(0, 1), _ping(hz, draw.uniform(0.0015, 0.006), level, 0.0005), draw.uniform(-0.5, 0.5)
+
+
+def _talk(draw: np.random.Generator, second: int) -> Iterator[Event]:
+    """Syllables of people too far away to be understood, and now and then a cup."""
+    for _ in range(int(draw.poisson(9))):
+        length = draw.uniform(0.09, 0.26)
+        frames = round(length * RATE)
+        t = np.arange(frames, dtype=np.float32) / np.float32(RATE)
+        voice = draw.uniform(95, 230)
+        first, second_formant = draw.uniform(320, 750), draw.uniform(900, 1900)
+        wave = np.zeros(frames, np.float32)
+        for n in range(1, int(2200 / voice)):
+            hz = n * voice
+            gain = np.exp(-(((hz - first) / 160) ** 2)) + 0.4 * np.exp(-(((hz - second_formant) / 260) ** 2))
+            if gain > 0.02:
+                wave += np.float32(gain) * np.sin(np.float32(2 * np.pi * hz) * t * (1 + np.float32(0.03) * t) + n)
+        wave *= np.float32(draw.uniform(0.05, 0.22)) * np.sin(np.linspace(0, np.pi, frames)) ** 2
+        yield draw.uniform(0, 1), wave.astype(np.float32), draw.uniform(-0.8, 0.8)
+    if draw.uniform() < 0.16:
+        at, place = draw.uniform(0, 1), draw.uniform(-0.7, 0.7)
+        for hz, level in ((2630.0, 0.16), (4110.0, 0.12), (5870.0, 0.05)):
+            yield at, _ping(hz * draw.uniform(0.96, 1.04), 0.09, level), place
+
+
+def _crickets(draw: np.random.Generator, second: int) -> Iterator[Event]:
+    for cricket, (hz, place) in enumerate(((4310.0, -0.6), (4570.0, 0.7), (3980.0, 0.15))):
+        if (second * (3 + cricket)) % 11 > 6:
+            continue  # each rests now and then
+        at = draw.uniform(0.0, 0.45)
+        for pulse in range(int(draw.integers(2, 5))):
+            frames = round(0.028 * RATE)
+            t = np.arange(frames, dtype=np.float32) / np.float32(RATE)
+            wave = np.sin(np.float32(2 * np.pi * hz * draw.uniform(0.995, 1.005)) * t)
+            wave *= np.sin(np.linspace(0, np.pi, frames)) ** 2 * np.float32((0.30, 0.2, 0.12)[cricket])
+            yield at + pulse * 0.042, wave.astype(np.float32), place
+
+
+def _joints(draw: np.random.Generator, second: int) -> Iterator[Event]:
+    """Rail joints: two double knocks in a little over two seconds."""
+    if second % 2 == 0:
+        return
+    for at, level in ((0.10, 1.0), (0.24, 0.8), (0.78, 0.55), (0.92, 0.45)):
+        jitter = draw.uniform(-0.012, 0.012)
+        yield max(0.0, at + jitter), _grain(draw, 0.11, 0.34 * level, 90), 0.15
+        yield max(0.0, at + jitter), _ping(draw.uniform(150, 175), 0.05, 0.4 * level, 0.004), 0.0
+
+
+_PLACES: dict[
+    Ambience, tuple[tuple[_Bed, ...], Callable[[np.random.Generator, int], Iterator[Event]] | None, float]
+] = {
+    "rain": (
+        (
+            _Bed("rain", ((100, -26), (400, -6), (1500, -3), (5000, -9), (8000, -15), (14000, -40)), 0.10, 0.35, 23.0),
+            _Bed("far rain", ((80, -10), (300, 0), (900, -6), (3000, -20), (9000, -50)), 0.04, 0.5, 41.0),
+        ),
+        _drops,
+        0.0,
+    ),
+    "fire": (
+        (_Bed("fire", ((40, -12), (90, 0), (300, -8), (900, -24), (4000, -40), (12000, -60)), 0.09, 0.6, 5.3, 0.5),),
+        _sparks,
+        0.0,
+    ),
+    "cafe": (
+        (_Bed("room", ((60, -10), (200, 0), (700, -6), (2000, -16), (6000, -34), (12000, -60)), 0.07, 0.3, 13.0),),
+        _talk,
+        0.0,
+    ),
+    "night": (
+        (_Bed("wind", ((60, -8), (250, 0), (700, -9), (2500, -26), (9000, -50)), 0.07, 0.7, 17.0),),
+        _crickets,
+        0.0,
+    ),
+    "waves": (
+        (
+            _Bed("surf", ((60, -14), (250, 0), (1200, -5), (4000, -13), (9000, -26), (14000, -50)), 0.13, 0.93, 9.7),
+            _Bed("sea", ((40, -10), (120, 0), (500, -12), (2500, -32), (9000, -60)), 0.06, 0.5, 14.1),
+        ),
+        None,
+        0.0,
+    ),
+    "train": (
+        (
+            _Bed("rumble", ((35, -10), (80, 0), (250, -9), (900, -24), (9000, -60)), 0.11, 0.35, 7.7, 0.5),
+            _Bed("air", ((150, -20), (700, 0), (2500, -9), (7000, -24), (12000, -50)), 0.02, 0.5, 19.0),
+        ),
+        _joints,
+        0.0,
+    ),
+}

@@ -1,0 +1,63 @@
+"""Tape: saturation, the unsteady speed of the transport, and the drums' bit reduction."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ....audio import Samples
+from ..score import RATE
+
+MAX_SHIFT = 160  # frames; the transport never strays further
+
+# Wow, flutter and drift: (Hz, cents of pitch at depth 1). The rates share no common period.
+_WAVES = ((0.117, 1.2), (0.531, 4.2), (0.893, 2.1), (1.37, 1.6), (6.31, 1.1), (9.17, 0.7))
+
+
+def saturate(samples: Samples, warmth: Samples | float) -> Samples:
+    """tanh, slightly biased (even harmonics), of unit gain for quiet sound; warmth 0…1 is up to 6 dB of drive."""
+    drive = np.float32(0.55) + np.float32(1.35) * np.asarray(warmth, np.float32)
+    bias = np.float32(0.12)
+    rest = np.tanh(bias)
+    return np.asarray((np.tanh(samples * drive + bias) - rest) / (drive * (1 - rest * rest)), np.float32)
+
+
+def transport(start: int, frames: int, seed: int) -> Samples:
+    """How many frames the tape is ahead or behind at depth 1, at output frames ``start …``."""
+    first = start // 64
+    grid = np.arange(first, (start + frames) // 64 + 2)
+    seconds = grid * (64.0 / RATE)
+    shift = np.zeros(len(grid))
+    for n, (hz, cents) in enumerate(_WAVES):
+        phase = ((seed >> (5 * n)) % 32 + n * 5.3) / 32.0
+        swell = 0.7 + 0.3 * np.sin(2 * np.pi * (seconds * hz * 0.1733 + phase * 1.7))
+        amount = cents * np.log(2) / 1200.0 / (2 * np.pi * hz) * RATE  # pitch to time: divide by angular speed
+        shift += amount * swell * np.sin(2 * np.pi * ((seconds * hz + phase) % 1.0))
+    return np.interp(np.arange(start, start + frames), grid * 64, np.clip(shift, -MAX_SHIFT, MAX_SHIFT)).astype(
+        np.float32
+    )
+
+
+def read_at(stereo: Samples, places: np.ndarray) -> Samples:
+    """(2, T) read at fractional places by the cubic through four points (Lagrange)."""
+    low = np.floor(places).astype(np.int32)
+    d = (places - low).astype(np.float32)
+    before, here = -d * (d - 1) * (d - 2) / 6, (d + 1) * (d - 1) * (d - 2) / 2
+    after, beyond = -(d + 1) * d * (d - 2) / 2, (d + 1) * d * (d - 1) / 6
+    out = np.empty((2, len(places)), np.float32)
+    for ear in range(2):
+        channel = stereo[ear]
+        out[ear] = (
+            channel.take(low - 1) * before
+            + channel.take(low) * here
+            + channel.take(low + 1) * after
+            + channel.take(low + 2) * beyond
+        )
+    return out
+
+
+def crush(samples: Samples, start: int, bits: float = 11.0, hold: int = 2) -> Samples:
+    """An old sampler: each value held for ``hold`` samples of an absolute grid, rounded to ``bits``."""
+    at = np.arange(start, start + len(samples))
+    held = np.maximum(at // hold * hold - start, 0)
+    scale = np.float32(2.0 ** (bits - 1))
+    return np.asarray(np.rint(samples.take(held) * scale) / scale, np.float32)

@@ -1,0 +1,282 @@
+"""The synth as an engine: composer and renderer joined into the streams of ``lullwave.engines.base``.
+
+::
+
+    Programme.next_bar ─▶ Renderer.render ─▶ a bar of samples ─▶ read(frames) slices it
+          └────────┬───────────┘
+          checkpoint before each bar (a ring of the last `rewindable_s`) ─▶ snapshot, fork
+
+A bar is composed and rendered when its first frame is asked for, so a steer is heard from the next bar that the caller
+does not have yet.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ...audio import Audio, Samples
+from ...errors import EngineFailed, InvalidInput, LullwaveError, SnapshotError, StreamClosed
+from ...options import build, option
+from ...request import Request
+from ..base import Engine, Mark, Stream, Understanding
+from . import snapshots
+from .instruments.cache import SoundCache
+from .midi import midi_bytes
+from .options import SynthOptions
+from .programme import Programme
+from .renderer import LATENCY, Renderer, State
+from .score import RATE, Bar
+from .stems import render_stems
+from .understanding import understand
+
+REWINDABLE_S = 100.0
+_REMEMBERED_S = 900.0  # how long marks and beats are kept after they were read
+_REST_FRAMES = 2 * RATE  # after the last bar, tails are rendered in blocks of this length
+END_FADE_S = 2.0
+
+
+@dataclass(frozen=True)
+class SynthLoadOptions:
+    """How the engine is set up."""
+
+    cache_mb: int = option(40, "memory for rendered notes, shared by all streams", low=4, high=2000, unit="MB")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that is needed to render the bar that begins at ``frame`` and what follows."""
+
+    frame: int
+    programme: Mapping[str, Any]
+    sound: State
+
+
+class SynthEngine(Engine):
+    """Lo-fi, composed and synthesised as it is heard."""
+
+    name: ClassVar[str] = "synth"
+    summary: ClassVar[str] = "composes and synthesises endless lo-fi; needs no model and no GPU"
+    load_options: ClassVar[type] = SynthLoadOptions
+    options: ClassVar[type] = SynthOptions
+
+    rate = RATE
+    channels = 2
+    rewindable_s = REWINDABLE_S
+
+    def __init__(self, cache_mb: int = 40) -> None:
+        self.cache = SoundCache(cache_mb * 1_000_000)
+        self.closed = False
+
+    def stream(self, request: Request) -> SynthStream:
+        return SynthStream(self, request, self._programme(request), State())
+
+    def restore(self, snapshot: bytes) -> SynthStream:
+        head, sound = snapshots.unpack(type(self), snapshot)
+        try:
+            stream = SynthStream(self, Request(**head["request"]), Programme.restore(head["programme"]), sound)
+            stream._advance_to(head["position"], head["steers"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise SnapshotError(f"snapshot: its content makes no sense ({error})") from error
+        return stream
+
+    def understand(self, prompt: str) -> Understanding:
+        return understand(prompt)
+
+    def stems(self, request: Request) -> dict[str, Audio]:
+        """Each part of a finite request by itself (see ``stems``)."""
+        return {
+            name: Audio(_faded(samples, 0, len(samples)), RATE)
+            for name, samples in render_stems(self._bars(request), _frames(request), _seed(request), self.cache).items()
+        }
+
+    def midi(self, request: Request) -> bytes:
+        """A finite request as a MIDI file."""
+        return midi_bytes(self._bars(request))
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _programme(self, request: Request) -> Programme:
+        return Programme(request, build(SynthOptions, request.options, where="options."))
+
+    def _bars(self, request: Request) -> list[Bar]:
+        _frames(request)
+        programme = self._programme(request)
+        bars = []
+        while (bar := programme.next_bar()) is not None:
+            bars.append(bar)
+        return bars
+
+
+class SynthStream(Stream):
+    """One programme, rendered bar by bar."""
+
+    rate = RATE
+    channels = 2
+
+    def __init__(self, engine: SynthEngine, request: Request, programme: Programme, sound: State) -> None:
+        self.request = request
+        self._engine = engine
+        self._programme = programme
+        self._renderer = Renderer(_seed(request), engine.cache, sound)
+        self._position = sound.frame
+        self._ready: Samples = np.zeros((0, 2), np.float32)  # rendered and not yet read
+        self._ring: deque[Checkpoint] = deque()
+        self._steers: deque[tuple[int, int, str, float]] = deque()  # (bar's frame, called at, prompt, over_s)
+        self._marks: deque[Mark] = deque()
+        self._beats: deque[int] = deque()
+        self._waiting: list[str] = []  # prompts steered to, heard from the next bar
+        self._closed = False
+
+    @property
+    def position(self) -> int:
+        return self._position
+
+    def read(self, frames: int) -> Audio:
+        if frames < 0:
+            raise InvalidInput("frames", frames, "a number of frames, at least 0")
+        if self.total_frames is not None:
+            frames = min(frames, self.total_frames - self._position)
+        parts = []
+        missing = frames
+        while missing > 0:
+            self._check_open()
+            if not len(self._ready):
+                self._render()
+            parts.append(self._ready[:missing])
+            self._ready = self._ready[missing:]
+            missing -= len(parts[-1])
+            self._position += len(parts[-1])
+        self._check_open()
+        return Audio(np.concatenate(parts) if parts else np.zeros((0, 2), np.float32), RATE)
+
+    def steer(self, prompt: str, over_s: float = 8.0) -> Understanding:
+        self._check_open()
+        understood = self._programme.steer(prompt, over_s)
+        bar_frame = self._ring[-1].frame if self._ring else -1
+        self._steers.append((bar_frame, self._position, prompt, over_s))
+        self._waiting.append(prompt)
+        return understood
+
+    def snapshot(self, at_frame: int | None = None) -> bytes:
+        """See ``Stream.snapshot``. A steer belongs to it if it was called at or before ``at_frame``."""
+        self._check_open()
+        at, checkpoint = self._checkpoint(at_frame)
+        steers = [s[2:] for s in self._steers if s[0] == checkpoint.frame and s[1] <= at]
+        request = {**vars(self.request), "options": dict(self.request.options)}
+        head = {"request": request, "programme": checkpoint.programme, "position": at, "steers": steers}
+        return snapshots.pack(type(self._engine), head, checkpoint.sound)
+
+    def fork(self, at_frame: int | None = None) -> SynthStream:
+        self._check_open()
+        at, checkpoint = self._checkpoint(at_frame)
+        steers = [s[2:] for s in self._steers if s[0] == checkpoint.frame and s[1] <= at]
+        branch = SynthStream(self._engine, self.request, Programme.restore(checkpoint.programme), checkpoint.sound)
+        branch._advance_to(at, steers)
+        shared = [c for c in self._ring if c.frame < checkpoint.frame]
+        branch._ring.extendleft(reversed(shared))
+        branch._steers.extendleft(reversed([s for s in self._steers if s[0] < checkpoint.frame]))
+        branch._marks = deque([m for m in self._marks if m.frame < checkpoint.frame + LATENCY] + list(branch._marks))
+        branch._beats = deque([b for b in self._beats if b < checkpoint.frame + LATENCY] + list(branch._beats))
+        return branch
+
+    def marks(self, start: int, stop: int) -> Sequence[Mark]:
+        return [mark for mark in self._marks if start <= mark.frame < stop]
+
+    def beats(self, start: int, stop: int) -> Sequence[int]:
+        return [beat for beat in self._beats if start <= beat < stop]
+
+    def close(self) -> None:
+        self._closed = True
+
+    # ---- rendering
+
+    def _render(self) -> None:
+        """The next bar into ``_ready``."""
+        began = self._renderer.state.frame
+        try:
+            self._ring.append(Checkpoint(began, self._programme.state(), self._renderer.state))
+            bar = self._programme.next_bar()
+            if bar is None:
+                samples = self._renderer.rest(_REST_FRAMES)
+            else:
+                self._note(bar)
+                samples = self._renderer.render(bar)
+        except LullwaveError:
+            raise
+        except Exception as error:
+            raise EngineFailed(f"the synth broke at {began / RATE:.1f} s: {error!r}") from error
+        self._ready = _faded(samples, began, self.total_frames)
+        oldest = began - round(REWINDABLE_S * RATE)
+        while len(self._ring) > 1 and self._ring[1].frame <= oldest:
+            self._ring.popleft()
+        while self._steers and self._steers[0][0] < self._ring[0].frame:
+            self._steers.popleft()
+        forgotten = began - round(_REMEMBERED_S * RATE)
+        while self._marks and self._marks[0].frame < forgotten:
+            self._marks.popleft()
+        while self._beats and self._beats[0] < forgotten:
+            self._beats.popleft()
+
+    def _note(self, bar: Bar) -> None:
+        """Marks and beats of a bar about to be rendered."""
+        heard = bar.start_frame + LATENCY if bar.start_frame else 0
+        for prompt in self._waiting:
+            self._marks.append(Mark(heard, "steer", {"prompt": prompt}))
+        self._waiting.clear()
+        if bar.bar == 0:
+            self._marks.append(Mark(heard, "piece", dict(self._programme.piece(bar.piece))))
+        first = bar.start_frame + LATENCY
+        self._beats.extend(first + round(n * bar.frames / bar.beats) for n in range(bar.beats))
+
+    def _advance_to(self, position: int, steers: Sequence[Sequence[Any]]) -> None:
+        """Go on from a checkpoint at an earlier frame: render its bar, skip what was read, steer as was steered."""
+        skip = position - self._position
+        if skip > 0 or steers:
+            self._render()
+            if not 0 <= skip <= len(self._ready):
+                raise SnapshotError(f"snapshot: position {position} lies outside of its bar")
+            self._ready = self._ready[skip:]
+            self._position = position
+            for prompt, over_s in steers:
+                self.steer(prompt, over_s)
+
+    def _checkpoint(self, at_frame: int | None) -> tuple[int, Checkpoint]:
+        at = self._position if at_frame is None else at_frame
+        if at == self._renderer.state.frame:
+            return at, Checkpoint(at, self._programme.state(), self._renderer.state)
+        for checkpoint in reversed(self._ring):
+            if checkpoint.frame <= at <= self._position:
+                return at, checkpoint
+        first = self._ring[0].frame if self._ring else self._position
+        raise SnapshotError(f"at_frame: got {at}; allowed: {first} to {self._position}")
+
+    def _check_open(self) -> None:
+        if self._closed or self._engine.closed:
+            raise StreamClosed("the stream was closed")
+
+
+def _seed(request: Request) -> int:
+    return request.seed
+
+
+def _frames(request: Request) -> int:
+    if request.duration_s is None:
+        raise InvalidInput("duration_s", None, "a length in seconds: this needs music that ends")
+    return round(request.duration_s * RATE)
+
+
+def _faded(samples: Samples, start: int, total: int | None) -> Samples:
+    """A block that begins at frame ``start`` of music that ends at ``total``: its end is faded out, never cut off."""
+    if total is None:
+        return samples
+    fade = min(round(END_FADE_S * RATE), total // 4)
+    if start + len(samples) <= total - fade:
+        return samples
+    left = np.clip((total - np.arange(start, start + len(samples)) - 0.5) / fade, 0.0, 1.0)
+    return samples * (np.sin(0.5 * np.pi * left) ** 2).astype(np.float32)[:, None]

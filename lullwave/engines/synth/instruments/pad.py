@@ -1,0 +1,33 @@
+"""Pad: seven slightly detuned saws behind a filter that moves slowly."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ....audio import Samples
+from .tone import MUSIC_RATE, chance, cycle, levelled, phase_of, play_cycle, rise, sine
+
+_CENTS = (-11.0, -7.0, -3.0, 0.0, 4.0, 7.5, 11.5)
+
+
+def pad(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
+    """Band-limited saws within 12 cents, low-passed between about 600 and 1800 Hz."""
+    frames = round(seconds * MUSIC_RATE)
+    spread = chance("pad", round(pitch_hz, 2), variant)
+    count = int(np.clip(5500.0 / pitch_hz, 2, 60))
+    n = np.arange(1, count + 1, dtype=np.float64)
+    low, high = 420.0 + 300.0 * velocity, 1100.0 + 900.0 * velocity
+
+    def saw(cutoff_hz: float) -> Samples:
+        return cycle(n**-1.0 / (1 + (n * pitch_hz / cutoff_hz) ** 2), 1024)
+
+    dark, bright = saw(low), saw(high)
+    move = 0.45 + 0.4 * sine(phase_of(spread.uniform(0.07, 0.13), frames, spread.uniform(0, 1)))
+    table = np.stack([dark, bright])
+    total = np.zeros((2, frames), np.float32)
+    for cents in _CENTS:
+        cycles = phase_of(pitch_hz * 2 ** (cents * spread.uniform(0.8, 1.05) / 1200), frames, spread.uniform(0, 1))
+        total[0] += play_cycle(table[0], cycles)
+        total[1] += play_cycle(table[1], cycles)
+    wave = total[0] + (total[1] - total[0]) * move
+    return levelled(wave, window_s=0.4) * rise(frames, min(0.9, 0.25 + 0.5 * (1 - velocity)))
