@@ -33,9 +33,9 @@ def _rubbing(items: list[T], sung: Callable[[T], Sung], longest: float) -> list[
         here = sung(item)
         active = [(other, s) for other, s in active if s[2] - here[1] >= longest - 1e-6]
         for other, s in active:
-            if clashing(s[3], here[3]) and (s[0] != here[0] or min(s[3], here[3]) < _LOW):
-                if min(s[2], here[2]) - here[1] >= longest - 1e-6:
-                    found.append((other, item))
+            matters = s[0] != here[0] or min(s[3], here[3]) < _LOW
+            if matters and clashing(s[3], here[3]) and min(s[2], here[2]) - here[1] >= longest - 1e-6:
+                found.append((other, item))
         active.append((item, here))
     return found
 

@@ -136,9 +136,9 @@ def _notes(
     delays: dict[tuple[str, float], float] = {}
     notes: list[Note] = []
     for event in sorted(events, key=lambda e: (e.beat, e.part, e.pitch)):
-        if not start <= event.beat + 1e-6 < start + BEATS:
-            if not (bar == 0 and -0.5 < event.beat < 0):
-                continue
+        early = bar == 0 and -0.5 < event.beat < 0
+        if not (start <= event.beat + 1e-6 < start + BEATS or early):
+            continue
         hand = hands.get(event.part)
         if hand is None:
             feel = band.feel_ms.get(event.part, 8.0)

@@ -262,7 +262,7 @@ def voice(chord: Chord, key: Key, before: Voicing, spread: bool) -> Voicing:
 
     def cost(shape: Voicing) -> float:
         centre = abs(sum(shape) / len(shape) - _CENTRE)
-        total = 0.9 * max(0.0, centre - 2.0) ** 1.3
+        total = 0.9 * float(max(0.0, centre - 2.0) ** 1.3)
         if before:
             total += sum(min(abs(p - q) for q in before) for p in shape)
             total += sum(min(abs(p - q) for q in shape) for p in before) * 0.5

@@ -5,6 +5,8 @@ Hears the chords with their voicings and stays clear of them; knows nothing of d
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from .chance import Chance
 from .event import Event, Sounding, sounding_at
 from .spec import MotifNote
@@ -64,7 +66,7 @@ def make_motif(
 
 def motif_name(motif: tuple[MotifNote, ...]) -> str:
     """What makes a motif itself: its intervals and note lengths."""
-    steps = [str(b.pitch - a.pitch) for a, b in zip(motif, motif[1:], strict=False)]
+    steps = [str(b.pitch - a.pitch) for a, b in pairwise(motif)]
     return ".".join(steps) + ":" + ".".join(str(n.length) for n in motif)
 
 

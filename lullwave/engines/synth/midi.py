@@ -16,8 +16,8 @@ _PROGRAMS = {
     "vibraphone": 11, "pad": 89, "flute": 73, "muted_trumpet": 59, "synth_lead": 81, "music_box": 10,
 }  # fmt: skip
 _DRUMS = {
-    "kick": 36, "snare": 38, "rim": 37, "clap": 39, "hat": 42, "pedal_hat": 44, "open_hat": 46, "ride": 51, "shaker": 70,
-    "brush_tap": 38, "brush_sweep": 40, "tom_low": 45, "tom_high": 50,
+    "kick": 36, "snare": 38, "rim": 37, "clap": 39, "hat": 42, "pedal_hat": 44, "open_hat": 46, "ride": 51,
+    "shaker": 70, "brush_tap": 38, "brush_sweep": 40, "tom_low": 45, "tom_high": 50,
 }  # fmt: skip
 _DRUM_CHANNEL = 9
 

@@ -15,6 +15,7 @@ from .bass import LOFI_CELLS
 from .casting import draw_hats, drum_limit, make_band
 from .chance import Chance
 from .composer import bar_frames, voiced
+from .event import Sounding
 from .form import FORMS, Part, plan_form
 from .memory import Heard, Memory
 from .score import RATE
@@ -149,8 +150,6 @@ def key_beside(chance: Chance, wishes: Wishes, now: Key) -> Key:
 
 def _key(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> Key:
     if wishes.key is not None:
-        if wishes.minor is None:
-            return Key(wishes.key.tonic, _minor(chance, wishes, blend))
         return wishes.key
     if memory.pieces and memory.next_tonic is not None:
         announced = Key(memory.next_tonic, memory.next_minor)
@@ -232,7 +231,7 @@ def make_themes(
             if fresh and (letter == "A" or attempt > 8 or loop[0].degree not in firsts):
                 break
         motif = _motif(draw.of("motif"), key, loop, memory, taken)
-        used = [t for t in themes.values()]
+        used = list(themes.values())
         themes[letter] = Theme(
             loop=loop,
             motif=motif,
@@ -292,7 +291,7 @@ def _motif(chance: Chance, key: Key, loop: tuple[Slot, ...], memory: Memory, tak
     return motif
 
 
-def voiced_loop(loop: tuple[Slot, ...], key: Key) -> list[melody.Sounding]:
+def voiced_loop(loop: tuple[Slot, ...], key: Key) -> list[Sounding]:
     """The loop as the keys would play it from nowhere."""
     section = Section(
         "A", 4, key.tonic, key.minor, loop, (), 0, (), "", "whole", 0, (), "call", False, 0.5, 1.0, 80.0, 80.0
@@ -355,7 +354,7 @@ def build_section(
 def brightness(name: str, energy: float, wishes: Wishes) -> float:
     """How open the filters of a section are."""
     own = {"intro": 0.75, "break": 0.7, "outro": 0.8}.get(name, 0.88 + 0.2 * energy)
-    return own * 2.0 ** (0.6 * wishes.mood("bright"))
+    return float(own * 2.0 ** (0.6 * wishes.mood("bright")))
 
 
 def _calm(comp: str) -> str:

@@ -17,10 +17,11 @@ from .composer import Carry, bar_frames, compose_section
 from .memory import Memory
 from .options import SynthOptions
 from .planner import Length, plan_piece
+from .reading import read_wishes
 from .score import RATE, Bar
 from .spec import PieceSpec
 from .steering import turned
-from .wishes import parse_wishes
+from .understanding import describe
 
 VERSION = 1
 _LONGEST_PIECE_S = 200.0
@@ -36,7 +37,8 @@ class Programme:
         self.memory = memory or Memory()
         self._seed = digest(request.seed, request.prompt) >> 1
         self._prompt = request.prompt
-        self._wishes, self.understanding = parse_wishes(request.prompt, options)
+        self._wishes, ignored = read_wishes(request.prompt, options)
+        self.understanding = describe(self._wishes, ignored)
         self._total = None if request.duration_s is None else round(request.duration_s * RATE)
         self._spec: PieceSpec | None = None
         self._section = 0  # of the piece
@@ -72,8 +74,8 @@ class Programme:
         Raises:
             PromptError: the prompt does not parse; nothing has changed then.
         """
-        wishes, understanding = parse_wishes(prompt, self.options)
-        self._wishes, self._prompt, self.understanding = wishes, prompt, understanding
+        wishes, ignored = read_wishes(prompt, self.options)
+        self._wishes, self._prompt, self.understanding = wishes, prompt, describe(wishes, ignored)
         self._turns += 1
         if self._spec is not None and self._section < len(self._spec.sections):
             _, carry = self._compose()
@@ -87,7 +89,7 @@ class Programme:
             elif not self._given:
                 self._written = None
             self._note_facts()
-        return understanding
+        return self.understanding
 
     def piece(self, number: int) -> Mapping[str, Any]:
         """The facts of a piece that has begun (the last few are kept).
@@ -174,7 +176,8 @@ class Programme:
         request = Request(asked["prompt"], asked["seed"], asked["duration_s"], asked["options"])
         programme = cls(request, SynthOptions(**state["options"]), Memory.of_json(state["memory"]))
         programme._prompt = state["prompt"]
-        programme._wishes, programme.understanding = parse_wishes(state["prompt"], programme.options)
+        programme._wishes, ignored = read_wishes(state["prompt"], programme.options)
+        programme.understanding = describe(programme._wishes, ignored)
         programme._spec = None if state["spec"] is None else PieceSpec.of_json(state["spec"])
         voicing, low = state["carry"]
         programme._carry = Carry(tuple(voicing), low)

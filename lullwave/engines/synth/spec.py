@@ -126,7 +126,9 @@ class PieceSpec:
 
     @classmethod
     def of_json(cls, data: Mapping[str, Any]) -> PieceSpec:
-        return _build(cls, data)
+        spec = _build(cls, data)
+        assert isinstance(spec, cls)
+        return spec
 
 
 def _build(cls: type[Any], data: Mapping[str, Any]) -> Any:

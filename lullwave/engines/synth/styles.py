@@ -256,7 +256,7 @@ class Blend:
 
     def number(self, name: str) -> float:
         """The mean of a number."""
-        return sum(getattr(STYLES[style], name) * share for style, share in self.shares)
+        return float(sum(getattr(STYLES[style], name) * share for style, share in self.shares))
 
     def span(self, name: str) -> tuple[float, float]:
         """The mean of a range."""

@@ -6,8 +6,28 @@ from collections.abc import Collection
 
 from .chance import Chance
 
-_THINGS = ["Paper Lantern", "Window Seat", "Last Tram", "Kettle", "Tin Roof", "Corner Booth", "Wool Blanket", "Porch Light", "Library Card", "Night Bus", "Orange Peel", "Old Postcard", "Borrowed Coat", "Slow Ferry", "Attic Light", "Pencil Sketch", "Second Cup", "Spare Key", "Garden Gate", "Cinnamon", "Folded Map", "Cloud Atlas", "Half Moon", "Quiet Platform", "Lamp Post", "Bookmark", "Rooftop", "Bicycle Bell", "Ginger Cat", "Laundry Line", "Letterbox", "Thermos", "Record Sleeve", "Paper Crane", "Harbour Light", "Moth", "Fig Tree", "Stairwell", "Record Shop", "Tea Leaf", "Dust Jacket", "Pocket Watch", "Streetlamp", "Sunday Paper", "Toy Boat", "Umbrella", "Wicker Chair", "Wren", "Hazel", "Marmalade"]
-_HOURS = ["at Dusk", "before Dawn", "after Hours", "past Midnight", "at Four", "in the Blue Hour", "on Sunday", "in November", "in Late June", "at Low Tide", "before the Thaw", "after School", "at Half Past Ten", "in the Small Hours", "on a Weekday"]
+
+def _list(words: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in " ".join(words.split()).split(","))
+
+
+_THINGS = _list(
+    """
+    Paper Lantern, Window Seat, Last Tram, Kettle, Tin Roof, Corner Booth, Wool Blanket, Porch Light,
+    Library Card, Night Bus, Orange Peel, Old Postcard, Borrowed Coat, Slow Ferry, Attic Light, Pencil
+    Sketch, Second Cup, Spare Key, Garden Gate, Cinnamon, Folded Map, Cloud Atlas, Half Moon, Quiet
+    Platform, Lamp Post, Bookmark, Rooftop, Bicycle Bell, Ginger Cat, Laundry Line, Letterbox, Thermos,
+    Record Sleeve, Paper Crane, Harbour Light, Moth, Fig Tree, Stairwell, Record Shop, Tea Leaf, Dust
+    Jacket, Pocket Watch, Streetlamp, Sunday Paper, Toy Boat, Umbrella, Wicker Chair, Wren, Hazel, Marmalade
+    """
+)
+_HOURS = _list(
+    """
+    at Dusk, before Dawn, after Hours, past Midnight, at Four, in the Blue Hour, on Sunday, in November, in
+    Late June, at Low Tide, before the Thaw, after School, at Half Past Ten, in the Small Hours, on a
+    Weekday
+    """
+)
 _RAIN = ["in the Rain", "after Rain", "between Showers", "under Wet Leaves", "while It Drizzles", "on Wet Cobbles"]
 _PLACES = {
     "rain": _RAIN,
@@ -27,8 +47,16 @@ _SHAPES = (
     "Letters to a {thing}",
     "What the {thing} Saw",
 )
-_MAJOR = ["Golden", "Gentle", "Easy", "Sunlit", "Small", "Honest", "Kind", "Yellow", "Unhurried", "Friendly", "Little"]
-_MINOR = ["Faded", "Quiet", "Distant", "Silver", "Forgotten", "Sleeping", "Hushed", "Half-Lit", "Pale", "Wandering", "Hazy"]
+_MAJOR = _list(
+    """
+    Golden, Gentle, Easy, Sunlit, Small, Honest, Kind, Yellow, Unhurried, Friendly, Little
+    """
+)
+_MINOR = _list(
+    """
+    Faded, Quiet, Distant, Silver, Forgotten, Sleeping, Hushed, Half-Lit, Pale, Wandering, Hazy
+    """
+)
 
 
 def make_title(chance: Chance, minor: bool, layers: Collection[str], taken: Collection[str]) -> str:

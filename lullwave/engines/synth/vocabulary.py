@@ -15,40 +15,71 @@ def _all(effects: Effects, phrases: str) -> dict[str, Effects]:
     return {phrase.strip(): effects for phrase in phrases.split(",")}
 
 
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 PHRASES: dict[str, Effects] = {
     # styles
     **_all({"style": "lofi"}, "lofi, lo fi, chillhop, chill hop, study beats, chill beats, lofi beats"),
     **_all({"style": "jazz"}, "jazz, jazzy, bebop, swing jazz, jazz club, jazz cafe, smoky jazz, cool jazz, noir"),
-    **_all({"style": "synthwave"}, "synthwave, synth wave, retrowave, vaporwave, outrun, eighties, 80s, neon, cyberpunk"),
+    **_all(
+        {"style": "synthwave"},
+        "synthwave, synth wave, retrowave, vaporwave, outrun, eighties, 80s, neon, cyberpunk",
+    ),
     **_all({"style": "synthwave"}, "futuristic, retro synth, arcade, electronic, electro"),
     **_all({"style": "ambient"}, "ambient, drone, ethereal, soundscape, atmospheric, space music, celestial"),
-    **_all({"style": "folk"}, "folk, acoustic, earthy, organic, campfire song, country, pastoral, singer songwriter, cottagecore"),
+    **_all(
+        {"style": "folk"},
+        "folk, acoustic, earthy, organic, campfire song, country, pastoral, singer songwriter, cottagecore",
+    ),
     **_all({"style": "bossa"}, "bossa, bossa nova, brazilian, samba, latin, tropical"),
     **_all({"style": "soul"}, "soul, soulful, neo soul, r&b, rnb, motown, gospel, smooth, sexy"),
     **_all({"style": "soul", "energy": 0.2}, "funk, funky, groovy"),
     **_all({"style": "citypop"}, "city pop, citypop, j pop, tokyo pop, disco, yacht rock, pop"),
-    **_all({"style": "piano", "instrument": "felt_piano"}, "piano ballad, classical, neoclassical, neo classical, nocturne"),
-    **_all({"style": "zen"}, "zen, japanese, oriental, meditation, meditative, yoga, temple, spa, shakuhachi garden, koi pond"),
+    **_all(
+        {"style": "piano", "instrument": "felt_piano"},
+        "piano ballad, classical, neoclassical, neo classical, nocturne",
+    ),
+    **_all(
+        {"style": "zen"},
+        "zen, japanese, oriental, meditation, meditative, yoga, temple, spa, shakuhachi garden, koi pond",
+    ),
     **_all({"style": "hiphop"}, "hip hop, hiphop, boom bap, boombap, old school, trip hop, rap beat"),
     # keys
     **_all({"instrument": "felt_piano"}, "piano, felt piano, upright piano, grand piano, pianist, felt"),
     **_all({"instrument": "rhodes"}, "rhodes, electric piano, e piano, epiano, fender rhodes, keys, ep, mk1"),
     **_all({"instrument": "wurli"}, "wurli, wurlitzer, organ"),
-    **_all({"instrument": "nylon_guitar"}, "guitar, nylon guitar, acoustic guitar, classical guitar, spanish guitar, ukulele, strings plucked"),
+    **_all(
+        {"instrument": "nylon_guitar"},
+        "guitar, nylon guitar, acoustic guitar, classical guitar, spanish guitar, ukulele, strings plucked",
+    ),
     **_all({"instrument": "nylon_guitar"}, "fingerpicked guitar, fingerpicking, nylon, koto, harp, lute, banjo"),
     # leads
     **_all({"instrument": "flute"}, "flute, shakuhachi, recorder, woodwind, pan flute, whistle, ocarina, clarinet"),
-    **_all({"instrument": "muted_trumpet"}, "trumpet, muted trumpet, horn, brass, cornet, sax, saxophone, flugelhorn"),
+    **_all(
+        {"instrument": "muted_trumpet"},
+        "trumpet, muted trumpet, horn, brass, cornet, sax, saxophone, flugelhorn",
+    ),
     **_all({"instrument": "vibraphone"}, "vibraphone, vibes, marimba, xylophone, glockenspiel, mallet, bell"),
     **_all({"instrument": "music_box"}, "music box, celesta, kalimba, chime, toy piano, lullaby box"),
-    **_all({"instrument": "synth_lead"}, "synth lead, synth, lead synth, synthesizer, synthesiser, saw lead, theremin"),
+    **_all(
+        {"instrument": "synth_lead"},
+        "synth lead, synth, lead synth, synthesizer, synthesiser, saw lead, theremin",
+    ),
     **_all({"instrument": "pad"}, "pad, synth pad, string, strings, string section, choir, pads"),
     # basses
-    **_all({"instrument": "upright_bass"}, "upright bass, double bass, contrabass, acoustic bass, walking bass, stand up bass"),
+    **_all(
+        {"instrument": "upright_bass"},
+        "upright bass, double bass, contrabass, acoustic bass, walking bass, stand up bass",
+    ),
     **_all({"instrument": "sub_bass"}, "sub bass, sub, 808, 808 bass, deep bass"),
     **_all({"instrument": "synth_bass"}, "synth bass, saw bass, moog, moog bass, bass synth"),
     # parts
-    **_all({"part": "drums"}, "drum, drums, beat, beats, percussion, drum kit, drumming, drumbeat, rhythm section, drum machine"),
+    **_all(
+        {"part": "drums"},
+        "drum, drums, beat, beats, percussion, drum kit, drumming, drumbeat, rhythm section, drum machine",
+    ),
     **_all({"part": "kick"}, "kick, kick drum, bass drum"),
     **_all({"part": "snare"}, "snare, snare drum, clap, rimshot"),
     **_all({"part": "hat"}, "hat, hi hat, hihat, hats, cymbal, ride"),
@@ -58,41 +89,112 @@ PHRASES: dict[str, Effects] = {
     **_all({"part": "vocals"}, "vocal, vocals, voice, singing, singer, lyric, words, rap, rapping, humming"),
     **_all({"part": "fills"}, "fill, drum fill, break"),
     **_all({"kit": "brushes", "part": "drums"}, "brush, brushes, brushed drums, brushed snare"),
-    **_all({"kit": "electronic", "part": "drums"}, "gated snare, gated drums, 808 drums, electronic drums, drum machine beat"),
+    **_all(
+        {"kit": "electronic", "part": "drums"},
+        "gated snare, gated drums, 808 drums, electronic drums, drum machine beat",
+    ),
     **_all({"kit": "acoustic", "part": "drums"}, "acoustic drums, live drums, shaker, bongo, conga, cajon"),
     **_all({"kit": "dusty", "part": "drums"}, "dusty drums, dusty beat, dusty beats, sampled drums, mpc"),
     # surroundings
-    **_all({"ambience": "rain"}, "rain, rainy, raindrop, raining, drizzle, drizzly, storm, stormy, thunderstorm, downpour, monsoon, shower, wet streets"),
-    **_all({"ambience": "fire", "warm": 0.2}, "fire, fireplace, campfire, bonfire, hearth, log fire, fireside, crackling fire, wood stove"),
-    **_all({"ambience": "cafe"}, "cafe, coffee shop, coffeehouse, coffee house, coffee, bistro, restaurant, diner, bar, crowd, chatter"),
-    **_all({"ambience": "night", "bright": -0.2}, "cricket, night sounds, night insects, cicada, forest night, summer night, starry night, camping"),
-    **_all({"ambience": "waves"}, "waves, ocean, sea, beach, seaside, shore, seashore, surf, coast, island, harbour, harbor"),
-    **_all({"ambience": "train"}, "train, railway, railroad, train ride, subway, metro, commute, tram, journey by rail"),
-    **_all({"part": "ambience"}, "ambience, background noise, background sound, background sounds, nature sound, nature sounds, field recording, weather, sound effect, foley, noise"),
-    **_all({"crackle": 1.0}, "vinyl, crackle, vinyl crackle, record player, turntable, dusty record, old record, vinyl noise, crackly, scratchy"),
+    **_all(
+        {"ambience": "rain"},
+        "rain, rainy, raindrop, raining, drizzle, drizzly, storm, stormy, thunderstorm, downpour, monsoon, "
+        "shower, wet streets",
+    ),
+    **_all(
+        {"ambience": "fire", "warm": 0.2},
+        "fire, fireplace, campfire, bonfire, hearth, log fire, fireside, crackling fire, wood stove",
+    ),
+    **_all(
+        {"ambience": "cafe"},
+        "cafe, coffee shop, coffeehouse, coffee house, coffee, bistro, restaurant, diner, bar, crowd, chatter",
+    ),
+    **_all(
+        {"ambience": "night", "bright": -0.2},
+        "cricket, night sounds, night insects, cicada, forest night, summer night, starry night, camping",
+    ),
+    **_all(
+        {"ambience": "waves"},
+        "waves, ocean, sea, beach, seaside, shore, seashore, surf, coast, island, harbour, harbor",
+    ),
+    **_all(
+        {"ambience": "train"},
+        "train, railway, railroad, train ride, subway, metro, commute, tram, journey by rail",
+    ),
+    **_all(
+        {"part": "ambience"},
+        "ambience, background noise, background sound, background sounds, nature sound, nature sounds, field "
+        "recording, weather, sound effect, foley, noise",
+    ),
+    **_all(
+        {"crackle": 1.0},
+        "vinyl, crackle, vinyl crackle, record player, turntable, dusty record, old record, vinyl noise, crackly, "
+        "scratchy",
+    ),
     **_all({"crackle": 0.5}, "dusty, tape hiss, hiss, cassette, vintage, tape, nostalgia tape, retro, worn"),
     # time of day
-    **_all({"bright": -0.35, "energy": -0.2}, "night, nighttime, nocturnal, late night, midnight, 2am, 3am, moonlight, moonlit, moon, after dark"),
+    **_all(
+        {"bright": -0.35, "energy": -0.2},
+        "night, nighttime, nocturnal, late night, midnight, 2am, 3am, moonlight, moonlit, moon, after dark",
+    ),
     **_all({"bright": -0.2, "energy": -0.15, "warm": 0.2}, "evening, dusk, sunset, twilight, golden hour, nightfall"),
     **_all({"bright": 0.35, "energy": 0.15, "valence": 0.25}, "morning, dawn, sunrise, early morning, breakfast"),
-    **_all({"bright": 0.3, "energy": 0.2, "valence": 0.3}, "afternoon, noon, midday, daytime, day, sunny, sunshine, sun, summer, spring"),
-    **_all({"valence": -0.25, "bright": -0.15}, "autumn, fall, winter, winter evening, november, grey, gray, fog, foggy, mist, misty, cloudy, overcast"),
+    **_all(
+        {"bright": 0.3, "energy": 0.2, "valence": 0.3},
+        "afternoon, noon, midday, daytime, day, sunny, sunshine, sun, summer, spring",
+    ),
+    **_all(
+        {"valence": -0.25, "bright": -0.15},
+        "autumn, fall, winter, winter evening, november, grey, gray, fog, foggy, mist, misty, cloudy, overcast",
+    ),
     **_all({"wet": 0.25, "bright": 0.1, "energy": -0.2}, "snow, snowy, snowfall, frost, ice, icy"),
     # moods
-    **_all({"energy": -0.4}, "calm, calming, relaxed, relaxing, chill, chilled, mellow, gentle, soft, quiet, peaceful, tranquil, serene, easy, lazy, laid back, soothing"),
-    **_all({"energy": -0.7, "dense": -0.4}, "sleep, sleepy, sleeping, lullaby, bedtime, drowsy, nap, dreamtime, insomnia"),
+    **_all(
+        {"energy": -0.4},
+        "calm, calming, relaxed, relaxing, chill, chilled, mellow, gentle, soft, quiet, peaceful, tranquil, "
+        "serene, easy, lazy, laid back, soothing",
+    ),
+    **_all(
+        {"energy": -0.7, "dense": -0.4},
+        "sleep, sleepy, sleeping, lullaby, bedtime, drowsy, nap, dreamtime, insomnia",
+    ),
     **_all({"energy": -0.5}, "slow, slower, downtempo, ballad, unhurried, languid"),
-    **_all({"energy": 0.55}, "upbeat, energetic, lively, driving, fast, faster, uptempo, up tempo, bouncy, danceable, dance, workout, energy, punchy"),
-    **_all({"energy": 0.25}, "productive, focus, focused, study, studying, work, working, coding, concentration, motivated, groove"),
-    **_all({"valence": 0.6}, "happy, cheerful, joyful, joy, bright mood, optimistic, hopeful, hope, playful, uplifting, positive, fun, sweet, cute, smiling, love, romantic"),
-    **_all({"valence": -0.6}, "sad, melancholy, melancholic, wistful, lonely, heartbreak, heartbroken, blue, gloomy, sorrow, sombre, somber, moody, brooding, bittersweet, longing, tearful, crying, rainy day blues"),
+    **_all(
+        {"energy": 0.55},
+        "upbeat, energetic, lively, driving, fast, faster, uptempo, up tempo, bouncy, danceable, dance, workout, "
+        "energy, punchy",
+    ),
+    **_all(
+        {"energy": 0.25},
+        "productive, focus, focused, study, studying, work, working, coding, concentration, motivated, groove",
+    ),
+    **_all(
+        {"valence": 0.6},
+        "happy, cheerful, joyful, joy, bright mood, optimistic, hopeful, hope, playful, uplifting, positive, fun, "
+        "sweet, cute, smiling, love, romantic",
+    ),
+    **_all(
+        {"valence": -0.6},
+        "sad, melancholy, melancholic, wistful, lonely, heartbreak, heartbroken, blue, gloomy, sorrow, sombre, "
+        "somber, moody, brooding, bittersweet, longing, tearful, crying, rainy day blues",
+    ),
     **_all({"valence": -0.2, "warm": 0.3}, "nostalgic, nostalgia, memory, memories, sentimental, reminiscent"),
-    **_all({"warm": 0.5, "valence": 0.15}, "warm, cosy, cozy, homely, comforting, comfort, intimate, blanket, tea, hygge"),
+    **_all(
+        {"warm": 0.5, "valence": 0.15},
+        "warm, cosy, cozy, homely, comforting, comfort, intimate, blanket, tea, hygge",
+    ),
     **_all({"bright": -0.5}, "dark, darker, murky, muffled, underwater, deep, shadowy"),
     **_all({"bright": 0.4}, "bright, brighter, crisp, sparkling, shiny, clear, crystalline, airy, light"),
-    **_all({"wet": 0.5}, "dreamy, dreamlike, dream, floating, floaty, spacey, space, spacious, hazy, reverb, echo, cavernous, cosmic, stars, starlight, wide, vast, cathedral"),
+    **_all(
+        {"wet": 0.5},
+        "dreamy, dreamlike, dream, floating, floaty, spacey, space, spacious, hazy, reverb, echo, cavernous, "
+        "cosmic, stars, starlight, wide, vast, cathedral",
+    ),
     **_all({"wet": -0.5}, "dry, close, up close, tight"),
-    **_all({"dense": -0.5}, "minimal, minimalist, sparse, simple, bare, stripped, stripped down, solitary, spare, few notes"),
+    **_all(
+        {"dense": -0.5},
+        "minimal, minimalist, sparse, simple, bare, stripped, stripped down, solitary, spare, few notes",
+    ),
     **_all({"dense": 0.5}, "lush, rich, full, busy, dense, layered, orchestral, complex, elaborate"),
     **_all({"swing": 0.6}, "swing, swung, swinging, shuffle, shuffling, drunken, dilla"),
     **_all({"swing": -0.6}, "straight, quantized, quantised, robotic"),
@@ -101,11 +203,24 @@ PHRASES: dict[str, Effects] = {
     **_all({"only": True, "instrument": "felt_piano"}, "solo piano"),
 }  # fmt: skip
 
-NEGATIONS = frozenset(["no", "not", "without", "never", "zero", "minus", "sans", "avoid", "excluding", "except", "exclude", "lacking", "non"])
+NEGATIONS = _words(
+    """
+    avoid except exclude excluding lacking minus never no non not sans without zero
+    """
+)
 ONLY = frozenset(("just", "only", "nothing"))
 STOPS = frozenset(("just", "only", "but", "with", "plus", "featuring", "feat", "nothing"))
-FILLER = frozenset(
-    ["a", "an", "the", "and", "or", "nor", "&", "of", "in", "on", "at", "to", "for", "by", "from", "into", "over", "under", "near", "around", "through", "my", "your", "our", "his", "her", "its", "it", "is", "are", "be", "some", "any", "this", "that", "these", "those", "i", "you", "we", "they", "me", "us", "there", "here", "very", "really", "quite", "rather", "more", "less", "bit", "little", "lot", "lots", "of", "music", "musical", "track", "song", "songs", "piece", "pieces", "tune", "sound", "sounds", "sounding", "style", "like", "kind", "type", "mood", "vibe", "vibes", "feel", "feeling", "feels", "while", "during", "as", "when", "after", "before", "where", "background", "please", "play", "make", "want", "give", "something", "anything", "continuous", "instrumental", "s", "free", "loop", "loops", "mix", "session", "radio", "hour", "hours", "long", "time", "old", "small", "big", "tiny", "good", "great", "nice", "beautiful", "lovely", "pretty", "walk", "walking", "city", "window", "street", "streets", "room", "home", "house", "mountain", "forest", "lake", "garden", "reading", "book", "rhythm", "tempo", "key", "bpm", "inspired", "infused", "tinged", "influenced", "with", "theme", "version", "played", "playing"]
+FILLER = _words(
+    """
+    & a after an and any anything are around as at background be beautiful before big bit book bpm by city
+    continuous during feel feeling feels for forest free from garden give good great her here his home hour
+    hours house i in influenced infused inspired instrumental into is it its key kind lake less like little long
+    loop loops lot lots lovely make me mix mood more mountain music musical my near nice nor of old on or our
+    over piece pieces play played playing please pretty quite radio rather reading really rhythm room s session
+    small some something song songs sound sounding sounds street streets style tempo that the theme there these
+    they this those through time tinged tiny to track tune type under us version very vibe vibes walk walking
+    want we when where while window with you your
+    """
 )
 
 # How a name of the engine reads in a sentence.
