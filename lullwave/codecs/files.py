@@ -15,6 +15,7 @@ import soundfile
 
 from ..audio import Audio
 from ..errors import CodecError
+from .completeness import is_cut_off
 from .formats import format_named, format_of
 from .streaming import StreamEncoder, rate_for
 
@@ -89,10 +90,13 @@ def decode(source: bytes | str | Path, max_s: float | None = None) -> Audio:
     try:
         with soundfile.SoundFile(io.BytesIO(source)) as file:
             audio = _read(file, max_s)
+            stated = file.frames
     except soundfile.LibsndfileError as error:
         raise CodecError(f"cannot decode audio: {error.error_string}") from error
     if not audio.frames:
         raise CodecError("cannot decode audio: there is no sound in it")
+    if is_cut_off(source, stated, audio.frames):
+        raise CodecError(f"cannot decode audio: it is cut off after {audio.duration_s:.1f} seconds")
     return audio
 
 
