@@ -1,0 +1,1 @@
+"""MusicGen: many endless, steerable songs on one loaded model (extra ``ai``)."""

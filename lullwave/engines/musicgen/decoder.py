@@ -1,0 +1,195 @@
+"""The MusicGen decoder: a compact transformer over codebook tokens; knows nothing of prompts, songs or sound.
+
+Pre-norm blocks with self-attention, cross-attention to the prompt and a GELU feed-forward (Copet et al. 2023,
+arXiv:2306.05284). Queries, keys and values come of one product, and so do the logits of all codebooks. Keys and values
+of a prompt are made once per prompt. The row without a prompt skips cross-attention, which is exact: its keys and
+values would be zero, for these products have no biases and its states are zero.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .attention import Attention, Cache, ChunkAttention, Lane, Memory, RaggedAttention
+from .linear import FloatLinear, Int8Linear, Linear
+from .shape import Shape
+from .weights import Weights
+
+
+@dataclass(frozen=True)
+class Norm:
+    """Layer normalization with its affine part."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, 1e-5)
+
+
+@dataclass(frozen=True)
+class Cross:
+    """Cross-attention of one layer."""
+
+    norm: Norm
+    query: Linear
+    key_value: FloatLinear  # used once per prompt
+    out: Linear
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One block."""
+
+    norm: Norm
+    qkv: Linear
+    out: Linear
+    cross: Cross | None
+    ffn_norm: Norm
+    up: Linear
+    down: Linear
+
+
+class Decoder:
+    """The whole transformer. ``dtype`` of weights: torch.int8 (CPU only), bfloat16, float16 or float32."""
+
+    def __init__(self, shape: Shape, weights: Weights, device: torch.device, dtype: torch.dtype) -> None:
+        """Load from ``weights``.
+
+        Raises:
+            CheckpointError: weights are absent or of another shape.
+        """
+        self.shape, self.device, self.dtype = shape, device, dtype
+        # activations: on a GPU in the weights' precision; on the CPU the products convert and the rest stays exact
+        self.state_dtype = torch.float32 if device.type == "cpu" else dtype
+        self.exact_in_company = dtype == torch.int8
+        d, k, v = shape.hidden, shape.codebooks, shape.vocabulary
+        root = "decoder.model.decoder."
+
+        def linear(names: Sequence[str], out: int, into: int, scale_first: float = 1.0) -> Linear:
+            parts = [weights.get(name, (out, into)).float() for name in names]
+            parts[0] = parts[0] * scale_first
+            weight = torch.cat(parts)
+            return Int8Linear(weight) if dtype == torch.int8 else FloatLinear(weight, dtype, device)
+
+        def norm(name: str) -> Norm:
+            return Norm(*(self._state(weights.get(f"{root}{name}.{part}", (d,))) for part in ("weight", "bias")))
+
+        tables = [weights.get(f"{root}embed_tokens.{i}.weight", (v + 1, d)) for i in range(k)]
+        self._table = self._state(torch.cat(tables))
+        self._offsets = torch.arange(k, device=device) * (v + 1)
+        scale = shape.head_size**-0.5  # goes into the queries; a power of two, and so exact
+        self._layers = []
+        for i in range(shape.layers):
+            at = f"layers.{i}."
+            own = [f"{root}{at}self_attn.{part}_proj.weight" for part in ("q", "k", "v")]
+            cross = None
+            if not shape.melody:
+                other = f"{root}{at}encoder_attn."
+                pair = [weights.get(f"{other}{part}_proj.weight", (d, d)) for part in ("k", "v")]
+                cross = Cross(
+                    norm(f"{at}encoder_attn_layer_norm"),
+                    linear([f"{other}q_proj.weight"], d, d, scale),
+                    FloatLinear(torch.cat(pair), dtype if dtype.is_floating_point else torch.bfloat16, device),
+                    linear([f"{other}out_proj.weight"], d, d),
+                )
+            self._layers.append(
+                Layer(
+                    norm(f"{at}self_attn_layer_norm"),
+                    linear(own, d, d, scale),
+                    linear([f"{root}{at}self_attn.out_proj.weight"], d, d),
+                    cross,
+                    norm(f"{at}final_layer_norm"),
+                    linear([f"{root}{at}fc1.weight"], shape.ffn, d),
+                    linear([f"{root}{at}fc2.weight"], d, shape.ffn),
+                )
+            )
+        self._norm = norm("layer_norm")
+        self._heads = linear([f"decoder.lm_heads.{i}.weight" for i in range(k)], v, d)
+        self._positions = self._state(sinusoids(4096, d))
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of weights that one step reads."""
+        d, f = self.shape.hidden, self.shape.ffn
+        per_layer = 4 * d * d + 2 * d * f + (0 if self.shape.melody else 2 * d * d)
+        heads = self.shape.codebooks * self.shape.vocabulary * d
+        return (self.shape.layers * per_layer + heads) * self.dtype.itemsize
+
+    def memory(self, states: Tensor, log_weights: Tensor | None = None) -> Memory:
+        """Keys and values of a prompt: states (S, D) → Memory."""
+        h, size = self.shape.heads, self.shape.head_size
+        keys, values = [], []
+        for layer in self._layers:
+            assert layer.cross is not None
+            both = layer.cross.key_value(states.to(self.device, self.state_dtype)).view(-1, 2, h, size)
+            keys.append(both[:, 0].transpose(0, 1).contiguous())
+            values.append(both[:, 1].transpose(0, 1).contiguous())
+        bias = None if log_weights is None else self._state(log_weights)
+        return Memory(torch.stack(keys), torch.stack(values), bias)
+
+    def step(self, cache: Cache, lanes: Sequence[Lane]) -> Tensor:
+        """Any lanes through the decoder: logits (R of the lanes that are heard, K, V) in float32.
+
+        Lanes of one slot at rising positions may go together: each sees those before it.
+        """
+        x = torch.cat([self._lane_states(lane) for lane in lanes])
+        x = self.run(x, RaggedAttention(cache, self.shape, lanes))
+        heard = [i for i, lane in enumerate(lanes) for _ in range(lane.rows) if lane.heard]
+        if not heard:
+            return x.new_zeros(0, self.shape.codebooks, self.shape.vocabulary)
+        if not all(lane.heard for lane in lanes):
+            rows = [lane.heard for lane in lanes for _ in range(lane.rows)]
+            x = x[torch.tensor(rows, device=self.device)]
+        return self.logits(x)
+
+    def chunk(self, cache: Cache, slot: int, start: int, inputs: Tensor, memories: Sequence[Memory | None]) -> None:
+        """Positions ``start`` … of one slot at once: tokens (n, K), or prefix states (rows, n, D)."""
+        count = inputs.shape[0] if inputs.dim() == 2 else inputs.shape[1]
+        positions = self._positions[start : start + count]
+        states = (self.embed(inputs)[None] if inputs.dim() == 2 else inputs.to(positions)) + positions
+        x = states.expand(len(memories), -1, -1).reshape(len(memories) * count, -1)
+        self.run(x, ChunkAttention(cache, self.shape, slot, start, count, memories))
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """(…, K) tokens → (…, D): the sum over codebooks."""
+        return F.embedding(tokens + self._offsets, self._table).sum(-2)
+
+    def at(self, positions: Tensor) -> Tensor:
+        """Position codes: (R,) → (R, D)."""
+        return self._positions[positions]
+
+    def run(self, x: Tensor, attention: Attention) -> Tensor:
+        """All blocks: (R, D) → (R, D)."""
+        for i, layer in enumerate(self._layers):
+            x = x + layer.out(attention.own(i, layer.qkv(layer.norm(x))))
+            if layer.cross is not None and (seen := attention.crossing(x)) is not None:
+                query = layer.cross.query(layer.cross.norm(seen))
+                x = attention.add(x, layer.cross.out(attention.cross(i, query)))
+            x = x + layer.down(F.gelu(layer.up(layer.ffn_norm(x))))
+        return x
+
+    def logits(self, x: Tensor) -> Tensor:
+        """(R, D) → (R, K, V) in float32."""
+        return self._heads(self._norm(x)).view(-1, self.shape.codebooks, self.shape.vocabulary).float()
+
+    def _lane_states(self, lane: Lane) -> Tensor:
+        states = self.embed(lane.inputs)[None] if lane.inputs.dim() == 1 else lane.inputs.to(self.state_dtype)
+        return (states + self._positions[lane.position]).expand(lane.rows, -1)
+
+    def _state(self, tensor: Tensor) -> Tensor:
+        return tensor.to(device=self.device, dtype=self.state_dtype)
+
+
+def sinusoids(count: int, size: int) -> Tensor:
+    """Position codes (count, size): cosines, then sines, at wavelengths from 2π to 10000 · 2π (Vaswani et al. 2017)."""
+    half = size // 2
+    rates = torch.exp(torch.arange(half, dtype=torch.float32) * -(math.log(10000.0) / (half - 1)))
+    angles = torch.arange(count, dtype=torch.float32)[:, None] * rates[None]
+    return torch.cat([torch.cos(angles), torch.sin(angles)], dim=1)
