@@ -60,3 +60,13 @@ test('meters rise at once and sink slowly', () => {
   assert.deepEqual(settle(flat(0), flat(0.8), 0.1), flat(0.8));
   assert.ok(Math.abs(settle(flat(1), flat(0), 0.1, 2)[3] - 0.8) < 1e-12);
 });
+
+test('an event stream that opens again keeps what was stamped, unless the station began anew', () => {
+  const before = Time.stamp(Time.emptyTimeline(RATE), piece(900, 'old'));
+  const goesOn = Time.greet(before, { rate: RATE, frame: 1000, first_frame: 800 });
+  assert.equal(Time.latest(goesOn, 'piece', 950).title, 'old');
+  assert.equal(goesOn.first, 800);
+  const anew = Time.greet(before, { rate: RATE, frame: 10, first_frame: null });
+  assert.equal(Time.oldest(anew, 'piece'), null);
+  assert.equal(anew.live, 10);
+});

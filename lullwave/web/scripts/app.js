@@ -179,7 +179,7 @@ export function Radio(el) {
 
   function stampNow() {
     const now = state.stations.find((s) => s.id === state.station)?.now;
-    if (!now) return;
+    if (now?.started_frame == null) return;
     const stamped = Time.stamp(state.timeline, { ...now, kind: 'piece', frame: now.started_frame });
     state.timeline = Time.advance(stamped, now.frame);
   }
@@ -197,8 +197,7 @@ export function Radio(el) {
   function hearNews(kind, data) {
     switch (kind) {
       case 'hello':
-        state.timeline = { ...Time.emptyTimeline(data.rate), first: data.first_frame ?? null, live: data.frame };
-        state.bands = [];
+        state.timeline = Time.greet(state.timeline, data);
         void refreshStations();
         break;
       case 'first':
@@ -231,7 +230,7 @@ export function Radio(el) {
     const { player, stations, station } = state;
     const frame = heardFrame();
     const here = stations.find((s) => s.id === station);
-    const piece = player.clip ?? Time.latest(state.timeline, 'piece', frame);
+    const piece = player.clip ?? Time.latest(state.timeline, 'piece', frame) ?? Time.oldest(state.timeline, 'piece');
     const steered = player.clip ? null : Time.latest(state.timeline, 'steer', frame);
     const steeredSince = steered && steered.frame >= (piece?.frame ?? 0) ? steered.prompt : null;
     const prompt = steeredSince ?? piece?.prompt ?? here?.prompt ?? '';
@@ -246,7 +245,7 @@ export function Radio(el) {
       volume: state.volume,
       sleepGain: Sleep.fadeGain(state.sleep),
     });
-    socket.update({ listening: open });
+    socket.update({ listening: playing || player.phase === 'buffering' });
     parts.theme.update({ theme: state.theme });
     parts.playButton.update({ wanted: Player.isWanted(player), busy: Player.isWanted(player) && !playing });
     parts.status.update({ player });

@@ -101,7 +101,7 @@ export function Scene(el, readLevels) {
     for (const [index, colour] of colours.sky.entries()) {
       rect(colour, 0, Math.floor(index * band), width, Math.ceil(band) + 1, target);
       const next = colours.sky[index + 1];
-      if (next) dither(target, next, Math.floor((index + 1) * band) - 4);
+      if (next) dither(target, next, Math.floor((index + 1) * band) - 6);
     }
     drawDisc(target, Math.round(width * 0.77), 27, 11);
     const clouds = { c: colours.cloud };
@@ -113,12 +113,11 @@ export function Scene(el, readLevels) {
     }
   }
 
-  /** Two rows of a chequered edge, so that one colour of the sky melts into the next. */
+  /** Three rows of ever denser pixels, so that one colour of the sky melts into the next. */
   function dither(target, colour, y) {
     target.fillStyle = colour;
-    for (let row = 0; row < 4; row += 1) {
-      const step = 8 >> row;
-      for (let x = (row * 3) % step; x < width; x += Math.max(2, step)) target.fillRect(x, y + row, 1, 1);
+    for (const [row, [step, shift]] of [[6, 1], [4, 0], [2, 1]].entries()) {
+      for (let x = shift; x < width; x += step) target.fillRect(x, y + row * 2, 1, 1);
     }
   }
 

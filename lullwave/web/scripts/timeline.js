@@ -35,6 +35,17 @@ export function advance(timeline, frame) {
   return frame > timeline.live ? { ...timeline, live: frame } : timeline;
 }
 
+/**
+ * The event stream opened, or opened again. What was stamped before stays, unless the station's clock went
+ * back: then it has started anew.
+ *
+ * @param {Timeline} timeline @param {{rate: number, frame: number, first_frame: number | null}} hello
+ */
+export function greet(timeline, { rate, frame, first_frame: first }) {
+  const goesOn = rate === timeline.rate && frame >= timeline.live;
+  return { ...(goesOn ? timeline : emptyTimeline(rate)), first, live: frame };
+}
+
 /** A connection was given `first` as its first frame (null: a new connection, nothing known yet). */
 export const begin = (timeline, first) => ({ ...timeline, first });
 
@@ -56,6 +67,11 @@ export function heardFrame(timeline, currentTime) {
  */
 export function latest(timeline, kind, frame) {
   return timeline.events.findLast((e) => e.kind === kind && e.frame <= frame) ?? null;
+}
+
+/** The oldest event of a kind that is known. @returns {Stamped | null} */
+export function oldest(timeline, kind) {
+  return timeline.events.find((e) => e.kind === kind) ?? null;
 }
 
 /** How far the listener is behind the station, in seconds. */

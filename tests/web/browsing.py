@@ -1,0 +1,82 @@
+"""What the browser tests share: a server of tones, an ear in the page, and patience."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from lullwave.server.app import create_app
+from lullwave.server.run import Server, listening_socket
+from lullwave.server.shelf import EngineShelf
+from lullwave.settings import Settings, StationSettings
+from tests.sines import SineEngine
+
+STATIONS = (
+    StationSettings(id="first", name="First light", prompts=("a steady tone",)),
+    StationSettings(id="second", name="Second wind", prompts=("another tone",)),
+)
+
+# Taps the page's audio element, which the page itself never does, and keeps what it hears ten times a second.
+EAR = """() => {
+  const element = document.querySelector('audio');
+  const context = new AudioContext();
+  const analyser = new AnalyserNode(context, { fftSize: 8192 });
+  context.createMediaElementSource(element).connect(analyser).connect(context.destination);
+  const samples = new Float32Array(analyser.fftSize);
+  const spectrum = new Float32Array(analyser.frequencyBinCount);
+  window.ear = { heard: [], levelDb: -200, at(hz) {
+    analyser.getFloatFrequencyData(spectrum);
+    return spectrum[Math.round((hz * analyser.fftSize) / context.sampleRate)];
+  } };
+  setInterval(() => {
+    analyser.getFloatTimeDomainData(samples);
+    const power = samples.reduce((sum, x) => sum + x * x, 0) / samples.length;
+    ear.levelDb = 10 * Math.log10(power + 1e-20);
+    ear.heard.push({ levelDb: ear.levelDb, time: element.currentTime,
+                     title: document.querySelector('.now-playing .title').textContent });
+  }, 100);
+}"""
+
+
+class Radio:
+    """A server of its own, with tones for music: a piece every twenty seconds."""
+
+    def __init__(self, data_dir: Path, port: int = 0) -> None:
+        self._settings = Settings(data_dir=data_dir, engine="sines", stations=STATIONS, seed=1)
+        self._bound = listening_socket("127.0.0.1", port)
+        self.port: int = self._bound.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/"
+        shelf = EngineShelf({"sines": SineEngine, "synth": SineEngine})
+        app = create_app(self._settings, shelf)
+        self._server = Server(uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=1), app)
+        self._thread = threading.Thread(target=lambda: self._server.run([self._bound]), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._bound.close()
+
+
+def until(page: Any, condition: str, timeout_s: float = 20.0) -> None:
+    """Wait in the page until ``condition`` holds; the page's security policy forbids the driver's own way."""
+    page.evaluate(
+        f"""() => new Promise((done, fail) => {{
+          const late = performance.now() + {timeout_s * 1000};
+          const look = () => {{
+            if ({condition}) done();
+            else if (performance.now() > late) fail(new Error('in vain: ' + {condition!r}));
+            else setTimeout(look, 50);
+          }};
+          look();
+        }})"""
+    )
+
+
+def play(page: Any) -> None:
+    """Press play and wait for the sound."""
+    page.get_by_role("button", name="Play", exact=True).click()
+    until(page, "document.querySelector('.player-status').dataset.phase === 'playing'")

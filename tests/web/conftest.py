@@ -1,0 +1,79 @@
+"""A real server and a real browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.web.browsing import Radio
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=document-user-activation-required",
+]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Radio]]:
+    """Starts servers; all are stopped at the end."""
+    started: list[Radio] = []
+
+    def start(port: int = 0) -> Radio:
+        started.append(Radio(tmp_path / "data", port))
+        return started[-1]
+
+    yield start
+    for radio in started:
+        radio.stop()
+
+
+@pytest.fixture
+def radio(serve: Callable[..., Radio]) -> Radio:
+    return serve()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Headless Chromium, as installed on the system."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium: set CHROMIUM to its path")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens pages, each in a browser profile of its own; complaints of a page fail the test."""
+    contexts: list[Any] = []
+    complaints: list[str] = []
+
+    def open_page(url: str, **options: Any) -> Any:
+        may_complain = options.pop("may_complain", False)
+        contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options}))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        if not may_complain:
+            page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []

@@ -1,0 +1,135 @@
+"""The page in a real browser: it plays across joins, comes back by itself, and leaves the keyboard alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.sines import PIECE_S, RATE
+from tests.web.browsing import EAR, Radio, play, until
+
+pytestmark = pytest.mark.browser
+
+SILENCE_DB = -60.0
+
+
+def test_play_sounds_for_twenty_seconds_across_a_join(radio: Radio, visit: Callable[..., Any]):
+    page = visit(radio.url)
+    play(page)
+    page.evaluate(EAR)
+    until(page, "ear.levelDb > -60")
+    page.evaluate("ear.heard.length = 0")
+    until(page, "ear.heard.length >= 210 && new Set(ear.heard.map((h) => h.title)).size >= 2", 50)
+    heard = page.evaluate("ear.heard")
+    assert min(h["levelDb"] for h in heard) > SILENCE_DB
+    assert heard[-1]["time"] - heard[0]["time"] > 20.0
+
+    # The title changed when the sound did: at the frame where the new piece begins, as this listener hears it.
+    change = next(i for i in range(1, len(heard)) if heard[i]["title"] != heard[i - 1]["title"])
+    first_frame = page.evaluate(
+        """() => new Promise((done) => {
+          const listener = new URL(document.querySelector('audio').src).searchParams.get('listener');
+          const source = new EventSource(`api/events?station=first&listener=${listener}`);
+          source.addEventListener('hello', (event) => {
+            source.close();
+            done(JSON.parse(event.data).first_frame);
+          });
+        })"""
+    )
+    number = int(heard[change]["title"].removeprefix("Tone "))
+    heard_s = first_frame / RATE + heard[change]["time"]
+    assert heard_s == pytest.approx(number * PIECE_S, abs=1.0)
+
+
+def test_pause_closes_the_connection_and_play_rejoins(radio: Radio, visit: Callable[..., Any]):
+    page = visit(radio.url)
+    assert page.evaluate("document.querySelectorAll('audio').length") == 1
+    assert not page.evaluate("document.querySelector('audio').hasAttribute('src')")
+    play(page)
+    page.get_by_text("1 person tuned in").wait_for()
+    first = page.evaluate("document.querySelector('audio').src")
+    assert "/stations/first/stream.mp3?" in first
+    page.get_by_role("button", name="Pause", exact=True).click()
+    assert not page.evaluate("document.querySelector('audio').hasAttribute('src')")
+    page.get_by_text("Nobody tuned in yet").wait_for()
+    play(page)
+    assert page.evaluate("document.querySelector('audio').src") != first
+
+
+def test_the_volume_outlives_a_reload(radio: Radio, visit: Callable[..., Any]):
+    page = visit(radio.url)
+    slider = page.get_by_role("slider", name="Volume")
+    slider.fill("30")
+    assert page.evaluate("document.querySelector('audio').volume") < 0.2
+    page.reload()
+    assert slider.input_value() == "30"
+    assert slider.get_attribute("aria-valuetext") == "30 percent"
+    page.get_by_role("button", name="Mute").click()
+    assert slider.input_value() == "0"
+    page.get_by_role("button", name="Mute").click()
+    assert slider.input_value() == "30"
+
+
+def test_the_space_bar_plays_but_not_where_it_is_needed(radio: Radio, visit: Callable[..., Any]):
+    page = visit(radio.url)
+    wanted = "document.querySelector('.play-button').classList.contains('-playing')"
+    page.keyboard.press("Space")
+    until(page, wanted)
+    page.keyboard.press("Space")
+    until(page, f"!{wanted}")
+
+    box = page.get_by_role("textbox", name="How the music should be")
+    box.focus()
+    page.keyboard.type("two words")
+    assert box.input_value() == "two words"
+    assert not page.evaluate(wanted)
+
+    page.get_by_role("slider", name="Volume").focus()
+    page.keyboard.press("Space")
+    assert not page.evaluate(wanted)
+
+    page.get_by_role("button", name="Play", exact=True).focus()
+    page.keyboard.press("Space")  # the button's own press: once, not twice
+    until(page, wanted)
+    page.get_by_role("button", name="30 min").focus()
+    page.keyboard.press("Space")
+    assert page.get_by_role("button", name="30 min").get_attribute("aria-pressed") == "true"
+    assert page.evaluate(wanted)
+
+
+def test_a_restarted_server_is_found_again(serve: Callable[..., Radio], visit: Callable[..., Any]):
+    radio = serve()
+    page = visit(radio.url, may_complain=True)
+    play(page)
+    page.evaluate(EAR)
+    until(page, "ear.levelDb > -60")
+    radio.stop()
+    until(page, "document.querySelector('.player-status').dataset.phase === 'waiting'")
+    assert page.locator(".player-status").inner_text() == "The station cannot be reached. Trying again…"
+    serve(radio.port)
+    until(page, "document.querySelector('.player-status').dataset.phase === 'playing'")
+    until(page, "ear.levelDb > -60")
+    page.get_by_text("1 person tuned in").wait_for()
+
+
+def test_two_pages_are_two_people(radio: Radio, visit: Callable[..., Any]):
+    one, two = visit(radio.url), visit(radio.url)
+    play(one)
+    play(two)
+    for page in (one, two):
+        page.get_by_text("2 people tuned in").wait_for()
+    two.close()
+    one.get_by_text("1 person tuned in").wait_for()
+
+
+def test_another_station_is_a_choice_away(radio: Radio, visit: Callable[..., Any]):
+    page = visit(radio.url)
+    play(page)
+    page.get_by_role("radio", name="Second wind").check(force=True)
+    until(page, "document.querySelector('audio').src.includes('/stations/second/')")
+    until(page, "document.querySelector('audio').currentTime > 1")
+    page.get_by_text("Now playing on Second wind").wait_for()
+    page.reload()
+    assert page.get_by_role("radio", name="Second wind").is_checked()
