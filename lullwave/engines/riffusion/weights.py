@@ -1,0 +1,126 @@
+"""A Stable-Diffusion-1.x checkpoint in diffusers format, loaded and checked; knows nothing of how it is run."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...errors import CheckpointError
+from .loops import Loop, make_loopable
+
+log = logging.getLogger(__name__)
+
+PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """The networks of a checkpoint on their device."""
+
+    unet: Any
+    vae: Any
+    text_encoder: Any
+    tokenizer: Any
+    scheduler: Any
+    device: torch.device
+    dtype: torch.dtype  # of the UNet
+    vae_dtype: torch.dtype
+    memory_format: torch.memory_format
+    loop: Loop
+    directory: Path
+
+
+def load(
+    directory: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    compiled: bool = False,
+) -> Weights:
+    """Load every part of ``directory``. The text encoder stays in float32: it runs once a prompt.
+
+    Raises:
+        CheckpointError: a part is missing or damaged, or the architecture is another.
+    """
+    import diffusers
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    diffusers.utils.logging.disable_progress_bar()
+    for part in PARTS:
+        if not (directory / part).is_dir():
+            raise CheckpointError(
+                f"{directory} is no Stable Diffusion checkpoint in diffusers format: it has no folder {part!r} "
+                f"(needed: {', '.join(PARTS)})"
+            )
+    try:
+        scheduler_class = _scheduler_class(directory / "scheduler")
+        tokenizer = transformers.CLIPTokenizer.from_pretrained(directory / "tokenizer")
+        scheduler = scheduler_class.from_pretrained(directory / "scheduler")
+        text_encoder = _from(transformers.CLIPTextModel, directory / "text_encoder", torch.float32)
+        unet = _from(diffusers.UNet2DConditionModel, directory / "unet", dtype)
+        vae = _from(diffusers.AutoencoderKL, directory / "vae", dtype)
+    except CheckpointError:
+        raise
+    except Exception as error:  # the libraries raise whatever they meet in a damaged file
+        raise CheckpointError(f"{directory} cannot be loaded: {error}") from error
+    _check(directory, unet, vae, text_encoder)
+
+    loop = Loop()
+    memory_format = torch.contiguous_format if device.type == "mps" else torch.channels_last
+    for network in (unet, vae):
+        make_loopable(network, loop)
+        network.to(device, memory_format=memory_format)
+    text_encoder.to(device)
+    for network in (unet, vae, text_encoder):
+        network.requires_grad_(False)
+        network.eval()
+    if compiled:
+        unet.compile()
+    log.info("loaded %s on %s in %s", directory, device, str(dtype).removeprefix("torch."))
+    return Weights(unet, vae, text_encoder, tokenizer, scheduler, device, dtype, dtype, memory_format, loop, directory)
+
+
+def _from(kind: Any, directory: Path, dtype: torch.dtype) -> Any:
+    """One network: safetensors if there are any, else ``.bin``; half-precision variants where nothing else is."""
+    files = [file.name for file in directory.iterdir() if file.suffix in (".safetensors", ".bin")]
+    if not files:
+        raise CheckpointError(f"{directory} holds no weights (.safetensors or .bin)")
+    options: dict[str, Any] = {"local_files_only": True}
+    if all(".fp16." in name for name in files):
+        options["variant"] = "fp16"
+    options["use_safetensors"] = any(name.endswith(".safetensors") for name in files)
+    if kind.__module__.startswith("transformers"):
+        return kind.from_pretrained(directory, dtype=dtype, **options)
+    return kind.from_pretrained(directory, torch_dtype=dtype, **options)
+
+
+def _scheduler_class(directory: Path) -> Any:
+    import diffusers
+
+    file = directory / "scheduler_config.json"
+    name = json.loads(file.read_text()).get("_class_name", "") if file.is_file() else ""
+    found = getattr(diffusers, name, None) if name.endswith("Scheduler") else None
+    if found is None:
+        raise CheckpointError(f"{file} names no scheduler of diffusers: {name!r}")
+    return found
+
+
+def _check(directory: Path, unet: Any, vae: Any, text_encoder: Any) -> None:
+    config = unet.config
+    width = text_encoder.config.hidden_size
+    wrong = []
+    if (config.in_channels, config.out_channels) != (4, 4):
+        wrong.append(f"the UNet has {config.in_channels} channels in and {config.out_channels} out, not 4 and 4")
+    if config.cross_attention_dim != width:
+        wrong.append(f"the UNet expects text of width {config.cross_attention_dim}, the text encoder gives {width}")
+    if config.addition_embed_type is not None:
+        wrong.append("the UNet is of Stable Diffusion XL")
+    if vae.config.latent_channels != 4 or len(vae.config.block_out_channels) != 4:
+        wrong.append("the VAE is not one of four levels and four latent channels")
+    if wrong:
+        raise CheckpointError(f"{directory} is no Stable Diffusion 1.x checkpoint: " + "; ".join(wrong))

@@ -1,0 +1,118 @@
+"""``compat`` against an independent reading of Riffusion's old behaviour.
+
+``reference.py`` beside this file is written from the description of the old pipeline alone, by somebody who has not
+read the engine, on the parts of diffusers and transformers (tokenizer, text encoder, VAE, UNet, scheduler). It has
+one function::
+
+    def run_reference(
+        checkpoint: pathlib.Path,               # a Stable-Diffusion-1.x directory in diffusers format
+        request: dict,                          # the JSON body of POST /run_inference/
+        seed_image: PIL.Image.Image,            # what ``seed_image_id`` names, RGB
+        mask_image: PIL.Image.Image | None,     # what ``mask_image_id`` names
+    ) -> tuple[numpy.ndarray, numpy.ndarray]:
+        '''The final latents, float32 (4, H/8, W/8), scaled as the UNet sees them, and the image, uint8 (H, W, 3).'''
+
+The scheduler is the one that ``checkpoint/scheduler/scheduler_config.json`` names (PNDM in one test, DDIM in the
+other), everything runs on the CPU in float32, and generators are ``torch.Generator("cpu")``.
+"""
+
+import json
+import shutil
+from importlib import util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+diffusers = pytest.importorskip("diffusers")
+
+from pictures import picture  # noqa: E402
+
+from lullwave.engines.riffusion.interpolation import End, Interpolation  # noqa: E402
+from lullwave.engines.riffusion.pipeline import Pipeline, Plan  # noqa: E402
+from lullwave.engines.riffusion.random_checkpoint import SCHEDULER  # noqa: E402
+from lullwave.engines.riffusion.weights import load  # noqa: E402
+
+_FILE = Path(__file__).with_name("reference.py")
+pytestmark = pytest.mark.skipif(not _FILE.exists(), reason="the independent reference is not there")
+
+REQUESTS = {
+    "between two prompts": {
+        "start": {"prompt": "church bells, (warm:1.3) [piano]", "seed": 42, "denoising": 0.75, "guidance": 7.0},
+        "end": {"prompt": "jazz (with ((piano))) \\(live\\)", "seed": 123, "denoising": 0.75, "guidance": 7.0},
+        "alpha": 0.25,
+        "num_inference_steps": 12,
+    },
+    "between seeds, two strengths and guidances": {
+        "start": {"prompt": "techno DJ", "seed": 7, "denoising": 0.9, "guidance": 9.5},
+        "end": {"prompt": "techno DJ", "seed": 8, "denoising": 0.45, "guidance": 3.0},
+        "alpha": 0.5,
+        "num_inference_steps": 15,
+    },
+    "at the end": {
+        "start": {"prompt": "a", "seed": 1, "denoising": 1.0},
+        "end": {"prompt": "b", "seed": 2, "denoising": 1.0},
+        "alpha": 1,
+        "num_inference_steps": 5,
+    },
+    "without guidance": {
+        "start": {"prompt": "a (b:0.5)", "seed": 1, "guidance": 1.0},
+        "end": {"prompt": "c", "seed": 1, "guidance": 1.0},
+        "alpha": 0.75,
+        "num_inference_steps": 10,
+    },
+    "of two long prompts": {
+        "start": {"prompt": "a river (of:1.2) bright bells " * 6, "seed": 5},
+        "end": {"prompt": "an [old] organ in a hall of stone " * 4, "seed": 6},
+        "alpha": 0.5,
+        "num_inference_steps": 6,
+    },
+    "without any strength": {
+        "start": {"prompt": "a", "seed": 1, "denoising": 0.0},
+        "end": {"prompt": "b", "seed": 2, "denoising": 0.0},
+        "alpha": 0.5,
+        "num_inference_steps": 6,
+    },
+}
+
+
+@pytest.fixture(scope="module", params=["PNDM", "DDIM"])
+def checkpoint_of(request, checkpoint, tmp_path_factory):
+    if request.param == "PNDM":
+        return checkpoint
+    copy = shutil.copytree(checkpoint, tmp_path_factory.mktemp("ddim") / "tiny")
+    shutil.rmtree(copy / "scheduler")
+    settings = {key: value for key, value in SCHEDULER.items() if key != "skip_prk_steps"}
+    diffusers.DDIMScheduler(**settings, clip_sample=False).save_pretrained(copy / "scheduler")
+    index = json.loads((copy / "model_index.json").read_text())
+    index["scheduler"] = ["diffusers", "DDIMScheduler"]
+    (copy / "model_index.json").write_text(json.dumps(index))
+    return copy
+
+
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
+@pytest.mark.parametrize("name", REQUESTS)
+def test_compat_is_the_old_behaviour(checkpoint_of, small_mask, name, masked):
+    spec = util.spec_from_file_location("riffusion_reference", _FILE)
+    assert spec is not None
+    assert spec.loader is not None
+    reference = util.module_from_spec(spec)
+    spec.loader.exec_module(reference)
+    body = REQUESTS[name]
+    image = picture(144, 128, 4)  # its width is rounded down to 128
+    mask = small_mask.resize(image.size) if masked else None
+
+    latents, pixels = reference.run_reference(checkpoint_of, body, image, mask)
+
+    pipeline = Pipeline(load(checkpoint_of, torch.device("cpu"), torch.float32))
+    wish = Interpolation(
+        End(**body["start"]), End(**body["end"]), body["alpha"], num_inference_steps=body["num_inference_steps"]
+    )
+    plan = Plan(steps=body["num_inference_steps"], compat=True)
+    found = pipeline.latents([pipeline.leg(wish, image, mask)], plan)[0]
+    assert latents.shape == tuple(found.shape)
+    np.testing.assert_allclose(found.numpy(), latents, rtol=1e-3, atol=1e-3 * float(np.abs(latents).max()))
+    ours = np.asarray(pipeline.decode(found)).astype(int)
+    assert pixels.shape == ours.shape
+    assert np.abs(ours - pixels.astype(int)).max() <= 1

@@ -1,0 +1,106 @@
+"""Noise between seeds and the levels of a schedule, against formulas and diffusers itself."""
+
+import math
+
+import pytest
+
+torch = pytest.importorskip("torch")
+diffusers = pytest.importorskip("diffusers")
+
+from lullwave.engines.riffusion.noise import between_seeds, drawn, keyed, slerp  # noqa: E402
+from lullwave.engines.riffusion.random_checkpoint import SCHEDULER  # noqa: E402
+from lullwave.engines.riffusion.schedule import Chance, Schedule, scheduler_names, short_name  # noqa: E402
+from lullwave.errors import InvalidInput  # noqa: E402
+
+OWN = diffusers.PNDMScheduler(**SCHEDULER)
+
+
+def test_slerp_walks_the_arc():
+    a, b = torch.tensor([2.0, 0.0]), torch.tensor([0.0, 2.0])
+    for alpha in (0.0, 0.25, 0.5, 1.0):
+        angle = alpha * math.pi / 2
+        torch.testing.assert_close(slerp(a, b, alpha), torch.tensor([2 * math.cos(angle), 2 * math.sin(angle)]))
+    line = slerp(a, a * 1.5, 0.5)
+    torch.testing.assert_close(line, a * 1.25)
+
+
+def test_noise_between_seeds_keeps_its_power_and_meets_both_ends():
+    shape = (4, 16, 16)
+    assert torch.equal(between_seeds(5, 6, 0.0, shape), drawn(5, shape))
+    assert torch.equal(between_seeds(5, 6, 1.0, shape), drawn(6, shape))
+    torch.manual_seed(5)
+    assert torch.equal(drawn(5, shape), torch.randn(shape))
+    assert abs(float(between_seeds(5, 6, 0.5, shape).std()) - 1) < 0.1
+    assert len({keyed(5, "step", 1), keyed(5, "step", 2), keyed(6, "step", 1), keyed(5, "other", 1)}) == 4
+
+
+def test_schedulers_are_named_either_way():
+    assert short_name("DPMSolverMultistepScheduler") == short_name("DPM++") == "dpm++"
+    with pytest.raises(InvalidInput, match="pndm, ddim"):
+        short_name("magic")
+
+
+def perfect(schedule, clean, noise):
+    """Run a schedule with a model that always knows the noise that is in its input."""
+    latents = schedule.begin(clean, noise)
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
+    kept = torch.cumprod(1 - betas, 0)
+    chance = [Chance(1, 2, 0.5)] * len(clean)
+    for timestep in schedule.timesteps:
+        level = kept[int(timestep.round())]
+        # what the UNet is shown has unit variance in every scheduler: x = sqrt(a) clean + sqrt(1-a) noise
+        shown = schedule.scaled(latents, timestep)
+        predicted = ((shown.double() - level.sqrt() * clean.double()) / (1 - level).sqrt()).float()
+        latents = schedule.step(predicted, timestep, latents, chance)
+    return latents
+
+
+@pytest.mark.parametrize("name", [None, *scheduler_names()])
+@pytest.mark.parametrize("strength", [1.0, 0.75, 0.3])
+def test_a_perfect_model_finds_the_clean_image_with_every_scheduler(name, strength):
+    torch.manual_seed(1)
+    clean, noise = torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8)
+    schedule = Schedule(OWN, name, 20, strength)
+    assert 1 <= len(schedule.timesteps) <= 40
+    found = perfect(schedule, clean, noise)
+    assert float((found - clean).square().mean().sqrt()) < 0.12
+
+
+def test_no_strength_leaves_the_image_alone():
+    clean, noise = torch.randn(1, 4, 8, 8), torch.randn(1, 4, 8, 8)
+    for name in (None, "lcm", "dpm++"):
+        schedule = Schedule(OWN, name, 20, 0.0)
+        assert schedule.timesteps == []
+        assert torch.equal(schedule.begin(clean, noise), clean)
+
+
+def test_every_step_of_the_distilled_preset_is_taken_whatever_the_strength():
+    for strength in (1.0, 0.75, 0.4):
+        schedule = Schedule(OWN, "lcm", 4, strength)
+        assert len(schedule.timesteps) == 4
+        assert int(schedule.timesteps[0]) <= 1000 * strength
+
+
+@pytest.mark.parametrize(
+    ("steps", "strength", "first", "loop"),
+    [(50, 0.75, 741, 38), (50, 0.0, 1, 1), (50, 1.0, 961, 50), (7, 0.5, 427, 4)],
+)
+def test_compat_keeps_the_old_arithmetic(steps, strength, first, loop):
+    # PNDM visits steps + 1 levels; noise is that of timesteps[-n], the loop begins at steps - n + 1
+    schedule = Schedule(OWN, None, steps, strength, compat=True)
+    assert int(schedule._first) == first
+    assert len(schedule.timesteps) == loop
+
+
+@pytest.mark.parametrize("name", [None, "ddim", "dpm++", "euler", "lcm"])
+def test_what_a_mask_keeps_has_the_noise_level_of_the_rest_and_ends_clean(name):
+    clean, noise = torch.zeros(1, 4, 8, 8), torch.ones(1, 4, 8, 8)
+    schedule = Schedule(OWN, name, 10, 0.8)
+    latents = schedule.begin(clean, noise)
+    for timestep in schedule.timesteps:
+        shown = schedule.scaled(latents, timestep)
+        level = torch.cumprod(1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2, 0)[int(timestep.round())]
+        latents = schedule.step(shown / (1 - level).sqrt(), timestep, latents, [Chance(1, 1, 0.0)])
+        if name != "lcm":  # it draws fresh noise at every step
+            torch.testing.assert_close(schedule.kept(clean, noise), latents, atol=0.03, rtol=0.03)
+    torch.testing.assert_close(schedule.kept(clean, noise), clean, atol=0.05, rtol=0)
