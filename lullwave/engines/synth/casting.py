@@ -33,7 +33,10 @@ def cast(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> dict[R
         keys = comps[0] if comps else _draw(draw, blend.weights("keys"), avoid, "rhodes")
         if keys == "pad" and comps[:1] == ["pad"] and not wishes.only:
             keys = _draw(draw, {k: w for k, w in blend.weights("keys").items() if k != "pad"}, avoid, "rhodes")
-        lead = leads[0] if leads else _draw(draw, blend.weights("lead"), avoid, "vibraphone")
+        tunes = blend.weights("lead")
+        if comps and comps[0] != "pad":  # who was asked for sings, too
+            tunes[comps[0]] = tunes.get(comps[0], 0.0) + 1.2
+        lead = leads[0] if leads else _draw(draw, tunes, avoid, "vibraphone")
         others = {k: w for k, w in blend.weights("answer").items() if k != lead}
         answer = leads[1] if len(leads) > 1 else _draw(draw, others, avoid, "vibraphone")
         basses = [i for i in wanted if i in _BASSES]

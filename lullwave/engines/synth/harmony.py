@@ -6,6 +6,7 @@ the extensions that each style hangs on a chord. Borrowed chords come in afterwa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from .chance import Chance
@@ -94,14 +95,16 @@ PALETTES: dict[str, tuple[Palette, Palette]] = {
 }
 
 
-def make_loop(chance: Chance, minor: bool, palette: str, split: float, first: int | None = None) -> tuple[Slot, ...]:
+def make_loop(
+    chance: Chance, minor: bool, palette: str, split: float, known: Mapping[int, str] | None = None
+) -> tuple[Slot, ...]:
     """Four bars that hold the tonic and lead back to their own beginning.
 
-    ``split`` is how likely a bar holds two chords; ``first`` asks for a degree to begin with.
+    ``split`` is how likely a bar holds two chords; ``known`` are chords of the piece by degree, mostly used again.
     """
     following = _NEXT_MINOR if minor else _NEXT_MAJOR
     for _ in range(64):
-        degrees = [chance.weighted(_FIRST_MINOR if minor else _FIRST_MAJOR) if first is None else first]
+        degrees = [chance.weighted(_FIRST_MINOR if minor else _FIRST_MAJOR)]
         while len(degrees) < 4:
             degrees.append(chance.weighted(following[degrees[-1]]))
         if _coherent(degrees, minor):
@@ -110,7 +113,7 @@ def make_loop(chance: Chance, minor: bool, palette: str, split: float, first: in
         degrees = [0, 8, 3, 10] if minor else [0, 9, 2, 7]
     colours = PALETTES[palette][1 if minor else 0]
     slots: list[Slot] = []
-    quality: dict[int, str] = {}
+    quality = {d: q for d, q in (known or {}).items() if chance.yes(0.85)}
     for place, degree in enumerate(degrees):
         quality.setdefault(degree, chance.weighted(colours[degree]))
         after = degrees[(place + 1) % 4]
@@ -224,8 +227,9 @@ _VOICED: dict[str, tuple[int, ...]] = {
 }
 _PLAIN_SEVENTH = {"maj7": (4, 7, 11), "m7": (3, 7, 10, 12)}  # where the ninth is not in the key
 assert set(_VOICED) == set(QUALITIES)
-LOWEST, HIGHEST = 52, 79  # E3 … G5
-_CENTRE = 63.0
+LOWEST, HIGHEST = 52, 76  # E3 … E5
+_CENTRE = 61.5
+_TUNE = 70  # from here up the keys would be in the way of the tune
 
 Voicing = tuple[int, ...]
 
@@ -269,6 +273,7 @@ def voice(chord: Chord, key: Key, before: Voicing, spread: bool) -> Voicing:
             total += 6.0 * max(0, abs(shape[-1] - before[-1]) - 5)
         if spread:
             total -= 1.5 if shape[-1] - shape[0] > 12 else 0.0
+        total += 0.8 * max(0, shape[-1] - _TUNE)
         if shape[1] - shape[0] == 1:
             total += 4.0  # a semitone at the bottom is mud
         return total

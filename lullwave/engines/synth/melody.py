@@ -12,7 +12,7 @@ from .event import Event, Sounding, sounding_at
 from .spec import MotifNote
 from .theory import Key, clashing
 
-LOW, HIGH = 67, 84  # G4 … C6
+LOW, HIGH = 69, 86  # A4 … D6
 
 # Plans of four bars: (beat, what becomes of the motif). The fourth bar (or the first) is left empty.
 PHRASES: dict[str, tuple[tuple[float, str], ...]] = {
@@ -47,7 +47,7 @@ def make_motif(
             break
         rhythm.append((onset, length))
         onset += length
-    centre = (low + high) / 2 + chance.between(-3, 2)
+    centre = (low + high) / 2 + chance.between(-4, 2)
     shape = chance.pick(
         ((1, 1, -1, -1, -1), (-1, -1, 1, 1, -1), (1, -1, 1, -1, -1), (1, 1, 1, -1, -1), (-1, 1, -1, -1, 1))
     )
@@ -91,10 +91,10 @@ def _choose(
             continue
         size = abs(pitch - at)
         if direction:
-            weight *= 0.12 if size < 0.5 else 1.0 if size <= 2 else 0.62 if size <= 4 else 0.2 if size <= 7 else 0.06
+            weight *= 0.07 if size < 0.5 else 1.0 if size <= 2 else 0.34 if size <= 4 else 0.08 if size <= 7 else 0.01
             weight *= 1.5 if (pitch > at) == (direction > 0) else 0.6
             if abs(leap) > 4:
-                weight *= 2.0 if 0 < size <= 2 and (pitch > at) != (leap > 0) else 0.35
+                weight *= 2.5 if 0 < size <= 2 and (pitch > at) != (leap > 0) else 0.2
         else:
             weight *= 1.0 / (1.0 + 0.5 * size)
         choices.append((pitch, weight))
@@ -120,19 +120,31 @@ def _fitness(key: Key, chords: list[Sounding], beat: float, beats: float, pitch:
     if pitch % 12 in tones:
         return 1.0 if pitch % 12 != here.chord.root else 0.7
     pentatonic = {(key.tonic + s) % 12 for s in ((0, 3, 5, 7, 10) if key.minor else (0, 2, 4, 7, 9))}
-    return (0.25 if strong else 0.8) * (1.0 if pitch % 12 in pentatonic else 0.5)
+    return (0.22 if strong else 0.9) * (1.0 if pitch % 12 in pentatonic else 0.5)
 
 
 def _snap(
-    key: Key, chords: list[Sounding], beat: float, beats: float, target: int, strong: bool, low: int, high: int
+    key: Key,
+    chords: list[Sounding],
+    beat: float,
+    beats: float,
+    target: int,
+    strong: bool,
+    low: int,
+    high: int,
+    along: float | None = None,
 ) -> int:
-    """The pitch near ``target`` that stands best; the target itself where nothing does."""
+    """The pitch near ``target`` that stands best; the target itself where nothing does.
+
+    ``along`` is where the tune would be had it kept the interval of its model.
+    """
+    target = max(low, min(high, target))
     best, best_cost = target, 99.0
     for pitch in range(max(low, target - 5), min(high, target + 5) + 1):
         fit = _fitness(key, chords, beat, beats, pitch, strong)
         if fit <= 0:
             continue
-        cost = abs(pitch - target) + 2.2 * (1.0 - fit)
+        cost = abs(pitch - target) + 2.2 * (1.0 - fit) + (0.0 if along is None else 0.8 * abs(pitch - along))
         if cost < best_cost:
             best, best_cost = pitch, cost
     return best
@@ -179,8 +191,9 @@ def _statement(
     part: str,
     until: float,
 ) -> list[Event]:
-    notes = developed(chance, motif, change, key)
+    notes = _in_range(developed(chance, motif, change, key))
     events: list[Event] = []
+    shift = 0.0  # how far the last note is from its model
     for k, note in enumerate(notes):
         beat, beats = at + note.onset / 4.0, note.length / 4.0
         if beat + 0.25 > until:
@@ -191,9 +204,10 @@ def _statement(
         if change == "a" and _fitness(key, chords, beat, beats, target, False) > 0:
             pitch = target
         else:
-            pitch = _snap(key, chords, beat, beats, target, strong, LOW - 5, HIGH + 2)
+            pitch = _snap(key, chords, beat, beats, target, strong, LOW - 3, HIGH + 2, target + shift)
             if _fitness(key, chords, beat, beats, pitch, False) <= 0:
                 continue
+        shift = pitch - target
         accent = 0.78 if beat % 1.0 == 0 else 0.68
         if beats >= 0.5 and k and chance.yes(0.08):
             under = [p for p in (pitch - 1, pitch - 2) if p % 12 in key.scale]
@@ -205,6 +219,13 @@ def _statement(
             )
         )
     return events
+
+
+def _in_range(notes: tuple[MotifNote, ...]) -> tuple[MotifNote, ...]:
+    """The idea in another octave where it would leave the voice's range."""
+    mean = 60 + sum(n.pitch for n in notes) / len(notes)
+    by = -12 if mean > HIGH - 3 else 12 if mean < LOW - 1 else 0
+    return tuple(MotifNote(n.onset, n.length, n.pitch + by) for n in notes) if by else notes
 
 
 def developed(chance: Chance, motif: tuple[MotifNote, ...], change: str, key: Key) -> tuple[MotifNote, ...]:

@@ -25,10 +25,12 @@ from .theory import Key
 from .titles import make_title
 from .wishes import Wishes
 
+_HALF_BARS_BPM = 96.0  # up to which two chords in a bar are 1.25 s each
 T = TypeVar("T")
 
 SHORTEST_S, LONGEST_S = 95.0, 200.0  # of an endless stream's pieces
 _TEMPO_STEP = 0.08
+_MOST_CHORDS = 7  # in all themes of a piece; cadences and loans come on top
 _PROGRESSION_GAP, _KEY_GAP, _FORM_GAP = 10, 3, 3
 _TONIC = {True: ("m9", "madd9", "m7"), False: ("maj9", "6/9", "add9")}
 
@@ -88,7 +90,7 @@ def plan_piece(
         build_section(chance.of("section", i), part, parts, i, themes, wishes, blend, band, key, tempo)
         for i, part in enumerate(parts)
     )
-    sections = (*sections[:-1], close_section(sections[-1], following, tail))
+    sections = joined((*sections[:-1], close_section(sections[-1], following, tail)))
     title = make_title(chance.of("title"), key.minor, band.ambience_lufs, memory.titles)
     spec = PieceSpec(number, seed, title, prompt, tempo, key.tonic, key.minor, form, themes["A"].loop, band, sections)
     heard = Heard(
@@ -217,17 +219,21 @@ def make_themes(
     played = {p.progression for p in memory.pieces[-_PROGRESSION_GAP:]}
     themes: dict[str, Theme] = {}
     taken: list[str] = []
-    split = blend.number("split") * (0.0 if tempo > 98 else 1.0)
+    split = blend.number("split") if tempo <= _HALF_BARS_BPM else 0.0
     for letter in "ABC":
         draw = chance.of(letter)
         palette = draw.weighted(blend.weights("palette"))
+        known = {s.degree: s.quality for t in themes.values() for s in t.loop}
         others = {progression_name(t.loop, key.minor) for t in themes.values()}
         firsts = {t.loop[0].degree for t in themes.values()}
         loop: tuple[Slot, ...] = ()
         for attempt in range(60):
-            loop = harmony.make_loop(draw.of("loop", attempt), key.minor, palette, split)
+            loop = harmony.make_loop(draw.of("loop", attempt), key.minor, palette, split, known)
             name = progression_name(loop, key.minor)
-            fresh = name not in played and name not in others
+            chords = {(s.degree, s.quality) for t in themes.values() for s in t.loop} | {
+                (s.degree, s.quality) for s in loop
+            }
+            fresh = name not in played and name not in others and len(chords) <= _MOST_CHORDS
             if fresh and (letter == "A" or attempt > 8 or loop[0].degree not in firsts):
                 break
         motif = _motif(draw.of("motif"), key, loop, memory, taken)
@@ -320,8 +326,8 @@ def build_section(
     roles = _roles(chance, part, wishes, blend, band, limit)
     slots = harmony.unroll(theme.loop, part.bars * 4.0)
     earlier = [p for p in parts[:index] if p.theme == part.theme]
-    bodies = sum(1 for p in parts[:index] if p.name[0] in "ABC")
-    if part.name[0] in "ABC" and earlier and bodies % 3 == 2 and chance.yes(blend.number("borrow")):
+    lent = earlier and len(earlier) % 2 == 1 and part.name[0] in "ABC" and tempo <= _HALF_BARS_BPM
+    if lent and chance.yes(blend.number("borrow")):
         slots = harmony.borrow(chance.of("borrow"), slots, key.minor, rich=blend.leading() not in ("folk", "zen"))
     energy = max(0.1, min(1.0, part.energy + 0.2 * wishes.mood("energy")))
     return Section(
@@ -349,6 +355,27 @@ def build_section(
         drop=part.drop and drums >= 2,
         closing=part.closing,
     )
+
+
+def joined(sections: tuple[Section, ...]) -> tuple[Section, ...]:
+    """The sections, where the same chord would stand on both sides of a border the first gives way half a bar early."""
+    out = list(sections)
+    for i, section in enumerate(out[:-1]):
+        last, after = section.slots[-1], out[i + 1].slots[0]
+        if last.degree != after.degree or section.key != out[i + 1].key:
+            continue
+        degrees = [d for d in ((10, 7, 5) if section.minor else (7, 5, 2)) if d != last.degree]
+        known = {s.degree: s.quality for one in out for s in one.slots}
+        degree = next((d for d in degrees if d in known), degrees[0])
+        way = Slot(last.beats, degree, known.get(degree, "7sus4"))
+        if last.beats < 4.0 or section.tempo_to > _HALF_BARS_BPM:
+            slots = (*section.slots[:-1], way)
+            if len(slots) > 1 and slots[-2].degree == degree:
+                continue
+        else:
+            slots = (*section.slots[:-1], replace(last, beats=last.beats / 2), replace(way, beats=last.beats / 2))
+        out[i] = replace(section, slots=slots)
+    return tuple(out)
 
 
 def brightness(name: str, energy: float, wishes: Wishes) -> float:
@@ -399,7 +426,14 @@ def close_section(section: Section, following: Key, tail: int) -> Section:
         if following != key:
             slots = harmony.lead_to(slots, key, following)
         return replace(section, slots=slots)
-    lead_in = (Slot(2.0, 5, "m7" if key.minor else "maj7"), Slot(2.0, 7, "7sus4" if key.minor else "9sus4"))
+    known = {s.degree: s.quality for s in section.slots}
+    lead_in: tuple[Slot, ...] = (
+        Slot(2.0, 5, known.get(5, "m7" if key.minor else "maj7")),
+        Slot(2.0, 7, known.get(7, "7sus4" if key.minor else "9sus4")),
+    )
+    if section.tempo_to > _HALF_BARS_BPM:
+        lead_in = (Slot(4.0, lead_in[1].degree, lead_in[1].quality),)
+    home = Slot(4.0, 0, known.get(0, home.quality))
     if section.bars == 1:
         slots = (home,)
     elif section.bars == 2:

@@ -15,7 +15,7 @@ from .chance import Chance
 from .composer import bar_frames
 from .form import Part, plan_form
 from .memory import Memory
-from .planner import blend_of, brightness, build_section, close_section, key_beside, make_themes, tempo_beside
+from .planner import blend_of, brightness, build_section, close_section, joined, key_beside, make_themes, tempo_beside
 from .score import RATE
 from .spec import Band, PieceSpec, Section
 from .wishes import Wishes
@@ -73,6 +73,7 @@ def turned(
         rest.append(replace(section, tempo_from=tempos[i][0], tempo_to=tempos[i][1]))
     tail = left_frames - sum(_frames(s) for s in rest) if finite else 0
     rest[-1] = close_section(rest[-1], key, max(0, tail))
+    rest = list(joined(tuple(rest)))
     memory = replace(memory.with_motifs(taken), next_tonic=key.tonic, next_minor=key.minor)
     return replace(spec, prompt=prompt, band=band, sections=(*played, bridge, *rest)), memory
 
