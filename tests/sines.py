@@ -96,7 +96,7 @@ class SineStream(Stream):
     def snapshot(self, at_frame: int | None = None) -> bytes:
         at = self._position if at_frame is None else at_frame
         request = {"prompt": self.request.prompt, "seed": self.request.seed, "duration_s": self.request.duration_s}
-        steers = [s for s in self._steers if s[0] < at]
+        steers = [s for s in self._steers if s[0] <= at]
         return json.dumps({"request": request, "hz": self._hz, "position": at, "steers": steers}).encode()
 
     def fork(self, at_frame: int | None = None) -> Stream:

@@ -20,6 +20,7 @@ def command(config: Path | None = None, **flags: Any) -> None:
     settings = load(flags, config)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger().setLevel(settings.log_level.upper())
+    from ..server.app import create_app
     from ..server.run import address_of, listening_socket, serve
 
     bound = listening_socket(settings.host, settings.port)
@@ -27,7 +28,7 @@ def command(config: Path | None = None, **flags: Any) -> None:
     def ready() -> None:
         print(f"Lullwave plays at {address_of(bound)}  (press Ctrl-C to stop)", flush=True)
 
-    serve(settings, bound, ready)
+    serve(create_app(settings), settings, bound, ready)
 
 
 def flag_of(name: str, field: FieldInfo) -> inspect.Parameter | None:

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from ..errors import LullwaveError
 from ..settings import Settings
-from .app import create_app, release
+from .app import release
 
 GRACE_S = 1  # how long open connections may take to end
 WS_MAX_BYTES = 64 * 1024
@@ -56,28 +56,35 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
         self._lullwave = app
+        self.ready: Callable[[], None] = lambda: None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self.ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         release(self._lullwave)
         await super().shutdown(sockets)
 
 
-def serve(settings: Settings, bound: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
-    """Serve on ``bound`` until SIGINT or SIGTERM."""
-    app = create_app(settings)
+def server_for(app: FastAPI, settings: Settings) -> Server:
+    """A server of ``app``; ``should_exit`` ends it."""
     config = uvicorn.Config(
         app,
         log_level="warning" if settings.log_level == "info" else settings.log_level,
+        log_config=None,
         access_log=settings.log_level == "debug",
         lifespan="on",
         ws_max_size=WS_MAX_BYTES,
         timeout_graceful_shutdown=GRACE_S,
         server_header=False,
     )
-    server = Server(config, app)
+    return Server(config, app)
 
-    async def run() -> None:
-        asyncio.get_running_loop().call_soon(ready)
-        await server.serve([bound])
 
-    asyncio.run(run())
+def serve(app: FastAPI, settings: Settings, bound: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve ``app`` on ``bound`` until SIGINT or SIGTERM. ``ready`` is called when requests are answered."""
+    server = server_for(app, settings)
+    server.ready = ready
+    asyncio.run(server.serve([bound]))

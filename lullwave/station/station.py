@@ -137,9 +137,9 @@ class Station:
 
     def heard(self, heard: bool) -> None:
         """Tell whether anybody listens. Quick, from any thread."""
+        self._air.heard(heard)
         if heard:
             self.prepare()
-        self._air.heard(heard)
 
     def understand(self, prompt: str) -> Understanding:
         """What the engine makes of a prompt.

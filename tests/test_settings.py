@@ -1,0 +1,110 @@
+"""Settings: the order of sources, the refusals, and a table in the documentation that is true."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lullwave.errors import SettingsError
+from lullwave.settings import DEFAULT_STATIONS, PREFIX, Settings, StationSettings, load
+
+DOCS = Path(__file__).parent.parent / "docs" / "settings.md"
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
+def test_flags_go_before_environment_before_file_before_defaults(monkeypatch, tmp_path):
+    file = tmp_path / "own.toml"
+    file.write_text('port = 1\nhost = "file"\nengine = "file"\n')
+    monkeypatch.setenv("LULLWAVE_PORT", "2")
+    monkeypatch.setenv("LULLWAVE_HOST", "environment")
+    read = load({"port": 3, "engine": None}, file)
+    assert (read.port, read.host, read.engine, read.max_queue) == (3, "environment", "file", 8)
+
+
+def test_a_file_in_the_current_directory_is_found(tmp_path):
+    (tmp_path / "lullwave.toml").write_text('[[stations]]\nid = "rain"\nprompts = ["rain"]\nambience = ["rain"]\n')
+    read = load()
+    assert [s.id for s in read.stations] == ["rain"]
+    assert read.default_station == "rain"
+    assert read.stations[0].prompt() == "rain, rain"
+
+
+def test_stations_come_from_the_environment_as_json(monkeypatch):
+    monkeypatch.setenv("LULLWAVE_STATIONS", json.dumps([{"id": "a", "prompts": ["x", "y"]}, {"id": "b"}]))
+    read = load({"station": "b"})
+    assert read.default_station == "b"
+    assert [read.stations[0].prompt(turn) for turn in range(3)] == ["x", "y", "x"]
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"port": 70000}, "port"),
+        ({"prot": 1}, "prot"),
+        ({"bitrate_kbps": 100}, "bitrate_kbps"),
+        ({"station": "nowhere"}, "station"),
+        ({"stations": [{"id": "Bad Id"}]}, "stations.0.id"),
+        ({"stations": [{"id": "a"}, {"id": "a"}]}, "stations"),
+        ({"stations": [{"id": "a", "prompts": ["(open"]}]}, "stations.0.prompts"),
+        ({"stations": []}, "stations"),
+        ({"reserve_s": float("nan")}, "reserve_s"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(values, field):
+    with pytest.raises(SettingsError) as refused:
+        load(values)
+    assert refused.value.field == field
+    assert refused.value.allowed
+
+
+def test_wrong_environment_and_files_are_refused(monkeypatch, tmp_path):
+    with pytest.raises(SettingsError, match="config"):
+        load(file=tmp_path / "absent.toml")
+    (tmp_path / "broken.toml").write_text("port = = 1")
+    with pytest.raises(SettingsError):
+        load(file=tmp_path / "broken.toml")
+    monkeypatch.setenv("LULLWAVE_STATIONS", "[{")
+    with pytest.raises(SettingsError):
+        load()
+
+
+def test_settings_are_frozen():
+    with pytest.raises(Exception, match="frozen"):
+        load().port = 1
+
+
+def test_the_default_stations_are_five_with_prompts():
+    assert len({s.id for s in DEFAULT_STATIONS}) == 5
+    assert all(len(s.prompt()) > 20 for s in DEFAULT_STATIONS)
+
+
+def rows(kind) -> list[tuple[str, str, str]]:
+    """What the documentation's table must say: name, default, meaning."""
+    found = []
+    for name, field in kind.model_fields.items():
+        if field.default_factory is not None:
+            default = "the platform's data folder"
+        elif name == "stations":
+            default = ", ".join(s.id for s in DEFAULT_STATIONS)
+        elif field.is_required():
+            default = "required"
+        else:
+            default = "" if field.default in (None, "", (), ("",)) else f"`{field.default}`"
+        found.append((f"`{name}`", default, field.description))
+    return found
+
+
+@pytest.mark.parametrize(("kind", "part"), [(Settings, 0), (StationSettings, 1)])
+def test_the_documented_table_is_true(kind, part):
+    text = DOCS.read_text().split("## Stations")[part]
+    lines = [tuple(c.strip() for c in line.strip("|").split("|")) for line in text.splitlines()]
+    assert [line for line in lines if len(line) == 3 and line[0].startswith("`")] == rows(kind)
+
+
+def test_the_documentation_names_the_prefix():
+    assert PREFIX in DOCS.read_text()

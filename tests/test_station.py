@@ -1,0 +1,235 @@
+"""A station by itself, on a simulated clock: what is aired is what the engine made, whatever happens to the engine."""
+
+import threading
+
+import numpy as np
+import pytest
+from sines import RATE, BrokenEngine, SineEngine, SlowRateEngine, tone
+
+from lullwave.audio import Audio
+from lullwave.clock import SimulatedClock
+from lullwave.codecs import decode
+from lullwave.engines.base import Mark
+from lullwave.errors import EngineFailed, PromptError
+from lullwave.server.shelf import EngineShelf
+from lullwave.settings import StationSettings, load
+from lullwave.station import CHUNK_S, Station
+from lullwave.station.feed import Feed
+from lullwave.station.reserve import Block, Reserve
+
+ENGINES = {"synth": SineEngine, "broken": BrokenEngine, "slow-rate": SlowRateEngine}
+
+
+class OnTape:
+    """A station that somebody hears, and all that it aired."""
+
+    def __init__(self, engine: str = "synth", **changes):
+        self.clock = SimulatedClock()
+        settings = load({"log_level": "error", **changes})
+        own = StationSettings(id="test", engine=engine, seed=1, prompts=("a tone",))
+        self.station = Station(own, settings, EngineShelf(ENGINES), self.clock)
+        self.aired, self.events = [], []
+        self.station.subscribe(self.aired.append, self.events.append)
+
+    def __enter__(self):
+        self.station.heard(True)
+        return self
+
+    def __exit__(self, *exc):
+        self.station.stop()
+        self.station.join()
+
+    def play(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    @property
+    def sound(self) -> np.ndarray:
+        """What came out of the reserve, from frame 0."""
+        return np.concatenate([a.block.samples for a in self.aired])
+
+    @property
+    def mp3(self) -> bytes:
+        return b"".join(a.chunk.data for a in self.aired)
+
+
+def clicks(samples: np.ndarray, bound: float = 0.02) -> float:
+    """The largest second difference of a signal of low tones: a step shows as a spike."""
+    return float(np.max(np.abs(np.diff(samples[:, 0], 2))))
+
+
+def test_the_programme_goes_on_air_by_the_clock_and_to_the_sample():
+    with OnTape() as tape:
+        tape.clock.settle()
+        ahead = sum(a.chunk.frames for a in tape.aired)
+        assert 2.5 * RATE <= ahead <= 3.5 * RATE  # the burst, at once
+        tape.play(60)
+        np.testing.assert_array_equal(tape.sound, tone(0, len(tape.sound), 220.0, []))
+        assert abs(len(tape.sound) / RATE - 63) <= CHUNK_S + 0.01
+        assert [a.chunk.number for a in tape.aired] == list(range(len(tape.aired)))
+        ends = [a.chunk.frame + a.chunk.frames for a in tape.aired]
+        assert [a.chunk.frame for a in tape.aired[1:]] == ends[:-1]
+
+
+def test_pieces_are_told_with_the_frame_at_which_they_are_heard():
+    with OnTape() as tape:
+        tape.play(45)
+        pieces = [e for e in tape.events if e.kind == "piece"]
+        assert [e.frame for e in pieces] == [0, 20 * RATE, 40 * RATE]
+        assert tape.station.now.started_frame == 40 * RATE
+        assert tape.station.now.data["title"] == "Tone 2"
+        assert [e.data["state"] for e in tape.events if e.kind == "state"] == ["on air"]
+
+
+def test_chunk_stamps_agree_with_the_decoded_sound():
+    """Frame 0 of the decoded stream is the first chunk's frame: the tone's phase says so."""
+    with OnTape() as tape:
+        tape.play(30)
+        decoded = decode(tape.mp3).samples[:, 0].astype(np.float64)
+        at = tape.aired[20].chunk.frame
+        begin = at - tape.aired[0].chunk.frame
+        n = np.arange(RATE)
+        turn = np.exp(-2j * np.pi * 220.0 * (n + at) / RATE)
+        phase = np.angle(np.sum(decoded[begin : begin + RATE] * turn))
+        ratio = 28.0 / 220.0  # the master's high-pass of second order turns the phase by this much
+        turned = np.arctan2(np.sqrt(2) * ratio, 1 - ratio**2)
+        assert abs(phase + np.pi / 2 - turned) < 2 * np.pi * 220.0 / RATE  # one frame
+
+
+def test_the_reserve_is_kept_full():
+    with OnTape(reserve_s=24.0) as tape:
+        for _ in range(5):
+            tape.play(7)
+            with tape.station._reserve.changed:
+                assert tape.station._reserve.changed.wait_for(lambda: tape.station.reserve_s >= 24.0, 30)
+
+
+def test_nobody_listens_the_clock_of_the_station_stops_and_goes_on_without_a_seam():
+    with OnTape(sleep_after_s=5.0) as tape:
+        tape.play(20)
+        tape.station.heard(False)
+        tape.play(3600)
+        assert tape.station.state == "asleep"
+        frames = tape.station.edge
+        assert abs(frames / RATE - 28) < 2 * CHUNK_S
+        tape.station.heard(True)
+        tape.clock.settle()
+        assert tape.station.state == "on air"
+        tape.play(10)
+        np.testing.assert_array_equal(tape.sound, tone(0, len(tape.sound), 220.0, []))
+        assert abs(len(tape.sound) - frames - 10 * RATE) < 2 * CHUNK_S * RATE
+        assert tape.aired[-1].epoch.frame == frames
+        assert [e.data["state"] for e in tape.events if e.kind == "state"] == ["on air", "asleep", "on air"]
+
+
+def test_an_engine_that_breaks_is_replaced_by_a_crossfade_and_logged_once(caplog):
+    with OnTape("broken") as tape:
+        tape.play(40)
+        assert tape.station.playing_engine == "synth"
+        assert clicks(tape.sound) < 0.02
+        loud = [np.sqrt(np.mean(tape.sound[i : i + RATE // 2] ** 2)) for i in range(0, len(tape.sound), RATE // 2)]
+        assert min(loud) > 0.02
+        assert tape.aired[-1].chunk.number == len(tape.aired) - 1
+    assert len([r for r in caplog.records if "broke" in r.getMessage()]) == 1
+
+
+def test_other_rates_are_brought_to_the_stations():
+    with OnTape("slow-rate") as tape:
+        tape.play(45)
+        ours, wanted = tape.sound[RATE:], tone(0, len(tape.sound), 220.0, [])[RATE:]
+        assert np.max(np.abs(ours - wanted)) < 2e-3
+        assert [e.frame for e in tape.events if e.kind == "piece"] == [0, 20 * RATE, 40 * RATE]
+
+
+@pytest.mark.parametrize("engine", ["synth", "slow-rate"])
+def test_steering_is_heard_soon_on_a_beat_and_without_a_seam(engine):
+    with OnTape(engine) as tape:
+        tape.play(31.3)
+        edge = tape.station.edge
+        steered = tape.station.steer("more of it", over_s=2.0).result(30)
+        assert edge + 2.0 * RATE <= steered.frame <= edge + 2.6 * RATE
+        assert steered.frame % (RATE // 2) == 0
+        assert "more of it" in steered.understanding.text
+        tape.play(20)
+        wanted = tone(0, len(tape.sound), 220.0, [(steered.frame, "more of it", 2.0)])
+        if engine == "synth":
+            np.testing.assert_array_equal(tape.sound, wanted)
+        else:
+            assert np.max(np.abs(tape.sound[RATE:] - wanted[RATE:])) < 2e-3
+        (told,) = [e for e in tape.events if e.kind == "steer"]
+        assert told.data["prompt"] == "more of it"
+        assert 0 <= told.frame - steered.frame <= (0 if engine == "synth" else 0.05 * RATE)
+        assert tape.station.now.data["prompt"] == "more of it"
+
+
+def test_wishes_that_follow_one_another_all_count():
+    with OnTape() as tape:
+        tape.play(10)
+        wishes = [tape.station.steer(f"wish {n}", over_s=1.0) for n in range(3)]
+        frames = [wish.result(30).frame for wish in wishes]
+        tape.play(20)
+        steers = [(frame, f"wish {n}", 1.0) for n, frame in enumerate(frames)]
+        np.testing.assert_array_equal(tape.sound, tone(0, len(tape.sound), 220.0, steers))
+
+
+def test_a_prompt_that_does_not_parse_is_refused_and_the_music_goes_on():
+    with OnTape() as tape:
+        with pytest.raises(PromptError):
+            tape.station.steer("(open")
+        tape.play(5)
+        np.testing.assert_array_equal(tape.sound, tone(0, len(tape.sound), 220.0, []))
+
+
+def test_states_make_the_past_again():
+    with OnTape() as tape:
+        tape.play(50)
+        steered = tape.station.steer("later", over_s=1.0).result(30)
+        tape.play(60)
+        states = [s for a in tape.aired for s in a.block.states]
+        assert states[0].frame == 0
+        for state in states:
+            stream = SineEngine().restore(state.snapshot)
+            again = stream.read(RATE).samples
+            np.testing.assert_array_equal(again, tape.sound[state.frame : state.frame + RATE])
+        assert any(state.frame >= steered.frame for state in states)
+
+
+def test_stopping_ends_the_threads():
+    before = threading.active_count()
+    with OnTape() as tape:
+        tape.play(3)
+    assert threading.active_count() == before
+    assert tape.station.state == "stopped"
+
+
+def test_the_reserve_takes_and_cuts_to_the_frame():
+    reserve = Reserve()
+    sound = np.arange(2000, dtype=np.float32).reshape(1000, 2)
+    for start in range(0, 1000, 100):
+        marks = (Mark(start + 50, "piece", {}),)
+        reserve.append(Block(start, sound[start : start + 100], marks, (start + 10, start + 60)))
+    first = reserve.take(130)
+    np.testing.assert_array_equal(first.samples, sound[:130])
+    assert [m.frame for m in first.marks] == [50]
+    assert first.beats == (10, 60, 110)
+    cut = reserve.cut(455)
+    assert cut.frame == 455
+    np.testing.assert_array_equal(cut.samples, sound[455:])
+    assert (reserve.begin, reserve.end) == (130, 455)
+    assert [m.frame for m in reserve.marks()] == [150, 250, 350, 450]
+    np.testing.assert_array_equal(reserve.take(325).samples, sound[130:455])
+    assert reserve.cut(455) is None
+
+
+def test_a_feed_refuses_what_cannot_be_aired():
+    class Nan(SineEngine):
+        def stream(self, request):
+            stream = super().stream(request)
+            stream.read = lambda frames: Audio(np.full((frames, 2), np.nan, np.float32), RATE)
+            return stream
+
+    from lullwave.request import Request
+
+    with pytest.raises(EngineFailed, match="not numbers"):
+        Feed(Nan().stream(Request()), 0).read(10)
+    with pytest.raises(EngineFailed, match="ended"):
+        Feed(SineEngine().stream(Request(duration_s=1)), 0).read(2 * RATE)
