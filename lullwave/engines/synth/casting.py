@@ -124,6 +124,7 @@ def make_band(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> B
         ambience_lufs={layer: -36.0 + 3.0 * min(2.0, weight) for layer, weight in wishes.ambience},
         drums_db=(-2.0 if wishes.mood("energy") < -0.3 else 0.0) - (1.0 if style.drums < 0.8 else 0.0),
         gate=style.gate,
+        muted=tuple(d for d in ("kick", "snare", "hat") if d in wishes.avoid),
     )
 
 

@@ -177,6 +177,7 @@ def _hits(chance: Chance, spec: PieceSpec, section: Section, bar: int, beat_s: f
     )
     if section.closing == "ring" and bar == section.bars - 1:
         strokes = [("kick", 0, 0.7)] if section.drums >= 2 else []
+    strokes = groove.without(strokes, band.muted)
     feel = dict(band.feel_ms)
     return tuple(groove.place_hits(draw.of("time"), strokes, beat_s, band.swing, band.swing_unit, feel))
 

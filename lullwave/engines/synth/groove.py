@@ -9,6 +9,7 @@ from .chance import Chance
 from .score import LOOKAHEAD_S, Drum, Hit
 
 BEATS = 4
+Stroke = tuple[Drum, int, float]  # drum, step of sixteen, velocity
 KICKS: tuple[tuple[int, ...], ...] = ((0, 10), (0, 7, 10), (0, 6, 10), (0, 3, 10), (0, 10, 11), (0, 8, 14), (0, 8, 10))
 STYLE_KICKS: dict[str, tuple[tuple[int, ...], ...]] = {
     "synthwave": ((0, 8), (0, 4, 8, 12), (0, 8, 10)),
@@ -68,9 +69,9 @@ def strokes(
     bar: int,
     fill: str,
     silent_from: int,
-) -> list[tuple[Drum, int, float]]:
+) -> list[Stroke]:
     """One bar of drums as (drum, step of 16, velocity). ``silent_from`` is 16 unless the drums drop out."""
-    out: list[tuple[Drum, int, float]] = []
+    out: list[Stroke] = []
     if level <= 0:
         return out
     soft = 0.72 + 0.28 * energy
@@ -82,8 +83,8 @@ def strokes(
     return _filled(chance, out, fill, soft)
 
 
-def _kicks(chance: Chance, kick: tuple[int, ...], bar: int, soft: float) -> list[tuple[Drum, int, float]]:
-    out: list[tuple[Drum, int, float]] = []
+def _kicks(chance: Chance, kick: tuple[int, ...], bar: int, soft: float) -> list[Stroke]:
+    out: list[Stroke] = []
     for step in kick:
         if step in (0, 8) or chance.yes(0.92):
             out.append(("kick", step, (0.92 if step == 0 else 0.8) * soft))
@@ -96,14 +97,14 @@ def _kicks(chance: Chance, kick: tuple[int, ...], bar: int, soft: float) -> list
     return out
 
 
-def _backbeat(chance: Chance, kit: str, hats: str, level: int, soft: float) -> list[tuple[Drum, int, float]]:
+def _backbeat(chance: Chance, kit: str, hats: str, level: int, soft: float) -> list[Stroke]:
     if hats == "bossa":
         clave = (0, 3, 6, 10, 12) if chance.yes(0.5) else (0, 3, 6, 10, 13)
         return [("rim", step, (0.62 if step in (0, 10) else 0.5) * soft) for step in clave]
     if kit == "brushes":
         return [("brush_tap", step, 0.75 * soft) for step in (4, 12)]
     drum: Drum = "snare" if level >= 3 or kit != "dusty" else "rim"
-    out: list[tuple[Drum, int, float]] = [(drum, step, 0.82 * soft) for step in (4, 12)]
+    out: list[Stroke] = [(drum, step, 0.82 * soft) for step in (4, 12)]
     if kit == "electronic" and level >= 3:
         out += [("clap", step, 0.5 * soft) for step in (4, 12)]
     if level >= 3:
@@ -111,8 +112,8 @@ def _backbeat(chance: Chance, kit: str, hats: str, level: int, soft: float) -> l
     return out
 
 
-def _cymbals(chance: Chance, hats: str, level: int, energy: float, bar: int) -> list[tuple[Drum, int, float]]:
-    out: list[tuple[Drum, int, float]] = []
+def _cymbals(chance: Chance, hats: str, level: int, energy: float, bar: int) -> list[Stroke]:
+    out: list[Stroke] = []
     loud = 0.5 + 0.16 * energy
     if hats == "brushes":
         out += [("brush_sweep", step, 0.42 * (1.0 if step % 8 == 0 else 0.8)) for step in (0, 4, 8, 12)]
@@ -152,9 +153,7 @@ def pick_fill(chance: Chance, bar: int, bars: int, leads_out: bool) -> str:
     return ""
 
 
-def _filled(
-    chance: Chance, strokes: list[tuple[Drum, int, float]], fill: str, soft: float
-) -> list[tuple[Drum, int, float]]:
+def _filled(chance: Chance, strokes: list[Stroke], fill: str, soft: float) -> list[Stroke]:
     if not fill:
         return strokes
     if fill == "hats_off":
@@ -169,9 +168,29 @@ def _filled(
     return [*kept, ("tom_high", 13, 0.5 * soft), ("tom_high", 14, 0.55 * soft), ("tom_low", 15, 0.62 * soft)]
 
 
+_GROUPS: dict[str, tuple[Drum, ...]] = {
+    "kick": ("kick",),
+    "snare": ("snare", "clap", "brush_tap"),
+    "hat": ("hat", "open_hat", "pedal_hat", "ride"),
+}
+_INSTEAD: dict[str, Drum] = {"kick": "tom_low", "snare": "rim", "hat": "shaker"}
+
+
+def without(strokes: list[Stroke], muted: tuple[str, ...]) -> list[Stroke]:
+    """The strokes with other drums in the place of the backbeat or the time-keeping that nobody wants."""
+    for group in muted:
+        gone = _GROUPS[group]
+        strokes = [
+            (_INSTEAD[group], step, velocity) if drum in gone else (drum, step, velocity)
+            for drum, step, velocity in strokes
+            if drum not in gone or (group != "kick" and velocity >= 0.3)
+        ]
+    return strokes
+
+
 def place_hits(
     chance: Chance,
-    strokes: list[tuple[Drum, int, float]],
+    strokes: list[Stroke],
     beat_s: float,
     swing: float,
     unit: float,

@@ -128,7 +128,7 @@ class _Found:
         bridged = False  # after "and" or "or" a negation reaches one phrase further
         while i < len(words):
             word = words[i]
-            if word in NEGATIONS or (word in ("don't", "do") and words[i + 1 : i + 2] == ["not"]):
+            if word in NEGATIONS:
                 self._negated = True
                 i += 1
                 continue

@@ -94,6 +94,7 @@ class Band:
     ambience_lufs: Mapping[str, float]
     drums_db: float
     gate: bool = False  # a big gated snare
+    muted: tuple[str, ...] = ()  # strokes that nobody wants: "kick", "snare", "hat"
 
 
 @dataclass(frozen=True)

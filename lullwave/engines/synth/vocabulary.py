@@ -205,7 +205,7 @@ PHRASES: dict[str, Effects] = {
 
 NEGATIONS = _words(
     """
-    avoid except exclude excluding lacking minus never no non not sans without zero
+    avoid don't dont except exclude excluding lacking minus never no non not sans without zero
     """
 )
 ONLY = frozenset(("just", "only", "nothing"))
