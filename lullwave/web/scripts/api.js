@@ -49,7 +49,7 @@ export function Api({ base, listener, fetch = globalThis.fetch.bind(globalThis) 
     socketUrl: () => mine('ws').replace(/^http/, 'ws'),
     stations: () => call('api/stations'),
     station: (id) => call(`api/stations/${encodeURIComponent(id)}`),
-    steer: (id, prompt) => post(`api/stations/${encodeURIComponent(id)}/prompt`, { prompt, listener }),
+    steer: (id, prompt) => post(`api/stations/${encodeURIComponent(id)}/prompt`, { prompt }),
   };
 }
 

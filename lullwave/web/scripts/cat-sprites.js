@@ -53,9 +53,9 @@ const SITTING = mirrored(
     .oaaaaabaa
     oaaaaaaaaa
     oaaaaaaaaa
-    oaeeaaaaaa
-    oaekaaaaac
-    oaekaaaacp
+    oaaeeeaaaa
+    oaaekeaaac
+    oaaekeaacp
     obaaaaaccc
     oaaaaacccc
     .oaaaaacco
@@ -98,13 +98,13 @@ const TAIL_UP = sprite(`
 const MOUTH = sprite(`
   ccoooocc
   coommooc
-  .comm.c.
-  ..cppc..
+  .compmoc
+  ..coooc.
 `);
 const LIDS = sprite(`
-  aaa..........aaa
-  aaa..........aaa
-  akk..........kka
+  aaa........aaa
+  aaa........aaa
+  kkk........kkk
 `);
 
 const AWAKE = overlay(WIDE, TAIL, 19, 13);
@@ -113,6 +113,6 @@ const WAGGING = overlay(WIDE, TAIL_UP, 19, 13);
 export const AWAKE_CAT = {
   calm: AWAKE,
   wag: WAGGING,
-  blink: overlay(AWAKE, LIDS, 2, 7),
-  meow: overlay(overlay(WAGGING, LIDS, 2, 7), MOUTH, 6, 10),
+  blink: overlay(AWAKE, LIDS, 3, 7),
+  meow: overlay(overlay(WAGGING, LIDS, 3, 7), MOUTH, 6, 10),
 };

@@ -24,7 +24,7 @@ export function Stations(el) {
 }
 
 function row({ id }) {
-  const item = document.createElement('li');
+  const item = document.createElement('div');
   item.innerHTML = /* html */ `
     <label class="station">
       <input type="radio" name="station" />

@@ -1,0 +1,144 @@
+"""The rest of the page in a real browser: cats, ambience, sleep, media keys, colours, and whether all can use it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.web.browsing import Radio, play, until
+
+pytestmark = pytest.mark.browser
+
+
+def violations(page: Any) -> list[str]:
+    """What axe-core finds wrong, as lines for people."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    found = axe.Axe().run(page).response["violations"]
+    return [f"{v['id']}: {node['html'][:200]}" for v in found for node in v["nodes"]]
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
+def test_everybody_can_use_it(radio: Radio, visit: Callable[..., Any], scheme: str, width: int, height: int):
+    page = visit(radio.url, color_scheme=scheme, viewport={"width": width, "height": height}, reduced_motion="reduce")
+    page.get_by_role("radio", name="First light").wait_for(state="attached")
+    assert violations(page) == []
+    play(page)
+    page.get_by_text("BPM").wait_for()
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_the_cat_meows_and_a_hundred_make_a_friend(radio: Radio, visit: Callable[..., Any]):
+    page = visit(radio.url)
+    cat = page.get_by_role("button", name="The cat.")
+    cat.click()
+    page.locator(".heart").first.wait_for(state="attached")
+    assert "1 of 100 meows" in (cat.get_attribute("aria-label") or "")
+    page.evaluate("localStorage.setItem('lullwave.meows', '99')")
+    page.reload()
+    cat.click()
+    assert "best friends" in page.locator(".award").inner_text()
+    assert page.locator(".award").is_visible()
+
+
+def test_a_meow_sounds_like_a_voice_that_ends(radio: Radio, visit: Callable[..., Any]):
+    page = visit(radio.url)
+    measured = page.evaluate(
+        """async () => {
+          const { meow } = await import('/static/scripts/meow-sound.js');
+          const context = new OfflineAudioContext(1, 48000 * 1.2, 48000);
+          const length = meow(context, 1, () => 0.5);
+          const samples = (await context.startRendering()).getChannelData(0);
+          const power = (from, to) => samples.slice(from * 48000, to * 48000).reduce((sum, x) => sum + x * x, 0);
+          return { length, voice: power(0.1, 0.5), after: power(length + 0.1, 1.2), peak: Math.max(...samples) };
+        }"""
+    )
+    assert 0.4 < measured["length"] < 0.9
+    assert measured["voice"] > 10.0
+    assert measured["after"] == pytest.approx(0.0, abs=1e-9)
+    assert measured["peak"] < 1.0
+
+
+def test_the_sleep_timer_fades_out_and_pauses(radio: Radio, visit: Callable[..., Any]):
+    page = visit(radio.url)
+    play(page)
+    until(page, "document.querySelector('audio').volume > 0.4")
+    page.evaluate("document.querySelector('.radio').dispatchEvent(new CustomEvent('set-sleep', { detail: 0.5 }))")
+    page.get_by_text("Fades out in 0:2").wait_for()
+    page.evaluate("document.querySelector('.radio').dispatchEvent(new CustomEvent('set-sleep', { detail: 0.08 }))")
+    until(page, "document.querySelector('audio').volume < 0.05")
+    until(page, "!document.querySelector('audio').hasAttribute('src')")
+    page.get_by_text("Plays until you stop it.").wait_for()
+    assert page.get_by_role("button", name="Play", exact=True).is_visible()
+
+
+def test_the_lock_screen_knows_the_piece_and_its_keys_work(radio: Radio, visit: Callable[..., Any]):
+    page = visit(radio.url)
+    play(page)
+    until(page, "navigator.mediaSession.metadata?.title.startsWith('Tone ')")
+    assert page.evaluate("navigator.mediaSession.metadata.artist") == "First light"
+    assert page.evaluate("navigator.mediaSession.playbackState") == "playing"
+    artwork = page.evaluate("navigator.mediaSession.metadata.artwork.map((a) => a.src)")
+    assert all(page.request.get(src).ok for src in artwork)
+
+
+def test_rain_plays_along_and_is_remembered(radio: Radio, visit: Callable[..., Any]):
+    page = visit(radio.url)
+    page.evaluate(
+        """() => {
+          window.rainGains = [];
+          const glide = AudioParam.prototype.setTargetAtTime;
+          AudioParam.prototype.setTargetAtTime = function (value, ...rest) {
+            rainGains.push(value);
+            return glide.call(this, value, ...rest);
+          };
+        }"""
+    )
+    rain = page.get_by_role("slider", name="Rain")
+    rain.fill("60")
+    assert page.evaluate("rainGains.length") == 0
+    play(page)
+    until(page, "rainGains.at(-1) > 0.1")
+    page.get_by_role("button", name="Pause", exact=True).click()
+    until(page, "rainGains.at(-1) === 0")
+    page.reload()
+    assert rain.input_value() == "60"
+
+
+def test_colours_follow_the_system_until_somebody_chooses(radio: Radio, visit: Callable[..., Any]):
+    page = visit(radio.url, color_scheme="light")
+    paper = "getComputedStyle(document.documentElement).backgroundColor"
+    light = page.evaluate(paper)
+    page.emulate_media(color_scheme="dark")
+    dark = page.evaluate(paper)
+    assert dark != light
+    page.get_by_role("button", name="Colours").click()
+    page.get_by_role("button", name="Colours: dark").click()
+    assert page.evaluate(paper) == light
+    page.reload()
+    assert page.evaluate(paper) == light
+
+
+def test_it_can_be_installed(radio: Radio, visit: Callable[..., Any]):
+    page = visit(radio.url)
+    manifest = page.evaluate(
+        "async () => { const link = document.querySelector('link[rel=manifest]').href;"
+        " const manifest = await (await fetch(link)).json();"
+        " return { ...manifest, start: new URL(manifest.start_url, link).href,"
+        " icons: manifest.icons.map((icon) => new URL(icon.src, link).href) }; }"
+    )
+    assert manifest["start"] == radio.url
+    assert all(page.request.get(icon).ok for icon in manifest["icons"])
+
+
+def test_it_works_behind_a_path_prefix(radio: Radio, visit: Callable[..., Any]):
+    page = visit(radio.url)
+    addresses = page.evaluate(
+        """[...document.querySelectorAll('[src], [href]')]
+          .map((element) => element.getAttribute('src') ?? element.getAttribute('href'))"""
+    )
+    assert addresses
+    assert [a for a in addresses if a.startswith(("/", "http"))] == []
