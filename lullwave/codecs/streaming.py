@@ -9,15 +9,16 @@ from __future__ import annotations
 import os
 import struct
 
+import numpy as np
 import soundfile
 
-from ..audio import Audio
+from ..audio import Audio, Samples
 from ..errors import InvalidInput
 from .formats import Format, format_named
 from .mp3 import KBPS, RATES, Mp3Encoder, length_tag, mp3_frames, tagged_frames
 
 OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
-_BLOCK = 65536  # frames handed to libsndfile at once: its Vorbis writer overflows the stack with much more
+_BLOCK = 4096  # frames that libsndfile is handed at once, always: what the lossy encoders make depends on it
 _FLAC_HEAD = 4 + 4 + 34  # bytes up to the end of STREAMINFO
 _UNKNOWN = 0xFFFFFFFF
 
@@ -44,6 +45,7 @@ class StreamEncoder:
         self._mp3 = Mp3Encoder(rate, channels, kbps) if format == "mp3" else None
         self._mp3_left = tagged_frames(rate, total_frames) if total_frames is not None else None
         self._file: soundfile.SoundFile | None = None
+        self._waiting: Samples = np.zeros((0, channels), np.float32)
         self._sink = _Sink()
         self._flac_begun = False
         self._held = b""  # the beginning of a FLAC until its header is there to be corrected
@@ -70,9 +72,9 @@ class StreamEncoder:
             return self._cut(self._mp3.encode(audio))
         if self._file is None:
             return audio.to_int16().astype("<i2", copy=False).tobytes()
-        samples = audio.samples if self.format.lossy else audio.to_int16()
-        for start in range(0, audio.frames, _BLOCK):
-            self._file.write(samples[start : start + _BLOCK])
+        self._waiting = np.concatenate([self._waiting, audio.samples])
+        while len(self._waiting) >= _BLOCK:
+            self._put(_BLOCK)
         return self._taken()
 
     def flush(self) -> bytes:
@@ -88,8 +90,15 @@ class StreamEncoder:
             tail = self._mp3.encode(Audio.silence(2 * 1152, self.rate, self.channels)) + self._mp3.flush()
             return self._cut(tail)
         if self._file is not None:
+            self._put(len(self._waiting))
             self._file.close()
         return self._taken()
+
+    def _put(self, frames: int) -> None:
+        assert self._file is not None
+        ready = Audio(self._waiting[:frames], self.rate)
+        self._waiting = self._waiting[frames:]
+        self._file.write(ready.samples if self.format.lossy else ready.to_int16())
 
     def _header(self, kbps: int) -> bytes:
         if self.format.name == "wav":
