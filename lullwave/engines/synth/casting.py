@@ -22,28 +22,29 @@ def cast(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> dict[R
     wanted = list(wishes.instruments)
     if wishes.only and wanted:
         return _only(wanted)
-    heard = {(p.comp, p.lead) for p in memory.pieces[-_PAIR_GAP:]}
     comps = [i for i in wanted if i in _COMPS]
     if len(comps) > 1 and comps[0] == "pad":
         comps = [*comps[1:], "pad"]
     leads = [i for i in wanted if i in _LEADS] + [i for i in comps[1:] if i != "pad"]
-    best: dict[Role, str] = {}
-    for attempt in range(24):
-        draw = chance.of(attempt)
-        keys = comps[0] if comps else _draw(draw, blend.weights("keys"), avoid, "rhodes")
-        if keys == "pad" and comps[:1] == ["pad"] and not wishes.only:
-            keys = _draw(draw, {k: w for k, w in blend.weights("keys").items() if k != "pad"}, avoid, "rhodes")
-        tunes = blend.weights("lead")
-        if comps and comps[0] != "pad":  # who was asked for sings, too
-            tunes[comps[0]] = tunes.get(comps[0], 0.0) + 1.2
-        lead = leads[0] if leads else _draw(draw, tunes, avoid, "vibraphone")
-        others = {k: w for k, w in blend.weights("answer").items() if k != lead}
-        answer = leads[1] if len(leads) > 1 else _draw(draw, others, avoid, "vibraphone")
-        basses = [i for i in wanted if i in _BASSES]
-        low = basses[0] if basses else _draw(draw, blend.weights("bass"), avoid, "sub_bass")
-        best = {"keys": keys, "bass": low, "lead": lead, "answer": answer, "pad": "pad"}
-        if (keys, lead) not in heard:
-            break
+    hands = blend.weights("keys")
+    if comps:
+        hands = {comps[0]: 1.0} if comps[0] != "pad" else {k: w for k, w in hands.items() if k != "pad"}
+    tunes = blend.weights("lead")
+    if comps and comps[0] != "pad":  # who was asked for sings, too
+        tunes[comps[0]] = tunes.get(comps[0], 0.0) + 1.2
+    if leads:
+        tunes = {leads[0]: 1.0}
+    pairs = {
+        (keys, lead): a * b
+        for keys, a in (_allowed(hands, avoid) or {"rhodes": 1.0}).items()
+        for lead, b in (_allowed(tunes, avoid) or {"vibraphone": 1.0}).items()
+    }
+    keys, lead = chance.weighted(_fresh(pairs, memory) or pairs)
+    others = {k: w for k, w in blend.weights("answer").items() if k != lead}
+    answer = leads[1] if len(leads) > 1 else _draw(chance, others, avoid, "vibraphone")
+    basses = [i for i in wanted if i in _BASSES]
+    low = basses[0] if basses else _draw(chance, blend.weights("bass"), avoid, "sub_bass")
+    best: dict[Role, str] = {"keys": keys, "bass": low, "lead": lead, "answer": answer, "pad": "pad"}
     if "pad" in avoid or best["keys"] == "pad":
         del best["pad"]
     if avoid & {"bass"} or best["bass"] in avoid:
@@ -78,8 +79,21 @@ def _only(wanted: list[str]) -> dict[Role, str]:
     return band
 
 
+def _allowed(weights: dict[str, float], avoid: set[str]) -> dict[str, float]:
+    return {k: w for k, w in weights.items() if k not in avoid}
+
+
+def _fresh(pairs: dict[tuple[str, str], float], memory: Memory) -> dict[tuple[str, str], float]:
+    """The pairs not heard in the last pieces; where all were, those of longest ago."""
+    for gap in range(_PAIR_GAP, 0, -1):
+        heard = {(p.comp, p.lead) for p in memory.pieces[-gap:]}
+        if fresh := {pair: w for pair, w in pairs.items() if pair not in heard}:
+            return fresh
+    return {}
+
+
 def _draw(chance: Chance, weights: dict[str, float], avoid: set[str], otherwise: str) -> str:
-    allowed = {k: w for k, w in weights.items() if k not in avoid}
+    allowed = _allowed(weights, avoid)
     return chance.weighted(allowed) if allowed else otherwise
 
 

@@ -164,7 +164,8 @@ def plan_form(chance: Chance, form: str, bars: int, finite: bool, intro: bool = 
         parts.append(_part(_renamed(unit, k, len(units)), 4, fill=before_change or chance.yes(0.5), drop=drop))
     if breaks and not 0 <= where < count:
         parts.append(_part(pause, breaks))
-    parts.append(_part(outro, tail, closing=closing))
+    name, theme, roles, _, energy = outro
+    parts.append(_part((name, theme, roles, 2 if tail >= 3 else 1, energy), tail, closing=closing))
     return _distinct(parts)
 
 

@@ -29,7 +29,7 @@ _HALF_BARS_BPM = 96.0  # up to which two chords in a bar are 1.25 s each
 T = TypeVar("T")
 
 SHORTEST_S, LONGEST_S = 95.0, 200.0  # of an endless stream's pieces
-_TEMPO_STEP = 0.08
+_TEMPO_STEP = 0.078
 _MOST_CHORDS = 7  # in all themes of a piece; cadences and loans come on top
 _PROGRESSION_GAP, _KEY_GAP, _FORM_GAP = 10, 3, 3
 _TONIC = {True: ("m9", "madd9", "m7"), False: ("maj9", "6/9", "add9")}
