@@ -70,3 +70,12 @@ test('an event stream that opens again keeps what was stamped, unless the statio
   assert.equal(Time.oldest(anew, 'piece'), null);
   assert.equal(anew.live, 10);
 });
+
+test('the share of a piece that was heard stays between nothing and all', () => {
+  const long = { frame: 100, frames: 200 };
+  assert.equal(Time.share(long, 50), 0);
+  assert.equal(Time.share(long, 200), 0.5);
+  assert.equal(Time.share(long, 900), 1);
+  assert.equal(Time.share({ frame: 0 }, 5), null);
+  assert.equal(Time.share(null, 5), null);
+});

@@ -7,6 +7,7 @@
 
 export const RATE = 32_000;
 const OVERLAP_S = 1;
+const PEAK = 0.8;
 
 /** Lengths without a common measure, so that layers never line up the same way twice. */
 export const LAYERS = { rain: 13, fire: 17, waves: 22, night: 19 };
@@ -33,7 +34,7 @@ function rain(frames, rate, chance) {
   const sides = stereo(() => looped(frames, rate, (n) => band(softNoise(n, chance), rate, 400, 7_000)));
   scatter(frames, rate, chance, 26, (at) => {
     const pitch = 1_500 + 4_500 * chance();
-    ping(sides, at, rate, { pitch, decayS: 0.004 + 0.006 * chance(), loud: 0.03 + 0.14 * chance() ** 3, pan: chance() });
+    ping(sides, at, rate, { pitch, decayS: 0.004 + 0.006 * chance(), loud: 0.12 + 0.5 * chance() ** 3, pan: chance() });
   });
   return sides;
 }
@@ -41,10 +42,10 @@ function rain(frames, rate, chance) {
 function fire(frames, rate, chance) {
   const flicker = looped(frames, rate, (n) => lowPass(whiteNoise(n, chance), rate, 1.2).map((x) => 0.6 + 60 * x));
   const sides = stereo(() =>
-    looped(frames, rate, (n) => band(whiteNoise(n, chance), rate, 40, 260)).map((x, i) => 1.6 * x * Math.max(0.2, flicker[i])),
+    looped(frames, rate, (n) => band(whiteNoise(n, chance), rate, 40, 260)).map((x, i) => 0.5 * x * Math.max(0.2, flicker[i])),
   );
-  scatter(frames, rate, chance, 7, (at) => {
-    const loud = 0.05 * Math.exp(0.9 * (chance() + chance() + chance() - 1.5) * 2);
+  scatter(frames, rate, chance, 9, (at) => {
+    const loud = 0.06 * Math.exp(1.2 * (chance() + chance() + chance() - 1.5));
     ping(sides, at, rate, { pitch: 900 + 3_200 * chance(), decayS: 0.0015 + 0.003 * chance(), loud, pan: chance() });
   });
   return sides;
@@ -58,14 +59,14 @@ function waves(frames, rate, chance) {
     return dull.map((x, i) => {
       const phase = ((i / frames) * swells + 0.06 * side) % 1;
       const swell = phase < 0.45 ? Math.sin((phase / 0.9) * Math.PI) ** 2 : Math.cos(((phase - 0.45) / 1.1) * Math.PI) ** 4;
-      return x * (0.5 + swell) + foam[i] * (0.06 + 0.8 * swell ** 2);
+      return x * (0.5 + swell) + foam[i] * (0.1 + 1.6 * swell ** 2);
     });
   });
 }
 
 function night(frames, rate, chance) {
-  const sides = stereo(() => looped(frames, rate, (n) => band(softNoise(n, chance), rate, 100, 600).map((x) => 0.35 * x)));
-  for (const [pitch, everyS, loud, pan] of [[4_350, 0.92, 0.05, 0.25], [4_720, 1.13, 0.035, 0.8], [3_980, 1.41, 0.022, 0.55]]) {
+  const sides = stereo(() => looped(frames, rate, (n) => band(softNoise(n, chance), rate, 100, 600).map((x) => 0.12 * x)));
+  for (const [pitch, everyS, loud, pan] of [[4_350, 0.92, 0.09, 0.25], [4_720, 1.13, 0.06, 0.8], [3_980, 1.41, 0.04, 0.55]]) {
     const chirps = Math.round(frames / rate / everyS);
     for (let chirp = 0; chirp < chirps; chirp += 1) {
       if (chance() < 0.12) continue;
@@ -138,10 +139,16 @@ function ping(sides, at, rate, { pitch, decayS, attackS = 0.0005, loud, pan }) {
   }
 }
 
-/** The same sound at a given root mean square over both sides. */
+/** The same sound at a given root mean square over both sides, or quieter where its peaks need the room. */
 function level(sides, wanted) {
   let power = 0;
-  for (const side of sides) for (const x of side) power += x * x;
-  const gain = wanted / Math.sqrt(power / (2 * sides[0].length) || 1);
+  let peak = 0;
+  for (const side of sides) {
+    for (const x of side) {
+      power += x * x;
+      peak = Math.max(peak, Math.abs(x));
+    }
+  }
+  const gain = Math.min(wanted / Math.sqrt(power / (2 * sides[0].length)), PEAK / peak);
   return sides.map((side) => side.map((x) => x * gain));
 }

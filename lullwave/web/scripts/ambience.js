@@ -1,11 +1,11 @@
 /**
  * Sliders for rain, fire, waves and night, which play along with the station on this page alone.
  *
- * Layers are loops that start when they are first turned up; loudness moves on the audio clock.
+ * Layers are loops, computed when they are first turned up; loudness moves on the audio clock.
  */
 
 import { audioContext } from './audio-context.js';
-import { LAYERS, RATE, renderLayer } from './ambience-sound.js';
+import { LAYERS, RATE } from './ambience-sound.js';
 import { taper } from './audio-stream.js';
 
 const GLIDE_S = 0.25;
@@ -15,7 +15,10 @@ export function Ambience(el, preferences) {
   const levels = { ...Object.fromEntries(Object.keys(LAYERS).map((name) => [name, 0])), ...preferences.read('ambience', {}) };
   /** @type {Map<string, {source: AudioBufferSourceNode, gain: GainNode}>} */
   const sounding = new Map();
+  /** @type {Map<string, AudioBuffer | null>} */
   const buffers = new Map();
+  /** @type {Worker | null} */
+  let worker = null;
   let state = { playing: false, volume: 0.7, gain: 1 };
 
   for (const slider of el.querySelectorAll('.slider')) {
@@ -58,20 +61,29 @@ export function Ambience(el, preferences) {
   function start(name) {
     const context = audioContext();
     if (!context) return;
-    const source = new AudioBufferSourceNode(context, { buffer: buffer(context, name), loop: true });
+    const buffer = buffers.get(name);
+    if (!buffer) {
+      compute(context, name);
+      return;
+    }
+    const source = new AudioBufferSourceNode(context, { buffer, loop: true });
     const gain = new GainNode(context, { gain: 0 });
     source.connect(gain).connect(context.destination);
     source.start();
     sounding.set(name, { source, gain });
   }
 
-  function buffer(context, name) {
-    if (!buffers.has(name)) {
-      const made = context.createBuffer(2, LAYERS[name] * RATE, RATE);
-      for (const [side, samples] of renderLayer(name).entries()) made.copyToChannel(samples, side);
-      buffers.set(name, made);
-    }
-    return buffers.get(name);
+  function compute(context, name) {
+    if (buffers.has(name)) return; // it is being computed
+    buffers.set(name, null);
+    worker ??= new Worker(new URL('./ambience-worker.js', import.meta.url), { type: 'module' });
+    worker.onmessage = ({ data }) => {
+      const buffer = context.createBuffer(2, data.sides[0].length, RATE);
+      for (const [side, samples] of data.sides.entries()) buffer.copyToChannel(samples, side);
+      buffers.set(data.layer, buffer);
+      mix();
+    };
+    worker.postMessage(name);
   }
 }
 

@@ -19,6 +19,7 @@ import { MeowingCat } from './meowing-cat.js';
 import { NowPlaying } from './now-playing.js';
 import { PlayButton } from './play-button.js';
 import * as Player from './player-state.js';
+import { PieceProgress } from './piece-progress.js';
 import { PlayerStatus } from './player-status.js';
 import { browserStorage, Preferences } from './preferences.js';
 import { Scene } from './scene.js';
@@ -63,6 +64,7 @@ export function Radio(el) {
     status: PlayerStatus(find('.player-status')),
     volume: Volume(find('.volume')),
     nowPlaying: NowPlaying(find('.now-playing')),
+    progress: PieceProgress(find('.piece-progress')),
     listeners: Listeners(find('.listeners')),
     stations: Stations(find('.stations')),
     steering: Steering(find('.steering')),
@@ -212,12 +214,20 @@ export function Radio(el) {
         state.bands = measure(state.bands, data);
         return;
       case 'listeners':
-        change({ stations: state.stations.map((s) => (s.id === state.station ? { ...s, listeners: data.count } : s)) });
+        learn({ listeners: data.count });
+        return;
+      case 'state':
+        learn({ state: data.state, engine: data.engine });
         return;
       default:
         return;
     }
     update();
+  }
+
+  /** Something new about the station that is chosen. */
+  function learn(news) {
+    change({ stations: state.stations.map((s) => (s.id === state.station ? { ...s, ...news } : s)) });
   }
 
   /** What the scene's skyline shows now: the sound that is heard, or silence. */
@@ -248,9 +258,10 @@ export function Radio(el) {
     socket.update({ listening: playing || player.phase === 'buffering' });
     parts.theme.update({ theme: state.theme });
     parts.playButton.update({ wanted: Player.isWanted(player), busy: Player.isWanted(player) && !playing });
-    parts.status.update({ player });
+    parts.status.update({ player, station: here?.state });
     parts.volume.update({ volume: state.volume });
     parts.nowPlaying.update({ piece, prompt, lead: lead(player, here) });
+    parts.progress.update({ share: playing ? Time.share(piece, frame) : null });
     parts.listeners.update({ count: state.listeners });
     parts.stations.update({ stations, station });
     parts.steering.update({ steering: state.steering });

@@ -6,9 +6,9 @@ import { playerStatus } from './wording.js';
 export function PlayerStatus(el) {
   const text = el.querySelector('.text');
   return {
-    /** @param {{player: import('./player-state.js').PlayerState}} next */
-    update({ player }) {
-      const words = playerStatus(player);
+    /** @param {{player: import('./player-state.js').PlayerState, station: string | undefined}} next */
+    update({ player, station }) {
+      const words = playerStatus(player, station);
       if (text.textContent !== words) text.textContent = words;
       el.dataset.phase = player.phase;
     },

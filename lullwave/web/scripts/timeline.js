@@ -74,6 +74,12 @@ export function oldest(timeline, kind) {
   return timeline.events.find((e) => e.kind === kind) ?? null;
 }
 
+/** How much of a piece has been heard in 0..1; null where its length is unknown. */
+export function share(piece, frame) {
+  if (!piece?.frames) return null;
+  return Math.min(1, Math.max(0, (frame - piece.frame) / piece.frames));
+}
+
 /** How far the listener is behind the station, in seconds. */
 export function lagS(timeline, frame) {
   return Math.max(0, (timeline.live - frame) / timeline.rate);

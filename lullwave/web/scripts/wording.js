@@ -7,15 +7,21 @@ export function tunedIn(count) {
   return count === 1 ? '1 person tuned in' : `${count.toLocaleString('en')} people tuned in`;
 }
 
-/** The state of the player in one line. @param {import('./player-state.js').PlayerState} player */
-export function playerStatus(player) {
+/**
+ * The state of the player in one line.
+ *
+ * @param {import('./player-state.js').PlayerState} player
+ * @param {string} [station] what the station itself is doing
+ */
+export function playerStatus(player, station = 'on air') {
   if (player.refused) return 'Your browser wants a click first. Press play.';
   if (!player.online && player.phase === 'waiting') return 'You are offline. The music comes back when the network does.';
   switch (player.phase) {
     case 'paused':
       return 'Paused';
     case 'connecting':
-      return player.attempt > 0 ? 'Reconnecting…' : 'Tuning in…';
+      if (player.attempt > 0) return 'Reconnecting…';
+      return station === 'on air' ? 'Tuning in…' : 'The station is waking up…';
     case 'buffering':
       return 'Buffering…';
     case 'waiting':
