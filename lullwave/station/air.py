@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from ..audio import Audio, Samples
 from ..broadcast import Chunk
-from ..clock import FOREVER, Clock
+from ..clock import FOREVER, Clock, Waiter
 from ..codecs import Mp3Encoder, mp3_frames, muted
 from ..codecs.mp3 import MUTED_LEAD
 from ..mastering import Master
@@ -81,7 +81,7 @@ class Air:
     ) -> None:
         self._reserve = reserve
         self._clock = clock
-        self._waiter = clock.waiter()
+        self._waiter: Waiter | None = None  # from the start on
         self._burst_s = burst_s
         self._sleep_after_s = sleep_after_s
         self._on_aired = on_aired
@@ -101,12 +101,13 @@ class Air:
         return self._reserve.begin
 
     def start(self) -> None:
+        self._waiter = self._clock.waiter()
         self._thread.start()
 
     def stop(self) -> None:
         self._stopping.set()
         self._reserve.close()
-        self._waiter.wake()
+        self._wake()
 
     def join(self, timeout_s: float) -> bool:
         if self._thread.ident is not None:
@@ -119,9 +120,14 @@ class Air:
             return
         self._unheard_since = self._clock.now()
         self._heard = heard
-        self._waiter.wake()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None:
+            self._waiter.wake()
 
     def _run(self) -> None:
+        assert self._waiter is not None
         plan: _Plan | None = None
         try:
             while not self._stopping.is_set():
@@ -172,6 +178,7 @@ class Air:
 
     def _sleep(self) -> None:
         self._on_sleep(True)
+        assert self._waiter is not None
         while not (self._heard or self._stopping.is_set()):
             self._waiter.wait_until(FOREVER)
         if not self._stopping.is_set():
