@@ -169,6 +169,8 @@ _BORROWED: list[tuple[bool, int, int | None, int, str, float]] = [
     (True, 5, 10, 5, "9", 1.0),
     (True, 8, 7, 1, "maj7", 1.0),  # neapolitan
 ]
+# Chords that may be led to by a dominant of their own, whatever stands before.
+_LED_TO = {False: (2, 5, 7, 9), True: (5, 8, 10)}
 
 
 def borrow(chance: Chance, slots: tuple[Slot, ...], minor: bool, rich: bool) -> tuple[Slot, ...]:
@@ -181,6 +183,9 @@ def borrow(chance: Chance, slots: tuple[Slot, ...], minor: bool, rich: bool) -> 
         for mode, degree, follows, to, quality, weight in _BORROWED:
             if mode == minor and degree == slot.degree and follows in (None, after) and (rich or quality != "7#11"):
                 found.append(((i, to, quality), weight))
+        dominant = (after + 7) % 12
+        if after in _LED_TO[minor] and slot.degree not in (after, dominant):
+            found.append(((i, dominant, "7" if not minor else "9"), 0.6))
     if not found:
         return slots
     place, degree, quality = chance.weighted(found)

@@ -41,12 +41,13 @@ def make_motif(
             length = chance.weighted({2: 5.0, 3: 1.6, 4: 1.8, 1: 0.7, 6: 0.5})
             if onset % 2 and length != 1:  # come back to the eighths
                 length = 3 if length >= 3 else 1
-        if onset + length > 22:
-            length = 22 - onset
-        if length < 1:
-            break
+        last_step = 13 - 2 * (count - 1 - k)  # so that all notes begin within the bar
         rhythm.append((onset, length))
-        onset += length
+        onset = min(onset + length, max(onset + 1, last_step + 2))
+    rhythm = [
+        (start, min(length, following - start))
+        for (start, length), following in zip(rhythm, [*(s for s, _ in rhythm[1:]), 99], strict=True)
+    ]
     centre = (low + high) / 2 + chance.between(-4, 2)
     shape = chance.pick(
         ((1, 1, -1, -1, -1), (-1, -1, 1, 1, -1), (1, -1, 1, -1, -1), (1, 1, 1, -1, -1), (-1, 1, -1, -1, 1))

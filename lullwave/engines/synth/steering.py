@@ -15,9 +15,11 @@ from .chance import Chance
 from .composer import bar_frames
 from .form import Part, plan_form
 from .memory import Memory
-from .planner import blend_of, brightness, build_section, close_section, joined, key_beside, make_themes, tempo_beside
+from .planner import blend_of, key_beside, tempo_beside
 from .score import RATE
+from .sections import brightness, build_section, close_section, distinct, joined
 from .spec import Band, PieceSpec, Section
+from .themes import make_themes
 from .wishes import Wishes
 
 _STEP = 0.035  # how much the tempo may change from bar to bar
@@ -73,7 +75,7 @@ def turned(
         rest.append(replace(section, tempo_from=tempos[i][0], tempo_to=tempos[i][1]))
     tail = left_frames - sum(_frames(s) for s in rest) if finite else 0
     rest[-1] = close_section(rest[-1], key, max(0, tail))
-    rest = list(joined(tuple(rest)))
+    rest = list(distinct(joined(tuple(rest)), themes, band))
     memory = replace(memory.with_motifs(taken), next_tonic=key.tonic, next_minor=key.minor)
     return replace(spec, prompt=prompt, band=band, sections=(*played, bridge, *rest)), memory
 
