@@ -30,7 +30,7 @@ export function Scene(el, readLevels) {
 
   new ResizeObserver(fit).observe(el);
   new IntersectionObserver(([entry]) => (visible = entry.isIntersecting)).observe(el);
-  requestAnimationFrame(loop);
+  setInterval(() => requestAnimationFrame(animate), FRAME_MS);
 
   return {
     /** @param {{playing: boolean, rain: number}} next */
@@ -69,12 +69,10 @@ export function Scene(el, readLevels) {
     return Math.round(at[thing]);
   }
 
-  function loop(now) {
-    requestAnimationFrame(loop);
-    if (!visible || still.matches || now - drawnAt < FRAME_MS) return;
+  function animate(now) {
+    if (!visible || still.matches) return;
     const resting = !state.playing && levels.every((level) => level === 0);
-    if (resting && now - drawnAt < FRAME_MS * 4 && !state.rain) return;
-    draw(now);
+    if (!resting || now - drawnAt > FRAME_MS * 4) draw(now);
   }
 
   function draw(now) {
@@ -85,6 +83,7 @@ export function Scene(el, readLevels) {
     levels = settle(levels.length ? levels : readLevels(), moving ? readLevels() : readLevels().fill(0), elapsedS);
     context.drawImage(backdrop, 0, 0);
     drawStars(now);
+    if (state.playing && state.rain > 0) drawOvercast();
     drawCity();
     if (state.playing && state.rain > 0) drawRain(now);
     drawRoom(now);
@@ -161,6 +160,13 @@ export function Scene(el, readLevels) {
         rect(lights[one.light], one.x, one.y, one.width, one.height);
       }
     }
+  }
+
+  /** Rain takes the sun, or the moon, most of its shine. */
+  function drawOvercast() {
+    context.globalAlpha = 0.25 + 0.4 * state.rain;
+    rect(colours.overcast, 0, 0, width, GROUND);
+    context.globalAlpha = 1;
   }
 
   function drawRain(now) {
