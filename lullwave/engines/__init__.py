@@ -22,6 +22,7 @@ GROUP = "lullwave.engines"
 # name → (class, the extra that holds its packages)
 _BUILT_IN: dict[str, tuple[str, str | None]] = {
     "synth": ("lullwave.engines.synth.engine:SynthEngine", None),
+    "musicgen": ("lullwave.engines.musicgen.engine:MusicGenEngine", "ai"),
 }
 
 

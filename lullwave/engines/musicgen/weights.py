@@ -76,7 +76,8 @@ class Weights:
 
                 opened = safe_open(file, framework="pt")
                 self._open[file] = opened
-                return list(opened.keys())
+                names: list[str] = list(opened.keys())  # type: ignore[no-untyped-call]
+                return names
             loaded = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
         except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
             raise _damaged(file, error) from None

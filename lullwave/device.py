@@ -1,0 +1,67 @@
+"""Which torch device a model runs on and in which precision; knows nothing of any model."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+from .errors import InvalidInput, MissingExtra
+
+log = logging.getLogger(__name__)
+
+DTYPES = ("auto", "int8", "bfloat16", "float16", "float32")
+
+
+def choose_device(name: str = "auto") -> Any:
+    """The ``torch.device`` for ``name``; ``auto`` is the first of cuda, mps and cpu that is there.
+
+    Raises:
+        MissingExtra: torch is not installed.
+        InvalidInput: no such device here.
+    """
+    torch = import_torch("neural engines")
+    has_mps = torch.backends.mps.is_available()
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu"
+    here = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count())), *(["mps"] if has_mps else [])]
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InvalidInput("device", name, "auto, " + ", ".join(here)) from None
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda:0")
+    if str(device) not in here:
+        raise InvalidInput("device", name, "auto, " + ", ".join(here))
+    return device
+
+
+def import_torch(feature: str) -> Any:
+    """The torch module.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        raise MissingExtra(feature, "ai", error.name or "torch") from None
+    return torch
+
+
+def free_bytes(device: Any) -> int | None:
+    """Memory that is still free on ``device``; None where nobody says."""
+    torch = import_torch("neural engines")
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    if device.type == "cpu" and os.path.exists("/proc/meminfo"):
+        with open("/proc/meminfo") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    return None
+
+
+def set_threads(threads: int) -> None:
+    """How many cores a matrix product on the CPU uses: a setting of the whole process."""
+    import_torch("neural engines").set_num_threads(threads)

@@ -1,0 +1,45 @@
+"""How MusicGen is loaded and what a request may set; the one definition of every default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...device import DTYPES
+from ...options import check, option
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """Which checkpoint, and how it runs."""
+
+    model: str = option(
+        "facebook/musicgen-small", "checkpoint: a directory, or a name on the Hugging Face hub", max_length=1000
+    )
+    device: str = option("auto", "torch device: auto, cpu, cuda, cuda:1, mps", max_length=20)
+    dtype: str = option("auto", "precision of the weights; auto is int8 on a CPU and bfloat16 on a GPU", choices=DTYPES)
+    max_songs: int | None = option(None, "songs that play at once; nothing: 4 on a CPU, 16 on a GPU", low=1, high=512)
+    threads: int | None = option(None, "CPU threads; nothing leaves it to torch", low=1, high=256)
+    deterministic: bool = option(
+        False, "on a GPU: always compute all slots, so that a song is the same in any company (slower)"
+    )
+    offline: bool = option(False, "never download; a model that is not installed is an error")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True)
+class MusicOptions:
+    """How tokens are drawn."""
+
+    guidance: float = option(
+        3.0, "how closely to follow the prompt; 1 is not at all, and twice as fast", low=1, high=20
+    )
+    temperature: float = option(1.0, "how daring the choice is; 0 always takes the likeliest token", low=0, high=3)
+    top_k: int = option(250, "draw from this many of the likeliest tokens; 0 is all", low=0, high=2048)
+    top_p: float = option(
+        1.0, "draw from the likeliest tokens that hold this share of the probability", low=0.01, high=1
+    )
+
+    def __post_init__(self) -> None:
+        check(self)

@@ -1,0 +1,92 @@
+"""From logits to tokens: guidance, temperature, top-k, top-p, and chance that is a pure function of a key.
+
+Knows nothing of songs. A draw is keyed by (seed, step, codebook), so that it is the same in a fork, after a seek and
+in any company.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+# SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators", figure 17), as signed words
+_GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)
+_MIX_1 = 0xBF58476D1CE4E5B9 - (1 << 64)
+_MIX_2 = 0x94D049BB133111EB - (1 << 64)
+_WORD = 1 << 64
+_BLOCK = 64
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How one song draws."""
+
+    guidance: float
+    temperature: float
+    top_k: int
+    top_p: float
+
+
+def uniforms(seed: int, step: int, codebooks: int) -> Tensor:
+    """(K,) numbers in [0, 1), one per codebook, that depend on nothing but the key."""
+    return _block(seed, step // _BLOCK, codebooks)[step % _BLOCK]
+
+
+@lru_cache(maxsize=256)
+def _block(seed: int, number: int, codebooks: int) -> Tensor:
+    """The numbers of ``_BLOCK`` steps (steps, K): a few tensor operations for all of them."""
+    steps = torch.arange(number * _BLOCK, (number + 1) * _BLOCK, dtype=torch.int64)[:, None]
+    key = _mixed(torch.tensor(_signed(seed), dtype=torch.int64))
+    bits = _mixed(_mixed(key ^ _mixed(steps)) ^ _mixed(torch.arange(codebooks, dtype=torch.int64) + 1))
+    return _shifted(bits, 40).to(torch.float32) / float(1 << 24)
+
+
+def guided(logits: Tensor, guidance: Tensor) -> Tensor:
+    """Classifier-free guidance (Ho and Salimans 2022, equation 6, as MusicGen uses it): (n, 2, K, V) → (n, K, V)."""
+    wanted, other = logits[:, 0], logits[:, 1]
+    strength = guidance.view(-1, 1, 1)
+    return torch.where(strength == 1.0, wanted, other + (wanted - other) * strength)
+
+
+def draw(logits: Tensor, chance: Tensor, temperature: Tensor, top_k: Tensor, top_p: Tensor, most: int = 0) -> Tensor:
+    """Tokens (n, K) of logits (n, K, V), chance (n, K) and one setting per song (n,).
+
+    Temperature 0 takes the likeliest. ``top_k`` keeps that many of the likeliest tokens (0: all); of those,
+    ``top_p`` keeps the fewest that hold that share of the probability (Holtzman et al. 2020). ``most`` is the largest
+    ``top_k`` where the caller knows it: less to sort.
+    """
+    if most:
+        ranked, order = logits.topk(min(most, logits.shape[-1]), dim=-1)
+    else:
+        ranked, order = logits.sort(dim=-1, descending=True, stable=True)
+    rank = torch.arange(ranked.shape[-1], device=logits.device)
+    limit = torch.where(top_k > 0, top_k, logits.shape[-1]).view(-1, 1, 1)
+    warm = torch.where(temperature > 0, temperature, 1.0).view(-1, 1, 1)
+    shares = torch.softmax((ranked / warm).masked_fill(rank >= limit, -torch.inf), dim=-1)
+    before = shares.cumsum(-1) - shares
+    shares = shares.masked_fill((before >= top_p.view(-1, 1, 1)) & (rank > 0), 0.0)
+    mass = shares.cumsum(-1)
+    place = (mass <= chance.unsqueeze(-1) * mass[..., -1:]).sum(-1, keepdim=True)
+    kept = (shares > 0).sum(-1, keepdim=True)
+    place = torch.where(temperature.view(-1, 1, 1) > 0, torch.minimum(place, kept - 1), 0)
+    return order.gather(-1, place).squeeze(-1)
+
+
+def _mixed(x: Tensor) -> Tensor:
+    x = x + _GOLDEN
+    x = (x ^ _shifted(x, 30)) * _MIX_1
+    x = (x ^ _shifted(x, 27)) * _MIX_2
+    return x ^ _shifted(x, 31)
+
+
+def _shifted(x: Tensor, bits: int) -> Tensor:
+    """A logical shift to the right of signed 64-bit words."""
+    return (x >> bits) & ((1 << (64 - bits)) - 1)
+
+
+def _signed(value: int) -> int:
+    value %= _WORD
+    return value - _WORD if value >= _WORD // 2 else value

@@ -1,0 +1,127 @@
+"""A MusicGen stream: samples of one song on demand, steerable, forkable; knows nothing of batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ...audio import Audio, Samples
+from ...errors import StreamClosed
+from ...request import Request
+from ..base import Mark, Stream, Understanding
+from . import snapshot as snapshots
+from .scheduler import Scheduler
+from .shape import FRAME_RATE, Shape
+from .song import CHUNK, Song
+
+
+class MusicGenStream(Stream):
+    """Reads chunks that the scheduler makes."""
+
+    def __init__(
+        self,
+        request: Request,
+        song: Song,
+        scheduler: Scheduler,
+        shape: Shape,
+        fingerprint: str,
+        understand: Callable[[str], Understanding],
+        position: int = 0,
+    ) -> None:
+        self.request = request
+        self.rate, self.channels = shape.rate, shape.channels
+        self._song, self._scheduler, self._shape = song, scheduler, shape
+        self._fingerprint, self._understand = fingerprint, understand
+        self._position = position
+        self._chunk_frames = CHUNK * shape.hop_samples
+        self._current: tuple[int, Samples] | None = None
+        self._closed = False
+
+    @property
+    def position(self) -> int:
+        return self._position
+
+    @property
+    def tokens_made(self) -> int:
+        """Steps done for this stream: one token per codebook each."""
+        return self._song.step - self._song.origin
+
+    def read(self, frames: int) -> Audio:
+        if self._closed:
+            raise StreamClosed("the stream was closed")
+        total = self.total_frames
+        if total is not None:
+            frames = min(frames, total - self._position)
+        parts: list[Samples] = []
+        while frames > 0:
+            chunk, offset = divmod(self._position, self._chunk_frames)
+            samples = self._chunk(chunk)[offset : offset + frames]
+            if not samples.shape[0]:
+                break
+            parts.append(samples)
+            self._position += samples.shape[0]
+            frames -= samples.shape[0]
+        if not parts:
+            return Audio.silence(0, self.rate, self.channels)
+        return Audio(np.concatenate(parts) if len(parts) > 1 else parts[0], self.rate)
+
+    def steer(self, prompt: str, over_s: float = 8.0) -> Understanding:
+        if self._closed:
+            raise StreamClosed("the stream was closed")
+        understanding = self._understand(prompt)
+        over, position = max(0, round(over_s * FRAME_RATE)), self._position
+        self._scheduler.change(self._song, lambda song: song.steer(prompt, over, position))
+        return understanding
+
+    def snapshot(self, at_frame: int | None = None) -> bytes:
+        at, chunk = self._at(at_frame)
+        header = {
+            "engine": "musicgen",
+            "model": self._fingerprint,
+            "at_frame": at,
+            "request": {
+                "prompt": self.request.prompt,
+                "seed": self.request.seed,
+                "duration_s": self.request.duration_s,
+                "options": dict(self.request.options),
+            },
+        }
+        packed: list[bytes] = []
+        self._scheduler.change(self._song, lambda song: packed.append(snapshots.pack(song, chunk, header)))
+        return packed[0]
+
+    def fork(self, at_frame: int | None = None) -> MusicGenStream:
+        at, chunk = self._at(at_frame)
+        song = self._scheduler.branch(self._song, chunk)
+        return MusicGenStream(self.request, song, self._scheduler, self._shape, self._fingerprint, self._understand, at)
+
+    def marks(self, start: int, stop: int) -> Sequence[Mark]:
+        program, hop = self._song.program, self._shape.hop_samples
+        first = program.prompt or "MusicGen"
+        marks = [Mark(0, "piece", {"title": first, "prompt": program.prompt})]
+        for steer in program.steers:
+            heard = (steer.step - self._song.lag - self._song.origin) * hop
+            marks.append(Mark(max(0, heard), "steer", {"prompt": steer.prompt}))
+        return [mark for mark in marks if start <= mark.frame < stop]
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._scheduler.leave(self._song)
+            self._current = None
+
+    def _chunk(self, chunk: int) -> Samples:
+        if self._current is None or self._current[0] != chunk:
+            self._current = (chunk, self._scheduler.sound(self._song, chunk).array())
+        return self._current[1]
+
+    def _at(self, at_frame: int | None) -> tuple[int, int]:
+        if self._closed:
+            raise StreamClosed("the stream was closed")
+        at = self._position if at_frame is None else at_frame
+        if not 0 <= at <= self._position:
+            from ...errors import SnapshotError
+
+            raise SnapshotError(f"frame {at} is out of reach: the stream stands at {self._position}")
+        return at, at // self._chunk_frames
