@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -34,7 +35,7 @@ class _Bed:
     level: float
     drift: float
     period_s: float
-    width: float = 0.7
+    width: float = 0.6
 
 
 def layer(name: Ambience, start: int, frames: int, seed: int) -> Samples:
@@ -93,78 +94,132 @@ def _scatter(
 
 def _ping(hz: float, decay_s: float, level: float, rise_s: float = 0.0007) -> Samples:
     """A small resonant drop that rises softly and dies away."""
-    frames = round(min(_LONGEST_S, 5 * decay_s) * RATE)
+    frames = round(min(_LONGEST_S, 5 * decay_s + 2 * rise_s) * RATE)
     t = np.arange(frames, dtype=np.float32) / np.float32(RATE)
     envelope = (1 - np.exp(-t / np.float32(rise_s))) * np.exp(-t / np.float32(decay_s)) * (1 - t * (RATE / frames))
     return np.asarray(np.float32(level) * envelope * np.sin(np.float32(2 * np.pi * hz) * t), np.float32)
 
 
-def _grain(draw: np.random.Generator, seconds: float, level: float, smooth: int) -> Samples:
-    """A puff of low-passed noise under a hill."""
-    frames = round(seconds * RATE)
-    raw = np.convolve(draw.standard_normal(frames, dtype=np.float32), np.hanning(smooth + 2)[1:-1], "same")
-    hill = np.sin(np.linspace(0, np.pi, frames)) ** 2
-    return np.asarray(level * raw / (np.std(raw) + 1e-9) * hill, np.float32)
+def _hill(seconds: float) -> Samples:
+    return np.asarray(np.sin(np.linspace(0, np.pi, round(seconds * RATE))) ** 2, np.float32)
+
+
+@lru_cache(maxsize=1)
+def _drop_bank() -> tuple[Samples, ...]:
+    draw = chance("drops")
+    return tuple(
+        _ping(np.exp(draw.uniform(np.log(900), np.log(4800))), draw.uniform(0.002, 0.009), 1.0) for _ in range(64)
+    )
 
 
 def _drops(draw: np.random.Generator, second: int) -> Iterator[Event]:
-    for _ in range(int(draw.poisson(26))):
-        hz = np.exp(draw.uniform(np.log(900), np.log(4800)))
-        level = 0.16 * np.exp(0.7 * draw.standard_normal())
-        yield draw.uniform(0, 1), _ping(hz, draw.uniform(0.002, 0.009), min(level, 0.9)), draw.uniform(-0.8, 0.8)
+    bank, count = _drop_bank(), int(draw.poisson(26))
+    which, at, place = draw.integers(0, len(bank), count), draw.uniform(0, 1, count), draw.uniform(-0.7, 0.7, count)
+    level = np.minimum(0.16 * np.exp(0.7 * draw.standard_normal(count)), 0.8)
+    for n in range(count):
+        yield at[n], bank[which[n]] * np.float32(level[n]), place[n]
+
+
+@lru_cache(maxsize=1)
+def _spark_bank() -> tuple[Samples, ...]:
+    """Crackles of wood: short, dull and soft-edged, some of them double."""
+    draw = chance("sparks")
+    bank = []
+    for _ in range(48):
+        hz = np.exp(draw.uniform(np.log(350), np.log(2600)))
+        wave = _ping(hz, draw.uniform(0.003, 0.009), 1.0, 0.0016)
+        if draw.uniform() < 0.3:
+            second = _ping(hz * 1.4, 0.003, 0.6, 0.0016)
+            wave = np.concatenate([wave, np.zeros(len(second), np.float32)])
+            wave[-2 * len(second) : -len(second)] += second
+        bank.append(wave)
+    return tuple(bank)
 
 
 def _sparks(draw: np.random.Generator, second: int) -> Iterator[Event]:
-    busy = draw.uniform(2, 16) * (1 + (second % 7 == 3))
-    for _ in range(int(draw.poisson(busy))):
-        level = min(2.2, 0.35 * np.exp(0.9 * draw.standard_normal()))
-        hz = np.exp(draw.uniform(np.log(500), np.log(3800)))
-        yield draw.uniform(0, 1), _ping(hz, draw.uniform(0.0015, 0.006), level, 0.0005), draw.uniform(-0.5, 0.5)
+    bank = _spark_bank()
+    count = int(draw.poisson(draw.uniform(2, 14) * (1 + (second % 7 == 3))))
+    which, at, place = draw.integers(0, len(bank), count), draw.uniform(0, 1, count), draw.uniform(-0.5, 0.5, count)
+    level = np.minimum(0.30 * np.exp(0.7 * draw.standard_normal(count)), 0.95)
+    for n in range(count):
+        yield at[n], bank[which[n]] * np.float32(level[n]), place[n]
+
+
+@lru_cache(maxsize=1)
+def _syllable_bank() -> tuple[Samples, ...]:
+    """Vowels of people too far away to be understood: harmonics through two formants."""
+    draw = chance("syllables")
+    bank = []
+    for _ in range(36):
+        length, voice = draw.uniform(0.09, 0.26), draw.uniform(95, 230)
+        first, second = draw.uniform(320, 750), draw.uniform(900, 1900)
+        t = np.arange(round(length * RATE), dtype=np.float32) / np.float32(RATE)
+        bend = t * (1 + np.float32(0.03) * t)
+        wave = np.zeros(len(t), np.float32)
+        for n in range(1, int(2200 / voice)):
+            hz = n * voice
+            gain = np.exp(-(((hz - first) / 160) ** 2)) + 0.4 * np.exp(-(((hz - second) / 260) ** 2))
+            if gain > 0.02:
+                wave += np.float32(gain) * np.sin(np.float32(2 * np.pi * hz) * bend + n)
+        bank.append(wave * _hill(length)[: len(t)])
+    return tuple(bank)
 
 
 def _talk(draw: np.random.Generator, second: int) -> Iterator[Event]:
-    """Syllables of people too far away to be understood, and now and then a cup."""
-    for _ in range(int(draw.poisson(9))):
-        length = draw.uniform(0.09, 0.26)
-        frames = round(length * RATE)
-        t = np.arange(frames, dtype=np.float32) / np.float32(RATE)
-        voice = draw.uniform(95, 230)
-        first, second_formant = draw.uniform(320, 750), draw.uniform(900, 1900)
-        wave = np.zeros(frames, np.float32)
-        for n in range(1, int(2200 / voice)):
-            hz = n * voice
-            gain = np.exp(-(((hz - first) / 160) ** 2)) + 0.4 * np.exp(-(((hz - second_formant) / 260) ** 2))
-            if gain > 0.02:
-                wave += np.float32(gain) * np.sin(np.float32(2 * np.pi * hz) * t * (1 + np.float32(0.03) * t) + n)
-        wave *= np.float32(draw.uniform(0.05, 0.22)) * np.sin(np.linspace(0, np.pi, frames)) ** 2
-        yield draw.uniform(0, 1), wave.astype(np.float32), draw.uniform(-0.8, 0.8)
+    """Syllables, and now and then a cup."""
+    bank, count = _syllable_bank(), int(draw.poisson(9))
+    which, at, place = draw.integers(0, len(bank), count), draw.uniform(0, 1, count), draw.uniform(-0.7, 0.7, count)
+    level = draw.uniform(0.05, 0.22, count)
+    for n in range(count):
+        yield at[n], bank[which[n]] * np.float32(level[n]), place[n]
     if draw.uniform() < 0.16:
-        at, place = draw.uniform(0, 1), draw.uniform(-0.7, 0.7)
-        for hz, level in ((2630.0, 0.16), (4110.0, 0.12), (5870.0, 0.05)):
-            yield at, _ping(hz * draw.uniform(0.96, 1.04), 0.09, level), place
+        when, where = draw.uniform(0, 1), draw.uniform(-0.6, 0.6)
+        for hz, loud in ((2630.0, 0.16), (4110.0, 0.12), (5870.0, 0.05)):
+            yield when, _ping(hz * draw.uniform(0.96, 1.04), 0.09, loud, 0.002), where
+
+
+@lru_cache(maxsize=1)
+def _chirp_bank() -> tuple[Samples, ...]:
+    """One pulse of each of three crickets."""
+    hill = _hill(0.028)
+    t = np.arange(len(hill), dtype=np.float32) / np.float32(RATE)
+    return tuple(
+        np.asarray(np.float32(level) * hill * np.sin(np.float32(2 * np.pi * hz) * t), np.float32)
+        for hz, level in ((4310.0, 0.30), (4570.0, 0.2), (3980.0, 0.12))
+    )
 
 
 def _crickets(draw: np.random.Generator, second: int) -> Iterator[Event]:
-    for cricket, (hz, place) in enumerate(((4310.0, -0.6), (4570.0, 0.7), (3980.0, 0.15))):
+    for cricket, (pulse, place) in enumerate(zip(_chirp_bank(), (-0.5, 0.6, 0.15), strict=True)):
+        at, count = draw.uniform(0.0, 0.45), int(draw.integers(2, 5))
         if (second * (3 + cricket)) % 11 > 6:
             continue  # each rests now and then
-        at = draw.uniform(0.0, 0.45)
-        for pulse in range(int(draw.integers(2, 5))):
-            frames = round(0.028 * RATE)
-            t = np.arange(frames, dtype=np.float32) / np.float32(RATE)
-            wave = np.sin(np.float32(2 * np.pi * hz * draw.uniform(0.995, 1.005)) * t)
-            wave *= np.sin(np.linspace(0, np.pi, frames)) ** 2 * np.float32((0.30, 0.2, 0.12)[cricket])
-            yield at + pulse * 0.042, wave.astype(np.float32), place
+        for n in range(count):
+            yield at + n * 0.042, pulse, place
+
+
+@lru_cache(maxsize=1)
+def _knock_bank() -> tuple[Samples, ...]:
+    draw = chance("knocks")
+    bank = []
+    for _ in range(8):
+        hill = _hill(0.11)
+        raw = np.convolve(draw.standard_normal(len(hill), dtype=np.float32), np.hanning(92)[1:-1], "same")
+        wave = 0.34 * raw / np.std(raw) * hill
+        tone = _ping(draw.uniform(150, 175), 0.05, 0.4, 0.004)
+        wave[: len(tone)] += tone[: len(wave)]
+        bank.append(wave.astype(np.float32))
+    return tuple(bank)
 
 
 def _joints(draw: np.random.Generator, second: int) -> Iterator[Event]:
-    """Rail joints: two double knocks in a little over two seconds."""
+    """Rail joints: two double knocks every two seconds."""
     if second % 2 == 0:
         return
+    bank = _knock_bank()
     for at, level in ((0.10, 1.0), (0.24, 0.8), (0.78, 0.55), (0.92, 0.45)):
-        jitter = draw.uniform(-0.012, 0.012)
-        yield max(0.0, at + jitter), _grain(draw, 0.11, 0.34 * level, 90), 0.15
-        yield max(0.0, at + jitter), _ping(draw.uniform(150, 175), 0.05, 0.4 * level, 0.004), 0.0
+        which = int(draw.integers(0, len(bank)))
+        yield at + draw.uniform(-0.012, 0.012), bank[which] * np.float32(level), 0.12
 
 
 _PLACES: dict[
@@ -176,22 +231,22 @@ _PLACES: dict[
             _Bed("far rain", ((80, -10), (300, 0), (900, -6), (3000, -20), (9000, -50)), 0.04, 0.5, 41.0),
         ),
         _drops,
-        0.0,
+        -14.2,
     ),
     "fire": (
         (_Bed("fire", ((40, -12), (90, 0), (300, -8), (900, -24), (4000, -40), (12000, -60)), 0.09, 0.6, 5.3, 0.5),),
         _sparks,
-        0.0,
+        -9.0,
     ),
     "cafe": (
         (_Bed("room", ((60, -10), (200, 0), (700, -6), (2000, -16), (6000, -34), (12000, -60)), 0.07, 0.3, 13.0),),
         _talk,
-        0.0,
+        -13.0,
     ),
     "night": (
         (_Bed("wind", ((60, -8), (250, 0), (700, -9), (2500, -26), (9000, -50)), 0.07, 0.7, 17.0),),
         _crickets,
-        0.0,
+        -8.7,
     ),
     "waves": (
         (
@@ -199,7 +254,7 @@ _PLACES: dict[
             _Bed("sea", ((40, -10), (120, 0), (500, -12), (2500, -32), (9000, -60)), 0.06, 0.5, 14.1),
         ),
         None,
-        0.0,
+        -12.0,
     ),
     "train": (
         (
@@ -207,6 +262,6 @@ _PLACES: dict[
             _Bed("air", ((150, -20), (700, 0), (2500, -9), (7000, -24), (12000, -50)), 0.02, 0.5, 19.0),
         ),
         _joints,
-        0.0,
+        -12.9,
     ),
 }

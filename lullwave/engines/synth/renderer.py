@@ -39,7 +39,7 @@ _AHEAD = round(LOOKAHEAD_S * RATE)
 _TAPE_HISTORY = 2 * (LATENCY - _AHEAD + 2 * LOOK + tape.MAX_SHIFT)  # frames before a block that the tape may read
 _SILENT_DB = -60.0
 _POP_DB = 8.0  # a typical pop's peak against the stated level of the crackle
-MUSIC_GAIN_DB = 0.0  # brings a full arrangement to about -15 LUFS
+MUSIC_GAIN_DB = 9.0  # brings a full arrangement to about -15 LUFS
 
 
 @dataclass(frozen=True)

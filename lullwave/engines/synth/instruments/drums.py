@@ -1,8 +1,8 @@
 """The drum kits: kicks, snares, hats, brushes and toms from sines and shaped noise.
 
 A stroke is a pure function of kit, drum, hardness and variant. Every variant is tuned, damped and lit a little
-differently (15 cents, 10 % of decay, 1 dB of tilt), so that no two strokes in a row are the same. Attacks rise over
-a millisecond or more: soft, as from tape, and never a click.
+differently (15 cents, 10 % of decay, 1 dB of tilt), so that no two strokes in a row are the same. Tones
+rise within a millisecond or two, noise within eight: soft, as from tape, and never a click.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _snare(s: _Stroke) -> Samples:
         s.noise(seconds, "wires"), low_hz=s.kit.snare_bright_hz * (0.75 + 0.3 * s.hard) * s.tilt, high_hz=900.0, order=2
     )
     wires *= decay(frames, s.kit.snare_s * s.length * (0.7 + 0.3 * s.hard))
-    wave = shell * rise(frames, 0.0012) + wires * rise(frames, 0.0018) * np.float32(
+    wave = shell * rise(frames, 0.0012) + wires * rise(frames, 0.008) * np.float32(
         s.kit.snare_noise * (0.55 + 0.45 * s.hard)
     )
     return np.asarray(wave, np.float32)
@@ -122,7 +122,9 @@ def _clap(s: _Stroke) -> Samples:
     envelope = np.zeros(frames)
     for begin, length, level in ((0.0, 0.02, 0.7), (0.011, 0.02, 0.8), (0.024, 0.17 * s.length, 1.0)):
         age = t - begin
-        burst = level * np.exp(-6.9 * np.maximum(age, 0) / length) * np.clip(age / 0.002, 0, 1)
+        burst = (
+            level * np.exp(-6.9 * np.maximum(age, 0) / length) * np.sin(0.5 * np.pi * np.clip(age / 0.006, 0, 1)) ** 2
+        )
         envelope = np.maximum(envelope, np.where(age > 0, burst, 0))
     return np.asarray(grain * envelope, np.float32)
 
@@ -134,9 +136,9 @@ def _metal(s: _Stroke, seconds: float, t60_s: float, bright: float = 1.0) -> Sam
     for n, hz in enumerate((2150.0, 3040.0, 3690.0, 4220.0, 5350.0, 6310.0)):
         tones += sine(phase_of(hz * s.pitch, frames, 0.13 * n)) + 0.33 * sine(phase_of(hz * 1.47 * s.pitch, frames))
     wave = 0.28 * tones + s.noise(seconds, "metal")
-    wave = shaped(wave, low_hz=s.kit.hat_bright_hz * bright, high_hz=5600.0, order=2)
+    wave = shaped(wave, low_hz=0.88 * s.kit.hat_bright_hz * bright, high_hz=4900.0, order=2)
     wave = shaped(wave, high_hz=4200.0)
-    return np.asarray(wave * decay(frames, t60_s * s.length) * rise(frames, 0.0012), np.float32)
+    return np.asarray(wave * decay(frames, t60_s * s.length) * rise(frames, 0.009), np.float32)
 
 
 def _hat(s: _Stroke) -> Samples:
@@ -161,7 +163,7 @@ def _ride(s: _Stroke) -> Samples:
         [0.1, 0.7, 1.9, 2.7, 4.0],
     )
     wash = shaped(s.noise(1.4, "wash"), low_hz=7000.0, high_hz=3800.0) * decay(frames, 1.3 * s.length)
-    return np.asarray((ping + 0.09 * s.tilt * wash) * rise(frames, 0.0015), np.float32)
+    return np.asarray((ping + 0.09 * s.tilt * wash) * rise(frames, 0.008), np.float32)
 
 
 def _shaker(s: _Stroke) -> Samples:
@@ -177,7 +179,9 @@ def _brush_tap(s: _Stroke) -> Samples:
     frames = round(seconds * MUSIC_RATE)
     skin = modes(frames, [205.0 * s.pitch, 345.0 * s.pitch], [0.5, 0.25], [0.12, 0.08])
     wires = shaped(s.noise(seconds, "bristles"), low_hz=3400.0 * s.tilt, high_hz=800.0, order=2)
-    return np.asarray((0.6 * skin + wires * decay(frames, 0.15 * s.length)) * rise(frames, 0.004), np.float32)
+    return np.asarray(
+        0.6 * skin * rise(frames, 0.003) + wires * decay(frames, 0.15 * s.length) * rise(frames, 0.009), np.float32
+    )
 
 
 def _brush_sweep(s: _Stroke) -> Samples:
@@ -220,17 +224,17 @@ _DRUMS: dict[Drum, Callable[[_Stroke], Samples]] = {
 
 # Peak of a stroke of velocity 1 in the mix, dB of full scale, and where it stands.
 LEVELS_DB: dict[Drum, float] = {
-    "kick": -7.5,
-    "snare": -11.0,
-    "rim": -13.0,
-    "clap": -13.0,
-    "hat": -23.0,
-    "pedal_hat": -25.0,
-    "open_hat": -25.0,
-    "ride": -25.0,
-    "shaker": -25.0,
+    "kick": -8.5,
+    "snare": -10.0,
+    "rim": -12.0,
+    "clap": -13.5,
+    "hat": -22.5,
+    "pedal_hat": -24.0,
+    "open_hat": -24.0,
+    "ride": -24.0,
+    "shaker": -22.0,
     "brush_tap": -14.5,
-    "brush_sweep": -21.0,
+    "brush_sweep": -19.0,
     "tom_low": -12.0,
     "tom_high": -13.0,
 }

@@ -33,11 +33,11 @@ def rhodes(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Sa
     )
     bell *= rise(frames, 0.001)
     offset = spread.uniform(0.26, 0.34)
-    reach = 0.55 + 1.15 * velocity  # how far the tine swings past the pickup
+    reach = 0.75 + 1.35 * velocity  # how far the tine swings past the pickup
     flux = 1.0 / (1.0 + np.square(reach * (tine + np.float32(0.12) * bell) + np.float32(offset)))
     voltage = np.diff(flux, prepend=flux[:1]) * np.float32(MUSIC_RATE / (2 * np.pi * pitch_hz))
     wave = voltage.astype(np.float32) + bell * np.float32(0.35)
-    wave = shaped(wave, low_hz=2600.0 + 2400.0 * velocity, high_hz=45.0, peaks=((180.0, 0.6, 0.25),))
+    wave = shaped(wave, low_hz=3400.0 + 2600.0 * velocity, high_hz=45.0, peaks=((180.0, 0.6, 0.25), (1700.0, 0.5, 0.5)))
     return levelled(wave)
 
 
@@ -50,4 +50,4 @@ def wurli(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Sam
     ring = modes(frames, [pitch_hz * spread.uniform(6.1, 6.4)], [0.05 * velocity], [0.18])
     swing = np.float32(0.08 + 0.42 * velocity)
     wave = reed / (1.0 - swing * reed) + ring * rise(frames, 0.001)
-    return levelled(shaped(wave.astype(np.float32), low_hz=2200.0 + 2200.0 * velocity, high_hz=70.0))
+    return levelled(shaped(wave.astype(np.float32), low_hz=3200.0 + 2600.0 * velocity, high_hz=70.0))
