@@ -32,7 +32,7 @@ def make_motif(
 ) -> tuple[MotifNote, ...]:
     """A motif of four to six notes over the first chords, with a rhythm of its own."""
     onset = chance.weighted({0: 3.0, 2: 3.0, 4: 1.5, 6: 0.8, 3: 0.6})
-    count = chance.weighted({4: 2.0, 5: 3.0, 6: 2.0})
+    count = min(chance.weighted({4: 2.0, 5: 3.0, 6: 2.0}), max(4, (14 - onset) // 2 + 1))
     rhythm: list[tuple[int, int]] = []
     for k in range(count):
         if k == count - 1:

@@ -43,6 +43,12 @@ QUALITIES: dict[str, tuple[int, ...]] = {
 }
 
 
+_SCALES = {
+    minor: tuple(tuple((tonic + step) % 12 for step in steps) for tonic in range(12))
+    for minor, steps in ((False, MAJOR), (True, MINOR))
+}
+
+
 @dataclass(frozen=True)
 class Key:
     """A major or (natural) minor key."""
@@ -58,7 +64,7 @@ class Key:
     @property
     def scale(self) -> tuple[int, ...]:
         """Its seven pitch classes, from the tonic up."""
-        return tuple((self.tonic + step) % 12 for step in (MINOR if self.minor else MAJOR))
+        return _SCALES[self.minor][self.tonic]
 
     @property
     def fifths(self) -> int:

@@ -1,0 +1,74 @@
+"""The MIDI file, read by a small reader written from the specification alone."""
+
+import struct
+
+from scores import clip
+
+from lullwave.engines.synth.midi import TICKS, midi_bytes
+from lullwave.engines.synth.score import RATE
+
+
+def quantity(data: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value = value << 7 | byte & 0x7F
+        if byte < 0x80:
+            return value, at
+
+
+def read(data: bytes):
+    """(format, ticks, tracks), a track being a list of (tick, status, data)."""
+    assert data[:4] == b"MThd"
+    length, kind, count, ticks = struct.unpack(">IHHH", data[4:14])
+    assert length == 6
+    at, tracks = 14, []
+    for _ in range(count):
+        assert data[at : at + 4] == b"MTrk"
+        end = at + 8 + struct.unpack(">I", data[at + 4 : at + 8])[0]
+        at += 8
+        tick, events = 0, []
+        while at < end:
+            delta, at = quantity(data, at)
+            tick += delta
+            status = data[at]
+            if status == 0xFF:
+                size, start = quantity(data, at + 2)
+                events.append((tick, 0xFF00 | data[at + 1], data[start : start + size]))
+                at = start + size
+            else:
+                size = 1 if status & 0xF0 == 0xC0 else 2
+                events.append((tick, status, data[at + 1 : at + 1 + size]))
+                at += 1 + size
+        assert at == end
+        assert events[-1][1] == 0xFF2F
+        tracks.append(events)
+    assert at == len(data)
+    return kind, ticks, tracks
+
+
+def test_every_note_and_stroke_is_there():
+    bars = clip("rhodes and flute with drums, 90 bpm", 2)
+    kind, ticks, tracks = read(midi_bytes(bars))
+    assert (kind, ticks) == (1, TICKS)
+    ons = [e for t in tracks for e in t if e[1] & 0xF0 == 0x90]
+    offs = [e for t in tracks for e in t if e[1] & 0xF0 == 0x80]
+    assert len(ons) == len(offs) == sum(len(b.notes) + len(b.hits) for b in bars)
+    assert sorted(e[2][0] for e in ons if e[1] & 15 != 9) == sorted(n.pitch for b in bars for n in b.notes)
+
+
+def test_tempo_and_times_are_those_of_the_bars():
+    bars = clip("72 bpm", 3)
+    _, _, tracks = read(midi_bytes(bars))
+    tempos = [int.from_bytes(d, "big") for _, kind, d in tracks[0] if kind == 0xFF51]
+    assert abs(60e6 / tempos[0] - 72) < 0.01
+    kicks = [h.start_s for h in bars[6].hits if h.drum == "kick"]
+    drum_track = next(t for t in tracks if (0, 0xFF03, b"drums") in t)
+    found = [t for t, status, d in drum_track if status == 0x99 and d[0] == 36]
+    want = [round((6 * 4 + k / (bars[6].frames / RATE / 4)) * TICKS) for k in kicks]
+    assert all(min(abs(f - w) for f in found) <= 1 for w in want)
+
+
+def test_an_empty_piece_is_a_valid_file():
+    assert read(midi_bytes([]))[2][0][-1][1] == 0xFF2F
