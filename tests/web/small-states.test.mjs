@@ -89,6 +89,7 @@ test('a wish is sent, understood and heard, or refused', () => {
   const waiting = Steer.understood(sent, reply);
   assert.equal(waiting.phase, 'waiting');
   assert.deepEqual(waiting.ignored, ['xyzzy']);
+  assert.equal(Steer.understood(sent, reply, 3).heardInS, 7.6);
   assert.equal(Words.heardIn(waiting.heardInS), 'You will hear it in about 5 seconds.');
   assert.equal(Steer.heard(waiting, 'somebody else’s'), waiting);
   assert.equal(Steer.heard(waiting, 'rain').phase, 'heard');

@@ -20,7 +20,7 @@ def violations(page: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
-@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844), (320, 640)])
 def test_everybody_can_use_it(radio: Radio, visit: Callable[..., Any], scheme: str, width: int, height: int):
     page = visit(radio.url, color_scheme=scheme, viewport={"width": width, "height": height}, reduced_motion="reduce")
     page.get_by_role("radio", name="First light").wait_for(state="attached")
@@ -142,3 +142,22 @@ def test_it_works_behind_a_path_prefix(radio: Radio, visit: Callable[..., Any]):
     )
     assert addresses
     assert [a for a in addresses if a.startswith(("/", "http"))] == []
+
+
+def test_dots_lean_away_from_the_mouse_unless_motion_is_unwelcome(radio: Radio, visit: Callable[..., Any]):
+    dots = """() => {
+      const canvas = document.querySelector('.dots');
+      return canvas.getContext('2d').getImageData(0, 0, 200, 200).data.reduce((sum, x) => sum + x, 0);
+    }"""
+    page = visit(radio.url)
+    rest = page.evaluate(dots)
+    page.mouse.move(60, 60)
+    page.mouse.move(70, 70)
+    until(page, f"({dots})() !== {rest}")
+
+    calm = visit(radio.url, reduced_motion="reduce")
+    before = calm.evaluate(dots)
+    calm.mouse.move(60, 60)
+    calm.mouse.move(70, 70)
+    calm.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert calm.evaluate(dots) == before

@@ -190,7 +190,7 @@ export function Radio(el) {
     change({ steering: Steer.sending(prompt) });
     try {
       const reply = await api.steer(state.station, prompt);
-      change({ steering: Steer.understood(state.steering, reply) });
+      change({ steering: Steer.understood(state.steering, reply, Time.lagS(state.timeline, heardFrame())) });
     } catch (error) {
       change({ steering: Steer.refused(state.steering, error.message) });
     }

@@ -23,10 +23,11 @@ export const NO_WISH = Object.freeze({
 /** @returns {SteeringState} */
 export const sending = (prompt) => ({ ...NO_WISH, phase: 'sending', prompt });
 
-/** The station's answer. */
-export function understood(state, reply) {
+/** The station's answer; this listener hears everything `lagS` after it goes on air. */
+export function understood(state, reply, lagS = 0) {
   const { text = '', ignored = [] } = reply?.understood ?? {};
-  return { ...state, phase: 'waiting', understood: text || null, ignored, heardInS: reply?.heard_in_s ?? 0 };
+  const heardInS = (reply?.heard_in_s ?? 0) + lagS;
+  return { ...state, phase: 'waiting', understood: text || null, ignored, heardInS };
 }
 
 /** @returns {SteeringState} */

@@ -34,6 +34,7 @@ export function Steering(el) {
       send.disabled = steering.phase === 'sending';
       answer.hidden = steering.phase === 'idle';
       answer.dataset.phase = steering.phase;
+      answer.style.setProperty('--wait', `${steering.heardInS}s`);
       part('what').textContent = headline(steering);
       part('understood').textContent = steering.understood ?? '';
       part('ignored').textContent = steering.ignored.length ? `No effect: ${steering.ignored.join(', ')}` : '';

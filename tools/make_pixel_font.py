@@ -1,4 +1,4 @@
-"""Draws the page's display font from rows of pixels: ``python docs/artwork/pixel_font.py`` writes the file.
+"""Draws the page's display font from rows of pixels: ``python tools/make_pixel_font.py`` writes the file.
 
 Each glyph is seven rows above the baseline and up to two below, a pixel a tenth of the em. Needs fontTools.
 """
@@ -13,7 +13,7 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 PIXEL = 100  # units
 INK = 40  # how much wider than a pixel a stroke is: a little bolder than the grid
 EM = 10 * PIXEL
-OUT = Path(__file__).parents[2] / "lullwave" / "web" / "fonts" / "lull-pixel.woff"
+OUT = Path(__file__).parents[1] / "lullwave" / "web" / "fonts" / "lull-pixel.woff"
 
 # Rows from the top, separated by spaces; a leading number skips empty rows.
 GLYPHS = {
