@@ -44,3 +44,8 @@ class DataPaths:
     def history(self) -> Path:
         """The SQLite file of what was played."""
         return self.root / "history.sqlite3"
+
+    @property
+    def seed_images(self) -> Path:
+        """The user's own seed images and masks for Riffusion."""
+        return self.root / "seed-images"

@@ -97,6 +97,12 @@ class Settings(BaseSettings):
 
     # what it plays
     engine: str = Field(default="synth", description="what makes the music of stations that name no engine")
+    checkpoint: str = Field(
+        default="",
+        description="weights of the neural engine: a directory or a name on the hub; empty: the engine's own choice",
+    )
+    device: str = Field(default="auto", description="torch device of neural engines: auto, cpu, cuda, cuda:1, mps")
+    lora: str = Field(default="", description="LoRA files blended into Riffusion, `FILE:WEIGHT` split by commas")
     station: str = Field(
         default="", description="id of the default station: `/stream.mp3`, `/current.mp3`; empty: the first"
     )

@@ -23,6 +23,7 @@ GROUP = "lullwave.engines"
 _BUILT_IN: dict[str, tuple[str, str | None]] = {
     "synth": ("lullwave.engines.synth.engine:SynthEngine", None),
     "musicgen": ("lullwave.engines.musicgen.engine:MusicGenEngine", "ai"),
+    "riffusion": ("lullwave.engines.riffusion.engine:RiffusionEngine", "ai"),
 }
 
 

@@ -12,10 +12,12 @@ from fastapi import FastAPI
 from .. import __version__
 from ..clock import Clock, SystemClock
 from ..settings import Settings
-from . import generate, pages, problems, radio
+from . import generate, pages, problems, radio, riffusion
 from .limits import BodyLimit
+from .loading import load_options
 from .onair import OnAirs
 from .pages import SecurityHeaders
+from .riffusion_clips import Clips
 from .shelf import EngineShelf
 
 
@@ -26,8 +28,9 @@ def create_app(
 
     ``shelf``, ``clock`` and ``web`` replace the installed engines, the system's clock and the packaged page.
     """
-    engines = shelf or EngineShelf()
+    engines = shelf or EngineShelf(options=load_options(settings))
     kitchen = generate.Kitchen(settings, engines)
+    clips = Clips()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -39,6 +42,7 @@ def create_app(
         finally:
             onairs.release()
             kitchen.stop()
+            clips.stop()
             await asyncio.to_thread(onairs.stop)
             await asyncio.to_thread(engines.close)
 
@@ -55,9 +59,10 @@ def create_app(
     problems.install(app)
     app.include_router(radio.router)
     app.include_router(generate.router_for(settings, engines, kitchen))
+    app.include_router(riffusion.router_for(settings, engines, clips))
     app.include_router(pages.health)
     app.include_router(pages.router_for(web))
-    app.add_middleware(BodyLimit, limit_bytes=settings.max_body_kb * 1024)
+    app.add_middleware(BodyLimit, limit_bytes=settings.max_body_kb * 1024, larger=riffusion.LARGER)
     app.add_middleware(SecurityHeaders)
     return app
 

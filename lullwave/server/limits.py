@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .problems import TooLarge, reply
 
 
 class BodyLimit:
-    """Refuses bodies that are too long, whether they say so or not."""
+    """Refuses bodies that are too long, whether they say so or not.
 
-    def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
+    ``larger`` gives limits of their own to addresses by how they begin.
+    """
+
+    def __init__(self, app: ASGIApp, limit_bytes: int, larger: Mapping[str, int] = MappingProxyType({})) -> None:
         self._app = app
         self._limit = limit_bytes
+        self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit = next((size for begin, size in self._larger.items() if scope["path"].startswith(begin)), self._limit)
         announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if announced.isdigit() and int(announced[:20]) > self._limit:
-            await reply(TooLarge(self._limit))(scope, receive, send)
+        if announced.isdigit() and int(announced[:20]) > limit:
+            await reply(TooLarge(limit))(scope, receive, send)
             return
         read = 0
         begun = False
@@ -29,8 +37,8 @@ class BodyLimit:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
-            if read > self._limit:
-                raise TooLarge(self._limit)
+            if read > limit:
+                raise TooLarge(limit)
             return message
 
         async def noted(message: Message) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ..engines import engine_class, engine_names, load_engine
 from ..engines.base import Engine
@@ -13,11 +14,17 @@ from ..errors import UnknownEngine
 class EngineShelf:
     """Loads an engine when it is first asked for, from any thread; a second asker waits for the first.
 
-    ``classes`` are the engines to choose from; None means all that are installed.
+    ``classes`` are the engines to choose from; None means all that are installed. ``options`` gives the load options of
+    an installed engine.
     """
 
-    def __init__(self, classes: Mapping[str, type[Engine]] | None = None) -> None:
+    def __init__(
+        self,
+        classes: Mapping[str, type[Engine]] | None = None,
+        options: Callable[[str, type[Engine]], dict[str, Any]] = lambda name, kind: {},
+    ) -> None:
         self._classes = classes
+        self._options = options
         self._lock = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
         self._engines: dict[str, Engine] = {}
@@ -49,7 +56,9 @@ class EngineShelf:
             lock = self._locks.setdefault(name, threading.Lock())
         with lock:
             if name not in self._engines:
-                self._engines[name] = load_engine(name) if self._classes is None else self.class_of(name)()
+                kind = self.class_of(name)
+                given = self._options(name, kind)
+                self._engines[name] = load_engine(name, **given) if self._classes is None else kind(**given)
             return self._engines[name]
 
     def close(self) -> None:

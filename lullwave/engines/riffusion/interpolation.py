@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...errors import InvalidInput
 from ...options import check, option
-from .schedule import MAX_STEPS
+from .schedulers import MAX_STEPS
 
 MAX_TEXT = 10_000
 MIN_SEED, MAX_SEED = -(2**63), 2**63 - 1
@@ -26,6 +26,10 @@ class End:
 
     def __post_init__(self) -> None:
         check(self)
+        for name in ("prompt", "negative_prompt"):
+            text = getattr(self, name)
+            if text is not None and any(0xD800 <= ord(c) < 0xE000 for c in text):
+                raise InvalidInput(name, text, "Unicode text without lone surrogates")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import RLock
 from typing import Any
 
@@ -24,6 +24,7 @@ from . import emphasis, windows
 from .interpolation import End, Interpolation
 from .loops import Loop
 from .noise import between_seeds
+from .plan import Plan
 from .schedule import Chance, Schedule
 from .text import TextEncoder, between, equal_length
 from .weights import Weights
@@ -60,17 +61,6 @@ class Leg:
         """Height and width of the latents."""
         width, height = self.image.size if self.image is not None else (self.width, self.height)
         return height // GRID * GRID // 8, width // GRID * GRID // 8
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How legs are made: all of one call in the same way."""
-
-    steps: int = 50
-    scheduler: str | None = None  # None: the checkpoint's own
-    loop: bool = False  # the end of the image meets its beginning
-    compat: bool = False  # Riffusion's own behaviour to the letter
-    max_rows: int = field(default=16)  # rows that the UNet sees at once
 
 
 class Pipeline:
