@@ -63,11 +63,13 @@ class LiveAudio(Response):
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         if scope["method"] == "HEAD":
+            await send(start)
             await send({"type": "http.response.body", "body": b""})
             return
         with self._audience.audio(self._onair.station.id, self._listener) as listener:
+            await send(start)
             await while_there(self._send(listener, send), receive)
 
     async def _send(self, listener: str, send: Send) -> None:
