@@ -53,7 +53,7 @@ class Conditioner:
         shape = self._decoder.shape
         if not shape.melody:
             return None
-        conditioning = self.text(program.leading(program.begins(window)))
+        conditioning = self.text(program.aim(program.begins(window)))
         rows = [_interpolated(conditioning.wanted)]
         if guided:
             rows.append(torch.zeros_like(rows[0]) if conditioning.avoid is None else conditioning.avoid.states)

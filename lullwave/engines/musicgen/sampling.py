@@ -40,7 +40,7 @@ def _block(seed: int, number: int, codebooks: int) -> Tensor:
     """The numbers of ``_BLOCK`` steps (steps, K): a few tensor operations for all of them."""
     steps = torch.arange(number * _BLOCK, (number + 1) * _BLOCK, dtype=torch.int64)[:, None]
     key = _mixed(torch.tensor(_signed(seed), dtype=torch.int64))
-    bits = _mixed(_mixed(key ^ _mixed(steps)) ^ _mixed(torch.arange(codebooks, dtype=torch.int64) + 1))
+    bits = _mixed(_mixed(key + steps) + torch.arange(codebooks, dtype=torch.int64))
     return _shifted(bits, 40).to(torch.float32) / float(1 << 24)
 
 

@@ -168,7 +168,7 @@ class Song:
         """
         point = self._start_of(chunk)
         if point is None:
-            raise SnapshotError(f"that moment lies more than {KEPT_S:g} s back: its tokens are gone")
+            raise SnapshotError(f"that moment lies before all that is kept of this stream (at most {KEPT_S:g} s)")
         return point
 
     def sounded(self, chunk: int, sound: Any, point: Point) -> None:
@@ -186,11 +186,11 @@ class Song:
         Raises:
             SnapshotError: it lies too far back.
         """
-        point = self.sounding(chunk)
+        self.sounding(chunk)
         other = replace(
             self,
             tokens=self.tokens.copy(),
-            points=OrderedDict({chunk: point}),
+            points=OrderedDict((at, kept) for at, kept in self.points.items() if at <= chunk),
             sound=OrderedDict(),
             reading=chunk,
             filled={},

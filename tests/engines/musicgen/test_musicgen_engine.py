@@ -1,0 +1,281 @@
+"""Songs on one model: what is heard, in any company, after steering, forks and snapshots; and what is refused."""
+
+import json
+import shutil
+import threading
+import time
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from lullwave.audio import Audio  # noqa: E402
+from lullwave.engines import load_engine  # noqa: E402
+from lullwave.engines.musicgen.engine import MusicGenEngine  # noqa: E402
+from lullwave.engines.musicgen.linear import int8_available  # noqa: E402
+from lullwave.errors import (  # noqa: E402
+    Busy,
+    CheckpointError,
+    InvalidInput,
+    PromptError,
+    SnapshotError,
+    StreamClosed,
+)
+from lullwave.request import Request  # noqa: E402
+
+RATE = 32000
+EXACT = "int8" if int8_available() else "float32"
+
+
+@pytest.fixture
+def engine(tiny, load):
+    return load(tiny, EXACT)
+
+
+def tokens(stream):
+    song = stream._song
+    return song.tokens[:, : song.step - song.base - song.lag].copy()
+
+
+def test_alone_equals_in_company_over_1500_steps(tiny):
+    """Others join and leave, with other prompts, options and lengths; every token stays what it was."""
+    with MusicGenEngine(model=str(tiny), dtype=EXACT, device="cpu", threads=1, max_songs=3) as engine:
+        request = Request("calm piano", seed=11)
+        with engine.stream(request) as alone:
+            alone.read(30 * RATE + RATE // 2)
+            expected = tokens(alone)
+        assert expected.shape[1] >= 1500
+        with engine.stream(request) as stream:
+            stream.read(RATE)
+            for seed, options in enumerate(({}, {"guidance": 1.0}, {"temperature": 0.3, "top_k": 0, "top_p": 0.5})):
+                other = engine.stream(Request("jazz, -drums" if seed else "(bass:2)", seed=seed, options=options))
+                visit = threading.Thread(target=other.read, args=(3 * RATE,))
+                visit.start()
+                stream.read(4 * RATE)
+                visit.join()
+                other.close()
+            stream.read(30 * RATE + RATE // 2 - stream.position)
+            length = min(expected.shape[1], tokens(stream).shape[1])
+            assert length >= 1500
+            assert np.array_equal(tokens(stream)[:, :length], expected[:, :length])
+
+
+def test_blocks_are_the_whole_and_the_length_is_exact(engine):
+    request = Request("rain", seed=2, duration_s=1.3)
+    with engine.stream(request) as whole, engine.stream(request) as pieces:
+        expected = whole.read(10**9).samples
+        assert expected.shape == (round(1.3 * RATE), 1)
+        sizes = iter([1, 700, 16000, 3, 24000, 10**6])
+        parts = [pieces.read(size).samples for size in sizes]
+        assert np.array_equal(np.concatenate(parts), expected)
+        assert whole.read(10).frames == 0
+    other = engine.stream(Request("rain", seed=3, duration_s=1.3))
+    assert not np.array_equal(other.read(10**9).samples, expected)
+    other.close()
+
+
+def test_forks_and_snapshots_go_on_with_the_same_samples_across_a_window(tiny, load):
+    engine = load(tiny, EXACT)
+    with engine.stream(Request("calm jazz", seed=5)) as stream:
+        stream.read(29 * RATE + 123)  # the window slides at 30 s
+        saved = stream.snapshot(27 * RATE + 17)
+        with stream.fork() as fork, engine.restore(saved) as restored:
+            expected = stream.read(3 * RATE).samples
+            assert np.array_equal(fork.read(3 * RATE).samples, expected)
+            assert restored.position == 27 * RATE + 17
+            restored.read(29 * RATE + 123 - restored.position)
+            assert np.array_equal(restored.read(3 * RATE).samples, expected)
+        with pytest.raises(SnapshotError, match="stands at"):
+            stream.fork(40 * RATE)
+
+
+def test_steering_is_heard_within_a_second_and_only_from_then_on(engine):
+    with engine.stream(Request("calm piano", seed=1)) as stream:
+        before = stream.read(2 * RATE + 300).samples
+        with stream.fork() as fork:
+            assert "drums" in fork.steer("(drums:1.5), -piano", over_s=0.2).text
+            steered, plain = fork.read(2 * RATE).samples, stream.read(2 * RATE).samples
+            first = int(np.nonzero((steered != plain).any(1))[0][0])
+            assert 0 < first < RATE
+            (mark,) = [mark for mark in fork.marks(0, 10 * RATE) if mark.kind == "steer"]
+            assert abs(mark.frame - (before.shape[0] + first)) < 4 * 640
+            again = engine.restore(fork.snapshot(RATE))
+            replayed = again.read(before.shape[0] - RATE + 2 * RATE).samples
+            assert np.array_equal(replayed, np.concatenate([before[RATE:], steered]))
+            again.close()
+
+
+def test_steering_does_not_depend_on_how_far_ahead_the_thread_was(engine):
+    def play(wait):
+        with engine.stream(Request("calm", seed=4)) as stream:
+            parts = [stream.read(RATE).samples]
+            if wait:  # let it make all that it wants to
+                deadline = time.monotonic() + 60
+                while stream._song.wants and time.monotonic() < deadline:
+                    time.sleep(0.01)
+            stream.steer("bass", over_s=1.0)
+            parts.append(stream.read(2 * RATE).samples)
+            return np.concatenate(parts)
+
+    assert np.array_equal(play(False), play(True))
+
+
+def test_steering_at_the_beginning_is_asking_for_it(engine):
+    with engine.stream(Request("calm", seed=4)) as stream, engine.stream(Request("bass", seed=4)) as other:
+        stream.steer("bass", over_s=0)
+        assert np.array_equal(stream.read(RATE).samples, other.read(RATE).samples)
+
+
+def test_a_melody_model_is_steered_and_slides(checkpoints_dir, load):
+    engine = load(checkpoints_dir / "musicgen-tiny-melody", EXACT)
+    with engine.stream(Request("calm", seed=4)) as stream:
+        stream.read(RATE)
+        with stream.fork() as fork:
+            fork.steer("bass")
+            steered = fork.read(2 * RATE).samples
+            plain = stream.read(2 * RATE).samples
+            first = int(np.nonzero((steered != plain).any(1))[0][0])
+            assert 0 < first < RATE
+
+
+def test_stereo_has_two_different_channels(checkpoints_dir, load):
+    engine = load(checkpoints_dir / "musicgen-tiny-stereo", EXACT)
+    with engine.stream(Request("calm", duration_s=1)) as stream:
+        samples = stream.read(RATE).samples
+    assert samples.shape == (RATE, 2)
+    assert not np.array_equal(samples[:, 0], samples[:, 1])
+
+
+def test_more_songs_than_slots_take_turns_and_stay_what_they_are(tiny):
+    requests = [Request("calm piano", seed=seed, duration_s=2.5) for seed in range(5)]
+    with MusicGenEngine(model=str(tiny), dtype=EXACT, device="cpu", threads=1, max_songs=1) as engine:
+        alone = []
+        for request in requests:
+            with engine.stream(request) as stream:
+                alone.append(stream.read(10**9).samples)
+        streams = [engine.stream(request) for request in requests]
+        endless = engine.stream(Request("bass"))  # never ends, and is not read to the end
+        endless.read(RATE)
+        heard = [None] * len(streams)
+
+        def listen(i):
+            heard[i] = streams[i].read(10**9).samples
+
+        threads = [threading.Thread(target=listen, args=(i,)) for i in range(len(streams))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(120)
+        assert all(np.array_equal(a, b) for a, b in zip(heard, alone, strict=True))
+        more = []
+        for _ in range(engine.scheduler._most - 1 - len(streams)):
+            more.append(engine.stream(requests[0]))
+        with pytest.raises(Busy):
+            engine.stream(requests[0])
+        for stream in [*streams, *more, endless]:
+            stream.close()
+        assert engine.scheduler.load == {"open": 0, "playing": 0, "waiting": 0}
+        assert sorted(engine.scheduler._free) == [0, 1]
+
+
+def test_closing_ends_a_read_in_progress_and_frees_the_slots(tiny):
+    with MusicGenEngine(model=str(tiny), dtype=EXACT, device="cpu", threads=1, max_songs=1) as engine:
+        stream = engine.stream(Request("calm"))
+        ended = []
+
+        def listen():
+            try:
+                stream.read(10**9)
+            except StreamClosed:
+                ended.append(True)
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        stream.close()
+        thread.join(30)
+        assert ended == [True]
+        assert engine.scheduler.load == {"open": 0, "playing": 0, "waiting": 0}
+        with pytest.raises(StreamClosed):
+            stream.read(1)
+
+
+def test_closing_the_engine_ends_its_streams(tiny):
+    engine = MusicGenEngine(model=str(tiny), dtype=EXACT, device="cpu", threads=1, max_songs=1)
+    stream = engine.stream(Request("calm"))
+    stream.read(100)
+    engine.close()
+    with pytest.raises(StreamClosed):
+        stream.read(RATE)
+    assert not any(thread.name == "musicgen" and thread is engine.scheduler._thread for thread in threading.enumerate())
+
+
+def test_wrong_values_are_refused_by_name(tiny, engine):
+    for options, field in (
+        ({"temperature": -1}, "temperature"),
+        ({"top_k": 5000}, "top_k"),
+        ({"top_p": 0}, "top_p"),
+        ({"guidance": float("nan")}, "guidance"),
+        ({"speed": 2}, "speed"),
+    ):
+        with pytest.raises(InvalidInput, match=field):
+            engine.stream(Request("calm", options=options))
+    with pytest.raises(PromptError, match="tokens"):
+        engine.stream(Request("zq" * 400))
+    with pytest.raises(InvalidInput, match="melody"):
+        engine.stream(Request("calm"), melody=Audio.silence(RATE, RATE))
+    with pytest.raises(InvalidInput, match=r"0\.5 s"):
+        engine.stream(Request("calm"), continue_from=Audio.silence(100, RATE))
+    for options, field in (({"device": "toaster"}, "device"), ({"dtype": "int3"}, "dtype"), ({"max_songs": 0}, "max_")):
+        with pytest.raises(InvalidInput, match=field):
+            load_engine("musicgen", model=str(tiny), **options)
+    with pytest.raises(SnapshotError):
+        engine.restore(b"nonsense")
+
+
+def test_snapshots_of_other_weights_are_refused(tiny, checkpoints_dir, load, engine):
+    other = load(checkpoints_dir / "musicgen-tiny-stereo", EXACT)
+    with other.stream(Request("calm")) as stream:
+        saved = stream.snapshot()
+    with pytest.raises(SnapshotError, match="weights"):
+        engine.restore(saved)
+
+
+def test_broken_checkpoints_name_the_fault_and_the_remedy(tiny, tmp_path):
+    def broken(name):
+        place = tmp_path / name
+        shutil.copytree(tiny, place)
+        return place
+
+    def fault(place):
+        with pytest.raises(CheckpointError) as raised:
+            load_engine("musicgen", model=str(place), device="cpu")
+        return str(raised.value)
+
+    place = broken("cut")
+    file = place / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-1000])
+    assert "lullwave models pull" in fault(place)
+    place = broken("nonsense")
+    (place / "model.safetensors").write_bytes(b"\0" * 5000)
+    assert "damaged" in fault(place)
+    place = broken("no-weights")
+    (place / "model.safetensors").unlink()
+    assert "no weights" in fault(place)
+    place = broken("architecture")
+    (place / "config.json").write_text(json.dumps({"model_type": "gpt2"}))
+    assert "'gpt2'" in fault(place)
+    place = broken("shape")
+    config = json.loads((place / "config.json").read_text())
+    config["decoder"]["hidden_size"] = 128
+    (place / "config.json").write_text(json.dumps(config))
+    assert "shape" in fault(place)
+    place = broken("tokenizer")
+    (place / "tokenizer.json").write_text("{")
+    assert "tokenizer" in fault(place)
+    (tmp_path / "empty").mkdir()
+    assert "config.json" in fault(tmp_path / "empty")
+    assert "no model" in fault(tmp_path / "absent")
+    with pytest.raises(CheckpointError, match="lullwave models pull facebook/musicgen-small"):
+        load_engine("musicgen", model="facebook/musicgen-small", offline=True)
