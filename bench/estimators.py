@@ -116,10 +116,14 @@ def clipped_samples(samples: Samples) -> int:
 
 
 def longest_gap_s(samples: Samples, rate: int, floor_dbfs: float = -60.0) -> float:
-    """The longest run of frames in which every channel stays below ``floor_dbfs``."""
+    """The longest run of frames in which every channel stays below ``floor_dbfs``, between the first sound and the last.
+
+    What is before and after is the fade of the clip; it is returned whole when there is no sound at all.
+    """
     loud = np.flatnonzero(np.max(np.abs(samples), axis=1) >= 10.0 ** (floor_dbfs / 20.0))
-    edges = np.concatenate([[-1], loud, [len(samples)]])
-    return float(np.max(np.diff(edges)) - 1) / rate
+    if len(loud) < 2:
+        return len(samples) / rate
+    return float(np.max(np.diff(loud)) - 1) / rate
 
 
 # Space and spectrum

@@ -73,9 +73,8 @@ def clashes(notes: list[tuple[float, float, int, str]]) -> list[tuple[Any, Any]]
 
 def read_harmony(request: Any) -> Harmony:
     """Compose what ``request`` asks for and count."""
-    from lullwave.engines.synth.programme import Programme
-
     from lullwave.engines.synth.options import SynthOptions
+    from lullwave.engines.synth.programme import Programme
 
     programme = Programme(request, SynthOptions())
     bars = []

@@ -139,13 +139,11 @@ def main() -> None:
     if arguments.out:
         arguments.out.mkdir(parents=True, exist_ok=True)
     prompts = arguments.prompts or PROMPTS
+    _warm_up()
     with ProcessPoolExecutor(2) as pool:
-        verdicts = list(
-            pool.map(
-                judge, prompts, range(arguments.seed, arguments.seed + len(prompts)), itertools.repeat(arguments.out)
-            )
-        )
-    _print(verdicts)
+        jobs = [pool.submit(judge, prompt, arguments.seed + i, arguments.out) for i, prompt in enumerate(prompts)]
+        _print_head()
+        verdicts = [_print(job.result()) for job in jobs]
     alike = [
         (a.prompt, b.prompt)
         for a, b in itertools.combinations(verdicts, 2)
@@ -160,21 +158,33 @@ def main() -> None:
     sys.exit(1 if failed or alike else 0)
 
 
-def _print(verdicts: list[Verdict]) -> None:
+def _warm_up() -> None:
+    """Let librosa compile its kernels once: two processes that fill numba's cache at the same time damage it."""
+    noise = np.random.default_rng(0).normal(0, 0.1, (5 * 44100, 2))
+    estimators.tempo_librosa(noise, 44100)
+    estimators.key_librosa(noise, 44100)
+
+
+def _print_head() -> None:
     print(
         f"{'prompt':34} {'bpm':>6} {'librosa':>7} {'essent.':>7}  {'key':10} {'librosa':10} {'essentia':10} "
         f"{'LUFS':>6} {'dBTP':>5} {'gap':>5} {'clk':>3} {'corr':>5} {'mono':>5} {'99 %':>5} {'99.9%':>5} "
-        f"{'inkey':>5} {'brrw':>4} {'clsh':>4} {'chds':>4} {'s/ch':>5}  misses"
+        f"{'inkey':>5} {'brrw':>4} {'clsh':>4} {'chds':>4} {'s/ch':>5}  misses",
+        flush=True,
     )
-    for v in verdicts:
-        h = v.harmony
-        print(
-            f"{v.prompt[:34]:34} {v.tempo_bpm:6.1f} {v.tempo_librosa:7.1f} {v.tempo_essentia:7.1f}  {v.key:10} "
-            f"{v.key_librosa:10} {v.key_essentia:10} {v.lufs:6.1f} {v.true_peak_dbtp:5.1f} {v.gap_s:5.2f} {v.clicks:3d} "
-            f"{v.correlation:5.2f} {v.mono_loss_lu:5.2f} {v.roll_off_99_hz:5.0f} {v.roll_off_999_hz:5.0f} "
-            f"{h.in_key:5.2f} {h.borrowed_bars:4.2f} {h.clashes:4d} {h.chords:4d} {h.seconds_a_chord:5.2f}  "
-            f"{', '.join(v.misses)}"
-        )
+
+
+def _print(v: Verdict) -> Verdict:
+    h = v.harmony
+    print(
+        f"{v.prompt[:34]:34} {v.tempo_bpm:6.1f} {v.tempo_librosa:7.1f} {v.tempo_essentia:7.1f}  {v.key:10} "
+        f"{v.key_librosa:10} {v.key_essentia:10} {v.lufs:6.1f} {v.true_peak_dbtp:5.1f} {v.gap_s:5.2f} "
+        f"{v.clicks:3d} {v.correlation:5.2f} {v.mono_loss_lu:5.2f} {v.roll_off_99_hz:5.0f} {v.roll_off_999_hz:5.0f} "
+        f"{h.in_key:5.2f} {h.borrowed_bars:4.2f} {h.clashes:4d} {h.chords:4d} {h.seconds_a_chord:5.2f}  "
+        f"{', '.join(v.misses)}",
+        flush=True,
+    )
+    return v
 
 
 if __name__ == "__main__":
