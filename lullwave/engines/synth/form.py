@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .chance import Chance
 
@@ -20,6 +20,7 @@ class Part:
     fill: bool = False
     drop: bool = False
     closing: str = ""
+    border: bool = False  # a piece joins another here: nothing may be bare
 
 
 # (name, theme, who plays: k keys, b bass, p pad, l lead, a answer; drums 0-3; energy)
@@ -128,8 +129,13 @@ FORMS: dict[str, tuple[_Unit, tuple[_Unit, ...], _Unit, _Unit]] = {
 _ROLES = {"k": "keys", "b": "bass", "p": "pad", "l": "lead", "a": "answer"}
 
 
-def plan_form(chance: Chance, form: str, bars: int, finite: bool, intro: bool = True) -> list[Part]:
-    """The sections of a form, ``bars`` long together; ``finite`` ends with a chord that rings out."""
+def plan_form(
+    chance: Chance, form: str, bars: int, finite: bool, intro: bool = True, joins: bool = False
+) -> list[Part]:
+    """The sections of a form, ``bars`` long together.
+
+    ``finite`` ends with a chord that rings out; ``joins`` begins where another piece ends.
+    """
     opening, units, pause, outro = FORMS[form]
     closing = "ring" if finite else "turn"
     if bars <= 3:
@@ -166,7 +172,12 @@ def plan_form(chance: Chance, form: str, bars: int, finite: bool, intro: bool = 
         parts.append(_part(pause, breaks))
     name, theme, roles, _, energy = outro
     parts.append(_part((name, theme, roles, 2 if tail >= 3 else 1, energy), tail, closing=closing))
-    return _distinct(parts)
+    parts = _distinct(parts)
+    if joins:
+        parts[0] = replace(parts[0], border=True)
+    if not finite:
+        parts[-1] = replace(parts[-1], border=True)
+    return parts
 
 
 def _round(units: tuple[_Unit, ...], count: int) -> list[_Unit]:

@@ -137,6 +137,31 @@ def _coherent(degrees: list[int], minor: bool) -> bool:
     return degrees.index(0) >= 2 and degrees[degrees.index(0) - 1] in _TO_TONIC[minor]
 
 
+# How much each degree is heard in a key, from the tonic up (Krumhansl and Kessler 1982, probe-tone profiles).
+_PROFILES = {
+    False: (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88),
+    True: (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17),
+}
+_CENTRED = {mode: tuple(v - sum(p) / 12 for v in p) for mode, p in _PROFILES.items()}
+_NORM = {mode: sum(v * v for v in p) ** 0.5 for mode, p in _CENTRED.items()}
+
+
+def clarity(loop: tuple[Slot, ...], minor: bool) -> float:
+    """How much better a loop (in C) fits its key or the relative one than any other: above 0 it is heard in it."""
+    heard = [0.0] * 12
+    for slot in loop:
+        for place, step in enumerate(QUALITIES[slot.quality]):
+            heard[(slot.degree + step) % 12] += slot.beats * (2.2 if place == 0 else 1.0)
+    scores = {
+        (tonic, mode): sum(heard[(tonic + k) % 12] * v for k, v in enumerate(profile)) / _NORM[mode]
+        for mode, profile in _CENTRED.items()
+        for tonic in range(12)
+    }
+    own = {(0, minor), (3, False) if minor else (9, True)}
+    best = max(scores[k] for k in own)
+    return (best - max(v for k, v in scores.items() if k not in own)) / sum(v * v for v in heard) ** 0.5
+
+
 def unroll(loop: tuple[Slot, ...], beats: float, offset: float = 0.0) -> tuple[Slot, ...]:
     """The loop repeated to fill ``beats``, from ``offset`` beats into it; the last chord is cut to fit."""
     slots: list[Slot] = []

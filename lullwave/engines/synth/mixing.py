@@ -23,7 +23,7 @@ _SEATS: dict[str, tuple[float, float, float, float, float, float]] = {
     "synth_lead": (-3.0, 4500, -20, -14, 0.0, 0.3),
     "music_box": (-2.0, 6500, -18, -14, 0.0, 0.0),
 }
-_ROLE_DB = {"keys": -2.0, "bass": 0.0, "lead": 0.0, "answer": -3.0, "pad": -3.0}
+_ROLE_DB = {"keys": -1.5, "bass": 0.0, "lead": -3.0, "answer": -5.0, "pad": -3.0}
 
 
 def mix_of(spec: PieceSpec, section: Section, bar: int) -> Mix:
@@ -38,7 +38,10 @@ def mix_of(spec: PieceSpec, section: Section, bar: int) -> Mix:
         solo = len(section.roles) <= 2 and role in section.roles
         tracks[role] = Track(
             instrument=cast(Any, instrument),
-            level_db=level + _ROLE_DB[role] + (1.5 if solo and role == "keys" else 0.0),
+            level_db=level
+            + _ROLE_DB[role]
+            + (1.5 if solo and role == "keys" else 0.0)
+            + (3.0 if role == "pad" and section.border else 0.0),
             pan=band.pan.get(role, 0.0),
             cutoff_hz=cutoff * (bright if role in ("keys", "pad") else 0.5 + 0.5 * bright),
             room_db=room + 4.0 * (band.wet - 0.5),

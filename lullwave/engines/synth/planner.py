@@ -64,7 +64,7 @@ def plan_piece(
     themes, taken = make_themes(chance.of("themes"), wishes, blend, style, band, key, tempo, memory)
     bars, tail = _bars(chance.of("bars"), tempo, length)
     form = _form(chance.of("form"), blend, memory)
-    parts = plan_form(chance.of("parts"), form, bars, length.last)
+    parts = plan_form(chance.of("parts"), form, bars, length.last, joins=number > 0)
     sections = tuple(
         build_section(chance.of("section", i), part, parts, i, themes, wishes, blend, band, key, tempo)
         for i, part in enumerate(parts)

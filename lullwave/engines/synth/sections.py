@@ -40,6 +40,15 @@ def build_section(
     if wishes.drums and part.drums == 0 and part.name == "break":
         drums = 1
     roles = _roles(chance, part, wishes, blend, band, limit)
+    comp = theme.comp
+    if part.name in ("break", "intro") and comp not in ("picking", "bossa"):
+        comp = _calm(comp)
+    if part.border:  # as full on this side of the join as on the other
+        roles = (*roles, *(r for r in ("keys", "bass", "pad") if r in band.instruments and r not in roles))
+        drums = min(limit, 1)
+        comp = comp if comp not in ("whole", "roll", "low_top") else "and_of_two"
+        if band.instruments.get("keys") == "pad":
+            comp = "whole"
     slots = harmony.unroll(theme.loop, part.bars * 4.0)
     earlier = [p for p in parts[:index] if p.theme == part.theme]
     lent = earlier and len(earlier) % 2 == 1 and part.name[0] in "ABC" and tempo <= HALF_BARS_BPM
@@ -56,9 +65,7 @@ def build_section(
         drums=drums,
         kick=theme.kick,
         hats=theme.hats,
-        comp=theme.comp
-        if part.name not in ("break", "intro") or theme.comp in ("picking", "bossa")
-        else _calm(theme.comp),
+        comp=comp,
         bass=theme.bass,
         motif=theme.motif,
         phrase=theme.phrase,
@@ -70,6 +77,7 @@ def build_section(
         fill=part.fill and drums >= 2 and "fills" not in wishes.avoid,
         drop=part.drop and drums >= 2,
         closing=part.closing,
+        border=part.border,
     )
 
 

@@ -62,6 +62,7 @@ class Section:
     fill: bool = False  # a fill leads out of it
     drop: bool = False  # the drums fall silent before its end
     closing: str = ""  # "" goes on, "turn" leads to another piece, "ring" is the end of all
+    border: bool = False  # it joins another piece
     tail_frames: int = 0  # a last bar of this length in which everything rings
 
     @property

@@ -26,6 +26,7 @@ T = TypeVar("T")
 HALF_BARS_BPM = 96.0  # up to which two chords in a bar are 1.25 s each
 _MOST_CHORDS = 7  # in all themes of a piece; cadences and loans come on top
 _PROGRESSION_GAP = 10
+_CLEAR = 0.05  # how much better a loop must fit its key than another's
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ def make_themes(
                 (s.degree, s.quality) for s in loop
             }
             fresh = name not in played and name not in others and len(chords) <= _MOST_CHORDS
+            fresh = fresh and harmony.clarity(loop, key.minor) > _CLEAR
             if fresh and (letter == "A" or attempt > 8 or loop[0].degree not in firsts):
                 break
         motif = _motif(draw.of("motif"), key, loop, memory, taken)

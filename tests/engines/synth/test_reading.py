@@ -15,7 +15,8 @@ def wishes(prompt, **options):
 @pytest.mark.parametrize(
     ("prompt", "bpm"),
     [
-        ("72 bpm", 72), ("72bpm", 72), ("at 84", 84), ("tempo: 66", 66), ("90 beats per minute", 90), ("tempo of 70", 70),
+        ("72 bpm", 72), ("72bpm", 72), ("at 84", 84), ("tempo: 66", 66), ("90 beats per minute", 90),
+        ("tempo of 70", 70),
         ("180 bpm", 90), ("120.5 BPM", 120.5), ("80s synth", None), ("at 7 am", None), ("2am", None), ("1985", None),
         ("at 12 o'clock", None),
     ],
@@ -28,7 +29,8 @@ def test_tempo(prompt, bpm):
     ("prompt", "key"),
     [
         ("in F# minor", "F# minor"), ("c major", "C major"), ("E flat major", "Eb major"), ("in Am", "A minor"),
-        ("key of D", "D major"), ("Bb minor pads", "Bb minor"), ("in a minor mood", "A minor"), ("g♯ minor", "G# minor"),
+        ("key of D", "D major"), ("Bb minor pads", "Bb minor"), ("in a minor mood", "A minor"),
+        ("g♯ minor", "G# minor"),
         ("piano in C", "C major"), ("in C, with rain", "C major"), ("in a cafe", None), ("In A Cafe", None),
         ("a melody", None), ("be calm", None), ("C-sharp minor", "C# minor"),
     ],
@@ -42,10 +44,11 @@ def test_key(prompt, key):
     ("prompt", "avoided"),
     [
         ("no drums", {"drums"}), ("without drums and bass", {"drums", "bass"}), ("drumless", {"drums"}),
-        ("beat-free", {"drums"}), ("piano without drums, with bass", {"drums"}), ("no drums or vocals", {"drums", "vocals"}),
+        ("beat-free", {"drums"}), ("piano without drums, with bass", {"drums"}),
+        ("no drums or vocals", {"drums", "vocals"}),
         ("not jazz", {"style jazz"}), ("piano, -drums", {"drums"}), ("never any guitar", {"nylon_guitar"}),
         ("no drums but loud bass", {"drums"}), ("no rain", {"rain"}), ("no background noise", {"ambience"}),
-        ("drums", set()), ("no more than piano", {"felt_piano"} - {"felt_piano"} | {"felt_piano"}),
+        ("drums", set()),
     ],
 )  # fmt: skip
 def test_negation(prompt, avoided):
