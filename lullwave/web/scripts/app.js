@@ -103,8 +103,7 @@ export function Radio(el) {
 
   window.addEventListener('online', () => {
     movePlayer((player, now) => Player.network(player, true, now));
-    feed.wake();
-    socket.wake();
+    reopen();
     void refreshStations();
   });
   window.addEventListener('offline', () => movePlayer((player, now) => Player.network(player, false, now)));
@@ -131,6 +130,13 @@ export function Radio(el) {
     if (player === state.player) return;
     const fresh = player.connection !== state.player.connection;
     change({ player, ...(fresh && { timeline: Time.begin(state.timeline, null), bands: [] }) });
+    if (fresh) reopen();
+  }
+
+  /** Whatever else is broken need not wait longer than the sound. */
+  function reopen() {
+    feed.wake();
+    socket.wake();
   }
 
   function loseConnection(detail) {

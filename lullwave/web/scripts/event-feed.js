@@ -42,7 +42,7 @@ export function EventFeed(hear) {
       attempt = 0;
       open();
     },
-    /** The network came back: no reason to wait. */
+    /** There is reason to hope: try now. */
     wake() {
       if (url && source.readyState !== EventSource.OPEN) open();
     },

@@ -40,7 +40,7 @@ export function ListenersSocket(url, hear) {
       word = next;
       if (socket.readyState === WebSocket.OPEN) socket.send(word);
     },
-    /** The network came back: no reason to wait. */
+    /** There is reason to hope: try now. */
     wake() {
       if (socket.readyState === WebSocket.CLOSED) open();
     },
