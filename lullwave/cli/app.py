@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
+from .failures import insist_on_interrupts
 from .lazy import LazyGroup
 
 # name → (module, summary). A new command is a module and a line here.
@@ -44,4 +45,5 @@ def lullwave(
 
 def run() -> None:
     """Parse the command line and run what it asks for."""
+    insist_on_interrupts()
     app(prog_name="lullwave")

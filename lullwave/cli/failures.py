@@ -7,6 +7,7 @@ reader of our output that went away.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ WRONG_INPUT = 2
 FAILED = 1
 INTERRUPTED = 130  # 128 + SIGINT
 READER_GONE = 141  # 128 + SIGPIPE
+INSIST_S = 0.8
 
 
 @contextmanager
@@ -28,6 +30,7 @@ def translated(verbose: bool = False) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, typer.Abort):
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
         _end("stopped", INTERRUPTED)
     except BrokenPipeError:
         # Python would complain again when it flushes at exit.
@@ -45,6 +48,17 @@ def translated(verbose: bool = False) -> Iterator[None]:
             raise
         hint = "" if verbose else " (lullwave --verbose … shows where)"
         _end(f"unexpected {type(error).__name__}: {error}{hint}", FAILED, error if verbose else None)
+
+
+def insist_on_interrupts() -> None:
+    """Ctrl-C that some library swallows (a bare ``except`` around an import, say) comes again a second later."""
+
+    def interrupt(number: int, frame: object) -> None:
+        signal.setitimer(signal.ITIMER_REAL, INSIST_S)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGALRM, interrupt)
 
 
 def _end(message: str, status: int, error: BaseException | None = None) -> None:

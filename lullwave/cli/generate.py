@@ -86,7 +86,9 @@ def generate(
             write_bytes(midi, loaded.midi(request))  # type: ignore[attr-defined]
             notes += f"; {midi}"
         if stems is not None:
-            notes += "; " + ", ".join(map(str, _stems(stems, loaded, request, named)))
+            notes += "; " + ", ".join(
+                map(str, _stems(stems, loaded, request, FORMATS["flac"] if named.lossy else named))
+            )
     console.print(notes, highlight=False, soft_wrap=True, markup=False)
 
 
@@ -110,7 +112,7 @@ def _clip(
 
 
 def _stems(folder: Path, engine: Engine, request: Request, format: Format) -> list[Path]:
-    """Each part as a file of its own, unmastered, so that together they are the mix."""
+    """Each part as a lossless file of its own, unmastered, so that together they are the mix."""
     folder.mkdir(exist_ok=True)
     made = []
     for name, audio in engine.stems(request).items():  # type: ignore[attr-defined]

@@ -176,7 +176,7 @@ def test_ctrl_c_ends_it_with_nothing_half_written(environment, tmp_path):
             assert running.poll() is None
         running.send_signal(signal.SIGINT)
         said = running.communicate(timeout=20)[1]
-    assert running.returncode == 130
+    assert running.returncode in (130, -signal.SIGINT)  # the same to a shell
     assert b"Traceback" not in said
     assert os.listdir(tmp_path) == []
 
