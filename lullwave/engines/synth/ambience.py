@@ -126,10 +126,10 @@ def _spark_bank() -> tuple[Samples, ...]:
     draw = chance("sparks")
     bank = []
     for _ in range(48):
-        hz = np.exp(draw.uniform(np.log(350), np.log(2600)))
-        wave = _ping(hz, draw.uniform(0.003, 0.009), 1.0, 0.0016)
+        hz = np.exp(draw.uniform(np.log(220), np.log(1100)))
+        wave = _ping(hz, draw.uniform(0.006, 0.016), 2.0, 0.007)
         if draw.uniform() < 0.3:
-            second = _ping(hz * 1.4, 0.003, 0.6, 0.0016)
+            second = _ping(hz * 1.4, 0.005, 0.8, 0.004)
             wave = np.concatenate([wave, np.zeros(len(second), np.float32)])
             wave[-2 * len(second) : -len(second)] += second
         bank.append(wave)
@@ -140,7 +140,7 @@ def _sparks(draw: np.random.Generator, second: int) -> Iterator[Event]:
     bank = _spark_bank()
     count = int(draw.poisson(draw.uniform(2, 14) * (1 + (second % 7 == 3))))
     which, at, place = draw.integers(0, len(bank), count), draw.uniform(0, 1, count), draw.uniform(-0.5, 0.5, count)
-    level = np.minimum(0.30 * np.exp(0.7 * draw.standard_normal(count)), 0.95)
+    level = np.minimum(0.26 * np.exp(0.6 * draw.standard_normal(count)), 0.7)
     for n in range(count):
         yield at[n], bank[which[n]] * np.float32(level[n]), place[n]
 

@@ -99,13 +99,16 @@ class State:
 class Renderer:
     """Plays bars in order. One per stream; the cache of sounds may be shared."""
 
-    def __init__(self, seed: int, cache: SoundCache, state: State | None = None, only: str | None = None) -> None:
-        """``only`` renders one stem (a part's name, "drums", "ambience" or "noise") without compressor and saturation,
-        so that the stems add up."""
+    def __init__(
+        self, seed: int, cache: SoundCache, state: State | None = None, only: str | None = None, glue: bool = True
+    ) -> None:
+        """``only`` renders one stem: a part's name, "drums", "ambience" or "noise". Stems, and what is rendered without
+        ``glue``, pass neither compressor nor saturation, so that they add up."""
         self.seed = seed
         self.cache = cache
         self.state = state or State()
         self.only = only
+        self.glue = glue and only is None
 
     def render(self, bar: Bar) -> Samples:
         """(T, 2), T = ``bar.frames``: what is heard while the bar is the current one."""
@@ -127,7 +130,7 @@ class Renderer:
         bus += wet
         bus *= _glide_db(old.music_db + MUSIC_GAIN_DB, bar.mix.music_db + MUSIC_GAIN_DB, ramp)
         level, gain = was.level, was.gain
-        if self.only is None:
+        if self.glue:
             curve, level, gain = dynamics.compress(bus, level, gain)
             bus *= curve
         fast, bus_kept = double(bus, was.bus, old.cutoff_hz, bar.mix.cutoff_hz, ramp)
@@ -216,7 +219,7 @@ class Renderer:
         length = min(len(sound), note.held + release)
         low, high = max(0, start - note.at), min(length, start + len(into) - note.at)
         if low < high:
-            piece = sound[low:high] * np.float32(amplitude(note.instrument, note.velocity))
+            piece = sound.part(low, high) * np.float32(amplitude(note.instrument, note.velocity))
             if high > note.held:
                 since = np.arange(max(low, note.held), high, dtype=np.float32) - note.held
                 letting_go = np.exp(since * np.float32(-1 / (voice.release_s * MUSIC_RATE))) * (1 - since / release)
@@ -240,7 +243,7 @@ class Renderer:
             low, high = max(0, start - one.at), min(len(sound), music_end - one.at)
             if low < high:
                 loud = 10 ** (LEVELS_DB[one.drum] / 20) * one.velocity**1.25
-                piece = sound[low:high] * np.float32(loud)
+                piece = sound.part(low, high) * np.float32(loud)
                 span = slice(low + one.at - start, high + one.at - start)
                 left, right = _pan(PANS.get(one.drum, 0.0))
                 both[0, span] += piece * left
@@ -252,7 +255,7 @@ class Renderer:
         kept = np.empty_like(was.drums)
         wet = old.drums_crush + (bar.mix.drums_crush - old.drums_crush) * ramp
         for ear in range(2):
-            both[ear] += (tape.crush(both[ear], start) - both[ear]) * wet
+            both[ear] += (tape.crush(both[ear]) - both[ear]) * wet
             both[ear], kept[ear] = lowpass(
                 both[ear], was.drums[ear], old.drums_cutoff_hz, bar.mix.drums_cutoff_hz, ramp
             )
@@ -261,7 +264,7 @@ class Renderer:
 
     def _play_tape(self, bar: Bar, old: Mix, fast: Samples, music_end: int) -> tuple[Samples, Samples]:
         """Saturation and transport at the full rate; (2, ``bar.frames``) and the next tape history."""
-        if self.only is None:
+        if self.glue:
             drive = old.warmth + (bar.mix.warmth - old.warmth) * np.linspace(0, 1, fast.shape[1], dtype=np.float32)
             fast = tape.saturate(fast, drive)
         whole = np.concatenate([self.state.tape, fast], axis=1)

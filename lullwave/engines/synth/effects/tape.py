@@ -55,9 +55,7 @@ def read_at(stereo: Samples, places: np.ndarray) -> Samples:
     return out
 
 
-def crush(samples: Samples, start: int, bits: float = 11.0, hold: int = 2) -> Samples:
-    """An old sampler: each value held for ``hold`` samples of an absolute grid, rounded to ``bits``."""
-    at = np.arange(start, start + len(samples))
-    held = np.maximum(at // hold * hold - start, 0)
+def crush(samples: Samples, bits: float = 10.0) -> Samples:
+    """An old sampler's converter. The music's rate is that of such samplers already, so nothing is held."""
     scale = np.float32(2.0 ** (bits - 1))
-    return np.asarray(np.rint(samples.take(held) * scale) / scale, np.float32)
+    return np.asarray(np.rint(samples * scale) / scale, np.float32)

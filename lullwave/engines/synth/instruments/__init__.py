@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ....audio import Samples
 from ..score import Drum, Instrument, Kit
 from . import bass, drums, electric_piano, felt_piano, lead, mallets, pad, plucked, winds
-from .cache import SoundCache
+from .cache import Sound, SoundCache
 from .tone import MUSIC_RATE, fall, hertz
 
 Render = Callable[[float, float, int, float], Samples]
@@ -64,7 +64,7 @@ def layer_of(velocity: float, layers: int) -> int:
 
 def sound_of(
     cache: SoundCache, instrument: Instrument, pitch: int, velocity: float, seconds: float, variant: int
-) -> Samples:
+) -> Sound:
     """A note held for at least ``seconds`` (or as long as it rings), at the instrument's calibrated level.
 
     Velocity chooses the colour; the caller scales by ``amplitude``.
@@ -91,7 +91,7 @@ def amplitude(instrument: Instrument, velocity: float) -> float:
     return float(10.0 ** (voice.level_db / 20.0) * max(velocity, 0.01) ** voice.touch)
 
 
-def stroke_of(cache: SoundCache, kit: Kit, drum: Drum, velocity: float, variant: int) -> Samples:
+def stroke_of(cache: SoundCache, kit: Kit, drum: Drum, velocity: float, variant: int) -> Sound:
     """A drum stroke of one of six variants and three hardnesses, peak 1."""
     layer = layer_of(velocity, 3)
     return cache.get(

@@ -85,7 +85,7 @@ def _kick(s: _Stroke) -> Samples:
     beater *= decay(len(beater), 0.022)
     beater *= rise(len(beater), 0.0012)
     knock = modes(len(beater), [230.0 * s.pitch, 410.0], [0.5, 0.3], [0.05, 0.03]) * rise(len(beater), 0.001)
-    body[: len(beater)] += (0.35 * beater * s.tilt + knock) * np.float32(s.kit.kick_click * (0.4 + 0.8 * s.hard))
+    body[: len(beater)] += (0.25 * beater * s.tilt + knock) * np.float32(s.kit.kick_click * (0.4 + 0.8 * s.hard))
     return np.asarray(body, np.float32)
 
 
@@ -135,9 +135,9 @@ def _metal(s: _Stroke, seconds: float, t60_s: float, bright: float = 1.0) -> Sam
     tones = np.zeros(frames, np.float32)
     for n, hz in enumerate((2150.0, 3040.0, 3690.0, 4220.0, 5350.0, 6310.0)):
         tones += sine(phase_of(hz * s.pitch, frames, 0.13 * n)) + 0.33 * sine(phase_of(hz * 1.47 * s.pitch, frames))
-    wave = 0.28 * tones + s.noise(seconds, "metal")
-    wave = shaped(wave, low_hz=0.88 * s.kit.hat_bright_hz * bright, high_hz=4900.0, order=2)
-    wave = shaped(wave, high_hz=4200.0)
+    wave = 0.45 * tones + 0.85 * s.noise(seconds, "metal")
+    wave = shaped(wave, low_hz=0.8 * s.kit.hat_bright_hz * bright, high_hz=3900.0, order=4)
+    wave = shaped(wave, high_hz=3400.0)
     return np.asarray(wave * decay(frames, t60_s * s.length) * rise(frames, 0.009), np.float32)
 
 
@@ -170,7 +170,7 @@ def _shaker(s: _Stroke) -> Samples:
     frames = round(0.15 * MUSIC_RATE)
     t = np.arange(frames) / MUSIC_RATE
     envelope = np.exp(-(((t - 0.035) / (0.02 * s.length)) ** 2)) + 0.3 * np.exp(-(((t - 0.075) / 0.025) ** 2))
-    beads = shaped(s.noise(0.15, "beads"), low_hz=6800.0 * s.tilt, high_hz=4300.0, order=2)
+    beads = shaped(s.noise(0.15, "beads"), low_hz=6000.0 * s.tilt, high_hz=3800.0, order=3)
     return np.asarray(beads * envelope * rise(frames, 0.006), np.float32)
 
 
@@ -228,7 +228,7 @@ LEVELS_DB: dict[Drum, float] = {
     "snare": -10.0,
     "rim": -12.0,
     "clap": -13.5,
-    "hat": -22.5,
+    "hat": -22.0,
     "pedal_hat": -24.0,
     "open_hat": -24.0,
     "ride": -24.0,

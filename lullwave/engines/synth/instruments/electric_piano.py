@@ -48,6 +48,8 @@ def wurli(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Sam
     long_s = float(np.clip(4.5 * (220.0 / pitch_hz) ** 0.4, 1.6, 6.0))
     reed = modes(frames, [pitch_hz, pitch_hz], [0.7, 0.3], [long_s, 0.3 * long_s]) * rise(frames, 0.0025)
     ring = modes(frames, [pitch_hz * spread.uniform(6.1, 6.4)], [0.05 * velocity], [0.18])
-    swing = np.float32(0.08 + 0.42 * velocity)
+    swing = np.float32(0.10 + 0.62 * velocity)
     wave = reed / (1.0 - swing * reed) + ring * rise(frames, 0.001)
-    return levelled(shaped(wave.astype(np.float32), low_hz=3200.0 + 2600.0 * velocity, high_hz=70.0))
+    return levelled(
+        shaped(wave.astype(np.float32), low_hz=3200.0 + 2600.0 * velocity, high_hz=70.0, peaks=((1500.0, 0.6, 0.6),))
+    )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....audio import Samples
+from .cache import Sound
 from .tone import MUSIC_RATE
 
 GLIDE_S = 0.085
 _MOST = 12  # semitones; more is taken as an octave
 
 
-def slid(sound: Samples, from_semitones: int) -> Samples:
+def slid(sound: Sound, from_semitones: int) -> Sound:
     """``sound`` read at a speed that begins ``from_semitones`` away and eases to its own."""
     apart = float(np.clip(from_semitones, -_MOST, _MOST))
     frames = round(GLIDE_S * MUSIC_RATE)
@@ -21,4 +21,4 @@ def slid(sound: Samples, from_semitones: int) -> Samples:
     rest = np.arange(places[-1] + 1.0, len(sound) - 1)
     places = np.concatenate([[0.0], places, rest])
     places = places[places < len(sound) - 1]
-    return np.interp(places, np.arange(len(sound)), sound).astype(np.float32)
+    return Sound(np.interp(places, np.arange(len(sound)), sound.values).astype(np.int16), sound.scale)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ....audio import Samples
-from .tone import MUSIC_RATE, chance, cycle, levelled, phase_of, play_cycle, rise, sine
+from .tone import MUSIC_RATE, chance, cycle, levelled, phase_of, play_cycles, rise, sine
 
 _CENTS = (-11.0, -7.0, -3.0, 0.0, 4.0, 7.5, 11.5)
 
@@ -27,7 +27,6 @@ def pad(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Sampl
     total = np.zeros((2, frames), np.float32)
     for cents in _CENTS:
         cycles = phase_of(pitch_hz * 2 ** (cents * spread.uniform(0.8, 1.05) / 1200), frames, spread.uniform(0, 1))
-        total[0] += play_cycle(table[0], cycles)
-        total[1] += play_cycle(table[1], cycles)
+        total += play_cycles(table, cycles)
     wave = total[0] + (total[1] - total[0]) * move
     return levelled(wave, window_s=0.4) * rise(frames, min(0.9, 0.25 + 0.5 * (1 - velocity)))

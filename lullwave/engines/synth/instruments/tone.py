@@ -93,17 +93,32 @@ def play_cycle(table: Samples, cycles: npt.NDArray[np.float64]) -> Samples:
     return np.asarray(low + (table.take(whole + 1) - low) * part, np.float32)
 
 
+def play_cycles(tables: Samples, cycles: npt.NDArray[np.float64]) -> Samples:
+    """(N, T): several periodic tables (N, size + 1) read at the same places."""
+    size = tables.shape[1] - 1
+    place = (cycles - np.floor(cycles)) * size
+    whole = np.minimum(place.astype(np.int32), size - 1)
+    part = (place - whole).astype(np.float32)
+    return np.stack([low + (table.take(whole + 1) - low) * part for table in tables for low in [table.take(whole)]])
+
+
 def noise(frames: int, *key: object) -> Samples:
     """White Gaussian noise of unit variance that depends on ``key`` alone."""
     return chance("noise", *key).standard_normal(frames, dtype=np.float32)
 
 
-def response(freqs_hz: npt.NDArray[np.floating], cutoff_hz: float, q: float = 0.707, kind: str = "low") -> Spectrum:
-    """Complex gain of a second-order analogue low-, high- or band-pass at given frequencies.
+def response(
+    freqs_hz: npt.NDArray[np.floating], cutoff_hz: float, q: float = 0.707, kind: str = "low", rate: int = MUSIC_RATE
+) -> Spectrum:
+    """Complex gain of a second-order low-, high- or band-pass at given frequencies.
 
-    ``H(s)`` over its denominator ``s² + s/q + 1`` with s = jf/cutoff: numerator 1, s² or s/q.
+    ``H(s)`` over its denominator ``s² + s/q + 1`` with numerator 1, s² or s/q, taken to discrete time by the bilinear
+    transform (s = j·tan(ω/2) / tan(ωc/2)), so that its impulse response is causal and dies away.
     """
-    s = (1j / cutoff_hz) * freqs_hz.astype(np.complex64)
+    warped = np.tan(np.minimum(freqs_hz, 0.4999 * rate) * (np.pi / rate)) / np.tan(
+        min(cutoff_hz, 0.48 * rate) * np.pi / rate
+    )
+    s = (1j * warped).astype(np.complex64)
     below = s * s + s / q + 1
     above = {"low": np.ones_like(s), "high": s * s, "band": s / q}[kind]
     return np.asarray(above / below, np.complex64)
@@ -127,12 +142,12 @@ def shaped(
     if peaks:
         gain = np.ones(len(freqs), np.complex64)
         for centre, q, amount in peaks:
-            gain += amount * response(freqs, centre, q, "band")
+            gain += amount * response(freqs, centre, q, "band", rate)
         spectrum *= gain
     if low_hz is not None:
-        spectrum *= response(freqs, low_hz) ** order
+        spectrum *= response(freqs, low_hz, rate=rate) ** order
     if high_hz is not None:
-        spectrum *= response(freqs, high_hz, kind="high")
+        spectrum *= response(freqs, high_hz, kind="high", rate=rate)
     return np.fft.irfft(spectrum, size)[: len(samples)].astype(np.float32)
 
 

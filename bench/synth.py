@@ -1,0 +1,140 @@
+"""The embedded engine: speed, where the time goes, first sound, memory of five stations: ``make bench-synth``.
+
+One core, mastering included, everything on (keys, bass, drums, lead, pad, rain, crackle). With ``--hours 6`` it also
+plays that long a programme and looks for gaps, level and growth of memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import pstats
+import subprocess
+import sys
+import time
+
+from bench import measure
+
+measure.pin(1)
+
+import numpy as np  # noqa: E402
+
+from lullwave.engines.synth.engine import SynthEngine  # noqa: E402
+from lullwave.mastering import Master  # noqa: E402
+from lullwave.request import Request  # noqa: E402
+
+PROMPT = "warm lo-fi with rhodes, flute, pads, upright bass and dusty drums on a rainy night"
+CLIP_S = 180
+RATE = 44100
+COLD = f"""
+import time; began = time.perf_counter()
+from lullwave.engines import load_engine
+from lullwave.request import Request
+stream = load_engine("synth").stream(Request(prompt={PROMPT!r}, seed=1))
+stream.read({RATE}); first = time.perf_counter()
+stream.read(59 * {RATE}); print(first - began, time.perf_counter() - began)
+"""
+
+
+def render(engine: SynthEngine, seed: int, seconds: float, mastered: bool = True) -> float:
+    """Seconds of music made by a second of work."""
+    stream, master = engine.stream(Request(prompt=PROMPT, seed=seed)), Master(RATE, 2)
+    began = time.perf_counter()
+    while stream.position < seconds * RATE:
+        block = stream.read(RATE // 4)
+        if mastered:
+            master.process(block)
+    return seconds / (time.perf_counter() - began)
+
+
+def profile(engine: SynthEngine, lines: int) -> None:
+    """Where the time of one clip goes, by function."""
+    watch = cProfile.Profile()
+    watch.runcall(render, engine, 77, 60.0)
+    found = pstats.Stats(watch)
+    total = found.total_tt  # type: ignore[attr-defined]
+    print(f"\nwhere the time goes (share of {total:.2f} s, own time)")
+    rows = sorted(found.stats.items(), key=lambda item: -item[1][2])[:lines]  # type: ignore[attr-defined]
+    for (file, _, name), (_, calls, own, _, _) in rows:
+        print(f"{100 * own / total:5.1f} %  {calls:7d} calls  {'/'.join(file.split('/')[-3:])} {name}")
+
+
+def stations(count: int, seconds: float) -> float:
+    """Peak resident MB of a process with ``count`` streams awake, each with its rewind ring full."""
+    code = (
+        "from bench import measure, synth; from lullwave.engines.synth.engine import SynthEngine;"
+        "from lullwave.request import Request; from lullwave.mastering import Master; import fastapi, uvicorn;"
+        f"e = SynthEngine(); s = [(e.stream(Request(seed=n)), Master({RATE}, 2)) for n in range({count})]\n"
+        f"for _ in range({int(seconds)}):\n"
+        f"  for one, master in s: master.process(one.read({RATE}))\n"
+        "print(measure.peak_rss_mb())"
+    )
+    return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+
+
+def hours(engine: SynthEngine, length_h: float) -> dict[str, float]:
+    """A long programme: the longest gap, the loudness of its minutes, titles, and growth of memory."""
+    import pyloudnorm
+
+    stream, master = engine.stream(Request(prompt="", seed=11)), Master(RATE, 2)
+    meter, minutes, gap, run = pyloudnorm.Meter(RATE), [], 0, 0
+    early_mb = 0.0
+    for minute in range(round(length_h * 60)):
+        samples = np.concatenate([master.process(stream.read(RATE)).samples for _ in range(60)])
+        minutes.append(float(meter.integrated_loudness(samples.astype(np.float64))))
+        loud = np.flatnonzero(np.abs(samples).max(axis=1) > 1e-3)
+        edges = np.concatenate([[-1 - run], loud, [len(samples)]])
+        gap = max(gap, int(np.diff(edges).max()) - 1)
+        run = len(samples) - 1 - int(loud[-1]) if len(loud) else run + len(samples)
+        if minute == 20:
+            early_mb = measure.peak_rss_mb()
+    return {
+        "hours": length_h,
+        "longest gap (s)": gap / RATE,
+        "loudest minute (LUFS)": max(minutes[1:]),
+        "quietest minute (LUFS)": min(minutes[1:]),
+        "grown since minute 20 (MB)": measure.peak_rss_mb() - early_mb,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hours", type=float, default=0.0, help="also play this long a programme")
+    parser.add_argument("--lines", type=int, default=20, help="lines of the profile")
+    arguments = parser.parse_args()
+    load = measure.wait_until_quiet()
+    rows: list[dict[str, float | str]] = []
+    warm, endless = SynthEngine(), SynthEngine()
+    seconds = measure.alternate(
+        {
+            "fresh engine, mastered": lambda: render(SynthEngine(), 1, CLIP_S),
+            "known notes, mastered": lambda: render(warm, 1, CLIP_S),
+            "known notes, not mastered": lambda: render(endless, 1, CLIP_S, mastered=False),
+        },
+        repeats=5,
+    )
+    for name, walls in seconds.items():
+        wall = measure.median(walls)
+        rows.append({"what": name, "times real time": CLIP_S / wall, "ms a second": 1000 * wall / CLIP_S})
+    colds = [
+        [
+            float(word)
+            for word in subprocess.run([sys.executable, "-c", COLD], capture_output=True, text=True).stdout.split()
+        ]
+        for _ in range(5)
+    ]
+    first, minute = (measure.median(values) for values in zip(*colds, strict=True))
+    measure.report(
+        "synth",
+        rows,
+        load=load,
+        cold_first_second_s=first,
+        cold_minute_s=minute,
+        five_stations_mb=stations(5, 150),
+        **({"long": hours(warm, arguments.hours)} if arguments.hours else {}),
+    )
+    profile(warm, arguments.lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""Effects and places: known answers, and the same samples whatever stretch is asked for."""
+
+import typing
+
+import numpy as np
+import pytest
+
+from lullwave.engines.synth import ambience
+from lullwave.engines.synth.effects import dust, dynamics, filtering, movement, reverb, tape, upsampling
+from lullwave.engines.synth.instruments.tone import MUSIC_RATE
+from lullwave.engines.synth.score import RATE, Ambience
+
+
+def tone(hz, frames, rate=MUSIC_RATE):
+    return np.sin(2 * np.pi * hz * np.arange(frames) / rate).astype(np.float32)
+
+
+def rms_db(samples):
+    return 10 * np.log10(np.mean(np.square(samples, dtype=np.float64)))
+
+
+@pytest.mark.parametrize(("hz", "expected_db"), [(100, 0.0), (1000, -3.01), (4000, -26.0)])
+def test_lowpass_follows_butterworth(hz, expected_db):
+    block = tone(hz, 22050)
+    history = np.zeros(filtering.HISTORY, np.float32)
+    out, _ = filtering.lowpass(block, history, 1000.0, 1000.0, np.ones(len(block), np.float32))
+    assert rms_db(out[4000:]) - rms_db(block[4000:]) == pytest.approx(expected_db, abs=0.3)
+
+
+def test_lowpass_in_blocks_equals_whole():
+    sound = np.random.default_rng(1).standard_normal(20000).astype(np.float32)
+    flat = np.ones(20000, np.float32)
+    whole, _ = filtering.lowpass(sound, np.zeros(filtering.HISTORY, np.float32), 700.0, 700.0, flat)
+    kept, parts = np.zeros(filtering.HISTORY, np.float32), []
+    for start, stop in ((0, 5000), (5000, 13001), (13001, 20000)):
+        out, kept = filtering.lowpass(sound[start:stop], kept, 700.0, 700.0, flat[start:stop])
+        parts.append(out)
+    assert np.abs(np.concatenate(parts) - whole).max() < 1e-4
+
+
+def test_reverb_in_blocks_equals_convolution():
+    draw = np.random.default_rng(2)
+    room, plate = draw.standard_normal((2, 9000)).astype(np.float32)
+    histories = np.zeros(reverb.ROOM_HISTORY, np.float32), np.zeros(reverb.PLATE_HISTORY, np.float32)
+    parts = []
+    for start, stop in ((0, 4000), (4000, 9000)):
+        out, *histories = reverb.reverberate(room[start:stop], plate[start:stop], *histories)
+        parts.append(out)
+    room_ir, plate_ir = reverb.impulse_responses()
+    for ear in range(2):
+        expected = np.convolve(room, room_ir[ear])[:9000] + np.convolve(plate, plate_ir[ear])[:9000]
+        assert np.abs(np.concatenate(parts, axis=1)[ear] - expected).max() < 1e-3
+
+
+@pytest.mark.parametrize(("index", "low_s", "high_s"), [(0, 0.35, 0.8), (1, 1.2, 2.2)])
+def test_reverb_times(index, low_s, high_s):
+    response = reverb.impulse_responses()[index][0].astype(np.float64)
+    left = 10 * np.log10(np.cumsum(response[::-1] ** 2)[::-1] / np.sum(response**2))
+    t20 = (np.flatnonzero(left < -25)[0] - np.flatnonzero(left < -5)[0]) / MUSIC_RATE * 3  # ISO 3382-1
+    assert low_s < t20 < high_s
+
+
+def test_upsampling_keeps_tones_makes_bass_mono_and_has_no_images():
+    frames = 30000
+    middle, low_side = tone(1000, frames), tone(40, frames)
+    bus = np.stack([middle + low_side, middle - low_side])
+    history = np.zeros((2, upsampling.BUS_HISTORY), np.float32)
+    out, _ = upsampling.double(bus, history, 20000.0, 20000.0, np.ones(frames, np.float32))
+    assert rms_db(out[0] - out[1]) < -20
+    mono = out.mean(axis=0)[10000:50000] * np.hanning(40000)
+    power = np.abs(np.fft.rfft(mono)) ** 2
+    freqs = np.fft.rfftfreq(40000, 1 / RATE)
+    assert 10 * np.log10(power[freqs > 11000].sum() / power.sum()) < -80
+    assert rms_db(out.mean(axis=0)[10000:50000]) == pytest.approx(rms_db(middle), abs=0.1)
+
+
+def test_saturation_is_gentle_and_bounded():
+    quiet = np.float32(0.001) * tone(200, 4410, RATE)
+    assert rms_db(tape.saturate(quiet, 1.0)) == pytest.approx(rms_db(quiet), abs=0.1)
+    loud = tape.saturate(np.float32(3.0) * tone(200, 4410, RATE), 1.0)
+    assert np.abs(loud).max() < 1.0
+
+
+def test_the_transport_is_slow_small_and_addressed_by_position():
+    whole = tape.transport(0, 20 * RATE, 5)
+    assert np.array_equal(tape.transport(123457, 5000, 5), whole[123457:128457])
+    assert np.abs(whole).max() < tape.MAX_SHIFT
+    cents = 1200 * np.log2(1 + np.diff(whole.astype(np.float64)[::64]) / 64)
+    assert 2 < np.abs(cents).max() < 14
+
+
+def test_reading_tape_between_samples():
+    stereo = np.stack([tone(500, 2000, RATE)] * 2)
+    places = np.arange(100, 1800) + 0.37
+    expected = np.sin(2 * np.pi * 500 * places / RATE)
+    assert np.abs(tape.read_at(stereo, places)[0] - expected).max() < 1e-4
+
+
+def test_duck_dips_as_asked_and_recovers():
+    gain = dynamics.duck(0, MUSIC_RATE, [(2000, 1.0)], np.full(MUSIC_RATE, 4.0, np.float32))
+    assert 20 * np.log10(gain.min()) == pytest.approx(-4.0, abs=0.1)
+    assert gain[1999] == 1.0
+    assert gain[-1] > 0.99
+    assert np.abs(np.diff(gain)).max() < 0.01
+
+
+def test_compressor_holds_back_at_most_three_decibels():
+    loud = np.stack([tone(300, MUSIC_RATE)] * 2)
+    curve, _, _ = dynamics.compress(loud, 0.0, 1.0)
+    assert 20 * np.log10(curve[-1]) == pytest.approx(-3.0, abs=0.05)
+    quiet, _, _ = dynamics.compress(loud * np.float32(0.01), 0.0, 1.0)
+    assert quiet.min() > 0.999
+
+
+def test_chorus_and_tremolo_in_blocks_equal_whole():
+    sound = tone(300, 8000)
+    depth = np.full(8000, 0.5, np.float32)
+    empty = np.zeros(movement.CHORUS_HISTORY, np.float32)
+    whole = movement.tremolo(movement.chorus(sound, empty, 1000, depth), 1000, depth, 5.0)
+    first = movement.tremolo(movement.chorus(sound[:3000], empty, 1000, depth[:3000]), 1000, depth[:3000], 5.0)
+    kept = sound[3000 - movement.CHORUS_HISTORY : 3000]
+    second = movement.tremolo(movement.chorus(sound[3000:], kept, 4000, depth[3000:]), 4000, depth[3000:], 5.0)
+    assert np.abs(np.concatenate([first, second], axis=1) - whole).max() < 1e-3
+
+
+def test_crushing_leaves_few_levels():
+    held = tape.crush(tone(100, 2000), bits=6.0)
+    assert len(np.unique(held)) <= 65
+
+
+@pytest.mark.parametrize("make", [dust.hiss, lambda start, frames: dust.crackle(start, frames, 9)])
+def test_dust_is_addressed_by_position(make):
+    whole = make(1000, 150000)
+    assert np.allclose(make(91234, 30000), whole[:, 90234:120234], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", typing.get_args(Ambience))
+def test_places_are_addressed_by_position_and_as_loud_as_they_say(name):
+    import pyloudnorm
+
+    whole = ambience.layer(name, 5000, 20 * RATE, 3)
+    assert np.abs(ambience.layer(name, 405000, 60000, 3) - whole[:, 400000:460000]).max() < 1e-5
+    loudness = pyloudnorm.Meter(RATE).integrated_loudness(whole.T.astype(np.float64))
+    assert loudness == pytest.approx(ambience.LUFS, abs=1.5)
+    assert np.corrcoef(whole)[0, 1] > 0.45
+    assert not np.array_equal(ambience.layer(name, 5000, 1000, 4), whole[:, :1000])

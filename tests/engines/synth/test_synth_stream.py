@@ -1,0 +1,195 @@
+"""The streams of the synth: the same samples however they are read, stored, forked or made again."""
+
+import hashlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from lullwave.engines.synth.engine import END_FADE_S, SynthEngine
+from lullwave.engines.synth.instruments.cache import SoundCache
+from lullwave.engines.synth.renderer import LATENCY
+from lullwave.errors import InvalidInput, SnapshotError, StreamClosed
+from lullwave.request import Request
+
+RATE = 44100
+WISH = Request(prompt="rainy night piano", seed=7)
+
+
+@pytest.fixture(scope="module")
+def engine():
+    with SynthEngine() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def whole(engine):
+    return engine.stream(WISH).read(30 * RATE).samples
+
+
+def digest(samples):
+    return hashlib.sha256(np.ascontiguousarray(samples).tobytes()).hexdigest()
+
+
+@pytest.mark.parametrize("block", [4410, 44100, 99991])
+def test_samples_do_not_depend_on_block_size(engine, whole, block):
+    stream = engine.stream(WISH)
+    parts = []
+    while stream.position < len(whole):
+        parts.append(stream.read(min(block, len(whole) - stream.position)).samples)
+    assert np.array_equal(np.concatenate(parts), whole)
+
+
+def test_single_frames_join_to_the_same(engine, whole):
+    stream = engine.stream(WISH)
+    assert np.array_equal(np.concatenate([stream.read(1).samples for _ in range(500)]), whole[:500])
+
+
+def test_same_request_same_samples_in_a_new_process(whole):
+    code = (
+        "import hashlib; from lullwave.engines.synth.engine import SynthEngine; from lullwave.request import Request;"
+        "s = SynthEngine().stream(Request(prompt='rainy night piano', seed=7));"
+        "print(hashlib.sha256(s.read(30 * 44100).samples.tobytes()).hexdigest())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == digest(whole)
+
+
+def test_eviction_from_the_cache_changes_nothing(whole):
+    engine = SynthEngine()
+    engine.cache = SoundCache(300_000)
+    assert np.array_equal(engine.stream(WISH).read(12 * RATE).samples, whole[: 12 * RATE])
+
+
+def test_other_seeds_give_other_music(engine, whole):
+    other = engine.stream(Request(prompt=WISH.prompt, seed=8)).read(10 * RATE).samples
+    assert not np.array_equal(other, whole[: 10 * RATE])
+
+
+@pytest.mark.parametrize("at", [0, 1, 123456, 20 * RATE])
+def test_restore_continues_with_the_same_samples(engine, whole, at):
+    stream = engine.stream(WISH)
+    stream.read(20 * RATE)
+    restored = SynthEngine().restore(stream.snapshot(at))
+    assert restored.position == at
+    assert np.array_equal(restored.read(6 * RATE).samples, whole[at : at + 6 * RATE])
+
+
+def test_snapshots_reach_ninety_seconds_back(engine):
+    stream = engine.stream(WISH)
+    before = stream.read(130 * RATE).samples
+    at = stream.position - 90 * RATE
+    assert engine.rewindable_s >= 90
+    assert np.array_equal(engine.restore(stream.snapshot(at)).read(RATE).samples, before[at : at + RATE])
+    with pytest.raises(SnapshotError, match="at_frame"):
+        stream.snapshot(0)
+    with pytest.raises(SnapshotError, match="at_frame"):
+        stream.snapshot(stream.position + 1)
+
+
+def test_restore_after_a_steer_in_the_middle_of_a_bar(engine):
+    stream = engine.stream(WISH)
+    stream.read(10 * RATE + 777)
+    stream.steer("sunny bossa nova guitar", 4.0)
+    stored = stream.snapshot()
+    expected = stream.read(15 * RATE).samples
+    assert np.array_equal(SynthEngine().restore(stored).read(15 * RATE).samples, expected)
+
+
+def test_fork_plays_the_same_until_one_is_steered(engine, whole):
+    stream = engine.stream(WISH)
+    stream.read(15 * RATE)
+    branch = stream.fork(9 * RATE)
+    other = stream.fork(9 * RATE)
+    assert np.array_equal(branch.read(4 * RATE).samples, whole[9 * RATE : 13 * RATE])
+    other.steer("fast synthwave, no piano", 2.0)
+    changed = other.read(15 * RATE).samples
+    same = whole[9 * RATE : 24 * RATE]
+    first = int(np.flatnonzero(np.any(changed != same, axis=1))[0])
+    assert 0 < first < 10 * RATE
+    assert np.array_equal(stream.read(9 * RATE).samples, whole[15 * RATE : 24 * RATE])
+    assert np.array_equal(other.fork(12 * RATE).read(RATE).samples, changed[3 * RATE : 4 * RATE])
+
+
+def test_steering_is_heard_from_the_next_bar_and_marked(engine, whole):
+    stream = engine.stream(WISH)
+    stream.read(8 * RATE)
+    stream.steer("no drums, only pads", 2.0)
+    stream.read(10 * RATE)
+    (mark,) = [m for m in stream.marks(0, stream.position) if m.kind == "steer"]
+    assert 8 * RATE < mark.frame < 13 * RATE
+    assert mark.data["prompt"] == "no drums, only pads"
+
+
+@pytest.mark.parametrize("seconds", [1, 7.3, 40])
+def test_finite_requests_end_exactly_and_softly(engine, seconds):
+    stream = engine.stream(Request(prompt="dusty beats", seed=3, duration_s=seconds))
+    samples = stream.read(10**9).samples
+    assert len(samples) == stream.total_frames == round(seconds * RATE)
+    assert np.abs(samples[-20:]).max() < 1e-4
+    assert stream.read(100).frames == 0
+    assert END_FADE_S < 3
+
+
+def test_marks_and_beats(engine):
+    stream = engine.stream(Request(prompt="study beats, 80 bpm", seed=5, duration_s=60))
+    stream.read(10**9)
+    pieces = [m for m in stream.marks(0, 60 * RATE) if m.kind == "piece"]
+    assert pieces[0].frame == 0
+    assert {"title", "tempo_bpm", "key", "frames", "prompt"} <= set(pieces[0].data)
+    beats = stream.beats(0, 60 * RATE)
+    assert beats[0] == LATENCY
+    tempo = 60 * RATE / np.median(np.diff(beats))
+    assert tempo == pytest.approx(pieces[0].data["tempo_bpm"], rel=0.001)
+
+
+def test_damaged_and_foreign_snapshots_are_refused(engine):
+    stored = engine.stream(WISH).snapshot()
+    flipped = bytearray(stored)
+    flipped[len(stored) // 2] ^= 1
+    for wrong in (b"", b"no snapshot at all, but long enough", stored[:-1], bytes(flipped)):
+        with pytest.raises(SnapshotError):
+            engine.restore(wrong)
+
+
+def test_closed_streams_refuse(engine):
+    stream = engine.stream(WISH)
+    stream.close()
+    with pytest.raises(StreamClosed):
+        stream.read(1)
+
+
+def test_wrong_options_are_named(engine):
+    with pytest.raises(InvalidInput, match=r"options\.cowbell"):
+        engine.stream(Request(options={"cowbell": True}))
+
+
+def test_nothing_is_digitally_silent_or_out_of_range(whole):
+    assert np.isfinite(whole).all()
+    assert np.abs(whole).max() < 1.5
+    still = np.all(whole == 0.0, axis=1)
+    runs = np.flatnonzero(np.diff(np.concatenate([[0], still.astype(int), [0]])))
+    assert all(stop - start < 100 for start, stop in zip(runs[::2], runs[1::2], strict=True))
+
+
+def test_stems_add_up_to_the_mix_before_compressor_and_saturation(engine):
+    from lullwave.engines.synth.renderer import Renderer
+
+    request = Request(prompt="jazzy café with rain", seed=4, duration_s=12)
+    stems = engine.stems(request)
+    assert {"keys", "bass", "ambience", "noise"} <= set(stems)
+    assert {one.frames for one in stems.values()} == {12 * RATE}
+    bars = engine._bars(request)
+    plain = Renderer(request.seed, engine.cache, glue=False)
+    mix = np.concatenate([plain.render(bar) for bar in bars])
+    mix = np.concatenate([mix, plain.rest(2 * RATE)])[: 12 * RATE]
+    total = sum(one.samples.astype(np.float64) for one in stems.values())
+    before_the_fade = 10 * RATE
+    assert np.abs(total - mix)[:before_the_fade].max() < 2e-5
+    with pytest.raises(InvalidInput, match="duration_s"):
+        engine.stems(Request(prompt="endless"))
+
+
+def test_midi_of_a_finite_request(engine):
+    assert engine.midi(Request(prompt="piano", seed=1, duration_s=20))[:4] == b"MThd"
