@@ -4,6 +4,7 @@ A few clips are made at a time, a few wait, more are refused. Who goes away stop
 """
 
 import asyncio
+import logging
 import secrets
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -28,6 +29,8 @@ from .live import until_gone
 from .problems import reply
 from .schema import model_of, options_schema
 from .shelf import EngineShelf
+
+log = logging.getLogger(__name__)
 
 CLIP_S = 60.0  # length of a clip when none is asked for
 BLOCK_S = 0.5
@@ -158,9 +161,10 @@ class MadeWhileSent(Response):
                         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
             except LullwaveError as error:
-                if begun:
-                    raise
-                await reply(error)(scope, receive, send)
+                if begun:  # the reply stays incomplete, so that nobody takes it for whole
+                    log.error("a clip broke off: %s", error)
+                else:
+                    await reply(error)(scope, receive, send)
                 return
         if begun:
             await send({"type": "http.response.body", "body": b""})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from types import MappingProxyType
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,24 +32,24 @@ class BodyLimit:
             await reply(TooLarge(limit))(scope, receive, send)
             return
         read = 0
-        begun = False
+        begun = exceeded = False
 
         async def counted() -> Message:
-            nonlocal read
+            nonlocal read, exceeded
             message = await receive()
             read += len(message.get("body", b""))
             if read > limit:
+                exceeded = True
                 raise TooLarge(limit)
             return message
 
         async def noted(message: Message) -> None:
             nonlocal begun
-            begun = True
-            await send(message)
+            if not exceeded or begun:  # what the routes make of it is not the answer
+                begun = True
+                await send(message)
 
-        try:
+        with suppress(TooLarge):
             await self._app(scope, counted, noted)
-        except TooLarge as error:
-            if begun:
-                raise
-            await reply(error)(scope, receive, send)
+        if exceeded and not begun:
+            await reply(TooLarge(limit))(scope, receive, send)

@@ -13,7 +13,7 @@ from ..broadcast import Chunk, Ring
 from ..clock import Clock
 from ..codecs import encode
 from ..library import FADE_S, OVERLAP_S, Clip, ClipShelf, Cutter
-from ..mastering import master
+from ..mastering import Master
 from ..request import Request
 from ..settings import Settings
 from ..station import CHUNK_S, RATE, Aired, Event, Station
@@ -24,6 +24,7 @@ from .shelf import EngineShelf
 
 EVENTS_KEPT = 512
 COUNT_EVERY_S = 0.2  # a crowd that comes in at once is told once
+FIRST_RESERVE_S = 5.0  # while the first clip is made, the station makes no more than it needs
 LEASE_S = 180.0  # how long a station stays awake for somebody who fetches its clips
 
 log = logging.getLogger(__name__)
@@ -124,7 +125,7 @@ class OnAirs:
 
     def start(self) -> None:
         """Let the default station make its first music, and a first clip if there is none."""
-        self.default.station.prepare()
+        self.default.station.prepare(FIRST_RESERVE_S if self.clips.newest is None else None)
         if self.clips.newest is None:
             self._first = threading.Thread(target=self._first_clip, name="first-clip", daemon=True)
             self._first.start()
@@ -152,14 +153,17 @@ class OnAirs:
             length_s = max(1.0, settings.clip_s + OVERLAP_S)
             request = Request(station.prompt, (station.seed + 1) % 2**63, duration_s=length_s)
             with self._shelf(EMBEDDED).stream(request) as stream:
+                master = Master(stream.rate, stream.channels, settings.loudness_lufs, settings.ceiling_dbtp)
                 parts = []
                 for block in stream:
                     if self._stopping.is_set():
                         return
-                    parts.append(block)
-            whole = master(concat(parts), settings.loudness_lufs, settings.ceiling_dbtp)
+                    parts.append(master.process(block))
+            whole = concat([*parts, master.flush()])[master.latency_frames :]
             if self.clips.newest is None:
                 self.clips.add(encode(whole.fade(FADE_S, FADE_S), "mp3", settings.bitrate_kbps))
         except Exception:
             if not self._stopping.is_set():
                 log.exception("the first clip could not be made; the next one comes with the programme")
+        finally:
+            station.fill()

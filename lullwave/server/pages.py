@@ -68,7 +68,7 @@ class StaticFolder:
         path = self._folder.joinpath(*name.split("/"))
         parts = name.split("/")
         bad = any(part in ("", ".", "..") or part.startswith(".") or "\\" in part or "\0" in part for part in parts)
-        if bad or not path.is_file() or not path.resolve().is_relative_to(self._folder.resolve()):
+        if bad or len(name) > 200 or not path.is_file() or not path.resolve().is_relative_to(self._folder.resolve()):
             raise NotFound("file", name[:200])
         stat = path.stat()
         known = self._read.get(name)

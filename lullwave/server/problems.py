@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from ..errors import (
     Busy,
@@ -95,7 +96,7 @@ def install(app: FastAPI) -> None:
         if error.status_code == 404:
             return problem(404, f"nothing is at {request.url.path[:200]}", "path", "the addresses in /openapi.json")
         if error.status_code == 405:
-            allowed = headers.get("Allow") or headers.get("allow")
+            headers["Allow"] = allowed = ", ".join(sorted(_methods(request)))
             return problem(405, f"{request.method} is not allowed here", "method", allowed, headers)
         return problem(error.status_code, str(error.detail), None, None, headers)
 
@@ -105,12 +106,25 @@ def install(app: FastAPI) -> None:
         return reply(error)
 
 
+def _methods(request: Request) -> set[str]:
+    """Every method that some route takes at the request's address."""
+    found: set[str] = set()
+    routers = [request.app.router]
+    while routers:
+        for route in routers.pop().routes:
+            if (inner := getattr(route, "original_router", None)) is not None:  # included by include_router
+                routers.append(inner)
+            elif hasattr(route, "methods") and route.matches(request.scope)[0] is not Match.NONE:
+                found |= route.methods or set()
+    return found
+
+
 def _validation(fault: Any) -> JSONResponse:
     """One fault of the web framework's validation in our words."""
     where = [str(part) for part in fault["loc"]]
     field = ".".join(where[1:]) or where[0]
     allowed = str(fault["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
-    if fault["type"] in ("json_invalid", "model_attributes_type", "dict_type"):
+    if fault["type"] == "json_invalid" or len(where) == 1:
         field, allowed = "body", "a JSON object"
     elif fault["type"] == "extra_forbidden":
         allowed = "no field of this name"

@@ -107,6 +107,12 @@ class Producer:
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
+    def aim(self, target_s: float) -> None:
+        """How much the reserve is to hold, from now on."""
+        with self._reserve.changed:
+            self._target = round(target_s * RATE)
+            self._reserve.changed.notify_all()
+
     def steer(self, prompt: str, over_s: float = 8.0) -> Future[Steered]:
         """Turn the music towards ``prompt`` as soon as can be. From any thread."""
         wish = _Wish(prompt, over_s, Future())

@@ -64,6 +64,7 @@ class Station:
         self._now: Now | None = None
         self._epoch: Epoch | None = None
         self._started = False
+        self._reserve_s = settings.reserve_s
         self._reserve = Reserve()
         self._producer = Producer(
             own.id,
@@ -125,15 +126,24 @@ class Station:
         if event is not None:
             self._event_sinks.append(event)
 
-    def prepare(self) -> None:
-        """Begin to make music, so that the first listener need not wait for it."""
+    def prepare(self, reserve_s: float | None = None) -> None:
+        """Begin to make music, so that the first listener need not wait for it.
+
+        ``reserve_s`` is for a machine that has something more urgent to do: no more than this until ``fill``.
+        """
         with self._lock:
             if self._started or self._state == "stopped":
                 return
             self._started = True
             self._state = "starting"
+            if reserve_s is not None:
+                self._producer.aim(reserve_s)
             self._producer.start()
             self._air.start()
+
+    def fill(self) -> None:
+        """Keep the whole reserve from now on."""
+        self._producer.aim(self._reserve_s)
 
     def heard(self, heard: bool) -> None:
         """Tell whether anybody listens. Quick, from any thread."""
