@@ -28,6 +28,7 @@ _NOTE = "lullwave-model.json"
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _TEXTS = (".json", ".txt", ".model", ".png")
 _WEIGHTS = re.compile(r"(diffusion_pytorch_model|pytorch_model|model)(-\d+-of-\d+)?\.(safetensors|bin)")
+_TRANSPORTS = ("httpx", "httpcore", "requests", "urllib3")
 _SPARE_BYTES = 1_000_000_000  # left free on the disk
 
 
@@ -141,7 +142,7 @@ def pull(model: str, progress: Progress | None = None) -> Installed:
             f"pulling {model} failed: {error}; what has come is kept: run it again to go on"
         ) from error
     except Exception as error:
-        if type(error).__module__.partition(".")[0] in ("httpx", "httpcore", "requests", "urllib3"):
+        if type(error).__module__.startswith(_TRANSPORTS):  # whichever the hub's client was built on
             raise CheckpointError(
                 f"pulling {model} failed: {error}; what has come is kept: run it again to go on"
             ) from error

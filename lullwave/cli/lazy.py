@@ -1,7 +1,7 @@
 """Commands that are imported when they run: help lists them by their summaries alone; knows no command.
 
 A command is a module with a function ``command`` in the style of typer, or, where its flags depend on the other
-arguments, with a function ``build(arguments)`` that gives one.
+arguments, with a function ``build(arguments)`` that gives one, or with an ``app`` of commands of its own.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ class LazyCommand(TyperCommand):
 
     def _load(self, args: list[str]) -> Any:
         module = import_module(self._module)
+        if hasattr(module, "app"):
+            return typer.main.get_command(module.app)
         build: Callable[[list[str]], Callable[..., None]] | None = getattr(module, "build", None)
         function = build(args) if build is not None else module.command
         single = typer.Typer(add_completion=False, rich_markup_mode=None)

@@ -1,10 +1,6 @@
 """Tiny random checkpoints in the real formats, written once for all tests of MusicGen."""
 
-import os
-
 import pytest
-
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,106 @@
+"""``lullwave models``: the weights on this machine: list, pull, path, remove, and random ones for trials."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Table
+
+from .. import checkpoints
+from ..errors import InvalidInput, MissingExtra, NotFound
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Model weights on this machine: list, pull, path, remove.",
+)
+Name = Annotated[str, typer.Argument(help="A name on the Hugging Face hub, such as facebook/musicgen-small.")]
+_RIFFUSION = {"riffusion/riffusion-model-v1": "full", "riffusion-tiny": "tiny"}
+
+
+@app.command("list")
+def list_models() -> None:
+    """What was pulled, with size and licence."""
+    console = Console()
+    found = checkpoints.installed()
+    if not found:
+        print(f"no models in {checkpoints.models_dir()}; get one with: lullwave models pull NAME")
+        return
+    table = Table("model", "size", "licence", "directory")
+    for one in found:
+        table.add_row(one.name, _size(one.bytes), one.licence or "not stated", escape(str(one.path)))
+    console.print(table)
+
+
+@app.command()
+def pull(name: Name) -> None:
+    """Download a model; run again after an interruption, it goes on where it stopped."""
+    console = Console(stderr=True)
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with bars:
+        task = bars.add_task(name, total=None)
+
+        def show(file: str, done: int, total: int) -> None:
+            bars.update(task, description=file, completed=done, total=total)
+
+        got = checkpoints.pull(name, show)
+    print(f"{got.name}: {_size(got.bytes)} in {got.path}")
+    print(f"licence: {got.licence or 'not stated; see the model card on the hub'}")
+    if "nc" in got.licence.lower().split("-"):
+        print("that licence allows no commercial use of the weights")
+
+
+@app.command()
+def path(name: Name) -> None:
+    """Where an installed model lies."""
+    print(checkpoints.locate(name, offline=True))
+
+
+@app.command()
+def remove(name: Name) -> None:
+    """Delete an installed model."""
+    print(f"removed {checkpoints.remove(name)}")
+
+
+@app.command("make-random")
+def make_random(
+    name: Annotated[str, typer.Argument(help="A published shape, such as facebook/musicgen-small, or musicgen-tiny.")],
+    directory: Annotated[Path, typer.Argument(help="Where to write it: an empty directory, or a new one.")],
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same weights.")] = 0,
+) -> None:
+    """Write random weights in a published shape: to try speed and wiring. They sound like noise."""
+    if directory.exists() and any(directory.iterdir()):
+        raise InvalidInput("directory", str(directory), "an empty directory, or one that does not exist")
+    try:
+        if name in _RIFFUSION:
+            from ..engines.riffusion.random_checkpoint import make_random as write
+
+            write(directory, "full" if _RIFFUSION[name] == "full" else "tiny", seed)
+        else:
+            from ..engines.musicgen.random_checkpoint import random_names, write_random
+
+            if name not in random_names():
+                raise NotFound("published shape", name, [*random_names(), *_RIFFUSION])
+            write_random(name, directory, seed)
+    except ModuleNotFoundError as error:
+        raise MissingExtra("making random weights", "ai", error.name or "torch") from None
+    print(f"wrote {name} with random weights to {directory}: it sounds like noise")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
