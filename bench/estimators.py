@@ -116,7 +116,7 @@ def clipped_samples(samples: Samples) -> int:
 
 
 def longest_gap_s(samples: Samples, rate: int, floor_dbfs: float = -60.0) -> float:
-    """The longest run of frames in which every channel stays below ``floor_dbfs``, between the first sound and the last.
+    """The longest run of frames that stays below ``floor_dbfs`` in every channel, between the first and the last sound.
 
     What is before and after is the fade of the clip; it is returned whole when there is no sound at all.
     """
