@@ -8,18 +8,16 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from ..audio import concat
 from ..broadcast import Chunk, Ring
 from ..clock import Clock
-from ..codecs import encode
-from ..library import FADE_S, OVERLAP_S, Clip, ClipShelf, Cutter
-from ..mastering import Master
+from ..library import OVERLAP_S, Clip, ClipShelf, Cutter
 from ..request import Request
 from ..settings import Settings
 from ..station import CHUNK_S, RATE, Aired, Event, Station
 from ..station.air import MP3_FRAME
 from ..station.producer import EMBEDDED
 from .audience import Audience
+from .first_clip import first_clip
 from .shelf import EngineShelf
 
 EVENTS_KEPT = 512
@@ -152,16 +150,9 @@ class OnAirs:
         try:
             length_s = max(1.0, settings.clip_s + OVERLAP_S)
             request = Request(station.prompt, (station.seed + 1) % 2**63, duration_s=length_s)
-            with self._shelf(EMBEDDED).stream(request) as stream:
-                master = Master(stream.rate, stream.channels, settings.loudness_lufs, settings.ceiling_dbtp)
-                parts = []
-                for block in stream:
-                    if self._stopping.is_set():
-                        return
-                    parts.append(master.process(block))
-            whole = concat([*parts, master.flush()])[master.latency_frames :]
-            if self.clips.newest is None:
-                self.clips.add(encode(whole.fade(FADE_S, FADE_S), "mp3", settings.bitrate_kbps))
+            data = first_clip(self._shelf(EMBEDDED), request, settings, self._encoding, self._stopping)
+            if data is not None and self.clips.newest is None:
+                self.clips.add(data)
         except Exception:
             if not self._stopping.is_set():
                 log.exception("the first clip could not be made; the next one comes with the programme")
