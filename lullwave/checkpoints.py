@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from .download import DownloadFailed, fetch
 from .errors import CheckpointError, MissingExtra, NotFound
 from .paths import default_data_dir
 
@@ -104,93 +105,58 @@ def pull(model: str, progress: Progress | None = None) -> Installed:
         CheckpointError: unknown, not allowed, no network, not enough room on the disk.
     """
     try:
-        from huggingface_hub import HfApi, hf_hub_download
+        from huggingface_hub import HfApi, hf_hub_url
         from huggingface_hub import errors as hub
+        from huggingface_hub.utils import build_hf_headers
     except ModuleNotFoundError as error:
         raise MissingExtra("pulling models", "ai", error.name or "huggingface_hub") from None
     if not _NAME.fullmatch(model):
         raise CheckpointError(f"no model {model!r}: a name of the hub looks like 'facebook/musicgen-small'")
     place = _place(model)
     endpoint = os.environ.get("HF_ENDPOINT")
+    again = "what has come is kept: run it again to go on"
     try:
         info = HfApi(endpoint=endpoint).model_info(model, files_metadata=True)
+        sums = {s.rfilename: s.lfs.sha256 for s in info.siblings or [] if s.lfs}
         files = _chosen({s.rfilename: int(s.size or 0) for s in info.siblings or []})
         if not files:
-            raise CheckpointError(
-                f"{model} on the hub holds no weights in a known format (safetensors or PyTorch .bin)"
-            )
-        total = sum(files.values())
+            raise CheckpointError(f"{model} on the hub holds no weights in a known format (safetensors or .bin)")
+        total, before = sum(files.values()), 0
         _check_room(place, files, model)
-        counter = _Counter(total, progress)
         for name, size in files.items():
-            counter.begin(name, size)
-            hf_hub_download(
-                model,
-                name,
-                revision=info.sha,
-                local_dir=place,
-                endpoint=endpoint,
-                tqdm_class=counter.bar(),
-            )
-            counter.end()
-    except hub.RepositoryNotFoundError:
-        raise CheckpointError(f"the hub has no model {model!r}, or it is private (then set HF_TOKEN)") from None
+            url = hf_hub_url(model, name, revision=info.sha, endpoint=endpoint)
+            told = _Told(progress, name, before, total)
+            if not (place / name).is_file() or (place / name).stat().st_size != size:
+                fetch(url, place / name, size, sums.get(name), build_hf_headers(), told)
+            told(size)
+            before += size
     except hub.GatedRepoError:
         raise CheckpointError(f"{model} asks for consent: accept its terms on the hub, then set HF_TOKEN") from None
-    except (hub.HfHubHTTPError, hub.LocalEntryNotFoundError, OSError) as error:
-        raise CheckpointError(
-            f"pulling {model} failed: {error}; what has come is kept: run it again to go on"
-        ) from error
+    except hub.RepositoryNotFoundError:
+        raise CheckpointError(f"the hub has no model {model!r}, or it is private (then set HF_TOKEN)") from None
+    except (hub.HfHubHTTPError, DownloadFailed, OSError) as error:
+        raise CheckpointError(f"pulling {model} failed: {error}; {again}") from error
     except Exception as error:
         if type(error).__module__.startswith(_TRANSPORTS):  # whichever the hub's client was built on
-            raise CheckpointError(
-                f"pulling {model} failed: {error}; what has come is kept: run it again to go on"
-            ) from error
+            raise CheckpointError(f"pulling {model} failed: {error}; {again}") from error
         raise
     done = Installed(model, place, total, _licence(info), str(info.sha or ""))
     (place / _NOTE).write_text(json.dumps({**asdict(done), "path": str(place)}, indent=1))
     return done
 
 
-class _Counter:
-    """Adds up what the hub's client reports of each file."""
+@dataclass(frozen=True)
+class _Told:
+    """Adds what came of one file to what came before it."""
 
-    def __init__(self, total: int, progress: Progress | None) -> None:
-        self._total, self._progress = total, progress
-        self._before = self._here = self._size = 0
-        self._name = ""
+    progress: Progress | None
+    name: str
+    before: int
+    total: int
 
-    def begin(self, name: str, size: int) -> None:
-        self._name, self._size, self._here = name, size, 0
-        self.add(0)
-
-    def end(self) -> None:
-        self._before += self._size
-        self._here = 0
-        self.add(0)
-
-    def add(self, count: int) -> None:
-        self._here = min(self._size, self._here + count)
-        if self._progress is not None:
-            self._progress(self._name, self._before + self._here, self._total)
-
-    def bar(self) -> Any:
-        """A class that looks like tqdm and shows nothing."""
-        from huggingface_hub.utils import tqdm
-
-        counter = self
-
-        class Bar(tqdm):  # type: ignore[misc]
-            def __init__(self, *args: Any, **kwargs: Any) -> None:
-                kwargs["disable"] = True
-                super().__init__(*args, **kwargs)
-                counter.add(int(kwargs.get("initial") or 0))
-
-            def update(self, n: float | None = 1) -> bool | None:
-                counter.add(int(n or 0))
-                return None
-
-        return Bar
+    def __call__(self, count: int) -> None:
+        if self.progress is not None:
+            self.progress(self.name, self.before + count, self.total)
 
 
 def _chosen(files: dict[str, int]) -> dict[str, int]:

@@ -10,7 +10,7 @@ ROOT = Path(lullwave.__file__).parent
 # From the bottom up. A module may import modules of its own layer or of lower ones.
 LAYERS = [
     ["errors"],
-    ["options", "prompt", "audio", "paths"],
+    ["options", "prompt", "audio", "paths", "download"],
     ["request", "settings"],
     ["codecs", "mastering", "spectrogram", "checkpoints", "device"],
     ["engines.base"],
