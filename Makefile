@@ -35,8 +35,10 @@ bench-%: $(VENV)/.dev
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
+# Bytecode is made of the modules that the radio imports, not of all that its libraries bring: 70 MB less on disk.
 $(VENV)/.run: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --no-compile --editable .
+	$(BIN)/python -c "import lullwave.cli.serve, lullwave.server.app, lullwave.engines.synth.engine"
 	touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
