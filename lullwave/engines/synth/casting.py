@@ -22,6 +22,8 @@ def cast(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> dict[R
     wanted = list(wishes.instruments)
     if wishes.only and wanted:
         return _only(wanted)
+    if wishes.only and wishes.ambience:  # "just rain": as little music as music can be
+        return {"keys": "pad"}
     comps = [i for i in wanted if i in _COMPS]
     if len(comps) > 1 and comps[0] == "pad":
         comps = [*comps[1:], "pad"]
@@ -136,7 +138,9 @@ def make_band(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> B
         crackle_db=crackle,
         hiss_db=-120.0 if wishes.crackle <= -1.0 else -62.0,
         ambience_lufs={layer: -36.0 + 3.0 * min(2.0, weight) for layer, weight in wishes.ambience},
-        drums_db=(-2.0 if wishes.mood("energy") < -0.3 else 0.0) - (1.0 if style.drums < 0.8 else 0.0),
+        drums_db=2.5 * wishes.mood("beat")
+        + (-2.0 if wishes.mood("energy") < -0.3 else 0.0)
+        - (1.0 if style.drums < 0.8 else 0.0),
         gate=style.gate,
         muted=tuple(d for d in ("kick", "snare", "hat") if d in wishes.avoid),
     )
@@ -148,7 +152,7 @@ def drum_limit(wishes: Wishes, blend: Blend) -> int:
         return 0
     share = blend.number("drums")
     if wishes.drums:
-        return 3 if share > 0.5 else 2
+        return 3 if share > 0.5 and wishes.mood("beat") > -0.3 else 2
     if wishes.mood("energy") < -0.65 or wishes.mood("dense") < -0.6:
         share -= 0.4
     return 0 if share < 0.2 else 1 if share < 0.45 else 2 if share < 0.75 else 3

@@ -159,7 +159,8 @@ def clarity(loop: tuple[Slot, ...], minor: bool) -> float:
     }
     own = {(0, minor), (3, False) if minor else (9, True)}
     best = max(scores[k] for k in own)
-    return (best - max(v for k, v in scores.items() if k not in own)) / sum(v * v for v in heard) ** 0.5
+    other = max(v for k, v in scores.items() if k not in own)
+    return float((best - other) / sum(v * v for v in heard) ** 0.5)
 
 
 def unroll(loop: tuple[Slot, ...], beats: float, offset: float = 0.0) -> tuple[Slot, ...]:

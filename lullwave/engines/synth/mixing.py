@@ -35,13 +35,14 @@ def mix_of(spec: PieceSpec, section: Section, bar: int) -> Mix:
     tracks = {}
     for role, instrument in band.instruments.items():
         level, cutoff, room, plate, tremolo, chorus = _SEATS[instrument]
-        solo = len(section.roles) <= 2 and role in section.roles
+        level += _ROLE_DB[role]
+        if role == "keys" and len(section.roles) <= 2 and "keys" in section.roles:
+            level += 1.5
+        if role == "pad" and section.border:
+            level += 3.0
         tracks[role] = Track(
             instrument=cast(Any, instrument),
-            level_db=level
-            + _ROLE_DB[role]
-            + (1.5 if solo and role == "keys" else 0.0)
-            + (3.0 if role == "pad" and section.border else 0.0),
+            level_db=level,
             pan=band.pan.get(role, 0.0),
             cutoff_hz=cutoff * (bright if role in ("keys", "pad") else 0.5 + 0.5 * bright),
             room_db=room + 4.0 * (band.wet - 0.5),
@@ -63,6 +64,13 @@ def mix_of(spec: PieceSpec, section: Section, bar: int) -> Mix:
         wow=band.wow,
         crackle_db=band.crackle_db,
         hiss_db=band.hiss_db,
-        music_db=-5.0 if ringing else 0.0,
+        music_db=-5.0 if ringing else _border_db(section, bar),
         ambience_lufs=cast(Any, dict(band.ambience_lufs)),
     )
+
+
+def _border_db(section: Section, bar: int) -> float:
+    """A piece's last bar swells a little and the next one's first steps back, so that the join is even."""
+    if section.closing == "turn" and bar == section.bars - 1:
+        return 1.0
+    return -1.0 if section.border and section.name == "intro" and bar == 0 else 0.0

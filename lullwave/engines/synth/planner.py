@@ -92,7 +92,7 @@ def _tempo(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> floa
         return wishes.tempo_bpm
     low, high = blend.span("tempo_bpm")
     energy = wishes.mood("energy")
-    middle = (low + high) / 2 + energy * 12.0
+    middle = (low + high) / 2 + energy * 12.0 + wishes.mood("pace") * 8.0
     half = (high - low) / 2 * (1.0 - 0.4 * abs(energy))
     tempo = float(round(max(58.0, min(112.0, chance.between(middle - half, middle + half)))))
     if memory.pieces:
@@ -107,6 +107,8 @@ def tempo_beside(chance: Chance, wishes: Wishes, blend: Blend, now: float) -> fl
     if wishes.tempo_bpm is not None:
         return wishes.tempo_bpm
     low, high = blend.span("tempo_bpm")
+    if abs(wishes.mood("pace")) > 0.1:
+        return float(round(max(52.0, min(126.0, now * (1.0 + 0.22 * wishes.mood("pace"))))))
     shift = wishes.mood("energy") * 12.0
     if not wishes.styles and abs(shift) < 3.0:
         return now

@@ -13,13 +13,14 @@ from typing import Any
 from ...prompt import Prompt
 from .options import SynthOptions
 from .theory import Key
-from .vocabulary import FILLER, NEGATIONS, ONLY, PHRASES, STOPS
+from .vocabulary import FILLER, NEGATIONS, NEGATIVE_PAIRS, ONLY, PHRASES, STOPS
 from .wishes import Wishes
 
 LONGEST = 4  # words of a phrase
 SLOWEST, FASTEST = 50.0, 140.0
 _TEMPO = re.compile(
-    r"\b(?:tempo(?:\s*(?:of|:|=|at))?\s*(\d{2,3}(?:\.\d+)?)|(\d{2,3}(?:\.\d+)?)\s*-?\s*(?:bpm|beats?\s+(?:per|a)\s+minute))\b"
+    r"\b(?:tempo(?:\s*(?:of|:|=|at))?\s*(\d{2,3}(?:\.\d+)?)|(\d{2,3}(?:\.\d+)?)\s*-?\s*"
+    r"(?:bpm|beats?\s*(?:per|a|/)\s*min(?:ute)?)|bpm\s*(?:of|:|=)?\s*(\d{2,3}(?:\.\d+)?))\b"
     r"(?:\s*bpm)?",
     re.IGNORECASE,
 )
@@ -30,8 +31,9 @@ _KEY = re.compile(
     r"(?!\s+(?:chords?|third|seventh|thing))(?:\s+key)?",
     re.IGNORECASE,
 )
-_BARE_KEY = re.compile(rf"\bin\s+([A-G]){_SIGN}(m)?(?=\s*(?:[,.;:|)]|$|at\b|with\b|and\b|\d))")
+_BARE_KEY = re.compile(rf"\bin\s+([A-Gb-g]){_SIGN}(m)?(?=\s*(?:[,.;:|)]|$|at\b|with\b|and\b|\d))")
 _KEY_OF = re.compile(rf"\b(?:in\s+)?(?:the\s+)?key(?:\s+of\b|\s*[:=])\s*([a-g]){_SIGN}(m)?(?![\w#])", re.IGNORECASE)
+_MINOR_CHORD = re.compile(r"(?<![A-Za-z#])([A-G])(#|♯|♭|b)?(m)(?![A-Za-z#'])")
 _MODE = re.compile(r"\b(major|minor)(?:\s+(?:key|mode|scale|tonality))?\b", re.IGNORECASE)
 
 
@@ -110,7 +112,7 @@ class _Found:
                         value *= 2
                     self._tempo = value
                     text = text.replace(match.group(0), " , ", 1)
-        found = _KEY.search(text) or _KEY_OF.search(text) or _BARE_KEY.search(text)
+        found = next((f for p in (_KEY, _KEY_OF, _BARE_KEY, _MINOR_CHORD) if (f := p.search(text)) is not None), None)
         if found is not None:
             letter, *signs, mode = found.groups()
             sign = next((s.lower() for s in signs if s), "")
@@ -128,8 +130,14 @@ class _Found:
         bridged = False  # after "and" or "or" a negation reaches one phrase further
         while i < len(words):
             word = words[i]
-            if word in NEGATIONS:
+            if word in NEGATIONS or tuple(words[i : i + 2]) in NEGATIVE_PAIRS:
                 self._negated = True
+                i += 1 if word in NEGATIONS else 2
+                continue
+            if word == "solo":  # "solo piano" is piano alone, "piano solo" is a tune
+                self._only = self._only or (
+                    not avoid and "instrument" in PHRASES.get(self._phrase(words, i + 1)[0] or "", {})
+                )
                 i += 1
                 continue
             if word in STOPS:
@@ -140,8 +148,8 @@ class _Found:
             phrase, length = self._phrase(words, i)
             if phrase is not None:
                 after = words[i + length] if i + length < len(words) else ""
-                less = after in ("less", "free") or words[i + length - 1].endswith("less")
-                if after in ("less", "free"):
+                less = after in ("less", "free", "off", "out") or words[i + length - 1].endswith("less")
+                if after in ("less", "free", "off", "out"):
                     length += 1
                 off = avoid or self._negated or less
                 self._take(PHRASES[phrase], weight, off, phrase)
@@ -205,7 +213,7 @@ class _Found:
                 else:
                     self._ambience[value] = max(self._ambience.get(value, 0.0), weight)
             elif kind == "crackle":
-                self._crackle = -1.0 if off else min(1.0, self._crackle + value * weight)
+                self._crackle = -1.0 if off != (value < 0) else min(1.0, self._crackle + abs(value) * weight)
             elif kind == "only":
                 self._only = self._only or not off
             else:

@@ -11,6 +11,8 @@ from .vocabulary import NAMES
 from .wishes import Wishes
 
 _MOOD_WORDS = {
+    "pace": ("slower", "faster"),
+    "beat": ("soft drums", "strong drums"),
     "energy": ("calm", "lively"),
     "valence": ("wistful", "cheerful"),
     "bright": ("dark", "bright"),
@@ -50,6 +52,8 @@ def describe(wishes: Wishes, ignored: tuple[str, ...] = ()) -> Understanding:
         "without " + NAMES.get(a.removeprefix("style "), a.removeprefix("style ").replace("_", " "))
         for a in wishes.avoid
     ]
+    if wishes.crackle > 0.0:
+        words.append("with crackle")
     if wishes.crackle <= -1.0:
         words.append("without crackle")
     data: dict[str, Any] = {

@@ -21,7 +21,7 @@ def _words(text: str) -> frozenset[str]:
 
 PHRASES: dict[str, Effects] = {
     # styles
-    **_all({"style": "lofi"}, "lofi, lo fi, chillhop, chill hop, study beats, chill beats, lofi beats"),
+    **_all({"style": "lofi"}, "lofi, lo fi, low fi, chillhop, chill hop, study beats, chill beats, lofi beats"),
     **_all({"style": "jazz"}, "jazz, jazzy, bebop, swing jazz, jazz club, jazz cafe, smoky jazz, cool jazz, noir"),
     **_all(
         {"style": "synthwave"},
@@ -61,7 +61,10 @@ PHRASES: dict[str, Effects] = {
         {"instrument": "muted_trumpet"},
         "trumpet, muted trumpet, horn, brass, cornet, sax, saxophone, flugelhorn",
     ),
-    **_all({"instrument": "vibraphone"}, "vibraphone, vibes, marimba, xylophone, glockenspiel, mallet, bell"),
+    **_all(
+        {"instrument": "vibraphone"},
+        "vibraphone, and vibes, with vibes, on vibes, jazz vibes, marimba, xylophone, glockenspiel, mallet, bell",
+    ),
     **_all({"instrument": "music_box"}, "music box, celesta, kalimba, chime, toy piano, lullaby box"),
     **_all(
         {"instrument": "synth_lead"},
@@ -95,6 +98,27 @@ PHRASES: dict[str, Effects] = {
     ),
     **_all({"kit": "acoustic", "part": "drums"}, "acoustic drums, live drums, shaker, bongo, conga, cajon"),
     **_all({"kit": "dusty", "part": "drums"}, "dusty drums, dusty beat, dusty beats, sampled drums, mpc"),
+    **_all(
+        {"part": "drums", "beat": -0.6},
+        "less drums, fewer drums, quiet drums, soft drums, subtle drums, light drums",
+    ),
+    **_all({"part": "drums", "beat": -0.6}, "gentle drums, quieter drums, softer drums, soft beat, light percussion"),
+    **_all(
+        {"part": "drums", "beat": 0.6},
+        "more drums, heavy drums, loud drums, louder drums, big drums, hard drums, strong beat",
+    ),
+    **_all({"pace": 0.6, "energy": 0.3}, "faster, speed up, speed it up, quicker, quickly, more upbeat, more energy"),
+    **_all({"pace": -0.6, "energy": -0.3}, "slower, slow down, slow it down, less energy, calm down"),
+    **_all(
+        {"instrument": "pad"},
+        "violin, viola, cello, orchestra, string quartet, violins, mellotron, synth strings, bowed strings",
+    ),
+    **_all(
+        {"instrument": "nylon_guitar"},
+        "nylon string guitar, steel string guitar, electric guitar, string guitar, jazz guitar, mandolin",
+    ),
+    **_all({"instrument": "wurli"}, "wurly, wurlitzer piano, hammond, church organ"),
+    **_all({"crackle": -1.0}, "clean, hi fi, pristine, studio quality, clean sound"),
     # surroundings
     **_all(
         {"ambience": "rain"},
@@ -158,10 +182,10 @@ PHRASES: dict[str, Effects] = {
         {"energy": -0.7, "dense": -0.4},
         "sleep, sleepy, sleeping, lullaby, bedtime, drowsy, nap, dreamtime, insomnia",
     ),
-    **_all({"energy": -0.5}, "slow, slower, downtempo, ballad, unhurried, languid"),
+    **_all({"energy": -0.5}, "slow, downtempo, ballad, unhurried, languid"),
     **_all(
         {"energy": 0.55},
-        "upbeat, energetic, lively, driving, fast, faster, uptempo, up tempo, bouncy, danceable, dance, workout, "
+        "upbeat, energetic, lively, driving, fast, uptempo, up tempo, bouncy, danceable, dance, workout, "
         "energy, punchy",
     ),
     **_all(
@@ -199,27 +223,42 @@ PHRASES: dict[str, Effects] = {
     **_all({"swing": 0.6}, "swing, swung, swinging, shuffle, shuffling, drunken, dilla"),
     **_all({"swing": -0.6}, "straight, quantized, quantised, robotic"),
     # "solo" and the like
-    **_all({"only": True}, "solo, alone, unaccompanied, by itself, nothing else"),
+    **_all({"only": True}, "alone, unaccompanied, by itself, nothing else"),
     **_all({"only": True, "instrument": "felt_piano"}, "solo piano"),
 }  # fmt: skip
 
 NEGATIONS = _words(
     """
+    remove mute drop skip kill lose ditch silence replace swap omit forget stop
     avoid don't dont except exclude excluding lacking minus never no non not sans without zero
     """
 )
 ONLY = frozenset(("just", "only", "nothing"))
-STOPS = frozenset(("just", "only", "but", "with", "plus", "featuring", "feat", "nothing"))
+NEGATIVE_PAIRS = frozenset(
+    (
+        ("turn", "off"),
+        ("hold", "the"),
+        ("instead", "of"),
+        ("take", "out"),
+        ("rather", "than"),
+        ("free", "of"),
+        ("rid", "of"),
+    )
+)
+STOPS = frozenset(("for", "just", "only", "but", "with", "plus", "featuring", "feat", "nothing"))
 FILLER = _words(
     """
-    & a after an and any anything are around as at background be beautiful before big bit book bpm by city
-    continuous during feel feeling feels for forest free from garden give good great her here his home hour
-    hours house i in influenced infused inspired instrumental into is it its key kind lake less like little long
-    loop loops lot lots lovely make me mix mood more mountain music musical my near nice nor of old on or our
-    over piece pieces play played playing please pretty quite radio rather reading really rhythm room s session
-    small some something song songs sound sounding sounds street streets style tempo that the theme there these
-    they this those through time tinged tiny to track tune type under us version very vibe vibes walk walking
-    want we when where while window with you your
+    & 4 a absolutely add after all also an and any anything are around arpeggiated as at back background be
+    beautiful before big bit book bpm bring by city completely continuous crackling crashing down drive duet
+    during each early entirely every everything feel feeling feels fine for forest free from garden get give go
+    good great her here his home hour hours house i in influenced infused inspired instead instrument
+    instrumental into is it its jam journey keep key kind lake late less let let's library like little long loop
+    loops lot lots loud lovely make maybe me mix mood more mountain music musical my near nice nor now of old on
+    one or our outside over piece pieces play played playing please pretty quartet quite radio rather reading
+    really relax rhythm room s scene session small some something song songs sort sound sounding sounds street
+    streets style switch tempo that the theme then there these they this those through time tinged tiny to too
+    totally track trio tune turn two type under up us use version very vibe vibes walk walking want we when
+    where while whole window with you your
     """
 )
 

@@ -22,7 +22,9 @@ class Wishes:
     drums: bool = False  # asked for outright
     kit: str = ""
     ambience: tuple[tuple[str, float], ...] = ()
-    moods: Mapping[str, float] = field(default_factory=dict)  # energy, valence, bright, wet, warm, swing, dense: -1…1
+    moods: Mapping[str, float] = field(
+        default_factory=dict
+    )  # energy, valence, bright, wet, warm, swing, dense, pace, beat: -1…1
     crackle: float = 0.0  # -1 none … 1 much; 0 as usual
 
     def mood(self, name: str) -> float:

@@ -16,7 +16,7 @@ def wishes(prompt, **options):
     ("prompt", "bpm"),
     [
         ("72 bpm", 72), ("72bpm", 72), ("at 84", 84), ("tempo: 66", 66), ("90 beats per minute", 90),
-        ("tempo of 70", 70),
+        ("tempo of 70", 70), ("bpm 72", 72), ("75 beats/min", 75),
         ("180 bpm", 90), ("120.5 BPM", 120.5), ("80s synth", None), ("at 7 am", None), ("2am", None), ("1985", None),
         ("at 12 o'clock", None),
     ],
@@ -29,7 +29,8 @@ def test_tempo(prompt, bpm):
     ("prompt", "key"),
     [
         ("in F# minor", "F# minor"), ("c major", "C major"), ("E flat major", "Eb major"), ("in Am", "A minor"),
-        ("key of D", "D major"), ("Bb minor pads", "Bb minor"), ("in a minor mood", "A minor"),
+        ("key of D", "D major"), ("Am 80bpm", "A minor"), ("in g", "G major"), ("I am calm", None),
+        ("Bb minor pads", "Bb minor"), ("in a minor mood", "A minor"),
         ("g♯ minor", "G# minor"),
         ("piano in C", "C major"), ("in C, with rain", "C major"), ("in a cafe", None), ("In A Cafe", None),
         ("a melody", None), ("be calm", None), ("C-sharp minor", "C# minor"),
@@ -53,6 +54,33 @@ def test_key(prompt, key):
 )  # fmt: skip
 def test_negation(prompt, avoided):
     assert set(wishes(prompt).avoid) == avoided
+
+
+@pytest.mark.parametrize(
+    ("prompt", "wanted", "avoided"),
+    [
+        ("vibraphone instead of piano", "vibraphone", "felt_piano"),
+        ("swap the piano for guitar", "nylon_guitar", "felt_piano"),
+        ("rhodes rather than wurlitzer", "rhodes", "wurli"),
+        ("flute but no trumpet", "flute", "muted_trumpet"),
+    ],
+)
+def test_one_thing_for_another(prompt, wanted, avoided):
+    assert wishes(prompt).instruments == (wanted,)
+    assert wishes(prompt).avoid == (avoided,)
+
+
+@pytest.mark.parametrize(
+    "prompt", ["remove the drums", "turn off the drums", "drums off", "drop the drums", "drumless"]
+)
+def test_ways_to_send_the_drummer_home(prompt):
+    assert wishes(prompt).avoid == ("drums",)
+    assert not wishes(prompt).drums
+
+
+def test_a_solo_is_not_always_alone():
+    assert wishes("solo flute").only
+    assert not wishes("trumpet solo over walking bass").only
 
 
 def test_negation_ends_with_its_clause():
