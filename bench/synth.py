@@ -59,6 +59,12 @@ def profile(engine: SynthEngine, lines: int) -> None:
         print(f"{100 * own / total:5.1f} %  {calls:7d} calls  {'/'.join(file.split('/')[-3:])} {name}")
 
 
+def cold_start() -> list[float]:
+    """Seconds from importing the engine in a new process to its first second and first minute of music."""
+    done = subprocess.run([sys.executable, "-c", COLD], capture_output=True, text=True, check=True)
+    return [float(word) for word in done.stdout.split()]
+
+
 def stations(count: int, seconds: float) -> float:
     """Peak resident MB of a process with ``count`` streams awake, each with its rewind ring full."""
     code = (
@@ -116,13 +122,7 @@ def main() -> None:
     for name, walls in seconds.items():
         wall = measure.median(walls)
         rows.append({"what": name, "times real time": CLIP_S / wall, "ms a second": 1000 * wall / CLIP_S})
-    colds = [
-        [
-            float(word)
-            for word in subprocess.run([sys.executable, "-c", COLD], capture_output=True, text=True).stdout.split()
-        ]
-        for _ in range(5)
-    ]
+    colds = [cold_start() for _ in range(5)]
     first, minute = (measure.median(values) for values in zip(*colds, strict=True))
     measure.report(
         "synth",

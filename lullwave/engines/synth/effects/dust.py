@@ -22,6 +22,7 @@ def noise_loop(name: str, corners: tuple[tuple[float, float], ...]) -> Samples:
     freqs = np.fft.rfftfreq(_LOOP, 1 / RATE)
     hz, level_db = np.log(np.array([c[0] for c in corners])), np.array([c[1] for c in corners])
     gains = 10 ** (np.interp(np.log(np.maximum(freqs, 1.0)), hz, level_db) / 20)
+    gains /= np.sqrt(1 + (freqs / 12500.0) ** 8)  # air, but nothing near the end of hearing
     draw = chance("loop", name)
     spectrum = gains * (draw.standard_normal(len(freqs)) + 1j * draw.standard_normal(len(freqs)))
     spectrum[0] = spectrum[-1] = 0

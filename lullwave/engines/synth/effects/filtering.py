@@ -27,7 +27,7 @@ def block_size(least: int) -> int:
     return good_size(-(-least // step) * step)
 
 
-@lru_cache(maxsize=48)
+@lru_cache(maxsize=12)
 def lowpass_response(cutoff_hz: float, size: int) -> Spectrum:
     """Two poles, maximally flat; a cutoff at or above 10 kHz is no filter."""
     freqs = np.fft.rfftfreq(size, 1 / MUSIC_RATE).astype(np.float32)

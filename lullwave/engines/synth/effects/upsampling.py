@@ -13,6 +13,7 @@ from .filtering import block_size, lowpass_response, spectrum_of
 BUS_HISTORY = 2048  # samples kept before a block; the high-pass has died away in fewer
 LOOK = 64  # samples at the end of a block that wait for the next: the image filter looks ahead
 _HIGHPASS_HZ, _MONO_BELOW_HZ = 28.0, 150.0
+_AIR, _AIR_HZ = 1.6, 2200.0  # a shelf of 4 dB above this; felt and pads would be dull without
 _TOP_HZ, _END_HZ = 9300.0, 10900.0  # the image filter's band edge
 
 
@@ -22,7 +23,8 @@ def _fixed(size: int) -> tuple[Spectrum, Spectrum]:
     freqs = np.fft.rfftfreq(size, 1 / MUSIC_RATE).astype(np.float32)
     edge = np.clip((freqs - _TOP_HZ) / (_END_HZ - _TOP_HZ), 0, 1)
     image = np.cos(0.5 * np.pi * edge) ** 2
-    middle = response(freqs, _HIGHPASS_HZ, kind="high") * image
+    air = np.sqrt((1 + (_AIR * freqs / _AIR_HZ) ** 2) / (1 + (freqs / _AIR_HZ) ** 2))
+    middle = response(freqs, _HIGHPASS_HZ, kind="high") * image * air
     return middle.astype(np.complex64), (middle * response(freqs, _MONO_BELOW_HZ, kind="high")).astype(np.complex64)
 
 

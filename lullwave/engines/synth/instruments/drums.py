@@ -135,7 +135,7 @@ def _metal(s: _Stroke, seconds: float, t60_s: float, bright: float = 1.0) -> Sam
     tones = np.zeros(frames, np.float32)
     for n, hz in enumerate((2150.0, 3040.0, 3690.0, 4220.0, 5350.0, 6310.0)):
         tones += sine(phase_of(hz * s.pitch, frames, 0.13 * n)) + 0.33 * sine(phase_of(hz * 1.47 * s.pitch, frames))
-    wave = 0.45 * tones + 0.85 * s.noise(seconds, "metal")
+    wave = 0.7 * tones + 0.6 * s.noise(seconds, "metal")
     wave = shaped(wave, low_hz=0.8 * s.kit.hat_bright_hz * bright, high_hz=3900.0, order=4)
     wave = shaped(wave, high_hz=3400.0)
     return np.asarray(wave * decay(frames, t60_s * s.length) * rise(frames, 0.009), np.float32)
@@ -228,11 +228,11 @@ LEVELS_DB: dict[Drum, float] = {
     "snare": -10.0,
     "rim": -12.0,
     "clap": -13.5,
-    "hat": -22.0,
-    "pedal_hat": -24.0,
-    "open_hat": -24.0,
+    "hat": -24.0,
+    "pedal_hat": -25.5,
+    "open_hat": -25.5,
     "ride": -24.0,
-    "shaker": -22.0,
+    "shaker": -24.0,
     "brush_tap": -14.5,
     "brush_sweep": -19.0,
     "tom_low": -12.0,
