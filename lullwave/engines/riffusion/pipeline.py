@@ -32,8 +32,8 @@ from .weights import Weights
 GRID = 32  # image sizes are rounded down to multiples of this
 WINDOW = 64  # latent columns that the model was trained on: 512 pixels
 OVERLAP = 16
-DECODED = 96  # latent columns that are decoded at once
-_MARGIN = 16  # latent columns around them that are decoded too and thrown away
+DECODED = ENCODED = 128  # latent columns that the VAE sees at once
+_MARGIN = 16  # half of what neighbours among these windows share
 
 Progress = Callable[[int, int], None]  # steps done, steps in all
 
@@ -55,6 +55,7 @@ class Leg:
     mask: Image.Image | None = None
     width: int = 512
     height: int = 512
+    condition_end: torch.Tensor | None = None  # (L, D) the prompt at the right end of a wide image
 
     @property
     def latent_size(self) -> tuple[int, int]:
@@ -138,8 +139,9 @@ class Pipeline:
         device = self._weights.device
         first = legs[0]
         size = first.latent_size
+        strength = plan.mix.kmax if plan.mix is not None else first.strength
         schedule = Schedule(
-            self._weights.scheduler, plan.scheduler, plan.steps, first.strength, plan.compat, first.image is None
+            self._weights.scheduler, plan.scheduler, plan.steps, strength, plan.compat, first.image is None
         )
         shape = (4, *size)
         noise = torch.stack(
@@ -154,7 +156,9 @@ class Pipeline:
         guidance = torch.tensor([max(leg.guidance, 1.0) for leg in legs], device=device)[:, None, None, None]
         guided = bool((guidance > 1).any())
         texts = [leg.condition for leg in legs] + ([leg.avoid for leg in legs] if guided else [])
-        text = torch.stack(equal_length(texts)).to(device, self._weights.dtype)
+        ends = [leg.condition if leg.condition_end is None else leg.condition_end for leg in legs]
+        both = torch.stack(equal_length(texts + ends + texts[len(legs) :])).to(device, self._weights.dtype)
+        text, text_end = both[: len(texts)], both[len(texts) :]
 
         latents = schedule.begin(init, noise)
         chances = [leg.chance for leg in legs]
@@ -163,8 +167,12 @@ class Pipeline:
                 raise Cancelled("nobody waits for this clip any longer")
             if progress is not None:
                 progress(done, len(schedule.timesteps))
+            left = (len(schedule.timesteps) - done) / plan.steps
+            if plan.mix is not None and init is not None and done and left > plan.mix.kmin:
+                latents = latents * plan.mix.factor + schedule.kept(init, noise) * (1 - plan.mix.factor)
             shown = schedule.scaled(latents, timestep)
-            predicted = self._predicted(torch.cat([shown, shown]) if guided else shown, timestep, text, plan)
+            seen = torch.cat([shown, shown]) if guided else shown
+            predicted = self._predicted(seen, timestep, text, text_end, plan)
             if guided:
                 towards, away = predicted.chunk(2)
                 predicted = away + guidance * (towards - away)
@@ -175,7 +183,9 @@ class Pipeline:
             progress(len(schedule.timesteps), len(schedule.timesteps))
         return latents
 
-    def _predicted(self, shown: torch.Tensor, timestep: Any, text: torch.Tensor, plan: Plan) -> torch.Tensor:
+    def _predicted(
+        self, shown: torch.Tensor, timestep: Any, text: torch.Tensor, text_end: torch.Tensor, plan: Plan
+    ) -> torch.Tensor:
         """The noise that the UNet sees, float32, in windows where the image is wide."""
         width = shown.shape[-1]
         begins = windows.starts(width, WINDOW, OVERLAP, plan.loop)
@@ -188,7 +198,11 @@ class Pipeline:
                 part = rows[at : at + plan.max_rows]
                 seen = torch.stack([windows.cut(shown[row], begin, window) for row, begin in part])
                 seen = seen.to(self._weights.dtype).contiguous(memory_format=self._weights.memory_format)
-                words = text[torch.tensor([row for row, _ in part], device=text.device)]
+                of = torch.tensor([row for row, _ in part], device=text.device)
+                words = text[of]
+                if len(begins) > 1:  # the prompt may change along a wide image
+                    along = torch.tensor([begin / (width - window) for _, begin in part]).clamp(max=1).to(words)
+                    words = torch.lerp(words, text_end[of], along[:, None, None])
                 level = torch.as_tensor(timestep).to(shown.device)
                 found.append(self._weights.unet(seen, level, encoder_hidden_states=words).sample.float())
         whole = torch.cat(found)
@@ -210,21 +224,27 @@ class Pipeline:
     def encode(self, image: Image.Image, loop: bool = False, seed: int | None = None) -> torch.Tensor:
         """(4, H/8, W/8) float32 latents of an image: their mean, or a sample of ``seed``."""
         pixels = torch.from_numpy(_pixels(image)).to(self._weights.device, self._weights.vae_dtype)
-        with self._lock, self._loop(loop):
-            spread = self._weights.vae.encode(pixels[None]).latent_dist
-        if seed is None:
-            mean = spread.mode()
-        else:
-            mean = spread.sample(generator=torch.Generator("cpu").manual_seed(seed))
-        latents: torch.Tensor = mean[0].float() * self._scale
-        return latents.contiguous()
+        width = pixels.shape[-1] // 8
+        window = min(width, ENCODED)
+        begins = windows.starts(width, window, 2 * _MARGIN, loop) if seed is None else [0]
+        parts = []
+        with self._lock, self._loop(loop and len(begins) == 1):
+            for begin in begins:
+                shown = windows.cut(pixels, 8 * begin, 8 * window) if len(begins) > 1 else pixels
+                spread = self._weights.vae.encode(shown[None]).latent_dist
+                if seed is None:
+                    mean = spread.mode()
+                else:
+                    mean = spread.sample(generator=torch.Generator("cpu").manual_seed(seed))
+                parts.append(mean[0].float() * self._scale)
+        return windows.blend(parts, begins, width).contiguous()
 
     @torch.inference_mode()
     def decode(self, latents: torch.Tensor, loop: bool = False) -> Image.Image:
         """The image of (4, H, W) latents, wide ones in overlapping parts."""
         width = latents.shape[-1]
         with self._lock:
-            if width <= DECODED + 2 * _MARGIN:
+            if width <= DECODED:
                 with self._loop(loop):
                     return _image(self._pixels_of(latents))
             parts, begins = [], windows.starts(width, DECODED, 2 * _MARGIN, loop)

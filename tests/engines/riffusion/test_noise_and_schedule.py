@@ -9,7 +9,8 @@ diffusers = pytest.importorskip("diffusers")
 
 from lullwave.engines.riffusion.noise import between_seeds, drawn, keyed, slerp  # noqa: E402
 from lullwave.engines.riffusion.random_checkpoint import SCHEDULER  # noqa: E402
-from lullwave.engines.riffusion.schedule import Chance, Schedule, scheduler_names, short_name  # noqa: E402
+from lullwave.engines.riffusion.schedule import Chance, Schedule  # noqa: E402
+from lullwave.engines.riffusion.schedulers import scheduler_names, short_name  # noqa: E402
 from lullwave.errors import InvalidInput  # noqa: E402
 
 OWN = diffusers.PNDMScheduler(**SCHEDULER)

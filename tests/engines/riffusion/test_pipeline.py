@@ -9,8 +9,12 @@ from PIL import Image
 torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
+from pictures import picture  # noqa: E402
+
 from lullwave.engines.riffusion.interpolation import End, Interpolation  # noqa: E402
-from lullwave.engines.riffusion.pipeline import Cancelled, Plan  # noqa: E402
+from lullwave.engines.riffusion.pipeline import Cancelled  # noqa: E402
+from lullwave.engines.riffusion.plan import Mix, Plan  # noqa: E402
+from lullwave.engines.riffusion.schedule import Chance  # noqa: E402
 
 FAST = Plan(steps=4)
 A = End("rainy night piano", 11)
@@ -142,7 +146,43 @@ def test_one_run_can_be_watched_and_given_up(pipeline, small_image):
 
 
 def test_sizes_are_rounded_down_to_multiples_of_32(pipeline):
-    from pictures import picture
-
     image = picture(150, 128, 5).resize((150, 101))
     assert pipeline.make([pipeline.leg(Interpolation(A, A, 0.0), image)], FAST)[0].size == (128, 96)
+
+
+def test_wide_images_are_encoded_and_decoded_in_windows_without_a_seam(pipeline, monkeypatch):
+    from lullwave.engines.riffusion import pipeline as module
+
+    image = picture(768, 64, 9)
+    whole = pipeline.encode(image)
+    back = np.asarray(pipeline.decode(whole)).astype(int)
+    monkeypatch.setattr(module, "ENCODED", 64)
+    monkeypatch.setattr(module, "DECODED", 64)
+    assert float((pipeline.encode(image) - whole).abs().mean()) < 0.2 * float(whole.std())
+    parts = np.asarray(pipeline.decode(whole)).astype(int)
+    steps, steps_of_parts = (np.abs(np.diff(one, axis=1)).mean((0, 2)) for one in (back, parts))
+    assert steps_of_parts.max() < 1.5 * steps.max()  # windows differ a little, but nowhere by a step
+
+
+def test_the_prompt_can_change_along_a_wide_image(pipeline):
+    wide = [
+        replace(pipeline.leg(Interpolation(end, end, 0.0), None, width=1536), height=64, chance=Chance(1, 1, 0.0))
+        for end in (A, C)
+    ]
+    along = replace(wide[0], condition_end=wide[1].condition)
+    a, c, both = (pipeline.latents([leg], Plan(1, "ddim"))[0] for leg in (*wide, along))
+    left, right = slice(0, 40), slice(-40, None)
+    torch.testing.assert_close(both[..., left], a[..., left], atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(both[..., right], c[..., right], atol=1e-4, rtol=1e-3)
+    assert not torch.allclose(both[..., 90:100], a[..., 90:100], atol=1e-5)
+
+
+def test_magic_mix_stays_nearer_to_the_image_than_plain_repainting(pipeline, small_image):
+    clean = pipeline.encode(small_image)
+    wish = Interpolation(replace(A, denoising=0.5), replace(A, denoising=0.5), 0.0)
+    plan = replace(FAST, steps=20, scheduler="ddim")
+    plain = latents(pipeline, wish, small_image, plan=plan)
+    mixed = latents(pipeline, wish, small_image, plan=replace(plan, mix=Mix()))
+    assert 0 < float((mixed - clean).norm()) < float((plain - clean).norm())
+    nothing = latents(pipeline, wish, small_image, plan=replace(plan, mix=Mix(0.3, 0.5, 1.0)))
+    torch.testing.assert_close(nothing, plain)

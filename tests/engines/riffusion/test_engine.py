@@ -1,0 +1,121 @@
+"""The engine on a tiny checkpoint: streams, options, levels, and the same samples every time."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("diffusers")
+
+from PIL import Image  # noqa: E402
+
+import lullwave  # noqa: E402
+from lullwave.engines.riffusion.engine import choose_dtype  # noqa: E402
+from lullwave.engines.riffusion.interpolation import End, Interpolation  # noqa: E402
+from lullwave.engines.riffusion.sound import HOP, RATE, Sound, rounded_off  # noqa: E402
+from lullwave.errors import CheckpointError, InvalidInput, NotFound  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def engine(checkpoint):
+    with lullwave.load_engine("riffusion", checkpoint=str(checkpoint), device="cpu", dtype="float32") as loaded:
+        yield loaded
+
+
+def stream(engine, prompt="rainy piano", **options):
+    return engine.stream(lullwave.Request(prompt, 5, options={"steps": 2, **options}))
+
+
+def test_a_stream_plays_walks_and_can_be_steered(engine):
+    with stream(engine) as playing:
+        first = playing.read(2 * RATE)
+        playing.steer("warm synthwave :2 | jazz, -drums :1", over_s=1)
+        second = playing.read(4 * RATE)
+        assert (first.rate, first.channels) == (44100, 1)
+        assert np.isfinite(second.samples).all()
+        assert second.rms_dbfs > -50
+        fork = playing.fork(3 * RATE)
+        assert np.array_equal(fork.read(RATE).samples, second.samples[RATE : 2 * RATE])
+        beats = playing.beats(0, 6 * RATE)
+        assert np.allclose(np.diff(beats), 0.64 * RATE, atol=1)
+
+
+def test_the_same_request_gives_the_same_samples_and_another_seed_others(engine):
+    one, two = (stream(engine).read(RATE).samples for _ in range(2))
+    assert np.array_equal(one, two)
+    other = engine.stream(lullwave.Request("rainy piano", 6, options={"steps": 2})).read(RATE).samples
+    assert not np.allclose(one, other, atol=1e-4)
+
+
+def test_options_are_checked_by_name(engine):
+    for options, error in (
+        ({"steps": 0}, InvalidInput),
+        ({"scheduler": "magic"}, InvalidInput),
+        ({"seed_image": "nowhere"}, NotFound),
+        ({"seed_image": "../x"}, InvalidInput),
+        ({"speed": 1}, InvalidInput),
+    ):
+        with pytest.raises(error):
+            stream(engine, **options)
+
+
+def test_presets_set_what_is_not_set(engine):
+    from lullwave.engines.riffusion.options import RiffusionOptions
+
+    assert RiffusionOptions(preset="fast").chosen.scheduler == "lcm"
+    assert RiffusionOptions(preset="fast", steps=6).chosen.steps == 6
+    assert RiffusionOptions().chosen.steps == 20
+
+
+def test_understanding_says_what_was_read(engine):
+    understood = engine.understand("jazz :3 | rock, -drums :1")
+    assert understood.understood["parts"] == {"jazz": 0.75, "rock": 0.25}
+    assert understood.understood["avoid"] == "drums"
+
+
+def test_a_clip_of_a_ticket(engine):
+    image = engine.submit(Interpolation(End("a", 1), End("b", 2), 0.5, num_inference_steps=2)).result.result()
+    audio = engine.sound.audio(image)
+    assert audio.frames == 511 * HOP
+    assert np.array_equal(engine.sound.audio(image).samples, audio.samples)
+
+
+def test_levels_follow_the_image_and_nothing_else():
+    """Clips do not jump: a clip's level does not depend on its own peak, and silence is silence."""
+    grey = np.full((512, 64), 255, np.uint8)
+    sound = Sound()
+    assert np.abs(sound.audio(Image.fromarray(grey)).samples).max() < 1e-3
+    grey[380:400] = 120
+    quiet = sound.audio(Image.fromarray(grey)).rms_dbfs
+    louder = grey.copy()
+    louder[380:400] = 80
+    expected = 4 * 20 * np.log10((255 - 80) / (255 - 120))
+    assert sound.audio(Image.fromarray(louder)).rms_dbfs - quiet == pytest.approx(expected, abs=1.0)
+
+
+def test_peaks_are_rounded_off_below_full_scale():
+    samples = np.linspace(-3, 3, 1001).astype(np.float32)
+    bent = rounded_off(samples)
+    assert np.abs(bent).max() <= 1
+    assert (np.diff(bent) >= 0).all()
+    inside = np.abs(samples) <= 0.8
+    assert np.array_equal(bent[inside], samples[inside])
+
+
+def test_a_checkpoint_that_is_not_there_says_how_to_get_it(tmp_path):
+    with pytest.raises(CheckpointError, match="lullwave models pull riffusion/riffusion-model-v1"):
+        lullwave.load_engine("riffusion", offline=True)
+    with pytest.raises(CheckpointError, match="no folder 'unet'"):
+        lullwave.load_engine("riffusion", checkpoint=str(tmp_path))
+
+
+def test_precisions_by_device():
+    assert choose_dtype("auto", torch.device("cuda")) == torch.float16
+    assert choose_dtype("auto", torch.device("mps")) == torch.float32
+    assert choose_dtype("float32", torch.device("cuda")) == torch.float32
+
+
+def test_half_precision_on_the_cpu_is_close(checkpoint, engine):
+    with lullwave.load_engine("riffusion", checkpoint=str(checkpoint), device="cpu", dtype="bfloat16") as half:
+        wish = Interpolation(End("a", 1), End("b", 2), 0.5, num_inference_steps=4)
+        a, b = (np.asarray(e.submit(wish).result.result()).astype(float) for e in (half, engine))
+    assert np.abs(a - b).mean() < 3
