@@ -103,7 +103,7 @@ def _pitch(
         return fifth if beat in (1.5, 2) and has_fifth else root
     if cell == DRIVING:
         return root
-    if has_fifth and chance.yes(0.3):
+    if has_fifth and chance.yes(0.12 if here.chord.root == key.tonic else 0.28):
         return fifth
     if root + 12 <= HIGH and chance.yes(0.25):
         return root + 12

@@ -31,18 +31,18 @@ _NEXT_MINOR: dict[int, dict[int, float]] = {
     8: {10: 2.5, 7: 1.5, 3: 2.0, 5: 1.5, 0: 1.0},
     10: {0: 3.0, 3: 2.5, 8: 1.0},
 }
-_FIRST_MAJOR = {0: 5.0, 2: 2.0, 5: 1.6, 9: 0.9}
-_FIRST_MINOR = {0: 6.0, 8: 1.3, 5: 1.2}
+_FIRST_MAJOR = {0: 6.5, 2: 2.0, 5: 1.4, 9: 0.6}
+_FIRST_MINOR = {0: 8.0, 8: 1.2, 5: 1.2}
 _TO_TONIC = {False: (7, 5, 2), True: (7, 10, 5)}  # what leads home, by mode
 
 Palette = dict[int, dict[str, float]]
 
 _LOFI_MAJOR: Palette = {
-    0: {"maj9": 4, "maj7": 3, "6/9": 1.5},
+    0: {"maj9": 4, "maj7": 1.5, "6/9": 2, "add9": 1},
     2: {"m9": 4, "m7": 3, "m11": 1.5},
     4: {"m7": 1},
     5: {"maj9": 3, "maj7": 4, "6/9": 0.8},
-    7: {"13": 3, "9sus4": 2.5, "9": 1.5, "7sus4": 1},
+    7: {"9sus4": 4, "13": 2.2, "7sus4": 1.5, "9": 1},
     9: {"m9": 3, "m7": 4, "m11": 1},
 }
 _LOFI_MINOR: Palette = {
@@ -150,8 +150,10 @@ def clarity(loop: tuple[Slot, ...], minor: bool) -> float:
     """How much better a loop (in C) fits its key or the relative one than any other: above 0 it is heard in it."""
     heard = [0.0] * 12
     for slot in loop:
-        for place, step in enumerate(QUALITIES[slot.quality]):
-            heard[(slot.degree + step) % 12] += slot.beats * (2.2 if place == 0 else 1.0)
+        voiced = _VOICED[slot.quality] if slot.degree else _AT_HOME.get(slot.quality, _VOICED[slot.quality])
+        for step in (0, *voiced):  # the bass and the keys, each tone with its first overtones
+            for above, weight in ((0, 1.7), (7, 0.35), (4, 0.12)):
+                heard[(slot.degree + step + above) % 12] += slot.beats * weight
     scores = {
         (tonic, mode): sum(heard[(tonic + k) % 12] * v for k, v in enumerate(profile)) / _NORM[mode]
         for mode, profile in _CENTRED.items()
@@ -256,6 +258,12 @@ _VOICED: dict[str, tuple[int, ...]] = {
     "7b9": (4, 7, 10, 13),
     "7#11": (4, 6, 10, 14),
 }
+_AT_HOME = {
+    "maj9": (4, 7, 12, 14),
+    "maj7": (4, 7, 11, 12),
+    "m9": (3, 7, 12, 14),
+    "m11": (3, 7, 12, 17),
+}  # the tonic with its root, so that it is heard as such
 _PLAIN_SEVENTH = {"maj7": (4, 7, 11), "m7": (3, 7, 10, 12)}  # where the ninth is not in the key
 assert set(_VOICED) == set(QUALITIES)
 LOWEST, HIGHEST = 52, 76  # E3 … E5
@@ -266,9 +274,11 @@ Voicing = tuple[int, ...]
 
 
 @lru_cache(maxsize=2048)
-def candidates(root: int, quality: str, ninth: bool, spread: bool) -> tuple[Voicing, ...]:
+def candidates(root: int, quality: str, ninth: bool, spread: bool, home: bool = False) -> tuple[Voicing, ...]:
     """Every playable voicing of a chord: a third or seventh lowest, nothing a minor ninth apart."""
     steps = _VOICED[quality] if ninth else _PLAIN_SEVENTH.get(quality, _VOICED[quality])
+    if home:
+        steps = _AT_HOME.get(quality, steps)
     classes = sorted({(root + step) % 12 for step in steps})
     guide = {(root + step) % 12 for step in (3, 4, 5, 9, 10, 11) if step in {s % 12 for s in steps}}
     found: list[Voicing] = []
@@ -293,7 +303,8 @@ def candidates(root: int, quality: str, ninth: bool, spread: bool) -> tuple[Voic
 def voice(chord: Chord, key: Key, before: Voicing, spread: bool) -> Voicing:
     """The voicing that moves least from the one before and stays near the middle of the keyboard."""
     ninth = (chord.root + 2) % 12 in key.scale or chord.quality not in _PLAIN_SEVENTH
-    choices = candidates(chord.root, chord.quality, ninth, spread)
+    home = chord.root == key.tonic and not spread
+    choices = candidates(chord.root, chord.quality, ninth, spread, home)
 
     def cost(shape: Voicing) -> float:
         centre = abs(sum(shape) / len(shape) - _CENTRE)

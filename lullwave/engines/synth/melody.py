@@ -119,7 +119,7 @@ def _fitness(key: Key, chords: list[Sounding], beat: float, beats: float, pitch:
         return 0.0 if strong or here.borrowed else 0.25
     tones = here.chord.pitch_classes
     if pitch % 12 in tones:
-        return 1.0 if pitch % 12 != here.chord.root else 0.7
+        return 0.7 if pitch % 12 == here.chord.root != key.tonic else 1.0
     pentatonic = {(key.tonic + s) % 12 for s in ((0, 3, 5, 7, 10) if key.minor else (0, 2, 4, 7, 9))}
     return (0.22 if strong else 0.9) * (1.0 if pitch % 12 in pentatonic else 0.5)
 

@@ -114,14 +114,13 @@ def joined(sections: tuple[Section, ...]) -> tuple[Section, ...]:
         last, after = section.slots[-1], out[i + 1].slots[0]
         if last.degree != after.degree or section.key != out[i + 1].key:
             continue
-        degrees = [d for d in ((10, 7, 5) if section.minor else (7, 5, 2)) if d != last.degree]
+        near = {last.degree, *(s.degree for s in section.slots[-2:-1])}
+        degrees = [d for d in ((10, 7, 5) if section.minor else (7, 5, 2)) if d not in near]
         known = {s.degree: s.quality for one in out for s in one.slots}
         degree = next((d for d in degrees if d in known), degrees[0])
         way = Slot(last.beats, degree, known.get(degree, "7sus4"))
         if last.beats < 4.0 or section.tempo_to > HALF_BARS_BPM:
             slots = (*section.slots[:-1], way)
-            if len(slots) > 1 and slots[-2].degree == degree:
-                continue
         else:
             slots = (*section.slots[:-1], replace(last, beats=last.beats / 2), replace(way, beats=last.beats / 2))
         out[i] = replace(section, slots=slots)

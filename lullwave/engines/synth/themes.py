@@ -26,7 +26,7 @@ T = TypeVar("T")
 HALF_BARS_BPM = 96.0  # up to which two chords in a bar are 1.25 s each
 _MOST_CHORDS = 7  # in all themes of a piece; cadences and loans come on top
 _PROGRESSION_GAP = 10
-_CLEAR = 0.05  # how much better a loop must fit its key than another's
+_CLEAR = 0.1  # how much better a loop must fit its key than another's
 
 
 @dataclass(frozen=True)
