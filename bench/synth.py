@@ -24,7 +24,7 @@ from lullwave.mastering import Master  # noqa: E402
 from lullwave.request import Request  # noqa: E402
 
 PROMPT = "warm lo-fi with rhodes, flute, pads, upright bass and dusty drums on a rainy night"
-CLIP_S = 180
+CLIP_S = 90
 RATE = 44100
 COLD = f"""
 import time; began = time.perf_counter()

@@ -29,7 +29,7 @@ def flute(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Sam
     breath = shaped(noise(frames, "flute", round(pitch_hz, 2), variant), low_hz=4200.0, high_hz=700.0)
     breath += 1.4 * shaped(breath, peaks=((pitch_hz, 9.0, 2.0), (2 * pitch_hz, 9.0, 1.0)), low_hz=3000.0)
     t = np.arange(frames, dtype=np.float32) / MUSIC_RATE
-    puff = 0.028 + 0.09 * np.exp(-t / np.float32(0.05))
+    puff = 0.04 + 0.09 * np.exp(-t / np.float32(0.05))
     wave = tone * (1 + 0.09 * waver) * rise(frames, 0.055) + breath * puff * rise(frames, 0.02)
     return levelled(shaped(wave.astype(np.float32), low_hz=4500.0, high_hz=150.0))
 
