@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from . import bass, comping, groove, harmony, melody
 from .chance import Chance
 from .clashes import mend
-from .event import Event, Sounding, sounding_at
+from .event import Event, Sounding
 from .mixing import mix_of
 from .score import LOOKAHEAD_S, RATE, Bar, ChordAt, Hit, Note
 from .spec import PieceSpec, Section
@@ -72,9 +72,9 @@ def compose_section(spec: PieceSpec, index: int, carry: Carry) -> tuple[list[Bar
     return bars, Carry(chords[-1].voicing, last_bass[0] if last_bass else carry.bass)
 
 
-def voiced(slots_key_spread: Section, before: tuple[int, ...] = ()) -> list[Sounding]:
+def voiced(section: Section, before: tuple[int, ...] = ()) -> list[Sounding]:
     """The chords of a section with the voicings that the keys will play."""
-    return _chords(slots_key_spread, before)
+    return _chords(section, before)
 
 
 def _chords(section: Section, before: tuple[int, ...]) -> list[Sounding]:
@@ -205,6 +205,3 @@ def _bar(
         section=section.name,
         tempo_bpm=section.tempo(min(bar, section.bars - 1)),
     )
-
-
-__all__ = ["Carry", "bar_frames", "compose", "compose_section", "sounding_at", "voiced"]

@@ -46,7 +46,6 @@ class Programme:
         self._given = 0  # bars of the section that were given
         self._bar = 0  # of the piece
         self._frame = 0
-        self._begun = 0  # frame at which the piece began
         self._number = 0
         self._turns = 0
         self._pieces: dict[int, dict[str, Any]] = {}
@@ -110,7 +109,6 @@ class Programme:
         self._number += 1
         self._section = self._given = self._bar = 0
         self._carry = Carry()
-        self._begun = self._frame
         self._written = None
         self._note_facts()
 
@@ -163,7 +161,6 @@ class Programme:
             "given": self._given,
             "bar": self._bar,
             "frame": self._frame,
-            "begun": self._begun,
             "number": self._number,
             "turns": self._turns,
             "pieces": {str(n): facts for n, facts in self._pieces.items()},
@@ -181,7 +178,7 @@ class Programme:
         programme._spec = None if state["spec"] is None else PieceSpec.of_json(state["spec"])
         voicing, low = state["carry"]
         programme._carry = Carry(tuple(voicing), low)
-        for name in ("section", "given", "bar", "frame", "begun", "number", "turns"):
+        for name in ("section", "given", "bar", "frame", "number", "turns"):
             setattr(programme, "_" + name, state[name])
         programme._pieces = {int(n): dict(facts) for n, facts in state["pieces"].items()}
         return programme

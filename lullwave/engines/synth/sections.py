@@ -103,7 +103,13 @@ def close_section(section: Section, following: Key, tail: int) -> Section:
     elif section.bars == 2:
         slots = (*lead_in, home)
     else:
-        slots = (*harmony.unroll(section.slots, section.bars * 4.0 - 8.0), *lead_in, home)
+        before = harmony.unroll(section.slots, section.bars * 4.0 - 8.0)
+        if before[-1].degree == lead_in[0].degree:  # the cadence has begun already
+            degree = 8 if key.minor else 2
+            lead_in = (Slot(2.0, degree, known.get(degree, "maj7" if key.minor else "m7")), *lead_in[1:])
+            if section.tempo_to > HALF_BARS_BPM:
+                lead_in = (Slot(4.0, degree, lead_in[0].quality),)
+        slots = (*before, *lead_in, home)
     return replace(section, slots=slots, tail_frames=tail)
 
 
