@@ -245,7 +245,10 @@ class _Ours:
 def _reference(directory: Path) -> Any:
     import transformers
 
-    return transformers.MusicgenForConditionalGeneration.from_pretrained(directory).eval()
+    from lullwave.engines.musicgen.quiet import quiet_transformers
+
+    with quiet_transformers():
+        return transformers.MusicgenForConditionalGeneration.from_pretrained(directory).eval()
 
 
 def _peers(directory: Path, device: str) -> dict[str, Callable[[int], Callable[[], None]]]:
@@ -282,9 +285,9 @@ def _peer(model: Any, device: str) -> Callable[[int], Callable[[], None]]:
         past = torch.randn(size[0], size[1], context, size[3], device=device).to(dtype)
         for layer in range(config.num_hidden_layers):
             cache.self_attention_cache.update(past, past.clone(), layer)
-        return lambda: steps(cache, context)
+        return lambda: steps(cache)
 
-    def steps(cache: Any, context: int) -> None:
+    def steps(cache: Any) -> None:
         tokens = torch.zeros(2 * config.num_codebooks, 1, dtype=torch.long, device=device)
         for _ in range(STEPS):
             out = model(
@@ -295,7 +298,7 @@ def _peer(model: Any, device: str) -> Callable[[int], Callable[[], None]]:
             drawn = torch.multinomial(likeliest.values.softmax(-1), 1)
             tokens = likeliest.indices.gather(-1, drawn).repeat(2, 1)
         tokens.cpu()
-        cache.self_attention_cache.crop(context)
+        cache.self_attention_cache.crop(-STEPS)
 
     return at
 

@@ -24,7 +24,7 @@ from .shape import Shape
 ROWS = 2  # rows of a slot
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Memory:
     """What cross-attention looks at: keys and values of a prompt's tokens in every layer.
 
@@ -41,7 +41,7 @@ class Memory:
         return int(self.keys.shape[2])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Lane:
     """One position of one slot. ``inputs`` is (K,) tokens or (rows, D) states of a prefix."""
 

@@ -103,42 +103,58 @@ class _Residual:
 
 
 class _Lstm:
-    """A stack of LSTM layers with a skip around it (Hochreiter and Schmidhuber 1997). State: h and c per layer.
+    """A stack of LSTM layers with a skip around it (Hochreiter and Schmidhuber 1997), in float32."""
 
-    The input's products are made for the whole chunk; only the recurrent ones go step by step, in 8 bits where this
-    is a CPU that has them and the caller allows it: there they wait for memory, and 8 bits are a quarter.
+    cells = 2  # tensors of state: h and c of all layers
+
+    def __init__(self, weights: dict[str, Tensor], device: torch.device) -> None:
+        size = weights["weight_hh_l0"].shape[1]
+        self._module = torch.nn.LSTM(size, size, _depth(weights), device=device)
+        self._module.load_state_dict(weights)
+        self._module.requires_grad_(False).flatten_parameters()
+
+    def __call__(self, x: Tensor, state: Sequence[Tensor] | None) -> tuple[Tensor, list[Tensor]]:
+        y = x.permute(2, 0, 1).float().contiguous()  # (T, B, C)
+        y, (h, c) = self._module(y, None if state is None else (state[0], state[1]))
+        return y.permute(1, 2, 0).to(x.dtype) + x, [h, c]
+
+
+class _CompactLstm:
+    """The same on a CPU with 8-bit recurrence. State: h and c per layer.
+
+    The input's products are made for the whole chunk; only the recurrent ones go step by step. They wait for memory,
+    and 8 bits are a quarter of it.
     """
 
-    def __init__(self, weights: dict[str, Tensor], device: torch.device, dtype: torch.dtype, compact: bool) -> None:
-        self._layers: list[tuple[Tensor, Tensor, Any]] = []
-        for i in range(sum(name.startswith("weight_hh") for name in weights)):
+    def __init__(self, weights: dict[str, Tensor], dtype: torch.dtype) -> None:
+        self._layers: list[tuple[Tensor, Tensor, Int8Linear]] = []
+        for i in range(_depth(weights)):
             bias = weights[f"bias_ih_l{i}"].float() + weights[f"bias_hh_l{i}"].float()
-            recurrent = weights[f"weight_hh_l{i}"].float()
-            product: Any = Int8Linear(recurrent) if compact else recurrent.to(device).t().contiguous()
-            into = weights[f"weight_ih_l{i}"].to(device=device, dtype=dtype)
-            self._layers.append((into, bias.to(device), product))
+            recurrent = Int8Linear(weights[f"weight_hh_l{i}"])
+            self._layers.append((weights[f"weight_ih_l{i}"].to(dtype), bias, recurrent))
+        self.cells = 2 * len(self._layers)
 
     def __call__(self, x: Tensor, state: Sequence[Tensor] | None) -> tuple[Tensor, list[Tensor]]:
         y = x.permute(2, 0, 1)  # (T, B, C)
         new: list[Tensor] = []
         for i, (into, bias, recurrent) in enumerate(self._layers):
-            flat = F.linear(
-                y.reshape(-1, y.shape[2]).to(into.dtype), into
-            )  # two dimensions: three go a slow way in bf16
+            flat = F.linear(y.reshape(-1, y.shape[2]).to(into.dtype), into)  # two dimensions: three go slowly in bf16
             gates = flat.float().view(*y.shape[:2], -1) + bias
             h = torch.zeros_like(gates[0, :, : gates.shape[2] // 4]) if state is None else state[2 * i]
             c = torch.zeros_like(h) if state is None else state[2 * i + 1]
             out = []
             for gate in gates:
-                into_gate, forget, update, emit = (
-                    gate + (recurrent(h) if isinstance(recurrent, Int8Linear) else h @ recurrent)
-                ).chunk(4, -1)
-                c = torch.sigmoid(forget) * c + torch.sigmoid(into_gate) * torch.tanh(update)
+                enter, forget, update, emit = (gate + recurrent(h)).chunk(4, -1)
+                c = torch.sigmoid(forget) * c + torch.sigmoid(enter) * torch.tanh(update)
                 h = torch.sigmoid(emit) * torch.tanh(c)
                 out.append(h)
             y = torch.stack(out)
             new += [h, c]
         return y.permute(1, 2, 0).to(x.dtype) + x, new
+
+
+def _depth(weights: dict[str, Tensor]) -> int:
+    return sum(name.startswith("weight_hh") for name in weights)
 
 
 class CodecDecoder:
@@ -169,7 +185,8 @@ class CodecDecoder:
             return _Conv(weight.to(device, dtype), bias.to(device, dtype), dilation)
 
         self._first = conv("0.conv")
-        self._lstm = _Lstm(weights.part(f"{_ROOT}1.lstm."), device, dtype, compact and int8_available())
+        recurrent = weights.part(f"{_ROOT}1.lstm.")
+        self._lstm = _CompactLstm(recurrent, dtype) if compact and int8_available() else _Lstm(recurrent, device)
         self._stages: list[tuple[_Up, _Residual]] = []
         at, lag, ratio = 3, float(self._first.lag), 1
         for _ in config.upsampling_ratios:
@@ -195,7 +212,7 @@ class CodecDecoder:
         new: list[Tensor] = []
         x, tail = self._first(x, old.pop(0) if state else None, last)
         new.append(tail)
-        cells = 2 * len(self._lstm._layers)
+        cells = self._lstm.cells
         x, memory = self._lstm(x, old[:cells] if state else None)
         new += memory
         old = old[cells:]

@@ -28,6 +28,7 @@ from .listen import Listener
 from .options import LoadOptions, MusicOptions
 from .prefill import Prefill
 from .program import Program
+from .quiet import quiet_transformers
 from .sampling import Sampling
 from .scheduler import Scheduler
 from .shape import FRAME_RATE, Shape
@@ -62,6 +63,10 @@ class MusicGenEngine(Engine):
         if chosen.threads is not None and self.device.type == "cpu":
             set_threads(chosen.threads)
         directory = checkpoints.locate(chosen.model, offline=chosen.offline)
+        with quiet_transformers():
+            self._open(directory, dtype, chosen)
+
+    def _open(self, directory: Path, dtype: torch.dtype, chosen: LoadOptions) -> None:
         self.shape = Shape.read(directory)
         self.rate, self.channels = self.shape.rate, self.shape.channels
         weights = Weights(directory)

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from ...errors import NotFound
+from .quiet import quiet_transformers
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,13 @@ def write_random(name: str, directory: Path, seed: int = 0) -> Path:
     """
     if name not in _VARIANTS:
         raise NotFound("published shape", name, _VARIANTS)
+    with quiet_transformers():
+        _write(name, directory, seed)
+    log.info("wrote %s with random weights to %s: it sounds like noise", name, directory)
+    return directory
+
+
+def _write(name: str, directory: Path, seed: int) -> None:
     import transformers
 
     size, channels, melody = _VARIANTS[name]
@@ -112,8 +120,6 @@ def write_random(name: str, directory: Path, seed: int = 0) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(directory)
     _tokenizer(transformers, text.vocab_size).save_pretrained(directory)
-    log.info("wrote %s with random weights to %s: it sounds like noise", name, directory)
-    return directory
 
 
 def _build(transformers: Any, config: Any, melody: bool) -> Any:

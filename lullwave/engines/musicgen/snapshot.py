@@ -26,6 +26,8 @@ def pack(song: Song, chunk: int, header: dict[str, Any]) -> bytes:
         SnapshotError: the chunk lies too far back.
     """
     point = song.sounding(chunk)
+    if point.event is not None:
+        point.event.synchronize()
     first = max(song.base, min(song.program.main(song.step).first, song.origin + chunk * CHUNK - song.program.length))
     meta = {
         **header,

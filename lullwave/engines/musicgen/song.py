@@ -38,6 +38,7 @@ class Point:
     rest: Tensor
     fed: int
     skip: int = 0  # samples still to come that belong to the audio that is continued
+    event: Any = None  # of a GPU: when the state is there
 
 
 @dataclass

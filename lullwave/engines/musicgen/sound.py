@@ -6,7 +6,7 @@ samples waits for them, not the decoder.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -60,16 +60,20 @@ class SoundMaker:
             out = torch.empty(samples.shape, pin_memory=True)
             out.copy_(samples, non_blocking=True)
             event: Any = self._side.record_event()
-        return Sound(out, event), after
+        return Sound(out, event), replace(after, event=event)
 
     def primed(self, codes: Tensor) -> Point:
         """The codec after the tokens (K, n) of audio that a song continues."""
         samples, state = self._codec(self._split(codes))
+        if self._side is not None:
+            torch.cuda.synchronize()  # made on another stream than what follows
         hop = self._shape.hop_samples
         return Point(state, samples[:, :0], codes.shape[1], codes.shape[1] * hop - samples.shape[1])
 
     def _fed(self, point: Point, codes: Tensor, needed: int, last: bool, count: int) -> tuple[Tensor, Point]:
-        samples, state, skip = point.rest.to(self._codec.device), point.state, point.skip
+        device = self._codec.device
+        samples, skip = point.rest.to(device), point.skip
+        state = tuple(part.to(device) for part in point.state)
         if codes.shape[1]:
             fresh, state = self._codec(self._split(codes), state, last)
             samples = torch.cat([samples, fresh[:, skip:]], 1)

@@ -22,6 +22,8 @@ from .sampling import Sampling, draw, guided
 
 log = logging.getLogger(__name__)
 
+_NOTHING = Memory(torch.empty(0), torch.empty(0))  # what a row has seen before it has seen anything
+
 
 @dataclass(frozen=True)
 class Job:
@@ -77,17 +79,17 @@ class StaticStepper:
         self._room = 0
         self._held: dict[int, tuple[Memory | None, ...]] = {}
         self._graphs: dict[tuple[int, int, int, int], tuple[torch.cuda.CUDAGraph, Tensor]] = {}
-        self._grow(64)
+        self._grow(256 if fixed else 64)
 
     def run(self, jobs: Sequence[Job]) -> Tensor:
         lanes = [job.lane for job in jobs] + [job.shadow for job in jobs if job.shadow is not None]
         songs = _rounded(1 + max(lane.slot for lane in lanes), 1, self._cache.slots)
-        if self._fixed:
-            songs = self._cache.slots
         live = _rounded(1 + max(lane.position for lane in lanes), 256, self._cache.length)
         seen, both = self._look(lanes)
         self._fill(jobs, lanes)
         key = (songs, live, seen, both)
+        if self._fixed:
+            key = (self._cache.slots, self._cache.length, self._room if seen else 0, ROWS if seen else 0)
         if self._device.type == "cuda":
             tokens = self._replay(key)
         else:
@@ -118,9 +120,11 @@ class StaticStepper:
     def _look(self, lanes: Sequence[Lane]) -> tuple[int, int]:
         """Bring the prompts' keys and values into the buffers where they changed; how long, and how many rows."""
         for lane in lanes:
-            if self._held.get(lane.slot) == lane.memories:
-                continue
+            held = self._held.get(lane.slot, ())
             for row, memory in enumerate(lane.memories):
+                before = held[row] if row < len(held) else _NOTHING
+                if before is memory:
+                    continue
                 self._bias[lane.slot, row] = -torch.inf
                 if memory is None:
                     self._bias[lane.slot, row, 0] = 0.0  # nothing to see: zero values, so that nothing is added
@@ -129,8 +133,9 @@ class StaticStepper:
                 if memory.length > self._room:
                     self._grow(memory.length)
                     return self._look(lanes)
-                self._keys[:, lane.slot, row, :, : memory.length] = memory.keys
-                self._values[:, lane.slot, row, :, : memory.length] = memory.values
+                if before is None or before.keys is not memory.keys:  # while prompts blend, only their weights change
+                    self._keys[:, lane.slot, row, :, : memory.length] = memory.keys
+                    self._values[:, lane.slot, row, :, : memory.length] = memory.values
                 self._bias[lane.slot, row, : memory.length] = 0.0 if memory.bias is None else memory.bias
             self._held[lane.slot] = lane.memories
         memories = [m for lane in lanes for m in lane.memories if m is not None]

@@ -6,7 +6,6 @@ attended to as if it stood there w times.
 
 from __future__ import annotations
 
-import logging
 import math
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -60,16 +59,12 @@ class TextEncoder:
         """
         import transformers
 
-        loud = logging.getLogger("transformers").level
-        logging.getLogger("transformers").setLevel(logging.ERROR)
         try:
             self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(
                 weights.directory, local_files_only=True, use_fast=True
             )
         except Exception as error:  # the library raises whatever its parsers raise
             raise CheckpointError(f"{weights.directory}: the tokenizer cannot be read: {error}") from None
-        finally:
-            logging.getLogger("transformers").setLevel(loud)
         with torch.device("meta"):
             model = transformers.T5EncoderModel(config)
         state = {name: tensor.float() for name, tensor in weights.part("text_encoder.").items()}

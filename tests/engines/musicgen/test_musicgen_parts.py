@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
 from lullwave.engines.musicgen import sampling  # noqa: E402
-from lullwave.engines.musicgen.attention import Cache, Lane  # noqa: E402
+from lullwave.engines.musicgen.attention import Cache, Lane, Memory  # noqa: E402
 from lullwave.engines.musicgen.codec import CodecDecoder  # noqa: E402
 from lullwave.engines.musicgen.decoder import Decoder  # noqa: E402
 from lullwave.engines.musicgen.linear import Int8Linear, int8_available  # noqa: E402
@@ -169,8 +169,10 @@ def test_codec_reads_weight_norm_by_its_older_name(tiny):
     assert torch.equal(new(codes, (), True)[0], older(codes, (), True)[0])
 
 
-def test_fixed_buffers_give_the_same_tokens_as_lanes(tiny):
-    """The way that GPUs go, on the CPU: slots at rest, shadows, songs without guidance, prompts to avoid."""
+@pytest.mark.parametrize("always_all", [False, True])
+def test_fixed_buffers_give_the_same_tokens_as_lanes(tiny, always_all):
+    """The way that GPUs go, on the CPU: slots at rest, shadows, songs without guidance, prompts that change."""
+    torch.manual_seed(0)
     shape = Shape.read(tiny)
     decoder = Decoder(shape, Weights(tiny), CPU, torch.float32)
     memory = decoder.memory(torch.randn(7, shape.hidden))
@@ -179,9 +181,14 @@ def test_fixed_buffers_give_the_same_tokens_as_lanes(tiny):
     fixed_cache.keys.zero_(), fixed_cache.values.zero_()
     looks = {0: (memory, None), 2: (memory, weighted), 5: (weighted,)}
     tokens = torch.full((8, 4), shape.pad)
+    drawn_otherwise = 0
     with torch.inference_mode():
-        lanes, fixed = LaneStepper(decoder, lanes_cache), StaticStepper(decoder, fixed_cache)
+        lanes, fixed = LaneStepper(decoder, lanes_cache), StaticStepper(decoder, fixed_cache, always_all)
         for step in range(60):
+            if step == 30:
+                looks[0] = (Memory(weighted.keys, weighted.values), None)
+            if step > 40:  # a blend under way: the same tokens, other weights
+                looks[0] = (Memory(weighted.keys, weighted.values, torch.randn(70)), memory)
             slots = [s for s in looks if (step % 3 or s != 2)]  # slot 2 rests now and then
             at = {0: step, 2: step - step // 3 - 1, 5: step}
             jobs = [
@@ -194,9 +201,12 @@ def test_fixed_buffers_give_the_same_tokens_as_lanes(tiny):
                 for s in slots
             ]
             made = lanes.run(jobs)
-            assert torch.equal(made, fixed.run(jobs))
+            other = fixed.run(jobs)
+            assert torch.equal(made[0], other[0])  # the likeliest tokens
+            drawn_otherwise += int((made != other).sum())
             for s, row in zip(slots, made, strict=True):
                 tokens[s] = row
+    assert drawn_otherwise <= 2  # a draw may fall between two sums that differ by rounding
     keys = lanes_cache.keys[:, 1, :, :, :60]
     assert (fixed_cache.keys[:, 1, :, :, :60] - keys).abs().max() < 1e-4
 
