@@ -193,3 +193,13 @@ def test_stems_add_up_to_the_mix_before_compressor_and_saturation(engine):
 
 def test_midi_of_a_finite_request(engine):
     assert engine.midi(Request(prompt="piano", seed=1, duration_s=20))[:4] == b"MThd"
+
+
+def test_checkpoints_own_little_memory(engine):
+    stream = engine.stream(WISH)
+    stream.read(30 * RATE)
+    for checkpoint in stream._ring:
+        sound = checkpoint.sound
+        arrays = [sound.room, sound.plate, sound.drums, sound.bus, sound.tape]
+        arrays += [array for part in sound.parts.values() for array in (part.lowpass, part.chorus)]
+        assert sum((array if array.base is None else array.base).nbytes for array in arrays) < 400_000

@@ -45,7 +45,7 @@ def lowpass(
     """
     old_hz, new_hz = _rounded(old_hz), _rounded(new_hz)
     whole = np.concatenate([history, block])
-    kept = np.ascontiguousarray(whole[-HISTORY:])
+    kept = whole[-HISTORY:].copy()  # a view would keep the whole block alive
     if old_hz >= 10000.0 and new_hz >= 10000.0:
         return block, kept
     size = block_size(len(whole))
