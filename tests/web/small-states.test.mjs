@@ -106,7 +106,10 @@ test('words for people, times and pieces', () => {
   assert.equal(Words.ago(600), '10 min ago');
   assert.equal(Words.ago(7_200), '2 h ago');
   assert.deepEqual(Words.facts({ tempo_bpm: 81.6, key: 'D minor' }), ['82 BPM', 'D minor']);
+  assert.deepEqual(Words.facts({ key: 'Bb minor' }), ['B♭ minor']);
+  assert.deepEqual(Words.facts({ key: 'C# major' }), ['C♯ major']);
   assert.deepEqual(Words.facts(null), []);
+  assert.match(Words.steeringPolicy('vote'), /vote/);
 });
 
 test('listener ids are version 4 UUIDs', () => {

@@ -41,6 +41,7 @@ def test_play_sounds_for_twenty_seconds_across_a_join(radio: Radio, visit: Calla
     number = int(heard[change]["title"].removeprefix("Tone "))
     heard_s = first_frame / RATE + heard[change]["time"]
     assert heard_s == pytest.approx(number * PIECE_S, abs=1.0)
+    assert page.locator(".history .name").first.inner_text() == f"Tone {number - 1}"
 
 
 def test_pause_closes_the_connection_and_play_rejoins(radio: Radio, visit: Callable[..., Any]):
@@ -80,6 +81,7 @@ def test_the_space_bar_plays_but_not_where_it_is_needed(radio: Radio, visit: Cal
     page.keyboard.press("Space")
     until(page, f"!{wanted}")
 
+    page.evaluate("document.querySelector('.steering').hidden = false")
     box = page.get_by_role("textbox", name="How the music should be")
     box.focus()
     page.keyboard.type("two words")

@@ -79,3 +79,12 @@ test('the share of a piece that was heard stays between nothing and all', () => 
   assert.equal(Time.share({ frame: 0 }, 5), null);
   assert.equal(Time.share(null, 5), null);
 });
+
+test('the past is what was heard before, newest first', () => {
+  let timeline = Time.emptyTimeline(RATE);
+  for (const second of [0, 10, 20, 30]) timeline = Time.stamp(timeline, piece(second * RATE, String(second)));
+  const past = Time.past(timeline, 25 * RATE, 5);
+  assert.deepEqual(past.map((p) => [p.title, p.agoS]), [['10', 15], ['0', 25]]);
+  assert.equal(Time.past(timeline, 35 * RATE, 2).length, 2);
+  assert.deepEqual(Time.past(timeline, 5 * RATE, 5), []);
+});

@@ -35,6 +35,7 @@ import { Volume } from './volume.js';
 
 const TICK_MS = 400;
 const STATIONS_MS = 20_000;
+const PAST_PIECES = 6;
 
 /** @param {HTMLElement} el */
 export function Radio(el) {
@@ -51,7 +52,6 @@ export function Radio(el) {
     listeners: null,
     steering: Steer.NO_WISH,
     sleep: Sleep.AWAKE,
-    past: [],
     volume: preferences.read('volume', 0.7),
     theme: preferences.read('theme', 'auto'),
   };
@@ -166,7 +166,7 @@ export function Radio(el) {
     if (!station || station === state.station) return;
     preferences.write('station', station);
     const timeline = Time.emptyTimeline(state.timeline.rate);
-    change({ station, timeline, bands: [], past: [], steering: Steer.NO_WISH });
+    change({ station, timeline, bands: [], steering: Steer.NO_WISH });
     movePlayer((player, now) => Player.retune(player, now));
     stampNow();
     update();
@@ -270,8 +270,8 @@ export function Radio(el) {
     parts.progress.update({ share: playing ? Time.share(piece, frame) : null });
     parts.listeners.update({ count: state.listeners });
     parts.stations.update({ stations, station });
-    parts.steering.update({ steering: state.steering });
-    parts.history.update({ past: state.past, clip: player.clip });
+    parts.steering.update({ steering: state.steering, policy: here?.policy ?? null });
+    parts.history.update({ past: Time.past(state.timeline, frame, PAST_PIECES) });
     parts.sleepTimer.update({ remainingS: state.sleep.remainingS });
     parts.ambience.update({ playing: Player.isWanted(player), volume: state.volume, gain: Sleep.fadeGain(state.sleep) });
     parts.scene.update({ playing, rain: parts.ambience.level('rain') });

@@ -1,6 +1,6 @@
 /** The steering box: a wish in words, what the station made of it, and when it will be heard. */
 
-import { heardIn } from './wording.js';
+import { heardIn, steeringPolicy } from './wording.js';
 import { wish } from './wish.js';
 
 /** @param {HTMLElement} el */
@@ -8,6 +8,7 @@ export function Steering(el) {
   const form = el.querySelector('.form');
   const input = el.querySelector('.input');
   const send = el.querySelector('.send');
+  const blurb = el.querySelector('.blurb');
   const answer = el.querySelector('.answer');
   const part = (name) => answer.querySelector(`.${name}`);
   let shown = null;
@@ -26,8 +27,11 @@ export function Steering(el) {
   });
 
   return {
-    /** @param {{steering: import('./steering-state.js').SteeringState}} next */
-    update({ steering }) {
+    /** @param {{steering: import('./steering-state.js').SteeringState, policy: string | null}} next */
+    update({ steering, policy }) {
+      el.hidden = policy === null;
+      const words = steeringPolicy(policy);
+      if (blurb.textContent !== words) blurb.textContent = words;
       if (steering === shown) return;
       if (steering.phase === 'waiting' && shown?.phase === 'sending') input.value = '';
       shown = steering;
@@ -36,7 +40,7 @@ export function Steering(el) {
       answer.dataset.phase = steering.phase;
       answer.style.setProperty('--wait', `${steering.heardInS}s`);
       part('what').textContent = headline(steering);
-      part('understood').textContent = steering.understood ?? '';
+      part('understood').textContent = steering.understood ? `Understood: ${steering.understood}` : '';
       part('ignored').textContent = steering.ignored.length ? `No effect: ${steering.ignored.join(', ')}` : '';
     },
   };

@@ -50,11 +50,18 @@ export function ago(seconds) {
 export function facts(piece) {
   const words = [];
   if (piece?.tempo_bpm) words.push(`${Math.round(piece.tempo_bpm)} BPM`);
-  if (piece?.key) words.push(piece.key);
+  if (piece?.key) words.push(piece.key.replace(/^([A-G])b\b/, '$1♭').replace(/^([A-G])#/, '$1♯'));
   return words;
 }
 
 /** When a steering will be heard. @param {number} seconds */
 export function heardIn(seconds) {
   return seconds < 1.5 ? 'You will hear it any moment now.' : `You will hear it in about ${Math.round(seconds)} seconds.`;
+}
+
+/** Who steers a station, and what it means for the others. @param {string | null} policy */
+export function steeringPolicy(policy) {
+  if (policy === 'owner') return 'Only the owner of this station steers it.';
+  if (policy === 'vote') return 'Say how it should feel. Everybody has a vote, and the wish with the most is played.';
+  return 'Say how it should feel. The station turns without stopping, for everybody who listens.';
 }
