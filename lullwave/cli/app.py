@@ -16,6 +16,7 @@ from .lazy import LazyGroup
 COMMANDS = {
     "serve": ("lullwave.cli.serve", "Play endless music in the browser: the radio and its API."),
     "generate": ("lullwave.cli.generate", "Make one clip: a file, or bytes on stdout."),
+    "riff": ("lullwave.cli.riff", "Riffusion's tasks on files: text, batches, between prompts, audio to audio, stems."),
     "models": ("lullwave.cli.models", "Model weights on this machine: list, pull, path, remove."),
     "engines": ("lullwave.cli.engines", "List what can make music here, and with which options."),
 }

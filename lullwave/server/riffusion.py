@@ -7,7 +7,6 @@ queue when its client goes. The engine is loaded by the first request that needs
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
@@ -17,18 +16,19 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from ..codecs import encode, format_named
+from ..engines.riffusion import inference
 from ..errors import CheckpointError, EngineError, InvalidInput, LullwaveError, MissingExtra, NotFound
 from ..options import describe
 from ..settings import Settings
 from .live import until_gone
 from .problems import problem, reply
-from .riffusion_clips import Clip, Clips, encoded
+from .riffusion_clips import Clip, Clips
 from .schema import options_schema
 from .shelf import EngineShelf
 
 if TYPE_CHECKING:
     from ..engines.riffusion.engine import RiffusionEngine
-    from ..engines.riffusion.interpolation import End, Interpolation
+    from ..engines.riffusion.interpolation import Interpolation
 
 ENGINE = "riffusion"
 INSTALL = "lullwave models pull riffusion/riffusion-model-v1"
@@ -38,7 +38,6 @@ OPEN = {
     "Access-Control-Allow-Headers": "*",
     "Access-Control-Max-Age": "86400",
 }
-KBPS = 192
 LARGER = {"/api/riffusion/seed-images/": 8 * 1024 * 1024}  # bytes: uploads
 
 
@@ -56,7 +55,7 @@ def router_for(settings: Settings, shelf: EngineShelf, clips: Clips) -> APIRoute
         """A clip between two prompts, in Riffusion's own form."""
         try:
             body, wrapped = _unwrapped(_json(await request.body()))
-            made = await _while_wanted(request, _run(await engine(), _interpolation(body)))
+            made = await _while_wanted(request, _run(await engine(), inference.parse(body)))
         except LullwaveError as error:
             refused = _refusal(error)
             refused.headers.update(OPEN)
@@ -127,7 +126,7 @@ def router_for(settings: Settings, shelf: EngineShelf, clips: Clips) -> APIRoute
         assert clip.image is not None
         ready = await engine()
         kind = "JPEG" if format == "jpg" else "PNG"
-        data = await asyncio.to_thread(encoded, clip.image, kind, ready.sound.exif())
+        data = await asyncio.to_thread(inference.encoded, clip.image, kind, ready.sound.exif())
         return Response(data, media_type=f"image/{kind.lower()}")
 
     @router.get("/api/riffusion/clips/{id}/audio.{format}", response_class=Response)
@@ -136,7 +135,7 @@ def router_for(settings: Settings, shelf: EngineShelf, clips: Clips) -> APIRoute
         named = format_named(format)
         clip = _finished(clips[id])
         assert clip.audio is not None
-        data = await asyncio.to_thread(encode, clip.audio, named.name, KBPS)
+        data = await asyncio.to_thread(encode, clip.audio, named.name, inference.KBPS)
         return Response(data, media_type=named.media_type)
 
     @router.get("/api/riffusion/seed-images")
@@ -149,7 +148,7 @@ def router_for(settings: Settings, shelf: EngineShelf, clips: Clips) -> APIRoute
     async def one_image(name: str) -> Response:
         """A seed image or mask as PNG."""
         store = await _images(shelf, settings)
-        data = await asyncio.to_thread(lambda: encoded(store(name), "PNG"))
+        data = await asyncio.to_thread(lambda: inference.encoded(store(name), "PNG"))
         return Response(data, media_type="image/png")
 
     @router.put("/api/riffusion/seed-images/{name}", openapi_extra=_UPLOAD)
@@ -205,38 +204,6 @@ def _unwrapped(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
     return inner, True
 
 
-def _interpolation(body: Mapping[str, Any], required: bool = True) -> Interpolation:
-    """The request in a body; fields that are not known are ignored, as they always were.
-
-    Raises:
-        InvalidInput: names the field.
-    """
-    from ..engines.riffusion.interpolation import Interpolation
-
-    for name in ("start", "end", "alpha") if required else ("start",):
-        if name not in body:
-            raise InvalidInput(name, None, "required")
-    start = _end(body["start"], "start")
-    end = _end(body["end"], "end") if required or "end" in body else start
-    known = {info.name for info in describe(Interpolation)}
-    return Interpolation(start, end, **{name: value for name, value in body.items() if name in known})
-
-
-def _end(value: Any, where: str) -> End:
-    from ..engines.riffusion.interpolation import End
-
-    if not isinstance(value, dict):
-        raise InvalidInput(where, value, "a JSON object")
-    for name in ("prompt", "seed"):
-        if name not in value:
-            raise InvalidInput(f"{where}.{name}", None, "required")
-    known = {info.name for info in describe(End)}
-    try:
-        return End(**{name: one for name, one in value.items() if name in known})
-    except InvalidInput as error:
-        raise InvalidInput(f"{where}.{error.field}", error.value, error.allowed) from None
-
-
 async def _run(engine: RiffusionEngine, wish: Interpolation) -> dict[str, Any]:
     ticket = await asyncio.to_thread(engine.submit, wish)
     try:
@@ -245,17 +212,7 @@ async def _run(engine: RiffusionEngine, wish: Interpolation) -> dict[str, Any]:
         ticket.cancel()
         raise
 
-    def reply() -> dict[str, Any]:
-        audio = engine.sound.audio(image)
-        jpeg = base64.b64encode(encoded(image, "JPEG", engine.sound.exif())).decode()
-        mp3 = base64.b64encode(encode(audio, "mp3", KBPS)).decode()
-        return {
-            "image": f"data:image/jpeg;base64,{jpeg}",
-            "audio": f"data:audio/mpeg;base64,{mp3}",
-            "duration_s": round(audio.duration_s, 6),
-        }
-
-    return await asyncio.to_thread(reply)
+    return await asyncio.to_thread(inference.reply, engine, image)
 
 
 async def _while_wanted(request: Request, work: Any) -> dict[str, Any] | None:
@@ -282,7 +239,7 @@ def _submitted(engine: RiffusionEngine, body: Mapping[str, Any], progress: Calla
 
     names = {info.name for info in describe(ClipOptions)}
     options: ClipOptions = build(ClipOptions, {n: v for n, v in body.items() if n in names})
-    wish = _interpolation({n: v for n, v in body.items() if v is not None or n != "seed_image_id"}, required=False)
+    wish = inference.parse({n: v for n, v in body.items() if v is not None or n != "seed_image_id"}, required=False)
     known = names | {info.name for info in describe(type(wish))} | {"start", "end"}
     for name in body:
         if name not in known:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator
@@ -134,13 +133,3 @@ class Clips:
             del self._clips[id]
         if len(self._clips) >= 4 * KEPT:
             raise Busy(f"{len(self._clips)} clips are being made; fetch or cancel some", 30.0)
-
-
-def encoded(image: Image, format: str, exif: Any = None) -> bytes:
-    """A PNG or JPEG with its spectrogram tags."""
-    out = io.BytesIO()
-    options: dict[str, Any] = {"quality": 95, "subsampling": 0} if format == "JPEG" else {}
-    if exif is not None:
-        options["exif"] = exif
-    image.save(out, format, **options)
-    return out.getvalue()

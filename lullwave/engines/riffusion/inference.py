@@ -1,0 +1,72 @@
+"""Riffusion's old request and reply as plain data, for every front: the server, Truss, Cog; knows none of them."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ...codecs import encode
+from ...errors import InvalidInput
+from ...options import describe
+from .interpolation import End, Interpolation
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from .engine import RiffusionEngine
+
+KBPS = 192
+
+
+def parse(body: Mapping[str, Any], required: bool = True) -> Interpolation:
+    """The request in a body; fields that are not known are ignored, as they always were.
+
+    ``required`` False: an end and an alpha may be missing.
+
+    Raises:
+        InvalidInput: names the field.
+    """
+    for name in ("start", "end", "alpha") if required else ("start",):
+        if name not in body:
+            raise InvalidInput(name, None, "required")
+    start = _end(body["start"], "start")
+    end = _end(body["end"], "end") if required or "end" in body else start
+    known = {info.name for info in describe(Interpolation)}
+    return Interpolation(start, end, **{name: value for name, value in body.items() if name in known})
+
+
+def reply(engine: RiffusionEngine, image: Image) -> dict[str, Any]:
+    """The reply for a finished image: data URIs and a length."""
+    audio = engine.sound.audio(image)
+    jpeg = base64.b64encode(encoded(image, "JPEG", engine.sound.exif())).decode()
+    mp3 = base64.b64encode(encode(audio, "mp3", KBPS)).decode()
+    return {
+        "image": f"data:image/jpeg;base64,{jpeg}",
+        "audio": f"data:audio/mpeg;base64,{mp3}",
+        "duration_s": round(audio.duration_s, 6),
+    }
+
+
+def encoded(image: Image, format: str, exif: Any = None) -> bytes:
+    """A PNG or JPEG with its spectrogram tags."""
+    out = io.BytesIO()
+    options: dict[str, Any] = {"quality": 95, "subsampling": 0} if format == "JPEG" else {}
+    if exif is not None:
+        options["exif"] = exif
+    image.save(out, format, **options)
+    return out.getvalue()
+
+
+def _end(value: Any, where: str) -> End:
+    if not isinstance(value, dict):
+        raise InvalidInput(where, value, "a JSON object")
+    for name in ("prompt", "seed"):
+        if name not in value:
+            raise InvalidInput(f"{where}.{name}", None, "required")
+    known = {info.name for info in describe(End)}
+    try:
+        return End(**{name: one for name, one in value.items() if name in known})
+    except InvalidInput as error:
+        raise InvalidInput(f"{where}.{error.field}", error.value, error.allowed) from None

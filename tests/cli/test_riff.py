@@ -1,0 +1,77 @@
+"""``lullwave riff`` from its arguments to its files, on a tiny checkpoint."""
+
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("diffusers")
+
+from typer.testing import CliRunner
+
+from lullwave import Audio
+from lullwave.cli.riff import app
+from lullwave.codecs import decode, write
+from lullwave.engines.riffusion.random_checkpoint import make_random
+from lullwave.errors import InvalidInput
+
+
+@pytest.fixture(scope="module")
+def load(tmp_path_factory):
+    folder = make_random(tmp_path_factory.mktemp("riff") / "tiny")
+    return ["--checkpoint", str(folder), "--device", "cpu"]
+
+
+def riff(*words):
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_text(load, tmp_path):
+    out = tmp_path / "a.wav"
+    riff("text", "warm piano", "-o", out, "-s", 2.56, "--steps", 2, "--image", *load)
+    assert decode(out).duration_s == pytest.approx(2.55)
+    assert out.with_suffix(".png").exists()
+
+
+def test_interpolate(load, tmp_path):
+    riff("interpolate", "a", "b", "-o", tmp_path / "b.flac", "--clips", 2, "--steps", 2, *load)
+    assert decode(tmp_path / "b.flac").duration_s == pytest.approx(10.24)
+
+
+def test_transform(load, tmp_path):
+    noise = np.random.default_rng(0).standard_normal(44100 * 2).astype(np.float32) * 0.1
+    write(tmp_path / "in.wav", Audio.of(noise, 44100))
+    riff("transform", tmp_path / "in.wav", "a", "-o", tmp_path / "c.wav", "--end", "b", "--steps", 3, *load)
+    assert decode(tmp_path / "c.wav").duration_s == pytest.approx(2.0)
+    riff("transform", tmp_path / "in.wav", "a", "-o", tmp_path / "d.wav", "--magic-mix", "--steps", 6, *load)
+
+
+def test_batch_writes_an_index_and_does_not_make_clips_again(load, tmp_path):
+    file = tmp_path / "batch.json"
+    params = {"num_inference_steps": 2, "width": 256, "name": "x/y"}
+    file.write_text(json.dumps({"params": params, "entries": [{"prompt": "a"}, {"prompt": "b", "seed": 5}]}))
+    riff("batch", file, tmp_path / "out", "--seeds", 2, "--format", "wav", *load)
+    index = json.loads((tmp_path / "out" / "index.json").read_text())
+    assert [(one["prompt"], one["seed"]) for one in index] == [("a", 0), ("a", 1), ("b", 5), ("b", 6)]
+    clips = [tmp_path / "out" / one["file"] for one in index]
+    before = [clip.stat().st_mtime_ns for clip in clips]
+    riff("batch", file, tmp_path / "out", "--seeds", 2, "--format", "wav", *load)
+    assert [clip.stat().st_mtime_ns for clip in clips] == before
+
+
+def test_wrong_values_are_refused_before_anything_is_loaded(tmp_path):
+    for words, named in (
+        (["text", "a", "--preset", "magic"], "--preset"),
+        (["text", "a", "--scheduler", "magic"], "scheduler"),
+        (["text", "a", "-o", "a.xyz"], "path"),
+        (["text", "a", "-o", str(tmp_path / "no" / "a.mp3")], "--output"),
+        (["text", "(a", "--guidance", "1000"], "guidance"),
+    ):
+        with pytest.raises(InvalidInput) as refused:
+            riff(*words)
+        assert refused.value.field == named

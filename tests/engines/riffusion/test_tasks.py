@@ -1,0 +1,140 @@
+"""Tasks on a tiny checkpoint: lengths, continuity, batches from JSON, stems from a separator that is stood in for."""
+
+import sys
+import types
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("diffusers")
+
+import lullwave  # noqa: E402
+from lullwave import Audio  # noqa: E402
+from lullwave.codecs import decode, write  # noqa: E402
+from lullwave.engines.riffusion import stems, tasks  # noqa: E402
+from lullwave.engines.riffusion.interpolation import End  # noqa: E402
+from lullwave.engines.riffusion.plan import Mix, Plan  # noqa: E402
+from lullwave.errors import EngineFailed, InvalidInput, MissingExtra  # noqa: E402
+
+FAST = Plan(2)
+RATE = 44100
+
+
+@pytest.fixture(scope="module")
+def engine(checkpoint):
+    with lullwave.load_engine("riffusion", checkpoint=str(checkpoint), device="cpu", dtype="float32") as loaded:
+        yield loaded
+
+
+def tone(seconds, hz=440.0):
+    t = np.arange(round(seconds * RATE)) / RATE
+    return Audio.of((0.2 * np.sin(2 * np.pi * hz * t)).astype(np.float32), RATE)
+
+
+def test_text_to_audio_has_the_length_that_was_asked_for(engine):
+    seen = []
+    made = tasks.text_to_audio(engine, End("a", 1), 7.0, FAST, seen.append)
+    assert made.image.size == (704, 512)
+    assert made.audio.frames == 703 * 441
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
+    with pytest.raises(InvalidInput):
+        tasks.text_to_audio(engine, End("a", 1), 0.1)
+
+
+def test_a_long_clip_goes_from_one_prompt_to_the_other(engine):
+    made = tasks.between_prompts(engine, End("a", 1), End("b", 2), 3, 1.0, plan=FAST)
+    assert made.audio.frames == 3 * 512 * 441
+    assert made.image.size == (3 * 512, 512)
+    ends = [tasks.between_prompts(engine, End(p, s), End(p, s), 2, plan=FAST).image for p, s in (("a", 1), ("b", 2))]
+    wide = np.asarray(made.image)
+    assert np.array_equal(wide[:, :512], np.asarray(ends[0])[:, :512])
+    assert np.array_equal(wide[:, -512:], np.asarray(ends[1])[:, :512])
+    for wrong in ({"clips": 1}, {"power": 0.0}):
+        with pytest.raises(InvalidInput):
+            tasks.between_prompts(engine, End("a", 1), End("b", 2), **wrong)
+
+
+def test_audio_to_audio_keeps_the_length_and_without_repainting_the_picture(engine):
+    sound = tone(8.0)
+    made = tasks.audio_to_audio(engine, sound, End("a", 1, denoising=0.5), End("b", 1), 0.5, 7.0, plan=FAST)
+    assert made.audio.frames == 7 * RATE
+    mixed = tasks.audio_to_audio(engine, sound, End("a", 1), None, 0.5, 7.0, Mix(), replace(FAST, steps=10))
+    assert mixed.audio.frames == 7 * RATE
+    assert not np.array_equal(np.asarray(mixed.image), np.asarray(made.image))
+    for wrong in ({"start_s": 9.0}, {"start_s": 7.5}, {"seconds": 0.1}):
+        with pytest.raises(InvalidInput):
+            tasks.audio_to_audio(engine, sound, End("a", 1), plan=FAST, **wrong)
+
+
+def test_batches_are_read_and_their_faults_are_named():
+    sets, entries = tasks.read_batch(
+        '{"params": [{"guidance": 5}, {"width": 1024}], "entries": [{"prompt": "a"}, {"prompt": "b", "seed": 3}]}'
+    )
+    assert [set(one) for one in sets] == [{"guidance"}, {"width"}]
+    assert entries == [tasks.Entry("a", None, 0), tasks.Entry("b", None, 3)]
+    for text, field in (
+        ("[]", "entries"),
+        ("{", "batch"),
+        ('{"entries": [{"seed": 1}]}', "entries"),
+        ('{"params": {"speed": 1}, "entries": [{"prompt": "a"}]}', "speed"),
+        ('{"entries": [{"prompt": "a", "seed": "x"}]}', "seed"),
+    ):
+        with pytest.raises(InvalidInput, match=field):
+            tasks.read_batch(text)
+
+
+@pytest.fixture
+def separator(monkeypatch):
+    """The library's face, as its documentation describes it, around files of silence and one of the mix."""
+    given = {}
+
+    class Separator:
+        def __init__(self, output_dir, output_format):
+            self.folder = Path(output_dir)
+
+        def load_model(self, name):
+            given["model"] = name
+
+        def separate(self, path, names):
+            mix = decode(path)
+            made = []
+            for stem in names.values():
+                if stem not in given.get("without", ()):
+                    write(self.folder / f"{stem}.wav", mix if stem == "drums" else mix.gain(-90))
+                    made.append(f"{stem}.wav")
+            return made
+
+    package, module = types.ModuleType("audio_separator"), types.ModuleType("audio_separator.separator")
+    module.Separator = Separator
+    monkeypatch.setitem(sys.modules, "audio_separator", package)
+    monkeypatch.setitem(sys.modules, "audio_separator.separator", module)
+    return given
+
+
+def test_stems_are_as_long_as_the_mix_and_can_be_mixed_again(separator):
+    mix = tone(1.0)
+    found = stems.split(mix)
+    assert separator["model"] == "htdemucs_6s.yaml"
+    assert set(found) == set(stems.STEMS)
+    assert all(stem.frames == mix.frames for stem in found.values())
+    louder = stems.recombined(found, {"drums": 6.0, "bass": 0.0})
+    assert louder.rms_dbfs - mix.rms_dbfs == pytest.approx(6.0, abs=0.1)
+    for levels in ({}, {"kazoo": 0.0}):
+        with pytest.raises(InvalidInput):
+            stems.recombined(found, levels)
+
+
+def test_a_stem_that_is_missing_is_named(separator):
+    separator["without"] = ("piano",)
+    with pytest.raises(EngineFailed, match="no piano"):
+        stems.split(tone(1.0))
+
+
+def test_without_the_library_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "audio_separator", None)
+    with pytest.raises(MissingExtra, match=r"lullwave\[stems\]"):
+        stems.split(tone(1.0))
