@@ -37,7 +37,7 @@ def rhodes(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Sa
     flux = 1.0 / (1.0 + np.square(reach * (tine + np.float32(0.12) * bell) + np.float32(offset)))
     voltage = np.diff(flux, prepend=flux[:1]) * np.float32(MUSIC_RATE / (2 * np.pi * pitch_hz))
     wave = voltage.astype(np.float32) + bell * np.float32(0.35)
-    wave = shaped(wave, low_hz=3400.0 + 2600.0 * velocity, high_hz=45.0, peaks=((180.0, 0.6, 0.25), (1700.0, 0.5, 0.5)))
+    wave = shaped(wave, low_hz=3400.0 + 2600.0 * velocity, high_hz=45.0, peaks=((180.0, 0.6, 0.25), (2000.0, 0.5, 1.0)))
     return levelled(wave)
 
 

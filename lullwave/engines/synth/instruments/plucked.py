@@ -50,7 +50,7 @@ def nylon_guitar(pitch_hz: float, velocity: float, variant: int, seconds: float)
     spread = chance(*key)
     pick = spread.uniform(0.13, 0.24)
     t60 = float(np.clip(3.4 * (196.0 / pitch_hz) ** 0.35, 1.5, 4.5))
-    wave = _string(frames, pitch_hz, t60, 5.0, pick, 1100.0 + 2900.0 * velocity, key) * rise(frames, 0.004)
+    wave = _string(frames, pitch_hz, t60, 5.0, pick, 1100.0 + 2900.0 * velocity, key) * rise(frames, 0.007)
     wave = levelled(wave)
     touch = noise(frames, *key)[: round(0.03 * MUSIC_RATE)] * rise(round(0.03 * MUSIC_RATE), 0.006)
     touch *= np.linspace(1, 0, len(touch), dtype=np.float32) ** 2
