@@ -279,3 +279,42 @@ def test_broken_checkpoints_name_the_fault_and_the_remedy(tiny, tmp_path):
     assert "no model" in fault(tmp_path / "absent")
     with pytest.raises(CheckpointError, match="lullwave models pull facebook/musicgen-small"):
         load_engine("musicgen", model="facebook/musicgen-small", offline=True)
+
+
+def test_two_stations_steered_and_forked_at_random_reproduce_and_leave_nothing_behind(tiny):
+    """The same story twice, with visitors who leave in the middle of a read: the same samples, all places free."""
+
+    def story(visitors):
+        random = np.random.default_rng(3)
+        with MusicGenEngine(model=str(tiny), dtype=EXACT, device="cpu", threads=1, max_songs=3) as engine:
+            stations = [engine.stream(Request(prompt, seed=i)) for i, prompt in enumerate(("calm", "jazz drums"))]
+            heard = [[], []]
+            for _ in range(12):
+                i = int(random.integers(2))
+                if random.random() < 0.5:
+                    back = int(random.integers(0, 1 + min(stations[i].position, RATE)))
+                    fork = stations[i].fork(stations[i].position - back)
+                    stations[i].close()
+                    stations[i] = fork
+                    fork.steer(str(random.choice(["bass", "piano | pads :2", "(warm:1.4), -drums"])), over_s=0.5)
+                if visitors:
+                    visitor = engine.stream(Request("night", seed=9))
+                    reading = threading.Thread(target=_read_until_closed, args=(visitor,))
+                    reading.start()
+                heard[i].append(stations[i].read(int(random.integers(1, RATE))).samples)
+                if visitors:
+                    visitor.close()
+                    reading.join(30)
+                    assert not reading.is_alive()
+            for station in stations:
+                station.close()
+            assert engine.scheduler.load == {"open": 0, "playing": 0, "waiting": 0}
+            assert len(engine.scheduler._free) == 6
+            return [np.concatenate(blocks) for blocks in heard]
+
+    assert all(np.array_equal(a, b) for a, b in zip(story(False), story(True), strict=True))
+
+
+def _read_until_closed(stream):
+    with pytest.raises(StreamClosed):
+        stream.read(10**9)
