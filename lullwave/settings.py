@@ -136,7 +136,38 @@ class Settings(BaseSettings):
     max_clips: int = Field(default=60, ge=2, le=100000, description="clips kept per station; the oldest go first")
     max_clip_mb: float = Field(default=200.0, ge=1, le=1e6, description="megabytes of clips kept per station")
 
+    # who may steer, and how often
+    steer_every_s: float = Field(
+        default=10.0, ge=0, le=3600, description="a station turns at most this often; wishes wait for their turn"
+    )
+    vote_s: float = Field(default=30.0, ge=1, le=3600, description="how long a vote on the next prompt is open")
+    max_wishes: int = Field(default=8, ge=1, le=1000, description="wishes that may wait at a station")
+    token: str = Field(
+        default="", repr=False, description="who shows it may change state: the token, or `sha256:` and its hash"
+    )
+    open_steering: bool = Field(
+        default=False, description="on a public address, let everybody steer the stations that are for everyone"
+    )
+    legacy_open: bool = Field(
+        default=False, description="let every web page and address use the routes of the systems before this one"
+    )
+    allowed_origins: str = Field(
+        default="", description="other origins whose pages may change state, split by commas; `*` is every one"
+    )
+    allowed_hosts: str = Field(
+        default="", description="names that this server is called by, split by commas; empty: any, on loopback its own"
+    )
+    trusted_proxies: str = Field(
+        default="", description="addresses of proxies whose `X-Forwarded-*` headers count, split by commas"
+    )
+    root_path: str = Field(
+        default="", pattern=r"^(/[^/?#]+)*$", description="path prefix that a proxy strips, `/radio`"
+    )
+    tls_cert: Path | None = Field(default=None, description="certificate chain (PEM); with it the server speaks HTTPS")
+    tls_key: Path | None = Field(default=None, description="the certificate's private key (PEM)")
+
     # limits
+    max_per_address: int = Field(default=100, ge=1, le=100000, description="audio connections of one address")
     max_listeners: int = Field(default=5000, ge=1, le=100000, description="audio connections to one station")
     max_body_kb: int = Field(default=256, ge=1, le=65536, description="largest request body")
     max_generate_s: float = Field(
@@ -157,6 +188,11 @@ class Settings(BaseSettings):
         if self.station and self.station not in ids:
             raise SettingsError("station", self.station, "the id of a station: " + ", ".join(ids))
         return self
+
+    @property
+    def public(self) -> bool:
+        """Whether others than this machine can reach the address."""
+        return self.host != "localhost" and not self.host.startswith("127.") and self.host != "::1"
 
     @property
     def default_station(self) -> str:

@@ -10,6 +10,8 @@ from typing import Annotated, Any, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
+from ..engines import engine_names
+from ..errors import SettingsError
 from ..settings import PREFIX, Settings, load
 
 _SIMPLE = (str, int, float, bool, Path)
@@ -20,6 +22,10 @@ def command(config: Path | None = None, **flags: Any) -> None:
     settings = load(flags, config)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger().setLevel(settings.log_level.upper())
+    known = engine_names()
+    for engine in {settings.engine, *(s.engine for s in settings.stations if s.engine)}:
+        if engine not in known and "://" not in engine:
+            raise SettingsError("engine", engine, "an installed engine: " + ", ".join(known))
     from ..server.app import create_app
     from ..server.run import address_of, listening_socket, serve
 

@@ -12,7 +12,9 @@ from fastapi import FastAPI
 from .. import __version__
 from ..clock import Clock, SystemClock
 from ..settings import Settings
-from . import generate, pages, problems, radio, riffusion
+from . import generate, pages, problems, radio, riffusion, steering
+from .desk import Desk
+from .guard import Guard, Tokens
 from .limits import BodyLimit
 from .loading import load_options
 from .onair import OnAirs
@@ -31,16 +33,20 @@ def create_app(
     engines = shelf or EngineShelf(options=load_options(settings))
     kitchen = generate.Kitchen(settings, engines)
     clips = Clips()
+    tokens = Tokens(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         onairs = OnAirs(settings, engines, clock or SystemClock())
         app.state.onairs = onairs
+        app.state.desks = {name: Desk(onair, settings) for name, onair in onairs.stations.items()}
         onairs.start()
         try:
             yield
         finally:
             onairs.release()
+            for desk in app.state.desks.values():
+                desk.close()
             kitchen.stop()
             clips.stop()
             await asyncio.to_thread(onairs.stop)
@@ -53,16 +59,20 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        root_path=settings.root_path,
     )
     app.state.settings = settings
     app.state.kitchen = kitchen
+    app.state.tokens = tokens
     problems.install(app)
     app.include_router(radio.router)
+    app.include_router(steering.router)
     app.include_router(generate.router_for(settings, engines, kitchen))
     app.include_router(riffusion.router_for(settings, engines, clips))
     app.include_router(pages.health)
     app.include_router(pages.router_for(web))
     app.add_middleware(BodyLimit, limit_bytes=settings.max_body_kb * 1024, larger=riffusion.LARGER)
+    app.add_middleware(Guard, settings=settings, tokens=tokens)
     app.add_middleware(SecurityHeaders)
     return app
 

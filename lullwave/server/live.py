@@ -112,7 +112,11 @@ class LiveEvents(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        await while_there(self._send(send), receive)
+        self._onair.watching += 1
+        try:
+            await while_there(self._send(send), receive)
+        finally:
+            self._onair.watching -= 1
 
     async def _send(self, send: Send) -> None:
         events = self._onair.events

@@ -15,6 +15,7 @@ from ..request import Request
 from ..settings import Settings
 from ..station import CHUNK_S, RATE, Aired, Event, Station
 from ..station.air import MP3_FRAME
+from ..station.bands import measured
 from ..station.producer import EMBEDDED
 from .audience import Audience
 from .first_clip import first_clip
@@ -38,6 +39,7 @@ class OnAir:
         self.events: Ring[Event] = Ring(EVENTS_KEPT, loop)
         self._burst_frames = round(settings.burst_s * RATE)
         self._people = 0
+        self.watching = 0  # event streams that are open: without one, nothing is measured
         self._lease: asyncio.TimerHandle | None = None
         self._count_due: asyncio.TimerHandle | None = None
         station.subscribe(self._aired, self.events.publish)
@@ -90,6 +92,9 @@ class OnAir:
 
     def _aired(self, aired: Aired) -> None:
         self.chunks.publish(aired.chunk)
+        if self.watching:
+            for frame, levels in measured(aired.mastered, aired.mastered_frame):
+                self.events.publish(Event("bands", frame, {"levels": levels}))
 
 
 class OnAirs:

@@ -38,6 +38,10 @@ class TooLarge(LullwaveError):
         self.allowed = f"at most {limit_bytes} bytes"
 
 
+class Forbidden(LullwaveError):
+    """Not without the owner's token."""
+
+
 class Full(Busy):
     """A station with as many listeners as it may have."""
 
@@ -62,6 +66,8 @@ def reply(error: Exception) -> JSONResponse:
     match error:
         case TooLarge():
             return problem(413, str(error), "body", error.allowed)
+        case Forbidden():
+            return problem(403, str(error), "Authorization")
         case NotFound():
             return problem(404, str(error), error.kind, ", ".join(error.known) or None)
         case Busy():

@@ -42,12 +42,12 @@ def listening_socket(host: str, port: int) -> socket.socket:
     return bound
 
 
-def address_of(bound: socket.socket) -> str:
+def address_of(bound: socket.socket, scheme: str = "http") -> str:
     """What to type into a browser."""
     host, port = bound.getsockname()[:2]
     if host in ("0.0.0.0", "::"):
         host = "localhost"
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
 
 
 class Server(uvicorn.Server):
@@ -79,6 +79,10 @@ def server_for(app: FastAPI, settings: Settings) -> Server:
         ws_max_size=WS_MAX_BYTES,
         timeout_graceful_shutdown=GRACE_S,
         server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies or "127.0.0.1",
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
     )
     return Server(config, app)
 

@@ -1,0 +1,147 @@
+"""Wishes over HTTP: heard by everybody within seconds, queued in sight of all, voted on, undone, refused."""
+
+import numpy as np
+import pytest
+from serving import events, read_exactly, serving
+from sines import HIGH_HZ, RATE
+
+from lullwave.codecs import decode
+
+STATIONS = [
+    {"id": "open", "prompts": ["a tone"]},
+    {"id": "owned", "prompts": ["a tone"], "policy": "owner"},
+    {"id": "voted", "prompts": ["a tone"], "policy": "vote"},
+]
+
+
+@pytest.fixture
+def radio(tmp_path):
+    with serving(tmp_path, stations=STATIONS, steer_every_s=0.0, vote_s=1.0, token="secret") as served:
+        yield served
+
+
+def wish(served, prompt, station="open", **more):
+    headers = more.pop("headers", None)
+    return served.ask(f"/api/stations/{station}/prompt", "POST", {"prompt": prompt, **more}, headers)
+
+
+def told(feed, kind):
+    return next(data for k, data in events(feed) if k == kind)
+
+
+def test_a_wish_is_understood_and_heard_within_six_seconds(radio):
+    with radio.listening() as stream, radio.listening("/api/events?listener=a") as feed:
+        radio.clock.advance(30)
+        data = read_exactly(stream, 30 * 24000)
+        reply = radio.json("/api/stations/open/prompt", "POST", {"prompt": "brighter gibberish", "listener": "a"})
+        assert reply["state"] == "turning"
+        assert "brighter" in reply["understood"]["text"]
+        assert reply["understood"]["data"] == {"hz": HIGH_HZ}
+        assert reply["understood"]["ignored"] == ["gibberish"]
+        assert 1.9 <= reply["heard_in_s"] <= 3.1
+        asked_at = len(data)
+        radio.clock.advance(15)
+        data += read_exactly(stream, 14 * 24000)
+        steer = told(feed, "steer")
+        assert (steer["prompt"], steer["frame"]) == ("brighter gibberish", reply["frame"])
+        assert radio.json("/api/stations/open")["now"]["prompt"] == "brighter gibberish"
+    sound = decode(data).samples[:, 0]
+    turn = np.exp(-2j * np.pi * HIGH_HZ * np.arange(len(sound)) / RATE)
+    part = RATE // 4
+    high = np.abs((sound * turn)[: len(sound) // part * part].reshape(-1, part).mean(axis=1))
+    first = int(np.argmax(high > 0.002)) * part / RATE
+    assert first - asked_at / 24000 <= 6.0
+
+
+def test_undo_goes_back_step_by_step(radio):
+    assert radio.ask("/api/stations/open/undo", "POST")[0].status == 429
+    for prompt in ("one", "two"):
+        assert wish(radio, prompt)[0].status == 200
+    assert "one" in radio.json("/api/stations/open/undo", "POST")["understood"]["text"]
+    assert "a tone" in radio.json("/api/stations/open/undo", "POST", {"listener": "x"})["understood"]["text"]
+    assert radio.json("/api/stations/open")["prompt"] == "a tone"
+
+
+def test_only_the_owner_steers_an_owners_station(radio):
+    assert wish(radio, "mine", "owned")[0].status == 403
+    assert wish(radio, "mine", "owned", headers={"Authorization": "Bearer wrong"})[0].status == 403
+    assert wish(radio, "mine", "owned", headers={"Authorization": "Bearer secret"})[0].status == 200
+    assert radio.ask("/api/stations/owned/undo", "POST")[0].status == 403
+
+
+def test_the_prompt_with_most_votes_wins(radio):
+    with radio.listening("/api/events?station=voted") as feed:
+        for who, prompt in (("a", "rain"), ("b", "snow"), ("c", "rain"), ("b", "rain"), ("d", "snow")):
+            response, _ = wish(radio, prompt, "voted", listener=who)
+            assert response.status == 200
+        assert radio.json("/api/stations/voted")["votes"] == {"rain": 3, "snow": 1}
+        feed_events = events(feed)
+        while next(feed_events)[1].get("votes") != {"rain": 3, "snow": 1}:
+            pass
+        while True:
+            kind, data = next(feed_events)
+            if kind == "queue" and not data["waiting"] and not data["votes"]:
+                break
+    with radio.listening("/stations/voted/stream.mp3") as stream:
+        radio.clock.advance(12)
+        read_exactly(stream, 10 * 24000)
+    assert radio.json("/api/stations/voted")["prompt"] == "rain"
+
+
+def test_wishes_that_come_too_fast_wait_in_sight_of_all_and_the_queue_has_an_end(tmp_path):
+    with serving(tmp_path, stations=STATIONS, steer_every_s=600.0, max_wishes=2) as served:
+        assert served.json("/api/stations/open/prompt", "POST", {"prompt": "now"})["state"] == "turning"
+        for n, who in enumerate(("a", "b", "a")):
+            reply = served.json("/api/stations/open/prompt", "POST", {"prompt": f"later {n}", "listener": who})
+            assert reply["state"] == "queued"
+            assert reply["heard_in_s"] > 500
+        waiting = served.json("/api/stations/open")["waiting"]
+        assert [w["prompt"] for w in waiting] == ["later 1", "later 2"]
+        response, _ = wish(served, "too many", listener="c")
+        assert response.status == 429
+        assert int(response.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize(
+    "body", [{"prompt": "(open"}, {"prompt": "x" * 1001}, {"prompt": 5}, {}, {"prompt": "x", "loud": 1}, []]
+)
+def test_wrong_wishes_are_refused_and_the_music_goes_on(radio, body):
+    response, data = radio.ask("/api/stations/open/prompt", "POST", body)
+    assert response.status == 422
+    assert b'"allowed"' in data
+    assert radio.ask("/api/stations/nowhere/prompt", "POST", {"prompt": "x"})[0].status == 404
+
+
+def test_bands_follow_the_sound(radio):
+    with radio.listening("/api/events") as feed, radio.listening() as stream:
+        radio.clock.advance(5)
+        read_exactly(stream, 4 * 24000)
+        found = [data for _, data in zip(range(40), (d for k, d in events(feed) if k == "bands"), strict=False)]
+    assert all(len(data["levels"]) == 16 for data in found)
+    spacing = np.diff([data["frame"] for data in found]) / RATE
+    assert np.all((spacing > 0.08) & (spacing < 0.12))
+    assert int(np.argmax(found[-1]["levels"])) == 4  # 220 Hz, of sixteen bands from 40 Hz to 16 kHz
+
+
+def test_foreign_pages_and_names_are_kept_out(radio):
+    own = f"http://127.0.0.1:{radio.port}"
+    assert wish(radio, "x", headers={"Origin": own})[0].status == 200
+    for origin in ("https://evil.example", "null", f"{own}0"):
+        assert wish(radio, "x", headers={"Origin": origin})[0].status == 403
+        assert radio.ask("/api/generate", "POST", {}, {"Origin": origin})[0].status == 403
+    assert radio.ask("/api/stations", headers={"Host": "evil.example"})[0].status == 403
+    assert radio.ask("/api/stations", headers={"Host": f"localhost:{radio.port}"})[0].status == 200
+
+
+def test_a_public_address_needs_the_token(tmp_path):
+    with serving(tmp_path, host="0.0.0.0", token="secret", stations=STATIONS) as served:
+        assert wish(served, "x")[0].status == 401
+        assert served.ask("/api/generate", "POST", {"engine": "sines", "duration_s": 1})[0].status == 401
+        assert served.ask("/run_inference", "POST", {})[0].status == 401
+        assert wish(served, "x", headers={"Authorization": "Bearer secret"})[0].status == 200
+        assert served.ask("/api/stations", headers={"Host": "radio.example"})[0].status == 200
+    with serving(tmp_path, host="0.0.0.0", open_steering=True, legacy_open=True, stations=STATIONS) as served:
+        assert wish(served, "x")[0].status == 200
+        assert served.app.state.tokens.made
+        assert served.ask("/run_inference", "POST", {})[0].status == 422
+        assert served.ask("/api/generate", "POST", {})[0].status == 401
