@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from ..audio import Audio, concat
-from ..codecs import FORMATS, Format, StreamEncoder, format_named, rate_for, replacing, write, write_bytes
+from ..codecs import FORMATS, Format, StreamEncoder, decode, format_named, rate_for, replacing, write, write_bytes
 from ..engines import engine_class, load_engine
 from ..engines.base import Engine, Stream
 from ..errors import InvalidInput
@@ -51,6 +51,10 @@ def generate(
     option: Annotated[list[str] | None, typer.Option(help="name=value, for any option of the engine.")] = None,
     midi: Annotated[Path | None, typer.Option(help="Write the notes too, where the engine knows them.")] = None,
     stems: Annotated[Path | None, typer.Option(help="Write each part into this folder, where the engine can.")] = None,
+    continue_from: Annotated[
+        Path | None, typer.Option(help="Go on from the end of this audio, where the engine can.")
+    ] = None,
+    melody: Annotated[Path | None, typer.Option(help="Follow the tune of this audio, where the engine can.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")] = False,
     *,
     load_options: dict[str, Any],
@@ -74,13 +78,21 @@ def generate(
     for wanted, name in ((midi, "midi"), (stems, "stems")):
         if wanted is not None and not hasattr(kind, name):
             raise InvalidInput(f"--{name}", str(wanted), f"nothing: the engine {engine} has none")
+    heard: dict[str, Audio] = {}
+    for path, name in ((continue_from, "continue_from"), (melody, "melody")):
+        if path is not None:
+            if name not in getattr(kind, "listens_to", ()):
+                raise InvalidInput(f"--{name.replace('_', '-')}", str(path), f"nothing: the engine {engine} cannot")
+            heard[name] = decode(path)
     if midi is not None:
         check_file(midi, "--midi")
     if stems is not None:
         check_folder(stems, "--stems")
     console = Console(stderr=True, quiet=quiet)
     with load_engine(engine, **load_options) as loaded:
-        speed = _clip(loaded, request, output, named.name, kbps, lufs, console)
+        begin: Callable[..., Stream] = loaded.stream
+        with begin(request, **heard) as stream:
+            speed = _clip(stream, output, named.name, kbps, lufs, console)
         notes = f"{output}: {seconds:g} s, seed {request.seed}, {speed:.1f}x real time"
         if midi is not None:
             write_bytes(midi, loaded.midi(request))  # type: ignore[attr-defined]
@@ -92,23 +104,21 @@ def generate(
     console.print(notes, highlight=False, soft_wrap=True, markup=False)
 
 
-def _clip(
-    engine: Engine, request: Request, output: str, format: str, kbps: int, lufs: float, console: Console
-) -> float:
+def _clip(stream: Stream, output: str, format: str, kbps: int, lufs: float, console: Console) -> float:
     """Make the clip; how many times faster than real time it went."""
-    assert request.duration_s is not None
-    with engine.stream(request) as stream:
-        rate = rate_for(format, stream.rate)
-        # Only formats that state their length beforehand need it; a resampled one is known at its end.
-        total = stream.total_frames if rate == stream.rate else None
-        encoder = StreamEncoder(format, rate, stream.channels, total, kbps)
-        with Progress(console, request.duration_s) as progress, _opened(output) as file:
-            file.write(encoder.header)
-            blocks = progress.through(_read(stream))
-            for block in _resampled(_mastered(blocks, request.duration_s, lufs), rate):
-                file.write(encoder.encode(block))
-            file.write(encoder.flush())
-        return progress.speed
+    seconds = stream.request.duration_s
+    assert seconds is not None
+    rate = rate_for(format, stream.rate)
+    # Only formats that state their length beforehand need it; a resampled one is known at its end.
+    total = stream.total_frames if rate == stream.rate else None
+    encoder = StreamEncoder(format, rate, stream.channels, total, kbps)
+    with Progress(console, seconds, lambda: getattr(stream, "tokens_made", None)) as progress, _opened(output) as file:
+        file.write(encoder.header)
+        blocks = progress.through(_read(stream))
+        for block in _resampled(_mastered(blocks, seconds, lufs), rate):
+            file.write(encoder.encode(block))
+        file.write(encoder.flush())
+    return progress.speed
 
 
 def _stems(folder: Path, engine: Engine, request: Request, format: Format) -> list[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -17,7 +17,8 @@ from ..audio import Audio
 class Progress:
     """Shown on a terminal alone. ``speed`` is seconds of audio for each second that they took."""
 
-    def __init__(self, console: Console, total_s: float) -> None:
+    def __init__(self, console: Console, total_s: float, tokens: Callable[[], int | None] = lambda: None) -> None:
+        self._tokens = tokens  # how many steps of tokens the engine has done, where it counts in them
         self._bars = Bars(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -38,7 +39,9 @@ class Progress:
         for block in blocks:
             made_s += block.duration_s
             self.speed = made_s / max(1e-9, time.perf_counter() - self._began)
-            self._bars.update(self._task, completed=made_s, speed=self.speed)
+            steps = self._tokens()
+            work = "composing" if steps is None else f"composing, {steps} token steps"
+            self._bars.update(self._task, description=work, completed=made_s, speed=self.speed)
             yield block
         self._bars.update(self._task, description="mastering")
 

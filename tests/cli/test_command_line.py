@@ -208,3 +208,19 @@ def test_a_folder_that_may_not_be_written_to(lullwave, tmp_path):
     ran = lullwave("generate", "-o", "closed/a.mp3", "--engine", "birdsong")
     assert ran.returncode == 2
     assert b"may be written to" in ran.stderr
+
+
+def test_audio_is_for_engines_that_listen(lullwave, tmp_path):
+    (tmp_path / "a.wav").write_bytes(b"")
+    done = lullwave("generate", "-s", "2", "--melody", "a.wav")
+    assert done.returncode == 2
+    assert b"--melody" in done.stderr
+
+
+def test_models_are_listed_and_wrong_names_explained(lullwave):
+    assert b"lullwave models pull" in lullwave("models", "list").stdout
+    assert b"neither a directory" in lullwave("models", "path", "nonsense").stderr
+    done = lullwave("models", "remove", "some/model")
+    assert done.returncode == 2
+    assert b"no installed model" in done.stderr
+    assert b"make-random" in lullwave("models", "--help").stdout

@@ -50,6 +50,7 @@ class MusicGenEngine(Engine):
     load_options = LoadOptions
     options = MusicOptions
     rewindable_s = KEPT_S
+    listens_to = ("continue_from", "melody")  # audio that `stream` takes besides the request
 
     def __init__(self, **options: Any) -> None:
         """Load a checkpoint.
