@@ -134,6 +134,9 @@ class Settings(BaseSettings):
     )
     clip_s: float = Field(default=60.0, ge=5, le=600, description="length of a slot of `/current.mp3`")
     max_clips: int = Field(default=60, ge=2, le=100000, description="clips kept per station; the oldest go first")
+    max_history_mb: float = Field(
+        default=500.0, ge=1, le=1e6, description="megabytes of states kept, from which the past is made again"
+    )
     max_clip_mb: float = Field(default=200.0, ge=1, le=1e6, description="megabytes of clips kept per station")
 
     # who may steer, and how often

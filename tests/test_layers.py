@@ -23,7 +23,7 @@ LAYERS = [
         "engines.cluster",
     ],
     ["engines"],
-    ["broadcast", "hls", "library", "clock"],
+    ["broadcast", "hls", "library", "history", "clock"],
     ["station"],
     ["server"],
     ["cli"],

@@ -18,6 +18,7 @@ COMMANDS = {
     "generate": ("lullwave.cli.generate", "Make one clip: a file, or bytes on stdout."),
     "riff": ("lullwave.cli.riff", "Riffusion's tasks on files: text, batches, between prompts, audio to audio, stems."),
     "models": ("lullwave.cli.models", "Model weights on this machine: list, pull, path, remove."),
+    "replay": ("lullwave.cli.replay", "Make a moment that was on air again, to the sample."),
     "engines": ("lullwave.cli.engines", "List what can make music here, and with which options."),
 }
 

@@ -42,7 +42,7 @@ class Kitchen:
     def __init__(self, settings: Settings, shelf: EngineShelf) -> None:
         self._settings = settings
         self._shelf = shelf
-        self._executor = ThreadPoolExecutor(settings.max_generations, "generate")
+        self.executor = ThreadPoolExecutor(settings.max_generations, "generate")
         self._stopping = threading.Event()
         self._streams: set[Stream] = set()
         self.busy = 0  # made or waiting; on the event loop
@@ -62,14 +62,14 @@ class Kitchen:
 
     def bytes_of(self, engine: str, wish: music.Request, format: str) -> AsyncIterator[bytes]:
         """The encoded clip, block by block."""
-        return iterate(lambda: self._make(engine, wish, format), self._executor)
+        return iterate(lambda: self._make(engine, wish, format), self.executor)
 
     def stop(self) -> None:
         """Break off what is being made."""
         self._stopping.set()
         for stream in list(self._streams):
             stream.close()
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self.executor.shutdown(wait=False, cancel_futures=True)
 
     def _make(self, name: str, wish: music.Request, format: str) -> Iterator[bytes]:
         settings = self._settings

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from ..broadcast import FellBehind
 from ..station import RATE, Event
 from .audience import Audience
+from .icy import METAINT, Interleaver, clean
 from .onair import OnAir
 
 HEARTBEAT_S = 15.0
@@ -47,8 +48,11 @@ class LiveAudio(Response):
 
     media_type = "audio/mpeg"
 
-    def __init__(self, onair: OnAir, audience: Audience, listener: str | None) -> None:
+    def __init__(
+        self, onair: OnAir, audience: Audience, listener: str | None, titles: bool = False, kbps: int = 0
+    ) -> None:
         self._onair = onair
+        self._icy = Interleaver() if titles else None
         self._audience = audience
         self._listener = listener
         self.background = None
@@ -59,6 +63,11 @@ class LiveAudio(Response):
                 "Connection": "close",
                 "Accept-Ranges": "none",
                 "X-Accel-Buffering": "no",
+                "icy-name": clean(onair.station.own.title),
+                "icy-genre": "lo-fi",
+                "icy-br": str(kbps),
+                "icy-pub": "0",
+                **({"icy-metaint": str(METAINT)} if titles else {}),
             }
         )
 
@@ -83,13 +92,17 @@ class LiveAudio(Response):
                 break
             if not ready:
                 break
-            body = b"".join([chunk.data for chunk in ready])
+            if self._icy is not None:
+                body = b"".join([self._icy.feed(c.data, self._onair.title_at(c.frame + c.frames // 2)) for c in ready])
+            else:
+                body = b"".join([chunk.data for chunk in ready])
             if first:
                 first = False
                 frame = self._onair.first_frame(ready[0])
                 self._audience.given(self._onair.station.id, listener, frame)
                 self._onair.events.publish(Event("first", frame, {"listener": listener, "frame": frame}))
-                body = ready[0].lead + body
+                if self._icy is None:
+                    body = ready[0].lead + body
             await send({"type": "http.response.body", "body": body, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from ..broadcast import Chunk, Ring
 from ..clock import Clock
+from ..history import History
 from ..library import OVERLAP_S, Clip, ClipShelf, Cutter
 from ..request import Request
 from ..settings import Settings
@@ -19,6 +21,7 @@ from ..station.bands import measured
 from ..station.producer import EMBEDDED
 from .audience import Audience
 from .first_clip import first_clip
+from .recorder import Recorder
 from .shelf import EngineShelf
 
 EVENTS_KEPT = 512
@@ -39,6 +42,8 @@ class OnAir:
         self.events: Ring[Event] = Ring(EVENTS_KEPT, loop)
         self._burst_frames = round(settings.burst_s * RATE)
         self._people = 0
+        self.peak = 0
+        self._titles: deque[tuple[int, str]] = deque(maxlen=64)  # (frame, title), as they went on air
         self.watching = 0  # event streams that are open: without one, nothing is measured
         self._lease: asyncio.TimerHandle | None = None
         self._count_due: asyncio.TimerHandle | None = None
@@ -57,9 +62,14 @@ class OnAir:
         """The stream frame that is heard first by who begins with this chunk and its lead."""
         return chunk.frame - (2 * MP3_FRAME if chunk.lead else 0)
 
+    def title_at(self, frame: int) -> str:
+        """The title that is heard at a frame."""
+        return next((title for begin, title in reversed(self._titles) if begin <= frame), "")
+
     def people(self, count: int) -> None:
         """How many people hear the station now."""
         self._people = count
+        self.peak = max(self.peak, count)
         self._tell()
         if self._count_due is None:
             self._count_due = asyncio.get_running_loop().call_later(COUNT_EVERY_S, self._publish_count)
@@ -91,6 +101,9 @@ class OnAir:
         self.station.heard(self._people > 0 or self._lease is not None)
 
     def _aired(self, aired: Aired) -> None:
+        for mark in aired.block.marks:
+            if mark.kind == "piece":
+                self._titles.append((mark.frame, str(mark.data.get("title", ""))))
         self.chunks.publish(aired.chunk)
         if self.watching:
             for frame, levels in measured(aired.mastered, aired.mastered_frame):
@@ -109,12 +122,16 @@ class OnAirs:
             settings.paths.clips(self.default.station.id), settings.max_clips, settings.max_clip_mb * 1e6
         )
         self.clip_ready = asyncio.Event()
-        self._shelf = shelf
+        self.began = clock.wall()
+        self.history = History(settings.paths.history, settings.max_history_mb * 1e6)
+        self.shelf = shelf
         self._stopping = threading.Event()
         self._encoding = ThreadPoolExecutor(1, "clips")
         self._first: threading.Thread | None = None
         loop = asyncio.get_running_loop()
         self.audience.watch(lambda station, count: self.stations[station].people(count))
+        for onair in self.stations.values():
+            Recorder(onair.station, self.history, self._encoding, settings, clock)
         cutter = Cutter(self.clips, self._encoding, RATE, settings.clip_s, settings.bitrate_kbps)
         self.default.station.subscribe(lambda aired: cutter.feed(aired.mastered))
 
@@ -147,7 +164,8 @@ class OnAirs:
             onair.station.join()
         if self._first is not None:
             self._first.join(1.0)
-        self._encoding.shutdown(wait=True, cancel_futures=True)
+        self._encoding.shutdown(wait=True)
+        self.history.close()
 
     def _first_clip(self) -> None:
         """A clip of its own by the embedded engine, so that there is one seconds after the first start."""
@@ -155,7 +173,7 @@ class OnAirs:
         try:
             length_s = max(1.0, settings.clip_s + OVERLAP_S)
             request = Request(station.prompt, (station.seed + 1) % 2**63, duration_s=length_s)
-            data = first_clip(self._shelf(EMBEDDED), request, settings, self._encoding, self._stopping)
+            data = first_clip(self.shelf(EMBEDDED), request, settings, self._encoding, self._stopping)
             if data is not None and self.clips.newest is None:
                 self.clips.add(data)
         except Exception:

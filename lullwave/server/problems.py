@@ -24,6 +24,7 @@ from ..errors import (
     LullwaveError,
     MissingExtra,
     NotFound,
+    SnapshotError,
     UnknownEngine,
 )
 
@@ -79,6 +80,8 @@ def reply(error: Exception) -> JSONResponse:
             return problem(422, str(error), "engine", str(error))
         case CheckpointError():
             return problem(422, str(error), "checkpoint", None)
+        case SnapshotError():
+            return problem(409, f"this cannot be made again: {error}")
         case EngineError():
             return problem(503, str(error), None, None, {"Retry-After": "5"})
         case _:

@@ -48,7 +48,8 @@ def _stream(request: Request, onair: OnAir, listener: str | None) -> Response:
     all_of_them = onairs(request)
     if all_of_them.audience.connections(onair.station.id) >= all_of_them.settings.max_listeners:
         raise Full(onair.station.id)
-    return LiveAudio(onair, all_of_them.audience, listener)
+    titles = request.headers.get("icy-metadata", "").strip() == "1"
+    return LiveAudio(onair, all_of_them.audience, listener, titles, all_of_them.settings.bitrate_kbps)
 
 
 AUDIO: dict[int | str, dict[str, Any]] = {

@@ -45,6 +45,7 @@ class Aired:
     mastered: Samples  # (T, 2), heard from station frame `mastered_frame` on
     mastered_frame: int
     epoch: Epoch
+    master_state: bytes = b""  # before this step, where the block has states of the music
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ class Air:
         block = self._reserve.take(CHUNK_FRAMES)
         if block is None:
             return False
+        state = self._master.state() if block.states else b""
         mastered = self._master.process(Audio(block.samples, RATE))
         first = self._encoder.frames_out * MP3_FRAME - self._encoder.delay_frames - self._master.latency_frames
         data = self._encoder.encode(mastered)
@@ -161,7 +163,8 @@ class Air:
             self._lead = [*self._lead, *frames][-MUTED_LEAD:]
             chunk = Chunk(self._number, first, len(frames) * MP3_FRAME, data, lead)
             self._number += 1
-            self._on_aired(Aired(chunk, block, mastered.samples, block.frame - self._master.latency_frames, plan.epoch))
+            begin = block.frame - self._master.latency_frames
+            self._on_aired(Aired(chunk, block, mastered.samples, begin, plan.epoch, state))
         return True
 
     def _anchor(self) -> _Plan:

@@ -29,7 +29,7 @@ from .reserve import Block, Reserve, State, join
 STEP_S = 0.5  # how much is made at a time
 LEAD_S = 2.0  # a fork begins at least this far after the air edge
 MARGIN_S = 1.0  # a fork takes over when it is this far ahead
-STATE_S = 30.0  # how often the state is kept
+STATE_S = 60.0  # how often the state is kept
 CROSSFADE_S = 2.0  # from a broken engine's last music into the embedded engine's
 RETRY_S = 1.0
 EMBEDDED = "synth"

@@ -172,6 +172,8 @@ class Station:
 
     def stop(self) -> None:
         """Let the threads end; ``join`` waits for them."""
+        if self._started:
+            self._say_state("stopped")
         self._state = "stopped"
         self._producer.stop()
         self._air.stop()

@@ -1,0 +1,114 @@
+"""History and replay: any past moment comes out as it went on air, to the sample, whatever happened in between."""
+
+import random
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from sines import RATE, SineEngine
+from test_station import OnTape
+
+from lullwave.errors import NotFound
+from lullwave.history import MIGRATIONS, History, KeptState
+from lullwave.server.recorder import Recorder
+from lullwave.server.shelf import EngineShelf
+from lullwave.settings import load
+from lullwave.station.air import Levels
+from lullwave.station.replay import replay
+
+
+def recorded(tape, tmp_path):
+    history = History(tmp_path / "h.sqlite3", 1e9)
+    executor = ThreadPoolExecutor(1)
+    Recorder(tape.station, history, executor, load(), tape.clock)
+    return history, executor
+
+
+def mastered(tape) -> np.ndarray:
+    assert tape.aired[0].mastered_frame < 0
+    whole = np.concatenate([a.mastered for a in tape.aired])
+    return whole[-tape.aired[0].mastered_frame :]
+
+
+def compare(history, tape, frame, engines, seconds=3.0):
+    wall = tape.aired[0].epoch.wall + frame / RATE
+    moment = history.moment("test", wall)
+    assert moment.frame == frame
+    frames = round(seconds * RATE)
+    states = history.states(moment, frames + RATE)
+    sound, exact = replay(states, moment.frame, frames, Levels(), EngineShelf(engines))
+    assert exact
+    np.testing.assert_array_equal(sound.samples, mastered(tape)[frame : frame + frames])
+
+
+def test_random_moments_are_made_again_to_the_sample(tmp_path):
+    draw = random.Random(5)
+    tape = OnTape()
+    history, executor = recorded(tape, tmp_path)
+    with tape:
+        for n in range(6):
+            tape.play(draw.uniform(20, 60))
+            tape.station.steer(f"turn {n}", over_s=3.0).result(30)
+        tape.play(40)
+    executor.shutdown()
+    length = len(mastered(tape))
+    steers = [e.frame for e in tape.events if e.kind == "steer"]
+    moments = [draw.randrange(length - 4 * RATE) for _ in range(5)] + [steers[0] - RATE, steers[-1], 0]
+    for frame in moments:
+        compare(history, tape, frame, {"synth": SineEngine})
+
+
+def test_the_crossfade_out_of_a_broken_engine_is_made_again(tmp_path):
+    from sines import BrokenEngine
+
+    tape = OnTape("broken")
+    history, executor = recorded(tape, tmp_path)
+    with tape:
+        tape.play(30)
+    executor.shutdown()
+    for frame in (3 * RATE, round(7.5 * RATE), 12 * RATE):
+        compare(history, tape, frame, {"synth": SineEngine, "broken": BrokenEngine})
+
+
+def test_sleep_is_no_moment_and_pieces_have_times(tmp_path):
+    tape = OnTape(sleep_after_s=5.0)
+    history, executor = recorded(tape, tmp_path)
+    with tape:
+        tape.play(45)
+        tape.station.heard(False)
+        tape.play(1000)
+        tape.station.heard(True)
+        tape.play(30)
+    executor.shutdown()
+    began = tape.aired[0].epoch.wall
+    with pytest.raises(NotFound):
+        history.moment("test", began + 500)
+    with pytest.raises(NotFound):
+        history.moment("test", began - 1)
+    with pytest.raises(NotFound):
+        history.moment("other", began + 1)
+    woken = history.moment("test", began + 3 + 1045 + 10)
+    assert woken.frame == tape.aired[-1].epoch.frame + 10 * RATE
+    pieces = [p for p in history.past("test") if p.kind == "piece"]
+    assert [p.frame for p in reversed(pieces)] == [n * 20 * RATE for n in range(len(pieces))]
+    assert pieces[-1].wall == pytest.approx(began)
+    assert pieces[0].wall - pieces[-1].wall > 1000
+    assert len(history.past("test", limit=2)) == 2
+    assert all(p.wall < began + 30 for p in history.past("test", before=began + 30))
+
+
+def test_states_are_bounded_and_migrations_run_once(tmp_path):
+    history = History(tmp_path / "h.sqlite3", 3000)
+    run = history.begin("a", 0.0, RATE, -15.0, -1.0)
+    noise = np.random.default_rng(1).bytes(1000)
+    for n in range(10):
+        history.state(run, KeptState(n, "synth", noise, 0, 0, n, b""))
+    history.close()
+    db = sqlite3.connect(tmp_path / "h.sqlite3")
+    assert db.execute("select count(*) from states").fetchone()[0] == 2
+    assert db.execute("pragma user_version").fetchone()[0] == len(MIGRATIONS)
+    db.close()
+    again = History(tmp_path / "h.sqlite3", 3000)
+    assert again.begin("a", 1.0, RATE, -15.0, -1.0) == run + 1
+    again.close()
