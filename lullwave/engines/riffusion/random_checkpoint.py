@@ -100,6 +100,9 @@ def make_random(
                 **_TEXT[size],
             )
         )
+        # embeddings of a trained encoder have a mean, which weighted prompts keep
+        norm: Any = dict(text.named_modules())[_final_norm(text)]
+        torch.nn.init.normal_(norm.bias, 0.2, 0.1)
     for name, module in (("unet", unet), ("vae", vae), ("text_encoder", text)):
         module.to(dtype)
         if safe or name != "text_encoder":
@@ -125,6 +128,11 @@ def make_random(
     (root / "model_index.json").write_text(json.dumps(index, indent=2))
     log.info("wrote a %s checkpoint of random weights to %s", size, root)
     return root
+
+
+def _final_norm(text: Any) -> str:
+    """The last normalisation of a text encoder, by name: libraries differ in what stands before it."""
+    return next(name for name, _ in text.named_modules() if name.endswith("final_layer_norm"))
 
 
 def byte_vocabulary() -> dict[str, int]:

@@ -40,7 +40,8 @@ class Sound:
     def image(self, audio: Audio) -> Image.Image:
         """The image of a sound: a column each ``HOP`` frames, and one."""
         mono = audio.to_channels(1).resample(RATE)
-        return Spectrogram.from_audio(mono, self.params).to_image()
+        made: Image.Image = Spectrogram.from_audio(mono, self.params).to_image()
+        return made
 
     def exif(self) -> Any:
         """The tags of images that the model made."""

@@ -181,7 +181,8 @@ def read_batch(text: str) -> tuple[list[Mapping[str, Any]], list[Entry]]:
 class _Rack:
     """The studio of a stream whose tiles exist already."""
 
-    rate, hop, beats = RATE, HOP, None
+    rate, hop = RATE, HOP
+    beats: int | None = None
 
     def __init__(self, engine: RiffusionEngine, greys: list[Grey]) -> None:
         self._engine = engine

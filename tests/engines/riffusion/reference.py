@@ -159,6 +159,8 @@ def _embedding(tokenizer: Any, encoder: Any, prompt: str) -> torch.Tensor:
         chunks.append([begin, *inside, *[stop] * filler])
         factors.extend([1.0, *weights[first : first + CHUNK_TOKENS], *[1.0] * filler])
     embedding = torch.cat([encoder(torch.tensor([chunk]))[0] for chunk in chunks], dim=1)
+    if set(factors) == {1.0}:
+        return embedding  # its mean is kept as it is, and may be nought
     weighted = embedding * torch.tensor(factors)[None, :, None]
     return weighted * (embedding.mean() / weighted.mean())
 
