@@ -19,6 +19,8 @@ from typing import Any
 
 from .errors import NotFound
 
+REACH_S = 120.0  # nothing is made again further after the last state: it was not heard
+
 # Each entry brings the file from version n to n + 1. Entries are never changed once released.
 MIGRATIONS = (
     """
@@ -161,12 +163,18 @@ class History:
             NotFound: it is not kept any more.
         """
         with self._transaction() as db:
+            last, rate = db.execute(
+                "select max(frame), max(rate) from states join runs on runs.id = states.run where run = ?",
+                (moment.run,),
+            ).fetchone()
+            if last is None or moment.frame + frames > last + REACH_S * rate:
+                raise NotFound("moment", f"run {moment.run}, frame {moment.frame}")
             rows = db.execute(
                 "select frame, engine, snapshot, skip, overlap, master_frame, master from states"
                 " where run = ? and frame < ? order by frame, rowid",
                 (moment.run, moment.frame + frames),
             ).fetchall()
-        kept = [KeptState(r[0], r[1], zlib.decompress(r[2]), *r[3:6], zlib.decompress(r[6])) for r in rows]
+        kept = [KeptState(r[0], r[1], zlib.decompress(r[2]), r[3], r[4], r[5], zlib.decompress(r[6])) for r in rows]
         for at in range(len(kept) - 1, -1, -1):
             if kept[at].master_frame <= moment.frame:
                 before = [k for k in range(at + 1) if kept[k].frame <= kept[at].master_frame]

@@ -29,12 +29,16 @@ def command(config: Path | None = None, **flags: Any) -> None:
     from ..server.app import create_app
     from ..server.run import address_of, listening_socket, serve
 
+    app = create_app(settings)
+    scheme = "https" if settings.tls_cert else "http"
     bound = listening_socket(settings.host, settings.port)
 
     def ready() -> None:
-        print(f"Lullwave plays at {address_of(bound)}  (press Ctrl-C to stop)", flush=True)
+        print(f"Lullwave plays at {address_of(bound, scheme)}  (press Ctrl-C to stop)", flush=True)
+        if app.state.tokens.made:
+            print(f"Who shows this token may change what plays: {app.state.tokens.made}", flush=True)
 
-    serve(create_app(settings), settings, bound, ready)
+    serve(app, settings, bound, ready)
 
 
 def flag_of(name: str, field: FieldInfo) -> inspect.Parameter | None:

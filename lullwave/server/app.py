@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from .. import __version__
 from ..clock import Clock, SystemClock
 from ..settings import Settings
-from . import directory, generate, pages, past, problems, radio, riffusion, steering
+from . import directory, generate, metrics, pages, past, problems, radio, riffusion, steering
 from .desk import Desk
 from .guard import Guard, Tokens
 from .limits import BodyLimit
@@ -69,6 +69,7 @@ def create_app(
     app.include_router(steering.router)
     app.include_router(past.router)
     app.include_router(directory.router)
+    app.include_router(metrics.router)
     app.include_router(generate.router_for(settings, engines, kitchen))
     app.include_router(riffusion.router_for(settings, engines, clips))
     app.include_router(pages.health)

@@ -43,6 +43,7 @@ class OnAir:
         self._burst_frames = round(settings.burst_s * RATE)
         self._people = 0
         self.peak = 0
+        self.dropped = 0  # listeners who stalled
         self._titles: deque[tuple[int, str]] = deque(maxlen=64)  # (frame, title), as they went on air
         self.watching = 0  # event streams that are open: without one, nothing is measured
         self._lease: asyncio.TimerHandle | None = None
@@ -122,6 +123,7 @@ class OnAirs:
             settings.paths.clips(self.default.station.id), settings.max_clips, settings.max_clip_mb * 1e6
         )
         self.clip_ready = asyncio.Event()
+        self.clock = clock
         self.began = clock.wall()
         self.history = History(settings.paths.history, settings.max_history_mb * 1e6)
         self.shelf = shelf

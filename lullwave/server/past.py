@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from ..codecs import encode, format_named
-from ..errors import InvalidInput
+from ..errors import InvalidInput, NotFound
 from ..station import RATE
 from ..station.air import Levels
 from ..station.replay import replay
@@ -72,6 +72,8 @@ async def replayed(
     onair = station_of(request, station)
     all_of_them = onairs(request)
     wall = wall_time(at)
+    if wall + seconds > all_of_them.clock.wall():
+        raise NotFound("moment", f"{at} and {seconds:g} s after it, which have not all passed")
 
     def make() -> tuple[bytes, bool]:
         moment = all_of_them.history.moment(onair.station.id, wall)

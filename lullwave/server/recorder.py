@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
+from functools import partial
 
 from ..clock import Clock
 from ..history import History, KeptState
@@ -47,7 +48,10 @@ class Recorder:
                 aired.block.frame,
                 aired.master_state,
             )
-            self._later(lambda run, kept=kept: self._history.state(run, kept))
+            self._later(partial(self._keep, kept))
+
+    def _keep(self, kept: KeptState, run: int) -> None:
+        self._history.state(run, kept)
 
     def _event(self, event: Event) -> None:
         if event.kind in ("piece", "steer"):

@@ -113,6 +113,11 @@ class Station:
     def playing_engine(self) -> str:
         return self._producer.playing
 
+    @property
+    def speed(self) -> float:
+        """Seconds of music that are made per second of work."""
+        return self._producer.speed
+
     def upcoming(self) -> list[Event]:
         """What is in the reserve and not on air yet."""
         return [Event(m.kind, m.frame, dict(m.data)) for m in self._reserve.marks()]
