@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from .errors import LullwaveError as LullwaveError
     from .prompt import Prompt as Prompt
     from .request import Request as Request
+    from .spectrogram import Spectrogram as Spectrogram
+    from .spectrogram import SpectrogramParams as SpectrogramParams
 
 _HOMES = {
     "Audio": ".audio",
@@ -35,6 +37,8 @@ _HOMES = {
     "LullwaveError": ".errors",
     "Prompt": ".prompt",
     "Request": ".request",
+    "Spectrogram": ".spectrogram",
+    "SpectrogramParams": ".spectrogram",
     "Stream": ".engines.base",
     "engine_names": ".engines",
     "load_engine": ".engines",

@@ -1,0 +1,130 @@
+"""The grid that inversion works on: rate, transform size, and how its bins and the mel bands determine one another.
+
+Knows nothing of phases or of iterations. Sound below ``high_hz`` needs no more than twice that rate: 20 kHz instead
+of 44.1 by default, where a step is still a whole number of samples. The transform is twice the window, so that its
+bins lie 5 Hz apart; mel amplitudes are sums over bins 2.5 Hz apart. Magnitudes between bins come by straight lines
+where bands are wide, and where bands are about as narrow as bins from a short filter across the complex bins.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+
+from .analysis import FULL_SCALE
+from .mel import edges_hz, filters, linear_interpolation
+from .params import SpectrogramParams
+
+Reals = npt.NDArray[np.float32]
+
+PAD = 2  # transform size over window size
+TAPS = 6  # of the filter that finds bins between bins
+NARROW = 2.0  # bands closer than so many bins are measured between bins too
+REGULAR = 1e-2  # added to the normal matrix, as a part of its mean diagonal: bands narrower than bins depend
+INVERSE_REACH = 20  # the inverse of the normal matrix is kept this far from its diagonal
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """All constants of the inversion of one set of parameters. B bands, K bins, M points between bins."""
+
+    rate: int
+    hop: int
+    window: Reals  # Hann, periodic
+    n_fft: int
+    bins: int
+    observe: Any  # (B, K + M) csr: mel amplitudes of the magnitudes on the bins and between them
+    settle: Any  # (B, B) csr: approximate inverse of observe x spread
+    spread: Any  # (K, B) csr: a change of the bands to the smallest change of the bins
+    first: Any  # (window // 2 + 1, B): smallest magnitudes, at every second bin, that have given mel amplitudes
+    taps: Reals  # (TAPS,)
+    between: int  # M
+
+    def samples(self, columns: int) -> int:
+        return (columns - 1) * self.hop
+
+
+@cache
+def grid_of(params: SpectrogramParams) -> Grid:
+    """The grid for ``params``; made once."""
+    from scipy import sparse
+
+    rate, hop, window = _sizes(params)
+    n_fft = PAD * window
+    bins = n_fft // 2 + 1
+    bin_hz = rate / n_fft
+    hz = np.arange(bins, dtype=np.float64) * bin_hz
+    fine_hz = (
+        np.arange(int(params.high_hz * params.padded_ms / 1000 + 1e-6) + 1, dtype=np.float64)
+        * 1000.0
+        / params.padded_ms
+    )
+    # A Hann window sums to half its length; FULL_SCALE is the unit of mel amplitudes.
+    scale = FULL_SCALE * params.window_samples / window
+    bank = filters(fine_hz, params.bands, params.low_hz, params.high_hz) * scale
+
+    edges = edges_hz(params.bands, params.low_hz, params.high_hz)
+    close = edges[:-1][np.diff(edges) < NARROW * bin_hz]
+    between = min(bins - TAPS, math.ceil(close[-1] / bin_hz) + 1) if len(close) else 0
+    points = np.concatenate([hz, (np.arange(between) + 0.5) * bin_hz])
+    order = np.argsort(points, kind="stable")
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    observe = (bank @ linear_interpolation(points[order], fine_hz))[:, place]
+
+    coarse = bank @ linear_interpolation(hz, fine_hz)
+    normal = (coarse @ coarse.T).toarray()
+    normal += REGULAR * np.mean(np.diag(normal)) * np.eye(params.bands)
+    inverse = np.linalg.inv(normal)
+    far = np.abs(np.subtract.outer(np.arange(params.bands), np.arange(params.bands))) > INVERSE_REACH
+    inverse[far] = 0.0
+
+    gram = (bank @ bank.T).toarray()
+    gram += 1e-9 * np.trace(gram) / params.bands * np.eye(params.bands)
+    every = linear_interpolation(fine_hz, np.arange(window // 2 + 1) * rate / window)
+    first = (every @ bank.T) @ np.linalg.inv(gram)
+
+    turn = np.arange(window) - window // 2
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)
+    offsets = np.arange(TAPS) - TAPS // 2 + 0.5
+    waves = np.cos(2 * np.pi * np.outer(turn, offsets) / n_fft)
+    weight = hann + 0.01
+    taps = np.linalg.lstsq(waves * weight[:, None], weight, rcond=None)[0]
+    return Grid(
+        rate=rate,
+        hop=hop,
+        window=hann.astype(np.float32),
+        n_fft=n_fft,
+        bins=bins,
+        observe=_tidy(sparse.csr_matrix(observe)),
+        settle=_tidy(sparse.csr_matrix(inverse)),
+        spread=_tidy(sparse.csr_matrix(coarse.T)),
+        first=np.asarray(first, np.float32),
+        taps=taps.astype(np.float32),
+        between=between,
+    )
+
+
+def _sizes(params: SpectrogramParams) -> tuple[int, int, int]:
+    """Rate, hop and window: the lowest rate above 2 x high_hz where both are whole, of a size that transforms fast."""
+    unit = math.lcm(Fraction(params.step_ms, 1000).denominator, Fraction(params.window_ms, 2000).denominator)
+    lowest = -(-2 * params.high_hz // unit) * unit
+    for rate in range(lowest, lowest + 40 * unit, unit):
+        window = rate * params.window_ms // 1000
+        if scipy.fft.next_fast_len(PAD * window, real=True) == PAD * window:
+            return rate, rate * params.step_ms // 1000, window
+    return lowest, lowest * params.step_ms // 1000, lowest * params.window_ms // 1000
+
+
+def _tidy(matrix: Any) -> Any:
+    matrix = matrix.astype(np.float32)
+    matrix.eliminate_zeros()
+    matrix.sort_indices()
+    return matrix

@@ -1,0 +1,241 @@
+"""Mel amplitudes back to a waveform, one block of columns; knows nothing of images or of whole pieces.
+
+First phases by integration (``phase``), then relaxed averaged alternating reflections (Luke, "Relaxed averaged
+alternating reflections for diffraction imaging", 2005, eq. 14) between two sets: spectrograms that a sound has, and
+spectrograms with the wanted mel amplitudes. The nearest of the second set has the same phases, and magnitudes changed
+by the smallest amount that mends every band at once: ``spread @ settle @ lack``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+
+from .grid import Grid, Reals
+from .phase import first_phases
+from .workers import each, spans
+
+Complex = npt.NDArray[np.complex64]
+
+RELAXATION = 0.9  # of the reflections: 1 searches widest, lower values settle sooner
+SETTLED = 0.7
+SETTLING = 0.6  # the part of the steps after which the relaxation falls
+CHUNK_FRAMES = 64  # worked on at once: what a core's cache holds
+TINY = np.float32(1e-9)  # of the loudest magnitude, so that silence divides by something
+
+
+@cache
+def compiled() -> Any:
+    """The compiled loops, or None where numba is not installed."""
+    try:
+        from . import compiled as loops
+    except ImportError:
+        return None
+    return loops
+
+
+def invert(grid: Grid, mel: Reals, iterations: int, head: Reals | None = None) -> Reals:
+    """((T - 1) x hop,) samples at the grid's rate whose mel amplitudes are near ``mel`` (T, B).
+
+    ``head`` are samples that the sound must begin with.
+    """
+    peak = float(mel.max(initial=0.0))
+    if not peak > 0.0 or len(mel) < 2:
+        return np.zeros(grid.samples(max(1, len(mel))), np.float32)
+    scale = np.float32(1.0 / peak)
+    known = None if head is None else head * scale
+    found = _Search(grid, np.ascontiguousarray(mel * scale), known).run(iterations)
+    return found * np.float32(peak)
+
+
+def relaxation_at(step: int, steps: int) -> float:
+    """``RELAXATION``, falling to ``SETTLED`` over the last part of the steps."""
+    part = (step + 1) / steps
+    return RELAXATION + (SETTLED - RELAXATION) * max(0.0, (part - SETTLING) / (1.0 - SETTLING))
+
+
+def first_sound(grid: Grid, mel: Reals) -> Reals:
+    """Where the iterations begin: a sound from integrated phases, for amplitudes (T, B) of at most 1."""
+    if not mel.max(initial=0.0) > 0.0:
+        return np.zeros(grid.samples(len(mel)), np.float32)
+    return _Search(grid, np.ascontiguousarray(mel), None).first_sound()
+
+
+class _Search:
+    """The state of one inversion. Frames are worked on in chunks, samples in spans, each on any core."""
+
+    def __init__(self, grid: Grid, mel: Reals, head: Reals | None) -> None:
+        self.grid, self.mel, self.head = grid, mel, head
+        self.columns = len(mel)
+        self.length = grid.samples(self.columns)
+        self.relaxation = RELAXATION
+        self.level = 1.0 / _overlap_of_squares(grid, self.columns)
+        self.tiny = TINY * np.float32(grid.first.max())
+        self.state = np.empty((self.columns, grid.bins), np.complex64)
+        self.near = np.empty_like(self.state)
+        self.frames = np.empty((self.columns, len(grid.window)), np.float32)
+        self.chunks = spans(self.columns, CHUNK_FRAMES)
+        loops = compiled()
+        self.project: Callable[[Complex, Reals, Complex], None] = self._project if loops is None else self._fast_project
+        self.loops = loops
+
+    def run(self, iterations: int) -> Reals:
+        sound = self.first_sound()
+        for step in range(iterations):
+            each(self._reflected(sound, first=step == 0), self.chunks)
+            sound = self._sum()
+            self.relaxation = relaxation_at(step, iterations)
+        each(self._settled(sound, first=iterations == 0), self.chunks)
+        return self._sum()
+
+    def first_sound(self) -> Reals:
+        """A sound from integrated phases."""
+        grid = self.grid
+        magnitudes = np.maximum(self.mel @ grid.first.T, 0.0)
+        known = None
+        if self.head is not None:
+            half = len(grid.window) // 2
+            inside = slice(-(-half // grid.hop), (len(self.head) - half) // grid.hop)
+            frames = self._framed(np.pad(self.head, (0, self.length - len(self.head))), inside)
+            known = np.full(magnitudes.shape, np.nan, np.float32)
+            known[inside] = np.angle(_centred(scipy.fft.rfft(frames, axis=1)))
+        phases = first_phases(magnitudes, grid.hop, len(grid.window), known, compiled() is not None)
+
+        def chunk(rows: slice) -> None:
+            spectrum = np.empty(phases[rows].shape, np.complex64)
+            spectrum.real = magnitudes[rows] * np.cos(phases[rows])
+            spectrum.imag = magnitudes[rows] * np.sin(phases[rows])
+            self.frames[rows] = scipy.fft.irfft(_centred(spectrum), n=len(grid.window), axis=1)
+
+        each(chunk, self.chunks)
+        return self._sum()
+
+    def _reflected(self, sound: Reals, first: bool) -> Callable[[slice], None]:
+        """One chunk's part of an iteration: frames of the reflected spectrogram into ``frames``."""
+
+        def chunk(rows: slice) -> None:
+            state, near = self.state[rows], self.near[rows]
+            mirrored = self._advance(sound, rows, first)
+            self.project(state, self.mel[rows], near)
+            if self.loops is None:
+                np.multiply(near, np.float32(2.0), out=mirrored)
+                mirrored -= state
+            else:
+                self.loops.reflect(state, near, mirrored)
+            self._to_frames(mirrored, rows)
+
+        return chunk
+
+    def _settled(self, sound: Reals, first: bool) -> Callable[[slice], None]:
+        """The last step: frames of the spectrogram with the wanted mel amplitudes."""
+
+        def chunk(rows: slice) -> None:
+            self._advance(sound, rows, first)
+            self.project(self.state[rows], self.mel[rows], self.near[rows])
+            self._to_frames(self.near[rows], rows)
+
+        return chunk
+
+    def _advance(self, sound: Reals, rows: slice, first: bool) -> Complex:
+        """The state after the sound that was made of the last reflection; returns an array to write into."""
+        consistent: Complex = scipy.fft.rfft(self._framed(sound, rows), n=self.grid.n_fft, axis=1)
+        state, near = self.state[rows], self.near[rows]
+        if first:
+            state[:] = consistent
+        elif self.loops is None:
+            state += consistent
+            state *= np.float32(self.relaxation)
+            np.multiply(near, np.float32(1.0 - 2.0 * self.relaxation), out=near)
+            state += near
+        else:
+            self.loops.relax(state, near, consistent, self.relaxation)
+        return consistent
+
+    def _framed(self, sound: Reals, rows: slice) -> Reals:
+        """(rows, window) windowed frames of a sound that is reflected at its ends."""
+        half = len(self.grid.window) // 2
+        begin, end = rows.start * self.grid.hop - half, (rows.stop - 1) * self.grid.hop + half
+        piece = sound[max(0, begin) : end]
+        if begin < 0 or end > len(sound):
+            piece = np.pad(piece, (max(0, -begin), max(0, end - len(sound))), mode="reflect")
+        frames = np.lib.stride_tricks.sliding_window_view(piece, 2 * half)[:: self.grid.hop]
+        return np.asarray(frames * self.grid.window)
+
+    def _to_frames(self, spectrum: Complex, rows: slice) -> None:
+        made = scipy.fft.irfft(spectrum, n=self.grid.n_fft, axis=1, overwrite_x=True)
+        self.frames[rows] = made[:, : len(self.grid.window)]
+
+    def _sum(self) -> Reals:
+        """The sound whose spectrogram is nearest to that of ``frames`` (Griffin & Lim 1984, eq. 6)."""
+        grid = self.grid
+        sound = np.empty(self.length, np.float32)
+
+        def span(part: slice) -> None:
+            if self.loops is None:
+                sound[part] = _overlap_add(self.frames, grid.window, grid.hop, part) * self.level[part]
+            else:
+                self.loops.overlap_add(self.frames, grid.window, self.level, grid.hop, part.start, part.stop, sound)
+
+        each(span, spans(self.length, CHUNK_FRAMES * grid.hop))
+        if self.head is not None:
+            sound[: len(self.head)] = self.head
+        return sound
+
+    def _project(self, spectrum: Complex, mel: Reals, out: Complex) -> None:
+        """Frame by frame: the nearest magnitudes with the mel amplitudes that are wanted, phases kept."""
+        grid = self.grid
+        size = np.sqrt(np.square(spectrum.real) + np.square(spectrum.imag))
+        seen = np.concatenate([size, _between(spectrum, grid)], axis=1) if grid.between else size
+        lack = mel.T - grid.observe @ seen.T
+        wanted = size + (grid.spread @ (grid.settle @ lack)).T
+        np.maximum(wanted, 0.0, out=wanted)
+        wanted /= size + self.tiny
+        np.multiply(spectrum, wanted, out=out)
+
+    def _fast_project(self, spectrum: Complex, mel: Reals, out: Complex) -> None:
+        grid = self.grid
+        maps = [part for m in (grid.observe, grid.settle, grid.spread) for part in (m.data, m.indices, m.indptr)]
+        self.loops.project(spectrum, mel, self.tiny, grid.taps, grid.between, *maps, out)
+
+
+def _between(spectrum: Complex, grid: Grid) -> Reals:
+    """(T, M) magnitudes half-way between bins, by a short filter over bins turned to the middle of the window."""
+    reach = len(grid.taps) // 2
+    low = spectrum[:, : grid.between + reach] * (1j ** (np.arange(grid.between + reach) % 4)).astype(np.complex64)
+    low = np.concatenate([np.conj(low[:, reach - 1 : 0 : -1]), low], axis=1)
+    found = sum(low[:, j : j + grid.between] * tap for j, tap in enumerate(grid.taps))
+    return np.asarray(np.sqrt(np.square(found.real) + np.square(found.imag)), np.float32)
+
+
+def _centred(spectrum: Complex) -> Complex:
+    """Phases about the middle of the frame from those about its start, and back: every second bin turned over."""
+    turned = np.array(spectrum, np.complex64)
+    turned[:, 1::2] *= -1
+    return turned
+
+
+def _overlap_add(frames: Reals, window: Reals, hop: int, part: slice) -> Reals:
+    """One span of the sum of windowed frames, frame t centred on t x hop."""
+    half = len(window) // 2
+    first = max(0, (part.start - half) // hop)
+    last = min(len(frames), (part.stop + half) // hop + 1)
+    windowed = frames[first:last] * window
+    rows = -(-len(window) // hop)
+    windowed = np.pad(windowed, ((0, 0), (0, rows * hop - len(window)))).reshape(last - first, rows, hop)
+    total = np.zeros((last - first + rows, hop), np.float32)
+    for row in range(rows):
+        total[row : row + last - first] += windowed[:, row]
+    begin = part.start - (first * hop - half)
+    return total.reshape(-1)[begin : begin + part.stop - part.start]
+
+
+@cache
+def _overlap_of_squares(grid: Grid, columns: int) -> Reals:
+    frames = np.broadcast_to(grid.window, (columns, len(grid.window)))
+    total = _overlap_add(frames, grid.window, grid.hop, slice(0, grid.samples(columns)))
+    return np.maximum(total, np.float32(1e-6))

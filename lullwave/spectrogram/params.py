@@ -1,0 +1,142 @@
+"""What a spectrogram's numbers mean: step, window, bands and scale, and the image tags that say so; knows no sound."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from typing import Any
+
+from PIL import Image
+
+from ..errors import InvalidInput
+from ..options import check, option
+
+HIGHEST_ANALYSIS_HZ = 400_000  # a rate is multiplied until a step is a whole number of samples, but not beyond this
+
+
+@dataclass(frozen=True)
+class SpectrogramParams:
+    """How a sound and its mel spectrogram belong together. The defaults are Riffusion's."""
+
+    rate: int = option(44100, "sample rate of the sound", low=4000, high=192_000, unit="Hz")
+    stereo: bool = option(False, "two channels: left in green, right in blue")
+    step_ms: int = option(10, "time from one column to the next", low=1, high=1000, unit="ms")
+    window_ms: int = option(100, "length of the Hann window", low=2, high=2000, unit="ms")
+    padded_ms: int = option(400, "window with the zeros that it is padded with", low=2, high=8000, unit="ms")
+    bands: int = option(512, "mel bands: the height of the image", low=8, high=4096)
+    low_hz: int = option(0, "where the lowest band begins", low=0, high=90_000, unit="Hz")
+    high_hz: int = option(10_000, "where the highest band ends", low=100, high=96_000, unit="Hz")
+    power: float = option(0.25, "amplitudes are raised to this power in the image", low=0.05, high=2.0)
+    max_value: float | None = option(
+        None, "mel amplitude, in 16-bit units, of a black pixel; nothing: the loudest", low=1e-9, high=1e12
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.step_ms > self.window_ms // 2:
+            raise InvalidInput("step_ms", self.step_ms, f"at most half of window_ms ({self.window_ms})")
+        if self.padded_ms < self.window_ms:
+            raise InvalidInput("padded_ms", self.padded_ms, f"at least window_ms ({self.window_ms})")
+        if self.low_hz >= self.high_hz:
+            raise InvalidInput("low_hz", self.low_hz, f"less than high_hz ({self.high_hz})")
+        if 2 * self.high_hz > self.rate:
+            raise InvalidInput("high_hz", self.high_hz, f"at most half of the sample rate ({self.rate})")
+        whole = math.lcm(*(Fraction(self.rate * ms, 1000).denominator for ms in self._durations_ms))
+        if self.rate * whole > HIGHEST_ANALYSIS_HZ:
+            raise InvalidInput(
+                "rate", self.rate, f"rates at which {self.step_ms} ms are a whole number of samples, or soon become one"
+            )
+
+    @property
+    def _durations_ms(self) -> tuple[int, int, int]:
+        return self.step_ms, self.window_ms, self.padded_ms
+
+    @property
+    def channels(self) -> int:
+        """C."""
+        return 2 if self.stereo else 1
+
+    @property
+    def analysis_rate(self) -> int:
+        """The lowest multiple of ``rate`` at which step, window and padding are whole (22050 Hz: 44100)."""
+        return self.rate * math.lcm(*(Fraction(self.rate * ms, 1000).denominator for ms in self._durations_ms))
+
+    @property
+    def hop_samples(self) -> int:
+        """One step at the analysis rate."""
+        return self.analysis_rate * self.step_ms // 1000
+
+    @property
+    def window_samples(self) -> int:
+        """The window at the analysis rate."""
+        return self.analysis_rate * self.window_ms // 1000
+
+    @property
+    def fft_samples(self) -> int:
+        """The padded window at the analysis rate."""
+        return self.analysis_rate * self.padded_ms // 1000
+
+    def columns_of(self, samples: int) -> int:
+        """T of a sound of so many samples at the analysis rate: a column every step, the first at 0."""
+        return 1 + samples // self.hop_samples
+
+    def samples_of(self, columns: int) -> int:
+        """How many samples at ``rate`` a spectrogram of T columns becomes: T - 1 steps."""
+        return round((columns - 1) * self.step_ms * self.rate / 1000)
+
+    def to_exif(self) -> Image.Exif:
+        """The image tags (numbers 11000 to 11080) that carry these parameters."""
+        exif = Image.Exif()
+        for name, tag in TAGS.items():
+            value = getattr(self, name)
+            if value is not None:
+                exif[tag] = int(value) if isinstance(value, bool) else value
+        return exif
+
+    @classmethod
+    def from_exif(cls, exif: Any, **instead: Any) -> SpectrogramParams:
+        """What an image's tags say; absent tags get the defaults, ``instead`` overrides both.
+
+        Raises:
+            InvalidInput: a tag has a value that makes no sense.
+        """
+        types = {f.name: (float if f.name in ("power", "max_value") else int) for f in fields(cls)}
+        values: dict[str, Any] = {}
+        for name, tag in TAGS.items():
+            raw = exif.get(tag)
+            if raw is None:
+                continue
+            number = _number(name, raw)
+            if types[name] is float:
+                values[name] = number
+            elif number == int(number):
+                values[name] = bool(number) if name == "stereo" else int(number)
+            else:
+                raise InvalidInput(name, raw, "a whole number")
+        return cls(**(values | instead))
+
+
+TAGS = {
+    "rate": 11000,
+    "stereo": 11005,
+    "step_ms": 11010,
+    "window_ms": 11020,
+    "padded_ms": 11030,
+    "bands": 11040,
+    "low_hz": 11050,
+    "high_hz": 11060,
+    "power": 11070,
+    "max_value": 11080,
+}
+
+
+def _number(name: str, raw: Any) -> float:
+    """A tag's value; writers differ in whether it is a number, a fraction, text or a tuple of one."""
+    try:
+        number = float(raw[0] if isinstance(raw, tuple) else raw)
+    except (TypeError, ValueError, ZeroDivisionError, IndexError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise InvalidInput(f"tag {TAGS[name]} ({name})", raw, "a number")
+    return number

@@ -1,0 +1,118 @@
+"""The same inversion in torch, many clips at once on any device; knows nothing of how the first phases are found.
+
+First phases are integrated on the CPU, as without torch; the iterations are those of ``inversion``, held to it by a
+test. All clips of a call must agree in parameters and length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..audio import Audio
+from ..errors import InvalidInput, MissingExtra
+from .grid import Grid, grid_of
+from .inversion import TINY, first_sound, relaxation_at
+from .piece import BLOCK, resample
+from .workers import each
+
+if TYPE_CHECKING:
+    from . import Spectrogram
+
+
+def invert_all(spectrograms: Sequence[Spectrogram], iterations: int, device: str = "cpu") -> list[Audio]:
+    """The sounds of several spectrograms, inverted together.
+
+    Raises:
+        InvalidInput: they differ in parameters or length, or are longer than one block.
+        MissingExtra: torch is not installed.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtra("inversion on a device", "ai", "torch") from error
+    params, columns = spectrograms[0].params, spectrograms[0].columns
+    if any(one.columns != columns or one.params != params for one in spectrograms):
+        raise InvalidInput("spectrograms", len(spectrograms), "clips of the same parameters and length")
+    if not 2 <= columns <= BLOCK:
+        raise InvalidInput("columns", columns, f"2 to {BLOCK}")
+    grid = grid_of(params)
+    mel = np.concatenate([one.mel for one in spectrograms]).transpose(0, 2, 1)  # (B, T, F)
+    peaks = np.maximum(mel.max(axis=(1, 2)), np.float32(1e-20))
+    mel = mel / peaks[:, None, None]
+    first = np.stack(each(lambda one: first_sound(grid, one), list(mel)))
+    with torch.inference_mode():
+        search = _Search(torch, grid, torch.from_numpy(mel).to(device))
+        sound = search.run(torch.from_numpy(first).to(device), iterations).cpu().numpy()
+    sound *= np.where(peaks > 1e-20, peaks, 0.0).astype(np.float32)[:, None]
+    made = each(lambda one: resample(one, grid, params.rate), list(sound))
+    channels = params.channels
+    return [Audio(np.stack(made[i : i + channels], axis=1), params.rate) for i in range(0, len(made), channels)]
+
+
+class _Search:
+    """(B, T, …) tensors throughout; see ``inversion`` for what each step means."""
+
+    def __init__(self, torch: Any, grid: Grid, mel: Any) -> None:
+        self.torch, self.grid, self.mel = torch, grid, mel
+        device = mel.device
+
+        def put(values: Any) -> Any:
+            return torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(device)
+
+        self.window = put(grid.window)
+        self.observe = put(grid.observe.toarray().T)
+        self.spread = put((grid.spread @ grid.settle).toarray().T)
+        self.taps = put(grid.taps)
+        self.tiny = float(TINY * np.float32(grid.first.max()))
+        self.length = grid.samples(mel.shape[1])
+        ones = torch.ones(1, mel.shape[1], len(grid.window), device=device) * self.window
+        self.level = 1.0 / self._overlap(ones).clamp_min(1e-6)
+        reach = len(grid.taps) // 2
+        quarters = torch.arange(grid.between + reach, device=device) % 4
+        self.turns = torch.tensor([1, 1j, -1, -1j], device=device, dtype=torch.complex64)[quarters]
+
+    def run(self, sound: Any, iterations: int) -> Any:
+        state = self._spectrum(sound)
+        for step in range(iterations):
+            near = self._project(state)
+            sound = self._sound(2.0 * near - state)
+            relaxation = relaxation_at(step, iterations)
+            consistent = self._spectrum(sound)
+            state = relaxation * (state + consistent) + (1.0 - 2.0 * relaxation) * near
+        return self._sound(self._project(state))
+
+    def _project(self, spectrum: Any) -> Any:
+        torch, grid = self.torch, self.grid
+        size = torch.sqrt(spectrum.real.square() + spectrum.imag.square())
+        seen = size
+        if grid.between:
+            reach = len(grid.taps) // 2
+            low = spectrum[..., : grid.between + reach] * self.turns
+            low = torch.cat([low[..., 1:reach].flip(-1).conj(), low], dim=-1)
+            found = sum(low[..., j : j + grid.between] * tap for j, tap in enumerate(self.taps))
+            seen = torch.cat([size, torch.sqrt(found.real.square() + found.imag.square())], dim=-1)
+        lack = self.mel - seen @ self.observe
+        wanted = (size + lack @ self.spread).clamp_min(0.0)
+        return spectrum * (wanted / (size + self.tiny))
+
+    def _spectrum(self, sound: Any) -> Any:
+        half = len(self.grid.window) // 2
+        padded = self.torch.nn.functional.pad(sound[:, None], (half, half), mode="reflect")[:, 0]
+        frames = padded.unfold(1, 2 * half, self.grid.hop) * self.window
+        return self.torch.fft.rfft(frames, n=self.grid.n_fft)
+
+    def _sound(self, spectrum: Any) -> Any:
+        frames = self.torch.fft.irfft(spectrum, n=self.grid.n_fft)[..., : len(self.window)]
+        return self._overlap(frames) * self.level
+
+    def _overlap(self, frames: Any) -> Any:
+        """(B, samples) of the sum of windowed frames, frame t centred on t x hop."""
+        grid = self.grid
+        half, columns = len(grid.window) // 2, frames.shape[1]
+        size = (1, (columns - 1) * grid.hop + 2 * half)
+        fold = self.torch.nn.functional.fold
+        whole = fold((frames * self.window).transpose(1, 2), size, (1, 2 * half), stride=(1, grid.hop))
+        return whole[:, 0, 0, half : half + self.length]
