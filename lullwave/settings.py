@@ -171,6 +171,9 @@ class Settings(BaseSettings):
 
     # limits
     max_per_address: int = Field(default=100, ge=1, le=100000, description="audio connections of one address")
+    stall_s: float = Field(
+        default=7.0, ge=1, le=600, description="a listener whose system takes nothing for this long is dropped"
+    )
     max_listeners: int = Field(default=5000, ge=1, le=100000, description="audio connections to one station")
     max_body_kb: int = Field(default=256, ge=1, le=65536, description="largest request body")
     max_generate_s: float = Field(

@@ -13,9 +13,10 @@ from contextlib import suppress
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ..broadcast import FellBehind
+from ..broadcast import Chunk, FellBehind
 from ..station import RATE, Event
 from .audience import Audience
+from .fanout import Listener
 from .icy import METAINT, Interleaver, clean
 from .onair import OnAir
 
@@ -79,7 +80,49 @@ class LiveAudio(Response):
             return
         with self._audience.audio(self._onair.station.id, self._listener) as listener:
             await send(start)
+            transport = scope.get("lullwave.transport")
+            if transport is not None:
+                await self._fan_out(scope, receive, send, transport, listener)
+                return
             await while_there(self._send(listener, send), receive)
+
+    async def _fan_out(
+        self, scope: Scope, receive: Receive, send: Send, transport: asyncio.Transport, listener: str
+    ) -> None:
+        """Let the station write to the socket itself, until somebody leaves."""
+        onair, chunked = self._onair, scope["http_version"] == "1.1"
+        one = Listener(transport, onair.burst_start(), chunked, self._icy, onair.title_at)
+        onair.fanout.add(one)
+        self._tell_first(listener, one)
+        gone = asyncio.ensure_future(until_gone(receive))
+        onair.releasing.add(gone)
+        try:
+            if onair.chunks.closed:
+                gone.cancel()
+            await gone
+        except asyncio.CancelledError:
+            if not onair.chunks.closed:
+                raise
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            onair.releasing.discard(gone)
+            gone.cancel()
+            onair.fanout.remove(one)
+
+    def _tell_first(self, listener: str, one: Listener) -> None:
+        """Say which frame the listener was given first, as soon as there is one."""
+        onair = self._onair
+        newest = onair.chunks.newest()
+        if newest is None or one.begun is None:
+            one.on_begin = lambda chunk: self._given_first(listener, chunk)
+        else:
+            self._given_first(listener, one.begun)
+
+    def _given_first(self, listener: str, chunk: Chunk) -> None:
+        onair = self._onair
+        frame = chunk.frame if self._icy is not None else onair.first_frame(chunk)
+        self._audience.given(onair.station.id, listener, frame)
+        onair.events.publish(Event("first", frame, {"listener": listener}))
 
     async def _send(self, listener: str, send: Send) -> None:
         chunks = self._onair.chunks
@@ -98,9 +141,7 @@ class LiveAudio(Response):
                 body = b"".join([chunk.data for chunk in ready])
             if first:
                 first = False
-                frame = self._onair.first_frame(ready[0])
-                self._audience.given(self._onair.station.id, listener, frame)
-                self._onair.events.publish(Event("first", frame, {"listener": listener, "frame": frame}))
+                self._given_first(listener, ready[0])
                 if self._icy is None:
                     body = ready[0].lead + body
             await send({"type": "http.response.body", "body": body, "more_body": True})

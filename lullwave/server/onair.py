@@ -20,6 +20,7 @@ from ..station.air import MP3_FRAME
 from ..station.bands import measured
 from ..station.producer import EMBEDDED
 from .audience import Audience
+from .fanout import Fanout
 from .first_clip import first_clip
 from .recorder import Recorder
 from .shelf import EngineShelf
@@ -48,6 +49,8 @@ class OnAir:
         self.watching = 0  # event streams that are open: without one, nothing is measured
         self._lease: asyncio.TimerHandle | None = None
         self._count_due: asyncio.TimerHandle | None = None
+        self.fanout = Fanout(self.chunks, settings.stall_s, self._count_drop)
+        self.releasing: set[asyncio.Future[None]] = set()  # what is cancelled to let a connection end
         station.subscribe(self._aired, self.events.publish)
 
     def burst_start(self) -> int:
@@ -89,6 +92,12 @@ class OnAir:
                 timer.cancel()
         self.chunks.close()
         self.events.close()
+        self.fanout.close()
+        for waiting in list(self.releasing):
+            waiting.cancel()
+
+    def _count_drop(self) -> None:
+        self.dropped += 1
 
     def _publish_count(self) -> None:
         self._count_due = None

@@ -8,12 +8,17 @@ from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from ..errors import LullwaveError
 from ..settings import Settings
 from .app import release
+from .fanout import transport_in_scope
 
 GRACE_S = 1  # how long open connections may take to end
+SEND_BUFFER = 128 * 1024  # bytes that the kernel holds for one connection (it doubles the figure for its own use)
+DEAD_PEER_MS = 10_000  # a peer that acknowledges nothing for this long is gone
+FILES_WANTED = 65536
 WS_MAX_BYTES = 64 * 1024
 
 
@@ -31,6 +36,9 @@ def listening_socket(host: str, port: int) -> socket.socket:
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_PEER_MS)
         bound.bind((host, port))
         bound.listen(2048)
     except OSError as error:
@@ -48,6 +56,18 @@ def address_of(bound: socket.socket, scheme: str = "http") -> str:
     if host in ("0.0.0.0", "::"):
         host = "localhost"
     return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
+
+
+def raise_file_limit() -> None:
+    """As many open connections as the system lets us have."""
+    try:
+        import resource
+    except ImportError:  # not on this platform
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_WANTED if hard == resource.RLIM_INFINITY else min(hard, FILES_WANTED)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Server(uvicorn.Server):
@@ -72,6 +92,7 @@ def server_for(app: FastAPI, settings: Settings) -> Server:
     """A server of ``app``; ``should_exit`` ends it."""
     config = uvicorn.Config(
         app,
+        http=transport_in_scope(AutoHTTPProtocol),
         log_level="warning" if settings.log_level == "info" else settings.log_level,
         log_config=None,
         access_log=settings.log_level == "debug",
@@ -89,6 +110,7 @@ def server_for(app: FastAPI, settings: Settings) -> Server:
 
 def serve(app: FastAPI, settings: Settings, bound: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
     """Serve ``app`` on ``bound`` until SIGINT or SIGTERM. ``ready`` is called when requests are answered."""
+    raise_file_limit()
     server = server_for(app, settings)
     server.ready = ready
     asyncio.run(server.serve([bound]))
