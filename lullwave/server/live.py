@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -44,14 +45,35 @@ async def while_there(work: Awaitable[None], receive: Receive) -> None:
                 await task
 
 
+@contextmanager
+def counted(counts: Counter[str], key: str) -> Iterator[None]:
+    """One more of ``key`` while the block runs."""
+    counts[key] += 1
+    try:
+        yield
+    finally:
+        counts[key] -= 1
+        if not counts[key]:
+            del counts[key]
+
+
 class LiveAudio(Response):
     """The endless MP3 of a station."""
 
     media_type = "audio/mpeg"
 
     def __init__(
-        self, onair: OnAir, audience: Audience, listener: str | None, titles: bool = False, kbps: int = 0
+        self,
+        onair: OnAir,
+        audience: Audience,
+        listener: str | None,
+        titles: bool = False,
+        kbps: int = 0,
+        by_address: Counter[str] | None = None,
+        address: str = "",
     ) -> None:
+        self._by_address = by_address if by_address is not None else Counter()
+        self._address = address
         self._onair = onair
         self._icy = Interleaver() if titles else None
         self._audience = audience
@@ -78,7 +100,10 @@ class LiveAudio(Response):
             await send(start)
             await send({"type": "http.response.body", "body": b""})
             return
-        with self._audience.audio(self._onair.station.id, self._listener) as listener:
+        with (
+            counted(self._by_address, self._address),
+            self._audience.audio(self._onair.station.id, self._listener) as listener,
+        ):
             await send(start)
             transport = scope.get("lullwave.transport")
             if transport is not None:

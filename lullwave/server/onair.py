@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections import deque
+from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -132,6 +132,7 @@ class OnAirs:
             settings.paths.clips(self.default.station.id), settings.max_clips, settings.max_clip_mb * 1e6
         )
         self.clip_ready = asyncio.Event()
+        self.by_address: Counter[str] = Counter()  # audio connections
         self.clock = clock
         self.began = clock.wall()
         self.history = History(settings.paths.history, settings.max_history_mb * 1e6)

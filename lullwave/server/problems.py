@@ -44,10 +44,10 @@ class Forbidden(LullwaveError):
 
 
 class Full(Busy):
-    """A station with as many listeners as it may have."""
+    """No more listeners here."""
 
-    def __init__(self, station: str) -> None:
-        super().__init__(f"station {station!r} has as many listeners as it may have", 30.0)
+    def __init__(self, message: str) -> None:
+        super().__init__(message, 30.0)
 
 
 def problem(
