@@ -44,8 +44,9 @@ EAR = """() => {
 class Radio:
     """A server of its own, with tones for music: a piece every twenty seconds."""
 
-    def __init__(self, data_dir: Path, port: int = 0) -> None:
-        self._settings = Settings(data_dir=data_dir, engine="sines", stations=STATIONS, seed=1)
+    def __init__(self, data_dir: Path, port: int = 0, **settings: Any) -> None:
+        given = {"engine": "sines", "stations": STATIONS, "seed": 1, **settings}
+        self._settings = Settings(data_dir=data_dir, **given)
         self._bound = listening_socket("127.0.0.1", port)
         self.port: int = self._bound.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/"

@@ -30,8 +30,8 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Radio]]:
     """Starts servers; all are stopped at the end."""
     started: list[Radio] = []
 
-    def start(port: int = 0) -> Radio:
-        started.append(Radio(tmp_path / "data", port))
+    def start(port: int = 0, **settings: Any) -> Radio:
+        started.append(Radio(tmp_path / "data", port, **settings))
         return started[-1]
 
     yield start

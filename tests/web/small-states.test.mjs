@@ -83,17 +83,35 @@ test('a hundred meows are an achievement, once', () => {
   assert.match(catHint(state), /best friends/i);
 });
 
+const reply = {
+  state: 'turning',
+  frame: 900,
+  understood: { text: 'rain on the window', ignored: ['xyzzy'] },
+  heard_in_s: 4.6,
+};
+
 test('a wish is sent, understood and heard, or refused', () => {
   const sent = Steer.sending('rain');
-  const reply = { understood: { text: 'rain on the window', ignored: ['xyzzy'] }, heard_in_s: 4.6 };
-  const waiting = Steer.understood(sent, reply);
-  assert.equal(waiting.phase, 'waiting');
-  assert.deepEqual(waiting.ignored, ['xyzzy']);
-  assert.equal(Steer.understood(sent, reply, 3).heardInS, 7.6);
-  assert.equal(Words.heardIn(waiting.heardInS), 'You will hear it in about 5 seconds.');
-  assert.equal(Steer.heard(waiting, 'somebody else’s'), waiting);
-  assert.equal(Steer.heard(waiting, 'rain').phase, 'heard');
-  assert.equal(Steer.refused(sent, 'too soon').problem, 'too soon');
+  const turning = Steer.answered(sent, reply);
+  assert.equal(turning.phase, 'turning');
+  assert.deepEqual(turning.ignored, ['xyzzy']);
+  assert.equal(Steer.answered(sent, reply, 3).heardInS, 7.6);
+  assert.equal(Words.steeringAnswer(turning), 'You will hear it in about 5 seconds.');
+  assert.equal(Steer.heard(turning, { prompt: 'rain', frame: 800 }), turning);
+  const heard = Steer.heard(turning, { prompt: 'rain', frame: 900 });
+  assert.match(Words.steeringAnswer(heard), /now you hear it.*rain/i);
+  assert.equal(Steer.heard(heard, { prompt: 'snow', frame: 1000 }), heard);
+  assert.equal(Words.steeringAnswer(Steer.refused(sent, { message: 'Too soon.' })), 'Too soon.');
+  assert.equal(Steer.refused(sent, { message: 'no', wantsToken: true }).wantsToken, true);
+});
+
+test('a wish that waits for its turn or a vote is known by its words', () => {
+  for (const state of ['queued', 'voted']) {
+    const waits = Steer.answered(Steer.sending('rain'), { ...reply, state, frame: null });
+    assert.equal(Steer.heard(waits, { prompt: 'snow', frame: 5 }), waits);
+    assert.equal(Steer.heard(waits, { prompt: 'rain', frame: 5 }).phase, 'heard');
+    assert.match(Words.steeringAnswer(waits), /5 seconds/);
+  }
 });
 
 test('words for people, times and pieces', () => {
@@ -119,7 +137,7 @@ test('listener ids are version 4 UUIDs', () => {
   assert.notEqual(listenerId(), listenerId());
 });
 
-const answer = (status, body, headers = {}) => async () => new Response(JSON.stringify(body), { status, headers });
+const answer = (status, body) => async () => new Response(JSON.stringify(body), { status });
 
 test('addresses stay below the page’s own, so that a path prefix works', () => {
   const api = Api({ base: 'https://example.org/radio/', listener: 'me', fetch: answer(200, {}) });
@@ -128,16 +146,32 @@ test('addresses stay below the page’s own, so that a path prefix works', () =>
 });
 
 test('what the server says was wrong reaches the listener', async () => {
-  const api = Api({ base: 'http://x/', listener: 'me', fetch: answer(429, { error: 'Too soon.' }, { 'retry-after': '7' }) });
-  await assert.rejects(api.steer('s', 'rain'), (error) => {
-    assert.ok(error instanceof ApiError);
-    assert.equal(error.message, 'Too soon.');
-    assert.equal(error.retryAfterS, 7);
-    return true;
-  });
+  const error = (field) => ({ error: { field, message: 'No.', allowed: null } });
+  const failing = (status, field) => Api({ base: 'http://x/', listener: 'me', fetch: answer(status, error(field)) });
+  for (const [status, field, wantsToken] of [[429, null, false], [401, 'Authorization', true], [403, 'Authorization', true], [403, 'Origin', false]]) {
+    await assert.rejects(failing(status, field).steer('s', 'rain'), (thrown) => {
+      assert.ok(thrown instanceof ApiError);
+      assert.deepEqual([thrown.message, thrown.status, thrown.wantsToken], ['No.', status, wantsToken]);
+      return true;
+    });
+  }
   assert.equal(complaint({ detail: [{ msg: 'prompt too long' }] }, 422), 'prompt too long');
-  assert.equal(complaint({ error: { message: 'no' } }, 400), 'no');
   assert.match(complaint(null, 502), /502/);
+});
+
+test('a token is shown where there is one', async () => {
+  const sent = [];
+  const fetch = async (url, options) => {
+    sent.push([url, options.headers.authorization, JSON.parse(options.body)]);
+    return new Response('{}');
+  };
+  const api = Api({ base: 'http://x/', listener: 'me', fetch });
+  await api.steer('s', 'rain', 'secret');
+  await api.undo('s', '');
+  assert.deepEqual(sent, [
+    ['http://x/api/stations/s/prompt', 'Bearer secret', { prompt: 'rain', listener: 'me' }],
+    ['http://x/api/stations/s/undo', undefined, { listener: 'me' }],
+  ]);
 });
 
 test('a dead network is told apart from an answer', async () => {

@@ -4,11 +4,16 @@
  */
 
 export class ApiError extends Error {
-  /** @param {string} message @param {number} status @param {number | null} retryAfterS */
-  constructor(message, status, retryAfterS = null) {
+  /** @param {string} message @param {number} status @param {string | null} field what was wrong */
+  constructor(message, status, field = null) {
     super(message);
     this.status = status;
-    this.retryAfterS = retryAfterS;
+    this.field = field;
+  }
+
+  /** The server wants to see the owner's token. */
+  get wantsToken() {
+    return this.status === 401 || (this.status === 403 && this.field === 'Authorization');
   }
 }
 
@@ -26,19 +31,16 @@ export function Api({ base, listener, fetch = globalThis.fetch.bind(globalThis) 
     }
     const text = await response.text();
     const body = parsed(text);
-    if (!response.ok) {
-      const retry = Number(response.headers.get('retry-after'));
-      throw new ApiError(complaint(body, response.status), response.status, retry > 0 ? retry : null);
-    }
+    if (!response.ok) throw new ApiError(complaint(body, response.status), response.status, body?.error?.field);
     return body;
   }
 
-  const post = (path, body) =>
-    call(path, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'application/json' },
-      body: JSON.stringify(body),
-    });
+  const post = (path, body, token) => {
+    const headers = { 'content-type': 'application/json', accept: 'application/json' };
+    if (token) headers.authorization = `Bearer ${token}`;
+    return call(path, { method: 'POST', headers, body: JSON.stringify(body) });
+  };
+  const station = (id) => `api/stations/${encodeURIComponent(id)}`;
 
   return {
     listener,
@@ -48,8 +50,9 @@ export function Api({ base, listener, fetch = globalThis.fetch.bind(globalThis) 
     eventsUrl: (station) => mine(`api/events?station=${encodeURIComponent(station)}`),
     socketUrl: () => mine('ws').replace(/^http/, 'ws'),
     stations: () => call('api/stations'),
-    station: (id) => call(`api/stations/${encodeURIComponent(id)}`),
-    steer: (id, prompt) => post(`api/stations/${encodeURIComponent(id)}/prompt`, { prompt }),
+    station: (id) => call(station(id)),
+    steer: (id, prompt, token) => post(`${station(id)}/prompt`, { prompt, listener }, token),
+    undo: (id, token) => post(`${station(id)}/undo`, { listener }, token),
   };
 }
 

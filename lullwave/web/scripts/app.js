@@ -32,6 +32,7 @@ import * as Steer from './steering-state.js';
 import { Theme } from './theme.js';
 import * as Time from './timeline.js';
 import { Volume } from './volume.js';
+import { WishQueue } from './wish-queue.js';
 
 const TICK_MS = 400;
 const STATIONS_MS = 20_000;
@@ -50,6 +51,7 @@ export function Radio(el) {
     stations: [],
     station: null,
     listeners: null,
+    desk: null,
     steering: Steer.NO_WISH,
     sleep: Sleep.AWAKE,
     volume: preferences.read('volume', 0.7),
@@ -68,6 +70,7 @@ export function Radio(el) {
     listeners: Listeners(find('.listeners')),
     stations: Stations(find('.stations')),
     steering: Steering(find('.steering')),
+    wishQueue: WishQueue(find('.wish-queue')),
     history: History(find('.history')),
     sleepTimer: SleepTimer(find('.sleep-timer')),
     ambience: Ambience(find('.ambience'), preferences),
@@ -91,7 +94,8 @@ export function Radio(el) {
     'choose-station': chooseStation,
     'next-station': () => chooseStation(neighbour(1)),
     'previous-station': () => chooseStation(neighbour(-1)),
-    steer,
+    steer: ({ prompt, token }) => ask(prompt, (station) => api.steer(station, prompt, token)),
+    undo: ({ token }) => ask('', (station) => api.undo(station, token)),
     'audio-playing': () => movePlayer((player, now) => Player.sounding(player, now)),
     'audio-waiting': () => movePlayer((player, now) => Player.starved(player, now)),
     'audio-error': loseConnection,
@@ -166,7 +170,7 @@ export function Radio(el) {
     if (!station || station === state.station) return;
     preferences.write('station', station);
     const timeline = Time.emptyTimeline(state.timeline.rate);
-    change({ station, timeline, bands: [], steering: Steer.NO_WISH });
+    change({ station, timeline, bands: [], desk: null, steering: Steer.NO_WISH });
     movePlayer((player, now) => Player.retune(player, now));
     stampNow();
     update();
@@ -192,13 +196,23 @@ export function Radio(el) {
     state.timeline = Time.advance(stamped, now.frame);
   }
 
-  async function steer(prompt) {
+  async function refreshDesk() {
+    const asked = state.station;
+    try {
+      const desk = await api.station(asked);
+      if (asked === state.station) change({ desk });
+    } catch {
+      // As above: the next greeting of the event stream asks again.
+    }
+  }
+
+  async function ask(prompt, send) {
     change({ steering: Steer.sending(prompt) });
     try {
-      const reply = await api.steer(state.station, prompt);
-      change({ steering: Steer.understood(state.steering, reply, Time.lagS(state.timeline, heardFrame())) });
+      const reply = await send(state.station);
+      change({ steering: Steer.answered(state.steering, reply, Time.lagS(state.timeline, heardFrame())) });
     } catch (error) {
-      change({ steering: Steer.refused(state.steering, error.message) });
+      change({ steering: Steer.refused(state.steering, error) });
     }
   }
 
@@ -207,6 +221,10 @@ export function Radio(el) {
       case 'hello':
         state.timeline = Time.greet(state.timeline, data);
         void refreshStations();
+        void refreshDesk();
+        break;
+      case 'queue':
+        state.desk = data;
         break;
       case 'first':
         if (data.listener === api.listener) state.timeline = Time.begin(state.timeline, data.frame);
@@ -252,7 +270,7 @@ export function Radio(el) {
     const prompt = steeredSince ?? piece?.prompt ?? here?.prompt ?? '';
     const open = Player.isOpen(player);
     const playing = player.phase === 'playing';
-    if (steered) state.steering = Steer.heard(state.steering, steered.prompt);
+    if (steered) state.steering = Steer.heard(state.steering, steered);
 
     if (station) feed.update({ url: api.eventsUrl(station) });
     stream.update({
@@ -270,7 +288,12 @@ export function Radio(el) {
     parts.progress.update({ share: playing ? Time.share(piece, frame) : null });
     parts.listeners.update({ count: state.listeners });
     parts.stations.update({ stations, station });
-    parts.steering.update({ steering: state.steering, policy: here?.policy ?? null });
+    parts.steering.update({
+      steering: state.steering,
+      policy: state.desk?.policy ?? null,
+      canUndo: Time.oldest(state.timeline, 'steer') !== null,
+    });
+    parts.wishQueue.update({ desk: state.desk });
     parts.history.update({ past: Time.past(state.timeline, frame, PAST_PIECES) });
     parts.sleepTimer.update({ remainingS: state.sleep.remainingS });
     parts.ambience.update({ playing: Player.isWanted(player), volume: state.volume, gain: Sleep.fadeGain(state.sleep) });

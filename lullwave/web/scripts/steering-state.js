@@ -1,39 +1,52 @@
-/** What became of the last wish: sent, understood, heard; pure. */
+/** What became of the last wish, and which wishes wait; pure. */
 
 /**
  * @typedef {object} SteeringState
- * @property {'idle' | 'sending' | 'waiting' | 'heard' | 'refused'} phase
+ * @property {'idle' | 'sending' | 'turning' | 'queued' | 'voted' | 'heard' | 'refused'} phase
  * @property {string} prompt
+ * @property {number | null} frame from which the wish is heard, once known
  * @property {string | null} understood
  * @property {string[]} ignored words that had no effect
  * @property {number} heardInS
  * @property {string | null} problem
+ * @property {boolean} wantsToken only the owner may, and proves it with a token
+ *
+ * @typedef {{policy: string, waiting: {prompt: string, undo: boolean}[], votes: Record<string, number>}} Desk
  */
 
 /** @type {SteeringState} */
 export const NO_WISH = Object.freeze({
   phase: 'idle',
   prompt: '',
+  frame: null,
   understood: null,
   ignored: [],
   heardInS: 0,
   problem: null,
+  wantsToken: false,
 });
 
 /** @returns {SteeringState} */
 export const sending = (prompt) => ({ ...NO_WISH, phase: 'sending', prompt });
 
 /** The station's answer; this listener hears everything `lagS` after it goes on air. */
-export function understood(state, reply, lagS = 0) {
-  const { text = '', ignored = [] } = reply?.understood ?? {};
-  const heardInS = (reply?.heard_in_s ?? 0) + lagS;
-  return { ...state, phase: 'waiting', understood: text || null, ignored, heardInS };
+export function answered(state, reply, lagS = 0) {
+  const { text, ignored } = reply.understood;
+  const heardInS = reply.heard_in_s + lagS;
+  return { ...state, phase: reply.state, frame: reply.frame, understood: text || null, ignored, heardInS };
 }
 
-/** @returns {SteeringState} */
-export const refused = (state, problem) => ({ ...state, phase: 'refused', problem });
+/** @param {{message: string, wantsToken?: boolean}} error @returns {SteeringState} */
+export const refused = (state, error) => ({
+  ...state,
+  phase: 'refused',
+  problem: error.message,
+  wantsToken: error.wantsToken ?? false,
+});
 
-/** A steering is heard: ours, if it has our words. */
-export function heard(state, prompt) {
-  return state.phase === 'waiting' && prompt === state.prompt ? { ...state, phase: 'heard' } : state;
+/** Another prompt is heard: ours, if it has our frame, or, where that was not known yet, our words. */
+export function heard(state, steer) {
+  if (!['turning', 'queued', 'voted'].includes(state.phase)) return state;
+  const ours = state.frame === null ? steer.prompt === state.prompt : steer.frame >= state.frame;
+  return ours ? { ...state, phase: 'heard', prompt: steer.prompt } : state;
 }

@@ -1,62 +1,53 @@
-/** The steering box: a wish in words, what the station made of it, and when it will be heard. */
+/** The steering box: a wish in words, what the station made of it, when it will be heard, and undo. */
 
-import { heardIn, steeringPolicy } from './wording.js';
+import { steeringAnswer, steeringPolicy } from './wording.js';
 import { wish } from './wish.js';
 
 /** @param {HTMLElement} el */
 export function Steering(el) {
-  const form = el.querySelector('.form');
-  const input = el.querySelector('.input');
-  const send = el.querySelector('.send');
-  const blurb = el.querySelector('.blurb');
-  const answer = el.querySelector('.answer');
-  const part = (name) => answer.querySelector(`.${name}`);
+  const find = (selector) => el.querySelector(selector);
+  const input = find('.input');
+  const token = find('.token');
+  const answer = find('.answer');
   let shown = null;
 
-  form.addEventListener('submit', (event) => {
+  find('.form').addEventListener('submit', (event) => {
     event.preventDefault();
     const prompt = input.value.trim();
-    if (prompt) wish(el, 'steer', prompt);
+    if (prompt) wish(el, 'steer', { prompt, token: token.querySelector('input').value });
     else input.focus();
   });
-  el.querySelector('.ideas').addEventListener('click', (event) => {
-    const idea = event.target.closest('.idea');
-    if (!idea) return;
-    input.value = idea.textContent.trim();
+  find('.ideas').addEventListener('click', (event) => {
+    if (!event.target.closest('.idea')) return;
+    input.value = event.target.closest('.idea').textContent.trim();
     input.focus();
   });
+  find('.undo').addEventListener('click', () => wish(el, 'undo', { token: token.querySelector('input').value }));
 
   return {
-    /** @param {{steering: import('./steering-state.js').SteeringState, policy: string | null}} next */
-    update({ steering, policy }) {
+    /**
+     * @param {{steering: import('./steering-state.js').SteeringState, policy: string | null, canUndo: boolean}} next
+     */
+    update({ steering, policy, canUndo }) {
       el.hidden = policy === null;
-      const words = steeringPolicy(policy);
-      if (blurb.textContent !== words) blurb.textContent = words;
+      put(find('.blurb'), steeringPolicy(policy));
+      find('.undo').hidden = !canUndo;
       if (steering === shown) return;
-      if (steering.phase === 'waiting' && shown?.phase === 'sending') input.value = '';
+      const done = ['turning', 'queued', 'voted'].includes(steering.phase);
+      if (done && shown?.phase === 'sending') input.value = '';
       shown = steering;
-      send.disabled = steering.phase === 'sending';
+      find('.send').disabled = steering.phase === 'sending';
+      if (steering.wantsToken) token.hidden = false;
       answer.hidden = steering.phase === 'idle';
       answer.dataset.phase = steering.phase;
       answer.style.setProperty('--wait', `${steering.heardInS}s`);
-      part('what').textContent = headline(steering);
-      part('understood').textContent = steering.understood ? `Understood: ${steering.understood}` : '';
-      part('ignored').textContent = steering.ignored.length ? `No effect: ${steering.ignored.join(', ')}` : '';
+      put(find('.what'), steeringAnswer(steering));
+      put(find('.understood'), steering.understood ? `Understood: ${steering.understood}` : '');
+      put(find('.ignored'), steering.ignored.length ? `No effect: ${steering.ignored.join(', ')}` : '');
     },
   };
 }
 
-function headline({ phase, prompt, heardInS, problem }) {
-  switch (phase) {
-    case 'sending':
-      return 'Asking the station…';
-    case 'waiting':
-      return heardIn(heardInS);
-    case 'heard':
-      return `Now playing: “${prompt}”`;
-    case 'refused':
-      return problem;
-    default:
-      return '';
-  }
+function put(target, text) {
+  if (target.textContent !== text) target.textContent = text;
 }

@@ -54,6 +54,26 @@ export function facts(piece) {
   return words;
 }
 
+/** What became of a wish. @param {import('./steering-state.js').SteeringState} steering */
+export function steeringAnswer({ phase, prompt, heardInS, problem }) {
+  switch (phase) {
+    case 'sending':
+      return 'Asking the station…';
+    case 'turning':
+      return heardIn(heardInS);
+    case 'queued':
+      return `Others were first. ${heardIn(heardInS)}`;
+    case 'voted':
+      return `Your vote counts. The vote ends in about ${Math.max(1, Math.round(heardInS))} seconds.`;
+    case 'heard':
+      return `Now you hear it: “${prompt}”`;
+    case 'refused':
+      return problem;
+    default:
+      return '';
+  }
+}
+
 /** When a steering will be heard. @param {number} seconds */
 export function heardIn(seconds) {
   return seconds < 1.5 ? 'You will hear it any moment now.' : `You will hear it in about ${Math.round(seconds)} seconds.`;

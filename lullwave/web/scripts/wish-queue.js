@@ -1,0 +1,48 @@
+/** The wishes that wait at a station, or the prompts that are voted on; a click on one votes for it. */
+
+import { wish } from './wish.js';
+
+/** @param {HTMLElement} el */
+export function WishQueue(el) {
+  const heading = el.querySelector('.title');
+  const list = el.querySelector('.list');
+  let shown = '';
+
+  list.addEventListener('click', (event) => {
+    const vote = event.target.closest('.vote');
+    if (vote) wish(el, 'steer', { prompt: vote.dataset.prompt, token: '' });
+  });
+
+  return {
+    /** @param {{desk: import('./steering-state.js').Desk | null}} next */
+    update({ desk }) {
+      const votes = Object.entries(desk?.votes ?? {});
+      const waiting = desk?.waiting ?? [];
+      el.hidden = votes.length + waiting.length === 0;
+      const key = JSON.stringify([votes, waiting]);
+      if (key === shown) return;
+      shown = key;
+      heading.textContent = votes.length ? 'The vote' : 'Waiting for their turn';
+      list.replaceChildren(...votes.map(ballot), ...waiting.map(turn));
+    },
+  };
+}
+
+function ballot([prompt, count]) {
+  const item = document.createElement('li');
+  const vote = document.createElement('button');
+  vote.type = 'button';
+  vote.className = 'vote pill';
+  vote.dataset.prompt = prompt;
+  vote.textContent = `${prompt} · ${count}`;
+  vote.setAttribute('aria-label', `Vote for ${prompt}, ${count} so far`);
+  item.append(vote);
+  return item;
+}
+
+function turn({ prompt, undo }) {
+  const item = document.createElement('li');
+  item.className = 'turn';
+  item.textContent = undo ? 'Back to what it was' : prompt;
+  return item;
+}

@@ -1,0 +1,87 @@
+"""Steering from the page: everybody hears it, the queue and the vote are seen, the owner shows a token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lullwave.settings import StationSettings
+from tests.sines import HIGH_HZ
+from tests.web.browsing import EAR, Radio, play, until
+
+pytestmark = pytest.mark.browser
+
+
+def steer(page: Any, prompt: str) -> None:
+    page.get_by_role("textbox", name="How the music should be").fill(prompt)
+    page.keyboard.press("Enter")
+
+
+def test_two_browsers_hear_the_same_steering(radio: Radio, visit: Callable[..., Any]):
+    one, two = visit(radio.url), visit(radio.url)
+    for page in (one, two):
+        play(page)
+        page.evaluate(EAR)
+        until(page, "ear.levelDb > -60")
+        assert page.evaluate(f"ear.at({HIGH_HZ})") < -80
+    steer(one, "brighter gibberish")
+    one.get_by_text("You will hear it").wait_for()
+    one.get_by_text("Understood:").wait_for()
+    one.get_by_text("No effect: gibberish").wait_for()
+    for page in (one, two):
+        until(page, f"ear.at({HIGH_HZ}) > -60")
+        until(page, "document.querySelector('.now-playing .prompt').textContent.includes('brighter')")
+    one.get_by_text("Now you hear it: “brighter gibberish”").wait_for()
+
+
+def test_the_city_lights_up_with_what_is_heard(radio: Radio, visit: Callable[..., Any]):
+    page = visit(radio.url)
+    lights = """(() => {
+      const view = document.querySelector('.view');
+      const { data } = view.getContext('2d').getImageData(0, 60, view.width, 44);
+      let lit = 0;
+      for (let i = 0; i < data.length; i += 4) if (data[i] === 0xff && data[i + 1] === 0xea) lit += 1;
+      return lit;
+    })()"""
+    page.emulate_media(color_scheme="light")
+    assert page.evaluate(lights) == 0
+    play(page)
+    until(page, f"{lights} > 50")
+    page.get_by_role("button", name="Pause", exact=True).click()
+    until(page, f"{lights} === 0")
+
+
+def test_the_last_change_can_be_undone(radio: Radio, visit: Callable[..., Any]):
+    page = visit(radio.url)
+    undo = page.get_by_role("button", name="Undo the last change")
+    play(page)
+    assert not undo.is_visible()
+    steer(page, "brighter")
+    undo.wait_for()
+    undo.click()
+    page.get_by_text("a steady tone").first.wait_for()
+
+
+def test_a_vote_and_an_owners_token(tmp_path: Path, visit: Callable[..., Any], serve: Callable[..., Radio]):
+    stations = (
+        StationSettings(id="voted", policy="vote", prompts=("a tone",)),
+        StationSettings(id="owned", policy="owner", prompts=("a tone",)),
+    )
+    radio = serve(stations=stations, token="open sesame")
+    one = visit(radio.url, may_complain=True)
+    two = visit(radio.url)
+    one.get_by_text("Everybody has a vote").wait_for()
+    steer(one, "rain")
+    one.get_by_text("Your vote counts.").wait_for()
+    two.get_by_role("button", name="Vote for rain, 1 so far").click()
+    one.get_by_role("button", name="Vote for rain, 2 so far").wait_for()
+
+    one.get_by_role("radio", name="Owned").check(force=True)
+    one.get_by_text("Only the owner").first.wait_for()
+    steer(one, "rain")
+    one.get_by_label("The owner’s token").fill("open sesame")
+    steer(one, "rain")
+    one.get_by_text("You will hear it").wait_for()
