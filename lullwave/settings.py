@@ -36,7 +36,7 @@ class StationSettings(BaseModel):
         default=("",),
         min_length=1,
         max_length=32,
-        description="what it plays; several take turns, a piece or more each",
+        description="what it plays; several take turns, two pieces each",
     )
     engine: str = Field(default="", description="what makes its music; empty: the setting `engine`")
     ambience: tuple[str, ...] = Field(
@@ -184,6 +184,13 @@ class Settings(BaseSettings):
         default=8, ge=0, le=1000, description="clips that may wait for their turn; more are refused (429)"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="what is logged")
+
+    @field_validator("token")
+    @classmethod
+    def _hash_is_a_hash(cls, token: str) -> str:
+        if token.startswith("sha256:") and not re.fullmatch(r"sha256:[0-9a-f]{64}", token):
+            raise SettingsError("token", "sha256:…", "sha256: and 64 hexadecimal digits")
+        return token
 
     @model_validator(mode="after")
     def _stations_agree(self) -> Self:

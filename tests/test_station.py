@@ -23,10 +23,10 @@ ENGINES = {"synth": SineEngine, "broken": BrokenEngine, "slow-rate": SlowRateEng
 class OnTape:
     """A station that somebody hears, and all that it aired."""
 
-    def __init__(self, engine: str = "synth", **changes):
+    def __init__(self, engine: str = "synth", prompts=("a tone",), **changes):
         self.clock = SimulatedClock()
         settings = load({"log_level": "error", **changes})
-        own = StationSettings(id="test", engine=engine, seed=1, prompts=("a tone",))
+        own = StationSettings(id="test", engine=engine, seed=1, prompts=prompts)
         self.station = Station(own, settings, EngineShelf(ENGINES), self.clock)
         self.aired, self.events = [], []
         self.station.subscribe(self.aired.append, self.events.append)
@@ -191,6 +191,16 @@ def test_states_make_the_past_again():
             again = stream.read(RATE).samples
             np.testing.assert_array_equal(again, tape.sound[state.frame : state.frame + RATE])
         assert any(state.frame >= steered.frame for state in states)
+
+
+def test_several_prompts_take_turns():
+    with OnTape(prompts=("one", "two")) as tape:
+        for _ in range(16):
+            tape.play(10)
+        turned = [e.data["prompt"] for e in tape.events if e.kind == "steer"]
+        assert turned[:3] == ["two", "one", "two"]
+        frames = [e.frame for e in tape.events if e.kind == "steer"]
+        assert all(gap >= 39 * RATE for gap in np.diff(frames))
 
 
 def test_stopping_ends_the_threads():

@@ -24,6 +24,7 @@ from .producer import Producer, Steered
 from .reserve import Reserve
 
 State = Literal["starting", "on air", "asleep", "stopped"]
+TURN_PIECES = 2  # that a station plays of each of its prompts
 STOP_S = 1.5  # how long the threads may take to end
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,8 @@ class Station:
         self._state: State = "asleep"
         self._now: Now | None = None
         self._epoch: Epoch | None = None
+        self._pieces = 0  # that began since the station was turned last
+        self._turn = 0  # which of its own prompts it plays
         self._started = False
         self._reserve_s = settings.reserve_s
         self._reserve = Reserve()
@@ -173,6 +176,7 @@ class Station:
         Request(prompt)
         self.prepare()
         self.prompt = prompt
+        self._pieces = 0
         return self._producer.steer(prompt, over_s)
 
     def stop(self) -> None:
@@ -195,11 +199,19 @@ class Station:
             data = dict(mark.data)
             if mark.kind == "piece":
                 self._now = Now(mark.frame, data)
+                self._take_turns()
             elif mark.kind == "steer" and self._now is not None and "prompt" in data:
                 self._now = Now(self._now.started_frame, {**self._now.data, "prompt": data["prompt"]})
             self._tell(Event(mark.kind, mark.frame, data))
         for sink in self._chunk_sinks:
             sink(aired)
+
+    def _take_turns(self) -> None:
+        """After a few pieces the next of the station's own prompts, if it has several."""
+        self._pieces += 1
+        if len(self.own.prompts) > 1 and self._pieces > TURN_PIECES:
+            self._turn += 1
+            self.steer(self.own.prompt(self._turn))
 
     def _slept(self, asleep: bool) -> None:
         if self._state != "stopped":
