@@ -1,0 +1,85 @@
+"""Pixels: Riffusion's 8-bit form to the letter, the 16-bit form without loss, images of every mode and size."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lullwave import Spectrogram, SpectrogramParams
+
+PARAMS = SpectrogramParams(max_value=30e6)
+
+
+def spectrogram(channels=1, columns=40):
+    rng = np.random.default_rng(5)
+    mel = (30e6 * rng.random((channels, 512, columns)) ** 4).astype(np.float32)
+    return Spectrogram(mel, SpectrogramParams(stereo=channels == 2, max_value=30e6))
+
+
+def test_loud_is_black_and_low_is_at_the_bottom():
+    mel = np.zeros((1, 512, 3), np.float32)
+    mel[0, 0, 1] = 30e6
+    pixels = np.asarray(Spectrogram(mel, PARAMS).to_image())
+    assert pixels.shape == (512, 3, 3)
+    assert pixels[511, 1].tolist() == [0, 0, 0]
+    assert pixels.sum() == 255 * 3 * (512 * 3 - 1)
+
+
+def test_pixels_are_rounded():
+    level = np.array([10.4, 10.6, 200.4, 200.6])
+    mel = (((255 - level) / 255) ** 4 * 30e6).astype(np.float32)
+    shown = np.asarray(Spectrogram(np.repeat(mel[None, None], 512, 1), PARAMS).to_image())[0, :, 0]
+    assert shown.tolist() == [10, 11, 200, 201]
+
+
+def test_stereo_is_left_in_green_and_right_in_blue():
+    mel = np.zeros((2, 512, 2), np.float32)
+    mel[0] = 30e6
+    pixels = np.asarray(Spectrogram(mel, SpectrogramParams(stereo=True, max_value=30e6)).to_image())
+    assert pixels[0, 0].tolist() == [0, 0, 255]
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_8_bits_and_back_is_within_a_grey_level(channels):
+    made = spectrogram(channels)
+    again = Spectrogram.from_image(made.to_image())
+    levels = [(one.mel / 30e6) ** 0.25 * 255 for one in (made, again)]
+    assert np.abs(levels[0] - levels[1]).max() <= 1.001
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_16_bits_through_a_file_lose_nothing_to_hear(channels):
+    made = spectrogram(channels)
+    file = io.BytesIO()
+    made.to_image(16).save(file, "png", exif=made.exif())
+    again = Spectrogram.from_image(Image.open(file))
+    assert again.params == made.params
+    assert np.linalg.norm(again.mel - made.mel) < 1e-4 * np.linalg.norm(made.mel)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGB", "RGBA", "I;16"])
+def test_every_mode_is_read(mode):
+    grey = spectrogram().to_image().convert("L")
+    image = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257) if mode == "I;16" else grey.convert(mode)
+    wanted = Spectrogram.from_image(grey, PARAMS).mel
+    found = Spectrogram.from_image(image, PARAMS).mel
+    assert np.linalg.norm(found - wanted) < 0.05 * np.linalg.norm(wanted)
+
+
+def test_other_heights_are_spread_over_the_bands():
+    made = Spectrogram.from_image(spectrogram().to_image().resize((40, 256)), PARAMS)
+    assert made.mel.shape == (1, 512, 40)
+
+
+def test_black_is_the_loudest_unless_it_is_given():
+    quiet = Spectrogram(np.full((1, 512, 2), 5.0, np.float32), SpectrogramParams())
+    assert np.asarray(quiet.to_image()).max() == 0
+    assert quiet.exif()[11080] == 5.0
+    silent = Spectrogram(np.zeros((1, 512, 2), np.float32), SpectrogramParams())
+    assert np.asarray(silent.to_image()).min() == 255
+
+
+def test_white_is_silence():
+    image = Image.new("RGB", (5, 512), "white")
+    assert not Spectrogram.from_image(image).mel.any()

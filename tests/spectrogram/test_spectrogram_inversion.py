@@ -1,0 +1,174 @@
+"""Back to sound: known signals return, level is kept, backends agree, parts equal the whole."""
+
+import numpy as np
+import pytest
+
+from bench.spectral_metrics import convergence, mel, onset_correlation
+from lullwave import Audio, Spectrogram, SpectrogramParams
+from lullwave.errors import InvalidInput
+from lullwave.spectrogram import inversion, synthesise
+
+RATE = 44100
+
+
+def music(seconds=2.0, rate=RATE):
+    """Plucked chords over a soft noise: partials, onsets and decays, without any file."""
+    t = np.arange(round(seconds * rate)) / rate
+    rng = np.random.default_rng(3)
+    sound = 0.002 * rng.standard_normal(len(t))
+    for start, root in ((0.0, 110.0), (0.5, 146.83), (1.0, 164.81), (1.5, 220.0)):
+        since = np.maximum(t - start, 0)
+        for part in range(1, 13):
+            envelope = (t >= start) * np.exp(-since * (2 + part)) * (1 - np.exp(-since * 400))
+            sound += 0.2 / part * envelope * np.sin(2 * np.pi * root * part * since)
+    return sound.astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def plucked():
+    return music()
+
+
+def error_of(made, sound):
+    """Spectral convergence by the double-precision oracle."""
+    made = np.pad(made, (0, max(0, len(sound) - len(made))))[: len(sound)]
+    return convergence(mel(made), mel(sound))
+
+
+@pytest.mark.parametrize(("quality", "most"), [("fast", 0.06), ("good", 0.04), ("best", 0.02)])
+def test_the_sound_has_the_spectrogram(plucked, quality, most):
+    made = Spectrogram.from_audio(Audio.of(plucked, RATE)).to_audio(quality)
+    assert made.rate == RATE
+    assert made.frames == len(plucked) // 441 * 441
+    assert error_of(made.samples[:, 0], plucked) < most
+    assert onset_correlation(made.samples[:, 0], plucked[: made.frames]) > 0.75
+
+
+def test_without_numba_it_is_about_as_good(plucked, monkeypatch):
+    monkeypatch.setattr(inversion, "compiled", lambda: None)
+    made = Spectrogram.from_audio(Audio.of(plucked, RATE)).to_audio("fast")
+    assert error_of(made.samples[:, 0], plucked) < 0.06
+
+
+def test_compiled_projection_equals_the_plain_one(plucked):
+    pytest.importorskip("numba")
+    from lullwave.spectrogram.grid import grid_of
+
+    spectrogram = Spectrogram.from_audio(Audio.of(plucked, RATE))
+    grid = grid_of(spectrogram.params)
+    amplitudes = np.ascontiguousarray(spectrogram.mel[0].T / spectrogram.mel.max())
+    search = inversion._Search(grid, amplitudes, None)
+    rng = np.random.default_rng(4)
+    shape = search.state.shape
+    spectrum = (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(np.complex64) * 1e-5
+    fast, plain = np.empty_like(spectrum), np.empty_like(spectrum)
+    search._fast_project(spectrum, amplitudes, fast)
+    search._project(spectrum, amplitudes, plain)
+    assert np.linalg.norm(fast - plain) < 1e-5 * np.linalg.norm(plain)
+
+
+def test_projection_reaches_the_wanted_amplitudes(plucked):
+    from lullwave.spectrogram.grid import grid_of
+
+    spectrogram = Spectrogram.from_audio(Audio.of(plucked, RATE))
+    grid = grid_of(spectrogram.params)
+    amplitudes = np.ascontiguousarray(spectrogram.mel[0].T / spectrogram.mel.max())
+    search = inversion._Search(grid, amplitudes, None)
+    spectrum = search._advance(search.first_sound(), slice(0, len(amplitudes)), first=True)
+    near = np.empty_like(spectrum)
+    search._project(search.state, amplitudes, near)
+    seen = np.concatenate([np.abs(near), inversion._between(near, grid)], axis=1)
+    assert np.linalg.norm((grid.observe @ seen.T).T - amplitudes) < 0.05 * np.linalg.norm(amplitudes)
+
+
+def test_torch_equals_numpy(plucked):
+    pytest.importorskip("torch")
+    spectrogram = Spectrogram.from_audio(Audio.of(np.stack([plucked, plucked[::-1]], 1), RATE))
+    one, other = spectrogram.to_audio(6).samples, spectrogram.to_audio(6, device="cpu").samples
+    assert np.linalg.norm(one - other) < 1e-3 * np.linalg.norm(one)
+
+
+def test_the_same_every_time(plucked):
+    spectrogram = Spectrogram.from_audio(Audio.of(plucked, RATE))
+    assert np.array_equal(spectrogram.to_audio().samples, spectrogram.to_audio().samples)
+
+
+def test_level_is_kept_and_not_normalised(plucked):
+    for gain_db in (0.0, -20.0, -60.0):
+        audio = Audio.of(plucked, RATE).gain(gain_db)
+        made = Spectrogram.from_audio(audio).to_audio("good")
+        assert abs(made.rms_dbfs - audio.rms_dbfs) < 0.3
+
+
+def test_a_16_bit_image_keeps_the_level(plucked):
+    spectrogram = Spectrogram.from_audio(Audio.of(plucked, RATE).gain(-30))
+    again = Spectrogram.from_image(spectrogram.to_image(16))
+    assert abs(again.to_audio().rms_dbfs - spectrogram.to_audio().rms_dbfs) < 0.1
+
+
+def test_a_tone_comes_back_at_its_pitch():
+    sound = (0.5 * np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE)).astype(np.float32)
+    made = Spectrogram.from_audio(Audio.of(sound, RATE)).to_audio("good").samples[:, 0]
+    spectrum = np.abs(np.fft.rfft(made * np.hanning(len(made))))
+    assert abs(np.argmax(spectrum) * RATE / len(made) - 1000) < 1.5
+
+
+def test_an_impulse_stays_an_impulse():
+    sound = np.zeros(RATE, np.float32)
+    sound[22050] = 0.9
+    made = np.square(Spectrogram.from_audio(Audio.of(sound, RATE)).to_audio("good").samples[:, 0])
+    assert abs(int(np.argmax(made)) - 22050) < 441
+    near = slice(22050 - 441, 22050 + 442)
+    assert made[near].sum() > 0.5 * made.sum()
+
+
+def test_stereo_stays_apart(plucked):
+    sound = np.stack([plucked, np.zeros_like(plucked)], axis=1)
+    made = Spectrogram.from_audio(Audio(sound, RATE)).to_audio()
+    assert np.abs(made.samples[:, 0]).max() > 0.05
+    assert not made.samples[:, 1].any()
+
+
+def test_silence_is_silence():
+    made = Spectrogram.from_audio(Audio.silence(RATE, RATE)).to_audio("best")
+    assert made.channels == 2
+    assert not made.samples.any()
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3, 7])
+def test_very_short_spectrograms(columns):
+    made = Spectrogram(np.full((1, 512, columns), 1000.0, np.float32), SpectrogramParams()).to_audio()
+    assert made.frames == (columns - 1) * 441
+    assert np.isfinite(made.samples).all()
+
+
+def test_long_sound_in_parts_equals_whole_and_has_no_seam():
+    sound = np.tile(music(), 10)
+    spectrogram = Spectrogram.from_audio(Audio.of(sound, RATE))
+    whole = spectrogram.to_audio(4)
+    cuts = range(0, spectrogram.columns, 301)
+    parts = list(synthesise((spectrogram.mel[:, :, i : i + 301] for i in cuts), spectrogram.params, 4))
+    assert len(parts) > 1
+    assert np.array_equal(np.concatenate([part.samples for part in parts]), whole.samples)
+    join = 1496 * 441
+    step = np.abs(np.diff(whole.samples[:, 0]))
+    assert step[join - 2 : join + 2].max() <= step[join - 2 * RATE : join + 2 * RATE].max()
+    around = slice(1490, 1504)
+    made = Spectrogram.from_audio(whole).mel[0]
+    wanted = spectrogram.mel[0][:, : made.shape[1]]
+    assert convergence(made[:, around], wanted[:, around]) < 0.15
+
+
+@pytest.mark.parametrize("rate", [22050, 32000, 48000])
+def test_other_rates(rate):
+    sound = music(rate=rate)
+    made = Spectrogram.from_audio(Audio.of(sound, rate)).to_audio()
+    assert made.rate == rate
+    assert abs(made.frames - len(sound)) <= rate // 100 + 1
+
+
+def test_qualities_are_names_or_numbers():
+    spectrogram = Spectrogram(np.ones((1, 512, 4), np.float32), SpectrogramParams())
+    for wrong in ("finest", -1, True, 10**6):
+        with pytest.raises(InvalidInput, match="quality"):
+            spectrogram.to_audio(wrong)

@@ -1,0 +1,57 @@
+"""Sizes that follow from the parameters, and the tags that carry them."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from lullwave import SpectrogramParams
+from lullwave.errors import InvalidInput
+from lullwave.spectrogram import TAGS
+
+
+def test_the_defaults_are_those_of_riffusion():
+    params = SpectrogramParams()
+    assert (params.hop_samples, params.window_samples, params.fft_samples) == (441, 4410, 17640)
+    assert params.columns_of(511 * 441) == 512
+    assert params.samples_of(512) == 511 * 441
+
+
+def test_a_rate_without_whole_steps_is_analysed_at_a_multiple():
+    params = SpectrogramParams(rate=22050)
+    assert params.analysis_rate == 44100
+    assert params.hop_samples == 441
+    assert params.samples_of(512) == round(511 * 220.5)
+
+
+def test_a_rate_that_never_has_whole_steps_is_refused():
+    with pytest.raises(InvalidInput, match="rate: got 44101"):
+        SpectrogramParams(rate=44101)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"high_hz": 30000}, {"low_hz": 10000}, {"step_ms": 60}, {"padded_ms": 50}, {"power": 0.0}, {"bands": 1}]
+)
+def test_values_that_contradict_one_another_are_refused(wrong):
+    with pytest.raises(InvalidInput, match=next(iter(wrong))):
+        SpectrogramParams(**wrong)
+
+
+@pytest.mark.parametrize("format", ["png", "jpeg"])
+def test_tags_survive_an_image_file(format):
+    params = SpectrogramParams(rate=48000, stereo=True, bands=256, high_hz=16000, power=0.3, max_value=1.5e7)
+    file = io.BytesIO()
+    Image.new("RGB", (8, 256)).save(file, format, exif=params.to_exif())
+    assert SpectrogramParams.from_exif(Image.open(file).getexif()) == params
+
+
+def test_missing_tags_get_defaults():
+    assert SpectrogramParams.from_exif({}) == SpectrogramParams()
+    assert SpectrogramParams.from_exif({TAGS["max_value"]: 2e7}) == SpectrogramParams(max_value=2e7)
+    assert SpectrogramParams.from_exif({TAGS["stereo"]: 1, TAGS["rate"]: (48000,)}) == SpectrogramParams(48000, True)
+
+
+@pytest.mark.parametrize("raw", ["loud", float("nan"), -1, ()])
+def test_a_tag_that_makes_no_sense_is_named(raw):
+    with pytest.raises(InvalidInput, match="max_value"):
+        SpectrogramParams.from_exif({TAGS["max_value"]: raw})
