@@ -100,6 +100,8 @@ class Scheduler:
                 if song in self._queue:
                     self._queue.remove(song)
             song.donor = None
+            for other in song.branches:  # nothing is left to borrow
+                other.donor = None
             song.epoch += 1
             self._changed.notify_all()
 
