@@ -136,7 +136,7 @@ def make_band(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> B
         wow=blend.number("wow"),
         cutoff_hz=max(5500.0, min(12000.0, blend.number("cutoff_hz") * 2.0 ** (0.5 * bright))),
         crackle_db=crackle,
-        hiss_db=-120.0 if wishes.crackle <= -1.0 else -62.0,
+        hiss_db=-120.0 if wishes.crackle <= -1.0 else -59.0,
         ambience_lufs={layer: -36.0 + 3.0 * min(2.0, weight) for layer, weight in wishes.ambience},
         drums_db=2.5 * wishes.mood("beat")
         + (-2.0 if wishes.mood("energy") < -0.3 else 0.0)

@@ -279,4 +279,4 @@ def _faded(samples: Samples, start: int, total: int | None) -> Samples:
     if start + len(samples) <= total - fade:
         return samples
     left = np.clip((total - np.arange(start, start + len(samples)) - 0.5) / fade, 0.0, 1.0)
-    return samples * (np.sin(0.5 * np.pi * left) ** 2).astype(np.float32)[:, None]
+    return samples * np.sin(0.5 * np.pi * left).astype(np.float32)[:, None]

@@ -9,18 +9,18 @@ from .spec import PieceSpec, Section
 
 # How an instrument sits in this music: level, low-pass, room send, plate send, tremolo, chorus.
 _SEATS: dict[str, tuple[float, float, float, float, float, float]] = {
-    "rhodes": (0.0, 4200, -18, -22, 0.25, 0.15),
-    "wurli": (0.0, 4200, -18, -24, 0.3, 0.1),
-    "felt_piano": (0.0, 4500, -16, -18, 0.0, 0.0),
-    "nylon_guitar": (0.0, 5200, -16, -20, 0.0, 0.0),
+    "rhodes": (0.0, 5200, -18, -22, 0.25, 0.15),
+    "wurli": (0.0, 5200, -18, -24, 0.3, 0.1),
+    "felt_piano": (0.0, 5600, -16, -18, 0.0, 0.0),
+    "nylon_guitar": (0.0, 6000, -16, -20, 0.0, 0.0),
     "upright_bass": (0.0, 2500, -26, -60, 0.0, 0.0),
     "sub_bass": (0.0, 1200, -60, -60, 0.0, 0.0),
     "synth_bass": (0.0, 1600, -60, -60, 0.0, 0.0),
-    "vibraphone": (-1.0, 6000, -18, -16, 0.3, 0.0),
-    "pad": (-6.0, 2200, -18, -14, 0.0, 0.4),
+    "vibraphone": (-1.0, 7000, -18, -16, 0.0, 0.0),
+    "pad": (-6.0, 4200, -18, -14, 0.0, 0.6),
     "flute": (-2.0, 6000, -16, -14, 0.0, 0.0),
-    "muted_trumpet": (-2.5, 5200, -16, -16, 0.0, 0.0),
-    "synth_lead": (-3.0, 4500, -20, -14, 0.0, 0.3),
+    "muted_trumpet": (-2.5, 5600, -16, -16, 0.0, 0.0),
+    "synth_lead": (-3.0, 5200, -20, -14, 0.0, 0.3),
     "music_box": (-2.0, 6500, -18, -14, 0.0, 0.0),
 }
 _ROLE_DB = {"keys": -1.5, "bass": 0.0, "lead": -3.0, "answer": -5.0, "pad": -3.0}

@@ -34,10 +34,10 @@ class KitSound:
 
 
 KITS: dict[Kit, KitSound] = {
-    "dusty": KitSound(132, 50, 0.36, 0.30, 182, 0.26, 0.75, 3600, 0.10, 7600),
+    "dusty": KitSound(132, 50, 0.36, 0.30, 182, 0.28, 0.62, 3500, 0.10, 7600),
     "brushes": KitSound(112, 52, 0.30, 0.12, 196, 0.20, 0.80, 3200, 0.08, 7000),
-    "electronic": KitSound(150, 46, 0.46, 0.20, 176, 0.30, 0.95, 4400, 0.09, 8600),
-    "acoustic": KitSound(122, 55, 0.32, 0.36, 190, 0.28, 0.68, 4000, 0.12, 8200),
+    "electronic": KitSound(150, 46, 0.46, 0.20, 176, 0.32, 0.65, 3700, 0.09, 8600),
+    "acoustic": KitSound(122, 55, 0.32, 0.36, 190, 0.30, 0.55, 3700, 0.12, 8200),
 }
 
 
@@ -98,7 +98,7 @@ def _snare(s: _Stroke) -> Samples:
         s.noise(seconds, "wires"), low_hz=s.kit.snare_bright_hz * (0.75 + 0.3 * s.hard) * s.tilt, high_hz=900.0, order=2
     )
     wires *= decay(frames, s.kit.snare_s * s.length * (0.7 + 0.3 * s.hard))
-    wave = shell * rise(frames, 0.0012) + wires * rise(frames, 0.008) * np.float32(
+    wave = shell * rise(frames, 0.0012) + wires * rise(frames, 0.018) * np.float32(
         s.kit.snare_noise * (0.55 + 0.45 * s.hard)
     )
     return np.asarray(wave, np.float32)
@@ -112,18 +112,18 @@ def _rim(s: _Stroke) -> Samples:
         [0.8, 0.3, 0.55 * s.tilt, 0.15 * s.hard],
         np.array([0.055, 0.05, 0.045, 0.03]) * s.length,
     )
-    return np.asarray(wave * rise(frames, 0.0012), np.float32)
+    return np.asarray(wave * rise(frames, 0.003), np.float32)
 
 
 def _clap(s: _Stroke) -> Samples:
     frames = round(0.30 * MUSIC_RATE)
-    grain = shaped(s.noise(0.30, "clap"), low_hz=2900.0 * s.tilt, high_hz=900.0, order=2)
+    grain = shaped(s.noise(0.30, "clap"), low_hz=2400.0 * s.tilt, high_hz=800.0, order=2)
     t = np.arange(frames) / MUSIC_RATE
     envelope = np.zeros(frames)
-    for begin, length, level in ((0.0, 0.02, 0.7), (0.011, 0.02, 0.8), (0.024, 0.17 * s.length, 1.0)):
+    for begin, length, level in ((0.0, 0.03, 0.55), (0.012, 0.03, 0.7), (0.025, 0.2 * s.length, 1.0)):
         age = t - begin
         burst = (
-            level * np.exp(-6.9 * np.maximum(age, 0) / length) * np.sin(0.5 * np.pi * np.clip(age / 0.006, 0, 1)) ** 2
+            level * np.exp(-6.9 * np.maximum(age, 0) / length) * np.sin(0.5 * np.pi * np.clip(age / 0.016, 0, 1)) ** 2
         )
         envelope = np.maximum(envelope, np.where(age > 0, burst, 0))
     return np.asarray(grain * envelope, np.float32)
@@ -138,15 +138,15 @@ def _metal(s: _Stroke, seconds: float, t60_s: float, bright: float = 1.0) -> Sam
     wave = 0.7 * tones + 0.6 * s.noise(seconds, "metal")
     wave = shaped(wave, low_hz=0.8 * s.kit.hat_bright_hz * bright, high_hz=3900.0, order=4)
     wave = shaped(wave, high_hz=3400.0)
-    return np.asarray(wave * decay(frames, t60_s * s.length) * rise(frames, 0.009), np.float32)
+    return np.asarray(wave * decay(frames, t60_s * s.length) * rise(frames, 0.014), np.float32)
 
 
 def _hat(s: _Stroke) -> Samples:
-    return _metal(s, 0.16, s.kit.hat_s * (0.8 + 0.5 * s.hard))
+    return _metal(s, 0.2, 1.25 * s.kit.hat_s * (0.8 + 0.5 * s.hard))
 
 
 def _pedal_hat(s: _Stroke) -> Samples:
-    return _metal(s, 0.14, s.kit.hat_s * 0.8, 0.8)
+    return _metal(s, 0.16, s.kit.hat_s, 0.8)
 
 
 def _open_hat(s: _Stroke) -> Samples:
@@ -163,14 +163,14 @@ def _ride(s: _Stroke) -> Samples:
         [0.1, 0.7, 1.9, 2.7, 4.0],
     )
     wash = shaped(s.noise(1.4, "wash"), low_hz=7000.0, high_hz=3800.0) * decay(frames, 1.3 * s.length)
-    return np.asarray((ping + 0.09 * s.tilt * wash) * rise(frames, 0.008), np.float32)
+    return np.asarray((ping + 0.09 * s.tilt * wash) * rise(frames, 0.022), np.float32)
 
 
 def _shaker(s: _Stroke) -> Samples:
-    frames = round(0.15 * MUSIC_RATE)
+    frames = round(0.2 * MUSIC_RATE)
     t = np.arange(frames) / MUSIC_RATE
-    envelope = np.exp(-(((t - 0.035) / (0.02 * s.length)) ** 2)) + 0.3 * np.exp(-(((t - 0.075) / 0.025) ** 2))
-    beads = shaped(s.noise(0.15, "beads"), low_hz=6000.0 * s.tilt, high_hz=3800.0, order=3)
+    envelope = np.exp(-(((t - 0.045) / (0.03 * s.length)) ** 2)) + 0.3 * np.exp(-(((t - 0.1) / 0.045) ** 2))
+    beads = shaped(s.noise(0.2, "beads"), low_hz=6000.0 * s.tilt, high_hz=3800.0, order=3)
     return np.asarray(beads * envelope * rise(frames, 0.006), np.float32)
 
 
@@ -178,9 +178,9 @@ def _brush_tap(s: _Stroke) -> Samples:
     seconds = 0.24
     frames = round(seconds * MUSIC_RATE)
     skin = modes(frames, [205.0 * s.pitch, 345.0 * s.pitch], [0.5, 0.25], [0.12, 0.08])
-    wires = shaped(s.noise(seconds, "bristles"), low_hz=3400.0 * s.tilt, high_hz=800.0, order=2)
+    wires = shaped(s.noise(seconds, "bristles"), low_hz=3000.0 * s.tilt, high_hz=700.0, order=2)
     return np.asarray(
-        0.6 * skin * rise(frames, 0.003) + wires * decay(frames, 0.15 * s.length) * rise(frames, 0.009), np.float32
+        0.6 * skin * rise(frames, 0.003) + 0.75 * wires * decay(frames, 0.17 * s.length) * rise(frames, 0.022), np.float32
     )
 
 
@@ -226,14 +226,14 @@ _DRUMS: dict[Drum, Callable[[_Stroke], Samples]] = {
 LEVELS_DB: dict[Drum, float] = {
     "kick": -8.5,
     "snare": -11.5,
-    "rim": -12.0,
-    "clap": -15.0,
-    "hat": -27.0,
-    "pedal_hat": -28.5,
-    "open_hat": -28.5,
-    "ride": -26.0,
-    "shaker": -26.5,
-    "brush_tap": -15.5,
+    "rim": -13.0,
+    "clap": -17.5,
+    "hat": -29.5,
+    "pedal_hat": -29.5,
+    "open_hat": -31.0,
+    "ride": -33.0,
+    "shaker": -33.0,
+    "brush_tap": -18.0,
     "brush_sweep": -19.0,
     "tom_low": -12.0,
     "tom_high": -13.0,

@@ -23,7 +23,7 @@ def rhodes(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Sa
         [0.62, 0.38, 0.02],
         [long_s, 0.5 * long_s * 0.35, 0.6],
     )
-    tine *= rise(frames, 0.002)
+    tine *= rise(frames, 0.0045)
     bell_a, bell_b = spread.uniform(6.3, 7.1), spread.uniform(17.6, 19.6)
     bell = modes(
         frames,
@@ -31,13 +31,14 @@ def rhodes(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Sa
         [0.10 * velocity, 0.035 * velocity**1.5],
         [0.45, 0.16],
     )
-    bell *= rise(frames, 0.001)
+    bell *= rise(frames, 0.010)
     offset = spread.uniform(0.26, 0.34)
-    reach = 0.75 + 1.35 * velocity  # how far the tine swings past the pickup
+    # How far the tine swings past the pickup; short tines swing less.
+    reach = (0.75 + 1.35 * velocity) * min(1.0, 330.0 / pitch_hz)
     flux = 1.0 / (1.0 + np.square(reach * (tine + np.float32(0.12) * bell) + np.float32(offset)))
     voltage = np.diff(flux, prepend=flux[:1]) * np.float32(MUSIC_RATE / (2 * np.pi * pitch_hz))
-    wave = voltage.astype(np.float32) + bell * np.float32(0.35)
-    wave = shaped(wave, low_hz=3400.0 + 2600.0 * velocity, high_hz=45.0, peaks=((180.0, 0.6, 0.25), (2000.0, 0.5, 1.0)))
+    wave = voltage.astype(np.float32) + bell * np.float32(0.30)
+    wave = shaped(wave * rise(frames, 0.010), low_hz=3800.0 + 3000.0 * velocity, high_hz=45.0, peaks=((180.0, 0.6, 0.25), (2000.0, 0.5, 1.0)))
     return levelled(wave)
 
 
@@ -46,10 +47,10 @@ def wurli(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Sam
     frames = round(seconds * MUSIC_RATE)
     spread = chance("wurli", round(pitch_hz, 2), variant)
     long_s = float(np.clip(4.5 * (220.0 / pitch_hz) ** 0.4, 1.6, 6.0))
-    reed = modes(frames, [pitch_hz, pitch_hz], [0.7, 0.3], [long_s, 0.3 * long_s]) * rise(frames, 0.0025)
+    reed = modes(frames, [pitch_hz, pitch_hz], [0.7, 0.3], [long_s, 0.3 * long_s]) * rise(frames, 0.004)
     ring = modes(frames, [pitch_hz * spread.uniform(6.1, 6.4)], [0.05 * velocity], [0.18])
     swing = np.float32(0.10 + 0.62 * velocity)
-    wave = reed / (1.0 - swing * reed) + ring * rise(frames, 0.001)
+    wave = reed / (1.0 - swing * reed) + ring * rise(frames, 0.008)
     return levelled(
-        shaped(wave.astype(np.float32), low_hz=3200.0 + 2600.0 * velocity, high_hz=70.0, peaks=((1500.0, 0.6, 0.6),))
+        shaped(wave.astype(np.float32), low_hz=3800.0 + 3000.0 * velocity, high_hz=70.0, peaks=((1500.0, 0.6, 0.6),))
     )

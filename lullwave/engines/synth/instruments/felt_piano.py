@@ -17,7 +17,7 @@ def felt_piano(pitch_hz: float, velocity: float, variant: int, seconds: float) -
     stiffness = 2.2e-4 * (pitch_hz / 220.0) ** 0.8
     freqs = n * pitch_hz * np.sqrt((1 + stiffness * n * n) / (1 + stiffness))
     strike = np.abs(np.sin(np.pi * n / 8.1)) + 0.06
-    soft = np.exp(-(((n * pitch_hz) / (1300.0 + 2200.0 * velocity)) ** 1.2))
+    soft = np.exp(-(((n * pitch_hz) / (1600.0 + 2500.0 * velocity)) ** 1.2))
     amps = n**-1.1 * strike * soft * spread.uniform(0.75, 1.3, count)
     long_s = np.clip(9.0 * (130.0 / pitch_hz) ** 0.55, 1.6, 14.0) / (1 + 0.22 * (n - 1))
     cents = spread.uniform(0.35, 0.8)
@@ -28,7 +28,7 @@ def felt_piano(pitch_hz: float, velocity: float, variant: int, seconds: float) -
         np.concatenate([long_s, long_s * 0.92, long_s * 0.22]),
         np.tile(spread.uniform(-0.5, 0.5, count), 3),
     )
-    wave *= rise(frames, 0.004 + 0.004 * (1 - velocity))
+    wave *= rise(frames, 0.012)
     wave = levelled(wave)
     thump_frames = min(frames, round(0.14 * MUSIC_RATE))
     thump = noise(thump_frames, "felt thump", variant, round(pitch_hz)) * np.exp(
@@ -37,4 +37,4 @@ def felt_piano(pitch_hz: float, velocity: float, variant: int, seconds: float) -
     thump = shaped(thump.astype(np.float32) * rise(thump_frames, 0.004), low_hz=260.0, high_hz=80.0, order=2)
     thump *= np.linspace(1, 0, thump_frames, dtype=np.float32)
     wave[:thump_frames] += thump * np.float32(0.16 / (np.abs(thump).max() + 1e-9) * 0.35)
-    return shaped(wave, low_hz=3000.0 + 2600.0 * velocity, high_hz=40.0)
+    return shaped(wave, low_hz=3800.0 + 3000.0 * velocity, high_hz=40.0)

@@ -12,6 +12,8 @@ import numpy as np
 from ....audio import Samples
 from .tone import MUSIC_RATE, chance, levelled, modes, noise, rise, shaped
 
+_BRIGHT_HZ = 1000.0
+
 
 def _string(
     frames: int,
@@ -34,13 +36,20 @@ def _string(
     amps = comb / n / (1 + (n * pitch_hz / dark_hz) ** 2) * spread.uniform(0.8, 1.2, count)
     t60 = low_t60_s / (1 + high_loss * (n * pitch_hz / 4000.0) ** 1.3)
     # A string swings in two planes that decay differently: the fast first and the slow second part of a note.
-    return modes(
-        frames,
-        np.concatenate([freqs, freqs * 1.00025]),
-        np.concatenate([amps * 0.6, amps * 0.4]),
-        np.concatenate([t60 * 0.45, t60]),
-        np.tile(spread.uniform(-0.3, 0.3, count), 2),
-    )
+    phases = spread.uniform(-0.3, 0.3, count)
+
+    def swinging(some: slice) -> Samples:
+        return modes(
+            frames,
+            np.concatenate([freqs[some], freqs[some] * 1.00025]),
+            np.concatenate([amps[some] * 0.6, amps[some] * 0.4]),
+            np.concatenate([t60[some] * 0.45, t60[some]]),
+            np.tile(phases[some], 2),
+        )
+
+    # The flesh of the finger lets the fundamental go first and the brightness a few milliseconds later.
+    split = min(count, max(1, round(_BRIGHT_HZ / pitch_hz)))
+    return swinging(slice(0, split)) * rise(frames, 0.006) + swinging(slice(split, count)) * rise(frames, 0.022)
 
 
 def nylon_guitar(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
@@ -50,7 +59,7 @@ def nylon_guitar(pitch_hz: float, velocity: float, variant: int, seconds: float)
     spread = chance(*key)
     pick = spread.uniform(0.13, 0.24)
     t60 = float(np.clip(3.4 * (196.0 / pitch_hz) ** 0.35, 1.5, 4.5))
-    wave = _string(frames, pitch_hz, t60, 5.0, pick, 1100.0 + 2900.0 * velocity, key) * rise(frames, 0.007)
+    wave = _string(frames, pitch_hz, t60, 5.0, pick, 1100.0 + 2900.0 * velocity, key)
     wave = levelled(wave)
     touch = noise(frames, *key)[: round(0.03 * MUSIC_RATE)] * rise(round(0.03 * MUSIC_RATE), 0.006)
     touch *= np.linspace(1, 0, len(touch), dtype=np.float32) ** 2
@@ -65,7 +74,7 @@ def upright_bass(pitch_hz: float, velocity: float, variant: int, seconds: float)
     key = ("upright", round(pitch_hz, 2), variant)
     spread = chance(*key)
     pick = spread.uniform(0.16, 0.22)
-    wave = _string(frames, pitch_hz, 2.4, 16.0, pick, 330.0 + 520.0 * velocity, key) * rise(frames, 0.006)
+    wave = _string(frames, pitch_hz, 2.4, 16.0, pick, 330.0 + 520.0 * velocity, key)
     wave = levelled(wave)
     thump_frames = min(frames, round(0.09 * MUSIC_RATE))
     thump = noise(thump_frames, *key) * rise(thump_frames, 0.004)

@@ -74,11 +74,17 @@ def sine(cycles: npt.NDArray[np.float64]) -> Samples:
     return np.asarray(np.sin(((cycles - np.rint(cycles)) * (2 * np.pi)).astype(np.float32)), np.float32)
 
 
-def cycle(amps: npt.ArrayLike, size: int = 2048) -> Samples:
-    """One period with the given amplitudes of harmonics 1, 2, …, as sines, for ``play_cycle``."""
+def cycle(amps: npt.ArrayLike, size: int = 2048, turned: bool = False) -> Samples:
+    """One period with the given amplitudes of harmonics 1, 2, …, as sines, for ``play_cycle``.
+
+    ``turned`` gives them phases that grow with the square of their number, so that the wave has no edge
+    (Schroeder 1970, "Synthesis of low-peak-factor signals").
+    """
     harmonics = np.asarray(amps, np.float64)
     spectrum = np.zeros(size // 2 + 1, np.complex128)
-    spectrum[1 : len(harmonics) + 1] = -0.5j * size * harmonics
+    n = np.arange(1, len(harmonics) + 1)
+    phases = np.exp(-1j * np.pi * n * n / len(harmonics)) if turned else 1.0
+    spectrum[1 : len(harmonics) + 1] = -0.5j * size * harmonics * phases
     table = np.fft.irfft(spectrum, size)
     return np.append(table, table[0]).astype(np.float32)
 

@@ -43,8 +43,8 @@ def muted_trumpet(pitch_hz: float, velocity: float, variant: int, seconds: float
     n = np.arange(1, count + 1, dtype=np.float64)
     freq = n * pitch_hz
     formants = 0.25 + np.exp(-(((freq - 1200) / 420) ** 2)) + 0.8 * np.exp(-(((freq - 2500) / 650) ** 2))
-    soft = play_cycle(cycle(n**-1.5 * formants), cycles)
-    hard = play_cycle(cycle(n**-0.8 * formants), cycles)
+    soft = play_cycle(cycle(n**-1.5 * formants, turned=True), cycles)
+    hard = play_cycle(cycle(n**-0.8 * formants, turned=True), cycles)
     t = np.arange(frames, dtype=np.float32) / MUSIC_RATE
     press = np.float32(0.25 + 0.5 * velocity) * (1 - 0.6 * np.exp(-t / np.float32(0.05))) + 0.06 * waver
     wave = (soft + (hard - soft) * press) * rise(frames, 0.035) * (1 + 0.06 * waver)
