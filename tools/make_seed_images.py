@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyloudnorm
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -35,28 +36,33 @@ class Seed:
 
     prompt: str
     seed: int
-    bars_in: int  # how many bars of the piece are skipped
 
 
 SEEDS = {
-    "og_beat": Seed("steady lo-fi hip hop beat, drums, upright bass, soft keys", 11, 8),
-    "agile": Seed("lively jazzy lo-fi, brushes, electric piano, busy bass", 23, 8),
-    "marim": Seed("marimba and kalimba, earthy, organic, light percussion", 31, 8),
-    "motorway": Seed("futuristic synthwave, warm analogue synths, steady drums, night drive", 47, 8),
-    "vibes": Seed("vibraphone, mellow, soft drums, warm bass", 59, 8),
+    "og_beat": Seed("steady lo-fi hip hop beat, drums, upright bass, soft keys", 11),
+    "agile": Seed("lively jazzy lo-fi, brushes, electric piano, busy bass", 23),
+    "marim": Seed("marimba and kalimba, earthy, organic, light percussion", 31),
+    "motorway": Seed("futuristic synthwave, warm analogue synths, steady drums, night drive", 47),
+    "vibes": Seed("vibraphone, mellow, soft drums, warm bass", 59),
 }
 
 
 def loop_of(wish: Seed) -> Audio:
-    """Exactly ``FRAMES`` mono frames whose end leads into their start."""
+    """``FRAMES`` frames: of a minute of music, the two bars whose last second is nearest in loudness to their first."""
     with lullwave.load_engine("synth") as engine:
         request = lullwave.Request(
             wish.prompt, wish.seed, options={"tempo_bpm": round(TEMPO_BPM, 2), "crackle": False, "ambience": "none"}
         )
         with engine.stream(request) as stream:
-            piece = stream.read(40 * stream.rate)
+            piece = stream.read(60 * stream.rate)
             beats = stream.beats(0, piece.frames)
-    first, last = beats[4 * wish.bars_in], beats[4 * wish.bars_in + BEATS]
+    starts = range(16, len(beats) - BEATS, 4)
+    loops = [closed(piece, beats[n], beats[n + BEATS]) for n in starts]
+    return min(loops, key=level_change_lu)
+
+
+def closed(piece: Audio, first: int, last: int) -> Audio:
+    """Frames ``first`` to ``last`` as a loop whose end leads into its start."""
     blend = round(BLEND_S * piece.rate)
     loop = piece.samples[first:last].copy()
     fade = np.sqrt((np.arange(blend, dtype=np.float32) + 0.5) / blend)[:, None]
@@ -67,6 +73,13 @@ def loop_of(wish: Seed) -> Audio:
     start = round(even.frames / 3)
     mono = even[start : start + FRAMES].to_channels(1)
     return mono.gain(LEVEL_DB - mono.rms_dbfs)
+
+
+def level_change_lu(loop: Audio) -> float:
+    """How much the loudness changes where the loop begins again, over a second on either side (BS.1770)."""
+    meter = pyloudnorm.Meter(RATE, block_size=0.4)
+    before, after = loop.samples[loop.frames - RATE :, 0], loop.samples[:RATE, 0]
+    return float(abs(meter.integrated_loudness(before) - meter.integrated_loudness(after)))
 
 
 def image_of(loop: Audio, sound: Sound) -> Image.Image:

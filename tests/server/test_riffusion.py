@@ -29,11 +29,15 @@ def served(tmp_path_factory):
     folder = tmp_path_factory.mktemp("riffusion")
     checkpoint = make_random(folder / "tiny", seed=5)
 
+    made = []
+
     class Tiny(RiffusionEngine):
         def __init__(self):
+            made.append(self)
             super().__init__(str(checkpoint), "cpu", "float32", seed_images=str(folder / "mine"), max_waiting=2)
 
     with serving(folder / "data", engines={"synth": SineEngine, "riffusion": Tiny}) as running:
+        running.engines = made
         yield running
 
 
@@ -291,22 +295,27 @@ def test_a_client_that_goes_frees_its_place(served):
     served.json(f"/api/riffusion/clips/{blocker['id']}", "DELETE")
 
 
-def test_neighbours_of_equal_shape_are_made_in_one_pass(served):
-    engine = served.app.state.shelf("riffusion") if hasattr(served.app.state, "shelf") else None
+def test_neighbours_of_equal_shape_are_made_in_one_pass(served, monkeypatch):
+    (engine,) = served.engines
+    passes, make = [], engine.pipeline.make
+    monkeypatch.setattr(engine.pipeline, "make", lambda legs, *rest: passes.append(len(legs)) or make(legs, *rest))
     blocker = json.loads(long_clip(served)[1])
     with served.listening(f"/api/riffusion/clips/{blocker['id']}/events") as reply:
-        next(item for item in events(reply) if item[0] == "working")
-    replies = []
-    threads = [
-        threading.Thread(target=lambda alpha=alpha: replies.append(post(served, body(alpha)))) for alpha in (0.25, 0.5)
-    ]
-    for thread in threads:
-        thread.start()
+        told = events(reply)
+        next(kind for kind, _ in told if kind == "working")
+        replies = []
+        threads = [
+            threading.Thread(target=lambda alpha=alpha: replies.append(post(served, body(alpha))))
+            for alpha in (0.25, 0.5)
+        ]
+        for thread in threads:
+            thread.start()
+        next(kind for kind, _ in told if served.json("/api/riffusion")["waiting"] == 2)
     served.json(f"/api/riffusion/clips/{blocker['id']}", "DELETE")
     for thread in threads:
         thread.join()
     assert [response.status for response, _ in replies] == [200, 200]
-    assert engine is None or engine.workshop.waiting == 0
+    assert passes == [1, 2]
 
 
 def test_a_user_s_image_is_kept_encoded_anew(served):
