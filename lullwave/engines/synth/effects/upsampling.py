@@ -1,4 +1,4 @@
-"""The music bus on its way to the full rate: low-pass, high-pass, mono bass and twice the samples in one transform."""
+"""The music bus on its way to the full rate: filters, mono bass, width and twice the samples in one transform."""
 
 from __future__ import annotations
 
@@ -7,25 +7,35 @@ from functools import lru_cache
 import numpy as np
 
 from ....audio import Samples
-from ..instruments.tone import MUSIC_RATE, Spectrum, response
+from ..instruments.tone import MUSIC_RATE, Spectrum, noise, response, rise
 from .filtering import block_size, lowpass_response, spectrum_of
 
 BUS_HISTORY = 2048  # samples kept before a block; the high-pass has died away in fewer
 LOOK = 64  # samples at the end of a block that wait for the next: the image filter looks ahead
 _HIGHPASS_HZ, _MONO_BELOW_HZ = 28.0, 150.0
 _AIR, _AIR_HZ = 3.0, 4000.0  # a shelf of 9 dB up to this; felt and pads would be dull without
+_WIDTH, _WIDTH_S = 0.5, 0.024  # the middle answers in the sides: how loud, and for how long
 _TOP_HZ, _END_HZ = 9300.0, 10900.0  # the image filter's band edge
 
 
 @lru_cache(maxsize=6)
-def _fixed(size: int) -> tuple[Spectrum, Spectrum]:
-    """Responses of the middle and of the sides, but for the low-pass."""
+def _fixed(size: int) -> tuple[Spectrum, Spectrum, Spectrum]:
+    """Responses of the middle, of the sides, and from the middle to the sides, but for the low-pass.
+
+    The last is a short burst of noise: what comes from the middle alone gets as wide as in a small room, and a
+    fold-down to mono takes it away again without a trace (Schroeder 1958, "An artificial stereophonic effect").
+    """
     freqs = np.fft.rfftfreq(size, 1 / MUSIC_RATE).astype(np.float32)
     edge = np.clip((freqs - _TOP_HZ) / (_END_HZ - _TOP_HZ), 0, 1)
     image = np.cos(0.5 * np.pi * edge) ** 2
     air = np.sqrt((1 + (_AIR * freqs / _AIR_HZ) ** 2) / (1 + (freqs / _AIR_HZ) ** 2))
     middle = response(freqs, _HIGHPASS_HZ, kind="high") * image * air
-    return middle.astype(np.complex64), (middle * response(freqs, _MONO_BELOW_HZ, kind="high")).astype(np.complex64)
+    sides = middle * response(freqs, _MONO_BELOW_HZ, kind="high")
+    burst = noise(round(_WIDTH_S * MUSIC_RATE), "width")
+    burst *= np.exp(np.linspace(0.0, -3.0, len(burst), dtype=np.float32)) * rise(len(burst), 0.004)
+    burst *= np.float32(_WIDTH) / np.sqrt(np.sum(np.square(burst)))
+    across = sides * spectrum_of(burst, size)
+    return middle.astype(np.complex64), sides.astype(np.complex64), across.astype(np.complex64)
 
 
 def double(bus: Samples, history: Samples, old_hz: float, new_hz: float, ramp: Samples) -> tuple[Samples, Samples]:
@@ -33,9 +43,10 @@ def double(bus: Samples, history: Samples, old_hz: float, new_hz: float, ramp: S
     frames = bus.shape[1]
     whole = np.concatenate([history, bus], axis=1)
     size = block_size(whole.shape[1] + LOOK)
-    middle_gain, side_gain = _fixed(size)
-    middle = spectrum_of(whole[0] + whole[1], size) * middle_gain
-    side = spectrum_of(whole[0] - whole[1], size) * side_gain
+    middle_gain, side_gain, across = _fixed(size)
+    centre = spectrum_of(whole[0] + whole[1], size)
+    middle = centre * middle_gain
+    side = spectrum_of(whole[0] - whole[1], size) * side_gain + centre * across
     span = slice(2 * (BUS_HISTORY - LOOK), 2 * (BUS_HISTORY - LOOK + frames))
     old_hz, new_hz = round(old_hz / 20) * 20.0, round(new_hz / 20) * 20.0
 

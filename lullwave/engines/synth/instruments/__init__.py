@@ -44,7 +44,7 @@ VOICES: dict[Instrument, Voice] = {
     "felt_piano": Voice(felt_piano.felt_piano, 1.5, 0.09, 5.0),
     "nylon_guitar": Voice(plucked.nylon_guitar, 1.0, 0.07, 3.4),
     "upright_bass": Voice(plucked.upright_bass, -0.5, 0.05, 2.8, touch=0.8, layers=3, glides=True),
-    "sub_bass": Voice(bass.sub_bass, -3.0, 0.045, 9.0, touch=0.7, layers=2, variants=1, glides=True),
+    "sub_bass": Voice(bass.sub_bass, -5.0, 0.045, 9.0, touch=0.7, layers=2, variants=1, glides=True),
     "synth_bass": Voice(bass.synth_bass, -1.5, 0.04, 9.0, touch=0.8, layers=3, variants=1, glides=True),
     "vibraphone": Voice(mallets.vibraphone, -1.0, 0.12, 5.0),
     "pad": Voice(pad.pad, -1.0, 0.32, 9.0, touch=0.8, layers=2, variants=2),

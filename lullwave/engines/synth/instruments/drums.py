@@ -224,7 +224,7 @@ _DRUMS: dict[Drum, Callable[[_Stroke], Samples]] = {
 
 # Peak of a stroke of velocity 1 in the mix, dB of full scale, and where it stands.
 LEVELS_DB: dict[Drum, float] = {
-    "kick": -8.5,
+    "kick": -10.0,
     "snare": -11.5,
     "rim": -13.0,
     "clap": -17.5,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ....audio import Samples
-from .tone import MUSIC_RATE, chance, levelled, modes, noise, rise, shaped
+from .tone import MUSIC_RATE, bloom, chance, levelled, noise, rise, shaped
 
 
 def felt_piano(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
@@ -21,14 +21,15 @@ def felt_piano(pitch_hz: float, velocity: float, variant: int, seconds: float) -
     amps = n**-1.1 * strike * soft * spread.uniform(0.75, 1.3, count)
     long_s = np.clip(9.0 * (130.0 / pitch_hz) ** 0.55, 1.6, 14.0) / (1 + 0.22 * (n - 1))
     cents = spread.uniform(0.35, 0.8)
-    wave = modes(
+    wave = bloom(
         frames,
         np.concatenate([freqs * 2 ** (cents / 2400), freqs * 2 ** (-cents / 2400), freqs]),
         np.concatenate([amps * 0.42, amps * 0.36, amps * 0.5]),
         np.concatenate([long_s, long_s * 0.92, long_s * 0.22]),
         np.tile(spread.uniform(-0.5, 0.5, count), 3),
+        0.008,
+        0.022,
     )
-    wave *= rise(frames, 0.012)
     wave = levelled(wave)
     thump_frames = min(frames, round(0.14 * MUSIC_RATE))
     thump = noise(thump_frames, "felt thump", variant, round(pitch_hz)) * np.exp(

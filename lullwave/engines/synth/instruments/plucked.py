@@ -10,9 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ....audio import Samples
-from .tone import MUSIC_RATE, chance, levelled, modes, noise, rise, shaped
-
-_BRIGHT_HZ = 1000.0
+from .tone import MUSIC_RATE, bloom, chance, levelled, noise, rise, shaped
 
 
 def _string(
@@ -35,21 +33,17 @@ def _string(
     comb = np.abs(np.sin(np.pi * n * pick)) + 0.02
     amps = comb / n / (1 + (n * pitch_hz / dark_hz) ** 2) * spread.uniform(0.8, 1.2, count)
     t60 = low_t60_s / (1 + high_loss * (n * pitch_hz / 4000.0) ** 1.3)
-    # A string swings in two planes that decay differently: the fast first and the slow second part of a note.
-    phases = spread.uniform(-0.3, 0.3, count)
-
-    def swinging(some: slice) -> Samples:
-        return modes(
-            frames,
-            np.concatenate([freqs[some], freqs[some] * 1.00025]),
-            np.concatenate([amps[some] * 0.6, amps[some] * 0.4]),
-            np.concatenate([t60[some] * 0.45, t60[some]]),
-            np.tile(phases[some], 2),
-        )
-
-    # The flesh of the finger lets the fundamental go first and the brightness a few milliseconds later.
-    split = min(count, max(1, round(_BRIGHT_HZ / pitch_hz)))
-    return swinging(slice(0, split)) * rise(frames, 0.006) + swinging(slice(split, count)) * rise(frames, 0.022)
+    # A string swings in two planes that decay differently: the fast first and the slow second part of a note. The flesh
+    # of the finger lets the fundamental go first and the brightness a few milliseconds later.
+    return bloom(
+        frames,
+        np.concatenate([freqs, freqs * 1.00025]),
+        np.concatenate([amps * 0.6, amps * 0.4]),
+        np.concatenate([t60 * 0.45, t60]),
+        np.tile(spread.uniform(-0.3, 0.3, count), 2),
+        0.006,
+        0.026,
+    )
 
 
 def nylon_guitar(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
@@ -59,11 +53,11 @@ def nylon_guitar(pitch_hz: float, velocity: float, variant: int, seconds: float)
     spread = chance(*key)
     pick = spread.uniform(0.13, 0.24)
     t60 = float(np.clip(3.4 * (196.0 / pitch_hz) ** 0.35, 1.5, 4.5))
-    wave = _string(frames, pitch_hz, t60, 5.0, pick, 1100.0 + 2900.0 * velocity, key)
+    wave = _string(frames, pitch_hz, t60, 5.0, pick, 1100.0 + 2200.0 * velocity, key)
     wave = levelled(wave)
     touch = noise(frames, *key)[: round(0.03 * MUSIC_RATE)] * rise(round(0.03 * MUSIC_RATE), 0.006)
     touch *= np.linspace(1, 0, len(touch), dtype=np.float32) ** 2
-    wave[: len(touch)] += touch[: len(wave)] * np.float32(0.006 + 0.009 * velocity)
+    wave[: len(touch)] += touch[: len(wave)] * np.float32(0.005 + 0.006 * velocity)
     body = ((102.0, 3.5, 0.9), (204.0, 4.0, 0.7), (410.0, 3.0, 0.35))
     return levelled(shaped(wave, low_hz=3400.0 + 2600.0 * velocity, high_hz=75.0, peaks=body))
 

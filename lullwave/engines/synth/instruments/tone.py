@@ -58,6 +58,21 @@ def modes(
     return np.ascontiguousarray(np.einsum("bk,km->bm", left, right).reshape(-1)[:frames])
 
 
+def bloom(
+    frames: int,
+    freqs_hz: npt.NDArray[np.float64],
+    amps: npt.NDArray[np.float64],
+    t60_s: npt.NDArray[np.float64],
+    phases: npt.NDArray[np.float64],
+    low_s: float,
+    high_s: float,
+) -> Samples:
+    """``modes`` that begin softly: those below 1 kHz rise in ``low_s``, the bright ones take ``high_s``."""
+    low = freqs_hz < 1000.0
+    out = modes(frames, freqs_hz[low], amps[low], t60_s[low], phases[low]) * rise(frames, low_s)
+    return out + modes(frames, freqs_hz[~low], amps[~low], t60_s[~low], phases[~low]) * rise(frames, high_s)
+
+
 def phase_of(
     freq_hz: npt.ArrayLike, frames: int, start: float = 0.0, rate: int = MUSIC_RATE
 ) -> npt.NDArray[np.float64]:
