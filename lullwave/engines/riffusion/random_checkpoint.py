@@ -132,7 +132,8 @@ def make_random(
 
 def _final_norm(text: Any) -> str:
     """The last normalisation of a text encoder, by name: libraries differ in what stands before it."""
-    return next(name for name, _ in text.named_modules() if name.endswith("final_layer_norm"))
+    found: str = next(name for name, _ in text.named_modules() if name.endswith("final_layer_norm"))
+    return found
 
 
 def byte_vocabulary() -> dict[str, int]:
