@@ -20,6 +20,7 @@ from ..station import RATE, Event, Steered
 from .onair import OnAir
 
 UNDO_KEPT = 32
+TURN_S = 4.0  # how long the music takes to turn
 
 log = logging.getLogger(__name__)
 
@@ -169,7 +170,7 @@ class Desk:
         async with self._turning:
             before = self._station.prompt
             self._turned_at = asyncio.get_running_loop().time()
-            steered = await asyncio.wrap_future(self._station.steer(wish.prompt))
+            steered = await asyncio.wrap_future(self._station.steer(wish.prompt, TURN_S))
             if wish.undo:
                 if self._before:
                     self._before.pop()
