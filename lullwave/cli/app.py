@@ -19,6 +19,12 @@ COMMANDS = {
     "riff": ("lullwave.cli.riff", "Riffusion's tasks on files: text, batches, between prompts, audio to audio, stems."),
     "models": ("lullwave.cli.models", "Model weights on this machine: list, pull, path, remove."),
     "replay": ("lullwave.cli.replay", "Make a moment that was on air again, to the sample."),
+    "audio-to-image": ("lullwave.cli.audio_to_image", "Make the spectrogram image of a sound."),
+    "image-to-audio": ("lullwave.cli.image_to_audio", "Make the sound of a spectrogram image."),
+    "sample-clips": ("lullwave.cli.sample_clips", "Cut clips out of a sound, from random places."),
+    "print-exif": ("lullwave.cli.print_exif", "Print the spectrogram parameters in an image's tags."),
+    "audio-to-images-batch": ("lullwave.cli.audio_to_images_batch", "Make the images of a folder of sounds."),
+    "sample-clips-batch": ("lullwave.cli.sample_clips_batch", "Cut clips out of a folder of sounds."),
     "engines": ("lullwave.cli.engines", "List what can make music here, and with which options."),
 }
 

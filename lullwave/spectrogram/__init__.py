@@ -56,16 +56,20 @@ class Spectrogram:
         return cls(np.concatenate(parts, axis=2), params)
 
     @classmethod
-    def from_image(cls, image: Image.Image, params: SpectrogramParams | None = None) -> Spectrogram:
+    def from_image(
+        cls, image: Image.Image, params: SpectrogramParams | None = None, rounded: bool | None = None
+    ) -> Spectrogram:
         """The spectrogram that an image shows. Without ``params``: what its tags say, defaults where they are silent.
 
-        The amplitude of black is that of ``params``, else that of the tags, else 30 million.
+        The amplitude of black is that of ``params``, else that of the tags, else 30 million. ``rounded`` says that
+        8-bit levels were rounded, as ours are, and not cut off; without it the tags tell.
         """
         if params is None:
             params = SpectrogramParams.from_exif(image.getexif())
         if params.max_value is None:
             params = replace(params, max_value=USUAL_MAX)
-        return cls(images.from_image(image, params), params)
+        rounded = images.is_rounded(image) if rounded is None else rounded
+        return cls(images.from_image(image, params, rounded), params)
 
     @property
     def columns(self) -> int:
@@ -89,7 +93,7 @@ class Spectrogram:
 
     def exif(self) -> Image.Exif:
         """The tags of its image."""
-        return self.with_max().to_exif()
+        return images.tags_of(self.with_max())
 
     def to_audio(self, quality: str | int = "fast", device: str | None = None) -> Audio:
         """A sound with this spectrogram, at the level that it encodes.

@@ -18,7 +18,21 @@ from .params import SpectrogramParams
 
 Mel = npt.NDArray[np.float32]
 
-HALF_STEP = 0.5  # writers of 8-bit images cut the fraction off: what they meant lies half a grey level up, on average
+HALF_STEP = 0.5  # other writers of 8-bit images cut the fraction off: what they meant lies, on average, half a level up
+SOFTWARE = 305  # the tag by which images of our own, which are rounded, are known
+NAME = "lullwave"
+
+
+def tags_of(params: SpectrogramParams) -> Image.Exif:
+    """The parameters, and that the pixels are rounded."""
+    exif = params.to_exif()
+    exif[SOFTWARE] = NAME
+    return exif
+
+
+def is_rounded(image: Image.Image) -> bool:
+    """Whether an image says that it is ours."""
+    return bool(image.getexif().get(SOFTWARE) == NAME)
 
 
 def to_pixels(mel: Mel, max_value: float, power: float, white: int) -> npt.NDArray[Any]:
@@ -49,14 +63,18 @@ def to_image(mel: Mel, params: SpectrogramParams, bits: int) -> Image.Image:
         image = Image.fromarray(np.stack([np.zeros_like(pixels[0]), pixels[0], pixels[1]], axis=-1))
     else:
         image = Image.fromarray(np.repeat(pixels[0][:, :, None], 3, axis=2))
-    image.info["exif"] = params.to_exif().tobytes()
-    exif = image.getexif()
-    for tag, value in params.to_exif().items():
-        exif[tag] = value
+    mark(image, params)
     return image
 
 
-def from_image(image: Image.Image, params: SpectrogramParams) -> Mel:
+def mark(image: Image.Image, params: SpectrogramParams) -> None:
+    """Put the tags on an image."""
+    exif = image.getexif()
+    for tag, value in tags_of(params).items():
+        exif[tag] = value
+
+
+def from_image(image: Image.Image, params: SpectrogramParams, rounded: bool) -> Mel:
     """(C, F, T) amplitudes of an image of any mode and size."""
     assert params.max_value is not None
     if image.mode in ("I;16", "I;16B", "I;16L", "I"):
@@ -69,7 +87,7 @@ def from_image(image: Image.Image, params: SpectrogramParams) -> Mel:
     else:
         rgb = np.asarray(image.convert("RGB"))
         planes = np.stack([rgb[:, :, 1], rgb[:, :, 2]] if params.stereo else [rgb[:, :, 0]])
-        white, lower = 255, HALF_STEP
+        white, lower = 255, 0.0 if rounded else HALF_STEP
     if planes.shape[1] < 1 or planes.shape[2] < 1:
         raise InvalidInput("image", image.size, "at least one pixel")
     mel = from_pixels(planes[:, ::-1], params.max_value, params.power, white, lower)

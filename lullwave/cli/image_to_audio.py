@@ -1,0 +1,97 @@
+"""``lullwave image-to-audio``: the sound of a spectrogram image, long ones too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from PIL import Image, UnidentifiedImageError
+from rich.console import Console
+
+from ..audio import Audio
+from ..codecs import StreamEncoder, format_of, rate_for, replacing
+from ..errors import CodecError, InvalidInput
+from ..spectrogram import QUALITIES, TAGS, USUAL_MAX, Spectrogram, SpectrogramParams
+
+Image.MAX_IMAGE_PIXELS = None  # an hour of sound is 184 million pixels
+
+
+def command(
+    image: Annotated[Path, typer.Option("--image", "-i", help="The PNG or JPEG file to read.")],
+    audio: Annotated[Path, typer.Option("--audio", "-a", help="The sound file to write.")],
+    quality: Annotated[str, typer.Option(help=f"{', '.join(QUALITIES)}, or a number of iterations.")] = "fast",
+    device: Annotated[str | None, typer.Option(help="Invert with torch on this device, such as cuda.")] = None,
+) -> None:
+    """Make the sound of a spectrogram image, at the level that its tags state."""
+    console = Console()
+    picture = opened(image)
+    tags = picture.getexif()
+    if not any(tag in tags for tag in TAGS.values()):
+        console.print("no parameters in the image's tags: the defaults are used")
+    params = SpectrogramParams.from_exif(tags)
+    params = replace(params, max_value=params.max_value or USUAL_MAX)
+    if picture.width < 2:
+        raise InvalidInput("image", picture.size, "at least two columns")
+    steps: str | int = int(quality) if quality.isdigit() else quality
+    seconds = _write(picture, params, audio, steps, device)
+    console.print(f"wrote {audio} ({seconds:.2f} seconds)", highlight=False, markup=False)
+
+
+def opened(path: Path) -> Image.Image:
+    """The image in a file."""
+    try:
+        picture = Image.open(path)
+        picture.load()
+    except UnidentifiedImageError as error:
+        raise CodecError(f"cannot read {str(path)!r}: it is no image") from error
+    except OSError as error:
+        raise CodecError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
+    return picture
+
+
+def _write(
+    picture: Image.Image, params: SpectrogramParams, target: Path, steps: str | int, device: str | None
+) -> float:
+    """Block by block, so that an hour needs no more memory than its pixels; the seconds written."""
+    from ..spectrogram.long import sound_of
+
+    named = format_of(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if device is not None:
+        blocks = iter([Spectrogram.from_image(picture, params).to_audio(steps, device)])
+    else:
+        blocks = sound_of(picture, params, steps)
+    rate = rate_for(named.name, params.rate)
+    total = round(params.samples_of(picture.width) * rate / params.rate)
+    frames = 0
+    with replacing(target) as file:
+        encoder = StreamEncoder(named.name, rate, params.channels, total)
+        file.write(encoder.header)
+        for block in _at_rate(blocks, rate):
+            block = block[: total - frames]
+            frames += block.frames
+            file.write(encoder.encode(block))
+        file.write(encoder.encode(Audio.silence(total - frames, rate, params.channels)))
+        file.write(encoder.flush())
+    return total / rate
+
+
+def _at_rate(blocks: Iterator[Audio], rate: int) -> Iterator[Audio]:
+    """The same sound at the rate that a format wants, without a seam between blocks."""
+    import soxr
+
+    resampler: Any = None
+    for block in blocks:
+        if block.rate == rate:
+            yield block
+            continue
+        if resampler is None:
+            resampler = soxr.ResampleStream(block.rate, rate, block.channels, "float32", "VHQ")
+        yield Audio(resampler.resample_chunk(block.samples).reshape(-1, block.channels), rate)
+    if resampler is not None:
+        rest = resampler.resample_chunk(np.zeros((0, block.channels), np.float32), last=True)
+        yield Audio(rest.reshape(-1, block.channels), rate)

@@ -1,0 +1,34 @@
+"""``lullwave print-exif``: the parameters in the tags of a spectrogram image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..spectrogram import TAGS
+from .image_to_audio import opened
+
+OLD_NAMES = {
+    "rate": "SAMPLE_RATE",
+    "stereo": "STEREO",
+    "step_ms": "STEP_SIZE_MS",
+    "window_ms": "WINDOW_DURATION_MS",
+    "padded_ms": "PADDED_DURATION_MS",
+    "bands": "NUM_FREQUENCIES",
+    "low_hz": "MIN_FREQUENCY",
+    "high_hz": "MAX_FREQUENCY",
+    "power": "POWER_FOR_IMAGE",
+    "max_value": "MAX_VALUE",
+}
+
+
+def command(image: Annotated[Path, typer.Option("--image", "-i", help="The image file to read.")]) -> None:
+    """Print the spectrogram parameters in the tags of an image."""
+    tags = opened(image).getexif()
+    found = {name: tags[tag] for name, tag in TAGS.items() if tag in tags}
+    for name, value in found.items():
+        print(f"{OLD_NAMES[name]:<20} = {value!s:>15}")
+    if not found:
+        print("no spectrogram parameters in the tags")

@@ -1,0 +1,58 @@
+"""``lullwave sample-clips``: clips from random places of a sound."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ..codecs import format_named, write
+from ..codecs.media import read
+from ..errors import InvalidInput
+
+Count = Annotated[int, typer.Option("--num-clips", min=1, help="How many clips of each sound.")]
+Length = Annotated[int, typer.Option("--duration-ms", min=1, help="Length of a clip in milliseconds.")]
+Mono = Annotated[bool, typer.Option("--mono", help="Mix the channels to one.")]
+Extension = Annotated[str, typer.Option("--extension", help="Format of the clips: wav, flac, mp3, ogg or opus.")]
+Seed = Annotated[int, typer.Option("--seed", help="The same seed takes the same places; -1: others every time.")]
+
+
+def command(
+    audio: Annotated[Path, typer.Option("--audio", "-a", help="The sound file to read.")],
+    output_dir: Annotated[Path, typer.Option("--output-dir", "-o", help="The folder to write clips into.")],
+    num_clips: Count = 1,
+    duration_ms: Length = 5000,
+    mono: Mono = False,
+    extension: Extension = "wav",
+    seed: Seed = -1,
+) -> None:
+    """Cut clips of one length out of a sound, from random places."""
+    for path in cut(audio, output_dir, num_clips, duration_ms, mono, extension, seed):
+        Console().print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
+
+
+def cut(
+    source: Path, folder: Path, count: int, duration_ms: int, mono: bool, extension: str, seed: int, prefix: str = ""
+) -> list[Path]:
+    """Write the clips; their paths. A seed and a file's name together choose the places."""
+    extension = extension.removeprefix(".")
+    format_named(extension)
+    audio = read(source)
+    whole_ms = audio.frames * 1000 // audio.rate
+    if duration_ms > whole_ms:
+        raise InvalidInput("duration_ms", duration_ms, f"at most the length of {source.name}: {whole_ms} ms")
+    if mono:
+        audio = audio.to_channels(1)
+    places = random.Random(f"{seed} {source.name}" if seed >= 0 else None)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for number in range(count):
+        start_ms = places.randint(0, whole_ms - duration_ms)
+        begin = start_ms * audio.rate // 1000
+        clip = audio[begin : begin + duration_ms * audio.rate // 1000]
+        name = f"{prefix}clip_{number}_start_{start_ms}_ms_duration_{duration_ms}_ms.{extension}"
+        written.append(write(folder / name, clip))
+    return written

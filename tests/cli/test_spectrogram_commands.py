@@ -1,0 +1,114 @@
+"""The spectrogram commands from outside: files in, files out, clear words when it cannot be."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lullwave import Audio, SpectrogramParams
+from lullwave.codecs import decode, write
+
+RATE = 44100
+
+
+@pytest.fixture
+def lullwave(tmp_path):
+    def run(*arguments):
+        command = [sys.executable, "-m", "lullwave", *map(str, arguments)]
+        environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120)
+
+    return run
+
+
+def chord(seconds=2.0, rate=RATE, channels=1):
+    t = np.arange(round(seconds * rate)) / rate
+    sound = sum(0.1 * np.sin(2 * np.pi * hz * t) * np.exp(-t) for hz in (220, 277, 330, 440))
+    return Audio(np.repeat(sound.astype(np.float32)[:, None], channels, axis=1), rate)
+
+
+def test_there_and_back(lullwave, tmp_path):
+    write(tmp_path / "in.flac", chord())
+    made = lullwave("audio-to-image", "--audio", "in.flac", "--image", "out.png")
+    assert made.returncode == 0, made.stderr
+    image = Image.open(tmp_path / "out.png")
+    assert image.size == (201, 512)
+    assert SpectrogramParams.from_exif(image.getexif()).rate == RATE
+    for name in ("back.wav", "back.mp3", "back.opus"):
+        back = lullwave("image-to-audio", "--image", "out.png", "--audio", name)
+        assert back.returncode == 0, back.stderr
+        sound = decode(tmp_path / name)
+        assert abs(sound.duration_s - 2.0) < 0.001
+        assert abs(sound.rms_dbfs - chord().rms_dbfs) < 0.5
+    shown = lullwave("print-exif", "--image", "out.png").stdout
+    assert "SAMPLE_RATE          =           44100" in shown
+
+
+def test_options_of_the_old_command(lullwave, tmp_path):
+    write(tmp_path / "in.wav", chord(rate=48000, channels=2))
+    options = "--step-size-ms 5 --num-frequencies 256 --min-frequency 20 --max-frequency 16000 --stereo"
+    more = "--window-duration-ms 50 --padded-duration-ms 200 --power-for-image 0.5 --bits 16"
+    made = lullwave("audio-to-image", "-a", "in.wav", "-i", "out.png", *options.split(), *more.split())
+    assert made.returncode == 0, made.stderr
+    image = Image.open(tmp_path / "out.png")
+    assert image.size == (401, 512)  # both channels, one above the other
+    params = SpectrogramParams.from_exif(image.getexif())
+    assert (params.rate, params.stereo, params.step_ms, params.bands) == (48000, True, 5, 256)
+    assert (params.low_hz, params.high_hz, params.window_ms, params.padded_ms) == (20, 16000, 50, 200)
+    back = lullwave("image-to-audio", "-i", "out.png", "-a", "back.wav", "--quality", "8")
+    assert back.returncode == 0, back.stderr
+    sound = decode(tmp_path / "back.wav")
+    assert (sound.rate, sound.channels) == (48000, 2)
+    assert abs(sound.rms_dbfs - chord(rate=48000, channels=2).rms_dbfs) < 0.5
+
+
+def test_clips_are_as_long_as_asked_and_repeatable(lullwave, tmp_path):
+    write(tmp_path / "in.wav", chord())
+    for folder in ("one", "two"):
+        command = ("sample-clips", "-a", "in.wav", "-o", folder, "--num-clips", 3, "--duration-ms", 500, "--seed", 4)
+        assert lullwave(*command).returncode == 0
+    names = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert len(names) == 3
+    assert names == sorted(path.name for path in (tmp_path / "two").iterdir())
+    assert decode(tmp_path / "one" / names[0]).frames == RATE // 2
+
+
+def test_a_bad_file_never_stops_a_batch(lullwave, tmp_path):
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    write(tmp_path / "in" / "a.wav", chord())
+    write(tmp_path / "in" / "deep" / "b.flac", chord())
+    (tmp_path / "in" / "broken.mp3").write_bytes(b"this is no music")
+    made = lullwave("audio-to-images-batch", "-a", "in", "-o", "out", "--num-processes", 2)
+    assert made.returncode == 1
+    assert "2 of 3 files done" in made.stdout
+    assert "broken.mp3: cannot decode" in made.stdout
+    assert Image.open(tmp_path / "out" / "a.wav.jpg").size == (201, 512)
+    assert (tmp_path / "out" / "deep" / "b.flac.jpg").exists()
+    clips = lullwave("sample-clips-batch", "-a", "in", "-o", "clips", "--duration-ms", 1000, "--extension", "flac")
+    assert "2 of 3 files done" in clips.stdout
+    assert len(list((tmp_path / "clips").rglob("*.flac"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("audio-to-image", "-a", "none.wav", "-i", "x.png"), "none.wav"),
+        (("audio-to-image", "-a", "in.wav", "-i", "x.gif"), ".png, .jpg"),
+        (("audio-to-image", "-a", "in.wav", "-i", "x.png", "--max-frequency", "30000"), "high_hz"),
+        (("image-to-audio", "-i", "in.wav", "-a", "x.wav"), "no image"),
+        (("image-to-audio", "-i", "in.png", "-a", "x.wav", "--quality", "superb"), "quality"),
+        (("sample-clips", "-a", "in.wav", "-o", "x", "--duration-ms", "60000"), "duration_ms"),
+        (("audio-to-images-batch", "-a", "nowhere", "-o", "x"), "nowhere"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(lullwave, tmp_path, arguments, words):
+    write(tmp_path / "in.wav", chord())
+    Image.new("RGB", (20, 512), "white").save(tmp_path / "in.png")
+    done = lullwave(*arguments)
+    assert done.returncode in (1, 2)
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "x.wav").exists()
