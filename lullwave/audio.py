@@ -5,6 +5,7 @@ Conversion to and from int16, mono, other rates and file formats happens at the 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,6 +111,9 @@ class Audio:
 
     def fade(self, in_s: float = 0.0, out_s: float = 0.0) -> Audio:
         """Raised-cosine fades at the two ends; each at most the whole length."""
+        for name, length_s in (("in_s", in_s), ("out_s", out_s)):
+            if not 0.0 <= length_s < math.inf:
+                raise InvalidInput(name, length_s, "a number of seconds from 0 on")
         out = self.samples.copy()
         n_in = min(self.frames, round(in_s * self.rate))
         n_out = min(self.frames, round(out_s * self.rate))

@@ -35,13 +35,18 @@ class InvalidInput(LullwaveError, ValueError):
     """
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
-        self.field = field
+        self.field = _short(field.encode(errors="backslashreplace").decode())  # it may be the caller's own word
         self.value = value
         self.allowed = allowed
-        shown = repr(value)
-        if len(shown) > 120:
-            shown = shown[:117] + "..."
-        super().__init__(f"{field}: got {shown}; allowed: {allowed}")
+        try:
+            shown = _short(repr(value))
+        except ValueError:  # a whole number of thousands of digits
+            shown = f"an {type(value).__name__} that is too long to be shown"
+        super().__init__(f"{self.field}: got {shown}; allowed: {allowed}")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 120 else text[:117] + "..."
 
 
 class PromptError(InvalidInput):

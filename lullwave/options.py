@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -58,11 +59,11 @@ class OptionInfo:
         else:
             words = _NAMES[self.type]
             if limits.low is not None and limits.high is not None:
-                words += f" from {limits.low:g} to {limits.high:g}"
+                words += f" from {_plain(limits.low)} to {_plain(limits.high)}"
             elif limits.low is not None:
-                words += f" of at least {limits.low:g}"
+                words += f" of at least {_plain(limits.low)}"
             elif limits.high is not None:
-                words += f" of at most {limits.high:g}"
+                words += f" of at most {_plain(limits.high)}"
             if limits.max_length is not None:
                 words += f" of at most {limits.max_length} characters"
             if limits.unit:
@@ -135,6 +136,11 @@ def build(options: type[T], values: Mapping[str, Any], where: str = "") -> T:
         raise
 
 
+def _plain(number: float) -> str:
+    """Whole numbers with all of their digits."""
+    return str(number) if isinstance(number, int) else f"{number:g}"
+
+
 def _unwrap(hint: Any) -> tuple[type, bool]:
     """``float | None`` is (float, True)."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
@@ -148,7 +154,7 @@ def _checked(info: OptionInfo, value: Any) -> Any:
     limits = info.limits
     if value is None and info.optional:
         return None
-    if info.type is float and type(value) is int:
+    if info.type is float and type(value) is int and abs(value) <= sys.float_info.max:
         value = float(value)
     ok = type(value) is info.type
     if ok and info.type is float:

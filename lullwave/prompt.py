@@ -17,6 +17,7 @@ an error here, not text.
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 from .errors import PromptError
@@ -66,8 +67,8 @@ class Prompt:
         """
         if len(source) > MAX_PROMPT_CHARS:
             raise PromptError("prompt", f"{len(source)} characters", f"at most {MAX_PROMPT_CHARS} characters")
-        if any(ord(c) < 32 and c not in "\t\n\r" for c in source):
-            raise PromptError("prompt", source, "text without control characters")
+        if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\t\n\r" for c in source):
+            raise PromptError("prompt", source, "text without control characters and halves of characters")
         texts = _split(source, "|")
         if len(texts) > MAX_PARTS:
             raise PromptError("prompt", f"{len(texts)} parts", f"at most {MAX_PARTS} parts split by |")
@@ -152,7 +153,10 @@ def _spans(text: str, source: str) -> list[Span]:
 
     def scale(since: int, factor: float) -> None:
         for k in range(since, len(spans)):
-            spans[k] = Span(spans[k].text, spans[k].weight * factor)
+            weight = spans[k].weight * factor
+            if weight > MAX_WEIGHT:
+                raise PromptError("prompt", source, f"nested weights that multiply to {MAX_WEIGHT:g} at most")
+            spans[k] = Span(spans[k].text, weight)
 
     while i < len(text):
         c = text[i]

@@ -60,6 +60,12 @@ def test_fades_longer_than_the_audio_are_as_long_as_it():
     assert tone(100).fade(9.0, 9.0).frames == 100
 
 
+def test_a_fade_of_no_possible_length_is_refused():
+    for length_s in (-0.1, float("nan"), float("inf")):
+        with pytest.raises(InvalidInput, match="out_s"):
+            Audio.silence(10, 100).fade(out_s=length_s)
+
+
 def test_an_equal_power_crossfade_keeps_the_power_of_noise():
     chance = np.random.default_rng(1)
     first, second = (Audio.of(0.3 * chance.standard_normal((4 * RATE, 1)), RATE) for _ in range(2))

@@ -8,6 +8,7 @@ import pytest
 
 from lullwave.errors import InvalidInput
 from lullwave.options import build, check, describe, option
+from lullwave.request import Request
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ def test_build_converts_whole_numbers_where_numbers_are_meant_and_nothing_else()
 
 
 WRONG: list[tuple[str, Any]] = [
-    ("tempo", 39.9), ("tempo", 200.1), ("tempo", float("nan")), ("voices", 0), ("mode", "lydian"), ("title", "x" * 11),
+    ("tempo", 39.9), ("tempo", 200.1), ("tempo", float("nan")), ("tempo", 10**400),
+    ("voices", 0), ("mode", "lydian"), ("title", "x" * 11),
 ]  # fmt: skip
 
 
@@ -72,6 +74,23 @@ def test_the_limits_themselves_are_allowed():
 def test_unknown_names_list_the_known_ones():
     with pytest.raises(InvalidInput, match=r"options\.temp: .*tempo, voices, mode, title, dry"):
         build(Sound, {"temp": 3}, where="options.")
+
+
+def test_the_name_of_an_unknown_option_is_shown_whatever_it_is():
+    for name in ("\ud800", "x" * 100_000):
+        with pytest.raises(InvalidInput) as caught:
+            build(Sound, {name: 1})
+        assert len(caught.value.field) <= 120
+        assert len(str(caught.value).encode()) < 300
+
+
+def test_a_number_of_thousands_of_digits_is_refused_in_a_few_words():
+    with pytest.raises(InvalidInput, match="tempo: got an int that is too long"):
+        build(Sound, {"tempo": -(10**5000)})
+
+
+def test_large_whole_limits_are_shown_with_all_of_their_digits():
+    assert describe(Request)[1].allowed == "a whole number from 0 to 9223372036854775807"
 
 
 def test_a_definition_that_does_not_check_itself_is_checked_all_the_same():
