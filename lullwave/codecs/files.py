@@ -63,6 +63,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write into that takes the place of ``path`` when the block ends, and is gone when it fails."""
+    path = Path(os.path.realpath(path))  # a link goes on leading to what it leads to
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with open(part, "xb") as file:

@@ -137,7 +137,7 @@ class Mp3Encoder:
             raise InvalidInput("rate", rate, "an MP3 rate: " + ", ".join(map(str, RATES)))
         if channels not in (1, 2):
             raise InvalidInput("channels", channels, "1 or 2 for MP3")
-        highest = 320 if rate >= 32000 else 160
+        highest = highest_kbps(rate)
         if kbps not in KBPS or kbps > highest:
             raise InvalidInput("kbps", kbps, "one of " + ", ".join(str(k) for k in KBPS if k <= highest))
         self.rate, self.channels, self.kbps = rate, channels, kbps
@@ -171,6 +171,11 @@ class Mp3Encoder:
         found = self._split.feed(bytes(data))
         self.frames_out += len(found)
         return b"".join(found)
+
+
+def highest_kbps(rate: int) -> int:
+    """What MPEG-1, and for the low rates MPEG-2, has."""
+    return 320 if rate >= 32000 else 160
 
 
 def length_tag(rate: int, channels: int, kbps: int, total_frames: int) -> bytes:

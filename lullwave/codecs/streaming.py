@@ -15,7 +15,8 @@ import soundfile
 from ..audio import Audio, Samples
 from ..errors import InvalidInput
 from .formats import Format, format_named
-from .mp3 import KBPS, RATES, Mp3Encoder, length_tag, mp3_frames, tagged_frames
+from .mp3 import KBPS, RATES, Mp3Encoder, highest_kbps, length_tag, mp3_frames, tagged_frames
+from .ogg import Reserialized
 
 OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
 _BLOCK = 4096  # frames that libsndfile is handed at once, always: what the lossy encoders make depends on it
@@ -27,7 +28,7 @@ class StreamEncoder:
     """``header`` first, then ``encode`` for each block, then ``flush`` once.
 
     ``total_frames`` is the length that will come, where it is known. Opus and MP3 have few rates: audio of another is
-    resampled by the caller (``rate_for``).
+    resampled by the caller (``rate_for``). MP3 of the low rates has no more than 160 kbit/s and is given that.
     """
 
     def __init__(self, format: str, rate: int, channels: int, total_frames: int | None = None, kbps: int = 128) -> None:
@@ -42,6 +43,8 @@ class StreamEncoder:
             raise InvalidInput("channels", channels, "1 or 2")
         if format == "flac" and total_frames is None:
             raise InvalidInput("total_frames", None, "the length of the clip, which FLAC states at its beginning")
+        if format == "mp3":
+            kbps = min(kbps, highest_kbps(rate))
         self._mp3 = Mp3Encoder(rate, channels, kbps) if format == "mp3" else None
         self._mp3_left = tagged_frames(rate, total_frames) if total_frames is not None else None
         self._file: soundfile.SoundFile | None = None
@@ -49,6 +52,7 @@ class StreamEncoder:
         self._sink = _Sink()
         self._flac_begun = False
         self._held = b""  # the beginning of a FLAC until its header is there to be corrected
+        self._pages = Reserialized() if self.format.major == "OGG" else None
         if format in ("flac", "ogg", "opus"):
             self._file = soundfile.SoundFile(
                 self._sink,
@@ -112,8 +116,10 @@ class StreamEncoder:
         return self._taken()
 
     def _taken(self) -> bytes:
-        """What libsndfile wrote since; a FLAC header is given its length before it goes out."""
+        """What libsndfile wrote since; FLAC is given its length and Ogg its serial number before it goes out."""
         data = self._sink.take()
+        if self._pages is not None:
+            return self._pages.feed(data)
         if self.format.name != "flac" or self._flac_begun or self.total_frames is None:
             return data
         self._held += data

@@ -146,3 +146,10 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
     write(path, tone(10))
     assert decode(path).frames == 10
     assert os.listdir(tmp_path) == ["a.wav"]
+
+
+def test_a_link_goes_on_leading_to_the_file(tmp_path):
+    (tmp_path / "link.wav").symlink_to(tmp_path / "file.wav")
+    write(tmp_path / "link.wav", tone(10))
+    assert (tmp_path / "link.wav").is_symlink()
+    assert decode(tmp_path / "file.wav").frames == 10

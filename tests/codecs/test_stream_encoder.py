@@ -31,9 +31,15 @@ def test_of_known_length_it_decodes_to_exactly_what_went_in(name, block):
     assert np.array_equal(again.samples, whole.samples)
 
 
-@pytest.mark.parametrize("name", ["wav", "mp3"])
+@pytest.mark.parametrize("name", ["wav", "mp3", "ogg", "opus"])
 def test_the_bytes_are_those_of_the_whole_file(name):
     assert streamed(tone(), name, 1000, FRAMES) == encode(tone(), name)
+
+
+def test_mp3_of_a_low_rate_has_the_most_that_it_can():
+    low = tone(24000, 24000)
+    assert encode(low, "mp3", 192) == encode(low, "mp3", 160)
+    assert decode(encode(low, "mp3", 320)).frames == 24000
 
 
 @pytest.mark.parametrize("name", ["wav", "ogg", "opus"])
