@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..engines import engine_class, engine_names
+from ..engines import engine_facts, engine_names
 from ..errors import EngineError, MissingExtra
 from ..options import OptionInfo, describe
 
@@ -22,7 +22,7 @@ def command(
     if name is None:
         console.print(_overview())
         return
-    found = engine_class(name)
+    found = engine_facts(name)
     console.print(f"{found.name}: {escape(found.summary)}")
     for title, options in (("to load it", found.load_options), ("for each request", found.options)):
         if described := describe(options):
@@ -33,7 +33,7 @@ def _overview() -> Table:
     table = Table("engine", "what it is", "ready", "options")
     for name in engine_names():
         try:
-            found = engine_class(name)
+            found = engine_facts(name)
         except MissingExtra as error:
             table.add_row(name, "", f"no: pip install 'lullwave\\[{error.extra}]'", "")
         except EngineError as error:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from ..audio import Audio, concat
 from ..codecs import FORMATS, Format, StreamEncoder, decode, format_named, rate_for, replacing, write, write_bytes
-from ..engines import engine_class, load_engine
+from ..engines import engine_class, engine_facts, load_engine
 from ..engines.base import Engine, Stream
 from ..errors import InvalidInput
 from ..mastering import TARGET_LUFS, Master, check_levels, master
@@ -31,7 +31,7 @@ WHOLE_S = 900.0  # up to here a clip is mastered as a whole, in two passes; long
 
 def build(arguments: list[str]) -> Callable[..., None]:
     """The command, with the flags of the engine that the arguments name."""
-    engine = engine_class(given(arguments, "--engine", DEFAULT_ENGINE))
+    engine = engine_facts(given(arguments, "--engine", DEFAULT_ENGINE))
     groups = (
         FlagGroup("load_options", engine.load_options),
         FlagGroup("options", engine.options),

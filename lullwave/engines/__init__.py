@@ -9,27 +9,63 @@ whose value is a subclass of ``Engine``::
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import Any
 
 from ..errors import EngineError, InvalidInput, MissingExtra, UnknownEngine
 from ..options import build
-from .base import Engine
+from .base import Engine, EngineFacts
 
 GROUP = "lullwave.engines"
 
-# name → (class, the extra that holds its packages)
-_BUILT_IN: dict[str, tuple[str, str | None]] = {
-    "synth": ("lullwave.engines.synth.engine:SynthEngine", None),
-    "musicgen": ("lullwave.engines.musicgen.engine:MusicGenEngine", "ai"),
-    "riffusion": ("lullwave.engines.riffusion.engine:RiffusionEngine", "ai"),
+
+@dataclass(frozen=True)
+class _BuiltIn:
+    """Where an engine is, where its facts are when its own module is slow to import, and what has to be installed."""
+
+    engine: str
+    facts: str
+    extra: str | None = None
+    needs: tuple[str, ...] = ()  # packages of the extra
+
+
+_BUILT_IN = {
+    "synth": _BuiltIn("lullwave.engines.synth.engine:SynthEngine", "lullwave.engines.synth.engine:SynthEngine"),
+    "musicgen": _BuiltIn(
+        "lullwave.engines.musicgen.engine:MusicGenEngine",
+        "lullwave.engines.musicgen.options:MusicGenFacts",
+        "ai",
+        ("torch", "transformers", "safetensors"),
+    ),
+    "riffusion": _BuiltIn(
+        "lullwave.engines.riffusion.engine:RiffusionEngine",
+        "lullwave.engines.riffusion.options:RiffusionFacts",
+        "ai",
+        ("torch", "transformers", "diffusers", "safetensors"),
+    ),
 }
 
 
 def engine_names() -> list[str]:
     """The names that ``load_engine`` knows: built-in ones first, then those of installed packages."""
     return [*_BUILT_IN, *sorted(set(_third_party()) - set(_BUILT_IN))]
+
+
+def engine_facts(name: str) -> type[EngineFacts]:
+    """What an engine says of itself, without importing the packages that it needs.
+
+    Raises:
+        UnknownEngine: nothing of that name is installed.
+        MissingExtra: the packages that it needs are not.
+    """
+    if (built_in := _BUILT_IN.get(name)) is None:
+        return engine_class(name)
+    _check_installed(name, built_in)
+    facts: type[EngineFacts] = _imported(built_in.facts)
+    return facts
 
 
 def engine_class(name: str) -> type[Engine]:
@@ -39,20 +75,19 @@ def engine_class(name: str) -> type[Engine]:
         UnknownEngine: nothing of that name is installed.
         MissingExtra: the packages that it needs are not.
     """
-    extra = None
+    built_in = _BUILT_IN.get(name)
     try:
-        if name in _BUILT_IN:
-            target, extra = _BUILT_IN[name]
-            module, _, attribute = target.partition(":")
-            found = getattr(import_module(module), attribute)
+        if built_in is not None:
+            _check_installed(name, built_in)
+            found = _imported(built_in.engine)
         elif (point := _third_party().get(name)) is not None:
             found = point.load()
         else:
             raise UnknownEngine(name, engine_names())
     except ModuleNotFoundError as error:
-        if extra is None:
+        if built_in is None or built_in.extra is None:
             raise EngineError(f"engine {name!r} cannot be loaded: {error}") from error
-        raise MissingExtra(f"engine {name!r}", extra, error.name or "") from error
+        raise MissingExtra(f"engine {name!r}", built_in.extra, error.name or "") from error
     if not (isinstance(found, type) and issubclass(found, Engine)):
         raise EngineError(f"engine {name!r}: its entry point names {found!r}, which is no Engine class")
     return found
@@ -69,6 +104,17 @@ def load_engine(name: str, **options: Any) -> Engine:
     found = engine_class(name)
     checked: Any = build(found.load_options, options, where=f"{name}.")
     return found(**vars(checked))
+
+
+def _check_installed(name: str, built_in: _BuiltIn) -> None:
+    for package in built_in.needs:
+        if find_spec(package) is None:
+            raise MissingExtra(f"engine {name!r}", built_in.extra or "", package)
+
+
+def _imported(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 def _third_party() -> dict[str, EntryPoint]:

@@ -126,13 +126,17 @@ class Stream(ABC):
         self.close()
 
 
-class Engine(ABC):
-    """Makes streams. One engine may feed many streams at once, from as many threads."""
+class EngineFacts:
+    """What an engine says of itself. Engines with heavy packages keep it in a module that imports none of them."""
 
     name: ClassVar[str]
     summary: ClassVar[str]  # one line for lists
     load_options: ClassVar[type] = NoOptions  # how to load it: checkpoint, device… (see lullwave.options)
     options: ClassVar[type] = NoOptions  # what a request may set: Request.options
+
+
+class Engine(EngineFacts, ABC):
+    """Makes streams. One engine may feed many streams at once, from as many threads."""
 
     rate: int  # Hz
     channels: int
@@ -158,7 +162,7 @@ class Engine(ABC):
         """What the engine makes of ``prompt``, without playing it."""
         return Understanding(text=prompt)
 
-    def close(self) -> None:  # noqa: B027  (nothing to free is a fine default)
+    def close(self) -> None:
         """Free models and devices. Streams still open end with ``StreamClosed``."""
 
     def __enter__(self) -> Self:

@@ -1,11 +1,15 @@
 """Engines by name: built in, by entry point, absent, broken, and how they are loaded."""
 
+import ast
+import subprocess
+import sys
+import textwrap
 from importlib.metadata import EntryPoint
 
 import pytest
 
 import lullwave.engines as engines
-from lullwave.engines import engine_class, engine_names, load_engine
+from lullwave.engines import engine_class, engine_facts, engine_names, load_engine
 from lullwave.engines.base import Engine
 from lullwave.errors import EngineError, InvalidInput, MissingExtra, UnknownEngine
 
@@ -39,9 +43,58 @@ def test_a_built_in_engine_cannot_be_replaced(points):
 
 
 def test_an_absent_package_of_a_built_in_engine_names_the_extra(monkeypatch):
-    monkeypatch.setitem(engines._BUILT_IN, "heavy", ("no_such_package.engine:Heavy", "ai"))
-    with pytest.raises(MissingExtra, match=r"no_such_package.*pip install 'lullwave\[ai\]'"):
-        engine_class("heavy")
+    heavy = engines._BuiltIn("lullwave.no_such:Heavy", "lullwave.no_such:Facts", "ai", ("no_such_package",))
+    monkeypatch.setitem(engines._BUILT_IN, "heavy", heavy)
+    for ask in (engine_class, engine_facts, load_engine):
+        with pytest.raises(MissingExtra, match=r"'heavy'.*no_such_package.*pip install 'lullwave\[ai\]'"):
+            ask("heavy")
+
+
+@pytest.mark.parametrize("name", ["musicgen", "riffusion"])
+@pytest.mark.parametrize("package", ["torch", "transformers", "safetensors"])
+def test_without_its_extra_a_neural_engine_says_what_to_install(name, package):
+    """In a fresh interpreter in which one package cannot be found."""
+    ran = _python(f"""
+        import sys
+        sys.modules[{package!r}] = None  # as if it were not installed
+        from lullwave import load_engine
+        from lullwave.errors import MissingExtra
+        try:
+            load_engine({name!r})
+        except MissingExtra as error:
+            print(error)
+    """)
+    assert ran == (
+        f"engine {name!r} needs the package {package!r}, which is not installed; "
+        "install it with: pip install 'lullwave[ai]'"
+    )
+
+
+def test_the_list_of_engines_imports_no_package_of_an_extra():
+    pytest.importorskip("torch")
+    ran = _python("""
+        import sys
+        from lullwave.engines import engine_facts, engine_names
+        print([engine_facts(name).name for name in engine_names()])
+        print({"torch", "transformers", "diffusers"} & set(sys.modules))
+    """)
+    names, heavy = ran.splitlines()
+    assert {"synth", "musicgen", "riffusion"} <= set(ast.literal_eval(names))
+    assert heavy == "set()"
+
+
+@pytest.mark.parametrize("name", ["musicgen", "riffusion"])
+def test_the_facts_are_the_engines_own(name):
+    pytest.importorskip("diffusers")
+    facts, kind = engine_facts(name), engine_class(name)
+    assert (facts.name, facts.options, facts.load_options) == (name, kind.options, kind.load_options)
+    assert issubclass(kind, facts)
+
+
+def _python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
 
 def test_a_third_party_that_does_not_import_is_an_engine_error(points):

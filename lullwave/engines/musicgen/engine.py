@@ -25,7 +25,7 @@ from .conditioner import Conditioner, understood
 from .decoder import Decoder
 from .linear import int8_available
 from .listen import Listener
-from .options import LoadOptions, MusicOptions
+from .options import LoadOptions, MusicGenFacts, MusicOptions
 from .prefill import Prefill
 from .program import Program
 from .quiet import quiet_transformers
@@ -42,13 +42,9 @@ from .weights import Weights
 _DTYPES = {"int8": torch.int8, "bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 
 
-class MusicGenEngine(Engine):
+class MusicGenEngine(MusicGenFacts, Engine):
     """MusicGen in all published shapes (small, medium, large, stereo, melody) and fine-tunes of them."""
 
-    name = "musicgen"
-    summary = "MusicGen: music from text, by a transformer over audio codes (needs the extra 'ai' and a checkpoint)"
-    load_options = LoadOptions
-    options = MusicOptions
     rewindable_s = KEPT_S
     listens_to = ("continue_from", "melody")  # audio that `stream` takes besides the request
 

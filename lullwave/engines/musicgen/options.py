@@ -1,4 +1,7 @@
-"""How MusicGen is loaded and what a request may set; the one definition of every default."""
+"""What MusicGen says of itself, how it is loaded and what a request may set; the one definition of every default.
+
+Imports nothing heavy, so that lists and help are quick.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from dataclasses import dataclass
 
 from ...device import DTYPES
 from ...options import check, option
+from ..base import EngineFacts
 
 
 @dataclass(frozen=True)
@@ -43,3 +47,12 @@ class MusicOptions:
 
     def __post_init__(self) -> None:
         check(self)
+
+
+class MusicGenFacts(EngineFacts):
+    """MusicGen in a list of engines."""
+
+    name = "musicgen"
+    summary = "MusicGen: music from text, by a transformer over audio codes (needs the extra 'ai' and a checkpoint)"
+    load_options = LoadOptions
+    options = MusicOptions

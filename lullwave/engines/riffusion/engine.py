@@ -20,7 +20,7 @@ from ...request import Request
 from ..base import Engine, Understanding
 from . import emphasis, lora
 from .interpolation import Interpolation
-from .options import RiffusionLoadOptions, RiffusionOptions
+from .options import RiffusionFacts, RiffusionLoadOptions, RiffusionOptions
 from .pipeline import Leg, Pipeline
 from .plan import Plan
 from .schedule import Chance
@@ -35,13 +35,8 @@ from .workshop import Ticket, Workshop
 TILE = 512  # columns
 
 
-class RiffusionEngine(Engine):
+class RiffusionEngine(RiffusionFacts, Engine):
     """A Stable-Diffusion-1.x checkpoint that was trained on spectrograms."""
-
-    name = "riffusion"
-    summary = "Riffusion: spectrogram images made by a diffusion model (a checkpoint and a GPU are wanted)"
-    load_options = RiffusionLoadOptions
-    options = RiffusionOptions
 
     rate = RATE
     channels = 1

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ...device import DTYPES
 from ...options import check, option
+from ..base import EngineFacts
 from .schedulers import MAX_STEPS, short_name
 
 DEFAULT_CHECKPOINT = "riffusion/riffusion-model-v1"
@@ -76,3 +77,12 @@ class RiffusionOptions:
             base.steps if self.steps is None else self.steps,
             base.guidance if self.guidance is None else self.guidance,
         )
+
+
+class RiffusionFacts(EngineFacts):
+    """Riffusion in a list of engines; this module imports nothing heavy, so that lists and help are quick."""
+
+    name = "riffusion"
+    summary = "Riffusion: spectrogram images made by a diffusion model (a checkpoint and a GPU are wanted)"
+    load_options = RiffusionLoadOptions
+    options = RiffusionOptions
