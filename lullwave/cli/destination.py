@@ -28,11 +28,13 @@ def check_file(path: Path, flag: str = "--output") -> None:
     """That a file can be made at ``path``.
 
     Raises:
-        InvalidInput: a folder is in its place, its folder is absent or may not be written to.
+        InvalidInput: a folder or a device is in its place, its folder is absent or may not be written to.
     """
     folder = path.parent
     if path.is_dir():
         raise InvalidInput(flag, str(path), "a file, and this is a folder")
+    if path.exists() and not path.is_file():
+        raise InvalidInput(flag, str(path), "a file, and this is none (- is stdout)")
     if not folder.is_dir():
         raise InvalidInput(flag, str(path), f"a file in a folder that exists, and {folder} does not")
     if not os.access(folder, os.W_OK | os.X_OK):

@@ -30,7 +30,7 @@ def translated(verbose: bool = False) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, typer.Abort):
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        _again_in(0.0)
         _end("stopped", INTERRUPTED)
     except BrokenPipeError:
         # Python would complain again when it flushes at exit.
@@ -54,11 +54,18 @@ def insist_on_interrupts() -> None:
     """Ctrl-C that some library swallows (a bare ``except`` around an import, say) comes again a second later."""
 
     def interrupt(number: int, frame: object) -> None:
-        signal.setitimer(signal.ITIMER_REAL, INSIST_S)
+        _again_in(INSIST_S)
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, interrupt)
-    signal.signal(signal.SIGALRM, interrupt)
+    if hasattr(signal, "SIGALRM"):
+        signal.signal(signal.SIGALRM, interrupt)
+
+
+def _again_in(seconds: float) -> None:
+    """0 is never. Windows has no such timer."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def _end(message: str, status: int, error: BaseException | None = None) -> None:

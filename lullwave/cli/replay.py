@@ -17,6 +17,7 @@ from ..settings import load
 from ..station import RATE
 from ..station.air import Levels
 from ..station.replay import replay
+from .destination import check_file
 
 
 def command(
@@ -29,6 +30,7 @@ def command(
 ) -> None:
     """Make a past moment of a station again, to the sample, while the engine's version is the same."""
     named = format_of(output)
+    check_file(output)
     settings = load({"data_dir": data_dir})
     path = settings.paths.history
     if not path.is_file():

@@ -19,11 +19,14 @@ SILENCE_LUFS = -120.0  # what is said of silence, and of less than one gating bl
 _ABSOLUTE_GATE_LUFS = -70.0
 _RELATIVE_GATE_LU = -10.0
 _HOPS = 10  # a second; a gating block is 4 of them (400 ms, overlap 75 %), the short term 30 (3 s)
+_LOWEST_RATE = 8000  # Hz; below, the shelf's corner nears half the rate and the filter is none
 _WEIGHTS = (1.0, 1.0, 1.0, 1.41, 1.41)  # left, right, centre, surrounds
 
 
 def k_weighting(rate: int) -> tuple[Biquad, Biquad]:
     """The two filters of BS.1770-4, Annex 1: the shelf of the head, then the high-pass (RLB)."""
+    if rate < _LOWEST_RATE:
+        raise InvalidInput("rate", rate, f"at least {_LOWEST_RATE} Hz")
     k = math.tan(math.pi * 1681.974450955533 / rate)
     q, high = 0.7071752369554196, 10.0 ** (3.999843853973347 / 20.0)
     middle = high**0.4996667741545416

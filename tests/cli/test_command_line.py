@@ -87,6 +87,7 @@ WRONG = [
     (("-o", "absent/a.mp3"), "a folder that exists"),
     (("-o", "."), "this is a folder"),
     (("-o", "-"), "--format"),
+    (("-o", "/dev/null", "--format", "wav"), "a file, and this is none"),
     (("-o", "a.mp3", "--format", "aiff"), "--format: got 'aiff'"),
     (("-o", "a.mp3", "--seconds", "0"), "--seconds: got 0.0; allowed: a number from 1 to 3600"),
     (("-o", "a.mp3", "--seed", "-1"), "--seed: got -1"),

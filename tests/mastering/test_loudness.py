@@ -100,3 +100,8 @@ def test_wrong_shapes_are_refused():
         LoudnessMeter(48000, 6)
     with pytest.raises(InvalidInput, match="48000 Hz, 2 channels"):
         LoudnessMeter(48000, 2).feed(Audio.silence(100, 44100))
+
+
+def test_a_rate_too_low_for_the_weighting_is_refused():
+    with pytest.raises(InvalidInput, match="rate: got 4000; allowed: at least 8000 Hz"):
+        loudness_lufs(Audio.silence(4000, 4000))
