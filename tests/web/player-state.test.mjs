@@ -93,13 +93,24 @@ test('another station moves a listener over, and leaves a pause alone', () => {
 });
 
 test('a clip of the past is followed by the live stream', () => {
-  const clip = { url: 'past.mp3', title: 'Then' };
+  const clip = { url: 'past.mp3', title: 'Then', seconds: 30 };
   const again = Player.playClip(playing(), clip, 1_000);
   assert.equal(again.clip, clip);
   const live = Player.lost(Player.sounding(again, 1_100), 60_000, 0);
   assert.equal(live.clip, null);
   assert.equal(live.phase, 'connecting');
   assert.equal(live.connection, again.connection + 1);
+  assert.equal(live.missed, false);
+});
+
+test('a clip may take a while to be made; one that never sounds is said to be missed', () => {
+  const asked = Player.playClip(playing(), { url: 'past.mp3', title: 'Then', seconds: 30 }, 0);
+  assert.equal(Player.tick(asked, PATIENCE_MS.connecting + 1, 0, 0).clip, asked.clip);
+  const live = Player.tick(asked, Player.CLIP_PATIENCE_MS + 1, 0, 0);
+  assert.equal(live.clip, null);
+  assert.equal(live.phase, 'connecting');
+  assert.equal(live.missed, true);
+  assert.equal(Player.play(Player.pause(live), 0).missed, false);
 });
 
 test('a refused start says so until the next press', () => {

@@ -41,7 +41,15 @@ def test_play_sounds_for_twenty_seconds_across_a_join(radio: Radio, visit: Calla
     number = int(heard[change]["title"].removeprefix("Tone "))
     heard_s = first_frame / RATE + heard[change]["time"]
     assert heard_s == pytest.approx(number * PIECE_S, abs=1.0)
-    assert page.locator(".history .name").first.inner_text() == f"Tone {number - 1}"
+
+    # What was heard before can be heard again, and leads back to the live stream.
+    page.get_by_role("button", name=f"Play Tone {number - 1} again").click()
+    page.get_by_text("From the past").wait_for()
+    assert "/replay?" in page.evaluate("document.querySelector('audio').src")
+    assert page.locator(".now-playing .title").inner_text() == f"Tone {number - 1}"
+    until(page, "document.querySelector('audio').currentTime > 1 && ear.levelDb > -60")
+    page.get_by_role("button", name="Back to live").click()
+    page.get_by_text("Live", exact=True).wait_for()
 
 
 def test_pause_closes_the_connection_and_play_rejoins(radio: Radio, visit: Callable[..., Any]):

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { BANDS, levelsAt, measure, settle } from '../../lullwave/web/scripts/band-levels.js';
+import { pastPieces } from '../../lullwave/web/scripts/past-pieces.js';
 import * as Time from '../../lullwave/web/scripts/timeline.js';
 
 const RATE = 44_100;
@@ -80,11 +81,20 @@ test('the share of a piece that was heard stays between nothing and all', () => 
   assert.equal(Time.share(null, 5), null);
 });
 
-test('the past is what was heard before, newest first', () => {
-  let timeline = Time.emptyTimeline(RATE);
-  for (const second of [0, 10, 20, 30]) timeline = Time.stamp(timeline, piece(second * RATE, String(second)));
-  const past = Time.past(timeline, 25 * RATE, 5);
-  assert.deepEqual(past.map((p) => [p.title, p.agoS]), [['10', 15], ['0', 25]]);
-  assert.equal(Time.past(timeline, 35 * RATE, 2).length, 2);
-  assert.deepEqual(Time.past(timeline, 5 * RATE, 5), []);
+test('the past is what was heard before, newest first, as long as it was heard', () => {
+  const entry = (run, second, wall, more) => ({ kind: 'piece', run, frame: second * RATE, wall, title: `${run}/${second}`, ...more });
+  const history = [
+    entry(2, 90, 1090), // on air, not heard yet
+    entry(2, 60, 1060), // heard now
+    { kind: 'steer', run: 2, frame: 50 * RATE, wall: 1050 },
+    entry(2, 0, 1000, { frames: 60.9 * RATE }),
+    entry(1, 40, 900, { frames: 20 * RATE }),
+    entry(1, 0, null),
+    entry(1, 0, 100),
+  ];
+  const past = pastPieces(history, RATE, 70 * RATE, 9);
+  assert.deepEqual(past.map((p) => [p.title, p.seconds]), [['2/0', 60], ['1/40', 20], ['1/0', 300]]);
+  assert.equal(pastPieces(history, RATE, 95 * RATE, 9)[0].title, '2/60');
+  assert.equal(pastPieces(history, RATE, 70 * RATE, 1).length, 1);
+  assert.deepEqual(pastPieces([], RATE, 0, 9), []);
 });

@@ -51,6 +51,9 @@ export function Api({ base, listener, fetch = globalThis.fetch.bind(globalThis) 
     socketUrl: () => mine('ws').replace(/^http/, 'ws'),
     stations: () => call('api/stations'),
     station: (id) => call(station(id)),
+    history: (id) => call(`${station(id)}/history?limit=60`),
+    /** @param {string} id @param {{wall: number, seconds: number}} piece */
+    replayUrl: (id, { wall, seconds }) => address(`${station(id)}/replay?at=${wall}&seconds=${seconds}`),
     steer: (id, prompt, token) => post(`${station(id)}/prompt`, { prompt, listener }, token),
     undo: (id, token) => post(`${station(id)}/undo`, { listener }, token),
   };

@@ -19,6 +19,7 @@ import { MeowingCat } from './meowing-cat.js';
 import { NowPlaying } from './now-playing.js';
 import { PlayButton } from './play-button.js';
 import * as Player from './player-state.js';
+import { pastPieces } from './past-pieces.js';
 import { PieceProgress } from './piece-progress.js';
 import { PlayerStatus } from './player-status.js';
 import { browserStorage, Preferences } from './preferences.js';
@@ -52,6 +53,7 @@ export function Radio(el) {
     station: null,
     listeners: null,
     desk: null,
+    history: [],
     steering: Steer.NO_WISH,
     sleep: Sleep.AWAKE,
     volume: preferences.read('volume', 0.7),
@@ -81,13 +83,14 @@ export function Radio(el) {
     theme: Theme(find('.theme')),
     media: MediaControls(el),
   };
+  let newest = null; // the first frame of the piece that was heard last
   const feed = EventFeed(hearNews);
   const socket = ListenersSocket(api.socketUrl(), (count) => change({ listeners: count }));
 
   const wishes = {
     play: () => movePlayer((player, now) => Player.play(player, now)),
     pause: () => movePlayer(Player.pause),
-    'play-clip': (clip) => movePlayer((player, now) => Player.playClip(player, clip, now)),
+    'play-again': playAgain,
     'set-volume': (volume) => remember('volume', volume),
     'set-theme': (theme) => remember('theme', theme),
     'set-sleep': (minutes) => change({ sleep: Sleep.setTimer(state.sleep, minutes) }),
@@ -170,7 +173,8 @@ export function Radio(el) {
     if (!station || station === state.station) return;
     preferences.write('station', station);
     const timeline = Time.emptyTimeline(state.timeline.rate);
-    change({ station, timeline, bands: [], desk: null, steering: Steer.NO_WISH });
+    newest = null;
+    change({ station, timeline, bands: [], desk: null, history: [], steering: Steer.NO_WISH });
     movePlayer((player, now) => Player.retune(player, now));
     stampNow();
     update();
@@ -204,6 +208,21 @@ export function Radio(el) {
     } catch {
       // As above: the next greeting of the event stream asks again.
     }
+  }
+
+  async function refreshHistory() {
+    const asked = state.station;
+    try {
+      const { history } = await api.history(asked);
+      if (asked === state.station) change({ history });
+    } catch {
+      // The list stays as it was until the next piece.
+    }
+  }
+
+  function playAgain(piece) {
+    const clip = { ...piece, url: api.replayUrl(state.station, piece) };
+    movePlayer((player, now) => Player.playClip(player, clip, now));
   }
 
   async function ask(prompt, send) {
@@ -270,6 +289,10 @@ export function Radio(el) {
     const prompt = steeredSince ?? piece?.prompt ?? here?.prompt ?? '';
     const open = Player.isOpen(player);
     const playing = player.phase === 'playing';
+    if (!player.clip && piece && piece.frame !== newest) {
+      newest = piece.frame;
+      void refreshHistory();
+    }
     if (steered) state.steering = Steer.heard(state.steering, steered);
 
     if (station) feed.update({ url: api.eventsUrl(station) });
@@ -285,7 +308,8 @@ export function Radio(el) {
     parts.status.update({ player, station: here?.state });
     parts.volume.update({ volume: state.volume });
     parts.nowPlaying.update({ piece, prompt, lead: lead(player, here) });
-    parts.progress.update({ share: playing ? Time.share(piece, frame) : null });
+    const share = player.clip ? stream.time / player.clip.seconds : Time.share(piece, frame);
+    parts.progress.update({ share: playing ? share : null });
     parts.listeners.update({ count: state.listeners });
     parts.stations.update({ stations, station });
     parts.steering.update({
@@ -294,7 +318,10 @@ export function Radio(el) {
       canUndo: Time.oldest(state.timeline, 'steer') !== null,
     });
     parts.wishQueue.update({ desk: state.desk });
-    parts.history.update({ past: Time.past(state.timeline, frame, PAST_PIECES) });
+    parts.history.update({
+      past: pastPieces(state.history, state.timeline.rate, frame, PAST_PIECES),
+      clip: player.clip,
+    });
     parts.sleepTimer.update({ remainingS: state.sleep.remainingS });
     parts.ambience.update({ playing: Player.isWanted(player), volume: state.volume, gain: Sleep.fadeGain(state.sleep) });
     parts.scene.update({ playing, rain: parts.ambience.level('rain') });

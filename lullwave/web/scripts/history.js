@@ -1,33 +1,52 @@
-/** What was played lately. */
+/** What was played lately, and a way to hear it again. */
 
 import { ago, facts } from './wording.js';
+import { wish } from './wish.js';
 
 /** @param {HTMLElement} el */
 export function History(el) {
   const list = el.querySelector('.list');
+  let shown = [];
   let shape = '';
 
+  list.addEventListener('click', (event) => {
+    const row = event.target.closest('.again')?.closest('li');
+    if (!row) return;
+    if (row.classList.contains('-playing')) wish(el, 'play');
+    else wish(el, 'play-again', shown[[...list.children].indexOf(row)]);
+  });
+
   return {
-    /** @param {{past: {title: string, frame: number, agoS: number}[]}} next */
-    update({ past }) {
+    /** @param {{past: import('./past-pieces.js').PastPiece[], clip: {wall: number} | null}} next */
+    update({ past, clip }) {
       el.hidden = past.length === 0;
-      const key = past.map((piece) => piece.frame).join(' ');
+      shown = past;
+      const key = past.map((piece) => piece.wall).join(' ');
       if (key !== shape) {
         shape = key;
         list.replaceChildren(...past.map(row));
       }
-      for (const [index, piece] of past.entries()) {
-        const about = [ago(piece.agoS), ...facts(piece)].join(' · ');
-        const target = list.children[index].querySelector('.about');
-        if (target.textContent !== about) target.textContent = about;
-      }
+      for (const [index, piece] of past.entries()) show(list.children[index], piece, piece.wall === clip?.wall);
     },
   };
 }
 
 function row({ title }) {
   const item = document.createElement('li');
-  item.innerHTML = /* html */ '<span class="words"><span class="name"></span><span class="about"></span></span>';
+  item.innerHTML = /* html */ `
+    <span class="words"><span class="name"></span><span class="about"></span></span>
+    <button type="button" class="again pill"></button>`;
   item.querySelector('.name').textContent = title;
   return item;
+}
+
+function show(item, piece, isPlaying) {
+  const about = [ago(Date.now() / 1000 - piece.wall), ...facts(piece)].join(' · ');
+  const again = item.querySelector('.again');
+  const label = isPlaying ? 'Back to live' : `Play ${piece.title} again`;
+  if (item.querySelector('.about').textContent !== about) item.querySelector('.about').textContent = about;
+  if (again.getAttribute('aria-label') === label) return;
+  item.classList.toggle('-playing', isPlaying);
+  again.textContent = isPlaying ? 'Back to live' : 'Play again';
+  again.setAttribute('aria-label', label);
 }

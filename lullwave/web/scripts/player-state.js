@@ -16,6 +16,9 @@ import { retryDelayMs } from './backoff.js';
 /** How long sound may stand still in each phase before the connection is given up. */
 export const PATIENCE_MS = { connecting: 12_000, playing: 6_000, buffering: 6_000 };
 
+/** A moment of the past is made again before it sounds. */
+export const CLIP_PATIENCE_MS = 60_000;
+
 /** Sound for this long means that a connection is good, and the next loss starts from short waits again. */
 const SETTLED_MS = 5_000;
 
@@ -23,6 +26,7 @@ const SETTLED_MS = 5_000;
  * @typedef {object} Clip
  * @property {string} url
  * @property {string} title
+ * @property {number} seconds
  *
  * @typedef {object} PlayerState
  * @property {'paused' | 'connecting' | 'playing' | 'buffering' | 'waiting'} phase
@@ -31,6 +35,7 @@ const SETTLED_MS = 5_000;
  * @property {number} attempt tries since the last good connection
  * @property {number | null} retryAt when the next try is due
  * @property {boolean} online what the browser says of its network
+ * @property {boolean} missed a moment of the past could not be played, so this is the live stream instead
  * @property {boolean} refused the browser did not allow sound without a gesture
  * @property {number} heardTime the audio element's clock when it last moved, in seconds
  * @property {number} movedAt when it last moved
@@ -45,6 +50,7 @@ export const INITIAL = Object.freeze({
   attempt: 0,
   retryAt: null,
   online: true,
+  missed: false,
   refused: false,
   heardTime: 0,
   movedAt: 0,
@@ -97,7 +103,7 @@ export function starved(state, now) {
 /** The connection broke or ended. */
 export function lost(state, now, random) {
   if (!isOpen(state)) return state;
-  if (state.clip) return connect({ ...state, clip: null }, now);
+  if (state.clip) return { ...connect({ ...state, clip: null }, now), missed: state.phase === 'connecting' };
   const attempt = state.attempt + 1;
   return { ...state, phase: 'waiting', attempt, retryAt: now + retryDelayMs(attempt, random) };
 }
@@ -123,9 +129,10 @@ export function tick(state, now, heardTime, random) {
     const moved = { ...state, heardTime, movedAt: now };
     if (heardTime <= 0) return moved;
     const settled = state.phase === 'playing' && now - state.soundingSince >= SETTLED_MS;
-    return { ...sounding(moved, now), attempt: settled ? 0 : state.attempt };
+    return { ...sounding(moved, now), attempt: settled ? 0 : state.attempt, missed: state.missed && !settled };
   }
-  return now - state.movedAt > PATIENCE_MS[state.phase] ? lost(state, now, random) : state;
+  const patience = state.clip && state.phase === 'connecting' ? CLIP_PATIENCE_MS : PATIENCE_MS[state.phase];
+  return now - state.movedAt > patience ? lost(state, now, random) : state;
 }
 
 function connect(state, now) {
@@ -134,6 +141,7 @@ function connect(state, now) {
     phase: 'connecting',
     connection: state.connection + 1,
     retryAt: null,
+    missed: false,
     refused: false,
     heardTime: 0,
     movedAt: now,

@@ -80,20 +80,6 @@ export function share(piece, frame) {
   return Math.min(1, Math.max(0, (frame - piece.frame) / piece.frames));
 }
 
-/**
- * The pieces before the one that is heard, newest first, and how long ago each began.
- *
- * @param {Timeline} timeline @param {number} frame @param {number} most
- */
-export function past(timeline, frame, most) {
-  const begun = timeline.events.filter((e) => e.kind === 'piece' && e.frame <= frame);
-  return begun
-    .slice(0, -1)
-    .slice(-most)
-    .reverse()
-    .map((piece) => ({ ...piece, agoS: (frame - piece.frame) / timeline.rate }));
-}
-
 /** How far the listener is behind the station, in seconds. */
 export function lagS(timeline, frame) {
   return Math.max(0, (timeline.live - frame) / timeline.rate);

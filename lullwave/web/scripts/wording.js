@@ -20,6 +20,7 @@ export function playerStatus(player, station = 'on air') {
     case 'paused':
       return 'Paused';
     case 'connecting':
+      if (player.clip) return 'Making that moment again…';
       if (player.attempt > 0) return 'Reconnecting…';
       return station === 'on air' ? 'Tuning in…' : 'The station is waking up…';
     case 'buffering':
@@ -27,7 +28,8 @@ export function playerStatus(player, station = 'on air') {
     case 'waiting':
       return 'The station cannot be reached. Trying again…';
     default:
-      return player.clip ? 'Playing again' : 'Live';
+      if (player.missed) return 'Live. That moment cannot be played again.';
+      return player.clip ? 'From the past' : 'Live';
   }
 }
 
