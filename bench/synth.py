@@ -1,7 +1,8 @@
 """The embedded engine: speed, where the time goes, first sound, memory of five stations: ``make bench-synth``.
 
 One core, mastering included, everything on (keys, bass, drums, lead, pad, rain, crackle). With ``--hours 6`` it also
-plays that long a programme and looks for gaps, level and growth of memory.
+plays that long a programme and looks for gaps, levels, joins, repeated motifs and growth of memory; ``--only-hours``
+leaves the rest out.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import pstats
 import subprocess
 import sys
 import time
+from typing import Any
 
 from bench import measure
 
@@ -19,8 +21,12 @@ measure.pin(1)
 
 import numpy as np  # noqa: E402
 
-from lullwave.engines.synth.engine import SynthEngine  # noqa: E402
+from bench import estimators  # noqa: E402
+from lullwave.audio import Samples  # noqa: E402
+from lullwave.engines.synth import melody  # noqa: E402
+from lullwave.engines.synth.engine import SynthEngine, SynthStream  # noqa: E402
 from lullwave.mastering import Master  # noqa: E402
+from lullwave.mastering.master import TARGET_LUFS  # noqa: E402
 from lullwave.request import Request  # noqa: E402
 
 PROMPT = "warm lo-fi with rhodes, flute, pads, upright bass and dusty drums on a rainy night"
@@ -79,35 +85,107 @@ def stations(count: int, seconds: float) -> float:
 
 
 def hours(engine: SynthEngine, length_h: float) -> dict[str, float]:
-    """A long programme: the longest gap, the loudness of its minutes, titles, and growth of memory."""
+    """A long programme, mastered, crackle off: gaps, minutes off their level, joins, motifs and growth of memory.
+
+    A join is judged by the loudness of a second on either side (and of three), by clicks in that second, and by the
+    beats where both pieces have the same tempo. A motif counts as repeated when it comes in two pieces.
+    """
     import pyloudnorm
 
-    stream, master = engine.stream(Request(prompt="", seed=11)), Master(RATE, 2)
-    meter, minutes, gap, run = pyloudnorm.Meter(RATE), [], 0, 0
+    stream, master = engine.stream(Request(prompt="", seed=11, options={"crackle": False})), Master(RATE, 2)
+    meter, block = pyloudnorm.Meter(RATE), pyloudnorm.Meter(RATE, block_size=0.4)
+    minutes: list[float] = []
+    steps: list[float] = []
+    long_steps: list[float] = []
+    off_beat_s: list[float] = []
+    gap = run = clicked = repeated = known = 0
+    motifs: set[str] = set()
     early_mb = 0.0
+    kept = np.zeros((0, 2), np.float32)  # the last minutes, for the joins in them
+    kept_from = 0
+    waiting: list[tuple[int, float, float]] = []  # joins that are not judged yet: frame, tempo before and after
+    tempo = 0.0
     for minute in range(round(length_h * 60)):
         samples = np.concatenate([master.process(stream.read(RATE)).samples for _ in range(60)])
         minutes.append(float(meter.integrated_loudness(samples.astype(np.float64))))
         loud = np.flatnonzero(np.abs(samples).max(axis=1) > 1e-3)
-        edges = np.concatenate([[-1 - run], loud, [len(samples)]])
+        edges = np.concatenate([[-1 - run] if minute else [], loud, [len(samples)]])
         gap = max(gap, int(np.diff(edges).max()) - 1)
         run = len(samples) - 1 - int(loud[-1]) if len(loud) else run + len(samples)
+        for mark in stream.marks(known, stream.position):
+            if mark.kind == "piece":
+                if tempo:
+                    waiting.append((mark.frame, tempo, float(mark.data["tempo_bpm"])))
+                tempo = float(mark.data["tempo_bpm"])
+                names = _motifs(stream)
+                repeated += len(names & motifs)
+                motifs |= names
+        known = stream.position
+        kept = np.concatenate([kept, samples])[-150 * RATE :]
+        kept_from = stream.position - len(kept)
+        while waiting and waiting[0][0] + master.latency_frames + 4 * RATE < stream.position:
+            frame, before, after = waiting.pop(0)
+            at = frame + master.latency_frames - kept_from
+            first, second = kept[at - RATE : at], kept[at : at + RATE]
+            steps.append(_level(block, second) - _level(block, first))
+            long_steps.append(_level(block, kept[at : at + 3 * RATE]) - _level(block, kept[at - 3 * RATE : at]))
+            found = estimators.clicks(kept[at - RATE // 2 : at + RATE // 2], RATE)
+            clicked += len(found)
+            if found or abs(steps[-1]) > 3.0:
+                where = f"{frame / RATE:.2f} s: step {steps[-1]:.2f} LU, clicks at {[round(c - 0.5, 3) for c in found]}"
+                print(f"join at {where}", flush=True)
+            if before == after:
+                beats = stream.beats(frame - 2 * RATE, frame + RATE)
+                gaps = np.diff(beats) / RATE
+                off_beat_s.append(float(np.max(np.abs(gaps - 60.0 / after))))
         if minute == 20:
             early_mb = measure.peak_rss_mb()
+        if minute % 30 == 29:
+            print(
+                f"{minute + 1} minutes, {len(steps)} joins, {min(minutes[1:]):.2f} to {max(minutes[1:]):.2f} LUFS",
+                flush=True,
+            )
     return {
         "hours": length_h,
         "longest gap (s)": gap / RATE,
         "loudest minute (LUFS)": max(minutes[1:]),
         "quietest minute (LUFS)": min(minutes[1:]),
+        "minutes off by more than 1 LU": sum(abs(m - TARGET_LUFS) > 1.0 for m in minutes[1:]),
+        "joins": len(steps),
+        "largest step at a join, 1 s (LU)": max(map(abs, steps), default=0.0),
+        "largest step at a join, 3 s (LU)": max(map(abs, long_steps), default=0.0),
+        "joins above 3 LU (1 s)": sum(abs(s) > 3.0 for s in steps),
+        "clicks at joins": clicked,
+        "joins of one tempo": len(off_beat_s),
+        "beat off at such a join (s)": max(off_beat_s, default=0.0),
+        "motifs": len(motifs),
+        "motifs repeated": repeated,
         "grown since minute 20 (MB)": measure.peak_rss_mb() - early_mb,
     }
+
+
+def _motifs(stream: SynthStream) -> set[str]:
+    """The motifs of the piece that plays."""
+    spec = stream._programme.spec
+    assert spec is not None
+    return {melody.motif_name(s.motif) for s in spec.sections if s.motif}
+
+
+def _level(meter: Any, samples: Samples) -> float:
+    """Loudness of a short stretch, the whole of it as one."""
+    return float(meter.integrated_loudness(samples.astype(np.float64)))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hours", type=float, default=0.0, help="also play this long a programme")
     parser.add_argument("--lines", type=int, default=20, help="lines of the profile")
+    parser.add_argument("--only-hours", action="store_true", help="nothing but the long programme")
     arguments = parser.parse_args()
+    if arguments.only_hours:
+        long = hours(SynthEngine(), arguments.hours or 6.0)
+        measure.report("synth-hours", [{"what": name, "value": value} for name, value in long.items()])
+        return
     load = measure.wait_until_quiet()
     rows: list[dict[str, float | str]] = []
     warm, endless = SynthEngine(), SynthEngine()

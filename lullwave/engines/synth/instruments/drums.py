@@ -34,10 +34,10 @@ class KitSound:
 
 
 KITS: dict[Kit, KitSound] = {
-    "dusty": KitSound(132, 50, 0.36, 0.30, 182, 0.28, 0.62, 3500, 0.10, 7600),
+    "dusty": KitSound(132, 50, 0.36, 0.30, 182, 0.28, 0.58, 3100, 0.10, 7600),
     "brushes": KitSound(112, 52, 0.30, 0.12, 196, 0.20, 0.80, 3200, 0.08, 7000),
-    "electronic": KitSound(150, 46, 0.46, 0.20, 176, 0.32, 0.65, 3700, 0.09, 8600),
-    "acoustic": KitSound(122, 55, 0.32, 0.36, 190, 0.30, 0.55, 3700, 0.12, 8200),
+    "electronic": KitSound(150, 46, 0.46, 0.20, 176, 0.32, 0.60, 3200, 0.09, 8600),
+    "acoustic": KitSound(122, 55, 0.32, 0.36, 190, 0.30, 0.52, 3200, 0.12, 8200),
 }
 
 
@@ -98,7 +98,7 @@ def _snare(s: _Stroke) -> Samples:
         s.noise(seconds, "wires"), low_hz=s.kit.snare_bright_hz * (0.75 + 0.3 * s.hard) * s.tilt, high_hz=900.0, order=2
     )
     wires *= decay(frames, s.kit.snare_s * s.length * (0.7 + 0.3 * s.hard))
-    wave = shell * rise(frames, 0.0012) + wires * rise(frames, 0.018) * np.float32(
+    wave = shell * rise(frames, 0.0012) + wires * rise(frames, 0.026) * np.float32(
         s.kit.snare_noise * (0.55 + 0.45 * s.hard)
     )
     return np.asarray(wave, np.float32)
@@ -112,7 +112,7 @@ def _rim(s: _Stroke) -> Samples:
         [0.8, 0.3, 0.55 * s.tilt, 0.15 * s.hard],
         np.array([0.055, 0.05, 0.045, 0.03]) * s.length,
     )
-    return np.asarray(wave * rise(frames, 0.003), np.float32)
+    return np.asarray(wave * rise(frames, 0.006), np.float32)
 
 
 def _clap(s: _Stroke) -> Samples:
@@ -123,7 +123,7 @@ def _clap(s: _Stroke) -> Samples:
     for begin, length, level in ((0.0, 0.03, 0.55), (0.012, 0.03, 0.7), (0.025, 0.2 * s.length, 1.0)):
         age = t - begin
         burst = (
-            level * np.exp(-6.9 * np.maximum(age, 0) / length) * np.sin(0.5 * np.pi * np.clip(age / 0.016, 0, 1)) ** 2
+            level * np.exp(-6.9 * np.maximum(age, 0) / length) * np.sin(0.5 * np.pi * np.clip(age / 0.022, 0, 1)) ** 2
         )
         envelope = np.maximum(envelope, np.where(age > 0, burst, 0))
     return np.asarray(grain * envelope, np.float32)
@@ -138,7 +138,7 @@ def _metal(s: _Stroke, seconds: float, t60_s: float, bright: float = 1.0) -> Sam
     wave = 0.7 * tones + 0.6 * s.noise(seconds, "metal")
     wave = shaped(wave, low_hz=0.8 * s.kit.hat_bright_hz * bright, high_hz=3900.0, order=4)
     wave = shaped(wave, high_hz=3400.0)
-    return np.asarray(wave * decay(frames, t60_s * s.length) * rise(frames, 0.014), np.float32)
+    return np.asarray(wave * decay(frames, t60_s * s.length) * rise(frames, 0.020), np.float32)
 
 
 def _hat(s: _Stroke) -> Samples:
@@ -180,7 +180,8 @@ def _brush_tap(s: _Stroke) -> Samples:
     skin = modes(frames, [205.0 * s.pitch, 345.0 * s.pitch], [0.5, 0.25], [0.12, 0.08])
     wires = shaped(s.noise(seconds, "bristles"), low_hz=3000.0 * s.tilt, high_hz=700.0, order=2)
     return np.asarray(
-        0.6 * skin * rise(frames, 0.003) + 0.75 * wires * decay(frames, 0.17 * s.length) * rise(frames, 0.022), np.float32
+        0.6 * skin * rise(frames, 0.003) + 0.75 * wires * decay(frames, 0.17 * s.length) * rise(frames, 0.022),
+        np.float32,
     )
 
 
@@ -226,14 +227,14 @@ _DRUMS: dict[Drum, Callable[[_Stroke], Samples]] = {
 LEVELS_DB: dict[Drum, float] = {
     "kick": -10.0,
     "snare": -11.5,
-    "rim": -13.0,
-    "clap": -17.5,
-    "hat": -29.5,
-    "pedal_hat": -29.5,
-    "open_hat": -31.0,
-    "ride": -33.0,
-    "shaker": -33.0,
-    "brush_tap": -18.0,
+    "rim": -14.0,
+    "clap": -18.5,
+    "hat": -31.5,
+    "pedal_hat": -31.0,
+    "open_hat": -33.0,
+    "ride": -35.5,
+    "shaker": -36.0,
+    "brush_tap": -20.5,
     "brush_sweep": -19.0,
     "tom_low": -12.0,
     "tom_high": -13.0,

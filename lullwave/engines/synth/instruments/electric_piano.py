@@ -34,11 +34,16 @@ def rhodes(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Sa
     bell *= rise(frames, 0.010)
     offset = spread.uniform(0.26, 0.34)
     # How far the tine swings past the pickup; short tines swing less.
-    reach = (0.75 + 1.35 * velocity) * min(1.0, 330.0 / pitch_hz)
+    reach = (0.75 + 1.35 * velocity) * min(1.0, (220.0 / pitch_hz) ** 0.7)
     flux = 1.0 / (1.0 + np.square(reach * (tine + np.float32(0.12) * bell) + np.float32(offset)))
     voltage = np.diff(flux, prepend=flux[:1]) * np.float32(MUSIC_RATE / (2 * np.pi * pitch_hz))
     wave = voltage.astype(np.float32) + bell * np.float32(0.30)
-    wave = shaped(wave * rise(frames, 0.010), low_hz=3800.0 + 3000.0 * velocity, high_hz=45.0, peaks=((180.0, 0.6, 0.25), (2000.0, 0.5, 1.0)))
+    wave = shaped(
+        wave * rise(frames, 0.016),
+        low_hz=3800.0 + 3000.0 * velocity,
+        high_hz=45.0,
+        peaks=((180.0, 0.6, 0.25), (2000.0, 0.5, 1.0)),
+    )
     return levelled(wave)
 
 

@@ -28,7 +28,7 @@ def felt_piano(pitch_hz: float, velocity: float, variant: int, seconds: float) -
         np.concatenate([long_s, long_s * 0.92, long_s * 0.22]),
         np.tile(spread.uniform(-0.5, 0.5, count), 3),
         0.008,
-        0.022,
+        0.028,
     )
     wave = levelled(wave)
     thump_frames = min(frames, round(0.14 * MUSIC_RATE))

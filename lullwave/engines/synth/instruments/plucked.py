@@ -42,7 +42,7 @@ def _string(
         np.concatenate([t60 * 0.45, t60]),
         np.tile(spread.uniform(-0.3, 0.3, count), 2),
         0.006,
-        0.026,
+        0.032,
     )
 
 
