@@ -51,9 +51,13 @@ def lowpass(
     size = block_size(len(whole))
     spectrum = spectrum_of(whole, size)
     span = slice(len(history), len(whole))
-    after = np.fft.irfft(spectrum * lowpass_response(new_hz, size), size)[span].astype(np.float32, copy=False)
+    # The responses are held by names: NumPy multiplies into an operand that nobody else holds (as when another thread
+    # has just driven it from the cache), and its complex product in place rounds otherwise than into a new array.
+    new_response = lowpass_response(new_hz, size)
+    after = np.fft.irfft(spectrum * new_response, size)[span].astype(np.float32, copy=False)
     if old_hz != new_hz:
-        before = np.fft.irfft(spectrum * lowpass_response(old_hz, size), size)[span].astype(np.float32, copy=False)
+        old_response = lowpass_response(old_hz, size)
+        before = np.fft.irfft(spectrum * old_response, size)[span].astype(np.float32, copy=False)
         after = before + (after - before) * crossfade
     return after, kept
 

@@ -52,7 +52,8 @@ def double(bus: Samples, history: Samples, old_hz: float, new_hz: float, ramp: S
 
     def back(spectrum: Spectrum, cutoff_hz: float) -> Samples:
         filtered = np.zeros(size + 1, np.complex64)
-        filtered[: size // 2 + 1] = spectrum * lowpass_response(cutoff_hz, size)
+        response = lowpass_response(cutoff_hz, size)  # held by a name, as in `filtering.lowpass`
+        filtered[: size // 2 + 1] = spectrum * response
         return np.fft.irfft(filtered, 2 * size)[span].astype(np.float32, copy=False)
 
     out = np.empty((2, 2 * frames), np.float32)
