@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,6 +27,7 @@ from ...request import Request
 from ..base import Engine, Mark, Stream, Understanding
 from . import snapshots
 from .instruments.cache import SoundCache
+from .keeper import MemoryKeeper
 from .midi import midi_bytes
 from .options import SynthOptions
 from .programme import Programme
@@ -45,6 +47,9 @@ class SynthLoadOptions:
     """How the engine is set up."""
 
     cache_mb: int = option(40, "memory for rendered notes, shared by all streams", low=4, high=2000, unit="MB")
+    memory_file: str = option(
+        "", "file that remembers over restarts what endless streams played; empty: none", max_length=4096
+    )
 
 
 @dataclass(frozen=True)
@@ -68,9 +73,10 @@ class SynthEngine(Engine):
     channels = 2
     rewindable_s = REWINDABLE_S
 
-    def __init__(self, cache_mb: int = 40) -> None:
+    def __init__(self, cache_mb: int = 40, memory_file: str = "") -> None:
         self.cache = SoundCache(cache_mb * 1_000_000)
         self.closed = False
+        self._keeper = MemoryKeeper(Path(memory_file)) if memory_file else None
 
     def stream(self, request: Request) -> SynthStream:
         return SynthStream(self, request, self._programme(request), State())
@@ -102,7 +108,13 @@ class SynthEngine(Engine):
         self.closed = True
 
     def _programme(self, request: Request) -> Programme:
-        return Programme(request, build(SynthOptions, request.options, where="options."))
+        memory = self._keeper.memory if self._keeper and request.duration_s is None else None
+        return Programme(request, build(SynthOptions, request.options, where="options."), memory)
+
+    def remember(self, programme: Programme) -> None:
+        """A piece of an endless stream begins."""
+        if self._keeper and programme.request.duration_s is None:
+            self._keeper.add(programme.memory)
 
     def _bars(self, request: Request) -> list[Bar]:
         _frames(request)
@@ -231,6 +243,7 @@ class SynthStream(Stream):
         self._waiting.clear()
         if bar.bar == 0:
             self._marks.append(Mark(heard, "piece", dict(self._programme.piece(bar.piece))))
+            self._engine.remember(self._programme)
         first = bar.start_frame + LATENCY
         self._beats.extend(first + round(n * bar.frames / bar.beats) for n in range(bar.beats))
 

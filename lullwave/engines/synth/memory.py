@@ -57,6 +57,17 @@ class Memory:
     def with_motifs(self, motifs: list[str]) -> Memory:
         return replace(self, motifs=(*self.motifs, *(_fingerprint(m) for m in motifs))[-MOTIFS:])
 
+    def with_other(self, other: Memory) -> Memory:
+        """The memory after the newest piece of another one that began as this one did."""
+        known = set(self.motifs)
+        return Memory(
+            (*self.pieces, *other.pieces[-1:])[-PIECES:],
+            (*self.motifs, *(m for m in other.motifs if m not in known))[-MOTIFS:],
+            (*self.titles, *other.titles[-1:])[-TITLES:],
+            other.next_tonic,
+            other.next_minor,
+        )
+
     def to_json(self) -> dict[str, Any]:
         packed = b"".join(m.to_bytes(4, "little") for m in self.motifs)
         return {

@@ -70,7 +70,7 @@ def mix_of(spec: PieceSpec, section: Section, bar: int) -> Mix:
 
 
 def _border_db(section: Section, bar: int) -> float:
-    """A piece's last bar swells a little and the next one's first steps back, so that the join is even."""
+    """A piece's last bar swells a little, so that the join is even."""
     if section.closing == "turn" and bar == section.bars - 1:
         return 1.0
-    return -1.0 if section.border and section.name == "intro" and bar == 0 else 0.0
+    return 0.0

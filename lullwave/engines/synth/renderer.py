@@ -94,6 +94,7 @@ class State:
     tape: Samples = field(default_factory=lambda: np.zeros((2, _TAPE_HISTORY), np.float32))
     level: float = 0.0
     gain: float = 1.0
+    ending: float = 0.0  # power of the music's last second
 
 
 class Renderer:
@@ -135,11 +136,15 @@ class Renderer:
             bus *= curve
         fast, bus_kept = double(bus, was.bus, old.cutoff_hz, bar.mix.cutoff_hz, ramp)
         out, tape_kept = self._play_tape(bar, old, fast, music_end)
+        if self.glue and bar.bar == 0 and was.ending > 0.0 and bar.frames > LATENCY + RATE:
+            after = dynamics.power_heard(out[:, LATENCY : LATENCY + RATE])
+            out *= dynamics.even_out(bar.frames, LATENCY, was.ending, after)
+        ending = dynamics.power_heard(out[:, -RATE:])
         self._add_air(out, bar, old)
         self.state = State(
             end, music_end, bar.mix, sounding, struck,
             tuple(k for k in kicks if k[0] > music_end - round(dynamics.DUCK_S * MUSIC_RATE)),
-            parts, room_kept, plate_kept, drums_kept, bus_kept, tape_kept, level, gain,
+            parts, room_kept, plate_kept, drums_kept, bus_kept, tape_kept, level, gain, ending,
         )  # fmt: skip
         return np.ascontiguousarray(out.T)
 

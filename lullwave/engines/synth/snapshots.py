@@ -23,7 +23,7 @@ from .renderer import PartState, Sounding, State, Struck
 from .score import Mix, Track
 
 MAGIC = b"LULLSNAP"
-VERSION = 1  # of the layout and of the sound: a change that alters samples makes old snapshots useless
+VERSION = 2  # of the layout and of the sound: a change that alters samples makes old snapshots useless
 _HEAD = struct.Struct("<8sIQ")
 _ARRAYS = ("room", "plate", "drums", "bus", "tape")
 
@@ -43,6 +43,7 @@ def pack(engine: type[Engine], head: Mapping[str, Any], state: State) -> bytes:
         "parts": {name: asdict(part.track) for name, part in state.parts.items()},
         "level": state.level,
         "gain": state.gain,
+        "ending": state.ending,
     }
     words = json.dumps({"engine": engine.name, "version": VERSION, "head": head, "sound": sound}).encode()
     packed = io.BytesIO()

@@ -1,4 +1,4 @@
-"""What moves the level: the dip under each kick, and the compressor that holds the bus together."""
+"""What moves the level: the dip under each kick, the bus compressor, and the evening out of joins."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import numpy as np
 
 from ....audio import Samples
 from ..instruments.tone import MUSIC_RATE
+from ..score import RATE
 
 DUCK_S = 0.7  # after a kick the music is back within a hundredth of a decibel
 _STEP = 64  # samples between two values of the compressor's gain
+_STEP_DB = (-0.8, 1.8)  # steps at a join that are left
+_MOST_EVENED_DB = 5.0
 
 
 def duck(start: int, frames: int, kicks: Sequence[tuple[int, float]], depth_db: Samples) -> Samples:
@@ -49,3 +52,26 @@ def compress(bus: Samples, level: float, gain: float) -> tuple[Samples, float, f
     ends = np.append(starts[1:], frames)
     curve = np.interp(np.arange(1, frames + 1), np.append(0, ends), np.append(gain, gains))
     return curve.astype(np.float32), level, float(gains[-1])
+
+
+def power_heard(stereo: Samples) -> float:
+    """Power of (2, T) at the full rate as an ear takes it: below 100 Hz less and above 1.5 kHz more (after BS.1770)."""
+    size = stereo.shape[1]
+    freqs = np.fft.rfftfreq(size, 1 / RATE)
+    low, high = (freqs / 60.0) ** 2, (freqs / 1500.0) ** 2
+    weights = (low / (1 + low)) ** 2 * (1 + 2.5 * high) / (1 + high)
+    spectrum = np.fft.rfft(stereo, axis=1)
+    return float(np.sum((np.square(spectrum.real) + np.square(spectrum.imag)) * weights)) / size**2
+
+
+def even_out(frames: int, meet: int, before: float, after: float) -> Samples:
+    """Gain (T,) for a block in which another piece begins at ``meet``: it comes as loud as the one before it ended.
+
+    ``before`` and ``after`` are the powers of a second on either side. Small steps are left; what is corrected is given
+    back in the course of the block.
+    """
+    step_db = 10 * np.log10((after + 1e-9) / (before + 1e-9))
+    wrong_db = float(np.clip(step_db - np.clip(step_db, *_STEP_DB), -_MOST_EVENED_DB, _MOST_EVENED_DB))
+    hold = min(frames, meet + RATE)
+    points = np.array([0, meet, hold, frames])
+    return np.asarray(10 ** (-np.interp(np.arange(frames), points, [0, wrong_db, wrong_db, 0]) / 20), np.float32)

@@ -226,13 +226,13 @@ _DRUMS: dict[Drum, Callable[[_Stroke], Samples]] = {
 # Peak of a stroke of velocity 1 in the mix, dB of full scale, and where it stands.
 LEVELS_DB: dict[Drum, float] = {
     "kick": -10.0,
-    "snare": -11.5,
+    "snare": -12.0,
     "rim": -14.0,
     "clap": -18.5,
-    "hat": -31.5,
-    "pedal_hat": -31.0,
-    "open_hat": -33.0,
-    "ride": -35.5,
+    "hat": -32.5,
+    "pedal_hat": -32.0,
+    "open_hat": -34.0,
+    "ride": -36.5,
     "shaker": -36.0,
     "brush_tap": -20.5,
     "brush_sweep": -19.0,

@@ -12,7 +12,7 @@ def felt_piano(pitch_hz: float, velocity: float, variant: int, seconds: float) -
     """Partials n·f0·sqrt(1 + B·n²) of two strings a cent apart, hammer at an eighth of the string."""
     frames = round(seconds * MUSIC_RATE)
     spread = chance("felt", round(pitch_hz, 2), variant)
-    count = int(np.clip(5200.0 / pitch_hz, 4, 20))
+    count = int(np.clip(7000.0 / pitch_hz, 4, 24))
     n = np.arange(1, count + 1, dtype=np.float64)
     stiffness = 2.2e-4 * (pitch_hz / 220.0) ** 0.8
     freqs = n * pitch_hz * np.sqrt((1 + stiffness * n * n) / (1 + stiffness))

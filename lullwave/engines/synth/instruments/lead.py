@@ -31,4 +31,4 @@ def synth_lead(pitch_hz: float, velocity: float, variant: int, seconds: float) -
     dark = play_cycle(saw(low), one) + 0.7 * play_cycle(square(low), two)
     bright = play_cycle(saw(high), one) + 0.7 * play_cycle(square(high), two)
     wave = dark + (bright - dark) * (0.3 + 0.7 * np.exp(-t / np.float32(0.45)))
-    return levelled(shaped((wave * rise(frames, 0.014)).astype(np.float32), low_hz=4200.0, high_hz=120.0))
+    return levelled(shaped((wave * rise(frames, 0.014)).astype(np.float32), low_hz=6000.0, high_hz=120.0))

@@ -22,7 +22,7 @@ def vibraphone(pitch_hz: float, velocity: float, variant: int, seconds: float) -
     )
     motor = 1.0 - (0.16 + 0.16 * sine(phase_of(spread.uniform(4.3, 4.9), frames, spread.uniform(0, 1))))
     wave *= motor * rise(frames, 0.006)
-    return levelled(shaped(wave.astype(np.float32), low_hz=3200.0 + 2000.0 * velocity))
+    return levelled(shaped(wave.astype(np.float32), low_hz=4500.0 + 2500.0 * velocity))
 
 
 def music_box(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:

@@ -16,7 +16,7 @@ def pad(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Sampl
     spread = chance("pad", round(pitch_hz, 2), variant)
     count = int(np.clip(7000.0 / pitch_hz, 2, 60))
     n = np.arange(1, count + 1, dtype=np.float64)
-    low, high = 900.0 + 500.0 * velocity, 2500.0 + 1500.0 * velocity
+    low, high = 1000.0 + 600.0 * velocity, 3000.0 + 2000.0 * velocity
 
     def saw(cutoff_hz: float) -> Samples:
         return cycle(n**-1.0 / (1 + (n * pitch_hz / cutoff_hz) ** 2), 1024)

@@ -31,7 +31,7 @@ def flute(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Sam
     t = np.arange(frames, dtype=np.float32) / MUSIC_RATE
     puff = 0.04 + 0.09 * np.exp(-t / np.float32(0.05))
     wave = tone * (1 + 0.09 * waver) * rise(frames, 0.055) + breath * puff * rise(frames, 0.02)
-    return levelled(shaped(wave.astype(np.float32), low_hz=4500.0, high_hz=150.0))
+    return levelled(shaped(wave.astype(np.float32), low_hz=6500.0, high_hz=150.0))
 
 
 def muted_trumpet(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
@@ -50,4 +50,4 @@ def muted_trumpet(pitch_hz: float, velocity: float, variant: int, seconds: float
     wave = (soft + (hard - soft) * press) * rise(frames, 0.035) * (1 + 0.06 * waver)
     air = shaped(noise(frames, "trumpet", round(pitch_hz, 2), variant), low_hz=3500.0, high_hz=900.0)
     wave += air * np.float32(0.012) * rise(frames, 0.03)
-    return levelled(shaped(wave.astype(np.float32), low_hz=4200.0, high_hz=160.0))
+    return levelled(shaped(wave.astype(np.float32), low_hz=6000.0, high_hz=160.0))
