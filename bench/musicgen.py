@@ -12,14 +12,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from . import measure
 
 THREADS = 2
-CONTEXTS = (250, 500, 1450)
 STEPS = 10  # of one timing
 
 
@@ -28,6 +27,7 @@ def main() -> None:
     parser.add_argument("--model", default="facebook/musicgen-small", help="a published shape, random weights")
     parser.add_argument("--checkpoint", type=Path, help="a checkpoint that is there already")
     parser.add_argument("--parts", default="steps,songs,codec,clip,error")
+    parser.add_argument("--contexts", default="250,500,1450", help="steps in the cache, for the part steps")
     parser.add_argument("--clip", action="store_true", help=argparse.SUPPRESS)  # a process of its own, for its memory
     chosen = parser.parse_args()
     measure.pin(THREADS)
@@ -42,11 +42,14 @@ def main() -> None:
             directory = write_random(chosen.model, Path(scratch) / "checkpoint")
         for part in chosen.parts.split(","):
             measure.wait_until_quiet()
-            _PARTS[part](directory)
+            if part == "steps":
+                _steps(directory, [int(context) for context in chosen.contexts.split(",")])
+            else:
+                _PARTS[part](directory)
 
 
-def _steps(directory: Path) -> None:
-    """Steps a second of one song with guidance at three contexts, ours and the peers' in turns."""
+def _steps(directory: Path, contexts: Sequence[int]) -> None:
+    """Steps a second of one song with guidance, ours and the peers' in turns."""
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -55,7 +58,7 @@ def _steps(directory: Path) -> None:
     rows = []
     with torch.inference_mode():
         bandwidth = _bandwidth(device)
-        for context in CONTEXTS:
+        for context in contexts:
             jobs: dict[str, Callable[[], object]] = {"lullwave": lambda c=context: ours.steps(c)}
             for name, peer in peers.items():
                 jobs[name] = peer(context)
@@ -316,7 +319,6 @@ def _bandwidth(device: str) -> float:
 
 
 _PARTS: dict[str, Callable[[Path], None]] = {
-    "steps": _steps,
     "songs": _songs,
     "codec": _codec,
     "clip": _end_to_end,

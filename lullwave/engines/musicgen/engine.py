@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import weakref
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from .decoder import Decoder
 from .linear import int8_available
 from .listen import Listener
 from .options import LoadOptions, MusicGenFacts, MusicOptions
+from .pages import large_pages
 from .prefill import Prefill
 from .program import Program
 from .quiet import quiet_transformers
@@ -78,7 +80,8 @@ class MusicGenEngine(MusicGenFacts, Engine):
     def _load(self, weights: Weights, config: Any, dtype: torch.dtype, songs: int, chosen: LoadOptions) -> None:
         shape, device = self.shape, self.device
         with torch.inference_mode():
-            self.decoder = Decoder(shape, weights, device, dtype)
+            with large_pages() if device.type == "cpu" else nullcontext():
+                self.decoder = Decoder(shape, weights, device, dtype)
             state = self.decoder.state_dtype
             self._text = TextEncoder(shape, weights, config.text_encoder, device, state)
             sound_dtype = torch.float32 if dtype == torch.float32 else torch.bfloat16

@@ -44,7 +44,7 @@ class Int8Linear:
         self._step = 1.0 / _input_levels()
 
     def __call__(self, x: Tensor) -> Tensor:
-        largest = x.abs().amax(dim=1, keepdim=True).clamp_min_(1e-12)
+        largest = x.abs().amax(dim=1, keepdim=True)  # of a silent row 0: whatever 0/0 becomes is multiplied by it again
         product = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
             x / largest, self._step, 128, self._packed
         )

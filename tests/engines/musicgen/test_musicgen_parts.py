@@ -35,6 +35,15 @@ def test_int8_rows_do_not_depend_on_their_company():
 
 
 @needs_int8
+def test_int8_silence_gives_silence():
+    x = torch.randn(3, 64)
+    x[1] = 0
+    made = Int8Linear(torch.randn(96, 64))(x)
+    assert torch.equal(made[1], torch.zeros(96))
+    assert made.isfinite().all()
+
+
+@needs_int8
 def test_int8_positions_in_one_go_are_the_same_bits_as_step_by_step(tiny):
     shape = Shape.read(tiny)
     decoder = Decoder(shape, Weights(tiny), CPU, torch.int8)
