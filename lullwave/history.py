@@ -8,6 +8,7 @@ the master's state at the chunk that they came in. Pieces and steering are ``eve
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import threading
 import zlib
@@ -20,6 +21,10 @@ from typing import Any
 from .errors import NotFound
 
 REACH_S = 120.0  # nothing is made again further after the last state: it was not heard
+
+IN_MEMORY_BYTES = 16e6  # of states, where there is no file
+
+log = logging.getLogger(__name__)
 
 # Each entry brings the file from version n to n + 1. Entries are never changed once released.
 MIGRATIONS = (
@@ -73,18 +78,48 @@ class Past:
 
 
 class History:
-    """The file. Thread-safe; every call is one short transaction."""
+    """The file. Thread-safe; every call is one short transaction.
 
-    def __init__(self, path: Path, max_bytes: float) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    ``path`` None keeps it in memory.
+    """
+
+    def __init__(self, path: Path | None, max_bytes: float) -> None:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.execute("pragma journal_mode = wal")
-        self._db.execute("pragma synchronous = normal")
-        (version,) = self._db.execute("pragma user_version").fetchone()
-        for number, script in enumerate(MIGRATIONS[version:], version + 1):
-            self._db.executescript(f"begin; {script}; pragma user_version = {number}; commit;")
+        self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
+        try:
+            self._db.execute("pragma journal_mode = wal")
+            self._db.execute("pragma synchronous = normal")
+            (version,) = self._db.execute("pragma user_version").fetchone()
+            for number, script in enumerate(MIGRATIONS[version:], version + 1):
+                self._db.executescript(f"begin; {script}; pragma user_version = {number}; commit;")
+        except BaseException:
+            self._db.close()
+            raise
+
+    @classmethod
+    def kept(cls, path: Path, max_bytes: float) -> History:
+        """The history at ``path``, whatever is there: music must not wait for it.
+
+        A damaged file is moved aside and a new one begun. Where no file can be, it is kept in memory until the end.
+        """
+        try:
+            try:
+                return cls(path, max_bytes)
+            except sqlite3.OperationalError:  # locked, read-only, no space: nothing is wrong with the file
+                raise
+            except sqlite3.DatabaseError as error:
+                aside = path.with_name(path.name + ".damaged")
+                log.error("the history %s is damaged (%s); it is moved to %s and a new one begins", path, error, aside)
+                path.replace(aside)
+                for rest in ("-wal", "-shm"):
+                    path.with_name(path.name + rest).unlink(missing_ok=True)
+                return cls(path, max_bytes)
+        except (OSError, sqlite3.Error) as error:
+            log.error("no history can be kept in %s: %s; what plays is remembered until the server ends", path, error)
+            return cls(None, min(max_bytes, IN_MEMORY_BYTES))
 
     def begin(self, station: str, wall: float, rate: int, loudness_lufs: float, ceiling_dbtp: float) -> int:
         """A new run of a station; gives its number."""

@@ -82,7 +82,12 @@ class ClipShelf:
         return sorted(path for path in self.folder.iterdir() if _NAME.match(path.name))
 
     def _read_newest(self) -> Clip | None:
-        for path in reversed(self.files()):
+        try:
+            files = self.files()
+        except OSError as error:
+            log.warning("the clips in %s cannot be listed: %s", self.folder, error)
+            return None
+        for path in reversed(files):
             match = _NAME.match(path.name)
             assert match is not None
             try:

@@ -3,6 +3,7 @@
 import random
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -112,3 +113,25 @@ def test_states_are_bounded_and_migrations_run_once(tmp_path):
     again = History(tmp_path / "h.sqlite3", 3000)
     assert again.begin("a", 1.0, RATE, -15.0, -1.0) == run + 1
     again.close()
+
+
+def test_a_damaged_file_is_moved_aside_and_a_new_one_begins(tmp_path, caplog):
+    path = tmp_path / "h.sqlite3"
+    path.write_text("this is no database\n" * 100)
+    history = History.kept(path, 1e6)
+    run = history.begin("test", 0.0, RATE, -15.0, -1.0)
+    history.close()
+    assert path.with_name("h.sqlite3.damaged").read_text().startswith("this is no database")
+    assert len(caplog.records) == 1
+    again = History.kept(path, 1e6)
+    assert again.levels(run) == (-15.0, -1.0)
+    again.close()
+
+
+def test_where_no_file_can_be_the_history_is_kept_in_memory(tmp_path, caplog):
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file" / "x" / "h.sqlite3", Path("/proc/nope/h.sqlite3")):
+        history = History.kept(path, 1e6)
+        assert history.levels(history.begin("test", 0.0, RATE, -15.0, -1.0)) == (-15.0, -1.0)
+        history.close()
+    assert len(caplog.records) == 2

@@ -135,7 +135,7 @@ class OnAirs:
         self.by_address: Counter[str] = Counter()  # audio connections
         self.clock = clock
         self.began = clock.wall()
-        self.history = History(settings.paths.history, settings.max_history_mb * 1e6)
+        self.history = History.kept(settings.paths.history, settings.max_history_mb * 1e6)
         self.shelf = shelf
         self._stopping = threading.Event()
         self._encoding = ThreadPoolExecutor(1, "clips")
