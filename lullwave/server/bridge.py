@@ -12,10 +12,13 @@ from concurrent.futures import CancelledError, Executor
 from contextlib import suppress
 from typing import TypeVar
 
+from ..errors import StreamClosed
+
 T = TypeVar("T")
 
 _AHEAD = 4  # items that may wait to be read
 _POLL_S = 0.25
+_CLOSED = "the server ends"
 
 
 class _End:
@@ -30,6 +33,9 @@ async def iterate(work: Callable[[], Iterator[T]], executor: Executor) -> AsyncI
 
     At most a few items are made ahead of the reader. When the reader stops early, the iterator is closed (its
     ``finally`` runs) after the item that it is making.
+
+    Raises:
+        StreamClosed: the executor was shut down before the work began.
     """
     loop = asyncio.get_running_loop()
     room = threading.Semaphore(_AHEAD)
@@ -62,7 +68,15 @@ async def iterate(work: Callable[[], Iterator[T]], executor: Executor) -> AsyncI
                 close()
             give(_End(error))
 
-    running = loop.run_in_executor(executor, run)
+    def ended(running: asyncio.Future[None]) -> None:
+        if running.cancelled():  # it never ran: the executor was shut down while it waited
+            items.put_nowait(_End(StreamClosed(_CLOSED)))
+
+    try:
+        running = loop.run_in_executor(executor, run)
+    except RuntimeError:  # the executor has been shut down
+        raise StreamClosed(_CLOSED) from None
+    running.add_done_callback(ended)
     try:
         while True:
             item = await items.get()
@@ -78,3 +92,18 @@ async def iterate(work: Callable[[], Iterator[T]], executor: Executor) -> AsyncI
         with suppress(CancelledError, asyncio.CancelledError):
             if not running.done():
                 running.cancel()
+
+
+async def result_of(work: Callable[[], T], executor: Executor) -> T:
+    """What the blocking ``work()`` gives, done on a thread.
+
+    Raises:
+        StreamClosed: the executor was shut down before the work began.
+    """
+
+    def once() -> Iterator[T]:
+        yield work()
+
+    async for item in iterate(once, executor):
+        return item
+    raise StreamClosed(_CLOSED)

@@ -21,7 +21,7 @@ from .. import request as music
 from ..audio import Audio
 from ..codecs import FORMATS, StreamEncoder, format_named, rate_for
 from ..engines.base import Stream
-from ..errors import Busy, InvalidInput, LullwaveError
+from ..errors import Busy, InvalidInput, LullwaveError, StreamClosed
 from ..mastering import Master
 from ..settings import Settings
 from .bridge import iterate
@@ -64,6 +64,10 @@ class Kitchen:
         """The encoded clip, block by block."""
         return iterate(lambda: self._make(engine, wish, format), self.executor)
 
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
     def stop(self) -> None:
         """Break off what is being made."""
         self._stopping.set()
@@ -85,7 +89,9 @@ class Kitchen:
                 encoder = StreamEncoder(format, out_rate, stream.channels, out_total, settings.bitrate_kbps)
                 late, left = master.latency_frames, out_total
                 header = encoder.header
-                while left and not self._stopping.is_set():
+                while left:
+                    if self.stopping:
+                        raise StreamClosed("the server ends")
                     block = stream.read(round(BLOCK_S * stream.rate))
                     ended = not block.frames
                     mastered = master.flush() if ended else master.process(block)
@@ -100,8 +106,7 @@ class Kitchen:
                     header = b""
                     if data:
                         yield data
-                if not left:
-                    yield encoder.flush()
+                yield encoder.flush()
             finally:
                 self._streams.discard(stream)
 
@@ -161,10 +166,13 @@ class MadeWhileSent(Response):
                         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
             except LullwaveError as error:
-                if begun:  # the reply stays incomplete, so that nobody takes it for whole
-                    log.error("a clip broke off: %s", error)
-                else:
+                if not begun:
                     await reply(error)(scope, receive, send)
+                elif self._kitchen.stopping and (transport := scope.get("lullwave.transport")) is not None:
+                    transport.abort()
+                    await until_gone(receive)
+                else:  # the reply stays incomplete, so that nobody takes it for whole
+                    log.error("a clip broke off: %s", error)
                 return
         if begun:
             await send({"type": "http.response.body", "body": b""})

@@ -15,6 +15,7 @@ from ..errors import InvalidInput, NotFound
 from ..station import RATE
 from ..station.air import Levels
 from ..station.replay import replay
+from .bridge import result_of
 from .radio import AUDIO, onairs, station_of
 
 MAX_REPLAY_S = 300.0
@@ -22,8 +23,10 @@ MAX_REPLAY_S = 300.0
 router = APIRouter(tags=["stations"])
 
 
-def wall_time(text: str) -> float:
+def wall_time(text: str, field: str = "at") -> float:
     """Seconds since 1970 of ``text``: such seconds, or ISO 8601 (local time unless it says otherwise).
+
+    ``field`` is what an error names.
 
     Raises:
         InvalidInput
@@ -36,7 +39,7 @@ def wall_time(text: str) -> float:
         except (ValueError, OverflowError, OSError):
             seconds = float("nan")
     if not 0 <= seconds <= time.time() + 10 * 366 * 86400:
-        raise InvalidInput("at", text, "a time such as 2025-01-31T22:15:00, or seconds since 1970")
+        raise InvalidInput(field, text, "a time such as 2025-01-31T22:15:00, or seconds since 1970")
     return seconds
 
 
@@ -50,7 +53,7 @@ async def history(
     """Pieces and steering that were heard, newest first, with the time at which each began."""
     onair = station_of(request, station)
     kept = onairs(request).history
-    found = await asyncio.to_thread(kept.past, onair.station.id, limit, wall_time(before) if before else None)
+    found = await asyncio.to_thread(kept.past, onair.station.id, limit, wall_time(before, "before") if before else None)
     return JSONResponse({"station": onair.station.id, "rate": RATE, "history": [_entry(past) for past in found]})
 
 
@@ -86,7 +89,7 @@ async def replayed(
     kitchen = request.app.state.kitchen
     kitchen.enter()
     try:
-        data, exact = await asyncio.get_running_loop().run_in_executor(kitchen.executor, make)
+        data, exact = await result_of(make, kitchen.executor)
     finally:
         kitchen.leave()
     headers = {"Cache-Control": "no-store", "X-Lullwave-Exact": "yes" if exact else "no"}

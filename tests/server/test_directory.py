@@ -106,3 +106,5 @@ def test_history_and_replay_over_http(tmp_path):
             (f"at={time.time() + 86400}", 404),
         ):
             assert served.ask(f"/api/stations/piano/replay?{query}")[0].status == status, query
+        refused = served.json("/api/stations/piano/history?before=x")["error"]
+        assert refused["field"] == "before"

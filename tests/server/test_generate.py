@@ -10,6 +10,7 @@ from serving import ENGINES, serving
 from sines import RATE, SineEngine, SineStream, tone
 
 from lullwave.codecs import FORMATS, decode
+from lullwave.errors import StreamClosed
 
 
 class Gate(SineEngine):
@@ -169,3 +170,48 @@ def test_the_same_samples_as_the_engine_alone(server):
     part = slice(15 * RATE, 16 * RATE)
     both = np.fft.rfft(sound[part]), np.fft.rfft(wanted[part])
     assert abs(np.angle(both[0][220] / both[1][220])) < 0.25
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe\x00", b'{"seed": ' + b"1" * 5000 + b"}", b"[" * 60_000])
+def test_a_body_that_cannot_be_read_is_named(server, data):
+    response, reply = server.ask("/api/generate", "POST", data, {"Content-Type": "application/json"})
+    assert 400 <= response.status < 500
+    error = json.loads(reply)["error"]
+    assert (error["field"], error["allowed"]) == ("body", "a JSON object")
+
+
+def test_a_stopping_server_ends_clips_that_wait_and_that_are_made(tmp_path, caplog):
+    class Unhurried(SineEngine):
+        def stream(self, request):
+            stream = super().stream(request)
+            read, closed = stream.read, threading.Event()
+            stream.close = closed.set
+
+            def slow(frames):
+                if stream.position > 2 * RATE:
+                    closed.wait(30)
+                    raise StreamClosed("closed")
+                return read(frames)
+
+            stream.read = slow
+            return stream
+
+    replies = []
+    with serving(tmp_path, engines={"synth": SineEngine, "unhurried": Unhurried}) as served:
+        kitchen = served.app.state.kitchen
+
+        def ask():
+            try:
+                replies.append(served.ask("/api/generate", "POST", {"engine": "unhurried"})[0].status)
+            except (IncompleteRead, ConnectionError):
+                replies.append("cut")
+
+        askers = [threading.Thread(target=ask) for _ in range(3)]
+        for asker in askers:
+            asker.start()
+        while served.on_loop(lambda: kitchen.busy) < 3:
+            pass
+    for asker in askers:
+        asker.join(30)
+    assert sorted(map(str, replies)) == ["503", "503", "cut"]
+    assert [r.getMessage() for r in caplog.records if r.levelname == "ERROR"] == []
