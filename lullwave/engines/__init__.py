@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from ..errors import EngineError, InvalidInput, MissingExtra, UnknownEngine
-from ..options import build
+from ..options import build, describe
 from .base import Engine, EngineFacts
 
 GROUP = "lullwave.engines"
@@ -81,7 +81,7 @@ def engine_class(name: str) -> type[Engine]:
             _check_installed(name, built_in)
             found = _imported(built_in.engine)
         elif (point := _third_party().get(name)) is not None:
-            found = point.load()
+            found = _loaded(point)
         else:
             raise UnknownEngine(name, engine_names())
     except ModuleNotFoundError as error:
@@ -90,6 +90,8 @@ def engine_class(name: str) -> type[Engine]:
         raise MissingExtra(f"engine {name!r}", built_in.extra, error.name or "") from error
     if not (isinstance(found, type) and issubclass(found, Engine)):
         raise EngineError(f"engine {name!r}: its entry point names {found!r}, which is no Engine class")
+    if built_in is None:
+        _check_described(name, found)
     return found
 
 
@@ -115,6 +117,22 @@ def _check_installed(name: str, built_in: _BuiltIn) -> None:
 def _imported(target: str) -> Any:
     module, _, attribute = target.partition(":")
     return getattr(import_module(module), attribute)
+
+
+def _loaded(point: EntryPoint) -> Any:
+    """What a third party's entry point names; whatever its import raises is the engine's fault alone."""
+    try:
+        return point.load()
+    except Exception as error:
+        raise EngineError(f"engine {point.name!r} cannot be loaded: {type(error).__name__}: {error}") from error
+
+
+def _check_described(name: str, found: type[Engine]) -> None:
+    """Refuse an engine that does not say what it is, before lists and forms stumble over it."""
+    try:
+        str(found.summary), describe(found.load_options), describe(found.options)
+    except Exception as error:
+        raise EngineError(f"engine {name!r} is described wrongly: {type(error).__name__}: {error}") from error
 
 
 def _third_party() -> dict[str, EntryPoint]:

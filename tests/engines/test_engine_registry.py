@@ -120,3 +120,21 @@ def test_an_engine_is_closed_by_its_block():
     with load_engine("synth") as engine:
         assert isinstance(engine, Engine)
         assert engine.rate > 0
+
+
+def test_a_third_party_s_broken_engine_is_its_own_fault_alone(points, tmp_path, monkeypatch):
+    (tmp_path / "cracked_package.py").write_text("1 / 0")
+    (tmp_path / "vague_package.py").write_text(
+        "from lullwave.engines.base import Engine\nclass Vague(Engine):\n    summary = 'x'\n    options = 5\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    points("cracked", "cracked_package:Cracked")
+    points("vague", "vague_package:Vague")
+    assert engine_names()[-2:] == ["cracked", "vague"]
+    with pytest.raises(EngineError, match=r"'cracked'.*ZeroDivisionError"):
+        engine_facts("cracked")
+    with pytest.raises(EngineError, match="'vague'"):
+        engine_class("vague")
+    from lullwave.cli.engines import _overview
+
+    assert _overview().row_count == len(engine_names())
