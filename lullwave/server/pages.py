@@ -116,12 +116,14 @@ def router_for(web: Path | None = None) -> APIRouter:
 health = APIRouter(tags=["server"])
 
 
+@health.head("/healthz", include_in_schema=False)
 @health.get("/healthz")
 async def healthz() -> JSONResponse:
     """The server answers."""
     return JSONResponse({"status": "ok"})
 
 
+@health.head("/readyz", include_in_schema=False)
 @health.get("/readyz", responses={503: {"description": "not yet"}})
 async def readyz(request: Request) -> JSONResponse:
     """The default station has music."""

@@ -27,6 +27,7 @@ from ..errors import (
     SnapshotError,
     UnknownEngine,
 )
+from .pages import SECURITY_HEADERS
 
 log = logging.getLogger(__name__)
 
@@ -107,12 +108,17 @@ def install(app: FastAPI) -> None:
         if error.status_code == 405:
             headers["Allow"] = allowed = ", ".join(sorted(_methods(request)))
             return problem(405, f"{request.method} is not allowed here", "method", allowed, headers)
+        if error.status_code == 400 and "parsing the body" in str(error.detail):
+            # not UTF-8, nested too deeply, or with a number that is too long
+            return problem(400, "body: it cannot be read; allowed: a JSON object", "body", "a JSON object", headers)
         return problem(error.status_code, str(error.detail), None, None, headers)
 
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> JSONResponse:
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return reply(error)
+        answer = reply(error)
+        answer.headers.update(SECURITY_HEADERS)  # it goes out past the middleware that adds them to all others
+        return answer
 
 
 def _methods(request: Request) -> set[str]:

@@ -38,6 +38,15 @@ def test_every_reply_has_the_security_headers(server):
     assert "unsafe" not in SECURITY_HEADERS["Content-Security-Policy"]
 
 
+def test_a_reply_to_a_fault_of_ours_has_them_too(server, monkeypatch):
+    monkeypatch.setattr(server.app.state.onairs.audience, "connections", lambda station: 1 / 0)
+    response, data = server.ask("/status-json.xsl")
+    assert response.status == 500
+    assert "log" in json.loads(data)["error"]["message"]
+    for name, value in SECURITY_HEADERS.items():
+        assert response.headers.get_all(name) == [value]
+
+
 def test_the_documentation_needs_nothing_from_elsewhere(server):
     _, page = server.ask("/docs")
     assert not re.search(rb"(src|href)=\"https?:", page)
