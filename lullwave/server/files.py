@@ -46,14 +46,17 @@ def _span(asked: str, size: int) -> tuple[int, int] | None:
     match = _ONE_RANGE.match(asked)
     if match is None or match.group(1) == match.group(2) == "":
         return None
-    first, last = match.groups()
-    if len(first) > 18 or len(last) > 18:
-        return size, size
-    if not first:
-        return (max(0, size - int(last)), size) if int(last) else (size, size)
-    if last and int(last) < int(first):
+    first, last = (digits.lstrip("0") or digits[:1] for digits in match.groups())
+    if last and first and (len(last), last) < (len(first), first):
         return None
-    return int(first), min(size, int(last) + 1) if last else size
+    if not first:
+        return size - _at_most(last, size), size
+    return _at_most(first, size), _at_most(last, size - 1) + 1 if last else size
+
+
+def _at_most(digits: str, limit: int) -> int:
+    """A number of any length, cut to ``limit``."""
+    return limit if len(digits) > len(str(limit)) else min(int(digits), limit)
 
 
 def _matches(condition: str | None, etag: str) -> bool:

@@ -166,7 +166,7 @@ async def listeners_socket(socket: WebSocket) -> None:
     """``listening`` and ``paused`` in, the number of people out, once on connect and on every change."""
     all_of_them: OnAirs = socket.app.state.onairs
     listener = socket.query_params.get("listener")
-    if listener is not None and not LISTENER.match(listener):
+    if listener is not None and not LISTENER.fullmatch(listener):
         await socket.close(1008, "listener: 1 to 64 letters, digits, - and _")
         return
     await socket.accept()

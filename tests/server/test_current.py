@@ -61,6 +61,9 @@ def test_ranges_and_conditions(radio):
         ("bytes=100-", 100, size),
         ("bytes=-50", size - 50, size),
         (f"bytes=10-{size * 2}", 10, size),
+        ("bytes=10-" + "9" * 30, 10, size),
+        ("bytes=" + "0" * 30 + "10-20", 10, 21),
+        ("bytes=-" + "9" * 5000, 0, size),
     ):
         part, got = ask(Range=asked)
         assert part.status == 206

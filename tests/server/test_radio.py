@@ -165,6 +165,8 @@ def test_a_wrong_socket_is_refused(radio):
     with pytest.raises(InvalidStatus) as refused:
         connect(f"ws://127.0.0.1:{radio.port}/ws?listener={quote('no spaces')}")
     assert refused.value.response.status_code == 403
+    with pytest.raises(InvalidStatus):
+        connect(f"ws://127.0.0.1:{radio.port}/ws?listener=a%0a")
     with connect(f"ws://127.0.0.1:{radio.port}/ws") as socket:
         count(socket)
         socket.send("x" * 200_000)
@@ -174,7 +176,7 @@ def test_a_wrong_socket_is_refused(radio):
 
 
 def test_heads_are_answered(radio):
-    for path in ("/stream.mp3", "/stations/organic/stream.mp3", "/"):
+    for path in ("/stream.mp3", "/stations/organic/stream.mp3", "/", "/healthz", "/readyz"):
         response, data = radio.ask(path, "HEAD")
         assert (response.status, data) == (200, b"")
     assert radio.json("/api/stations")["stations"][2]["state"] == "asleep"
