@@ -20,6 +20,7 @@ from .problems import problem
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+OPEN_TO_PAGES = frozenset({"/run_inference", "/run_inference/"})  # for the old web application, on another origin
 LEGACY = ("/run_inference", "/generate", "/clips/")  # the routes of the systems before this one
 
 
@@ -76,7 +77,7 @@ class Guard:
         if not self._any_host and _host(headers.get("host", "")) not in self._hosts:
             return 403, "this server does not answer to that name; see the setting allowed_hosts", "Host"
         changes = scope["type"] == "websocket" or scope["method"] not in SAFE
-        if changes and not self._own(headers):
+        if changes and scope["path"] not in OPEN_TO_PAGES and not self._own(headers):
             return 403, "pages of another origin may not do this; see the setting allowed_origins", "Origin"
         if scope["type"] == "websocket" or not changes or not settings.public or self._tokens.allows(headers):
             return None

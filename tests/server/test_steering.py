@@ -129,6 +129,9 @@ def test_foreign_pages_and_names_are_kept_out(radio):
     for origin in ("https://evil.example", "null", f"{own}0"):
         assert wish(radio, "x", headers={"Origin": origin})[0].status == 403
         assert radio.ask("/api/generate", "POST", {}, {"Origin": origin})[0].status == 403
+        for path in ("/run_inference", "/run_inference/"):  # open to pages: only the missing fields are wrong
+            assert radio.ask(path, "POST", {}, {"Origin": origin})[0].status == 422
+            assert radio.ask(path, "POST", {}, {"Origin": origin, "Host": "evil.example"})[0].status == 403
     assert radio.ask("/api/stations", headers={"Host": "evil.example"})[0].status == 403
     assert radio.ask("/api/stations", headers={"Host": f"localhost:{radio.port}"})[0].status == 200
 
@@ -137,7 +140,8 @@ def test_a_public_address_needs_the_token(tmp_path):
     with serving(tmp_path, host="0.0.0.0", token="secret", stations=STATIONS) as served:
         assert wish(served, "x")[0].status == 401
         assert served.ask("/api/generate", "POST", {"engine": "sines", "duration_s": 1})[0].status == 401
-        assert served.ask("/run_inference", "POST", {})[0].status == 401
+        for headers in ({}, {"Origin": "https://example.org"}):
+            assert served.ask("/run_inference", "POST", {}, headers)[0].status == 401
         assert wish(served, "x", headers={"Authorization": "Bearer secret"})[0].status == 200
         assert served.ask("/api/stations", headers={"Host": "radio.example"})[0].status == 200
     with serving(tmp_path, host="0.0.0.0", open_steering=True, legacy_open=True, stations=STATIONS) as served:
