@@ -8,36 +8,53 @@ import numba
 import numpy as np
 
 
+@numba.njit(cache=True, nogil=True, inline="always")
+def _step_in_time(log: Any, turn: Any, ratio: Any, t: int, k: int) -> Any:
+    if k == 0 or k == log.shape[1] - 1:
+        return turn[k]
+    return turn[k] + (log[t, k + 1] - log[t, k - 1]) * (np.float32(0.5) / ratio)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _step_over_bins(log: Any, ratio: Any, t: int, k: int) -> Any:
+    if t == 0 or t == log.shape[0] - 1:
+        return np.float32(0.0)
+    return (log[t - 1, k] - log[t + 1, k]) * (np.float32(0.5) * ratio)
+
+
 @numba.njit(cache=True, nogil=True)
-def integrate(log: Any, step_time: Any, step_bin: Any, given: Any, floor: Any, classes: int, phases: Any) -> None:
-    """Phase gradient integration from the loudest point outward, in place; ``given`` rows are where it starts."""
+def integrate(log: Any, turn: Any, ratio: Any, given: Any, floor: Any, classes: int, phases: Any) -> None:
+    """Phase gradient integration from the loudest point outward, in place; ``given`` rows are where it starts.
+
+    Points wait in lists, one for each class of amplitude: ``heads`` those whose neighbours are to be set, ``seeds``
+    those that nothing has reached. ``level`` is a point's class, -1 once it is set.
+    """
     rows, bins = log.shape
-    scale = classes / -floor
-    level = np.empty((rows, bins), np.int16)
-    waiting = np.full(classes, -1, np.int32)  # heads of lists of points whose neighbours are to be set
+    scale = np.float32(classes) / -floor
+    level = np.full((rows, bins), -1, np.int16)
+    heads = np.full(classes, -1, np.int32)
     after = np.empty(rows * bins, np.int32)
     seeds = np.full(classes, -1, np.int32)
     seed_after = np.empty(rows * bins, np.int32)
-    open_ = np.zeros((rows, bins), np.bool_)
+    half = np.float32(0.5)
     top = -1
     for t in range(rows):
         for k in range(bins):
             if log[t, k] < floor:
                 continue
             c = min(classes - 1, int((log[t, k] - floor) * scale))
-            level[t, k] = c
             i = t * bins + k
             if given[t]:
-                after[i] = waiting[c]
-                waiting[c] = i
+                after[i] = heads[c]
+                heads[c] = i
                 top = max(top, c)
             else:
-                open_[t, k] = True
+                level[t, k] = c
                 seed_after[i] = seeds[c]
                 seeds[c] = i
     loudest = classes - 1
     while True:
-        while top >= 0 and waiting[top] < 0:
+        while top >= 0 and heads[top] < 0:
             top -= 1
         if top < 0:
             found = -1
@@ -47,44 +64,41 @@ def integrate(log: Any, step_time: Any, step_bin: Any, given: Any, floor: Any, c
                     loudest -= 1
                 else:
                     seeds[loudest] = seed_after[i]
-                    if open_[i // bins, i % bins]:
+                    if level[i // bins, i % bins] >= 0:
                         found = i
             if found < 0:
                 return
-            open_[found // bins, found % bins] = False
+            level[found // bins, found % bins] = -1
             after[found] = -1
-            waiting[loudest] = found
+            heads[loudest] = found
             top = loudest
-        i = waiting[top]
-        waiting[top] = after[i]
+        i = heads[top]
+        heads[top] = after[i]
         t = i // bins
         k = i - t * bins
         here = phases[t, k]
-        for way in range(4):
-            u = t
-            q = k
-            if way == 0:
-                u = t + 1
-            elif way == 1:
-                u = t - 1
-            elif way == 2:
-                q = k + 1
-            else:
-                q = k - 1
-            if u < 0 or u >= rows or q < 0 or q >= bins or not open_[u, q]:
+        for u in (t + 1, t - 1):
+            if u < 0 or u >= rows or level[u, k] < 0:
                 continue
-            if way < 2:
-                step = np.float32(0.5) * (step_time[t, k] + step_time[u, q])
-            else:
-                step = np.float32(0.5) * (step_bin[t, k] + step_bin[u, q])
-            phases[u, q] = here + step if way == 0 or way == 2 else here - step
-            open_[u, q] = False
-            c = level[u, q]
-            j = u * bins + q
-            after[j] = waiting[c]
-            waiting[c] = j
-            if c > top:
-                top = c
+            step = _step_in_time(log, turn, ratio, t, k) + _step_in_time(log, turn, ratio, u, k)
+            phases[u, k] = here + half * step if u > t else here - half * step
+            c = level[u, k]
+            level[u, k] = -1
+            j = u * bins + k
+            after[j] = heads[c]
+            heads[c] = j
+            top = max(top, c)
+        for q in (k + 1, k - 1):
+            if q < 0 or q >= bins or level[t, q] < 0:
+                continue
+            step = _step_over_bins(log, ratio, t, k) + _step_over_bins(log, ratio, t, q)
+            phases[t, q] = here + half * step if q > k else here - half * step
+            c = level[t, q]
+            level[t, q] = -1
+            j = t * bins + q
+            after[j] = heads[c]
+            heads[c] = j
+            top = max(top, c)
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
@@ -109,15 +123,20 @@ def project(
     rows, bins = spectrum.shape
     bands = mel.shape[1]
     reach = taps.shape[0] // 2
-    size = np.empty(bins + between, np.float32)
+    # Frames are innermost wherever bins and bands meet: one weight serves a whole row of them.
+    sizes = np.empty((bins + between, rows), np.float32)
+    lack = np.empty((bands, rows), np.float32)
+    settled = np.empty((bands, rows), np.float32)
+    change = np.empty(rows, np.float32)
+    size = np.empty(bins, np.float32)
     real = np.empty(between + 2 * reach, np.float32)
     imag = np.empty(between + 2 * reach, np.float32)
-    lack = np.empty(bands, np.float32)
-    settled = np.empty(bands, np.float32)
     for t in range(rows):
         for k in range(bins):
             z = spectrum[t, k]
             size[k] = np.sqrt(z.real * z.real + z.imag * z.imag)
+        for k in range(bins):
+            sizes[k, t] = size[k]
         if between:
             # Bin k times i^k: phases about the middle of the window, smooth across bins; -k mirrors k.
             for p in range(between + 2 * reach):
@@ -140,22 +159,38 @@ def project(
                 for j in range(2 * reach):
                     re += taps[j] * real[k + j]
                     im += taps[j] * imag[k + j]
-                size[bins + k] = np.sqrt(re * re + im * im)
+                sizes[bins + k, t] = np.sqrt(re * re + im * im)
         for b in range(bands):
-            total = np.float32(0.0)
-            for p in range(see_begin[b], see_begin[b + 1]):
-                total += see_value[p] * size[see_index[p]]
-            lack[b] = mel[t, b] - total
-        for b in range(bands):
-            total = np.float32(0.0)
-            for p in range(settle_begin[b], settle_begin[b + 1]):
-                total += settle_value[p] * lack[settle_index[p]]
-            settled[b] = total
+            lack[b, t] = mel[t, b]
+    for b in range(bands):
+        for p in range(see_begin[b], see_begin[b + 1]):
+            weight = see_value[p]
+            row = see_index[p]
+            for t in range(rows):
+                lack[b, t] -= weight * sizes[row, t]
+    for b in range(bands):
+        for t in range(rows):
+            settled[b, t] = np.float32(0.0)
+        for p in range(settle_begin[b], settle_begin[b + 1]):
+            weight = settle_value[p]
+            row = settle_index[p]
+            for t in range(rows):
+                settled[b, t] += weight * lack[row, t]
+    for k in range(bins):
+        for t in range(rows):
+            change[t] = sizes[k, t]
+        for p in range(spread_begin[k], spread_begin[k + 1]):
+            weight = spread_value[p]
+            row = spread_index[p]
+            for t in range(rows):
+                change[t] += weight * settled[row, t]
+        for t in range(rows):
+            sizes[k, t] = max(change[t], np.float32(0.0)) / (sizes[k, t] + tiny)
+    for t in range(rows):
         for k in range(bins):
-            total = np.float32(0.0)
-            for p in range(spread_begin[k], spread_begin[k + 1]):
-                total += spread_value[p] * settled[spread_index[p]]
-            out[t, k] = spectrum[t, k] * (max(size[k] + total, np.float32(0.0)) / (size[k] + tiny))
+            size[k] = sizes[k, t]
+        for k in range(bins):
+            out[t, k] = spectrum[t, k] * size[k]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)

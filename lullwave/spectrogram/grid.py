@@ -28,7 +28,8 @@ PAD = 2  # transform size over window size
 TAPS = 6  # of the filter that finds bins between bins
 NARROW = 2.0  # bands closer than so many bins are measured between bins too
 REGULAR = 1e-2  # added to the normal matrix, as a part of its mean diagonal: bands narrower than bins depend
-INVERSE_REACH = 20  # the inverse of the normal matrix is kept this far from its diagonal
+INVERSE_REACH = 20  # the inverse of the normal matrix is kept this far from its diagonal,
+NEGLIGIBLE = 1e-3  # and where it is more than this part of its diagonal; so is that of ``first``
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +44,7 @@ class Grid:
     observe: Any  # (B, K + M) csr: mel amplitudes of the magnitudes on the bins and between them
     settle: Any  # (B, B) csr: approximate inverse of observe x spread
     spread: Any  # (K, B) csr: a change of the bands to the smallest change of the bins
-    first: Any  # (window // 2 + 1, B): smallest magnitudes, at every second bin, that have given mel amplitudes
+    first: Any  # (window // 2 + 1, B) csr: smallest magnitudes, at every second bin, that have given mel amplitudes
     taps: Reals  # (TAPS,)
     between: int  # M
 
@@ -84,12 +85,14 @@ def grid_of(params: SpectrogramParams) -> Grid:
     normal += REGULAR * np.mean(np.diag(normal)) * np.eye(params.bands)
     inverse = np.linalg.inv(normal)
     far = np.abs(np.subtract.outer(np.arange(params.bands), np.arange(params.bands))) > INVERSE_REACH
-    inverse[far] = 0.0
+    height = np.sqrt(np.diag(inverse))
+    inverse[far | (np.abs(inverse) < NEGLIGIBLE * np.outer(height, height))] = 0.0
 
     gram = (bank @ bank.T).toarray()
     gram += 1e-9 * np.trace(gram) / params.bands * np.eye(params.bands)
     every = linear_interpolation(fine_hz, np.arange(window // 2 + 1) * rate / window)
-    first = (every @ bank.T) @ np.linalg.inv(gram)
+    first = np.asarray((every @ bank.T) @ np.linalg.inv(gram))
+    first[np.abs(first) < NEGLIGIBLE * np.abs(first).max(axis=1, keepdims=True)] = 0.0
 
     turn = np.arange(window) - window // 2
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)
@@ -106,7 +109,7 @@ def grid_of(params: SpectrogramParams) -> Grid:
         observe=_tidy(sparse.csr_matrix(observe)),
         settle=_tidy(sparse.csr_matrix(inverse)),
         spread=_tidy(sparse.csr_matrix(coarse.T)),
-        first=np.asarray(first, np.float32),
+        first=_tidy(sparse.csr_matrix(first)),
         taps=taps.astype(np.float32),
         between=between,
     )

@@ -23,6 +23,8 @@ from .workers import each, spans
 Complex = npt.NDArray[np.complex64]
 
 RELAXATION = 0.9  # of the reflections: 1 searches widest, lower values settle sooner
+PATIENT = 0.95  # the same where there are at least
+MANY = 64  # steps
 SETTLED = 0.7
 SETTLING = 0.6  # the part of the steps after which the relaxation falls
 CHUNK_FRAMES = 64  # worked on at once: what a core's cache holds
@@ -54,9 +56,10 @@ def invert(grid: Grid, mel: Reals, iterations: int, head: Reals | None = None) -
 
 
 def relaxation_at(step: int, steps: int) -> float:
-    """``RELAXATION``, falling to ``SETTLED`` over the last part of the steps."""
+    """``RELAXATION`` or ``PATIENT``, falling to ``SETTLED`` over the last part of the steps."""
     part = (step + 1) / steps
-    return RELAXATION + (SETTLED - RELAXATION) * max(0.0, (part - SETTLING) / (1.0 - SETTLING))
+    widest = PATIENT if steps >= MANY else RELAXATION
+    return widest + (SETTLED - widest) * max(0.0, (part - SETTLING) / (1.0 - SETTLING))
 
 
 def first_sound(grid: Grid, mel: Reals) -> Reals:
@@ -96,7 +99,12 @@ class _Search:
     def first_sound(self) -> Reals:
         """A sound from integrated phases."""
         grid = self.grid
-        magnitudes = np.maximum(self.mel @ grid.first.T, 0.0)
+        magnitudes = np.empty((self.columns, grid.first.shape[0]), np.float32)
+
+        def magnitude(rows: slice) -> None:
+            np.maximum((grid.first @ self.mel[rows].T).T, 0.0, out=magnitudes[rows])
+
+        each(magnitude, self.chunks)
         known = None
         if self.head is not None:
             half = len(grid.window) // 2

@@ -15,7 +15,6 @@ from .grid import Reals
 
 HANN = 0.25645  # time-frequency ratio of a Hann window over its squared length (table I there)
 FLOOR = -14.0  # natural log of magnitude, below the loudest, at which valleys are cut off
-TREE_FLOOR = -9.0  # the same, below which the tree does not go: such points begin at phase 0
 CLASSES = 800  # of amplitude, for the order of integration
 
 
@@ -27,14 +26,8 @@ def first_phases(magnitudes: Reals, hop: int, window: int, known: Reals | None, 
     log = np.log(np.maximum(magnitudes, np.float32(magnitudes.max() * np.exp(FLOOR))))
     log -= log.max()
     np.maximum(log, np.float32(FLOOR), out=log)
-    across = np.zeros_like(log)
-    across[:, 1:-1] = (log[:, 2:] - log[:, :-2]) * np.float32(0.5)
-    along = np.zeros_like(log)
-    along[1:-1] = (log[2:] - log[:-2]) * np.float32(0.5)
-    ratio = HANN * window * window / (hop * window)
+    ratio = np.float32(HANN * window / hop)
     turn = (2 * np.pi * (hop * np.arange(log.shape[1]) % window) / window).astype(np.float32)
-    step_time = across * np.float32(1 / ratio) + turn
-    step_bin = along * np.float32(-ratio)
     phases = np.zeros_like(log)
     if known is None:
         given = np.zeros(len(log), np.bool_)
@@ -44,8 +37,12 @@ def first_phases(magnitudes: Reals, hop: int, window: int, known: Reals | None, 
     if compiled:
         from .compiled import integrate
 
-        integrate(log, step_time, step_bin, given, np.float32(FLOOR), CLASSES, phases)
+        integrate(log, turn, ratio, given, np.float32(FLOOR), CLASSES, phases)
         return phases
+    step_time = np.broadcast_to(turn, log.shape).copy()
+    step_time[:, 1:-1] += (log[:, 2:] - log[:, :-2]) * (np.float32(0.5) / ratio)
+    step_bin = np.zeros_like(log)
+    step_bin[1:-1] = (log[:-2] - log[2:]) * (np.float32(0.5) * ratio)
     return _by_tree(log, step_time, step_bin, given, phases)
 
 
@@ -55,13 +52,13 @@ def _by_tree(log: Reals, step_time: Reals, step_bin: Reals, given: npt.NDArray[n
     from scipy.sparse import csgraph
 
     bins = log.shape[1]
-    kept = (log >= TREE_FLOOR) | given[:, None]
+    kept = (log >= FLOOR) | given[:, None]
     nodes = np.flatnonzero(kept)
     root = len(nodes)
     number = np.full(log.shape, root, np.int32)
     number.reshape(-1)[nodes] = np.arange(root, dtype=np.int32)
     in_time, in_bin = kept[1:] & kept[:-1], kept[:, 1:] & kept[:, :-1]
-    cost_time, cost_bin = 1 - np.minimum(log[1:], log[:-1]), 1 - np.minimum(log[:, 1:], log[:, :-1])
+    cost_time, cost_bin = 1 - 0.5 * (log[1:] + log[:-1]), 1 - 0.5 * (log[:, 1:] + log[:, :-1])
     loudest = number[np.arange(len(log)), np.argmax(log, axis=1)]
     loudest = loudest[(loudest < root) & ~given]
     # A path from the root costs more than any between points, so that it leads to the loudest of each island;
