@@ -83,7 +83,7 @@ def judge(prompt: str, seed: int, folder: Path | None) -> Verdict:
         with load_engine("synth") as engine:
             request = Request(prompt=prompt, seed=seed, duration_s=SECONDS, options={"crackle": crackle})
             with engine.stream(request) as stream:
-                audio = stream.read(stream.total_frames)
+                audio = stream.read(SECONDS * stream.rate)
                 return master(audio), stream.marks(0, audio.frames)[0].data
 
     audio, piece = render(crackle=True)

@@ -61,7 +61,8 @@ def power_heard(stereo: Samples) -> float:
     low, high = (freqs / 60.0) ** 2, (freqs / 1500.0) ** 2
     weights = (low / (1 + low)) ** 2 * (1 + 2.5 * high) / (1 + high)
     spectrum = np.fft.rfft(stereo, axis=1)
-    return float(np.sum((np.square(spectrum.real) + np.square(spectrum.imag)) * weights)) / size**2
+    power = float(np.sum((np.square(spectrum.real) + np.square(spectrum.imag)) * weights))
+    return power / float(size**2)
 
 
 def even_out(frames: int, meet: int, before: float, after: float) -> Samples:

@@ -14,7 +14,7 @@ BUS_HISTORY = 2048  # samples kept before a block; the high-pass has died away i
 LOOK = 64  # samples at the end of a block that wait for the next: the image filter looks ahead
 _HIGHPASS_HZ, _MONO_BELOW_HZ = 28.0, 150.0
 _AIR, _AIR_HZ = 3.5, 4000.0  # a shelf of 11 dB up to this; felt and pads would be dull without
-_WIDTH, _WIDTH_S = 0.5, 0.024  # the middle answers in the sides: how loud, and for how long
+_WIDTH, _WIDTH_S = 0.44, 0.024  # the middle answers in the sides: how loud, and for how long
 _TOP_HZ, _END_HZ = 9300.0, 10900.0  # the image filter's band edge
 
 

@@ -142,7 +142,7 @@ def _metal(s: _Stroke, seconds: float, t60_s: float, bright: float = 1.0) -> Sam
 
 
 def _hat(s: _Stroke) -> Samples:
-    return _metal(s, 0.2, 1.25 * s.kit.hat_s * (0.8 + 0.5 * s.hard))
+    return _metal(s, 0.22, 1.4 * s.kit.hat_s * (0.8 + 0.4 * s.hard))
 
 
 def _pedal_hat(s: _Stroke) -> Samples:
@@ -229,9 +229,9 @@ LEVELS_DB: dict[Drum, float] = {
     "snare": -12.0,
     "rim": -14.0,
     "clap": -18.5,
-    "hat": -32.5,
+    "hat": -34.5,
     "pedal_hat": -32.0,
-    "open_hat": -34.0,
+    "open_hat": -35.0,
     "ride": -36.5,
     "shaker": -36.0,
     "brush_tap": -20.5,

@@ -17,7 +17,7 @@ def felt_piano(pitch_hz: float, velocity: float, variant: int, seconds: float) -
     stiffness = 2.2e-4 * (pitch_hz / 220.0) ** 0.8
     freqs = n * pitch_hz * np.sqrt((1 + stiffness * n * n) / (1 + stiffness))
     strike = np.abs(np.sin(np.pi * n / 8.1)) + 0.06
-    soft = np.exp(-(((n * pitch_hz) / (1600.0 + 2500.0 * velocity)) ** 1.2))
+    soft = np.exp(-(((n * pitch_hz) / (1500.0 + 2000.0 * velocity)) ** 1.2))
     amps = n**-1.1 * strike * soft * spread.uniform(0.75, 1.3, count)
     long_s = np.clip(9.0 * (130.0 / pitch_hz) ** 0.55, 1.6, 14.0) / (1 + 0.22 * (n - 1))
     cents = spread.uniform(0.35, 0.8)
@@ -27,8 +27,8 @@ def felt_piano(pitch_hz: float, velocity: float, variant: int, seconds: float) -
         np.concatenate([amps * 0.42, amps * 0.36, amps * 0.5]),
         np.concatenate([long_s, long_s * 0.92, long_s * 0.22]),
         np.tile(spread.uniform(-0.5, 0.5, count), 3),
-        0.008,
-        0.028,
+        0.009,
+        0.036,
     )
     wave = levelled(wave)
     thump_frames = min(frames, round(0.14 * MUSIC_RATE))
