@@ -91,6 +91,7 @@ class Air:
         self._encoder = Mp3Encoder(RATE, CHANNELS, levels.kbps)
         self._lead: list[bytes] = []  # the last MP3 frames, for listeners who come in after them
         self._number = 0
+        self._complained = False
         self._stopping = threading.Event()
         self._heard = False
         self._unheard_since = -FOREVER
@@ -164,8 +165,18 @@ class Air:
             chunk = Chunk(self._number, first, len(frames) * MP3_FRAME, data, lead)
             self._number += 1
             begin = block.frame - self._master.latency_frames
-            self._on_aired(Aired(chunk, block, mastered.samples, begin, plan.epoch, state))
+            aired = Aired(chunk, block, mastered.samples, begin, plan.epoch, state)
+            self._tell(lambda: self._on_aired(aired))
         return True
+
+    def _tell(self, news: Callable[[], None]) -> None:
+        """Tell whoever is told; what breaks there must not end the sound."""
+        try:
+            news()
+        except Exception:
+            if not self._complained:
+                log.exception("%s: somebody who is told what is aired failed; the music goes on", self._thread.name)
+            self._complained = True
 
     def _anchor(self) -> _Plan:
         """Tie frames to the clock, from now on. A station that begins runs ahead by the burst, once."""
@@ -180,9 +191,9 @@ class Air:
         return FOREVER if self._heard else self._unheard_since + self._sleep_after_s
 
     def _sleep(self) -> None:
-        self._on_sleep(True)
+        self._tell(lambda: self._on_sleep(True))
         assert self._waiter is not None
         while not (self._heard or self._stopping.is_set()):
             self._waiter.wait_until(FOREVER)
         if not self._stopping.is_set():
-            self._on_sleep(False)
+            self._tell(lambda: self._on_sleep(False))

@@ -67,6 +67,11 @@ class Feed:
         found = self.stream.beats(self._to_stream(start), self._to_stream(stop) + 1)
         return [frame for frame in map(self._to_station, found) if start <= frame < stop]
 
+    def move(self, frames: int) -> None:
+        """Let everything be heard ``frames`` later than it was to be: for music that waits for its moment."""
+        self._origin += frames
+        self.position += frames
+
     def steer(self, prompt: str, over_s: float) -> Understanding:
         return self.stream.steer(prompt, over_s)
 

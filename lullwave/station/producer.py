@@ -23,6 +23,7 @@ import numpy as np
 from ..engines.base import Engine, Understanding
 from ..errors import EngineError, EngineFailed, LullwaveError, StreamClosed
 from ..request import Request
+from .comeback import Comeback, Opening
 from .feed import RATE, Feed
 from .reserve import Block, Reserve, State, join
 
@@ -71,6 +72,8 @@ class Producer:
         self._engine_name = engine_name
         self._embedded = embedded
         self._request = request
+        self._prompt = request.prompt  # in force now
+        self._comeback = Comeback(engine_name, lambda: engine(engine_name), round((CROSSFADE_S + 2 * STEP_S) * RATE))
         self._target = round(target_s * RATE)
         self._wishes: deque[_Wish] = deque()
         self._stopping = threading.Event()
@@ -79,6 +82,7 @@ class Producer:
         self._since_state = 0  # frames
         self._speed = 4.0  # seconds of music per second, measured; a cautious guess at first
         self._failures = 0
+        self._opening: Opening | None = None  # of an engine that broke and works again
         self._thread = threading.Thread(target=self._run, name=f"producer-{name}", daemon=True)
 
     @property
@@ -131,8 +135,11 @@ class Producer:
                 if wish is not None:
                     self._turn(feed, wish)
                 else:
-                    self._reserve.append(self._block(feed))
+                    block = self._block(feed)
+                    self._reserve.append(block)
                     self._failures = 0
+                    if self._playing != self._engine_name:
+                        self._come_back(feed, [m.frame for m in block.marks if m.kind == "piece"])
             except StreamClosed:
                 if not self._stopping.is_set():
                     self._replace(EngineFailed("the stream was closed"))
@@ -140,6 +147,9 @@ class Producer:
                 self._replace(error)
         for wish in self._wishes:
             wish.done.cancel()
+        self._comeback.close()
+        if self._opening is not None:
+            self._opening.feed.close()
         if self._feed is not None:
             self._feed.close()
 
@@ -153,7 +163,7 @@ class Producer:
 
     def _begin(self) -> Feed:
         """The first stream."""
-        stream = self._engine(self._engine_name).stream(self._request)
+        stream = self._engine(self._engine_name).stream(replace(self._request, prompt=self._prompt))
         self._feed, self._playing = Feed(stream, self._reserve.end), self._engine_name
         self._since_state = round(STATE_S * RATE)  # at once
         return self._feed
@@ -199,6 +209,7 @@ class Producer:
             if not isinstance(error, LullwaveError):
                 raise
             return
+        self._prompt = wish.prompt
         wish.done.set_result(steered)
 
     def _turned(self, feed: Feed, wish: _Wish) -> Steered:
@@ -244,7 +255,14 @@ class Producer:
         """Go on with the embedded engine, by a crossfade out of what is left of the broken one's music."""
         broken, self._feed = self._feed, None
         self._failures += 1
-        if self._failures == 1:
+        if self.playing == self._engine_name != self._embedded:
+            again = self._comeback.failures
+            self._comeback.failed(self._reserve.end)
+            if again:
+                log.info("station %s: engine %s failed again: %s", self._name, self.playing, error)
+            else:
+                log.error("station %s: engine %s failed: %s", self._name, self.playing, error, exc_info=error)
+        elif self._failures == 1:
             log.error("station %s: engine %s failed: %s", self._name, self.playing, error, exc_info=error)
         if broken is not None:
             broken.close()
@@ -252,7 +270,7 @@ class Producer:
             self._stopping.wait(RETRY_S)
         try:
             seed = (self._request.seed + self._failures) % 2**63
-            stream = self._engine(self._embedded).stream(Request(self._request.prompt, seed))
+            stream = self._engine(self._embedded).stream(Request(self._prompt, seed))
             overlap = min(round(CROSSFADE_S * RATE), self._reserve.frames)
             feed = Feed(stream, self._reserve.end - overlap)
             self._playing = self._embedded
@@ -268,6 +286,29 @@ class Producer:
         except Exception as again:  # even the embedded engine: try once more, with patience
             self._feed = None
             log.debug("station %s: no replacement yet: %s", self._name, again)
+
+    def _come_back(self, feed: Feed, pieces: list[int]) -> None:
+        """At the end of a piece of the embedded engine's, cross over to the station's own, if it works again."""
+        seed = (self._request.seed + 1 + feed.position // RATE) % 2**63
+        if not pieces and self._opening is None:
+            self._opening = self._comeback.ready(feed.position, Request(self._prompt, seed))
+        if not pieces or self._opening is None:
+            return
+        opening, self._opening = self._opening, None
+        with self._reserve.changed:
+            at = max(pieces[0] - round(CROSSFADE_S * RATE), self._reserve.begin)
+            opening.feed.move(at)
+            block = opening.block.moved(at)
+            tail = self._reserve.cut(at)
+            states, block = block.states, replace(block, states=())
+            self._reserve.append(_crossfaded(tail, block, states))
+        self._feed, self._playing = opening.feed, self._engine_name
+        self._since_state = 0
+        self._comeback.returned(at)
+        feed.close()
+        log.info("station %s: engine %s plays again", self._name, self._engine_name)
+        if opening.prompt != self._prompt:
+            opening.feed.steer(self._prompt, CROSSFADE_S)
 
 
 def _crossfaded(tail: Block | None, block: Block, states: tuple[State, ...]) -> Block:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -48,6 +48,16 @@ class Block:
             tuple(m for m in self.marks if start <= m.frame < stop),
             tuple(b for b in self.beats if start <= b < stop),
             tuple(s for s in self.states if start <= s.frame < stop),
+        )
+
+    def moved(self, frames: int) -> Block:
+        """The same, heard ``frames`` later."""
+        return Block(
+            self.frame + frames,
+            self.samples,
+            tuple(replace(m, frame=m.frame + frames) for m in self.marks),
+            tuple(b + frames for b in self.beats),
+            tuple(replace(s, frame=s.frame + frames) for s in self.states),
         )
 
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from ..clock import Clock
 from ..engines.base import Engine, Understanding
@@ -23,6 +23,7 @@ from .feed import RATE
 from .producer import Producer, Steered
 from .reserve import Reserve
 
+T = TypeVar("T")
 State = Literal["starting", "on air", "asleep", "stopped"]
 TURN_PIECES = 2  # that a station plays of each of its prompts
 STOP_S = 1.5  # how long the threads may take to end
@@ -61,6 +62,7 @@ class Station:
         self._lock = threading.Lock()
         self._chunk_sinks: list[Callable[[Aired], None]] = []
         self._event_sinks: list[Callable[[Event], None]] = []
+        self._broken: list[Callable[..., None]] = []  # sinks that failed
         self._state: State = "asleep"
         self._now: Now | None = None
         self._epoch: Epoch | None = None
@@ -203,8 +205,7 @@ class Station:
             elif mark.kind == "steer" and self._now is not None and "prompt" in data:
                 self._now = Now(self._now.started_frame, {**self._now.data, "prompt": data["prompt"]})
             self._tell(Event(mark.kind, mark.frame, data))
-        for sink in self._chunk_sinks:
-            sink(aired)
+        self._give(self._chunk_sinks, aired)
 
     def _take_turns(self) -> None:
         """After a few pieces the next of the station's own prompts, if it has several."""
@@ -222,5 +223,14 @@ class Station:
         self._tell(Event("state", self._reserve.begin, {"state": state, "engine": self.playing_engine}))
 
     def _tell(self, event: Event) -> None:
-        for sink in self._event_sinks:
-            sink(event)
+        self._give(self._event_sinks, event)
+
+    def _give(self, sinks: list[Callable[[T], None]], thing: T) -> None:
+        """To every sink; one that breaks is named once and keeps nothing from the others."""
+        for sink in sinks:
+            try:
+                sink(thing)
+            except Exception:
+                if sink not in self._broken:
+                    self._broken.append(sink)
+                    log.exception("station %s: %r failed; the music goes on", self.id, sink)
