@@ -5,3 +5,12 @@ import os
 # Settings of whoever runs the tests must not reach them.
 for name in [name for name in os.environ if name.startswith("LULLWAVE_")]:
     del os.environ[name]
+
+
+def pytest_collection_modifyitems(config, items):
+    """Slow tests run when they are asked for: ``-m slow``, or by name."""
+    if not config.option.markexpr and not any("::" in argument for argument in config.args):
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        if slow:
+            config.hook.pytest_deselected(items=slow)
+            items[:] = [item for item in items if item not in slow]
