@@ -7,8 +7,11 @@ are made from them. In the environment, lists and stations are JSON.
 
 from __future__ import annotations
 
+import logging
+import os
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -20,7 +23,10 @@ from .paths import DataPaths, default_data_dir, settings_files
 from .prompt import Prompt
 from .request import MAX_SEED
 
+log = logging.getLogger(__name__)
+
 PREFIX = "LULLWAVE_"
+OTHER_VARIABLES = frozenset({"LULLWAVE_MODELS_DIR", "LULLWAVE_BENCH_DATA"})  # read elsewhere, no settings
 StationId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 Policy = Literal["everyone", "owner", "vote"]
 
@@ -248,6 +254,7 @@ def load(flags: Mapping[str, Any] | None = None, file: Path | None = None) -> Se
                 TomlConfigSettingsSource(settings_cls, toml_file=found),
             )
 
+    _warn_of_unknown_variables()
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     try:
         read = FromFile(**given)
@@ -258,6 +265,15 @@ def load(flags: Mapping[str, Any] | None = None, file: Path | None = None) -> Se
             raise
         raise SettingsError("settings", str(found) if found else "environment", f"readable values ({error})") from error
     return Settings.model_construct(read.model_fields_set, **dict(read))
+
+
+def _warn_of_unknown_variables() -> None:
+    """Say which ``LULLWAVE_*`` variables set nothing: they are misspelt."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | OTHER_VARIABLES
+    for name in sorted(os.environ):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            close = get_close_matches(name.upper(), known, 1)
+            log.warning("the variable %s sets nothing%s", name, f"; is {close[0]} meant?" if close else "")
 
 
 def _first_fault(error: ValidationError) -> SettingsError:

@@ -108,3 +108,27 @@ def test_the_documented_table_is_true(kind, part):
 
 def test_the_documentation_names_the_prefix():
     assert PREFIX in DOCS.read_text()
+
+
+def test_a_misspelt_variable_is_named(monkeypatch, caplog):
+    monkeypatch.setenv("LULLWAVE_PROT", "1")
+    monkeypatch.setenv("LULLWAVE_PORT", "9000")
+    assert load().port == 9000
+    (record,) = caplog.records
+    assert record.getMessage() == "the variable LULLWAVE_PROT sets nothing; is LULLWAVE_PORT meant?"
+
+
+def test_a_certificate_that_does_not_do_is_refused_by_name(tmp_path):
+    from lullwave.server.run import check_tls
+
+    check_tls(load())
+    (junk := tmp_path / "junk.pem").write_text("no certificate")
+    for values, field in (
+        ({"tls_cert": tmp_path / "absent.pem"}, "tls_cert"),
+        ({"tls_cert": junk, "tls_key": tmp_path / "absent.pem"}, "tls_key"),
+        ({"tls_key": junk}, "tls_cert"),
+        ({"tls_cert": junk}, "tls_cert"),
+    ):
+        with pytest.raises(SettingsError) as refused:
+            check_tls(load(values))
+        assert refused.value.field == field

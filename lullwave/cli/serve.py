@@ -27,8 +27,9 @@ def command(config: Path | None = None, **flags: Any) -> None:
         if engine not in known and "://" not in engine:
             raise SettingsError("engine", engine, "an installed engine: " + ", ".join(known))
     from ..server.app import create_app
-    from ..server.run import address_of, listening_socket, serve
+    from ..server.run import address_of, check_tls, listening_socket, serve
 
+    check_tls(settings)
     app = create_app(settings)
     scheme = "https" if settings.tls_cert else "http"
     bound = listening_socket(settings.host, settings.port)

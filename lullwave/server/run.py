@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from ..errors import LullwaveError
+from ..errors import LullwaveError, SettingsError
 from ..settings import Settings
 from .app import release
 from .fanout import transport_in_scope
@@ -56,6 +57,26 @@ def address_of(bound: socket.socket, scheme: str = "http") -> str:
     if host in ("0.0.0.0", "::"):
         host = "localhost"
     return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
+
+
+def check_tls(settings: Settings) -> None:
+    """Read the certificate and its key once, before anything listens.
+
+    Raises:
+        SettingsError: names the setting whose file does not do.
+    """
+    for name, path in (("tls_cert", settings.tls_cert), ("tls_key", settings.tls_key)):
+        if path is not None and not path.is_file():
+            raise SettingsError(name, str(path), "a PEM file that exists")
+    if settings.tls_cert is None:
+        if settings.tls_key is not None:
+            raise SettingsError("tls_cert", None, "the certificate that belongs to tls_key")
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key, lambda: "")
+    except (OSError, ValueError) as error:
+        allowed = f"a certificate chain and its private key, both PEM and without a password ({error})"
+        raise SettingsError("tls_cert", str(settings.tls_cert), allowed) from None
 
 
 def raise_file_limit() -> None:
