@@ -9,11 +9,20 @@
     ├── NotFound                a station, clip, file or model that does not exist
     ├── CodecError              audio that cannot be decoded or encoded
     ├── Busy                    a limit is reached; says when to try again
+    │   ├── Full                    no more listeners here
+    │   └── NothingToUndo           a station plays what it was first asked for
+    ├── TooLarge                a request body that is longer than is allowed
+    ├── Forbidden               not without the owner's token
+    ├── AddressTaken            another program listens there
+    ├── DownloadFailed          a file of a model that cannot be fetched
+    ├── FellBehind              a reader of the stream who was too slow
+    ├── Cancelled               a clip that nobody wants any more
     └── EngineError
         ├── UnknownEngine       no engine of that name is installed
         ├── MissingExtra        the engine exists, its packages are not installed
         ├── CheckpointError     weights are absent, damaged or of another architecture
         ├── SnapshotError       a snapshot of another engine, version or machine class
+        ├── Unready             there is no checkpoint to answer with
         ├── StreamClosed        read or steered after close
         └── EngineFailed        the engine broke while making music
 """

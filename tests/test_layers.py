@@ -1,6 +1,7 @@
 """Imports point downward only: the layers of the architecture, held by reading every import statement."""
 
 import ast
+import re
 from pathlib import Path
 
 import lullwave
@@ -133,3 +134,20 @@ def test_torch_and_the_web_framework_stay_where_they_belong():
                 if top in homes and not (home(name) or "").startswith(homes[top]):
                     wrong.append(f"{name} imports {top}")
     assert wrong == []
+
+
+def test_every_error_is_in_the_tree_that_the_docstring_draws():
+    import lullwave.errors as errors
+
+    known, more = {"LullwaveError"}, True
+    classes = [
+        (node.name, {base.id for base in node.bases if isinstance(base, ast.Name)})
+        for path in ROOT.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+    ]
+    while more:
+        more = {name for name, bases in classes if bases & known} - known
+        known |= more
+    drawn = set(re.findall(r"\b[A-Z]\w+", "\n".join(re.findall(r"── (\w+)", errors.__doc__ or ""))))
+    assert drawn | {"LullwaveError"} == known
