@@ -23,7 +23,7 @@ _SEATS: dict[str, tuple[float, float, float, float, float, float]] = {
     "synth_lead": (-3.0, 5200, -20, -14, 0.0, 0.3),
     "music_box": (-2.0, 6500, -18, -14, 0.0, 0.0),
 }
-_ROLE_DB = {"keys": -1.5, "bass": 0.0, "lead": -3.0, "answer": -5.0, "pad": -3.0}
+_ROLE_DB = {"keys": -0.5, "bass": 0.0, "lead": -3.5, "answer": -5.0, "pad": -3.0}
 
 
 def mix_of(spec: PieceSpec, section: Section, bar: int) -> Mix:

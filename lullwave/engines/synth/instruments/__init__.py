@@ -39,19 +39,19 @@ class Voice:
 
 
 VOICES: dict[Instrument, Voice] = {
-    "rhodes": Voice(electric_piano.rhodes, 1.5, 0.07, 5.0),
+    "rhodes": Voice(electric_piano.rhodes, -0.5, 0.07, 5.0),
     "wurli": Voice(electric_piano.wurli, 1.0, 0.06, 4.0),
-    "felt_piano": Voice(felt_piano.felt_piano, 1.5, 0.09, 5.0),
-    "nylon_guitar": Voice(plucked.nylon_guitar, 1.0, 0.07, 3.4),
+    "felt_piano": Voice(felt_piano.felt_piano, -0.5, 0.09, 5.0),
+    "nylon_guitar": Voice(plucked.nylon_guitar, 0.0, 0.07, 3.4),
     "upright_bass": Voice(plucked.upright_bass, -0.5, 0.05, 2.8, touch=0.8, layers=3, glides=True),
     "sub_bass": Voice(bass.sub_bass, -5.0, 0.045, 9.0, touch=0.7, layers=2, variants=1, glides=True),
     "synth_bass": Voice(bass.synth_bass, -1.5, 0.04, 9.0, touch=0.8, layers=3, variants=1, glides=True),
-    "vibraphone": Voice(mallets.vibraphone, -1.0, 0.12, 5.0),
+    "vibraphone": Voice(mallets.vibraphone, -0.5, 0.12, 5.0),
     "pad": Voice(pad.pad, -1.0, 0.32, 9.0, touch=0.8, layers=2, variants=2),
-    "flute": Voice(winds.flute, -1.0, 0.06, 9.0, touch=1.0, layers=3, variants=2, glides=True),
-    "muted_trumpet": Voice(winds.muted_trumpet, -1.5, 0.05, 9.0, touch=1.0, layers=3, variants=2, glides=True),
-    "synth_lead": Voice(lead.synth_lead, -2.5, 0.07, 9.0, touch=0.9, layers=3, variants=1, glides=True),
-    "music_box": Voice(mallets.music_box, -1.0, 0.12, 2.8, layers=3),
+    "flute": Voice(winds.flute, -1.5, 0.06, 9.0, touch=1.0, layers=3, variants=2, glides=True),
+    "muted_trumpet": Voice(winds.muted_trumpet, -4.0, 0.05, 9.0, touch=1.0, layers=3, variants=2, glides=True),
+    "synth_lead": Voice(lead.synth_lead, -1.0, 0.07, 9.0, touch=0.9, layers=3, variants=1, glides=True),
+    "music_box": Voice(mallets.music_box, 1.0, 0.12, 2.8, layers=3),
 }
 
 BASSES: tuple[Instrument, ...] = ("upright_bass", "sub_bass", "synth_bass")

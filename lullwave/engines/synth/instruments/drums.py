@@ -83,9 +83,9 @@ def _kick(s: _Stroke) -> Samples:
     body = np.tanh(1.3 * body) * decay(frames, s.kit.kick_s * 1.5 * s.length)
     beater = shaped(s.noise(0.03, "beater"), low_hz=2600.0, high_hz=500.0, order=2)
     beater *= decay(len(beater), 0.022)
-    beater *= rise(len(beater), 0.0012)
-    knock = modes(len(beater), [230.0 * s.pitch, 410.0], [0.5, 0.3], [0.05, 0.03]) * rise(len(beater), 0.001)
-    body[: len(beater)] += (0.25 * beater * s.tilt + knock) * np.float32(s.kit.kick_click * (0.4 + 0.8 * s.hard))
+    beater *= rise(len(beater), 0.004)
+    knock = modes(len(beater), [230.0 * s.pitch, 410.0], [0.5, 0.3], [0.05, 0.03]) * rise(len(beater), 0.003)
+    body[: len(beater)] += (0.2 * beater * s.tilt + knock) * np.float32(s.kit.kick_click * (0.4 + 0.8 * s.hard))
     return np.asarray(body, np.float32)
 
 
