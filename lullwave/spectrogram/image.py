@@ -19,6 +19,7 @@ from .params import SpectrogramParams
 Mel = npt.NDArray[np.float32]
 
 HALF_STEP = 0.5  # other writers of 8-bit images cut the fraction off: what they meant lies, on average, half a level up
+WIDEST = 65535  # columns of an image that others than we can be expected to read
 SOFTWARE = 305  # the tag by which images of our own, which are rounded, are known
 NAME = "lullwave"
 
@@ -53,14 +54,25 @@ def from_pixels(pixels: npt.NDArray[Any], max_value: float, power: float, white:
 
 def to_image(mel: Mel, params: SpectrogramParams, bits: int) -> Image.Image:
     """An image with its tags. ``params.max_value`` must say what is black."""
+    return assembled(shades(mel, params, bits), params)
+
+
+def shades(mel: Mel, params: SpectrogramParams, bits: int) -> npt.NDArray[Any]:
+    """(C, F, T) pixels, low frequencies last."""
     assert params.max_value is not None
     if bits not in (8, 16):
         raise InvalidInput("bits", bits, "8 (Riffusion's form) or 16 (without loss)")
-    pixels = to_pixels(mel, params.max_value, params.power, 255 if bits == 8 else 65535)[:, ::-1]
-    if bits == 16:
-        image = Image.fromarray(np.concatenate(list(pixels), axis=0))
+    return to_pixels(mel, params.max_value, params.power, 255 if bits == 8 else 65535)[:, ::-1]
+
+
+def assembled(pixels: npt.NDArray[Any], params: SpectrogramParams) -> Image.Image:
+    """The image of (C, F, T) pixels, with its tags. Mono of more than ``WIDEST`` columns is grey in one channel."""
+    if pixels.dtype == np.uint16:
+        image = Image.fromarray(pixels.reshape(-1, pixels.shape[2]))
     elif params.stereo:
         image = Image.fromarray(np.stack([np.zeros_like(pixels[0]), pixels[0], pixels[1]], axis=-1))
+    elif pixels.shape[2] > WIDEST:
+        image = Image.fromarray(np.ascontiguousarray(pixels[0]))
     else:
         image = Image.fromarray(np.repeat(pixels[0][:, :, None], 3, axis=2))
     mark(image, params)

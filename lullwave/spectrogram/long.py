@@ -10,7 +10,7 @@ from PIL import Image
 
 from ..audio import Audio
 from . import USUAL_MAX, Spectrogram, SpectrogramParams, analyse, synthesise
-from .image import is_rounded, mark
+from .image import assembled, is_rounded, shades
 
 PIECE = 4096  # columns that are amplitudes at once
 
@@ -20,12 +20,7 @@ def image_of(sound: Callable[[], Iterable[Audio]], params: SpectrogramParams, bi
     if params.max_value is None:
         loudest = max((float(mel.max()) for mel in analyse(sound(), params)), default=0.0)
         params = replace(params, max_value=loudest or USUAL_MAX)
-    pieces = [
-        np.asarray(Spectrogram(np.ascontiguousarray(mel), params).to_image(bits)) for mel in analyse(sound(), params)
-    ]
-    image = Image.fromarray(np.concatenate(pieces, axis=1))
-    mark(image, params)
-    return image
+    return assembled(np.concatenate([shades(mel, params, bits) for mel in analyse(sound(), params)], axis=2), params)
 
 
 def sound_of(image: Image.Image, params: SpectrogramParams, quality: str | int = "fast") -> Iterator[Audio]:
