@@ -55,6 +55,7 @@ def _steps(directory: Path, contexts: Sequence[int]) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     ours = _Ours(directory, songs=1)
     peers = _peers(directory, device)
+    print("loaded " + ", ".join(["lullwave", *peers]))
     rows = []
     with torch.inference_mode():
         bandwidth = _bandwidth(device)
@@ -73,6 +74,7 @@ def _steps(directory: Path, contexts: Sequence[int]) -> None:
                     "share of the memory limit": rates["lullwave"] / limit,
                 }
             )
+            print(f"context {context}: " + ", ".join(f"{name} {rate:.2f}/s" for name, rate in rates.items()))
     measure.report(
         "musicgen steps", rows, bandwidth_gb_s=bandwidth / 1e9, dtype=str(ours.decoder.dtype), rows_per_song=2
     )

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .pages import prefer_large_pages
 from .shape import Shape
 
 ROWS = 2  # rows of a slot
@@ -65,7 +66,10 @@ class Cache:
         self.length = length
         self.keys = torch.empty(size, dtype=dtype, device=device)
         self.values = torch.empty(size, dtype=dtype, device=device)
-        if device.type != "cpu":  # masked positions are multiplied by zero there, which a stray NaN survives
+        if device.type == "cpu":
+            for part in (self.keys, self.values):
+                prefer_large_pages(part.data_ptr(), part.nbytes)
+        else:  # masked positions are multiplied by zero there, which a stray NaN survives
             self.keys.zero_()
             self.values.zero_()
 

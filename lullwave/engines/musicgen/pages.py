@@ -1,6 +1,6 @@
-"""Large memory pages for weights on Linux; knows nothing of what the memory holds.
+"""Large memory pages on Linux, for weights and for keys and values; knows nothing of what the memory holds.
 
-A step reads every weight once, and with pages of 4 kB the processor has tens of thousands of addresses to look up.
+A step reads all of them once, and with pages of 4 kB the processor has tens of thousands of addresses to look up.
 The kernel gathers them into pages of 2 MB by madvise(2) with MADV_COLLAPSE (since Linux 6.1); where it cannot, all
 stays as it was.
 """
@@ -16,6 +16,7 @@ from contextlib import contextmanager
 log = logging.getLogger(__name__)
 
 PAGE = 1 << 21  # bytes
+_HUGE = 14  # MADV_HUGEPAGE
 _COLLAPSE = 25  # MADV_COLLAPSE
 
 Range = tuple[int, int]  # addresses from, to
@@ -28,7 +29,7 @@ def large_pages() -> Iterator[None]:
     yield
     if not before:
         return
-    moved = sum(_collapse(start, stop) for start, stop in _without(_anonymous(), before))
+    moved = sum(_advise(start, stop, _COLLAPSE) for start, stop in _without(_anonymous(), before))
     log.debug("%d MB on large pages", moved // 1_000_000)
 
 
@@ -66,11 +67,16 @@ def _without(ranges: list[Range], taken: list[Range]) -> list[Range]:
     return left
 
 
-def _collapse(start: int, stop: int) -> int:
-    """Ask for large pages in the whole ones of a range; how many bytes have them now."""
+def prefer_large_pages(address: int, size: int) -> int:
+    """Let memory that was not written yet come in large pages when it is; for how many bytes."""
+    return _advise(address, address + size, _HUGE) if sys.platform == "linux" else 0
+
+
+def _advise(start: int, stop: int, advice: int) -> int:
+    """Tell the kernel of the whole pages in a range; how many bytes it took the advice for."""
     start, stop = -(-start // PAGE) * PAGE, stop // PAGE * PAGE
     if stop <= start:
         return 0
     madvise = ctypes.CDLL(None, use_errno=True).madvise
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    return 0 if madvise(start, stop - start, _COLLAPSE) else stop - start
+    return 0 if madvise(start, stop - start, advice) else stop - start

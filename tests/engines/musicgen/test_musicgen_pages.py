@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lullwave.engines.musicgen.pages import PAGE, _anonymous, _collapse, _without, large_pages
+from lullwave.engines.musicgen.pages import _COLLAPSE, PAGE, _advise, _anonymous, _without, large_pages
 
 
 def test_only_memory_that_was_not_there_before_is_asked_for():
@@ -26,7 +26,7 @@ def test_what_is_allocated_is_found_moved_where_the_kernel_can_and_kept():
         held = np.frombuffer(drawn, np.uint8).copy()
     address = held.ctypes.data
     assert any(start <= address < stop for start, stop in _without(_anonymous(), before))
-    moved = _collapse(address, address + held.nbytes)  # again: what is moved already is no error
+    moved = _advise(address, address + held.nbytes, _COLLAPSE)  # again: what is moved already is no error
     assert moved in (0, 31 * PAGE, 32 * PAGE)  # a kernel that cannot says so
     rollup = Path("/proc/self/smaps_rollup").read_text()
     assert int(re.search(r"AnonHugePages:\s+(\d+)", rollup)[1]) * 1024 >= moved
