@@ -60,19 +60,36 @@ def test_reverb_times(index, low_s, high_s):
     assert low_s < t20 < high_s
 
 
-def test_upsampling_keeps_tones_makes_bass_mono_and_has_no_images():
-    frames = 30000
-    middle, low_side = tone(1000, frames), tone(40, frames)
-    bus = np.stack([middle + low_side, middle - low_side])
+def doubled(bus):
     history = np.zeros((2, upsampling.BUS_HISTORY), np.float32)
-    out, _ = upsampling.double(bus, history, 20000.0, 20000.0, np.ones(frames, np.float32))
-    assert rms_db(out[0] - out[1]) < -20
-    mono = out.mean(axis=0)[10000:50000] * np.hanning(40000)
-    power = np.abs(np.fft.rfft(mono)) ** 2
+    return upsampling.double(bus, history, 20000.0, 20000.0, np.ones(bus.shape[1], np.float32))[0]
+
+
+def test_upsampling_keeps_tones_and_has_no_images():
+    middle = tone(1000, 30000)
+    mono = doubled(np.stack([middle, middle])).mean(axis=0)[10000:50000]
+    power = np.abs(np.fft.rfft(mono * np.hanning(40000))) ** 2
     freqs = np.fft.rfftfreq(40000, 1 / RATE)
     assert 10 * np.log10(power[freqs > 11000].sum() / power.sum()) < -80
-    shelf_db = 10 * np.log10(2 / 1.25)
-    assert rms_db(out.mean(axis=0)[10000:50000]) == pytest.approx(rms_db(middle) + shelf_db, abs=0.1)
+    shelf_db = 10 * np.log10((1 + (3.5 / 4) ** 2) / (1 + (1 / 4) ** 2))
+    assert rms_db(mono) == pytest.approx(rms_db(middle) + shelf_db, abs=0.1)
+
+
+def test_bass_is_mono():
+    low_side = tone(40, 30000)
+    out = doubled(np.stack([low_side, -low_side]))
+    assert rms_db(out[0] - out[1]) < -20
+    low_middle = tone(60, 30000)
+    out = doubled(np.stack([low_middle, low_middle]))[:, 10000:50000]
+    assert rms_db(out[0] - out[1]) < rms_db(out[0] + out[1]) - 15
+
+
+def test_the_middle_becomes_wide_and_a_fold_down_takes_it_back():
+    middle = np.random.default_rng(4).standard_normal(30000).astype(np.float32)
+    out = doubled(np.stack([middle, middle]))[:, 10000:50000]
+    wide_db = rms_db(out[0] - out[1]) - rms_db(out[0] + out[1])
+    assert -9.0 < wide_db < -5.0
+    assert 0.6 < np.corrcoef(out)[0, 1] < 0.85
 
 
 def test_saturation_is_gentle_and_bounded():
@@ -95,6 +112,25 @@ def test_reading_tape_between_samples():
     places = np.arange(100, 1800) + 0.37
     expected = np.sin(2 * np.pi * 500 * places / RATE)
     assert np.abs(tape.read_at(stereo, places)[0] - expected).max() < 1e-4
+
+
+def test_a_step_at_a_join_is_evened_out_and_given_back():
+    gain_db = 20 * np.log10(dynamics.even_out(4 * RATE, 1000, before=1.0, after=10**0.6))
+    assert gain_db[0] == pytest.approx(0.0, abs=1e-6)
+    assert gain_db[-1] == pytest.approx(0.0, abs=1e-3)
+    assert gain_db[1000 + RATE // 2] == pytest.approx(-(6.0 - 1.8), abs=1e-3)
+    assert np.abs(np.diff(gain_db)).max() < 0.01
+    assert np.array_equal(dynamics.even_out(RATE * 4, 1000, 1.0, 1.2), np.ones(4 * RATE, np.float32))
+
+
+def test_heard_power_weighs_as_the_standard_does():
+    import pyloudnorm
+
+    meter = pyloudnorm.Meter(RATE)
+    for hz in (200, 1000, 4000):
+        wave = np.stack([0.1 * tone(hz, 2 * RATE, RATE)] * 2)
+        known = meter.integrated_loudness(wave.T.astype(np.float64)) + 0.691
+        assert 10 * np.log10(dynamics.power_heard(wave) * 2) == pytest.approx(known, abs=1.6)
 
 
 def test_duck_dips_as_asked_and_recovers():

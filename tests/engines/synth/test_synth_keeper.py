@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from lullwave.engines.synth.engine import SynthEngine
+from lullwave.engines.synth.keeper import MemoryKeeper
+from lullwave.engines.synth.memory import Memory
+from lullwave.engines.synth.programme import Programme
+from lullwave.errors import InvalidInput
+from lullwave.request import Request
+
+
+def first_piece(engine: SynthEngine) -> Programme:
+    with engine.stream(Request(seed=5)) as stream:
+        stream.read(1000)
+        return stream._programme
+
+
+def test_a_restarted_engine_plays_something_else(tmp_path):
+    path = tmp_path / "memory.json"
+    before = first_piece(SynthEngine(memory_file=str(path)))
+    after = first_piece(SynthEngine(memory_file=str(path)))
+    old, new = before.memory.pieces[-1], after.memory.pieces[-1]
+    assert len(after.memory.pieces) == 2
+    assert after.memory.pieces[0] == old
+    assert old.progression != new.progression
+    assert (old.comp, old.lead) != (new.comp, new.lead)
+    assert (old.tonic, old.minor) != (new.tonic, new.minor)
+    assert not set(before.memory.motifs) & (set(after.memory.motifs) - set(before.memory.motifs))
+    assert len(set(after.memory.motifs)) == len(after.memory.motifs) > len(before.memory.motifs)
+
+
+def test_streams_of_one_engine_share_it(tmp_path):
+    engine = SynthEngine(memory_file=str(tmp_path / "memory.json"))
+    first_piece(engine)
+    first_piece(engine)
+    kept = MemoryKeeper(tmp_path / "memory.json").memory
+    assert len(kept.pieces) == 2
+    assert len(kept.titles) == 2
+    assert [p.name for p in tmp_path.iterdir()] == ["memory.json"]
+
+
+def test_finite_music_neither_reads_nor_writes_it(tmp_path):
+    path = tmp_path / "memory.json"
+    first_piece(SynthEngine(memory_file=str(path)))
+    written = path.read_bytes()
+    request = Request(seed=5, duration_s=4.0)
+    with SynthEngine(memory_file=str(path)).stream(request) as kept, SynthEngine().stream(request) as plain:
+        assert np.array_equal(kept.read(44100).samples, plain.read(44100).samples)
+    assert path.read_bytes() == written
+
+
+def test_without_a_file_a_seed_gives_the_same_piece():
+    assert first_piece(SynthEngine()).memory == first_piece(SynthEngine()).memory
+
+
+def test_a_foreign_file_is_named(tmp_path):
+    path = tmp_path / "memory.json"
+    path.write_text("[1, 2]")
+    with pytest.raises(InvalidInput, match="memory_file"):
+        SynthEngine(memory_file=str(path))
+
+
+def test_no_room_is_no_reason_to_stop(tmp_path, caplog):
+    engine = SynthEngine(memory_file=str(tmp_path / "nowhere" / "memory.json"))
+    assert first_piece(engine).memory != Memory()
+    assert "was not written" in caplog.text
