@@ -1,6 +1,6 @@
 """Riffusion on this machine: a full-size checkpoint of random weights beside diffusers' own pipeline in one process.
 
-``python -m bench.riffusion [--checkpoint DIR] [--part steps|vae|batch|int8]``; without a checkpoint one of 4.3 GB is
+``python -m bench.riffusion [--checkpoint DIR] [--part steps|vae|batch]``; without a checkpoint one of 4.3 GB is
 made and deleted afterwards. Times of whole clips are sums of measured parts, and the table says so.
 """
 
