@@ -5,6 +5,7 @@ Hears the chords with their voicings and stays clear of them; knows nothing of d
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 from .chance import Chance
@@ -214,9 +215,23 @@ def _statement(
             under = [p for p in (pitch - 1, pitch - 2) if p % 12 in key.scale]
             if under:
                 events.append(Event(part, beat - 0.08, 0.07, under[0], 0.5, grace=True))
+        length = beats * (0.94 if k + 1 < len(notes) else 0.98)
+        before = events[-1] if events and not events[-1].grace else None
+        slides = (
+            before is not None
+            and 0 < abs(before.pitch - pitch) <= 4
+            and beat - before.beat <= 1.0
+            and beats >= 0.75
+            and chance.of("slide", k).yes(0.2)
+        )
         events.append(
             Event(
-                part, beat, beats * (0.94 if k + 1 < len(notes) else 0.98), pitch, accent + chance.between(-0.05, 0.05)
+                part,
+                beat,
+                length,
+                pitch,
+                accent + chance.between(-0.05, 0.05),
+                slide_from=before.pitch if slides and before is not None else None,
             )
         )
     return events
@@ -290,6 +305,6 @@ def _monophonic(events: list[Event]) -> list[Event]:
                 if nxt - event.beat < 0.1:
                     continue
                 if event.end > nxt:
-                    event = Event(event.part, event.beat, nxt - event.beat, event.pitch, event.velocity)
+                    event = replace(event, beats=nxt - event.beat)
             out.append(event)
     return out
