@@ -50,6 +50,9 @@ class Programme:
         self._turns = 0
         self._pieces: dict[int, dict[str, Any]] = {}
         self._written: tuple[list[Bar], Carry] | None = None  # the section, composed
+        self._told: dict[
+            type, tuple[object, dict[str, Any]]
+        ] = {}  # the JSON of memory and spec, for as long as they hold
 
     def next_bar(self) -> Bar | None:
         """The next bar; None after the end of a finite programme."""
@@ -153,9 +156,9 @@ class Programme:
                 "options": dict(self.request.options),
             },
             "options": dict(vars(self.options)),
-            "memory": self.memory.to_json(),
+            "memory": self._json(self.memory),
             "prompt": self._prompt,
-            "spec": None if self._spec is None else self._spec.to_json(),
+            "spec": None if self._spec is None else self._json(self._spec),
             "section": self._section,
             "carry": [list(self._carry.voicing), self._carry.bass],
             "given": self._given,
@@ -165,6 +168,13 @@ class Programme:
             "turns": self._turns,
             "pieces": {str(n): facts for n, facts in self._pieces.items()},
         }
+
+    def _json(self, value: Memory | PieceSpec) -> dict[str, Any]:
+        """The JSON of a value that seldom changes; shared by all states that it is in."""
+        told = self._told.get(type(value))
+        if told is None or told[0] is not value:
+            told = self._told[type(value)] = (value, value.to_json())
+        return told[1]
 
     @classmethod
     def restore(cls, state: Mapping[str, Any]) -> Programme:

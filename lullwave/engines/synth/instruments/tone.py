@@ -7,6 +7,7 @@ is synthesised at half the output rate: lo-fi lives below 10 kHz, and what is sa
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -158,20 +159,33 @@ def shaped(
     ``order`` second-order sections of the low-pass. 2048 samples of silence keep the circular end clear.
     """
     size = good_size(len(samples) + 2048)
+    gain = _gain(size, low_hz, high_hz, peaks, order, rate)
     spectrum = np.fft.rfft(samples.astype(np.float64), size).astype(np.complex64)
+    return np.fft.irfft(spectrum * gain, size)[: len(samples)].astype(np.float32)
+
+
+@lru_cache(maxsize=16)
+def _gain(
+    size: int,
+    low_hz: float | None,
+    high_hz: float | None,
+    peaks: tuple[tuple[float, float, float], ...],
+    order: int,
+    rate: int,
+) -> Spectrum:
+    """What ``shaped`` multiplies a spectrum by; notes of one instrument, layer and length share it."""
     freqs = np.fft.rfftfreq(size, 1 / rate).astype(np.float32)
-    if peaks:
-        gain = np.ones(len(freqs), np.complex64)
-        for centre, q, amount in peaks:
-            gain += amount * response(freqs, centre, q, "band", rate)
-        spectrum *= gain
+    gain = np.ones(len(freqs), np.complex64)
+    for centre, q, amount in peaks:
+        gain += amount * response(freqs, centre, q, "band", rate)
     if low_hz is not None:
-        spectrum *= response(freqs, low_hz, rate=rate) ** order
+        gain *= response(freqs, low_hz, rate=rate) ** order
     if high_hz is not None:
-        spectrum *= response(freqs, high_hz, kind="high", rate=rate)
-    return np.fft.irfft(spectrum, size)[: len(samples)].astype(np.float32)
+        gain *= response(freqs, high_hz, kind="high", rate=rate)
+    return gain
 
 
+@lru_cache(maxsize=256)
 def good_size(least: int) -> int:
     """The smallest product of 2, 3 and 5 that is at least ``least`` and even: fast to transform."""
     best = 1 << max(1, (least - 1).bit_length())
