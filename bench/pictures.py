@@ -1,6 +1,6 @@
 """Spectrogram pictures of music files: ``python -m bench.pictures a.wav … --out docs``; knows nothing of who made them.
 
-Time to the right, pitch upwards on a logarithmic axis, loudness as colour over 75 dB. Small PNGs (64 colours).
+Time to the right, pitch upwards on a logarithmic axis, loudness as colour over 75 dB. Small PNGs (few colours).
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from PIL import Image, ImageDraw
 from lullwave.audio import Samples
 from lullwave.codecs import decode
 
-WIDTH, HEIGHT, EDGE = 1100, 320, 40  # pixels of the picture, and of the margin for labels
+WIDTH, HEIGHT, EDGE = 960, 280, 40  # pixels of the picture, and of the margin for labels
 LOW_HZ, HIGH_HZ = 40.0, 12000.0
 RANGE_DB = 75.0
 WINDOW = 8192
+COLOURS = 48
 _COLOURS = ((6, 6, 18), (46, 17, 84), (120, 28, 109), (188, 55, 84), (237, 105, 37), (251, 180, 60), (252, 250, 200))
 
 
@@ -45,7 +46,7 @@ def picture(samples: Samples, rate: int) -> Image.Image:
         draw.line((EDGE - 4, y, EDGE, y), fill=(190, 190, 200))
     for second in range(0, int(len(samples) / rate) + 1, 10):
         draw.text((EDGE + second * rate / len(samples) * WIDTH, HEIGHT + 4), f"{second} s", fill=(190, 190, 200))
-    return whole.quantize(64)
+    return whole.quantize(COLOURS)
 
 
 def main() -> None:
