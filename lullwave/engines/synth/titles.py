@@ -15,7 +15,7 @@ _THINGS = _list(
     """
     Paper Lantern, Window Seat, Last Tram, Kettle, Tin Roof, Corner Booth, Wool Blanket, Porch Light,
     Library Card, Night Bus, Orange Peel, Old Postcard, Borrowed Coat, Slow Ferry, Attic Light, Pencil
-    Sketch, Second Cup, Spare Key, Garden Gate, Cinnamon, Folded Map, Cloud Atlas, Half Moon, Quiet
+    Sketch, Second Cup, Spare Key, Garden Gate, Cinnamon, Folded Map, Cloud Bank, Half Moon, Quiet
     Platform, Lamp Post, Bookmark, Rooftop, Bicycle Bell, Ginger Cat, Laundry Line, Letterbox, Thermos,
     Record Sleeve, Paper Crane, Harbour Light, Moth, Fig Tree, Stairwell, Record Shop, Tea Leaf, Dust
     Jacket, Pocket Watch, Streetlamp, Sunday Paper, Toy Boat, Umbrella, Wicker Chair, Wren, Hazel, Marmalade
