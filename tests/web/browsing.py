@@ -62,7 +62,7 @@ class Radio:
         self._bound.close()
 
 
-def until(page: Any, condition: str, timeout_s: float = 20.0) -> None:
+def until(page: Any, condition: str, timeout_s: float = 45.0) -> None:
     """Wait in the page until ``condition`` holds; the page's security policy forbids the driver's own way."""
     page.evaluate(
         f"""() => new Promise((done, fail) => {{

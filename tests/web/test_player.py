@@ -21,7 +21,7 @@ def test_play_sounds_for_twenty_seconds_across_a_join(radio: Radio, visit: Calla
     page.evaluate(EAR)
     until(page, "ear.levelDb > -60")
     page.evaluate("ear.heard.length = 0")
-    until(page, "ear.heard.length >= 210 && new Set(ear.heard.map((h) => h.title)).size >= 2", 50)
+    until(page, "ear.heard.length >= 210 && new Set(ear.heard.map((h) => h.title)).size >= 2", 60)
     heard = page.evaluate("ear.heard")
     assert min(h["levelDb"] for h in heard) > SILENCE_DB
     assert heard[-1]["time"] - heard[0]["time"] > 20.0
