@@ -25,6 +25,7 @@
         ├── Unready             there is no checkpoint to answer with
         ├── StreamClosed        read or steered after close
         └── EngineFailed        the engine broke while making music
+            └── EngineLost          the way to an engine in another process or machine broke
 """
 
 from __future__ import annotations
@@ -126,3 +127,7 @@ class StreamClosed(EngineError):
 
 class EngineFailed(EngineError):
     """The engine broke while it made music."""
+
+
+class EngineLost(EngineFailed):
+    """An engine in another process or on another machine does not answer; asking it again later may help."""
