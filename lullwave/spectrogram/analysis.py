@@ -17,6 +17,7 @@ import scipy.fft
 
 from ..audio import Samples
 from ..errors import InvalidInput
+from .loops import compiled
 from .mel import filters
 from .params import SpectrogramParams
 from .workers import each
@@ -65,6 +66,10 @@ class _Plan:
             padded = scipy.fft.irfft(spectrum, n=size)[self.reach :]
         frames = np.lib.stride_tricks.sliding_window_view(padded, self.window)[:: self.hop, :: self.every]
         spectrum = scipy.fft.rfft(frames[:count] * self.hann, n=self.n_fft, axis=1)[:, : self.bins]
+        if (loops := compiled()) is not None:
+            made = np.empty((count, self.filters.shape[0]), np.float32)
+            loops.amplitudes(spectrum, self.filters.data, self.filters.indices, self.filters.indptr, made)
+            return made
         size_squared = np.square(spectrum.real.T, order="C")
         size_squared += np.square(spectrum.imag.T)
         return np.ascontiguousarray((self.filters @ np.sqrt(size_squared, out=size_squared)).T)

@@ -8,6 +8,25 @@ import numba
 import numpy as np
 
 
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def amplitudes(spectrum: Any, value: Any, index: Any, begin: Any, out: Any) -> None:
+    """Mel amplitudes of each frame: filters, each over bins that follow one another, of its magnitudes."""
+    rows, bins = spectrum.shape
+    size = np.empty(bins, np.float32)
+    for t in range(rows):
+        for k in range(bins):
+            z = spectrum[t, k]
+            size[k] = np.sqrt(z.real * z.real + z.imag * z.imag)
+        for b in range(out.shape[1]):
+            total = np.float32(0.0)
+            start = begin[b]
+            count = begin[b + 1] - start
+            low = index[start] if count else 0
+            for p in range(count):
+                total += value[start + p] * size[low + p]
+            out[t, b] = total
+
+
 @numba.njit(cache=True, nogil=True, inline="always")
 def _step_in_time(log: Any, turn: Any, ratio: Any, t: int, k: int) -> Any:
     if k == 0 or k == log.shape[1] - 1:

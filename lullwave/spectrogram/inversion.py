@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
 from .grid import Grid, Reals
+from .loops import compiled
 from .phase import first_phases
 from .workers import each, spans
 
@@ -29,16 +29,6 @@ SETTLED = 0.7
 SETTLING = 0.6  # the part of the steps after which the relaxation falls
 CHUNK_FRAMES = 64  # worked on at once: what a core's cache holds
 TINY = np.float32(1e-9)  # of the loudest magnitude, so that silence divides by something
-
-
-@cache
-def compiled() -> Any:
-    """The compiled loops, or None where numba is not installed."""
-    try:
-        from . import compiled as loops
-    except ImportError:
-        return None
-    return loops
 
 
 def invert(grid: Grid, mel: Reals, iterations: int, head: Reals | None = None) -> Reals:
