@@ -17,6 +17,7 @@
     ├── DownloadFailed          a file of a model that cannot be fetched
     ├── FellBehind              a reader of the stream who was too slow
     ├── Cancelled               a clip that nobody wants any more
+    ├── ProtocolError           a message that does not follow the protocol between two machines
     └── EngineError
         ├── UnknownEngine       no engine of that name is installed
         ├── MissingExtra        the engine exists, its packages are not installed
@@ -88,6 +89,10 @@ class Busy(LullwaveError):
     def __init__(self, message: str, retry_after_s: float) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(message)
+
+
+class ProtocolError(LullwaveError):
+    """A message from another machine that does not follow the protocol."""
 
 
 class EngineError(LullwaveError):

@@ -15,6 +15,7 @@ from .lazy import LazyGroup
 # name → (module, summary). A new command is a module and a line here.
 COMMANDS = {
     "serve": ("lullwave.cli.serve", "Play endless music in the browser: the radio and its API."),
+    "inference": ("lullwave.cli.inference", "Make music for other machines, over websockets."),
     "generate": ("lullwave.cli.generate", "Make one clip: a file, or bytes on stdout."),
     "riff": ("lullwave.cli.riff", "Riffusion's tasks on files: text, batches, between prompts, audio to audio, stems."),
     "models": ("lullwave.cli.models", "Model weights on this machine: list, pull, path, remove."),

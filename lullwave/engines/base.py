@@ -141,6 +141,7 @@ class Engine(EngineFacts, ABC):
     rate: int  # Hz
     channels: int
     rewindable_s: float = 0.0  # how far back of a stream's position snapshots reach
+    reads_at_once: int = 2  # streams that are worth reading at the same time: more where the engine batches them
 
     @abstractmethod
     def stream(self, request: Request) -> Stream:

@@ -70,7 +70,7 @@ class MusicGenEngine(MusicGenFacts, Engine):
         self.rate, self.channels = self.shape.rate, self.shape.channels
         weights = Weights(directory)
         self._fingerprint = f"{_fingerprint(directory)} {str(dtype).removeprefix('torch.')} {self.device.type}"
-        songs = chosen.max_songs or (4 if self.device.type == "cpu" else 16)
+        songs = self.reads_at_once = chosen.max_songs or (4 if self.device.type == "cpu" else 16)
         config = _config(directory)
         try:
             self._load(weights, config, dtype, songs, chosen)

@@ -1,0 +1,119 @@
+"""``lullwave inference``: an engine for other machines, over websockets."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from ..engines import engine_facts, load_engine
+from ..errors import InvalidInput
+from .flags import FlagGroup, given, parse_pairs, with_flags
+
+DEFAULT_ENGINE = "synth"
+VARIABLE = "LULLWAVE_INFERENCE_"
+
+
+def build(arguments: list[str]) -> Callable[..., None]:
+    """The command, with the load flags of the engine that the arguments name."""
+    engine = engine_facts(given(arguments, "--engine", os.environ.get(VARIABLE + "ENGINE", DEFAULT_ENGINE)))
+    return with_flags(inference, [FlagGroup("load_options", engine.load_options)])
+
+
+def inference(
+    host: Annotated[
+        str, typer.Option(envvar=VARIABLE + "HOST", help="Address to listen on; 0.0.0.0 is every network interface.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(envvar=VARIABLE + "PORT", min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    ] = 8001,
+    engine: Annotated[
+        str, typer.Option(envvar=VARIABLE + "ENGINE", help="Who makes the music: see lullwave engines.")
+    ] = DEFAULT_ENGINE,
+    option: Annotated[list[str] | None, typer.Option(help="name=value, for any load option of the engine.")] = None,
+    token: Annotated[
+        str,
+        typer.Option(
+            envvar=[VARIABLE + "TOKEN", "API_KEY"],
+            show_envvar=True,
+            help="Who shows it may come in: the token, or sha256: and its hash. Better in the environment or a file.",
+        ),
+    ] = "",
+    token_file: Annotated[
+        Path | None, typer.Option(envvar=VARIABLE + "TOKEN_FILE", help="File whose first line is the token.")
+    ] = None,
+    legacy_open: Annotated[
+        bool,
+        typer.Option(
+            "--legacy-open", envvar=VARIABLE + "LEGACY_OPEN", help="Let old websocket clients in without the token."
+        ),
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            envvar=VARIABLE + "WORKERS",
+            min=1,
+            max=64,
+            help="Streams that are worked on at the same time.  [default: as the engine wishes]",
+        ),
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(envvar=VARIABLE + "TLS_CERT", help="Certificate chain (PEM), for wss://.")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(envvar=VARIABLE + "TLS_KEY", help="The certificate's private key (PEM).")
+    ] = None,
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        typer.Option(envvar=VARIABLE + "LOG_LEVEL", help="What is logged."),
+    ] = "info",
+    with_parent: Annotated[
+        bool, typer.Option("--with-parent", help="Stop when stdin ends: for a process that starts this one.")
+    ] = False,
+    *,
+    load_options: dict[str, Any],
+) -> None:
+    """Make music for other machines: lullwave.v1 and the old `generate`, over websockets.
+
+    The engine is loaded first: who can connect is served. The flags below are those of the engine that --engine names.
+    """
+    from ..server.inference.app import create_inference_app
+    from ..server.inference.gate import Gate
+    from ..server.inference.run import inference_server, serve_inference
+    from ..server.listening import address_of, check_certificate, listening_socket
+
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger().setLevel(log_level.upper())
+    check_certificate(tls_cert, tls_key)
+    gate = Gate(_secret(token, token_file), _public(host), legacy_open)
+    kind = engine_facts(engine)
+    with load_engine(engine, **{**load_options, **parse_pairs(option or (), kind.load_options)}) as loaded:
+        app = create_inference_app(loaded, gate, workers or loaded.reads_at_once)
+        server = inference_server(app, tls_cert, tls_key)
+        bound = listening_socket(host, port)
+        address = address_of(bound, "wss" if tls_cert else "ws")
+
+        def ready() -> None:
+            print(f"Lullwave makes music at {address}  (engine {engine}; press Ctrl-C to stop)", flush=True)
+            if gate.made:
+                print(f"Who shows this token may ask for it: {gate.made}", flush=True)
+
+        server.ready = ready
+        serve_inference(server, bound, with_parent)
+
+
+def _secret(token: str, file: Path | None) -> str:
+    if file is None:
+        return token.strip()
+    lines = file.read_text().split("\n") if file.is_file() else [""]
+    if not lines[0].strip():
+        raise InvalidInput("--token-file", str(file), "a file whose first line is the token")
+    return lines[0].strip()
+
+
+def _public(host: str) -> bool:
+    return host not in ("localhost", "::1") and not host.startswith("127.")
