@@ -18,6 +18,7 @@ from typing import Any
 from ..errors import EngineError, InvalidInput, MissingExtra, UnknownEngine
 from ..options import build, describe
 from .base import Engine, EngineFacts
+from .remote.options import RemoteFacts, is_address
 
 GROUP = "lullwave.engines"
 
@@ -61,6 +62,8 @@ def engine_facts(name: str) -> type[EngineFacts]:
         UnknownEngine: nothing of that name is installed.
         MissingExtra: the packages that it needs are not.
     """
+    if is_address(name):
+        return RemoteFacts
     if (built_in := _BUILT_IN.get(name)) is None:
         return engine_class(name)
     _check_installed(name, built_in)
@@ -75,6 +78,9 @@ def engine_class(name: str) -> type[Engine]:
         UnknownEngine: nothing of that name is installed.
         MissingExtra: the packages that it needs are not.
     """
+    if is_address(name):
+        remote: type[Engine] = _imported("lullwave.engines.remote.engine:RemoteEngine")
+        return remote
     built_in = _BUILT_IN.get(name)
     try:
         if built_in is not None:
@@ -98,12 +104,16 @@ def engine_class(name: str) -> type[Engine]:
 def load_engine(name: str, **options: Any) -> Engine:
     """Load an engine. ``options`` are its ``load_options``; wrong names and values are refused.
 
+    An address instead of a name (``ws://host:8001``) is that of an engine elsewhere.
+
     Raises:
         UnknownEngine, MissingExtra, CheckpointError, InvalidInput
     """
     if not isinstance(name, str):
         raise InvalidInput("engine", name, "the name of an engine: " + ", ".join(engine_names()))
     found = engine_class(name)
+    if is_address(name):
+        options = {**options, "url": name}
     checked: Any = build(found.load_options, options, where=f"{name}.")
     return found(**vars(checked))
 
