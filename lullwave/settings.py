@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 PREFIX = "LULLWAVE_"
 OTHER_VARIABLES = frozenset({"LULLWAVE_MODELS_DIR", "LULLWAVE_BENCH_DATA"})  # read elsewhere, no settings
+OTHER_PREFIXES = (PREFIX + "INFERENCE_",)  # of variables that are read elsewhere
+SERVER_VARIABLES = ("INFERENCE_SERVER_WS_URL", "INFERENCE_SERVER_URL")  # of the systems before this one: an engine
 StationId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 Policy = Literal["everyone", "owner", "vote"]
 
@@ -102,7 +104,13 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
 
     # what it plays
-    engine: str = Field(default="synth", description="what makes the music of stations that name no engine")
+    engine: str = Field(
+        default="synth",
+        description="what makes the music of stations that name no engine: a name, or `ws://host:8001`",
+    )
+    engine_token: str = Field(default="", repr=False, description="what an engine elsewhere asks for before it plays")
+    engine_token_file: Path | None = Field(default=None, description="a file whose first line is that token")
+    isolate: bool = Field(default=False, description="run engines in processes of their own, which may crash alone")
     checkpoint: str = Field(
         default="",
         description="weights of the neural engine: a directory or a name on the hub; empty: the engine's own choice",
@@ -257,20 +265,48 @@ def load(flags: Mapping[str, Any] | None = None, file: Path | None = None) -> Se
     _warn_of_unknown_variables()
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     try:
-        read = FromFile(**given)
+        read = FromFile(**{**_from_old_variables(given), **given})
     except ValidationError as error:
         raise _first_fault(error) from None
     except (ValueError, OSError) as error:
         if isinstance(error, SettingsError):
             raise
         raise SettingsError("settings", str(found) if found else "environment", f"readable values ({error})") from error
-    return Settings.model_construct(read.model_fields_set, **dict(read))
+    token = {"engine_token": _first_line(read.engine_token_file)} if read.engine_token_file else {}
+    return Settings.model_construct(read.model_fields_set, **{**dict(read), **token})
+
+
+def _from_old_variables(given: Mapping[str, Any]) -> dict[str, str]:
+    """What the environment of the system before this one says, where nothing newer says it."""
+    newer = {name.upper() for name in os.environ}
+    if "engine" in given or PREFIX + "ENGINE" in newer:
+        return {}
+    name = next((name for name in SERVER_VARIABLES if os.environ.get(name)), None)
+    if name is None:
+        return {}
+    found = {"engine": os.environ[name]}
+    key = os.environ.get("API_KEY", "")
+    if key and name == "INFERENCE_SERVER_URL" and PREFIX + "ENGINE_TOKEN" not in newer:
+        found["engine_token"] = key
+    return found
+
+
+def _first_line(file: Path) -> str:
+    try:
+        line = file.read_text().split("\n")[0].strip()
+    except (OSError, ValueError):
+        line = ""
+    if not line:
+        raise SettingsError("engine_token_file", str(file), "a file whose first line is the token")
+    return line
 
 
 def _warn_of_unknown_variables() -> None:
     """Say which ``LULLWAVE_*`` variables set nothing: they are misspelt."""
     known = {PREFIX + name.upper() for name in Settings.model_fields} | OTHER_VARIABLES
     for name in sorted(os.environ):
+        if name.upper().startswith(OTHER_PREFIXES):
+            continue
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             close = get_close_matches(name.upper(), known, 1)
             log.warning("the variable %s sets nothing%s", name, f"; is {close[0]} meant?" if close else "")

@@ -38,8 +38,7 @@ def inference(
     token: Annotated[
         str,
         typer.Option(
-            envvar=[VARIABLE + "TOKEN", "API_KEY"],
-            show_envvar=True,
+            envvar=VARIABLE + "TOKEN",
             help="Who shows it may come in: the token, or sha256: and its hash. Better in the environment or a file.",
         ),
     ] = "",
@@ -89,7 +88,9 @@ def inference(
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger().setLevel(log_level.upper())
     check_certificate(tls_cert, tls_key)
-    gate = Gate(_secret(token, token_file), _public(host), legacy_open)
+    secret = _secret(token, token_file)
+    # The old systems' key is for HTTP and what is new: their websocket knew none.
+    gate = Gate(secret or os.environ.get("API_KEY", ""), _public(host), legacy_open or not secret)
     kind = engine_facts(engine)
     with load_engine(engine, **{**load_options, **parse_pairs(option or (), kind.load_options)}) as loaded:
         app = create_inference_app(loaded, gate, workers or loaded.reads_at_once)

@@ -11,6 +11,7 @@ import typer
 from pydantic.fields import FieldInfo
 
 from ..engines import engine_names
+from ..engines.remote.options import ISOLATED, check_address, is_address
 from ..errors import SettingsError
 from ..settings import PREFIX, Settings, load
 
@@ -24,8 +25,10 @@ def command(config: Path | None = None, **flags: Any) -> None:
     logging.getLogger().setLevel(settings.log_level.upper())
     known = engine_names()
     for engine in {settings.engine, *(s.engine for s in settings.stations if s.engine)}:
-        if engine not in known and "://" not in engine:
-            raise SettingsError("engine", engine, "an installed engine: " + ", ".join(known))
+        if is_address(engine):
+            check_address(engine)
+        elif engine.removeprefix(ISOLATED) not in known:
+            raise SettingsError("engine", engine, "an address, or an installed engine: " + ", ".join(known))
     from ..server.app import create_app
     from ..server.run import address_of, check_tls, listening_socket, serve
 

@@ -18,7 +18,7 @@ from typing import Any
 from ..errors import EngineError, InvalidInput, MissingExtra, UnknownEngine
 from ..options import build, describe
 from .base import Engine, EngineFacts
-from .remote.options import RemoteFacts, is_address
+from .remote.options import ISOLATED, RemoteFacts, is_address
 
 GROUP = "lullwave.engines"
 
@@ -64,6 +64,8 @@ def engine_facts(name: str) -> type[EngineFacts]:
     """
     if is_address(name):
         return RemoteFacts
+    if name.startswith(ISOLATED):
+        return engine_class(name)
     if (built_in := _BUILT_IN.get(name)) is None:
         return engine_class(name)
     _check_installed(name, built_in)
@@ -81,6 +83,10 @@ def engine_class(name: str) -> type[Engine]:
     if is_address(name):
         remote: type[Engine] = _imported("lullwave.engines.remote.engine:RemoteEngine")
         return remote
+    if name.startswith(ISOLATED):
+        of = _imported("lullwave.engines.remote.isolated:isolated_class")
+        isolated: type[Engine] = of(engine_facts(name.removeprefix(ISOLATED)))
+        return isolated
     built_in = _BUILT_IN.get(name)
     try:
         if built_in is not None:
@@ -104,7 +110,8 @@ def engine_class(name: str) -> type[Engine]:
 def load_engine(name: str, **options: Any) -> Engine:
     """Load an engine. ``options`` are its ``load_options``; wrong names and values are refused.
 
-    An address instead of a name (``ws://host:8001``) is that of an engine elsewhere.
+    An address instead of a name (``ws://host:8001``) is that of an engine elsewhere; ``isolated:`` before a name runs
+    the engine in a process of its own.
 
     Raises:
         UnknownEngine, MissingExtra, CheckpointError, InvalidInput

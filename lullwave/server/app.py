@@ -16,7 +16,7 @@ from . import directory, generate, metrics, pages, past, problems, radio, riffus
 from .desk import Desk
 from .guard import Guard, Tokens
 from .limits import BodyLimit
-from .loading import load_options
+from .loading import load_options, placed
 from .onair import OnAirs
 from .pages import SecurityHeaders
 from .riffusion_clips import Clips
@@ -37,7 +37,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        onairs = OnAirs(settings, engines, clock or SystemClock())
+        onairs = OnAirs(placed(settings), engines, clock or SystemClock())
         app.state.onairs = onairs
         app.state.desks = {name: Desk(onair, settings) for name, onair in onairs.stations.items()}
         onairs.start()

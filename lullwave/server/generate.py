@@ -26,6 +26,7 @@ from ..mastering import Master
 from ..settings import Settings
 from .bridge import iterate
 from .live import until_gone
+from .loading import elsewhere, place
 from .problems import reply
 from .schema import model_of, options_schema
 from .shelf import EngineShelf
@@ -215,13 +216,14 @@ def router_for(settings: Settings, shelf: EngineShelf, kitchen: Kitchen) -> APIR
 
     async def generate(wish: Any) -> Response:
         """A clip of music, sent while it is made."""
-        if wish.engine not in shelf.names():
-            raise InvalidInput("engine", wish.engine, "one of " + ", ".join(shelf.names()))
+        names = shelf.names() + elsewhere(settings)
+        if wish.engine not in names:
+            raise InvalidInput("engine", wish.engine, "one of " + ", ".join(names))
         format_named(wish.format)
         seed = wish.seed if wish.seed is not None else secrets.randbits(48)
         asked = music.Request(wish.prompt, seed, wish.duration_s, wish.options)
         kitchen.enter()
-        return MadeWhileSent(kitchen, wish.engine, asked, wish.format)
+        return MadeWhileSent(kitchen, place(settings, wish.engine), asked, wish.format)
 
     generate.__annotations__["wish"] = Annotated[Wish, Body()]
     router.add_api_route(
@@ -235,9 +237,8 @@ def router_for(settings: Settings, shelf: EngineShelf, kitchen: Kitchen) -> APIR
     @router.get("/api/engines")
     def engines() -> JSONResponse:
         """The engines, with the options that a request may set."""
-        return JSONResponse(
-            {"default": settings.engine, "engines": [_engine_json(shelf, name) for name in shelf.names()]}
-        )
+        names = shelf.names() + elsewhere(settings)
+        return JSONResponse({"default": settings.engine, "engines": [_engine_json(shelf, name) for name in names]})
 
     return router
 

@@ -9,5 +9,6 @@
     crate.py       clips that arrive whole, from servers that know nothing else, read ahead
     clips.py       a stream that joins such clips
     dialects.py    how the two kinds of old servers are asked for clips
-    isolated.py    an engine in a child process of its own
+    child.py       an inference server in a child process, started again when it ends
+    isolated.py    an engine in such a process
 """

@@ -7,7 +7,7 @@ address, the old HTTP dialect. One connection serves all streams of an engine.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...errors import EngineError, EngineLost, LullwaveError, ProtocolError, StreamClosed
@@ -19,7 +19,7 @@ from .crate import Crate
 from .dialects import HttpDialect, SocketDialect
 from .link import Behind, Link
 from .options import RemoteFacts, RemoteOptions, check_address
-from .stream import Manner, RemoteStream
+from .stream import MAX_AHEAD_S, Manner, RemoteStream
 
 
 class RemoteEngine(RemoteFacts, Engine):
@@ -32,41 +32,45 @@ class RemoteEngine(RemoteFacts, Engine):
         self._ahead_s, self._deadline_s = chosen.ahead_s, chosen.deadline_s
         self._connecting = threading.Lock()
         self._link: Link | None = None
+        self._behind: Behind | None = None
         self._crate: Crate | None = None
         self._closed = False
 
     @property
     def behind(self) -> Behind:
-        """The engine at the other end and the version of the program that runs it.
+        """The engine at the other end and the version of the program that runs it, as it was met last.
 
         Raises:
             EngineLost: nobody is there.
             EngineError: an old server does not say.
         """
-        peer = self._peer()
-        if isinstance(peer, Crate) or peer.behind is None:
+        if (behind := self._met()) is None:
             raise EngineError(f"{self.url}: an old server does not say what makes its music")
-        return peer.behind
+        return behind
 
     @property
     def rate(self) -> int:  # type: ignore[override]
-        """Of the engine at the other end; asks it."""
-        peer = self._peer()
-        return peer.behind.rate if isinstance(peer, Link) and peer.behind else RATE
+        """Of the engine at the other end."""
+        behind = self._met()
+        return behind.rate if behind is not None else RATE
 
     @property
     def channels(self) -> int:  # type: ignore[override]
-        """Of the engine at the other end; asks it."""
-        peer = self._peer()
-        return peer.behind.channels if isinstance(peer, Link) and peer.behind else CHANNELS
+        """Of the engine at the other end."""
+        behind = self._met()
+        return behind.channels if behind is not None else CHANNELS
 
     @property
     def rewindable_s(self) -> float:  # type: ignore[override]
         """Less than that of the engine at the other end, which is a little ahead of what is read."""
-        peer = self._peer()
-        if not isinstance(peer, Link) or peer.behind is None:
-            return 0.0
-        return max(0.0, peer.behind.rewindable_s - 2.0 * self._ahead_s)
+        behind = self._met()
+        return max(0.0, behind.rewindable_s - MAX_AHEAD_S) if behind is not None else 0.0
+
+    @property
+    def lighter(self) -> Sequence[Mapping[str, Any]]:  # type: ignore[override]
+        """Of the engine at the other end."""
+        behind = self._met()
+        return behind.lighter if behind is not None else ()
 
     def stream(self, request: Request) -> Stream:
         """Begin a stream.
@@ -126,14 +130,20 @@ class RemoteEngine(RemoteFacts, Engine):
     def _begin(self, link: Link, number: int, message: Callable[[int], str | bytes]) -> RemoteStream:
         reply = link.ask(message).result()
         assert link.behind is not None
-        # An engine that cannot go back must not run ahead: its state is that of what was read.
-        ahead_s = self._ahead_s if link.behind.rewindable_s > 0 else 0.0
+        # An engine that cannot go back must not run ahead: its state is to be that of what was read.
+        ahead_s = min(self._ahead_s, link.behind.rewindable_s / 2.0)
         try:
             return RemoteStream(link, number, reply, Manner(self._encoding, ahead_s))
         except (ProtocolError, LullwaveError) as error:
             if isinstance(error, EngineLost):
                 raise
             raise EngineLost(f"{self.url}: {error}") from None
+
+    def _met(self) -> Behind | None:
+        """What is known of the other end; asks only if nothing is."""
+        if self._behind is None and self._crate is None:
+            self._peer()
+        return self._behind
 
     def _peer(self) -> Link | Crate:
         """Who to ask: the connection, made anew where it was lost, or the clips of an old server."""
@@ -152,5 +162,5 @@ class RemoteEngine(RemoteFacts, Engine):
             if link.behind is None:
                 self._crate = self._crate or Crate(SocketDialect(url, token))
                 return self._crate
-            self._link = link
+            self._link, self._behind, self._crate = link, link.behind, None
             return link

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -44,6 +45,7 @@ class Behind:
     rate: int
     channels: int
     rewindable_s: float
+    lighter: tuple[Mapping[str, Any], ...]
 
 
 class Sink(Protocol):
@@ -271,14 +273,14 @@ class Link:
         with suppress(ConnectionClosed):
             while True:
                 sent = time.monotonic()
-                pong = await socket.ping()
-                pong.add_done_callback(lambda answer, sent=sent: self._ponged(answer, sent))
+                pong = asyncio.ensure_future(await socket.ping())
+                pong.add_done_callback(partial(self._ponged, sent))
                 if sent - heres > HERE_S:
                     heres = sent
                     await socket.send(wire.pack("here"))
                 await asyncio.sleep(PING_S)
 
-    def _ponged(self, answer: asyncio.Future[float], sent: float) -> None:
+    def _ponged(self, sent: float, answer: asyncio.Future[float]) -> None:
         if not answer.cancelled() and answer.exception() is None:
             self._heard = time.monotonic()
             self.rtt_s = self._heard - sent
@@ -319,7 +321,7 @@ def _behind(message: str | bytes) -> Behind:
     Raises:
         ProtocolError: it is no hello, or of another version.
     """
-    hello = wire.parse(message) if isinstance(message, str) else {"op": ""}
+    hello: Mapping[str, Any] = wire.parse(message) if isinstance(message, str) else {"op": ""}
     if hello["op"] != "hello" or hello.get("protocol") != wire.SUBPROTOCOL:
         raise ProtocolError(f"the server did not begin with a hello of {wire.SUBPROTOCOL}")
     try:
@@ -331,6 +333,7 @@ def _behind(message: str | bytes) -> Behind:
             int(engine["rate"]),
             int(engine["channels"]),
             float(engine["rewindable_s"]),
+            tuple(dict(options) for options in engine.get("lighter", ())),
         )
     except (KeyError, TypeError, ValueError):
         raise ProtocolError("the server's hello does not describe its engine") from None

@@ -12,6 +12,7 @@ from ..base import EngineFacts
 from .wire import ENCODINGS
 
 SCHEMES = ("ws", "wss", "http", "https")
+ISOLATED = "isolated:"  # before an engine's name: the same, in a process of its own
 
 
 @dataclass(frozen=True)

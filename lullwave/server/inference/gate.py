@@ -21,13 +21,13 @@ class Gate:
     """Whoever has the token may do everything.
 
     Without a token, everybody who reaches a loopback address may; on a public address one is made, for the owner's
-    eyes. The old websocket dialect never knew a token: it asks for one only when the owner gave one.
+    eyes. ``plain_open``: clients of the old websocket dialect, which never knew a token, need none.
     """
 
     def __init__(self, token: str, public: bool, plain_open: bool) -> None:
         self.made = secrets.token_urlsafe(24) if public and not token else ""
         self._digest = digest(token or self.made) if token or public else None
-        self._plain_open = plain_open or not token
+        self._plain_open = plain_open
         self._public = public
 
     def refusal(self, scope: Scope, plain: bool = False) -> tuple[int, str] | None:

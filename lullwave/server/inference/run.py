@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -68,6 +69,8 @@ def serve_inference(server: InferenceServer, bound: socket.socket, with_parent: 
     raise_file_limit()
     keep_alive(bound)
     if with_parent:
+        with suppress(OSError):  # when memory runs out, this process goes before its parent (Linux)
+            Path("/proc/self/oom_score_adj").write_text("500")
         threading.Thread(target=_watch_parent, name="parent", daemon=True).start()
     asyncio.run(server.serve([bound]))
 

@@ -80,6 +80,7 @@ class Session:
                 "rate": engine.rate,
                 "channels": engine.channels,
                 "rewindable_s": engine.rewindable_s,
+                "lighter": [dict(options) for options in engine.lighter],
             },
             limits={"streams": MAX_STREAMS, "backlog_bytes": MAX_BACKLOG, "message_bytes": wire.MAX_MESSAGE_BYTES},
         )
@@ -108,10 +109,10 @@ class Session:
                 request = message.get("request")
                 self._begin(message, lambda: self._engine.stream(_request(request)))
             case "fork":
-                at, source = _frame(message), self._streams.get(wire.whole(message, "of"))
+                begin, source = _frame(message), self._streams.get(wire.whole(message, "of"))
                 if source is None:
                     raise ProtocolError(f"fork: there is no stream {message['of']}")
-                self._begin(message, lambda: source.fork(at), source)
+                self._begin(message, lambda: source.fork(begin), source)
             case "steer":
                 playing, id = self._playing(message), wire.whole(message, "id")
                 epoch, at = wire.whole(message, "epoch"), wire.whole(message, "at", high=2**63 - 1)
@@ -120,8 +121,8 @@ class Session:
                     raise ProtocolError("steer: over_s must be a number of seconds from 0 to 3600")
                 playing.call(id, lambda: playing.steer(epoch, at, prompt, over_s))
             case "snapshot":
-                playing, id, at = self._playing(message), wire.whole(message, "id"), _frame(message)
-                playing.call(id, lambda: playing.snapshot(id, at))
+                playing, id, frame = self._playing(message), wire.whole(message, "id"), _frame(message)
+                playing.call(id, lambda: playing.snapshot(id, frame))
             case "credit":
                 number = wire.whole(message, "stream")
                 if number in self._streams:  # else it was cancelled, and this one was on its way
