@@ -269,7 +269,7 @@ class Link:
             await socket.close()
 
     async def _ping(self, socket: ClientConnection) -> None:
-        heres = 0.0
+        heres = time.monotonic()
         with suppress(ConnectionClosed):
             while True:
                 sent = time.monotonic()
