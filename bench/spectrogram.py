@@ -185,7 +185,7 @@ def repeatable(sound: Any, quality: str) -> bool:
 
 
 def recorded(further: list[Path]) -> dict[str, Any]:
-    """Mono clips of 512 columns at 44.1 kHz."""
+    """Mono clips at 44.1 kHz: 512 columns, or as many as a shorter one has."""
     folder = Path(os.environ.get("LULLWAVE_BENCH_DATA", DATA))
     paths = [*sorted(folder.glob("*.wav")), *sorted(folder.glob("*.mp3")), *further]
     return {path.stem: _clip(path) for path in paths}
@@ -197,8 +197,7 @@ def _clip(path: Path) -> Any:
     from lullwave.codecs import decode
 
     audio = decode(path).to_channels(1).resample(44100)
-    sound = audio.samples[:SAMPLES, 0]
-    return np.ascontiguousarray(np.pad(sound, (0, SAMPLES - len(sound)), mode="wrap"))
+    return np.ascontiguousarray(audio.samples[: min(SAMPLES, audio.frames // 441 * 441), 0])
 
 
 def model_images() -> dict[str, Any]:

@@ -22,11 +22,9 @@ from .workers import each, spans
 
 Complex = npt.NDArray[np.complex64]
 
-RELAXATION = 0.9  # of the reflections: 1 searches widest, lower values settle sooner
-PATIENT = 0.95  # the same where there are at least
-MANY = 64  # steps
-SETTLED = 0.7
-SETTLING = 0.6  # the part of the steps after which the relaxation falls
+RELAXATION = (0.9, 0.7, 0.6)  # of the reflections: 1 searches widest, lower values settle sooner. It begins with
+PATIENT = (0.96, 0.8, 0.8)  # the first value and falls to the second after the third part of the steps; PATIENT holds
+MANY = 64  # from so many steps on
 CHUNK_FRAMES = 64  # worked on at once: what a core's cache holds
 TINY = np.float32(1e-9)  # of the loudest magnitude, so that silence divides by something
 
@@ -46,10 +44,9 @@ def invert(grid: Grid, mel: Reals, iterations: int, head: Reals | None = None) -
 
 
 def relaxation_at(step: int, steps: int) -> float:
-    """``RELAXATION`` or ``PATIENT``, falling to ``SETTLED`` over the last part of the steps."""
-    part = (step + 1) / steps
-    widest = PATIENT if steps >= MANY else RELAXATION
-    return widest + (SETTLED - widest) * max(0.0, (part - SETTLING) / (1.0 - SETTLING))
+    """What one step of so many reflects with, as ``RELAXATION`` or ``PATIENT`` says."""
+    widest, settled, turn = PATIENT if steps >= MANY else RELAXATION
+    return widest + (settled - widest) * max(0.0, ((step + 1) / steps - turn) / (1.0 - turn))
 
 
 def first_sound(grid: Grid, mel: Reals) -> Reals:
@@ -66,7 +63,7 @@ class _Search:
         self.grid, self.mel, self.head = grid, mel, head
         self.columns = len(mel)
         self.length = grid.samples(self.columns)
-        self.relaxation = RELAXATION
+        self.relaxation = RELAXATION[0]
         self.level = 1.0 / _overlap_of_squares(grid, self.columns)
         self.tiny = TINY * np.float32(grid.first.max())
         self.state = np.empty((self.columns, grid.bins), np.complex64)
@@ -159,8 +156,10 @@ class _Search:
         half = len(self.grid.window) // 2
         begin, end = rows.start * self.grid.hop - half, (rows.stop - 1) * self.grid.hop + half
         piece = sound[max(0, begin) : end]
-        if begin < 0 or end > len(sound):
-            piece = np.pad(piece, (max(0, -begin), max(0, end - len(sound))), mode="reflect")
+        if begin < 0:
+            piece = np.pad(piece, (-begin, 0), mode="reflect")
+        if end > len(sound):  # analysis mirrors about its last sample, at its own, higher rate: nearer to the edge
+            piece = np.pad(piece, (0, end - len(sound)), mode="symmetric")
         frames = np.lib.stride_tricks.sliding_window_view(piece, 2 * half)[:: self.grid.hop]
         return np.asarray(frames * self.grid.window)
 
@@ -180,6 +179,7 @@ class _Search:
                 self.loops.overlap_add(self.frames, grid.window, self.level, grid.hop, part.start, part.stop, sound)
 
         each(span, spans(self.length, CHUNK_FRAMES * grid.hop))
+        _fold(self.frames, grid, sound, self.level)
         if self.head is not None:
             sound[: len(self.head)] = self.head
         return sound
@@ -232,8 +232,20 @@ def _overlap_add(frames: Reals, window: Reals, hop: int, part: slice) -> Reals:
     return total.reshape(-1)[begin : begin + part.stop - part.start]
 
 
+def _fold(frames: Reals, grid: Grid, sound: Reals, level: Reals) -> None:
+    """Add, times ``level``, what the frames' sum has beyond the ends of ``sound``, mirrored as in ``_framed``."""
+    half, length = len(grid.window) // 2, len(sound)
+    if length <= half:
+        return
+    before = _overlap_add(frames, grid.window, grid.hop, slice(-half, 0))[::-1]
+    sound[1 : half + 1] += before * level[1 : half + 1]
+    after = _overlap_add(frames, grid.window, grid.hop, slice(length, length + half))[::-1]
+    sound[length - half :] += after * level[length - half :]
+
+
 @cache
 def _overlap_of_squares(grid: Grid, columns: int) -> Reals:
     frames = np.broadcast_to(grid.window, (columns, len(grid.window)))
     total = _overlap_add(frames, grid.window, grid.hop, slice(0, grid.samples(columns)))
+    _fold(frames, grid, total, np.ones_like(total))
     return np.maximum(total, np.float32(1e-6))

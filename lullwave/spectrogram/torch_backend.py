@@ -68,6 +68,9 @@ class _Search:
         self.taps = put(grid.taps)
         self.tiny = float(TINY * np.float32(grid.first.max()))
         self.length = grid.samples(mel.shape[1])
+        half = len(grid.window) // 2
+        before = np.pad(np.arange(self.length), (half, 0), mode="reflect")
+        self.mirror = torch.from_numpy(np.pad(before, (0, half), mode="symmetric")).to(device)
         ones = torch.ones(1, mel.shape[1], len(grid.window), device=device) * self.window
         self.level = 1.0 / self._overlap(ones).clamp_min(1e-6)
         reach = len(grid.taps) // 2
@@ -100,7 +103,7 @@ class _Search:
 
     def _spectrum(self, sound: Any) -> Any:
         half = len(self.grid.window) // 2
-        padded = self.torch.nn.functional.pad(sound[:, None], (half, half), mode="reflect")[:, 0]
+        padded = sound[:, self.mirror]
         frames = padded.unfold(1, 2 * half, self.grid.hop) * self.window
         return self.torch.fft.rfft(frames, n=self.grid.n_fft)
 
@@ -109,10 +112,15 @@ class _Search:
         return self._overlap(frames) * self.level
 
     def _overlap(self, frames: Any) -> Any:
-        """(B, samples) of the sum of windowed frames, frame t centred on t x hop."""
+        """(B, samples) of the sum of windowed frames, frame t centred on t x hop, folded at the ends as in NumPy."""
         grid = self.grid
         half, columns = len(grid.window) // 2, frames.shape[1]
         size = (1, (columns - 1) * grid.hop + 2 * half)
         fold = self.torch.nn.functional.fold
         whole = fold((frames * self.window).transpose(1, 2), size, (1, 2 * half), stride=(1, grid.hop))
-        return whole[:, 0, 0, half : half + self.length]
+        whole = whole[:, 0, 0]
+        total = whole[:, half : half + self.length].clone()
+        if self.length > half:
+            total[:, 1 : half + 1] += whole[:, :half].flip(1)
+            total[:, -half:] += whole[:, half + self.length :].flip(1)
+        return total
