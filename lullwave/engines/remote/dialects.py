@@ -14,7 +14,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from urllib.parse import urlsplit
 
 from websockets.exceptions import ConnectionClosed, WebSocketException
@@ -38,6 +38,7 @@ class SocketDialect:
     def __init__(self, url: str, token: str) -> None:
         self._url, self._token = url, token
         self._connection: ClientConnection | None = None
+        self._stack = ExitStack()  # closes it
 
     def batch(self, stopping: threading.Event) -> Iterator[bytes]:
         try:
@@ -69,6 +70,7 @@ class SocketDialect:
         if connection is not None:
             with suppress(OSError):
                 connection.socket.shutdown(socket.SHUT_RDWR)
+            self._stack.close()
 
     def _connected(self) -> ClientConnection:
         parts = urlsplit(self._url)
@@ -76,7 +78,7 @@ class SocketDialect:
         secure = parts.scheme == "wss"
         plain = socket.create_connection((parts.hostname, parts.port or (443 if secure else 80)), CONNECT_S)
         _keep_alive(plain)
-        return connect(
+        opening = connect(
             self._url,
             sock=plain,
             ssl=ssl.create_default_context() if secure else None,
@@ -87,6 +89,7 @@ class SocketDialect:
             max_size=MAX_CLIP_BYTES,
             proxy=None,
         )
+        return self._stack.enter_context(opening)
 
 
 class HttpDialect:
