@@ -3,8 +3,8 @@
 import os
 
 # Settings of whoever runs the tests must not reach them.
-for name in [name for name in os.environ if name.startswith("LULLWAVE_")]:
-    del os.environ[name]
+for name in [name for name in os.environ if name.startswith(("LULLWAVE_", "INFERENCE_SERVER_"))] + ["API_KEY"]:
+    os.environ.pop(name, None)
 
 
 def pytest_collection_modifyitems(config, items):

@@ -118,6 +118,54 @@ def test_a_misspelt_variable_is_named(monkeypatch, caplog):
     assert record.getMessage() == "the variable LULLWAVE_PROT sets nothing; is LULLWAVE_PORT meant?"
 
 
+def test_the_old_variables_name_an_engine_elsewhere(monkeypatch, tmp_path):
+    (tmp_path / "lullwave.toml").write_text('engine = "file"\n')
+    monkeypatch.setenv("API_KEY", "key")
+    assert load().engine == "file"
+    monkeypatch.setenv("INFERENCE_SERVER_URL", "http://there:8001")
+    assert (load().engine, load().engine_token) == ("http://there:8001", "key")
+    monkeypatch.setenv("INFERENCE_SERVER_WS_URL", "ws://there:8001")
+    assert (load().engine, load().engine_token) == ("ws://there:8001", "")  # whose key it is, is not known
+    monkeypatch.setenv("LULLWAVE_ENGINE", "newer")
+    assert load().engine == "newer"
+    assert load({"engine": "flag"}).engine == "flag"
+
+
+def test_a_token_comes_from_a_file(tmp_path):
+    (file := tmp_path / "token").write_text("secret\nmore\n")
+    assert load({"engine_token_file": file}).engine_token == "secret"
+    assert "secret" not in repr(load({"engine_token_file": file}))
+    for text in ("", "\n"):
+        file.write_text(text)
+        with pytest.raises(SettingsError, match="engine_token_file"):
+            load({"engine_token_file": file})
+
+
+def test_variables_of_the_inference_server_are_no_misspelt_settings(monkeypatch, caplog):
+    monkeypatch.setenv("LULLWAVE_INFERENCE_PORT", "8001")
+    load()
+    assert not caplog.records
+
+
+def test_engines_are_placed_where_the_settings_say():
+    from lullwave.server.loading import elsewhere, load_options, place, placed
+
+    stations = [{"id": "a"}, {"id": "b", "engine": "musicgen"}, {"id": "c", "engine": "ws://there:8001"}]
+    here, apart = (load({"stations": stations, "engine_token": "t", "isolate": isolate}) for isolate in (False, True))
+    assert placed(here) is here
+    moved = placed(apart)
+    assert [moved.engine, *(s.engine for s in moved.stations)] == [
+        "isolated:synth",
+        "",
+        "isolated:musicgen",
+        "ws://there:8001",
+    ]
+    assert placed(moved) == moved
+    assert (place(here, "synth"), place(apart, "synth")) == ("synth", "isolated:synth")
+    assert elsewhere(apart) == ["ws://there:8001"]
+    assert load_options(apart)("ws://there:8001", object) == {"token": "t"}
+
+
 def test_a_certificate_that_does_not_do_is_refused_by_name(tmp_path):
     from lullwave.server.run import check_tls
 
