@@ -7,6 +7,8 @@ from typing import Any
 import numba
 import numpy as np
 
+FEW = 16  # frames
+
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def amplitudes(spectrum: Any, value: Any, index: Any, begin: Any, out: Any) -> None:
@@ -142,45 +144,55 @@ def project(
     rows, bins = spectrum.shape
     bands = mel.shape[1]
     reach = taps.shape[0] // 2
-    # Frames are innermost wherever bins and bands meet: one weight serves a whole row of them.
-    sizes = np.empty((bins + between, rows), np.float32)
+    # Frames are innermost wherever bins and bands meet: one weight serves a whole row of them. A few frames are
+    # turned round at once, so that whole cache lines are written.
+    wide = -(-rows // FEW) * FEW
+    sizes = np.empty((bins + between, wide), np.float32)
     lack = np.empty((bands, rows), np.float32)
     settled = np.empty((bands, rows), np.float32)
     change = np.empty(rows, np.float32)
-    size = np.empty(bins, np.float32)
+    some = np.zeros((FEW, bins + between), np.float32)
     real = np.empty(between + 2 * reach, np.float32)
     imag = np.empty(between + 2 * reach, np.float32)
-    for t in range(rows):
-        for k in range(bins):
-            z = spectrum[t, k]
-            size[k] = np.sqrt(z.real * z.real + z.imag * z.imag)
-        for k in range(bins):
-            sizes[k, t] = size[k]
-        if between:
-            # Bin k times i^k: phases about the middle of the window, smooth across bins; -k mirrors k.
-            for p in range(between + 2 * reach):
-                k = p - reach + 1
-                z = spectrum[t, abs(k)]
-                quarter = abs(k) & 3
-                if quarter == 0:
-                    re, im = z.real, z.imag
-                elif quarter == 1:
-                    re, im = -z.imag, z.real
-                elif quarter == 2:
-                    re, im = -z.real, -z.imag
-                else:
-                    re, im = z.imag, -z.real
-                real[p] = re
-                imag[p] = -im if k < 0 else im
-            for k in range(between):
-                re = np.float32(0.0)
-                im = np.float32(0.0)
+    re_between = np.empty(between, np.float32)
+    im_between = np.empty(between, np.float32)
+    for begin in range(0, rows, FEW):
+        count = min(FEW, rows - begin)
+        for i in range(count):
+            t = begin + i
+            for k in range(bins):
+                z = spectrum[t, k]
+                some[i, k] = np.sqrt(z.real * z.real + z.imag * z.imag)
+            if between:
+                # Bin k times i^k: phases about the middle of the window, smooth across bins; -k mirrors k.
+                for p in range(between + 2 * reach):
+                    k = p - reach + 1
+                    z = spectrum[t, abs(k)]
+                    quarter = abs(k) & 3
+                    if quarter == 0:
+                        re, im = z.real, z.imag
+                    elif quarter == 1:
+                        re, im = -z.imag, z.real
+                    elif quarter == 2:
+                        re, im = -z.real, -z.imag
+                    else:
+                        re, im = z.imag, -z.real
+                    real[p] = re
+                    imag[p] = -im if k < 0 else im
+                re_between[:] = np.float32(0.0)
+                im_between[:] = np.float32(0.0)
                 for j in range(2 * reach):
-                    re += taps[j] * real[k + j]
-                    im += taps[j] * imag[k + j]
-                sizes[bins + k, t] = np.sqrt(re * re + im * im)
-        for b in range(bands):
-            lack[b, t] = mel[t, b]
+                    tap = taps[j]
+                    for k in range(between):
+                        re_between[k] += tap * real[k + j]
+                        im_between[k] += tap * imag[k + j]
+                for k in range(between):
+                    some[i, bins + k] = np.sqrt(re_between[k] * re_between[k] + im_between[k] * im_between[k])
+            for b in range(bands):
+                lack[b, t] = mel[t, b]
+        for k in range(bins + between):
+            for i in range(FEW):  # as many as the compiler knows of
+                sizes[k, begin + i] = some[i, k]
     for b in range(bands):
         for p in range(see_begin[b], see_begin[b + 1]):
             weight = see_value[p]
@@ -205,11 +217,14 @@ def project(
                 change[t] += weight * settled[row, t]
         for t in range(rows):
             sizes[k, t] = max(change[t], np.float32(0.0)) / (sizes[k, t] + tiny)
-    for t in range(rows):
+    for begin in range(0, rows, FEW):
+        count = min(FEW, rows - begin)
         for k in range(bins):
-            size[k] = sizes[k, t]
-        for k in range(bins):
-            out[t, k] = spectrum[t, k] * size[k]
+            for i in range(FEW):
+                some[i, k] = sizes[k, begin + i]
+        for i in range(count):
+            for k in range(bins):
+                out[begin + i, k] = spectrum[begin + i, k] * some[i, k]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
