@@ -1,0 +1,55 @@
+"""Units and compose files: every command, flag and variable in them exists, and their tools take them."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import typer
+
+from lullwave.cli.inference import VARIABLE, build
+from lullwave.settings import OTHER_VARIABLES, PREFIX, SERVER_VARIABLES, Settings
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+COMPOSE = sorted((DEPLOY / "docker").glob("compose*.yaml"))
+
+
+def inference_variables() -> set[str]:
+    """The variables that the flags of ``lullwave inference`` read."""
+    app = typer.Typer()
+    app.command()(build([]))
+    return {str(p.envvar) for p in typer.main.get_command(app).params if p.envvar}
+
+
+@pytest.mark.parametrize("file", [*UNITS, *COMPOSE, DEPLOY / "docker" / "Dockerfile"], ids=lambda f: f.name)
+def test_variables_are_read_by_somebody(file):
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | OTHER_VARIABLES | inference_variables()
+    named = set(re.findall(rf"\b{PREFIX}[A-Z_]+\b|\bINFERENCE_SERVER_[A-Z_]+\b", file.read_text()))
+    assert named - known - set(SERVER_VARIABLES) == set()
+    assert named
+    assert len([name for name in inference_variables() if name.startswith(VARIABLE)]) > 6
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda f: f.name)
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
+def test_systemd_takes_the_units(unit, tmp_path):
+    text = re.sub(r"(?m)^ExecStart=\S+ (serve|inference)$", "ExecStart=/bin/true", unit.read_text())
+    assert "ExecStart=/bin/true" in text
+    (tmp_path / unit.name).write_text(text)
+    done = subprocess.run(["systemd-analyze", "verify", tmp_path / unit.name], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("file", COMPOSE, ids=lambda f: f.name)
+def test_compose_files_name_files_secrets_and_volumes_that_exist(file):
+    yaml = pytest.importorskip("yaml")
+    composed = yaml.safe_load(file.read_text())
+    for service in composed["services"].values():
+        assert (file.parent / service["build"]["context"] / service["build"]["dockerfile"]).resolve().is_file()
+        assert service["command"][0] in ("serve", "inference")
+        assert set(service.get("secrets", ())) <= set(composed.get("secrets", ()))
+        assert {volume.split(":")[0] for volume in service["volumes"]} <= set(composed["volumes"])
+        port = {"serve": "8000:8000", "inference": "8001:8001"}[service["command"][0]]
+        assert service["ports"] == [port]
