@@ -2,7 +2,8 @@
 
 A thread that waits for a moment asks the clock for a ``Waiter`` of its own. Under the simulated clock ``advance``
 moves from one due moment to the next and lets every waiter finish what it does at that moment before time goes on,
-so that what happens when does not depend on how fast the machine is.
+so that what happens when does not depend on how fast the machine is. A thread may wait on several waiters in turn
+(an engine that is slow by this clock waits inside of whoever reads it): it rests while one of them waits.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from typing import Protocol
 
 FOREVER = math.inf
+STUCK_S = 120.0  # real seconds after which a simulated clock says that somebody neither waits nor ends
 
 
 class Waiter(Protocol):
@@ -101,8 +103,9 @@ class SimulatedClock:
         with self._changed:
             target = self._now + seconds
             while True:
-                self._changed.wait_for(lambda: all(w.idle for w in self._waiters))
-                due = min((w.until for w in self._waiters), default=FOREVER)
+                if not self._changed.wait_for(self._at_rest, STUCK_S):
+                    raise RuntimeError(f"at {self._now:.3f} s: a thread neither waits nor ends")
+                due = min((w.until for w in self._waiters if w.idle), default=FOREVER)
                 if due > target:
                     break
                 self._now = max(self._now, due)
@@ -111,6 +114,11 @@ class SimulatedClock:
                         waiter.idle = False
                 self._changed.notify_all()
             self._now = target
+
+    def _at_rest(self) -> bool:
+        """Whether every thread waits: on this waiter, or on another one meanwhile."""
+        waiting = {w.thread for w in self._waiters if w.idle}
+        return all(w.idle or w.thread in waiting for w in self._waiters)
 
     def forget(self, waiter: _SimulatedWaiter) -> None:
         with self._changed:
@@ -126,9 +134,11 @@ class _SimulatedWaiter:
         self._woken = False
         self.until = -FOREVER
         self.idle = False  # waits, and has not been told to go on
+        self.thread: int | None = None  # that waited here last
 
     def wait_until(self, moment: float) -> None:
         with self._changed:
+            self.thread = threading.get_ident()
             self.until = moment
             self.idle = not self._woken and moment > self._clock.now()
             self._changed.notify_all()

@@ -16,6 +16,7 @@
     ├── AddressTaken            another program listens there
     ├── DownloadFailed          a file of a model that cannot be fetched
     ├── FellBehind              a reader of the stream who was too slow
+    ├── Unkept                  what was played cannot be written or read at present
     ├── Cancelled               a clip that nobody wants any more
     ├── ProtocolError           a message that does not follow the protocol between two machines
     └── EngineError
@@ -93,6 +94,10 @@ class Busy(LullwaveError):
 
 class ProtocolError(LullwaveError):
     """A message from another machine that does not follow the protocol."""
+
+
+class Unkept(LullwaveError):
+    """What was played cannot be written or read at present: the disk is full, or the file broke."""
 
 
 class EngineError(LullwaveError):

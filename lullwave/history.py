@@ -13,12 +13,12 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import NotFound
+from .errors import NotFound, Unkept
 
 REACH_S = 120.0  # nothing is made again further after the last state: it was not heard
 
@@ -84,20 +84,17 @@ class History:
     """
 
     def __init__(self, path: Path | None, max_bytes: float) -> None:
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
-        try:
-            self._db.execute("pragma journal_mode = wal")
-            self._db.execute("pragma synchronous = normal")
-            (version,) = self._db.execute("pragma user_version").fetchone()
-            for number, script in enumerate(MIGRATIONS[version:], version + 1):
-                self._db.executescript(f"begin; {script}; pragma user_version = {number}; commit;")
-        except BaseException:
-            self._db.close()
-            raise
+        self._works = True
+        self._closed = False
+        self._db = _opened(path)
+
+    @property
+    def works(self) -> bool:
+        """Whether the last thing that was wanted of it could be done."""
+        return self._works
 
     @classmethod
     def kept(cls, path: Path, max_bytes: float) -> History:
@@ -111,11 +108,7 @@ class History:
             except sqlite3.OperationalError:  # locked, read-only, no space: nothing is wrong with the file
                 raise
             except sqlite3.DatabaseError as error:
-                aside = path.with_name(path.name + ".damaged")
-                log.error("the history %s is damaged (%s); it is moved to %s and a new one begins", path, error, aside)
-                path.replace(aside)
-                for rest in ("-wal", "-shm"):
-                    path.with_name(path.name + rest).unlink(missing_ok=True)
+                _move_aside(path, error)
                 return cls(path, max_bytes)
         except (OSError, sqlite3.Error) as error:
             log.error("no history can be kept in %s: %s; what plays is remembered until the server ends", path, error)
@@ -244,15 +237,67 @@ class History:
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             self._db.close()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, all of it or nothing.
+
+        Raises:
+            Unkept: the disk or the file does not let us; the next call tries with the file opened anew.
+        """
         with self._lock:
-            self._db.execute("begin")
             try:
-                yield self._db
-            except BaseException:
-                self._db.execute("rollback")
-                raise
-            self._db.execute("commit")
+                if not self._works and not self._closed:
+                    self._reopen()
+                self._db.execute("begin")
+                try:
+                    yield self._db
+                except BaseException:
+                    with suppress(sqlite3.Error):  # sqlite has undone it by itself
+                        self._db.execute("rollback")
+                    raise
+                self._db.execute("commit")
+            except (sqlite3.Error, OSError) as error:
+                self._works = self._closed
+                raise Unkept(f"the history cannot be read or written at present: {error}") from error
+            self._works = True
+
+    def _reopen(self) -> None:
+        """The file may be whole again, or another one."""
+        if self._path is None:
+            return
+        self._db.close()
+        try:
+            self._db = _opened(self._path)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            _move_aside(self._path, error)
+            self._db = _opened(self._path)
+
+
+def _opened(path: Path | None) -> sqlite3.Connection:
+    """A connection to a file of the newest version."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
+    try:
+        db.execute("pragma journal_mode = wal")
+        db.execute("pragma synchronous = normal")
+        (version,) = db.execute("pragma user_version").fetchone()
+        for number, script in enumerate(MIGRATIONS[version:], version + 1):
+            db.executescript(f"begin; {script}; pragma user_version = {number}; commit;")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _move_aside(path: Path, error: Exception) -> None:
+    aside = path.with_name(path.name + ".damaged")
+    log.error("the history %s is damaged (%s); it is moved to %s and a new one begins", path, error, aside)
+    path.replace(aside)
+    for rest in ("-wal", "-shm"):
+        path.with_name(path.name + rest).unlink(missing_ok=True)

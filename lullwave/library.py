@@ -1,19 +1,23 @@
 """One-minute clips on disk: whole or absent, bounded in number and bytes; knows nothing of HTTP.
 
-A clip is a file that never changes, named by its number and a hash of its bytes. A ``Cutter`` makes clips of what
-goes on air, in slots of fixed length that overlap a little, so that whoever plays one to its end finds the next.
+A clip is a file that never changes, named by its number and a hash of its bytes; beside it lies a small JSON file
+with what is known of its music. A ``Cutter`` makes clips of what goes on air, in slots of fixed length that overlap a
+little, so that whoever plays one to its end finds the next.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +25,12 @@ import numpy.typing as npt
 from .audio import Audio
 from .codecs import encode
 from .codecs.files import replacing
+from .errors import NotFound
 
 FADE_S = 1.0  # at both ends of a clip
 OVERLAP_S = 2.0  # how much longer than its slot a clip is
 
+_TOLD = ("title", "tempo_bpm", "key", "prompt")  # of the data of a piece, beside a clip
 _NAME = re.compile(r"^(\d{8})-([0-9a-f]{32})\.mp3$")
 
 log = logging.getLogger(__name__)
@@ -39,6 +45,18 @@ class Clip:
     data: bytes
 
 
+@dataclass(frozen=True)
+class Past:
+    """What is known of a clip's music: the piece that was heard most of it, and its beats in frames of the clip."""
+
+    data: Mapping[str, Any] = field(default_factory=dict)
+    beats: tuple[int, ...] = ()
+
+    def later(self, frames: int) -> Past:
+        """The same of a clip that begins ``frames`` earlier."""
+        return Past(self.data, tuple(beat + frames for beat in self.beats if beat + frames >= 0))
+
+
 class ClipShelf:
     """The clips of one station in one folder. Thread-safe."""
 
@@ -49,6 +67,8 @@ class ClipShelf:
         self._lock = threading.Lock()
         self._watchers: list[Callable[[Clip], None]] = []
         self._newest = self._read_newest()
+        self._digests = self._listed()  # of the clips on disk, oldest first
+        self._failing = False  # the last clip could not be kept
 
     @property
     def newest(self) -> Clip | None:
@@ -58,28 +78,73 @@ class ClipShelf:
         """Call ``watcher`` with every clip that is added, on the adding thread."""
         self._watchers.append(watcher)
 
-    def add(self, data: bytes) -> Clip:
-        """Keep a clip; the oldest go when there are too many. A full disk costs the file, not the clip."""
+    def add(self, data: bytes, past: Past | None = None, kept: bool = True) -> Clip:
+        """The newest clip from now on; the oldest go when there are too many.
+
+        A full disk costs the file, not the clip. ``kept`` False: it is not worth a file.
+        """
         with self._lock:
             number = self._newest.number + 1 if self._newest else 0
             clip = Clip(number, hashlib.sha256(data).hexdigest()[:32], data)
-            try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                with replacing(self.folder / f"{number:08d}-{clip.digest}.mp3") as file:
-                    file.write(data)
-                self._prune()
-            except OSError as error:
-                log.error("clip %d cannot be kept in %s: %s", number, self.folder, error)
+            if kept:
+                self._keep(clip, past)
             self._newest = clip
         for watcher in self._watchers:
             watcher(clip)
         return clip
+
+    def digests(self) -> list[str]:
+        """Of the clips on disk, oldest first."""
+        return list(self._digests)
+
+    def read(self, digest: str) -> tuple[bytes, Past]:
+        """The bytes of a clip on disk and what is known of its music.
+
+        Raises:
+            NotFound, OSError
+        """
+        path = next((path for path in self.files() if path.stem.endswith("-" + digest)), None)
+        if path is None:
+            raise NotFound("clip", digest)
+        past = Past()
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            read = json.loads(path.with_suffix(".json").read_bytes())
+            past = Past(dict(read["data"]), tuple(int(beat) for beat in read["beats"]))
+        return path.read_bytes(), past
 
     def files(self) -> list[Path]:
         """The clips on disk, oldest first."""
         if not self.folder.is_dir():
             return []
         return sorted(path for path in self.folder.iterdir() if _NAME.match(path.name))
+
+    def _keep(self, clip: Clip, past: Past | None) -> None:
+        path = self.folder / f"{clip.number:08d}-{clip.digest}.mp3"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if past is not None:
+                with replacing(path.with_suffix(".json")) as file:
+                    file.write(json.dumps({"data": dict(past.data), "beats": past.beats}, default=str).encode())
+            with replacing(path) as file:
+                file.write(clip.data)
+            self._prune()
+        except OSError as error:
+            with suppress(OSError):
+                path.with_suffix(".json").unlink(missing_ok=True)
+            if not self._failing:
+                log.error("clips cannot be kept in %s: %s; the newest one is served from memory", self.folder, error)
+            self._failing = True
+        else:
+            if self._failing:
+                log.info("clips are kept in %s again", self.folder)
+            self._failing = False
+        self._digests = self._listed()
+
+    def _listed(self) -> list[str]:
+        try:
+            return [path.stem.partition("-")[2] for path in self.files()]
+        except OSError:
+            return []
 
     def _read_newest(self) -> Clip | None:
         try:
@@ -104,7 +169,9 @@ class ClipShelf:
         files = self.files()
         sizes = [path.stat().st_size for path in files]
         while len(files) > self._max_clips or (len(files) > 1 and sum(sizes) > self._max_bytes):
-            files.pop(0).unlink(missing_ok=True)
+            oldest = files.pop(0)
+            oldest.unlink(missing_ok=True)
+            oldest.with_suffix(".json").unlink(missing_ok=True)
             sizes.pop(0)
 
 
@@ -120,23 +187,60 @@ class Cutter:
         self._kbps = kbps
         self._parts: list[npt.NDArray[np.int16]] = []
         self._have = 0
+        self._frame = 0  # of all that was fed, where the parts begin
+        self._pieces: list[tuple[int, Mapping[str, Any]]] = []  # where they began, the last before the parts included
+        self._beats: list[int] = []
 
-    def feed(self, samples: npt.NDArray[np.float32]) -> None:
-        """The next mastered sound, (T, C)."""
+    def feed(
+        self,
+        samples: npt.NDArray[np.float32],
+        pieces: Sequence[tuple[int, Mapping[str, Any]]] = (),
+        beats: Sequence[int] = (),
+    ) -> None:
+        """The next mastered sound, (T, C), with what begins in it: pieces and beats, in frames from its beginning.
+
+        A piece whose data has a ``source`` of "recycled" was a clip before: it is not kept once more.
+        """
+        begin = self._frame + self._have
+        self._pieces += [(begin + at, data) for at, data in pieces]
+        self._beats += [begin + at for at in beats]
         self._parts.append(Audio(samples, self._rate).to_int16())
         self._have += len(samples)
         while self._have >= self._slot + self._overlap:
             joined = np.concatenate(self._parts)
             clip, rest = joined[: self._slot + self._overlap], joined[self._slot :]
+            past, kept = self._known(self._frame, self._frame + len(clip))
             self._parts, self._have = [rest.copy()], len(rest)
+            self._forget(self._frame + self._slot)
             try:
-                self._executor.submit(self._keep, clip)
+                self._executor.submit(self._keep, clip, past, kept)
             except RuntimeError:  # the server ends
                 return
 
-    def _keep(self, clip: npt.NDArray[np.int16]) -> None:
+    def _known(self, start: int, stop: int) -> tuple[Past | None, bool]:
+        """What is known of a stretch, and whether it is worth keeping."""
+        spans: list[tuple[int, Mapping[str, Any]]] = []
+        ends = [at for at, _ in self._pieces[1:]] + [stop]
+        for (at, data), end in zip(self._pieces, ends, strict=True):
+            if min(end, stop) > max(at, start):
+                spans.append((min(end, stop) - max(at, start), data))
+        kept = not any(data.get("source") == "recycled" for _, data in spans)
+        if not spans:
+            return None, kept
+        _, longest = max(spans, key=lambda span: span[0])
+        data = {name: longest[name] for name in _TOLD if longest.get(name) is not None}
+        return Past(data, tuple(beat - start for beat in self._beats if start <= beat < stop)), kept
+
+    def _forget(self, frame: int) -> None:
+        """The parts begin at ``frame`` from now on."""
+        self._frame = frame
+        while len(self._pieces) > 1 and self._pieces[1][0] <= frame:
+            self._pieces.pop(0)
+        self._beats = [beat for beat in self._beats if beat >= frame]
+
+    def _keep(self, clip: npt.NDArray[np.int16], past: Past | None, kept: bool) -> None:
         try:
             audio = Audio.of(clip, self._rate).fade(FADE_S, FADE_S)
-            self._shelf.add(encode(audio, "mp3", self._kbps))
+            self._shelf.add(encode(audio, "mp3", self._kbps), past, kept)
         except Exception:
             log.exception("a clip was lost")

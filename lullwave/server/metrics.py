@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ..station import Rung
 from .generate import Kitchen
 from .onair import OnAirs
 from .radio import onairs
@@ -41,6 +42,19 @@ class _Parts(Collector):
         speed = GaugeMetricFamily("lullwave_engine_speed", "Seconds of music a second of work", labels=["station"])
         aired = CounterMetricFamily("lullwave_aired_seconds", "Music that went on air", labels=["station"])
         dropped = CounterMetricFamily("lullwave_dropped_listeners", "Listeners who stalled", labels=["station"])
+        rungs = GaugeMetricFamily(
+            "lullwave_station_rung",
+            "1 for whose music a station airs: engine, reserve, recycled clips, embedded engine",
+            labels=["station", "rung"],
+        )
+        changes = CounterMetricFamily(
+            "lullwave_rung_changes", "How often a station came to a rung", labels=["station", "rung"]
+        )
+        lost = CounterMetricFamily("lullwave_engine_lost", "How often the engine was lost", labels=["station"])
+        sharing = GaugeMetricFamily(
+            "lullwave_governed", "1 while an engine that is too slow is heard in stretches", labels=["station"]
+        )
+        late = GaugeMetricFamily("lullwave_late_seconds", "The latest that anything went on air", labels=["station"])
         for name, onair in self._onairs.stations.items():
             station = onair.station
             people.add_metric([name], audience.people(name))
@@ -50,5 +64,11 @@ class _Parts(Collector):
             speed.add_metric([name], station.speed)
             aired.add_metric([name], station.edge / 44100)
             dropped.add_metric([name], onair.dropped)
-        yield from (people, connections, reserve, awake, speed, aired, dropped)
+            for rung in Rung:
+                rungs.add_metric([name, rung.value], station.standing.rung is rung)
+                changes.add_metric([name, rung.value], station.rungs[rung])
+            lost.add_metric([name], station.lost)
+            sharing.add_metric([name], station.sharing)
+            late.add_metric([name], station.late_s)
+        yield from (people, connections, reserve, awake, speed, aired, dropped, rungs, changes, lost, sharing, late)
         yield GaugeMetricFamily("lullwave_generations", "Clips that are made or wait", value=self._kitchen.busy)

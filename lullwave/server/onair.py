@@ -11,11 +11,12 @@ from contextlib import suppress
 
 from ..broadcast import Chunk, Ring
 from ..clock import Clock
+from ..engines.base import Engine
 from ..history import History
 from ..library import OVERLAP_S, Clip, ClipShelf, Cutter
 from ..request import Request
 from ..settings import Settings
-from ..station import CHUNK_S, RATE, Aired, Event, Station
+from ..station import CHUNK_S, RATE, RECYCLED, Aired, Event, Recycler, Station
 from ..station.air import MP3_FRAME
 from ..station.bands import measured
 from ..station.producer import EMBEDDED
@@ -126,11 +127,14 @@ class OnAirs:
     def __init__(self, settings: Settings, shelf: EngineShelf, clock: Clock) -> None:
         self.settings = settings
         self.audience = Audience([own.id for own in settings.stations], settings.default_station)
-        self.stations = {own.id: OnAir(Station(own, settings, shelf, clock), settings) for own in settings.stations}
-        self.default = self.stations[settings.default_station]
-        self.clips = ClipShelf(
-            settings.paths.clips(self.default.station.id), settings.max_clips, settings.max_clip_mb * 1e6
-        )
+        main = settings.default_station
+        self.clips = ClipShelf(settings.paths.clips(main), settings.max_clips, settings.max_clip_mb * 1e6)
+        self.recycler = Recycler(self.clips)
+        self.stations = {
+            own.id: OnAir(Station(own, settings, shelf, clock, self.recycler if own.id == main else None), settings)
+            for own in settings.stations
+        }
+        self.default = self.stations[main]
         self.clip_ready = asyncio.Event()
         self.by_address: Counter[str] = Counter()  # audio connections
         self.clock = clock
@@ -145,7 +149,7 @@ class OnAirs:
         for onair in self.stations.values():
             Recorder(onair.station, self.history, self._encoding, settings, clock)
         cutter = Cutter(self.clips, self._encoding, RATE, settings.clip_s, settings.bitrate_kbps)
-        self.default.station.subscribe(lambda aired: cutter.feed(aired.mastered))
+        self.default.station.subscribe(lambda aired: _cut(cutter, aired))
 
         def ready(clip: Clip) -> None:
             with suppress(RuntimeError):
@@ -154,6 +158,10 @@ class OnAirs:
         self.clips.watch(ready)
         if self.clips.newest is not None:
             self.clip_ready.set()
+
+    def engine(self, name: str) -> Engine:
+        """The engine of that name, clips of earlier included: what a past moment is made again with."""
+        return self.recycler if name == RECYCLED else self.shelf(name)
 
     def start(self) -> None:
         """Let the default station make its first music, and a first clip if there is none."""
@@ -193,3 +201,10 @@ class OnAirs:
                 log.exception("the first clip could not be made; the next one comes with the programme")
         finally:
             station.fill()
+
+
+def _cut(cutter: Cutter, aired: Aired) -> None:
+    """What went on air, with its pieces and beats, to who cuts it into clips."""
+    begin = aired.mastered_frame
+    pieces = [(m.frame - begin, m.data) for m in aired.block.marks if m.kind == "piece"]
+    cutter.feed(aired.mastered, pieces, [beat - begin for beat in aired.block.beats])

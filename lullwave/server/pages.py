@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import NotFound
@@ -111,26 +111,6 @@ def router_for(web: Path | None = None) -> APIRouter:
         return serve(request, page, name)
 
     return router
-
-
-health = APIRouter(tags=["server"])
-
-
-@health.head("/healthz", include_in_schema=False)
-@health.get("/healthz")
-async def healthz() -> JSONResponse:
-    """The server answers."""
-    return JSONResponse({"status": "ok"})
-
-
-@health.head("/readyz", include_in_schema=False)
-@health.get("/readyz", responses={503: {"description": "not yet"}})
-async def readyz(request: Request) -> JSONResponse:
-    """The default station has music."""
-    station = request.app.state.onairs.default.station
-    ready = station.reserve_s > 0 or station.edge > 0
-    body = {"status": "ready" if ready else "starting", "reserve_s": round(station.reserve_s, 1)}
-    return JSONResponse(body, 200 if ready else 503)
 
 
 class SecurityHeaders:

@@ -83,7 +83,7 @@ async def replayed(
         frames = round(seconds * RATE)
         states = all_of_them.history.states(moment, frames + RATE)
         levels = Levels(0, *all_of_them.history.levels(moment.run))
-        sound, exact = replay(states, moment.frame, frames, levels, all_of_them.shelf)
+        sound, exact = replay(states, moment.frame, frames, levels, all_of_them.engine)
         return encode(sound, named.name, all_of_them.settings.bitrate_kbps), exact
 
     kitchen = request.app.state.kitchen

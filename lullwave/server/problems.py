@@ -25,6 +25,7 @@ from ..errors import (
     MissingExtra,
     NotFound,
     SnapshotError,
+    Unkept,
     UnknownEngine,
 )
 from .pages import SECURITY_HEADERS
@@ -83,6 +84,8 @@ def reply(error: Exception) -> JSONResponse:
             return problem(422, str(error), "checkpoint", None)
         case SnapshotError():
             return problem(409, f"this cannot be made again: {error}")
+        case Unkept():
+            return problem(503, str(error), None, None, {"Retry-After": "30"})
         case EngineError():
             return problem(503, str(error), None, None, {"Retry-After": "5"})
         case _:

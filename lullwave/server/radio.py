@@ -115,6 +115,7 @@ def station_json(all_of_them: OnAirs, onair: OnAir) -> dict[str, Any]:
         "engine": station.playing_engine,
         "listeners": all_of_them.audience.people(station.id),
         "state": station.state,
+        **station.standing.data(),
         "stream": f"/stations/{station.id}/stream.mp3",
         "now": now_json(onair),
     }
@@ -152,6 +153,7 @@ async def events(
         now = onair.station.now
         told = [
             Event("state", onair.station.edge, {"state": onair.station.state, "engine": onair.station.playing_engine}),
+            onair.station.rung_event(),
             Event("listeners", onair.station.edge, {"count": all_of_them.audience.people(onair.station.id)}),
         ]
         if now is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..audio import Audio, Samples
 from ..broadcast import Chunk
@@ -23,6 +23,7 @@ from .reserve import Block, Reserve
 MP3_FRAME = 1152
 CHUNK_FRAMES = 19 * MP3_FRAME  # 0.496 s
 CHUNK_S = CHUNK_FRAMES / RATE
+WALL_OFF_S = 2.0  # the time of day is off by more only when somebody set it
 CATCH_UP_S = 10.0  # after a longer hold-up the time is lost: the stream goes on, later
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ class _Plan:
 
     epoch: Epoch
     start: float  # clock time at which the epoch's frame is due
-    sleeping: bool = field(default=False)
+    on_time: bool = False  # the beginning, which runs ahead, is over
 
 
 class Air:
@@ -91,6 +92,7 @@ class Air:
         self._encoder = Mp3Encoder(RATE, CHANNELS, levels.kbps)
         self._lead: list[bytes] = []  # the last MP3 frames, for listeners who come in after them
         self._number = 0
+        self.late_s = 0.0  # the longest that anything went on air after its time
         self._complained = False
         self._stopping = threading.Event()
         self._heard = False
@@ -102,8 +104,13 @@ class Air:
         """The station frame that goes on air next."""
         return self._reserve.begin
 
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
     def start(self) -> None:
         self._waiter = self._clock.waiter()
+        self._reserve.on_change.append(self._wake)
         self._thread.start()
 
     def stop(self) -> None:
@@ -141,19 +148,23 @@ class Air:
                 due = plan.start + (self._reserve.begin - plan.epoch.frame) / RATE
                 late = self._clock.now() - due
                 if late < -1e-6:
+                    plan.on_time = True
                     self._waiter.wait_until(min(due, self._sleep_moment()))
                 elif late > CATCH_UP_S:
                     plan = None
-                elif not self._step(plan):
+                elif self._reserve.closed:
                     break
+                elif not self._step(plan):
+                    self._waiter.wait_until(self._sleep_moment())  # for music, or for the listeners' end
         finally:
             self._waiter.close()
 
     def _step(self, plan: _Plan) -> bool:
-        """One chunk; False when the reserve was closed."""
+        """One chunk; False when there is no music for it."""
         block = self._reserve.take(CHUNK_FRAMES)
         if block is None:
             return False
+        self._note_late(plan, block.frame)
         state = self._master.state() if block.states else b""
         mastered = self._master.process(Audio(block.samples, RATE))
         first = self._encoder.frames_out * MP3_FRAME - self._encoder.delay_frames - self._master.latency_frames
@@ -168,6 +179,17 @@ class Air:
             aired = Aired(chunk, block, mastered.samples, begin, plan.epoch, state)
             self._tell(lambda: self._on_aired(aired))
         return True
+
+    def _note_late(self, plan: _Plan, frame: int) -> None:
+        """Remember the longest that anything came too late for whoever listens, and follow the time of day."""
+        due = plan.start + (frame - plan.epoch.frame) / RATE
+        now = self._clock.now()
+        if plan.on_time:
+            self.late_s = max(self.late_s, now - due)
+        wall = self._clock.wall() - (now - due)
+        if abs(wall - (plan.epoch.wall + (due - plan.start))) > WALL_OFF_S:
+            # Somebody set the clock: the sound goes on, and is called by the new time from here.
+            plan.epoch, plan.start = Epoch(frame, wall), due
 
     def _tell(self, news: Callable[[], None]) -> None:
         """Tell whoever is told; what breaks there must not end the sound."""

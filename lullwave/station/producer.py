@@ -1,11 +1,7 @@
-"""Keeps a station's reserve full from an engine, turns it when somebody steers, and replaces an engine that breaks.
+"""Keeps a station's reserve full: from its engine, and from what stands in while the engine does not give enough.
 
-One thread. Knows nothing of mastering, of the clock or of listeners; it only sees how much is left in the reserve.
-
-Steering forks the stream at a beat a little after the air edge, renders the fork until it is ahead by a margin and
-puts it in place of the reserve from there on. Up to the fork both play the same samples, so that nothing is heard
-of the splice. When the air edge gets there first, the fork is thrown away and tried further ahead; at worst the
-stream is steered where the reserve ends.
+One thread that never waits for an engine: readers wait for theirs, the ladder says whose music goes into the reserve,
+and this puts it there. Knows nothing of mastering or of listeners.
 """
 
 from __future__ import annotations
@@ -13,44 +9,38 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
 
-import numpy as np
-
-from ..engines.base import Engine, Understanding
-from ..errors import EngineError, EngineFailed, LullwaveError, StreamClosed
+from ..clock import FOREVER, Clock, Waiter
+from ..engines.base import Engine
 from ..request import Request
-from .comeback import Comeback, Opening
-from .feed import RATE, Feed
-from .reserve import Block, Reserve, State, join
+from .deck import Deck
+from .feed import RATE
+from .governor import RETURN_S, STRETCH_S, Pace
+from .ladder import STAND_INS, Cause, Ladder, Rung, Sight, Standing
+from .own import STARVE_S, OwnEngine
+from .reader import ROOM_S, STEP, Opened, Reader
+from .recycler import Recycler
+from .reserve import Reserve
+from .splice import end_of_reserve, soon
+from .stand_ins import StandIns
+from .turning import LEAD_S, Steered
+from .wishes import Wishes
 
-STEP_S = 0.5  # how much is made at a time
-LEAD_S = 2.0  # a fork begins at least this far after the air edge
-MARGIN_S = 1.0  # a fork takes over when it is this far ahead
-STATE_S = 60.0  # how often the state is kept
-CROSSFADE_S = 2.0  # from a broken engine's last music into the embedded engine's
-RETRY_S = 1.0
 EMBEDDED = "synth"
+LOW_S = 8.0  # a reserve below this (a third of a small one) is low
+FLOOR = 0.4  # of that: nearly out
+START_S = 0.5  # a station that begins waits this long for its engine, and then not any more
+STAND_IN_S = 10.0  # how much of a stand-in's music is kept in reserve: it is not to stay
+WORDS = {
+    Rung.ENGINE: "its own engine",
+    Rung.RESERVE: "what was made before",
+    Rung.RECYCLED: "clips from earlier",
+    Rung.EMBEDDED: "the embedded engine",
+}
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Steered:
-    """What became of a wish."""
-
-    frame: int  # the station frame from which it is heard
-    understanding: Understanding
-
-
-@dataclass
-class _Wish:
-    prompt: str
-    over_s: float
-    done: Future[Steered]
 
 
 class Producer:
@@ -64,260 +54,267 @@ class Producer:
         engine_name: str,
         request: Request,
         target_s: float,
+        clock: Clock,
+        recycler: Recycler | None = None,
+        told: Callable[[Standing], None] = lambda standing: None,
         embedded: str = EMBEDDED,
     ) -> None:
         self._name = name
+        self._clock = clock
+        self._told = told
+        self._target_s = target_s
         self._reserve = reserve
-        self._engine = engine
-        self._engine_name = engine_name
-        self._embedded = embedded
-        self._request = request
-        self._prompt = request.prompt  # in force now
-        self._comeback = Comeback(engine_name, lambda: engine(engine_name), round((CROSSFADE_S + 2 * STEP_S) * RATE))
-        self._target = round(target_s * RATE)
-        self._wishes: deque[_Wish] = deque()
+        self._deck = Deck(reserve)
+        self._wishes = Wishes(request.prompt, self._deck, self._wake)
+        other = None if engine_name == embedded else (embedded, lambda: engine(embedded))
+        self._own = OwnEngine(
+            name, engine_name, lambda: engine(engine_name), request, clock, self._reader, at_once=other is None
+        )
+        self._stand_ins = StandIns(name, request.seed, other, recycler, clock, self._reader)
+        self._ladder = Ladder()
+        self._readers: list[Reader] = []  # that have not ended
+        self._awake = True
+        self._began = 0.0
+        self._complained = False
+        self._standing = Standing(Rung.RESERVE, Cause.LOADING, engine_name, engine_name)
         self._stopping = threading.Event()
-        self._feed: Feed | None = None
-        self._playing = ""  # the engine behind the feed
-        self._since_state = 0  # frames
-        self._speed = 4.0  # seconds of music per second, measured; a cautious guess at first
-        self._failures = 0
-        self._opening: Opening | None = None  # of an engine that broke and works again
+        self._waiter: Waiter | None = None
         self._thread = threading.Thread(target=self._run, name=f"producer-{name}", daemon=True)
 
     @property
-    def playing(self) -> str:
-        """The engine that makes the music now."""
-        return self._playing or self._engine_name
+    def standing(self) -> Standing:
+        """Where the station is on the ladder."""
+        return self._standing
 
     @property
-    def speed(self) -> float:
-        """Seconds of music made per second of work, lately."""
-        return self._speed
+    def pace(self) -> Pace:
+        """How fast the station's own engine is."""
+        return self._own.pace
+
+    @property
+    def sharing(self) -> bool:
+        """Whether the engine is heard in stretches, because it is too slow."""
+        return self._own.governor.sharing
+
+    @property
+    def lost(self) -> int:
+        """How often the engine was lost."""
+        return self._own.lost
+
+    @property
+    def engine(self) -> Engine | None:
+        """The engine that answers what a prompt means; None while there is none."""
+        for reader in (self._deck.on_air, self._own.reader):
+            if reader is not None and reader.engine is not None and reader.source != Rung.RECYCLED:
+                return reader.engine
+        return None
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
 
     def start(self) -> None:
+        self._waiter = self._clock.waiter()
+        self._began = self._clock.now()
+        self._reserve.on_change.append(self._wake)
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread as soon as its engine lets go."""
+        """End the threads as soon as the engines let go."""
         self._stopping.set()
         self._reserve.close()
-        if self._feed is not None:
-            self._feed.close()
+        self._wake()
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for the thread's end; False when it is still busy."""
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        """Wait for the threads' end; False when one is still busy."""
+        if self._thread.ident is None:
+            return True
+        ends = time.monotonic() + timeout_s
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive() and all(r.join(max(0.0, ends - time.monotonic())) for r in self._readers)
 
     def aim(self, target_s: float) -> None:
         """How much the reserve is to hold, from now on."""
-        with self._reserve.changed:
-            self._target = round(target_s * RATE)
-            self._reserve.changed.notify_all()
+        self._target_s = target_s
+        self._wake()
+
+    def rest(self, asleep: bool) -> None:
+        """Whether nobody hears: an engine that is lost is not tried for nobody."""
+        self._awake = not asleep
+        self._wake()
 
     def steer(self, prompt: str, over_s: float = 8.0) -> Future[Steered]:
         """Turn the music towards ``prompt`` as soon as can be. From any thread."""
-        wish = _Wish(prompt, over_s, Future())
-        with self._reserve.changed:
-            self._wishes.append(wish)
-            self._reserve.changed.notify_all()
-        return wish.done
+        return self._wishes.add(prompt, over_s)
+
+    def _wake(self) -> None:
+        if self._waiter is not None:
+            self._waiter.wake()
+
+    def _reader(self, name: str, how: Callable[[Reader], Opened], source: str = "") -> Reader:
+        reader = Reader(name, how, self._clock, self._reserve.changed, self._wake, source)
+        self._readers = [*(one for one in self._readers if one.alive), reader]
+        return reader
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                feed = self._feed or self._begin()
-                wish = self._wait()
-                if self._stopping.is_set():
-                    break
-                if wish is not None:
-                    self._turn(feed, wish)
-                else:
-                    block = self._block(feed)
-                    self._reserve.append(block)
-                    self._failures = 0
-                    if self._playing != self._engine_name:
-                        self._come_back(feed, [m.frame for m in block.marks if m.kind == "piece"])
-            except StreamClosed:
-                if not self._stopping.is_set():
-                    self._replace(EngineFailed("the stream was closed"))
-            except Exception as error:  # whatever an engine of any kind raises, the music must go on
-                self._replace(error)
-        for wish in self._wishes:
-            wish.done.cancel()
-        self._comeback.close()
-        if self._opening is not None:
-            self._opening.feed.close()
-        if self._feed is not None:
-            self._feed.close()
+        assert self._waiter is not None
+        try:
+            while not self._stopping.is_set():
+                try:
+                    moment = self._tend()
+                except Exception:  # a fault of ours must not end the music
+                    if not self._complained:
+                        log.exception("station %s: its producer failed; it goes on", self._name)
+                    self._complained = True
+                    moment = self._clock.now() + 1.0
+                self._waiter.wait_until(moment)
+        finally:
+            self._own.close()
+            self._stand_ins.close()
+            self._wishes.close()
+            self._waiter.close()
 
-    def _wait(self) -> _Wish | None:
-        """Until there is room in the reserve, or a wish."""
-        with self._reserve.changed:
-            self._reserve.changed.wait_for(
-                lambda: self._stopping.is_set() or self._wishes or self._reserve.frames < self._target
+    def _tend(self) -> float:
+        """Everything that can be done now; gives the moment at which to look again."""
+        deck, own, ladder = self._deck, self._own, self._ladder
+        self._transfer()
+        due = own.mind(self._wishes.prompt, self._awake)
+        self._follow()
+        cause = own.cause()
+        self._govern()
+        due = min(due, self._open_stand_in(cause))
+        if ladder.rung is Rung.ENGINE and deck.on_air is not own.reader:
+            ladder.rung = Rung.RESERVE
+        before = ladder.rung
+        if ladder.look(self._sight(cause)) is not before:
+            self._climb(ladder.rung)
+        self._transfer()
+        if deck.on_air is not None and ladder.rung in (Rung.ENGINE, Rung.EMBEDDED) and not deck.on_air.ended:
+            self._wishes.serve(deck.on_air)
+        self._tell(cause)
+        return max(due, self._clock.now() + 0.01)
+
+    def _transfer(self) -> None:
+        """From who is on air into the reserve."""
+        if self._ladder.rung is Rung.RESERVE and not (self._deck.on_air and self._deck.on_air.ended):
+            return
+        stays = not self._deck.stand_in or self._standing.cause is Cause.FAILED
+        self._deck.transfer(self._target_s if stays else min(self._target_s, STAND_IN_S))
+
+    def _follow(self) -> None:
+        """An engine that is not heard follows what is asked for, too, and reads as far ahead as it will have to."""
+        reader = self._own.reader
+        if reader is None or not reader.opened:
+            return
+        on_air = reader is self._deck.on_air
+        if not on_air and reader.prompt != self._wishes.prompt:
+            self._own.again("another prompt is in force")
+        elif self.sharing:
+            reader.give_room(STRETCH_S + ROOM_S)
+        else:
+            reader.give_room(ROOM_S if on_air else self._margin_s() + ROOM_S)
+
+    def _govern(self) -> None:
+        """Watch how fast the engine is."""
+        own = self._own
+        if own.reader is None or not own.reader.opened:
+            return
+        heard = self._ladder.rung is Rung.ENGINE
+        ready_s = self._deck.reserve_s + own.reader.ahead_s
+        if (heard or self.sharing) and own.governor.look(own.pace, ready_s, self._target_s):
+            log.info(
+                "station %s: engine %s makes %.2f s of music in a second: it is heard %s",
+                self._name,
+                own.name,
+                own.pace.speed,
+                "in stretches, with other music in between" if self.sharing else "all the time again",
             )
-            return self._wishes.popleft() if self._wishes else None
 
-    def _begin(self) -> Feed:
-        """The first stream."""
-        stream = self._engine(self._engine_name).stream(replace(self._request, prompt=self._prompt))
-        self._feed, self._playing = Feed(stream, self._reserve.end), self._engine_name
-        self._since_state = round(STATE_S * RATE)  # at once
-        return self._feed
+    def _low_s(self) -> float:
+        return min(LOW_S, self._target_s / 3)
 
-    def _block(self, feed: Feed, frames: int = round(STEP_S * RATE)) -> Block:
-        """The next block of ``feed``, with all that is known about it."""
-        states: tuple[State, ...] = ()
-        if self._since_state >= STATE_S * RATE:
-            states = self._state(feed)
-        began = time.perf_counter()
-        start = feed.position
-        samples = feed.read(frames)
-        took = time.perf_counter() - began
-        self._speed += 0.2 * (frames / RATE / max(took, 1e-4) - self._speed)
-        self._since_state += frames
-        return Block(
-            start,
-            samples,
-            tuple(feed.marks(start, feed.position)),
-            tuple(feed.beats(start, feed.position)),
-            states,
+    def _margin_s(self) -> float:
+        """How much the engine has to have made before it is heard."""
+        own, reader = self._own, self._own.reader
+        if reader is None or not reader.opened:
+            return RETURN_S
+        if self.sharing:
+            return own.governor.margin_s(own.pace, True)
+        empty = self._deck.reserve_s < ROOM_S
+        if self._deck.follows(reader) and (not empty or own.is_embedded):
+            return STEP / RATE
+        return own.governor.margin_s(own.pace, replaced=not empty or self._deck.stand_in)
+
+    def _open_stand_in(self, cause: Cause) -> float:
+        """See to it that somebody can take over in time; gives the moment at which to look again."""
+        now, reader = self._clock.now(), self._own.reader
+        rung, reserve_s = self._ladder.rung, self._deck.reserve_s
+        if rung is Rung.RESERVE and not self._own.played and now - self._began < START_S:
+            return self._began + START_S
+        late = reader is not None and reader.waits_s(now) >= STARVE_S
+        low = reserve_s < (1.5 if cause is Cause.SLOW else 1.0) * self._low_s()
+        worry = rung is not Rung.ENGINE or cause not in (Cause.NONE, Cause.SLOW) or (low and (late or self.sharing))
+        if not worry:
+            self._stand_ins.close()
+            return FOREVER
+        wanted = self._stand_ins.wanted(self._own.played, self._wishes.waiting)
+        if wanted is None:
+            return FOREVER
+        return self._stand_ins.open(wanted, self._wishes.wanted, self._deck.piece())
+
+    def _sight(self, cause: Cause) -> Sight:
+        reader, deck = self._own.reader, self._deck
+        low_s = self._low_s()
+        waits_s = 0.0 if reader is None else reader.waits_s(self._clock.now())
+        return Sight(
+            cause=cause,
+            reserve_s=deck.reserve_s,
+            low_s=low_s,
+            ahead_s=0.0 if reader is None else reader.ahead_s,
+            margin_s=self._margin_s(),
+            settled=deck.settled or (self._ladder.rung is Rung.RESERVE and deck.on_air is None),
+            starving=deck.reserve_s < FLOOR * low_s and waits_s >= STARVE_S,
+            ready=self._stand_ins.ready(deck.on_air, deck.reserve_s),
+            clips_over=self._stand_ins.clips_over,
+            wish=self._wishes.waiting,
         )
 
-    def _state(self, feed: Feed) -> tuple[State, ...]:
-        self._since_state = 0
-        try:
-            frame, snapshot = feed.snapshot()
-        except EngineError:
-            return ()
-        return (State(frame, self._playing, snapshot),)
+    def _climb(self, rung: Rung) -> None:
+        """Put on air what the ladder says."""
+        deck, own, wishes = self._deck, self._own, self._wishes
+        turns = wishes.waiting
+        wishes.take_back()
+        if rung is Rung.ENGINE:
+            assert own.reader is not None
+            deck.put(own.reader, _soon if deck.stand_in else end_of_reserve)
+            own.plays()
+            self._stand_ins.close()
+            self._stand_ins.clips_over = False
+        elif rung in STAND_INS:
+            reader = self._stand_ins[rung]
+            frame = deck.put(reader, _soon if turns else end_of_reserve, wishes.told_by(reader))
+            wishes.begun(reader, frame)
+            reader.give_room(ROOM_S)
+            self._stand_ins.close(but=reader)
+            own.lighten()
 
-    def _turn(self, feed: Feed, wish: _Wish) -> None:
-        """Grant a wish; a wish that cannot be granted hurts nobody but the one who made it."""
-        if not wish.done.set_running_or_notify_cancel():
+    def _tell(self, cause: Cause) -> None:
+        """Say it once when the rung or the cause is another one."""
+        own, before = self._own, self._standing
+        on_air = self._deck.on_air
+        detail = own.detail if cause in (Cause.LOST, Cause.FAILED) else ""
+        name = own.name if on_air is None else on_air.name
+        self._standing = standing = Standing(self._ladder.rung, cause, name, own.name, detail)
+        begins = on_air is None and cause in (Cause.NONE, Cause.LOADING)
+        if standing == before or begins:
             return
-        try:
-            steered = self._turned(feed, wish)
-        except (StreamClosed, EngineFailed) as error:
-            wish.done.set_exception(error)
-            raise
-        except Exception as error:
-            wish.done.set_exception(error)
-            if not isinstance(error, LullwaveError):
-                raise
-            return
-        self._prompt = wish.prompt
-        wish.done.set_result(steered)
-
-    def _turned(self, feed: Feed, wish: _Wish) -> Steered:
-        lead_s = max(LEAD_S, 1.5 * MARGIN_S / self._speed + STEP_S)
-        while (at := self._fork_frame(feed, lead_s)) is not None:
-            try:
-                fork = feed.fork(at)
-            except EngineError:
-                break
-            self._since_state = round(STATE_S * RATE)
-            try:
-                understanding = fork.steer(wish.prompt, wish.over_s)
-                ahead: list[Block] = []
-                while fork.position < max(at, self._reserve.begin) + MARGIN_S * RATE and self._reserve.begin < at:
-                    ahead.append(self._block(fork))
-            except BaseException:
-                fork.close()
-                raise
-            with self._reserve.changed:
-                in_time = self._reserve.begin <= at and bool(ahead)
-                if in_time:
-                    self._reserve.cut(at)
-                    self._reserve.append(join(ahead))
-                    self._feed = fork
-            if in_time:
-                feed.close()
-                return Steered(at, understanding)
-            fork.close()
-            lead_s *= 2.0
-        self._since_state = round(STATE_S * RATE)
-        return Steered(feed.position, feed.steer(wish.prompt, wish.over_s))
-
-    def _fork_frame(self, feed: Feed, lead_s: float) -> int | None:
-        """The first beat after the lead that a fork can reach; None when that is the end of the reserve."""
-        back_s = self._engine(self._playing).rewindable_s
-        first = max(self._reserve.begin + round(lead_s * RATE), feed.position - int(back_s * RATE))
-        if first >= feed.position:
-            return None
-        beats = self._reserve.beats(first, min(first + 2 * RATE, feed.position))
-        return beats[0] if beats else first
-
-    def _replace(self, error: Exception) -> None:
-        """Go on with the embedded engine, by a crossfade out of what is left of the broken one's music."""
-        broken, self._feed = self._feed, None
-        self._failures += 1
-        if self.playing == self._engine_name != self._embedded:
-            again = self._comeback.failures
-            self._comeback.failed(self._reserve.end)
-            if again:
-                log.info("station %s: engine %s failed again: %s", self._name, self.playing, error)
-            else:
-                log.error("station %s: engine %s failed: %s", self._name, self.playing, error, exc_info=error)
-        elif self._failures == 1:
-            log.error("station %s: engine %s failed: %s", self._name, self.playing, error, exc_info=error)
-        if broken is not None:
-            broken.close()
-        if self._failures > 2:
-            self._stopping.wait(RETRY_S)
-        try:
-            seed = (self._request.seed + self._failures) % 2**63
-            stream = self._engine(self._embedded).stream(Request(self._prompt, seed))
-            overlap = min(round(CROSSFADE_S * RATE), self._reserve.frames)
-            feed = Feed(stream, self._reserve.end - overlap)
-            self._playing = self._embedded
-            self._since_state = 0
-            states = self._state(feed)
-            block = self._block(feed, overlap + round(STEP_S * RATE))
-            with self._reserve.changed:
-                at = max(block.frame, self._reserve.begin)
-                states = tuple(State(at, s.engine, s.snapshot, skip=at - s.frame) for s in states)
-                tail = self._reserve.cut(at)
-                self._reserve.append(_crossfaded(tail, block.part(at, block.end), states))
-            self._feed = feed
-        except Exception as again:  # even the embedded engine: try once more, with patience
-            self._feed = None
-            log.debug("station %s: no replacement yet: %s", self._name, again)
-
-    def _come_back(self, feed: Feed, pieces: list[int]) -> None:
-        """At the end of a piece of the embedded engine's, cross over to the station's own, if it works again."""
-        seed = (self._request.seed + 1 + feed.position // RATE) % 2**63
-        if not pieces and self._opening is None:
-            self._opening = self._comeback.ready(feed.position, Request(self._prompt, seed))
-        if not pieces or self._opening is None:
-            return
-        opening, self._opening = self._opening, None
-        with self._reserve.changed:
-            at = max(pieces[0] - round(CROSSFADE_S * RATE), self._reserve.begin)
-            opening.feed.move(at)
-            block = opening.block.moved(at)
-            tail = self._reserve.cut(at)
-            states, block = block.states, replace(block, states=())
-            self._reserve.append(_crossfaded(tail, block, states))
-        self._feed, self._playing = opening.feed, self._engine_name
-        self._since_state = 0
-        self._comeback.returned(at)
-        feed.close()
-        log.info("station %s: engine %s plays again", self._name, self._engine_name)
-        if opening.prompt != self._prompt:
-            opening.feed.steer(self._prompt, CROSSFADE_S)
+        if standing.rung is not before.rung:
+            down = standing.rung in STAND_INS and cause is not Cause.LOADING
+            level = logging.WARNING if down else logging.INFO
+            why = "" if cause is Cause.NONE else f" (engine {own.name}: {cause})"
+            log.log(level, "station %s: on air is now: %s%s", self._name, WORDS[standing.rung], why)
+        self._told(standing)
 
 
-def _crossfaded(tail: Block | None, block: Block, states: tuple[State, ...]) -> Block:
-    """``block`` with the end of the music before it fading out underneath, at equal power."""
-    n = len(tail.samples) if tail is not None else 0
-    samples = block.samples.copy()
-    if tail is not None:
-        angle = 0.5 * np.pi * (np.arange(n) + 0.5) / n
-        samples[:n] *= np.sin(angle)[:, None].astype(np.float32)
-        samples[:n] += tail.samples * np.cos(angle)[:, None].astype(np.float32)
-    marked = tuple(replace(s, overlap=n) for s in states)
-    return Block(block.frame, samples, block.marks, block.beats, marked)
+def _soon(reserve: Reserve) -> int:
+    return soon(reserve, LEAD_S)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..audio import Audio, Samples, concat
 from ..engines.base import Engine
+from ..errors import SnapshotError
 from ..history import KeptState
 from ..mastering import Master
 from .air import Levels
@@ -28,7 +29,7 @@ def replay(
     ``states`` as ``History.states`` gives them. Engines of another rate than the station's come out alike, not equal.
 
     Raises:
-        SnapshotError: the engine is another one than it was.
+        SnapshotError: the engine is another one than it was, or had no snapshots.
     """
     master = Master(RATE, CHANNELS, levels.loudness_lufs, levels.ceiling_dbtp)
     anchor = next(s for s in reversed(states) if s.master_frame <= frame)
@@ -48,6 +49,8 @@ def _unmastered(states: list[KeptState], start: int, stop: int, engine: Callable
     for state, following in zip(states, [*states[1:], None], strict=True):
         end = stop if following is None else min(stop, following.frame + following.overlap)
         begin = state.frame
+        if not state.snapshot:
+            raise SnapshotError(f"engine {state.engine!r} has no snapshots: its music cannot be made again")
         feed = Feed(engine(state.engine).restore(state.snapshot), begin - state.skip)
         try:
             feed.read(state.skip)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -83,6 +84,12 @@ class Reserve:
         self._begin = frame
         self._end = frame
         self._closed = False
+        self.faded_until = frame  # where the last crossfade ends: nothing is cut before it
+        self.on_change: list[Callable[[], None]] = []  # called after every change; quick, and holding the lock
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
 
     @property
     def begin(self) -> int:
@@ -102,13 +109,12 @@ class Reserve:
             assert block.frame == self._end, "blocks follow one another"
             self._blocks.append(block)
             self._end = block.end
-            self.changed.notify_all()
+            self._tell()
 
     def take(self, frames: int) -> Block | None:
-        """The first ``frames`` frames, as soon as they are there; None once closed."""
+        """The first ``frames`` frames; None while there are fewer."""
         with self.changed:
-            self.changed.wait_for(lambda: self._closed or self.frames >= frames)
-            if self._closed:
+            if self.frames < frames:
                 return None
             stop = self._begin + frames
             taken: list[Block] = []
@@ -119,7 +125,7 @@ class Reserve:
                     block = block.part(block.frame, stop)
                 taken.append(block)
             self._begin = stop
-            self.changed.notify_all()
+            self._tell()
             return join(taken)
 
     def cut(self, frame: int) -> Block | None:
@@ -134,7 +140,7 @@ class Reserve:
                     block = block.part(frame, block.end)
                 removed.insert(0, block)
             self._end = frame
-            self.changed.notify_all()
+            self._tell()
             return join(removed) if removed else None
 
     def beats(self, start: int, stop: int) -> list[int]:
@@ -150,4 +156,9 @@ class Reserve:
         """Let whoever waits go on."""
         with self.changed:
             self._closed = True
-            self.changed.notify_all()
+            self._tell()
+
+    def _tell(self) -> None:
+        self.changed.notify_all()
+        for told in self.on_change:
+            told()

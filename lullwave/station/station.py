@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -20,8 +21,11 @@ from ..request import Request
 from ..settings import Settings, StationSettings
 from .air import Air, Aired, Epoch, Levels
 from .feed import RATE
-from .producer import Producer, Steered
+from .ladder import Rung, Standing
+from .producer import EMBEDDED, Producer
+from .recycler import Recycler
 from .reserve import Reserve
+from .turning import Steered
 
 T = TypeVar("T")
 State = Literal["starting", "on air", "asleep", "stopped"]
@@ -35,7 +39,7 @@ log = logging.getLogger(__name__)
 class Event:
     """Something that happens to the sound at a station frame (or now, where it is not about the sound)."""
 
-    kind: str  # piece, steer, state, …
+    kind: str  # piece, steer, state, rung, …
     frame: int
     data: Mapping[str, Any] = field(default_factory=dict)
 
@@ -51,7 +55,14 @@ class Now:
 class Station:
     """Start it once; it sleeps until it is ``heard``."""
 
-    def __init__(self, own: StationSettings, settings: Settings, engine: Callable[[str], Engine], clock: Clock) -> None:
+    def __init__(
+        self,
+        own: StationSettings,
+        settings: Settings,
+        engine: Callable[[str], Engine],
+        clock: Clock,
+        recycler: Recycler | None = None,
+    ) -> None:
         self.id = own.id
         self.own = own
         self.engine_name = own.engine or settings.engine
@@ -69,6 +80,8 @@ class Station:
         self._pieces = 0  # that began since the station was turned last
         self._turn = 0  # which of its own prompts it plays
         self._started = False
+        self._rung = Rung.RESERVE
+        self.rungs: Counter[Rung] = Counter()  # how often it came to each
         self._reserve_s = settings.reserve_s
         self._reserve = Reserve()
         self._producer = Producer(
@@ -78,6 +91,9 @@ class Station:
             self.engine_name,
             Request(self.prompt, self.seed),
             settings.reserve_s,
+            clock,
+            recycler,
+            self._stood,
         )
         self._air = Air(
             own.id,
@@ -116,16 +132,47 @@ class Station:
 
     @property
     def playing_engine(self) -> str:
-        return self._producer.playing
+        """The engine whose music goes into the reserve."""
+        return self._producer.standing.engine
+
+    @property
+    def standing(self) -> Standing:
+        """Where the station is on the ladder between its engine and what stands in for it."""
+        return self._producer.standing
+
+    @property
+    def sharing(self) -> bool:
+        """Whether its engine is too slow to be heard all the time."""
+        return self._producer.sharing
+
+    @property
+    def lost(self) -> int:
+        """How often its engine was lost."""
+        return self._producer.lost
 
     @property
     def speed(self) -> float:
-        """Seconds of music that are made per second of work."""
-        return self._producer.speed
+        """Seconds of music that its engine makes per second of work."""
+        return self._producer.pace.speed
+
+    @property
+    def late_s(self) -> float:
+        """The longest that anything went on air after its time: more than the burst can be heard."""
+        return self._air.late_s
+
+    @property
+    def works(self) -> bool:
+        """Whether its threads live, if they were started and not stopped."""
+        return not self._started or self._state == "stopped" or (self._producer.alive and self._air.alive)
 
     def upcoming(self) -> list[Event]:
         """What is in the reserve and not on air yet."""
         return [Event(m.kind, m.frame, dict(m.data)) for m in self._reserve.marks()]
+
+    def rung_event(self) -> Event:
+        """Where the station is on the ladder now."""
+        standing = self.standing
+        return Event("rung", self._reserve.begin, {"engine": standing.engine, **standing.data()})
 
     def subscribe(
         self, aired: Callable[[Aired], None] | None = None, event: Callable[[Event], None] | None = None
@@ -167,7 +214,8 @@ class Station:
         Raises:
             PromptError
         """
-        return self._engine(self.playing_engine).understand(Request(prompt).prompt)
+        engine = self._producer.engine or self._engine(EMBEDDED)  # a model that loads is not waited for
+        return engine.understand(Request(prompt).prompt)
 
     def steer(self, prompt: str, over_s: float = 8.0) -> Future[Steered]:
         """Turn the music; the result says from which frame on it is heard.
@@ -215,12 +263,21 @@ class Station:
             self.steer(self.own.prompt(self._turn))
 
     def _slept(self, asleep: bool) -> None:
+        self._producer.rest(asleep)
         if self._state != "stopped":
             self._say_state("asleep" if asleep else "on air")
 
     def _say_state(self, state: State) -> None:
         self._state = state
         self._tell(Event("state", self._reserve.begin, {"state": state, "engine": self.playing_engine}))
+
+    def _stood(self, standing: Standing) -> None:
+        """On the producer's thread: the rung or its cause is another one."""
+        if standing.rung is not self._rung:
+            self._rung = standing.rung
+            self.rungs[standing.rung] += 1
+        if self._state != "stopped":
+            self._tell(self.rung_event())
 
     def _tell(self, event: Event) -> None:
         self._give(self._event_sinks, event)

@@ -1,0 +1,98 @@
+"""Puts readers on air: what they have read goes into the reserve, joined to what is there; knows no reason for it.
+
+All calls from the producer's thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..engines.base import Mark
+from .feed import RATE
+from .reader import Reader
+from .reserve import Reserve
+from .splice import CROSSFADE_S, splice
+
+
+class Deck:
+    """One reader at a time is on air."""
+
+    def __init__(self, reserve: Reserve) -> None:
+        self.reserve = reserve
+        self.on_air: Reader | None = None
+        self._heard: Mapping[str, Any] = {}
+
+    @property
+    def reserve_s(self) -> float:
+        return self.reserve.frames / RATE
+
+    @property
+    def stand_in(self) -> bool:
+        """Whether something else than the station's own engine is on air."""
+        return self.on_air is not None and bool(self.on_air.source)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the last crossfade is over, and another one has room after it."""
+        return self.reserve.end >= self.reserve.faded_until + CROSSFADE_S * RATE
+
+    def piece(self) -> Mapping[str, Any]:
+        """What is known of the last piece that went into the reserve."""
+        if self.on_air is not None and self.on_air.piece is not None:
+            self._heard = self.on_air.piece.data
+        return self._heard
+
+    def transfer(self, target_s: float) -> None:
+        """Fill the reserve up to ``target_s``; with all that there is from a reader that has ended."""
+        with self.reserve.changed:
+            reader = self.on_air
+            while reader is not None and (reader.ended or self.reserve.frames < target_s * RATE):
+                block = reader.take()
+                if block is None:
+                    return
+                self.reserve.append(block)
+
+    def follows(self, reader: Reader) -> bool:
+        """Whether what ``reader`` has next follows the reserve's end to the sample."""
+        return reader.next_frame == self.reserve.end
+
+    def put(self, reader: Reader, at: Callable[[Reserve], int], told: Mark | None = None) -> int:
+        """Let ``reader`` be heard from about station frame ``at`` on; gives the frame.
+
+        Where it goes on from the end of the reserve to the sample, nothing is heard of the change; else the two are
+        crossfaded. ``told`` is marked at the beginning.
+        """
+        with self.reserve.changed:
+            self.piece()
+            while self.on_air is not None and (rest := self.on_air.take()) is not None:
+                self.reserve.append(rest)
+            if self.follows(reader):
+                self.on_air = reader
+                return self.reserve.end
+            piece, first = reader.piece, (reader.next_frame or 0) - reader.offset
+            state = reader.state_at(first)
+            reader.offset = 0
+            blocks = []
+            while (block := reader.take()) is not None:
+                blocks.append(block)
+            assert blocks, "who is put on air has music"
+            soon = first + CROSSFADE_S * RATE
+            marks = [] if told is None else [told]
+            if not any(m.kind == "piece" and m.frame < soon for block in blocks for m in block.marks):
+                marks.append(_piece(reader, piece, first))
+            frame = splice(self.reserve, at(self.reserve), blocks, state, marks)
+            reader.offset = frame - first
+            self.on_air = reader
+            return frame
+
+
+def _piece(reader: Reader, piece: Mark | None, first: int) -> Mark:
+    """What is heard when a reader begins in the middle of a piece."""
+    if piece is None:
+        data: dict[str, Any] = {"title": "", "prompt": reader.prompt}
+        return Mark(first, "piece", data | ({"source": reader.source} if reader.source else {}))
+    data = dict(piece.data)
+    if data.get("frames"):
+        data["frames"] = max(0, piece.frame + int(data["frames"]) - first)
+    return Mark(first, "piece", data)

@@ -1,0 +1,92 @@
+"""How the streams of a station are begun: its own, one that goes on where it was lost, and the embedded engine's.
+
+Each is a function for a ``Reader``, which calls it on its own thread; knows neither reserve nor rungs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..engines.base import Engine
+from ..errors import EngineError, EngineLost, InvalidInput, StreamClosed
+from ..options import build, describe
+from ..request import Request
+from .feed import Feed
+from .reader import STEP, Kept, Opened, Reader
+
+
+def fresh(engine: Callable[[], Engine], request: Request) -> Callable[[Reader], Opened]:
+    """A stream of ``request`` from its beginning."""
+
+    def open_it(reader: Reader) -> Opened:
+        loaded = engine()
+        return Opened(loaded, Feed(loaded.stream(request), 0), request.prompt)
+
+    return open_it
+
+
+def going_on(engine: Callable[[], Engine], kept: Kept, until: int, request: Request) -> Callable[[Reader], Opened]:
+    """The stream that was lost, from frame ``until`` of its reader on; where that cannot be, a fresh one.
+
+    The frames from the snapshot to ``until`` have been heard: they are made once more, for nobody.
+    """
+
+    def open_it(reader: Reader) -> Opened:
+        loaded = engine()
+        try:
+            stream = loaded.restore(kept.snapshot)
+        except EngineLost:
+            raise
+        except EngineError:  # it has no snapshots, or is another one than it was
+            return Opened(loaded, Feed(loaded.stream(request), 0), request.prompt)
+        feed = Feed(stream, kept.frame)
+        try:
+            while feed.position < until:
+                if reader.closing:
+                    raise StreamClosed("nobody needs it any more")
+                feed.read(min(STEP, until - feed.position))
+        except BaseException:
+            feed.close()
+            raise
+        reader.resumed = True
+        reader.kept.append(kept)
+        return Opened(loaded, feed, request.prompt)
+
+    return open_it
+
+
+def in_place_of(
+    engine: Callable[[], Engine], prompt: str, seed: int, piece: Mapping[str, Any]
+) -> Callable[[Reader], Opened]:
+    """A stream of another engine, in the key and tempo of the piece before where it knows such wishes."""
+
+    def open_it(reader: Reader) -> Opened:
+        loaded = engine()
+        request = Request(prompt, seed, options=wishes(type(loaded), piece))
+        return Opened(loaded, Feed(loaded.stream(request), 0), prompt)
+
+    return open_it
+
+
+def wishes(kind: type[Engine], piece: Mapping[str, Any]) -> dict[str, Any]:
+    """``tempo_bpm`` and ``key`` of a piece as options of an engine that has them and takes their values."""
+    known = {info.name for info in describe(kind.options)}
+    found: dict[str, Any] = {}
+    for name in ("tempo_bpm", "key"):
+        if name in known and piece.get(name) is not None:
+            try:
+                build(kind.options, {name: piece[name]})
+            except InvalidInput:
+                continue
+            found[name] = piece[name]
+    return found
+
+
+def lightened(request: Request, lighter: tuple[Mapping[str, Any], ...], level: int) -> Request:
+    """A request with the first ``level`` steps of an engine's lighter options."""
+    options = dict(request.options)
+    for step in lighter[:level]:
+        options |= step
+    return replace(request, options=options)

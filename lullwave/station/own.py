@@ -1,0 +1,196 @@
+"""A station's own engine: opened, lost, opened again with patience, read ahead; knows no reserve and no rung.
+
+All calls from the producer's thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from ..clock import FOREVER, Clock
+from ..engines.base import Engine
+from ..errors import CheckpointError, EngineError, EngineLost, InvalidInput, MissingExtra, UnknownEngine
+from ..request import MAX_SEED, Request
+from . import opening
+from .backoff import LONGEST_BROKEN_S, LONGEST_S, Backoff
+from .governor import Governor, Pace
+from .ladder import Cause
+from .reader import Kept, Opened, Reader
+
+STARVE_S = 1.0  # an engine that owes music for longer may let a reserve that is nearly out run dry
+STALL_S = 5.0  # an engine that owes music for longer has stalled
+HANG_S = 90.0  # and for longer than this, it is given up
+HANGING = 3  # so many may hang before no more are begun
+HOPELESS = (CheckpointError, MissingExtra, UnknownEngine, InvalidInput)  # trying again changes nothing
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Left:
+    """Where an engine's music ended when it was lost."""
+
+    kept: Kept
+    until: int  # the reader's frame
+    offset: int  # of the reader
+
+
+class OwnEngine:
+    """The engine that a station is to play. ``begin`` makes a reader of an opening.
+
+    ``at_once``: nothing can stand in for it for long, so it is opened again without a pause, the first time.
+    """
+
+    def __init__(
+        self,
+        station: str,
+        name: str,
+        load: Callable[[], Engine],
+        request: Request,
+        clock: Clock,
+        begin: Callable[[str, Callable[[Reader], Opened]], Reader],
+        at_once: bool = False,
+    ) -> None:
+        self.name = name
+        self.reader: Reader | None = None
+        self.governor = Governor()
+        self.lost = 0  # times
+        self.played = False  # since the station began
+        self.detail = ""  # what it said when it failed
+        self._station = station
+        self._load = load
+        self._request = request
+        self._clock = clock
+        self._begin = begin
+        self._at_once = at_once
+        self._backoff = Backoff(random.Random(f"{station} {request.seed}").random)
+        self._due = -FOREVER
+        self._left: Left | None = None
+        self._tried: Left | None = None
+        self._hopeless = False
+        self._pace = Pace(1.0, 0.0)
+        self._hanging: list[Reader] = []
+        self._level = 0  # of the reader's options
+        self._lighter: tuple[Mapping[str, object], ...] = ()
+
+    @property
+    def pace(self) -> Pace:
+        """Of the reader; before it has read, of the one before."""
+        if self.reader is None or not self.reader.opened:
+            return self._pace
+        return self.reader.pace
+
+    def mind(self, prompt: str, awake: bool) -> float:
+        """Note what happened, open again what is due; gives the moment at which to be called again."""
+        now = self._clock.now()
+        reader = self.reader
+        if reader is not None and reader.ended:
+            self._end(reader, now)
+        elif reader is not None and reader.opened and reader.waits_s(now) > HANG_S:
+            reader.abandon()
+            self._hanging.append(reader)
+            reader.error = reader.error or EngineLost(f"it has not answered for {HANG_S:g} s")
+            self._end(reader, now)
+        if self.reader is None:
+            self._hanging = [one for one in self._hanging if one.alive]
+            if self._hopeless or (self.lost and not awake) or len(self._hanging) >= HANGING:
+                return FOREVER
+            if now < self._due:
+                return self._due
+            self._open(prompt)
+        reader = self.reader
+        assert reader is not None
+        if reader.opened and not self._lighter and reader.engine is not None:
+            self._lighter = tuple(reader.engine.lighter)
+            self.governor.lighter = len(self._lighter)
+        called = reader.called
+        if called is None:
+            return FOREVER
+        return next((called + s for s in (STARVE_S, STALL_S, HANG_S) if now - called < s), FOREVER)
+
+    def cause(self) -> Cause:
+        """What is the matter with it."""
+        reader = self.reader
+        if self._hopeless:
+            return Cause.FAILED
+        if reader is None or not reader.opened:
+            return Cause.LOST if self.lost else Cause.LOADING
+        if reader.waits_s(self._clock.now()) >= STALL_S and not reader.ahead_s:
+            return Cause.STALLED
+        return Cause.SLOW if self.governor.sharing else Cause.NONE
+
+    def plays(self) -> None:
+        """It is heard, from now on."""
+        self.played = True
+        self.detail = ""
+        self._backoff.plays(self._clock.now())
+
+    def again(self, why: str) -> None:
+        """Give up the stream and open another one at once, with the options and the prompt of now."""
+        log.info("station %s: a new stream of engine %s: %s", self._station, self.name, why)
+        self._pace = Pace(1.0, 0.0)
+        if self.reader is not None:
+            self.reader.close()
+        self.reader, self._left = None, None
+        self._due = -FOREVER
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether it is the one that stands in for others."""
+        return self._at_once
+
+    def lighten(self) -> None:
+        """While it is not heard: a new stream, if lighter options are wanted than it has."""
+        if self.reader is not None and self.governor.level != self._level:
+            self.again("it is to do less")
+
+    def close(self) -> None:
+        if self.reader is not None:
+            self.reader.close()
+
+    def _open(self, prompt: str) -> None:
+        seed = (self._request.seed + self.lost) % (MAX_SEED + 1)
+        request = opening.lightened(
+            replace(self._request, prompt=prompt, seed=seed), self._lighter, self.governor.level
+        )
+        self._level = self.governor.level
+        left = self._left
+        self._left, self._tried = None, left
+        if left is not None and left.kept.prompt == prompt:
+            how = opening.going_on(self._load, left.kept, left.until, request)
+        else:
+            how = opening.fresh(self._load, request)
+        self.reader = self._begin(self.name, how)
+        self.reader.offset = 0 if left is None else left.offset
+
+    def _end(self, reader: Reader, now: float) -> None:
+        """Note why a reader ended, and when the engine is tried again."""
+        error = reader.error
+        assert error is not None
+        self._pace = Pace(reader.pace.speed, 0.0)
+        self.reader = None
+        self.lost += 1
+        self.detail = str(error) or type(error).__name__
+        self._hopeless = isinstance(error, HOPELESS)
+        if reader.feed is None and isinstance(error, EngineLost):
+            self._left = self._tried  # it was not reached
+        elif reader.feed is not None and reader.kept and not reader.resumed_in_vain:
+            # What broke as it went on from a snapshot may break there each time: the next stream is a fresh one.
+            self._left = Left(reader.kept[-1], reader.feed.position, reader.offset)
+        first = self._backoff.failures == 0
+        self._due = self._backoff.failed(now, LONGEST_S if isinstance(error, EngineLost) else LONGEST_BROKEN_S)
+        if self._at_once and first:
+            self._due = now
+        self._say(error, first)
+
+    def _say(self, error: BaseException, first: bool) -> None:
+        if self._hopeless:
+            log.error("station %s: engine %s cannot be used: %s", self._station, self.name, error)
+        elif first:
+            unforeseen = None if isinstance(error, EngineError) else error
+            log.warning("station %s: engine %s failed: %s", self._station, self.name, error, exc_info=unforeseen)
+        else:
+            log.info("station %s: engine %s failed again: %s", self._station, self.name, error)

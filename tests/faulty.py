@@ -1,0 +1,94 @@
+"""An engine of sines that breaks, hangs, loads long or is slow by a simulated clock, as a test tells it to."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from sines import SineEngine, SineStream
+
+from lullwave.clock import FOREVER, SimulatedClock
+from lullwave.options import build
+from lullwave.request import Request
+
+HZ = 330.0  # the embedded engine of the tests plays 220
+
+
+@dataclass
+class Fault:
+    """What is the matter; change it while a station plays."""
+
+    clock: SimulatedClock
+    loading_s: float = 0.0
+    load_error: Exception | None = None
+    error: Exception | None = None  # of every call
+    hangs: bool = False  # every read, until it does not any more
+    speed: float = FOREVER  # seconds of music in a second
+    snapshots: bool = True
+    loads: int = 0
+    opened: list[str] = field(default_factory=list)  # "stream" or "restore"
+    options: list[dict] = field(default_factory=list)
+
+    @contextmanager
+    def waiting(self):
+        waiter = self.clock.waiter()
+        try:
+            yield waiter
+        finally:
+            waiter.close()
+
+    def pause(self, seconds: float) -> None:
+        if seconds > 0:
+            with self.waiting() as waiter:
+                waiter.wait_until(self.clock.now() + seconds)
+
+    def check(self) -> None:
+        while self.hangs:
+            self.pause(0.1)
+        if self.error is not None:
+            raise self.error
+
+
+def faulty(fault: Fault) -> type[SineEngine]:
+    class FaultyEngine(SineEngine):
+        name = "faulty"
+        lighter = ({"hz": 331.0},)
+
+        def __init__(self) -> None:
+            fault.loads += 1
+            fault.pause(fault.loading_s)
+            if fault.load_error is not None:
+                raise fault.load_error
+
+        def stream(self, request: Request) -> SineStream:
+            fault.check()
+            fault.opened.append("stream")
+            fault.options.append(dict(request.options))
+            hz = build(self.options, {"hz": HZ, **request.options}).hz
+            return FaultyStream(self, request, hz, 0, [])
+
+        def restore(self, snapshot: bytes) -> SineStream:
+            fault.check()
+            fault.opened.append("restore")
+            made = super().restore(snapshot)
+            return FaultyStream(self, made.request, made._hz, made.position, made._steers)
+
+    class FaultyStream(SineStream):
+        def read(self, frames: int):
+            fault.check()
+            fault.pause(frames / self.rate / fault.speed)
+            fault.check()
+            return super().read(frames)
+
+        def steer(self, prompt: str, over_s: float = 8.0):
+            fault.check()
+            return super().steer(prompt, over_s)
+
+        def snapshot(self, at_frame: int | None = None) -> bytes:
+            if not fault.snapshots:
+                from lullwave.errors import EngineError
+
+                raise EngineError("no snapshots")
+            return super().snapshot(at_frame)
+
+    return FaultyEngine
