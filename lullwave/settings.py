@@ -163,7 +163,8 @@ class Settings(BaseSettings):
         default="", repr=False, description="who shows it may change state: the token, or `sha256:` and its hash"
     )
     open_steering: bool = Field(
-        default=False, description="on a public address, let everybody steer the stations that are for everyone"
+        default=False,
+        description="on a public address or behind a proxy, let everybody steer the stations that are for everyone",
     )
     legacy_open: bool = Field(
         default=False, description="let every web page and address use the routes of the systems before this one"
@@ -178,7 +179,7 @@ class Settings(BaseSettings):
         default="", description="addresses of proxies whose `X-Forwarded-*` headers count, split by commas"
     )
     root_path: str = Field(
-        default="", pattern=r"^(/[^/?#]+)*$", description="path prefix that a proxy strips, `/radio`"
+        default="", pattern=r"^(/[^/?#]+)*$", description="path prefix below which a proxy shows the radio, `/radio`"
     )
     tls_cert: Path | None = Field(default=None, description="certificate chain (PEM); with it the server speaks HTTPS")
     tls_key: Path | None = Field(default=None, description="the certificate's private key (PEM)")
@@ -218,8 +219,9 @@ class Settings(BaseSettings):
 
     @property
     def public(self) -> bool:
-        """Whether others than this machine can reach the address."""
-        return self.host != "localhost" and not self.host.startswith("127.") and self.host != "::1"
+        """Whether others than this machine can reach the server, by itself or through a proxy."""
+        loopback = self.host in ("localhost", "::1") or self.host.startswith("127.")
+        return not loopback or bool(self.trusted_proxies)
 
     @property
     def default_station(self) -> str:

@@ -19,6 +19,7 @@ from .limits import BodyLimit
 from .loading import load_options, placed
 from .onair import OnAirs
 from .pages import SecurityHeaders
+from .prefix import Prefix
 from .riffusion_clips import Clips
 from .shelf import EngineShelf
 
@@ -59,7 +60,6 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        root_path=settings.root_path,
     )
     app.state.settings = settings
     app.state.kitchen = kitchen
@@ -77,6 +77,7 @@ def create_app(
     app.add_middleware(BodyLimit, limit_bytes=settings.max_body_kb * 1024, larger=riffusion.LARGER)
     app.add_middleware(Guard, settings=settings, tokens=tokens)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Prefix, prefix=settings.root_path)
     return app
 
 

@@ -7,7 +7,7 @@ players take it from Icecast too.
 
 from __future__ import annotations
 
-METAINT = 16000
+METAINT = 4000  # at the lowest rate, 64 kbit/s, a title has to wait for half a second
 MAX_TITLE_BYTES = 200
 
 

@@ -116,7 +116,7 @@ def station_json(all_of_them: OnAirs, onair: OnAir) -> dict[str, Any]:
         "listeners": all_of_them.audience.people(station.id),
         "state": station.state,
         **station.standing.data(),
-        "stream": f"/stations/{station.id}/stream.mp3",
+        "stream": f"{all_of_them.settings.root_path}/stations/{station.id}/stream.mp3",
         "now": now_json(onair),
     }
 
