@@ -21,6 +21,8 @@ from .link import Behind, Link
 from .options import RemoteFacts, RemoteOptions, check_address
 from .stream import MAX_AHEAD_S, Manner, RemoteStream
 
+CLOSE_S = 0.5  # how long closing waits for a connection that is being made
+
 
 class RemoteEngine(RemoteFacts, Engine):
     """An engine on another machine. Loading it connects to nothing yet."""
@@ -113,11 +115,12 @@ class RemoteEngine(RemoteFacts, Engine):
 
     def close(self) -> None:
         self._closed = True
-        with self._connecting:
-            if self._link is not None:
-                self._link.close()
-            if self._crate is not None:
-                self._crate.close()
+        if self._connecting.acquire(timeout=CLOSE_S):  # else somebody connects, and will see that it is closed
+            self._connecting.release()
+        if self._link is not None:
+            self._link.close()
+        if self._crate is not None:
+            self._crate.close()
 
     def address(self) -> tuple[str, str]:
         """Where to connect to now, and with which token.
@@ -159,6 +162,9 @@ class RemoteEngine(RemoteFacts, Engine):
                 self._crate = self._crate or Crate(HttpDialect(url, token))
                 return self._crate
             link = Link(url, token, self._deadline_s)
+            if self._closed:
+                link.close()
+                raise StreamClosed("the engine was closed")
             if link.behind is None:
                 self._crate = self._crate or Crate(SocketDialect(url, token))
                 return self._crate

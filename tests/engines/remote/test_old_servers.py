@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 import websockets
+from inferring import inferring
 from serving import read_exactly, serving
 from sines import SineEngine
 
@@ -228,3 +229,15 @@ def test_a_listener_of_our_web_server_hears_what_an_old_server_sent(clips, tmp_p
             states = json.loads(served.ask("/api/stations")[1])["stations"][0]
         assert len(found) >= 3
         assert states["engine"] == url
+
+
+def test_our_own_server_speaks_the_http_dialect_that_we_speak(monkeypatch):
+    monkeypatch.setattr("lullwave.engines.remote.dialects.POLL_S", (0.01, 0.02))
+    monkeypatch.setattr("lullwave.server.inference.batches.CLIP_S", 8.0)
+    with inferring(SineEngine(), token="secret") as served:
+        address = served.url.replace("ws://", "http://")
+        with load_engine(address, token="secret") as engine, engine.stream(Request("")) as stream:
+            heard = stream.read(30 * RATE)  # more than one batch
+            assert heard.frames == 30 * RATE
+            assert np.isfinite(heard.samples).all()
+            assert len(stream.marks(0, stream.position)) >= 5

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import os
+import socket
+import threading
 import time
 from contextlib import ExitStack
 from http.client import HTTPConnection
@@ -259,6 +263,29 @@ def test_pings_are_answered_while_music_is_made():
             assert client.socket.ping().wait(30)
             client.block()
             assert len(engine.turns) > before
+
+
+def test_clients_that_come_and_go_leave_nothing_behind():
+    def open_things() -> tuple[int, int]:
+        gc.collect()
+        return threading.active_count(), len(os.listdir("/proc/self/fd"))
+
+    with inferring(SineEngine()) as served:
+        counts = []
+        for _ in range(3):
+            for n in range(20):
+                with Client(served.url) as client:
+                    client.open()
+                    client.say("credit", stream=1, to=RATE if n % 2 else FOREVER)
+                    client.block()
+                    if n % 3 == 0:
+                        client.socket.socket.shutdown(socket.SHUT_RDWR)  # no farewell
+                with connect(served.url) as old:
+                    old.send("generate")
+            lives(served)
+            assert len(served.app.state.turns.tables) == 1  # that of the old clients
+            counts.append(open_things())
+        assert counts[2] <= counts[1]
 
 
 def test_the_gate(tmp_path):
