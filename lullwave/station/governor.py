@@ -46,6 +46,8 @@ class Governor:
                 self.sharing = True
                 self.level = min(self.level + 1, self.lighter)
                 return True
+            if self.level and pace.known and pace.speed > BRISK:
+                self.level -= 1  # for the next stream: one that is heard is not broken off for it
         elif pace.known and pace.speed > FAST:
             self.sharing = False
             return True

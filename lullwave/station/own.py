@@ -23,6 +23,7 @@ from .reader import Kept, Opened, Reader
 STARVE_S = 1.0  # an engine that owes music for longer may let a reserve that is nearly out run dry
 STALL_S = 5.0  # an engine that owes music for longer has stalled
 HANG_S = 90.0  # and for longer than this, it is given up
+AT_ONCE_S = 1.0  # the pause of an engine that nothing can stand in for, after the first time
 HANGING = 3  # so many may hang before no more are begun
 HOPELESS = (CheckpointError, MissingExtra, UnknownEngine, InvalidInput)  # trying again changes nothing
 
@@ -41,7 +42,7 @@ class Left:
 class OwnEngine:
     """The engine that a station is to play. ``begin`` makes a reader of an opening.
 
-    ``at_once``: nothing can stand in for it for long, so it is opened again without a pause, the first time.
+    ``at_once``: nothing can stand in for it for long, so it is opened again without patience.
     """
 
     def __init__(
@@ -182,8 +183,8 @@ class OwnEngine:
             self._left = Left(reader.kept[-1], reader.feed.position, reader.offset)
         first = self._backoff.failures == 0
         self._due = self._backoff.failed(now, LONGEST_S if isinstance(error, EngineLost) else LONGEST_BROKEN_S)
-        if self._at_once and first:
-            self._due = now
+        if self._at_once:
+            self._due = now if first else now + AT_ONCE_S
         self._say(error, first)
 
     def _say(self, error: BaseException, first: bool) -> None:

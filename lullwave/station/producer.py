@@ -12,15 +12,15 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from ..clock import FOREVER, Clock, Waiter
+from ..clock import Clock, Waiter
 from ..engines.base import Engine
 from ..request import Request
 from .deck import Deck
-from .feed import RATE
-from .governor import RETURN_S, STRETCH_S, Pace
-from .ladder import STAND_INS, Cause, Ladder, Rung, Sight, Standing
-from .own import STARVE_S, OwnEngine
-from .reader import ROOM_S, STEP, Opened, Reader
+from .governor import STRETCH_S, Pace
+from .ladder import STAND_INS, Cause, Ladder, Rung, Standing
+from .lookout import Lookout
+from .own import OwnEngine
+from .reader import ROOM_S, Opened, Reader
 from .recycler import Recycler
 from .reserve import Reserve
 from .splice import end_of_reserve, soon
@@ -29,9 +29,6 @@ from .turning import LEAD_S, Steered
 from .wishes import Wishes
 
 EMBEDDED = "synth"
-LOW_S = 8.0  # a reserve below this (a third of a small one) is low
-FLOOR = 0.4  # of that: nearly out
-START_S = 0.5  # a station that begins waits this long for its engine, and then not any more
 STAND_IN_S = 10.0  # how much of a stand-in's music is kept in reserve: it is not to stay
 WORDS = {
     Rung.ENGINE: "its own engine",
@@ -62,7 +59,6 @@ class Producer:
         self._name = name
         self._clock = clock
         self._told = told
-        self._target_s = target_s
         self._reserve = reserve
         self._deck = Deck(reserve)
         self._wishes = Wishes(request.prompt, self._deck, self._wake)
@@ -71,10 +67,10 @@ class Producer:
             name, engine_name, lambda: engine(engine_name), request, clock, self._reader, at_once=other is None
         )
         self._stand_ins = StandIns(name, request.seed, other, recycler, clock, self._reader)
+        self._lookout = Lookout(self._deck, self._own, self._stand_ins, self._wishes, clock, target_s)
         self._ladder = Ladder()
         self._readers: list[Reader] = []  # that have not ended
         self._awake = True
-        self._began = 0.0
         self._complained = False
         self._standing = Standing(Rung.RESERVE, Cause.LOADING, engine_name, engine_name)
         self._stopping = threading.Event()
@@ -115,7 +111,7 @@ class Producer:
 
     def start(self) -> None:
         self._waiter = self._clock.waiter()
-        self._began = self._clock.now()
+        self._lookout.begin()
         self._reserve.on_change.append(self._wake)
         self._thread.start()
 
@@ -135,7 +131,7 @@ class Producer:
 
     def aim(self, target_s: float) -> None:
         """How much the reserve is to hold, from now on."""
-        self._target_s = target_s
+        self._lookout.target_s = target_s
         self._wake()
 
     def rest(self, asleep: bool) -> None:
@@ -166,6 +162,7 @@ class Producer:
                     if not self._complained:
                         log.exception("station %s: its producer failed; it goes on", self._name)
                     self._complained = True
+                    self._ladder.rung = Rung.RESERVE
                     moment = self._clock.now() + 1.0
                 self._waiter.wait_until(moment)
         finally:
@@ -182,11 +179,11 @@ class Producer:
         self._follow()
         cause = own.cause()
         self._govern()
-        due = min(due, self._open_stand_in(cause))
+        due = min(due, self._lookout.prepare(cause, ladder.rung))
         if ladder.rung is Rung.ENGINE and deck.on_air is not own.reader:
             ladder.rung = Rung.RESERVE
         before = ladder.rung
-        if ladder.look(self._sight(cause)) is not before:
+        if ladder.look(self._lookout.sight(cause)) is not before:
             self._climb(ladder.rung)
         self._transfer()
         if deck.on_air is not None and ladder.rung in (Rung.ENGINE, Rung.EMBEDDED) and not deck.on_air.ended:
@@ -199,7 +196,7 @@ class Producer:
         if self._ladder.rung is Rung.RESERVE and not (self._deck.on_air and self._deck.on_air.ended):
             return
         stays = not self._deck.stand_in or self._standing.cause is Cause.FAILED
-        self._deck.transfer(self._target_s if stays else min(self._target_s, STAND_IN_S))
+        self._deck.transfer(self._lookout.target_s if stays else min(self._lookout.target_s, STAND_IN_S))
 
     def _follow(self) -> None:
         """An engine that is not heard follows what is asked for, too, and reads as far ahead as it will have to."""
@@ -212,7 +209,7 @@ class Producer:
         elif self.sharing:
             reader.give_room(STRETCH_S + ROOM_S)
         else:
-            reader.give_room(ROOM_S if on_air else self._margin_s() + ROOM_S)
+            reader.give_room(ROOM_S if on_air else self._lookout.margin_s() + ROOM_S)
 
     def _govern(self) -> None:
         """Watch how fast the engine is."""
@@ -221,7 +218,7 @@ class Producer:
             return
         heard = self._ladder.rung is Rung.ENGINE
         ready_s = self._deck.reserve_s + own.reader.ahead_s
-        if (heard or self.sharing) and own.governor.look(own.pace, ready_s, self._target_s):
+        if (heard or self.sharing) and own.governor.look(own.pace, ready_s, self._lookout.target_s):
             log.info(
                 "station %s: engine %s makes %.2f s of music in a second: it is heard %s",
                 self._name,
@@ -229,55 +226,6 @@ class Producer:
                 own.pace.speed,
                 "in stretches, with other music in between" if self.sharing else "all the time again",
             )
-
-    def _low_s(self) -> float:
-        return min(LOW_S, self._target_s / 3)
-
-    def _margin_s(self) -> float:
-        """How much the engine has to have made before it is heard."""
-        own, reader = self._own, self._own.reader
-        if reader is None or not reader.opened:
-            return RETURN_S
-        if self.sharing:
-            return own.governor.margin_s(own.pace, True)
-        empty = self._deck.reserve_s < ROOM_S
-        if self._deck.follows(reader) and (not empty or own.is_embedded):
-            return STEP / RATE
-        return own.governor.margin_s(own.pace, replaced=not empty or self._deck.stand_in)
-
-    def _open_stand_in(self, cause: Cause) -> float:
-        """See to it that somebody can take over in time; gives the moment at which to look again."""
-        now, reader = self._clock.now(), self._own.reader
-        rung, reserve_s = self._ladder.rung, self._deck.reserve_s
-        if rung is Rung.RESERVE and not self._own.played and now - self._began < START_S:
-            return self._began + START_S
-        late = reader is not None and reader.waits_s(now) >= STARVE_S
-        low = reserve_s < (1.5 if cause is Cause.SLOW else 1.0) * self._low_s()
-        worry = rung is not Rung.ENGINE or cause not in (Cause.NONE, Cause.SLOW) or (low and (late or self.sharing))
-        if not worry:
-            self._stand_ins.close()
-            return FOREVER
-        wanted = self._stand_ins.wanted(self._own.played, self._wishes.waiting)
-        if wanted is None:
-            return FOREVER
-        return self._stand_ins.open(wanted, self._wishes.wanted, self._deck.piece())
-
-    def _sight(self, cause: Cause) -> Sight:
-        reader, deck = self._own.reader, self._deck
-        low_s = self._low_s()
-        waits_s = 0.0 if reader is None else reader.waits_s(self._clock.now())
-        return Sight(
-            cause=cause,
-            reserve_s=deck.reserve_s,
-            low_s=low_s,
-            ahead_s=0.0 if reader is None else reader.ahead_s,
-            margin_s=self._margin_s(),
-            settled=deck.settled or (self._ladder.rung is Rung.RESERVE and deck.on_air is None),
-            starving=deck.reserve_s < FLOOR * low_s and waits_s >= STARVE_S,
-            ready=self._stand_ins.ready(deck.on_air, deck.reserve_s),
-            clips_over=self._stand_ins.clips_over,
-            wish=self._wishes.waiting,
-        )
 
     def _climb(self, rung: Rung) -> None:
         """Put on air what the ladder says."""

@@ -310,3 +310,31 @@ def test_random_faults_never_make_a_gap(clips):
         tape.until(Rung.ENGINE, 400)
         tape.play(30)
         tape.check(0.5)
+
+
+def test_the_embedded_engine_itself_breaks_and_goes_on_at_once():
+    class Patient(SineEngine):
+        fails_at = 30 * RATE
+
+    tape = OnTape("synth", engines=EngineShelf({"synth": Patient}))
+    with tape:
+        tape.play(200)
+        assert tape.station.late_s <= 1e-6
+        assert tape.station.lost >= 5
+        assert clicks(tape.sound) < STEP
+        level = np.sqrt(np.mean(tape.sound[: len(tape.sound) // 441 * 441, 0].reshape(-1, 441) ** 2, axis=1))
+        assert level.min() > 0.01
+
+
+def test_setting_the_clock_changes_the_time_of_day_and_nothing_else():
+    with Faulty() as tape:
+        tape.play(30)
+        for jump in (3600.0, -86400.0):
+            tape.clock._wall += jump
+            tape.play(20)
+            told = tape.aired[-1]
+            wall = told.epoch.wall + (told.block.frame - told.epoch.frame) / RATE
+            assert abs(wall - tape.clock.wall()) < 4.0
+        tape.check()
+        assert tape.rungs == ["engine"]
+        assert len({a.epoch for a in tape.aired}) == 3

@@ -180,3 +180,14 @@ test('a dead network is told apart from an answer', async () => {
   };
   await assert.rejects(Api({ base: 'http://x/', listener: 'me', fetch: dead }).stations(), { status: 0 });
 });
+
+test('the page says what is heard in place of the station’s own music, and nothing while all is well', () => {
+  assert.equal(Words.stationNote(), '');
+  assert.equal(Words.stationNote({ rung: 'engine', cause: 'none' }), '');
+  assert.equal(Words.stationNote({ rung: 'engine', cause: 'slow' }), '');
+  assert.match(Words.stationNote({ rung: 'reserve', cause: 'lost' }), /does not answer.*trying again/);
+  assert.match(Words.stationNote({ rung: 'recycled', cause: 'lost' }), /music from earlier until it is back/);
+  assert.match(Words.stationNote({ rung: 'embedded', cause: 'loading' }), /loading.*built-in band/);
+  assert.match(Words.stationNote({ rung: 'embedded', cause: 'failed' }), /cannot be loaded/);
+  assert.match(Words.stationNote({ rung: 'recycled', cause: 'slow' }), /working ahead/);
+});

@@ -86,3 +86,4 @@ class RiffusionFacts(EngineFacts):
     summary = "Riffusion: spectrogram images made by a diffusion model (a checkpoint and a GPU are wanted)"
     load_options = RiffusionLoadOptions
     options = RiffusionOptions
+    lighter = ({"steps": 12},)

@@ -27,6 +27,7 @@ import { Scene } from './scene.js';
 import { SleepTimer } from './sleep-timer.js';
 import * as Sleep from './sleep-state.js';
 import { SleepingCat } from './sleeping-cat.js';
+import { StationNote } from './station-note.js';
 import { Stations } from './stations.js';
 import { Steering } from './steering.js';
 import * as Steer from './steering-state.js';
@@ -66,6 +67,7 @@ export function Radio(el) {
   const parts = {
     playButton: PlayButton(find('.play-button')),
     status: PlayerStatus(find('.player-status')),
+    note: StationNote(find('.station-note')),
     volume: Volume(find('.volume')),
     nowPlaying: NowPlaying(find('.now-playing')),
     progress: PieceProgress(find('.piece-progress')),
@@ -262,6 +264,9 @@ export function Radio(el) {
       case 'state':
         learn({ state: data.state, engine: data.engine });
         return;
+      case 'rung':
+        learn({ engine: data.engine, rung: data.rung, cause: data.cause });
+        return;
       default:
         return;
     }
@@ -306,6 +311,7 @@ export function Radio(el) {
     parts.theme.update({ theme: state.theme });
     parts.playButton.update({ wanted: Player.isWanted(player), busy: Player.isWanted(player) && !playing });
     parts.status.update({ player, station: here?.state });
+    parts.note.update({ station: player.clip ? undefined : here });
     parts.volume.update({ volume: state.volume });
     parts.nowPlaying.update({ piece, prompt, lead: lead(player, here) });
     const share = player.clip ? stream.time / player.clip.seconds : Time.share(piece, frame);

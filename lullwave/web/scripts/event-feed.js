@@ -6,7 +6,7 @@
 
 import { retryDelayMs } from './backoff.js';
 
-const KINDS = ['hello', 'first', 'piece', 'steer', 'listeners', 'state', 'bands', 'queue', 'ambience'];
+const KINDS = ['hello', 'first', 'piece', 'steer', 'listeners', 'state', 'rung', 'bands', 'queue', 'ambience'];
 
 /** @param {(kind: string, data: any) => void} hear */
 export function EventFeed(hear) {

@@ -33,6 +33,32 @@ export function playerStatus(player, station = 'on air') {
   }
 }
 
+/**
+ * What is played instead of the station's own music, and why; nothing while all is well.
+ *
+ * @param {{rung?: string, cause?: string}} [station]
+ */
+export function stationNote({ rung = 'engine', cause = 'none' } = {}) {
+  const instead = { recycled: 'music from earlier', embedded: 'the built-in band' }[rung];
+  if (!instead) {
+    if (rung === 'reserve' && (cause === 'lost' || cause === 'stalled')) {
+      return 'The music engine does not answer. There is music in reserve; trying again…';
+    }
+    return '';
+  }
+  switch (cause) {
+    case 'loading':
+      return `The music engine is loading. Until then you hear ${instead}.`;
+    case 'failed':
+      return `The music engine cannot be loaded. You hear ${instead}.`;
+    case 'lost':
+    case 'stalled':
+      return `The music engine does not answer. You hear ${instead} until it is back.`;
+    default:
+      return `The music engine is working ahead. Meanwhile you hear ${instead}.`;
+  }
+}
+
 /** Minutes and seconds. @param {number} seconds */
 export function clock(seconds) {
   const whole = Math.ceil(seconds);

@@ -1,0 +1,15 @@
+/** One honest line about the station's music, while it is not what the station usually plays. */
+
+import { stationNote } from './wording.js';
+
+/** @param {HTMLElement} el */
+export function StationNote(el) {
+  return {
+    /** @param {{station: {rung?: string, cause?: string} | undefined}} next */
+    update({ station }) {
+      const words = stationNote(station);
+      el.hidden = words === '';
+      if (el.textContent !== words) el.textContent = words;
+    },
+  };
+}

@@ -1,0 +1,156 @@
+"""What a server says while something is broken: health, readiness, stations, events, metrics; and that it plays on."""
+
+import json
+import sqlite3
+import time
+
+import pytest
+from faulty import Fault, faulty
+from serving import ENGINES, events, read_exactly, serving
+
+from lullwave.clock import SimulatedClock
+from lullwave.errors import CheckpointError, EngineLost
+from lullwave.settings import StationSettings
+
+STATIONS = (StationSettings(id="model", engine="faulty", seed=1), StationSettings(id="band", seed=2))
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """A server whose default station is to play an engine that does what the fault says."""
+    fault = Fault(SimulatedClock())
+    engines = {**ENGINES, "faulty": faulty(fault)}
+
+    def start(**flags):
+        return serving(tmp_path, clock=fault.clock, engines=engines, stations=STATIONS, **flags)
+
+    return fault, start
+
+
+def on_rung(served, rung: str, limit_s: float = 120.0) -> dict:
+    """Let time pass until the default station is on a rung."""
+    for _ in range(round(limit_s / 0.5)):
+        told = served.json("/api/stations/model")
+        if told["rung"] == rung:
+            return told
+        served.clock.advance(0.5)
+    raise AssertionError(f"never on {rung}")
+
+
+def test_a_model_that_cannot_be_loaded_is_told_everywhere_and_music_plays(broken):
+    fault, start = broken
+    fault.load_error = CheckpointError("model.safetensors is damaged")
+    with start() as served, served.listening("/stream.mp3") as stream:
+        served.clock.advance(2)
+        read_exactly(stream, 50_000)
+        told = on_rung(served, "embedded")
+        assert (told["cause"], told["wanted"], told["engine"]) == ("failed", "faulty", "synth")
+        assert told["detail"] == "model.safetensors is damaged"
+        response, data = served.ask("/readyz")
+        ready = json.loads(data)
+        assert (response.status, ready["status"], ready["degraded"]) == (200, "ready", ["model"])
+        assert ready["stations"]["model"]["detail"] == "model.safetensors is damaged"
+        assert ready["history"] == "kept"
+        assert served.json("/healthz") == {"status": "ok"}
+        metrics = served.ask("/metrics")[1].decode()
+        assert 'lullwave_station_rung{rung="embedded",station="model"} 1.0' in metrics
+        assert 'lullwave_station_rung{rung="engine",station="model"} 0.0' in metrics
+        assert 'lullwave_rung_changes_total{rung="embedded",station="model"} 1.0' in metrics
+        assert 'lullwave_late_seconds{station="model"} 0.0' in metrics
+        with served.listening("/api/events?station=model") as news:
+            rung = next(data for kind, data in events(news) if kind == "rung")
+            assert (rung["rung"], rung["cause"], rung["engine"]) == ("embedded", "failed", "synth")
+
+
+def test_a_lost_engine_is_told_as_it_goes_and_as_it_comes_back(broken):
+    fault, start = broken
+    with start() as served, served.listening("/stream.mp3"), served.listening("/api/events?station=model") as news:
+        feed = events(news)
+        served.ask("/current.mp3")  # waits for the first clip of a new installation
+        served.clock.advance(20)
+        fault.error = EngineLost("connection refused")
+        on_rung(served, "recycled")
+        fault.error = None
+        on_rung(served, "engine")
+        served.clock.advance(10)
+        told = [data["rung"] for kind, data in (next(feed) for _ in range(60)) if kind == "rung"]
+        steps = [rung for n, rung in enumerate(told) if n == 0 or told[n - 1] != rung]
+        assert steps[-4:] == ["engine", "reserve", "recycled", "engine"]
+        assert "lullwave_engine_lost_total" in served.ask("/metrics")[1].decode()
+        assert served.json("/readyz")["degraded"] == []
+
+
+class Breaks:
+    """A connection to a database whose disk is full."""
+
+    def __init__(self, real):
+        self.real = real
+
+    def execute(self, *args):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    def close(self):
+        self.real.close()
+
+
+def settled(served, wanted) -> None:
+    """Wait until what the server wrote in the background is there."""
+    for _ in range(600):
+        if wanted():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not happen")
+
+
+def test_a_history_that_breaks_is_a_clear_503_and_heals_by_itself(broken, monkeypatch, caplog):
+    _, start = broken
+    from lullwave import history as module
+
+    with start() as served, served.listening("/stream.mp3") as stream:
+        served.clock.advance(30)
+        history = served.app.state.onairs.history
+        settled(served, lambda: len(history.past("model")) == 2)
+        opened = module._opened
+
+        def full(path):
+            raise sqlite3.OperationalError("database or disk is full")
+
+        monkeypatch.setattr(module, "_opened", full)
+        monkeypatch.setattr(history, "_db", Breaks(history._db))
+        for _ in range(4):
+            served.clock.advance(20)
+            read_exactly(stream, 400_000)
+        for path in ("history", "replay?at=1700000001"):
+            response, data = served.ask(f"/api/stations/model/{path}")
+            assert (response.status, response.headers["Retry-After"]) == (503, "30")
+            assert "disk is full" in json.loads(data)["error"]["message"]
+        assert served.json("/readyz")["history"] == "cannot be kept"
+        assert served.ask("/healthz")[0].status == 200
+        monkeypatch.setattr(module, "_opened", opened)
+        served.clock.advance(60)
+        settled(served, lambda: served.ask("/api/stations/model/history")[0].status == 200)
+        settled(served, lambda: len({p["run"] for p in served.json("/api/stations/model/history")["history"]}) == 2)
+        assert served.json("/readyz")["history"] == "kept"
+    said = [r for r in caplog.records if "history cannot" in r.getMessage() and r.levelname == "ERROR"]
+    assert len(said) == 1
+
+
+def test_a_disk_that_is_full_costs_files_and_nothing_else(broken, caplog):
+    _, start = broken
+    with start(clip_s=10.0) as served, served.listening("/stream.mp3") as stream:
+        served.clock.advance(5)
+        first = served.ask("/current.mp3")[0].headers["ETag"]
+        clips = served.app.state.onairs.clips
+        folder = clips.folder
+        clips.folder = folder / "00000000" / "no" / "such"
+        (folder / "00000000").write_text("a file where a folder should be")
+        for _ in range(4):
+            served.clock.advance(10)
+            read_exactly(stream, 200_000)
+        settled(served, lambda: served.ask("/current.mp3")[0].headers["ETag"] != first)
+        settled(served, lambda: clips.newest.number >= 2)
+        clips.folder = folder
+        number = clips.newest.number
+        served.clock.advance(20)
+        settled(served, lambda: clips.newest.number > number and len(clips.files()) >= 2)
+    assert len([r for r in caplog.records if "cannot be kept" in r.getMessage()]) == 1

@@ -1,0 +1,92 @@
+"""The past of a station whose engine failed: made again to the sample, or refused with a reason."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from faulty import faulty
+from sines import RATE, SineEngine
+from test_faults import Faulty, clips  # noqa: F401  (a fixture)
+
+from lullwave.errors import EngineLost, SnapshotError
+from lullwave.history import History
+from lullwave.server.recorder import Recorder
+from lullwave.settings import load
+from lullwave.station import RECYCLED, Recycler, Rung
+from lullwave.station.air import Levels
+from lullwave.station.replay import replay
+
+
+@pytest.fixture
+def taped(tmp_path, clips):  # noqa: F811
+    """A station that lost its engine for a while, with its history."""
+    tape = Faulty(clips)
+    history = History(tmp_path / "h.sqlite3", 1e9)
+    executor = ThreadPoolExecutor(1)
+    Recorder(tape.station, history, executor, load(), tape.clock)
+    yield tape, history, executor
+    history.close()
+
+
+def made_again(tape, history, frame, seconds=3.0, recycler=None):
+    moment = history.moment("test", tape.aired[0].epoch.wall + frame / RATE)
+    assert moment.frame == frame
+    frames = round(seconds * RATE)
+    engines = {"synth": SineEngine(), "faulty": faulty(tape.fault)(), RECYCLED: recycler}
+    sound, exact = replay(history.states(moment, frames + RATE), frame, frames, Levels(), engines.__getitem__)
+    assert exact
+    return sound.samples
+
+
+def aired(tape) -> np.ndarray:
+    whole = np.concatenate([a.mastered for a in tape.aired])
+    return whole[-tape.aired[0].mastered_frame :]
+
+
+def test_every_stretch_and_every_join_is_made_again_to_the_sample(taped, clips):  # noqa: F811
+    tape, history, executor = taped
+    with tape:
+        tape.play(40)
+        tape.fault.error = EngineLost("gone")
+        tape.until(Rung.RECYCLED)
+        tape.play(50)
+        tape.station.steer("something else")
+        tape.until(Rung.EMBEDDED)
+        tape.play(20)
+        tape.fault.error = None
+        tape.until(Rung.ENGINE)
+        tape.play(40)
+        tape.check(0.1)
+    executor.shutdown()
+    joins = [s.frame for a in tape.aired for s in a.block.states if s.overlap]
+    assert len(joins) == 3
+    sound = aired(tape)
+    for join in joins:
+        for frame in (join - RATE, join + RATE, join + 5 * RATE):
+            again = made_again(tape, history, frame, recycler=Recycler(clips))
+            np.testing.assert_array_equal(again, sound[frame : frame + len(again)])
+    past = [(p.data.get("source"), p.data.get("title")) for p in history.past("test") if p.kind == "piece"]
+    assert {source for source, _ in past} == {None, "recycled", "embedded"}
+    for path in clips.files():
+        path.unlink()
+    with pytest.raises(SnapshotError, match="not kept any more"):
+        made_again(tape, history, joins[0] + 5 * RATE, recycler=Recycler(clips))
+
+
+def test_music_of_an_engine_without_snapshots_is_refused_not_made_up(taped, clips):  # noqa: F811
+    tape, history, executor = taped
+    tape.fault.snapshots = False
+    with tape:
+        tape.play(40)
+        tape.fault.error = EngineLost("gone")
+        tape.until(Rung.RECYCLED)
+        tape.play(20)
+        tape.fault.error = None
+        tape.until(Rung.ENGINE)
+        tape.play(40)
+        tape.check()
+    executor.shutdown()
+    back = [s.frame for a in tape.aired for s in a.block.states if s.engine == "faulty"][-1]
+    for frame in (5 * RATE, back + 5 * RATE):
+        with pytest.raises(SnapshotError, match="has no snapshots"):
+            made_again(tape, history, frame, recycler=Recycler(clips))
