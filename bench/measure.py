@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 QUIET_CORES = 0.25  # other load above which a timing waits
@@ -80,6 +81,15 @@ def peak_rss_mb() -> float:
     """Peak resident set of this process in MB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def rss_mb() -> float:
+    """Resident set of this process now, in MB (Linux; elsewhere its peak)."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return peak_rss_mb()
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def report(topic: str, rows: Sequence[Mapping[str, Any]], **facts: Any) -> None:

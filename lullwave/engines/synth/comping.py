@@ -39,14 +39,20 @@ STYLES: dict[str, tuple[Strike, ...]] = {
     "stabs": ((0, 0.7, "all", 0.62), (0.75, 0.6, "all", 0.5), (1.5, 1.3, "all", 0.58), (3, 0.7, "top", 0.48)),
     "late": ((0, 0.4, "low", 0.5), (0.5, 2.0, "all", 0.58), (2.75, 1.25, "top", 0.46)),
 }
+AGAIN: Strike = (2.5, 1.5, "top", 0.42)  # what a string that dies away within a bar adds to a style that leaves it to
 
 
-def write_keys(chance: Chance, chords: list[Sounding], style: str, part: str = "keys") -> list[Event]:
+def write_keys(
+    chance: Chance, chords: list[Sounding], style: str, part: str = "keys", dying: bool = False
+) -> list[Event]:
     """The chords in a style. A chord shorter than a bar gets the strikes that fit."""
+    pattern = STYLES[style]
+    if dying and pattern[-1][0] < 2:
+        pattern = (*pattern, AGAIN)
     events: list[Event] = []
     for i, here in enumerate(chords):
         draw = chance.of(i)
-        strikes = [s for s in STYLES[style] if s[0] < here.beats - 0.24]
+        strikes = [s for s in pattern if s[0] < here.beats - 0.24]
         for k, (beat, length, which, weight) in enumerate(strikes):
             if k and style in ("and_of_two", "charleston", "stabs", "late") and draw.yes(0.12):
                 continue

@@ -101,7 +101,8 @@ def _events(chance: Chance, spec: PieceSpec, section: Section, chords: list[Soun
         events += bass.write_bass(chance.of("bass"), chords, section.key, cell, section.kick, carry.bass, low)
     if "keys" in roles:
         style = "low_top" if ringing and section.comp not in ("roll", "whole") else section.comp
-        events += comping.write_keys(chance.of("keys"), chords, style)
+        dying = instruments["keys"] in ("nylon_guitar", "music_box") and not ringing
+        events += comping.write_keys(chance.of("keys"), chords, style, dying=dying)
     if "pad" in roles:
         events += comping.write_pad(chords)
     if "lead" in roles and section.motif:
