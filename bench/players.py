@@ -9,6 +9,7 @@ player showed while its own clock said what it played. Players that are not inst
 from __future__ import annotations
 
 import argparse
+import base64
 import http.client
 import json
 import os
@@ -190,42 +191,35 @@ def mpv(row: Row, port: int, seconds: float) -> None:
 
 
 def vlc(row: Row, port: int, seconds: float) -> None:
-    """VLC's remote control, which tells whole seconds: its clock is counted on from where they change."""
-    remote = free_port()
-    command = ["cvlc", "-I", "oldrc", "--rc-fake-tty", f"--rc-host=127.0.0.1:{remote}", "--aout=adummy", "--no-video"]
+    """VLC's web interface, which tells whole seconds: its clock is counted on from where they change."""
+    web = free_port()
+    command = ["cvlc", "-I", "http", "--http-host=127.0.0.1", f"--http-port={web}", "--http-password=x"]
+    command += ["--aout=adummy", "--no-video", f"http://127.0.0.1:{port}/stream.mp3?listener=vlc"]
     if os.geteuid() == 0:  # VLC refuses to run for the superuser
         command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "HOME=/tmp", *command]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    player = subprocess.Popen([*command, f"http://127.0.0.1:{port}/stream.mp3?listener=vlc"], **quiet)
+    player = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        talk = connected(remote)
-
-        def ask(question: str) -> str:
-            talk.sendall(question.encode() + b"\n")
-            said = b""
-            with_end = time.monotonic() + 0.3
-            while time.monotonic() < with_end:
-                try:
-                    said += talk.recv(65536)
-                except TimeoutError:
-                    break
-            return said.decode(errors="replace")
-
-        until, whole, since, title, first = time.monotonic() + seconds, 0, 0.0, "", None
-        while time.monotonic() < until:
-            second = re.search(r"(\d+)\s*$", ask("get_time").strip(" >\r\n"))
-            now = time.monotonic()
-            if second and int(second[1]) != whole:
-                whole, since = int(second[1]), now
+        wait_for(lambda: reachable(web))
+        password = {"Authorization": "Basic " + base64.b64encode(b":x").decode()}
+        until, whole, since, shown, first = time.monotonic() + seconds, 0, 0.0, None, None
+        while (now := time.monotonic()) < until:
+            try:
+                said = json.load(opened(web, "/requests/status.json", **password))
+            except ValueError:  # it is busy beginning
+                time.sleep(0.1)
+                continue
+            if said.get("time", 0) != whole:
+                whole, since = said["time"], now
             row.played_s = whole + now - since
+            row.breaks = said.get("stats", {}).get("lostabuffers", 0)
             if first is None and whole > PROBE_S:
                 first = first_frame(port, "vlc")
-            found = re.search(r"now_playing: (.*?)\s*$", ask("info"), re.M)
-            if found and found[1] != title and first is not None:
-                title = found[1]
-                row.shows(title, first + (whole + time.monotonic() - since) * RATE)
-        lost = re.search(r"buffers lost\s*:\s*(\d+)", ask("stats"))
-        row.breaks = int(lost[1]) if lost else -1
+            title = said.get("information", {}).get("category", {}).get("meta", {}).get("now_playing")
+            if title and title != shown:
+                if shown and first is not None:
+                    row.shows(title, first + row.played_s * RATE)
+                shown = title
+            time.sleep(0.1)
     finally:
         player.terminate()
         player.wait(10)
@@ -293,19 +287,10 @@ def opened(port: int, path: str, **headers: str) -> http.client.HTTPResponse:
     return connection.getresponse()
 
 
-def connected(port: int) -> socket.socket:
-    """A connection to a program that is about to listen."""
-    made: list[socket.socket] = []
-
-    def tried() -> bool:
-        try:
-            made.append(socket.create_connection(("127.0.0.1", port), timeout=0.15))
-        except OSError:
-            return False
-        return True
-
-    wait_for(tried)
-    return made[0]
+def reachable(port: int) -> bool:
+    """Whether a program that was started listens by now."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def wait_for(condition: Callable[[], Any], limit_s: float = 20.0) -> None:

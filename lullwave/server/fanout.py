@@ -132,6 +132,8 @@ class Fanout:
             self._drop(listener)
             return
         for chunk in chunks:
+            if listener.transport.is_closing():  # gone as soon as it came
+                return
             listener.give(chunk, frame_of(chunk.data), begins)
             begins = False
 
