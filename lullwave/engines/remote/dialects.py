@@ -25,6 +25,7 @@ from ...errors import EngineLost
 CLIPS = 5
 CONNECT_S = 8.0
 BATCH_S = 3600.0  # more than the slowest machine takes for five clips
+SAME_S = 900.0  # after so long an HTTP clip is taken, though it is that of the batch before
 LOOK_S = 0.5  # how often those who wait see whether they still should
 POLL_S = (2.0, 4.0)  # HTTP clips are asked for as often, at random in between
 REPLY_S = 30.0  # for one HTTP reply
@@ -93,28 +94,32 @@ class SocketDialect:
 
 
 class HttpDialect:
-    """``POST /generate`` begins a batch, ``POST /clips/0`` to ``/clips/4`` give it, once they are there."""
+    """``POST /generate`` begins a batch, ``POST /clips/0`` to ``/clips/4`` give it, once they are there.
+
+    Some servers give the clips of the batch before until new ones are there. So one that is the same as then is not
+    taken, unless the server said since that it had none, or goes on giving it.
+    """
 
     def __init__(self, url: str, token: str) -> None:
         self._url, self._token = url.rstrip("/"), token
-        self._before: list[str] = [
-            ""
-        ] * CLIPS  # digests of the last batch: some servers give old clips until new ones are there
+        self._before = [""] * CLIPS  # digests of the last batch
 
     def batch(self, stopping: threading.Event) -> Iterator[bytes]:
         status, body = self._post("/generate")
         if status not in (200, 201, 202, 204, 409):
             raise EngineLost(f"{self._url}/generate: refused with status {status}: {body[:80]!r}")
-        until = time.monotonic() + BATCH_S
+        began, cleared = time.monotonic(), False
         for number in range(CLIPS):
             while True:
                 status, body = self._post(f"/clips/{number}")
+                took_s = time.monotonic() - began
                 digest = hashlib.sha256(body).hexdigest()
-                if status == 200 and digest != self._before[number]:
+                if status == 200 and (cleared or digest != self._before[number] or took_s > SAME_S):
                     break
+                cleared = cleared or status == 404
                 if status not in (200, 404, 409, 425, 503):
                     raise EngineLost(f"{self._url}/clips/{number}: refused with status {status}: {body[:80]!r}")
-                if time.monotonic() > until:
+                if took_s > BATCH_S:
                     raise EngineLost(f"{self._url}: no clip within {BATCH_S:g} seconds")
                 if stopping.wait(random.uniform(*POLL_S)):
                     return

@@ -170,7 +170,7 @@ class OldHttp(BaseHTTPRequestHandler):
             server.polls += 1
             if server.made < 2:
                 self.reply(200, server.clips[number]) if server.polls % 2 else self.reply(404)
-            else:
+            else:  # no 404 any more
                 self.reply(200, server.clips[number + (5 if server.polls % 2 else 0)])
 
     def reply(self, status, body=b""):
@@ -231,10 +231,17 @@ def test_a_listener_of_our_web_server_hears_what_an_old_server_sent(clips, tmp_p
         assert states["engine"] == url
 
 
+class Seeded(SineEngine):
+    """Another tone for each seed."""
+
+    def stream(self, request):
+        return super().stream(Request(request.prompt, 0, request.duration_s, {"hz": 100.0 + request.seed % 1000}))
+
+
 def test_our_own_server_speaks_the_http_dialect_that_we_speak(monkeypatch):
     monkeypatch.setattr("lullwave.engines.remote.dialects.POLL_S", (0.01, 0.02))
     monkeypatch.setattr("lullwave.server.inference.batches.CLIP_S", 8.0)
-    with inferring(SineEngine(), token="secret") as served:
+    with inferring(Seeded(), token="secret") as served:
         address = served.url.replace("ws://", "http://")
         with load_engine(address, token="secret") as engine, engine.stream(Request("")) as stream:
             heard = stream.read(30 * RATE)  # more than one batch
