@@ -3,13 +3,16 @@
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from lullwave.engines.synth.engine import END_FADE_S, SynthEngine
 from lullwave.engines.synth.instruments.cache import SoundCache
-from lullwave.engines.synth.renderer import LATENCY
+from lullwave.engines.synth.options import SynthOptions
+from lullwave.engines.synth.programme import Programme
+from lullwave.engines.synth.renderer import LATENCY, Renderer
 from lullwave.errors import InvalidInput, SnapshotError, StreamClosed
 from lullwave.request import Request
 
@@ -203,3 +206,12 @@ def test_checkpoints_own_little_memory(engine):
         arrays = [sound.room, sound.plate, sound.drums, sound.bus, sound.tape]
         arrays += [array for part in sound.parts.values() for array in (part.lowpass, part.chorus)]
         assert sum((array if array.base is None else array.base).nbytes for array in arrays) < 400_000
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_bars_of_a_frame_or_two_are_played(frames):
+    """What is left of a clip after its last whole bar may be as short as this."""
+    bar = Programme(Request(prompt="music box"), SynthOptions()).next_bar()
+    renderer = Renderer(1, SoundCache(1 << 24))
+    for start in range(0, 6 * frames, frames):
+        assert renderer.render(replace(bar, start_frame=start, frames=frames)).shape == (frames, 2)

@@ -37,6 +37,8 @@ def compress(bus: Samples, level: float, gain: float) -> tuple[Samples, float, f
     ``level`` is the detector's power, ``gain`` the last gain given.
     """
     frames = bus.shape[1]
+    if not frames:
+        return np.ones(0, np.float32), level, gain
     power = np.square(bus[0]) + np.square(bus[1])
     starts = np.arange(0, frames, _STEP)
     means = np.add.reduceat(power, starts) / np.diff(np.append(starts, frames)) * 0.5
