@@ -8,7 +8,7 @@ from typing import Any
 
 from ..engines import engine_class, engine_names, load_engine
 from ..engines.base import Engine
-from ..errors import UnknownEngine
+from ..errors import EngineError, UnknownEngine
 
 
 class EngineShelf:
@@ -28,6 +28,7 @@ class EngineShelf:
         self._lock = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
         self._engines: dict[str, Engine] = {}
+        self._closed = False
 
     def names(self) -> list[str]:
         return engine_names() if self._classes is None else list(self._classes)
@@ -58,12 +59,21 @@ class EngineShelf:
             if name not in self._engines:
                 kind = self.class_of(name)
                 given = self._options(name, kind)
-                self._engines[name] = load_engine(name, **given) if self._classes is None else kind(**given)
+                self._add(name, load_engine(name, **given) if self._classes is None else kind(**given))
             return self._engines[name]
 
     def close(self) -> None:
         """Close every engine."""
         with self._lock:
+            self._closed = True
             engines, self._engines = self._engines, {}
         for engine in engines.values():
             engine.close()
+
+    def _add(self, name: str, engine: Engine) -> None:
+        with self._lock:
+            if not self._closed:
+                self._engines[name] = engine
+                return
+        engine.close()  # it took longer to load than anybody waited
+        raise EngineError(f"engine {name!r} is not needed any more: the server ends")

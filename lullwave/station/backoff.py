@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 FIRST_S = 1.0
-LONGEST_S = 30.0  # for an engine that cannot be reached
+LONGEST_S = 15.0  # for an engine that cannot be reached
 LONGEST_BROKEN_S = 300.0  # for one that answers, and breaks
 TRUST_S = 120.0  # who plays as long without a fault is trusted again
 

@@ -90,7 +90,8 @@ class OwnEngine:
         reader = self.reader
         if reader is not None and reader.ended:
             self._end(reader, now)
-        elif reader is not None and reader.opened and reader.waits_s(now) > HANG_S:
+        elif reader is not None and (reader.opened or self.played) and reader.waits_s(now) > HANG_S:
+            # (A model that loads for the first time may take as long as it likes.)
             reader.abandon()
             self._hanging.append(reader)
             reader.error = reader.error or EngineLost(f"it has not answered for {HANG_S:g} s")

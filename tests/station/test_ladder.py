@@ -72,7 +72,7 @@ def test_waits_grow_are_bounded_and_begin_anew_after_long_good_play():
     for chance, share in ((0.0, 0.5), (1.0, 1.0)):
         backoff = Backoff(lambda chance=chance: chance)
         waits = [backoff.failed(0.0) for _ in range(8)]
-        assert waits == [share * wait for wait in (1, 2, 4, 8, 16, LONGEST_S, LONGEST_S, LONGEST_S)]
+        assert waits == [share * wait for wait in (1, 2, 4, 8, LONGEST_S, LONGEST_S, LONGEST_S, LONGEST_S)]
         assert backoff.failed(0.0, LONGEST_BROKEN_S) == share * 256
         backoff.plays(10.0)
         backoff.plays(11.0)
