@@ -75,6 +75,7 @@ class Past:
     wall: float | None
     kind: str
     data: Mapping[str, Any]
+    until: int | None = None  # the frame at which the next piece began, or the station ended; None while it goes on
 
 
 class History:
@@ -218,13 +219,15 @@ class History:
         with self._transaction() as db:
             rows = db.execute(
                 "select events.run, events.frame, events.kind, events.data, runs.rate,"
-                " (select max(frame) from epochs where run = events.run and frame <= events.frame)"
+                " (select max(frame) from epochs where run = events.run and frame <= events.frame),"
+                " (select min(next.frame) from events next where next.run = events.run and next.frame > events.frame"
+                " and next.kind in ('piece', 'end'))"
                 " from events join runs on runs.id = events.run"
                 " where runs.station = ? and events.kind != 'end' order by events.rowid desc limit ?",
                 (station, limit if before is None else 10000),
             ).fetchall()
             found = []
-            for run, frame, kind, data, rate, begin in rows:
+            for run, frame, kind, data, rate, begin, until in rows:
                 wall = None
                 if begin is not None:
                     (since,) = db.execute(
@@ -232,7 +235,7 @@ class History:
                     ).fetchone()
                     wall = since + (frame - begin) / rate
                 if before is None or (wall is not None and wall < before):
-                    found.append(Past(run, frame, wall, kind, json.loads(data)))
+                    found.append(Past(run, frame, wall, kind, json.loads(data), until))
             return found[:limit]
 
     def close(self) -> None:

@@ -59,7 +59,8 @@ async def history(
 
 def _entry(past: Any) -> dict[str, Any]:
     at = None if past.wall is None else datetime.fromtimestamp(past.wall, UTC).isoformat(timespec="milliseconds")
-    return {"run": past.run, "frame": past.frame, "wall": past.wall, "at": at, "kind": past.kind, **past.data}
+    begun = {"run": past.run, "frame": past.frame, "until": past.until, "wall": past.wall, "at": at}
+    return {**begun, "kind": past.kind, **past.data}
 
 
 @router.get("/api/stations/{station}/replay", response_class=Response, responses=AUDIO)

@@ -47,10 +47,10 @@ def station_of(request: Request, name: str) -> OnAir:
 def _stream(request: Request, onair: OnAir, listener: str | None) -> Response:
     all_of_them = onairs(request)
     if all_of_them.audience.connections(onair.station.id) >= all_of_them.settings.max_listeners:
-        raise Full(f"station {onair.station.id!r} has as many listeners as it may have")
+        raise Full("the station is full: it has as many listeners as it may have")
     address = request.client.host if request.client else ""
     if all_of_them.by_address[address] >= all_of_them.settings.max_per_address:
-        raise Full("this address has as many audio connections as it may have")
+        raise Full("as many listen from your address as may at once")
     titles = request.headers.get("icy-metadata", "").strip() == "1"
     kbps = all_of_them.settings.bitrate_kbps
     return LiveAudio(onair, all_of_them.audience, listener, titles, kbps, all_of_them.by_address, address)

@@ -44,13 +44,13 @@ EAR = """() => {
 class Radio:
     """A server of its own, with tones for music: a piece every twenty seconds."""
 
-    def __init__(self, data_dir: Path, port: int = 0, **settings: Any) -> None:
+    def __init__(self, data_dir: Path, port: int = 0, engines: dict[str, Any] | None = None, **settings: Any) -> None:
         given = {"engine": "sines", "stations": STATIONS, "seed": 1, **settings}
         self._settings = Settings(data_dir=data_dir, **given)
         self._bound = listening_socket("127.0.0.1", port)
         self.port: int = self._bound.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/"
-        shelf = EngineShelf({"sines": SineEngine, "synth": SineEngine})
+        shelf = EngineShelf(engines or {"sines": SineEngine, "synth": SineEngine})
         app = create_app(self._settings, shelf)
         self._server = Server(uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=1), app)
         self._thread = threading.Thread(target=lambda: self._server.run([self._bound]), daemon=True)

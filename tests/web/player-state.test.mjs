@@ -3,6 +3,7 @@ import { test } from 'node:test';
 
 import { retryDelayMs } from '../../lullwave/web/scripts/backoff.js';
 import * as Player from '../../lullwave/web/scripts/player-state.js';
+import { playerStatus } from '../../lullwave/web/scripts/wording.js';
 
 const { INITIAL, PATIENCE_MS } = Player;
 const playing = () => Player.sounding(Player.play(INITIAL, 0), 500);
@@ -118,6 +119,30 @@ test('a refused start says so until the next press', () => {
   assert.equal(refused.phase, 'paused');
   assert.equal(refused.refused, true);
   assert.equal(Player.play(refused, 1).refused, false);
+});
+
+test('who is turned away says why, and tries again when the server wants', () => {
+  const full = { message: 'the station is full', retryAfterS: 30 };
+  const lost = Player.lost(Player.play(INITIAL, 0), 100, 0);
+  const waiting = Player.turnedAway(lost, lost.connection, full, 200, 0);
+  assert.equal(playerStatus(waiting), 'The station is full. Trying again in a while…');
+  assert.equal(waiting.retryAt, 30_200);
+  assert.equal(Player.tick(waiting, 30_199, 0, 0).phase, 'waiting');
+  const again = Player.tick(waiting, 30_200, 0, 0);
+  assert.equal(again.phase, 'connecting');
+  assert.equal(playerStatus(Player.lost(again, 31_000, 0)), 'The station cannot be reached. Trying again…');
+  assert.equal(Player.turnedAway(again, lost.connection, full, 30_300, 0), again);
+  assert.ok(Player.turnedAway(lost, lost.connection, full, 200, 0.99).retryAt > 37_000);
+});
+
+test('a moment that the server has no time for is not called lost', () => {
+  const asked = Player.playClip(playing(), { url: 'past.mp3', title: 'Then', seconds: 30 }, 0);
+  const live = Player.lost(asked, 100, 0);
+  const told = Player.turnedAway(live, asked.connection, { message: '3 clips are being made', retryAfterS: 10 }, 200, 0);
+  assert.equal(told.phase, 'connecting');
+  const heard = Player.sounding(told, 300);
+  assert.equal(playerStatus(heard), 'Live. That moment cannot be played now: 3 clips are being made');
+  assert.equal(playerStatus(Player.tick(Player.tick(heard, 400, 1, 0), 6_000, 6, 0)), 'Live');
 });
 
 test('waits double, stay below fifteen seconds and are spread by chance', () => {

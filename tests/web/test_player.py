@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from proxying import proxied
+from serving import read_exactly, serving
 
+from lullwave.engines.synth.engine import SynthEngine
 from tests.sines import PIECE_S, RATE
-from tests.web.browsing import EAR, Radio, play, until
+from tests.web.browsing import EAR, STATIONS, Radio, play, until
 
 pytestmark = pytest.mark.browser
 
@@ -121,6 +125,59 @@ def test_a_restarted_server_is_found_again(serve: Callable[..., Radio], visit: C
     until(page, "document.querySelector('.player-status').dataset.phase === 'playing'")
     until(page, "ear.levelDb > -60")
     page.get_by_text("1 person tuned in").wait_for()
+
+
+def test_a_full_station_says_so_and_lets_others_in_later(serve: Callable[..., Radio], visit: Callable[..., Any]):
+    radio = serve(max_listeners=1)
+    one, two = visit(radio.url), visit(radio.url, may_complain=True)
+    play(one)
+    two.get_by_role("button", name="Play", exact=True).click()
+    two.get_by_text("The station is full: it has as many listeners as it may have. Trying again in a while…").wait_for()
+    assert two.locator(".player-status").get_attribute("data-phase") == "waiting"
+    one.get_by_role("button", name="Pause", exact=True).click()
+    one.get_by_text("Nobody tuned in yet").wait_for()
+    two.get_by_role("button", name="Pause", exact=True).click()
+    play(two)
+
+
+def test_it_plays_below_a_path_prefix(serve: Callable[..., Radio], visit: Callable[..., Any]):
+    radio = serve(root_path="/some/radio")
+    with proxied(radio.port, "/some/radio") as proxy:
+        page = visit(f"http://127.0.0.1:{proxy.port}/some/radio/")
+        play(page)
+        page.get_by_text("1 person tuned in").wait_for()  # over the websocket
+        page.get_by_role("heading", name="Tone").wait_for()  # over the event stream
+        page.get_by_role("textbox", name="How the music should be").fill("brighter")
+        page.keyboard.press("Enter")
+        page.get_by_text("You will hear it").wait_for()
+        page.goto(f"http://127.0.0.1:{proxy.port}/some/radio/docs")
+        page.get_by_text("/api/generate").first.wait_for()
+
+
+def test_a_piece_of_the_embedded_engine_is_played_again(
+    tmp_path: Path, serve: Callable[..., Radio], visit: Callable[..., Any]
+):
+    engines = {"synth": SynthEngine}
+    with (
+        serving(tmp_path / "data", engines=engines, stations=STATIONS, seed=1) as earlier,
+        earlier.listening() as stream,
+    ):
+        for _ in range(4):
+            earlier.clock.advance(5)
+            read_exactly(stream, 100_000)
+        title = earlier.json("/api/stations")["stations"][0]["now"]["title"]
+    radio = serve(engine="synth", engines=engines, seed=2)
+    page = visit(radio.url)
+    play(page)
+    page.evaluate(EAR)
+    page.get_by_role("button", name=f"Play {title} again").click()
+    page.get_by_text("From the past").wait_for()
+    assert page.locator(".now-playing .title").inner_text() == title
+    page.evaluate("ear.heard.length = 0")
+    until(page, "ear.heard.filter((h) => h.time > 1 && h.levelDb > -60).length > 20")
+    page.get_by_role("button", name="Back to live").click()
+    page.get_by_text("Live", exact=True).wait_for()
+    until(page, "ear.levelDb > -60")
 
 
 def test_two_pages_are_two_people(radio: Radio, visit: Callable[..., Any]):

@@ -54,6 +54,27 @@ export function Api({ base, listener, fetch = globalThis.fetch.bind(globalThis) 
     history: (id) => call(`${station(id)}/history?limit=60`),
     /** @param {string} id @param {{wall: number, seconds: number}} piece */
     replayUrl: (id, { wall, seconds }) => address(`${station(id)}/replay?at=${wall}&seconds=${seconds}`),
+    /**
+     * Why there is no sound at an address: what the server says there now, or null where it says nothing.
+     *
+     * @param {string} url
+     * @returns {Promise<{message: string, retryAfterS: number} | null>}
+     */
+    async whyNot(url) {
+      const asked = new URL(url);
+      asked.searchParams.delete('listener'); // this is no listening
+      const giveUp = new AbortController();
+      try {
+        const reply = await fetch(asked.href, { signal: giveUp.signal });
+        if (reply.ok) return null;
+        const retryAfterS = Number(reply.headers.get('retry-after')) || 0;
+        return { message: complaint(parsed(await reply.text()), reply.status), retryAfterS };
+      } catch {
+        return null;
+      } finally {
+        giveUp.abort();
+      }
+    },
     steer: (id, prompt, token) => post(`${station(id)}/prompt`, { prompt, listener }, token),
     undo: (id, token) => post(`${station(id)}/undo`, { listener }, token),
   };

@@ -1,48 +1,31 @@
 /**
- * The radio: holds the page's state, hears wishes and news, and tells every component what is so.
+ * The radio: holds the page's state, hears wishes and news, and tells the room what is so.
  *
  * What the state means and how it changes is in the `*-state.js` modules; this one only connects.
  */
 
-import { Ambience } from './ambience.js';
 import { Api } from './api.js';
 import { AudioStream } from './audio-stream.js';
 import { BANDS, levelsAt, measure } from './band-levels.js';
-import { Dots } from './dots.js';
 import { EventFeed } from './event-feed.js';
-import { History } from './history.js';
-import { Listeners } from './listeners.js';
 import { listenerId } from './listener-id.js';
 import { ListenersSocket } from './listeners-socket.js';
-import { MediaControls } from './media-session.js';
-import { MeowingCat } from './meowing-cat.js';
-import { NowPlaying } from './now-playing.js';
-import { PlayButton } from './play-button.js';
 import * as Player from './player-state.js';
 import { pastPieces } from './past-pieces.js';
-import { PieceProgress } from './piece-progress.js';
-import { PlayerStatus } from './player-status.js';
 import { browserStorage, Preferences } from './preferences.js';
-import { Scene } from './scene.js';
-import { SleepTimer } from './sleep-timer.js';
+import { Room } from './room.js';
 import * as Sleep from './sleep-state.js';
-import { SleepingCat } from './sleeping-cat.js';
-import { StationNote } from './station-note.js';
-import { Stations } from './stations.js';
-import { Steering } from './steering.js';
 import * as Steer from './steering-state.js';
-import { Theme } from './theme.js';
 import * as Time from './timeline.js';
-import { Volume } from './volume.js';
-import { WishQueue } from './wish-queue.js';
 
 const TICK_MS = 400;
 const STATIONS_MS = 20_000;
 const PAST_PIECES = 6;
+const HISTORY_AGAIN_MS = 2_000;
+const HISTORY_TRIES = 5;
 
 /** @param {HTMLElement} el */
 export function Radio(el) {
-  const find = (selector) => el.querySelector(selector);
   const preferences = Preferences(browserStorage());
   const api = Api({ base: document.baseURI, listener: listenerId() });
 
@@ -61,30 +44,10 @@ export function Radio(el) {
     theme: preferences.read('theme', 'auto'),
   };
 
-  const stream = AudioStream(find('.audio-stream'));
+  const stream = AudioStream(el.querySelector('.audio-stream'));
   const heardTime = () => (Player.isOpen(state.player) ? stream.time : null);
   const heardFrame = () => Time.heardFrame(state.timeline, heardTime());
-  const parts = {
-    playButton: PlayButton(find('.play-button')),
-    status: PlayerStatus(find('.player-status')),
-    note: StationNote(find('.station-note')),
-    volume: Volume(find('.volume')),
-    nowPlaying: NowPlaying(find('.now-playing')),
-    progress: PieceProgress(find('.piece-progress')),
-    listeners: Listeners(find('.listeners')),
-    stations: Stations(find('.stations')),
-    steering: Steering(find('.steering')),
-    wishQueue: WishQueue(find('.wish-queue')),
-    history: History(find('.history')),
-    sleepTimer: SleepTimer(find('.sleep-timer')),
-    ambience: Ambience(find('.ambience'), preferences),
-    scene: Scene(find('.scene'), shownLevels),
-    sleepingCat: SleepingCat(find('.sleeping-cat')),
-    meowingCat: MeowingCat(find('.meowing-cat'), preferences),
-    dots: Dots(find('.dots')),
-    theme: Theme(find('.theme')),
-    media: MediaControls(el),
-  };
+  const room = Room(el, preferences, shownLevels);
   let newest = null; // the first frame of the piece that was heard last
   const feed = EventFeed(hearNews);
   const socket = ListenersSocket(api.socketUrl(), (count) => change({ listeners: count }));
@@ -149,8 +112,23 @@ export function Radio(el) {
   }
 
   function loseConnection(detail) {
-    if (detail.connection !== state.player.connection) return;
+    const { connection, phase } = state.player;
+    if (detail.connection !== connection) return;
+    const url = phase === 'connecting' ? audioUrl() : null;
     movePlayer((player, now) => Player.lost(player, now, Math.random()));
+    if (url) void askWhyNot(url, connection);
+  }
+
+  /** A connection that never sounded may have been refused, and an audio element cannot say why. */
+  async function askWhyNot(url, connection) {
+    const answer = await api.whyNot(url);
+    if (answer) movePlayer((player, now) => Player.turnedAway(player, connection, answer, now, Math.random()));
+  }
+
+  function audioUrl() {
+    const { player, station } = state;
+    if (!Player.isOpen(player) || !station) return null;
+    return player.clip?.url ?? api.streamUrl(station, player.connection);
   }
 
   function tick() {
@@ -212,11 +190,15 @@ export function Radio(el) {
     }
   }
 
-  async function refreshHistory() {
+  /** What is heard is written down a moment after it went on air: until it is there, ask again. */
+  async function refreshHistory(piece, tries = HISTORY_TRIES) {
     const asked = state.station;
     try {
       const { history } = await api.history(asked);
-      if (asked === state.station) change({ history });
+      if (asked !== state.station || newest !== piece.frame) return;
+      change({ history });
+      const written = history.some(({ frame, title }) => frame === piece.frame && title === piece.title);
+      if (!written && tries > 1) setTimeout(() => refreshHistory(piece, tries - 1), HISTORY_AGAIN_MS);
     } catch {
       // The list stays as it was until the next piece.
     }
@@ -292,56 +274,31 @@ export function Radio(el) {
     const steered = player.clip ? null : Time.latest(state.timeline, 'steer', frame);
     const steeredSince = steered && steered.frame >= (piece?.frame ?? 0) ? steered.prompt : null;
     const prompt = steeredSince ?? piece?.prompt ?? here?.prompt ?? '';
-    const open = Player.isOpen(player);
     const playing = player.phase === 'playing';
     if (!player.clip && piece && piece.frame !== newest) {
       newest = piece.frame;
-      void refreshHistory();
+      void refreshHistory(piece);
     }
     if (steered) state.steering = Steer.heard(state.steering, steered);
 
     if (station) feed.update({ url: api.eventsUrl(station) });
     stream.update({
-      url: open && station ? (player.clip?.url ?? api.streamUrl(station, player.connection)) : null,
+      url: audioUrl(),
       connection: player.connection,
       volume: state.volume,
       sleepGain: Sleep.fadeGain(state.sleep),
     });
     socket.update({ listening: playing || player.phase === 'buffering' });
-    parts.theme.update({ theme: state.theme });
-    parts.playButton.update({ wanted: Player.isWanted(player), busy: Player.isWanted(player) && !playing });
-    parts.status.update({ player, station: here?.state });
-    parts.note.update({ station: player.clip ? undefined : here });
-    parts.volume.update({ volume: state.volume });
-    parts.nowPlaying.update({ piece, prompt, lead: lead(player, here) });
-    const share = player.clip ? stream.time / player.clip.seconds : Time.share(piece, frame);
-    parts.progress.update({ share: playing ? share : null });
-    parts.listeners.update({ count: state.listeners });
-    parts.stations.update({ stations, station });
-    parts.steering.update({
-      steering: state.steering,
-      policy: state.desk?.policy ?? null,
+    room.update({
+      ...state,
+      here,
+      piece,
+      prompt,
+      share: player.clip ? stream.time / player.clip.seconds : Time.share(piece, frame),
+      past: pastPieces(state.history, state.timeline.rate, frame, PAST_PIECES),
       canUndo: Time.oldest(state.timeline, 'steer') !== null,
     });
-    parts.wishQueue.update({ desk: state.desk });
-    parts.history.update({
-      past: pastPieces(state.history, state.timeline.rate, frame, PAST_PIECES),
-      clip: player.clip,
-    });
-    parts.sleepTimer.update({ remainingS: state.sleep.remainingS });
-    parts.ambience.update({ playing: Player.isWanted(player), volume: state.volume, gain: Sleep.fadeGain(state.sleep) });
-    parts.scene.update({ playing, rain: parts.ambience.level('rain') });
-    parts.sleepingCat.update({ playing });
-    parts.meowingCat.update({ volume: state.volume });
-    parts.media.update({ title: piece?.title ?? 'Lullwave', station: here?.name ?? 'Endless lo-fi', playing });
-    document.title = playing && piece?.title ? `${piece.title} · Lullwave` : 'Lullwave: endless lo-fi';
   }
-}
-
-function lead(player, station) {
-  if (player.clip) return 'From a while ago';
-  const name = station ? ` on ${station.name}` : '';
-  return player.phase === 'playing' || player.phase === 'buffering' ? `Now playing${name}` : `On air now${name}`;
 }
 
 Radio(document.querySelector('.radio'));

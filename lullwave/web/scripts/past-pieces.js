@@ -11,8 +11,8 @@ const LONGEST_S = 300;
  */
 
 /**
- * @param {{run: number, frame: number, wall: number | null, kind: string, title?: string, frames?: number}[]} history
- *   newest first
+ * @param {{run: number, frame: number, until: number | null, wall: number | null, kind: string, title?: string,
+ *   frames?: number}[]} history newest first
  * @param {number} rate frames a second
  * @param {number} frame the frame that is heard now, in the newest run
  * @param {number} most
@@ -27,7 +27,8 @@ export function pastPieces(history, rate, frame, most) {
     const next = begun[index - 1];
     if (!next) continue; // it is heard now
     const whole = piece.frames ? piece.frames / rate : LONGEST_S;
-    const seconds = Math.floor(Math.min(LONGEST_S, whole, next.wall - piece.wall));
+    const heard = piece.until ? (piece.until - piece.frame) / rate : LONGEST_S;
+    const seconds = Math.floor(Math.min(LONGEST_S, whole, heard, next.wall - piece.wall));
     if (seconds >= 1) found.push({ ...piece, seconds });
   }
   return found.slice(0, most);

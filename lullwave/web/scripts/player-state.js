@@ -36,6 +36,7 @@ const SETTLED_MS = 5_000;
  * @property {number | null} retryAt when the next try is due
  * @property {boolean} online what the browser says of its network
  * @property {boolean} missed a moment of the past could not be played, so this is the live stream instead
+ * @property {string | null} answer what the server said when it gave no sound
  * @property {boolean} refused the browser did not allow sound without a gesture
  * @property {number} heardTime the audio element's clock when it last moved, in seconds
  * @property {number} movedAt when it last moved
@@ -51,6 +52,7 @@ export const INITIAL = Object.freeze({
   retryAt: null,
   online: true,
   missed: false,
+  answer: null,
   refused: false,
   heardTime: 0,
   movedAt: 0,
@@ -108,6 +110,22 @@ export function lost(state, now, random) {
   return { ...state, phase: 'waiting', attempt, retryAt: now + retryDelayMs(attempt, random) };
 }
 
+/**
+ * The server said why it gave no sound on `connection`: nobody tries again before it wants that.
+ *
+ * @param {PlayerState} state
+ * @param {number} connection
+ * @param {{message: string, retryAfterS: number}} answer
+ * @param {number} now
+ * @param {number} random in [0, 1)
+ */
+export function turnedAway(state, connection, { message, retryAfterS }, now, random) {
+  if (state.missed && state.connection === connection + 1) return { ...state, answer: message };
+  if (state.phase !== 'waiting' || state.connection !== connection) return state;
+  const wanted = now + retryAfterS * 1000 * (1 + 0.25 * random);
+  return { ...state, answer: message, retryAt: Math.max(state.retryAt, wanted) };
+}
+
 /** The browser's network came or went; when it comes, a try that was due later is made now. */
 export function network(state, online, now) {
   const next = { ...state, online };
@@ -142,6 +160,7 @@ function connect(state, now) {
     connection: state.connection + 1,
     retryAt: null,
     missed: false,
+    answer: null,
     refused: false,
     heardTime: 0,
     movedAt: now,

@@ -26,8 +26,10 @@ export function playerStatus(player, station = 'on air') {
     case 'buffering':
       return 'Buffering…';
     case 'waiting':
+      if (player.answer) return `${sentence(player.answer)} Trying again in a while…`;
       return 'The station cannot be reached. Trying again…';
     default:
+      if (player.missed && player.answer) return `Live. That moment cannot be played now: ${player.answer}`;
       if (player.missed) return 'Live. That moment cannot be played again.';
       return player.clip ? 'From the past' : 'Live';
   }
@@ -57,6 +59,18 @@ export function stationNote({ rung = 'engine', cause = 'none' } = {}) {
     default:
       return `The music engine is working ahead. Meanwhile you hear ${instead}.`;
   }
+}
+
+/** What the title of a piece follows. @param {import('./player-state.js').PlayerState} player @param {string} [station] */
+export function lead(player, station) {
+  if (player.clip) return 'From a while ago';
+  const name = station ? ` on ${station}` : '';
+  return player.phase === 'playing' || player.phase === 'buffering' ? `Now playing${name}` : `On air now${name}`;
+}
+
+/** The server's words as a sentence. @param {string} words */
+export function sentence(words) {
+  return words[0].toUpperCase() + words.slice(1) + (/[.!?…]$/.test(words) ? '' : '.');
 }
 
 /** Minutes and seconds. @param {number} seconds */

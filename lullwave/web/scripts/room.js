@@ -1,0 +1,86 @@
+/**
+ * Every component of the page in one place: told what is so, they show it; knows nothing of where it comes from.
+ */
+
+import { Ambience } from './ambience.js';
+import { Dots } from './dots.js';
+import { History } from './history.js';
+import { Listeners } from './listeners.js';
+import { MediaControls } from './media-session.js';
+import { MeowingCat } from './meowing-cat.js';
+import { NowPlaying } from './now-playing.js';
+import { PieceProgress } from './piece-progress.js';
+import { PlayButton } from './play-button.js';
+import { isWanted } from './player-state.js';
+import { PlayerStatus } from './player-status.js';
+import { Scene } from './scene.js';
+import { fadeGain } from './sleep-state.js';
+import { SleepTimer } from './sleep-timer.js';
+import { SleepingCat } from './sleeping-cat.js';
+import { StationNote } from './station-note.js';
+import { Stations } from './stations.js';
+import { Steering } from './steering.js';
+import { Theme } from './theme.js';
+import { Volume } from './volume.js';
+import { WishQueue } from './wish-queue.js';
+import { lead } from './wording.js';
+
+/**
+ * @param {HTMLElement} el
+ * @param {ReturnType<import('./preferences.js').Preferences>} preferences
+ * @param {() => number[]} levels what the skyline shows now
+ */
+export function Room(el, preferences, levels) {
+  const find = (selector) => el.querySelector(selector);
+  const ambience = Ambience(find('.ambience'), preferences);
+  const history = History(find('.history'));
+  const listeners = Listeners(find('.listeners'));
+  const media = MediaControls(el);
+  const meowingCat = MeowingCat(find('.meowing-cat'), preferences);
+  const note = StationNote(find('.station-note'));
+  const nowPlaying = NowPlaying(find('.now-playing'));
+  const playButton = PlayButton(find('.play-button'));
+  const progress = PieceProgress(find('.piece-progress'));
+  const scene = Scene(find('.scene'), levels);
+  const sleepTimer = SleepTimer(find('.sleep-timer'));
+  const sleepingCat = SleepingCat(find('.sleeping-cat'));
+  const stationChoice = Stations(find('.stations'));
+  const status = PlayerStatus(find('.player-status'));
+  const steeringBox = Steering(find('.steering'));
+  const themeSwitch = Theme(find('.theme'));
+  const volumeSlider = Volume(find('.volume'));
+  const wishQueue = WishQueue(find('.wish-queue'));
+  Dots(find('.dots'));
+
+  return {
+    /**
+     * The page's state, and what follows from it: `here` is the station that is chosen, `piece` and `prompt` are
+     * what is heard, `share` how much of the piece has been, `past` what was played before.
+     */
+    update({ player, stations, station, listeners: count, desk, steering, sleep, volume, theme, ...heard }) {
+      const { here, piece, prompt, share, past, canUndo } = heard;
+      const wanted = isWanted(player);
+      const playing = player.phase === 'playing';
+      const gain = fadeGain(sleep);
+      themeSwitch.update({ theme });
+      playButton.update({ wanted, busy: wanted && !playing });
+      status.update({ player, station: here?.state });
+      note.update({ station: player.clip ? undefined : here });
+      volumeSlider.update({ volume });
+      nowPlaying.update({ piece, prompt, lead: lead(player, here?.name) });
+      progress.update({ share: playing ? share : null });
+      listeners.update({ count });
+      stationChoice.update({ stations, station });
+      steeringBox.update({ steering, policy: desk?.policy ?? null, canUndo });
+      wishQueue.update({ desk });
+      history.update({ past, clip: player.clip });
+      sleepTimer.update({ remainingS: sleep.remainingS });
+      ambience.update({ playing: wanted, volume, gain });
+      scene.update({ playing, rain: ambience.level('rain') });
+      sleepingCat.update({ playing });
+      meowingCat.update({ volume });
+      media.update({ title: piece?.title ?? 'Lullwave', station: here?.name ?? 'Endless lo-fi', playing });
+      document.title = playing && piece?.title ? `${piece.title} · Lullwave` : 'Lullwave: endless lo-fi';
+    },
+  };
+}
