@@ -45,6 +45,10 @@ class DataPaths:
         """The SQLite file of what was played."""
         return self.root / "history.sqlite3"
 
+    def memory(self, engine: str) -> Path:
+        """What an engine remembers of the music that it played, so that a restart does not repeat it."""
+        return self.root / f"memory-{engine.replace(':', '-')}.json"
+
     @property
     def seed_images(self) -> Path:
         """The user's own seed images and masks for Riffusion."""

@@ -20,11 +20,13 @@ def load_options(settings: Settings) -> Callable[[str, type[Engine]], dict[str, 
     def of(name: str, kind: type[Engine]) -> dict[str, Any]:
         if is_address(name):
             return {"token": settings.engine_token}
-        name = name.removeprefix(ISOLATED)
+        place, name = name, name.removeprefix(ISOLATED)
         known = {info.name for info in describe(kind.load_options)}
         given: dict[str, Any] = {"device": settings.device}
         if settings.checkpoint and settings.engine.removeprefix(ISOLATED) in (name, "synth"):
             given |= {"checkpoint": settings.checkpoint, "model": settings.checkpoint}
+        if settings.seed is None and not any(own.seed is not None for own in settings.stations):
+            given["memory_file"] = str(settings.paths.memory(place))  # a named seed means the same music again
         if name == "riffusion":
             # its routes are open to everybody: nobody's request may start a download
             given |= {"lora": settings.lora, "seed_images": str(settings.paths.seed_images), "offline": True}

@@ -48,7 +48,10 @@ class SynthLoadOptions:
 
     cache_mb: int = option(40, "memory for rendered notes, shared by all streams", low=4, high=2000, unit="MB")
     memory_file: str = option(
-        "", "file that remembers over restarts what endless streams played; empty: none", max_length=4096
+        "",
+        "file that remembers over restarts what endless streams played; finite music neither reads nor writes it; "
+        "empty: none",
+        max_length=4096,
     )
 
 
@@ -108,13 +111,13 @@ class SynthEngine(Engine):
         self.closed = True
 
     def _programme(self, request: Request) -> Programme:
-        memory = self._keeper.memory if self._keeper and request.duration_s is None else None
+        memory = self._keeper.memory(request.prompt) if self._keeper and request.duration_s is None else None
         return Programme(request, build(SynthOptions, request.options, where="options."), memory)
 
     def remember(self, programme: Programme) -> None:
         """A piece of an endless stream begins."""
         if self._keeper and programme.request.duration_s is None:
-            self._keeper.add(programme.memory)
+            self._keeper.add(programme.request.prompt, programme.memory)
 
     def _bars(self, request: Request) -> list[Bar]:
         _frames(request)

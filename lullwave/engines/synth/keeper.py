@@ -1,48 +1,62 @@
-"""Keeps the planner's memory in a file, so that a restarted radio does not play yesterday's music again.
+"""Keeps the planner's memories in a file, so that a restarted radio does not play yesterday's music again.
 
-Written whole beside the file and then put in its place, never half. Knows nothing of what the memory is for.
+One memory for each prompt that endless streams began with: stations remember apart. Written whole beside the file and
+then put in its place, never half. Knows nothing of what a memory is for.
 """
 
 from __future__ import annotations
 
+import binascii
 import json
 import logging
 import os
 import threading
 from pathlib import Path
 
-from ...errors import InvalidInput
 from .memory import Memory
+
+VERSION = 2
+PROMPTS = 16  # whose memories are kept: those of the last that played
 
 log = logging.getLogger(__name__)
 
 
 class MemoryKeeper:
-    """One memory, shared by the streams of an engine; safe to share among threads.
+    """The memories of an engine's streams; safe to share among threads.
 
-    Raises:
-        InvalidInput: the file cannot be read, or is none of ours.
+    A file that is missing, broken or of another version is a beginning, not an error: the music is worth more.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
+        self._memories: dict[str, Memory] = {}  # by prompt, the last that played at the end
         try:
-            self.memory = Memory.of_json(json.loads(path.read_text()))
+            kept = json.loads(path.read_text("utf-8"))
+            if kept["version"] != VERSION:
+                raise ValueError(f"version {kept['version']!r}, not {VERSION}")
+            self._memories = {prompt: Memory.of_json(memory) for prompt, memory in kept["memories"].items()}
         except FileNotFoundError:
-            self.memory = Memory()
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InvalidInput(
-                "memory_file", str(path), f"a file that this engine wrote, or none yet ({error})"
-            ) from error
+            pass
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error) as error:
+            log.warning("memory_file %s was not read, so variety begins anew: %s", path, error)
 
-    def add(self, memory: Memory) -> None:
+    def memory(self, prompt: str) -> Memory:
+        """What streams that began with a prompt have played."""
+        with self._lock:
+            return self._memories.get(prompt) or Memory()
+
+    def add(self, prompt: str, memory: Memory) -> None:
         """What a stream remembers now that a piece of it begins. A full disk is logged and the music plays on."""
         with self._lock:
-            self.memory = self.memory.with_other(memory)
+            known = self._memories.pop(prompt, None) or Memory()
+            self._memories[prompt] = known.with_other(memory)
+            while len(self._memories) > PROMPTS:
+                del self._memories[next(iter(self._memories))]
+            kept = {"version": VERSION, "memories": {p: m.to_json() for p, m in self._memories.items()}}
             beside = self.path.with_name(self.path.name + ".new")
             try:
-                beside.write_text(json.dumps(self.memory.to_json()))
+                beside.write_text(json.dumps(kept), "utf-8")
                 os.replace(beside, self.path)
             except OSError as error:
                 log.warning("memory_file %s was not written: %s", self.path, error)

@@ -5,7 +5,6 @@ from lullwave.engines.synth.engine import SynthEngine
 from lullwave.engines.synth.keeper import MemoryKeeper
 from lullwave.engines.synth.memory import Memory
 from lullwave.engines.synth.programme import Programme
-from lullwave.errors import InvalidInput
 from lullwave.request import Request
 
 
@@ -33,7 +32,7 @@ def test_streams_of_one_engine_share_it(tmp_path):
     engine = SynthEngine(memory_file=str(tmp_path / "memory.json"))
     first_piece(engine)
     first_piece(engine)
-    kept = MemoryKeeper(tmp_path / "memory.json").memory
+    kept = MemoryKeeper(tmp_path / "memory.json").memory("")
     assert len(kept.pieces) == 2
     assert len(kept.titles) == 2
     assert [p.name for p in tmp_path.iterdir()] == ["memory.json"]
@@ -53,11 +52,36 @@ def test_without_a_file_a_seed_gives_the_same_piece():
     assert first_piece(SynthEngine()).memory == first_piece(SynthEngine()).memory
 
 
-def test_a_foreign_file_is_named(tmp_path):
+def test_prompts_remember_apart(tmp_path):
+    keeper = MemoryKeeper(tmp_path / "memory.json")
+    engine = SynthEngine(memory_file=str(keeper.path))
+    first_piece(engine)
+    with engine.stream(Request("jazz", 5)) as stream:
+        stream.read(1000)
+    kept = MemoryKeeper(keeper.path)
+    assert len(kept.memory("").pieces) == len(kept.memory("jazz").pieces) == 1
+    assert kept.memory("never played") == Memory()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[1, 2]", b"{}", b'{"version": 1, "memories": {}}', b'{"version": 2, "memories": []}', b"\xff\xfe\x00"]
+    + [b'{"version": 2, "memories": {"": {"pieces": [{}]}}}', b'{"version": 2, "memories": {"": {"motifs": "!"}}}']
+    + [b'{"version": 2, "memories": {"": null}}', b"[" * 100_000],
+)
+def test_a_broken_file_is_logged_and_variety_begins_anew(tmp_path, caplog, content):
     path = tmp_path / "memory.json"
-    path.write_text("[1, 2]")
-    with pytest.raises(InvalidInput, match="memory_file"):
-        SynthEngine(memory_file=str(path))
+    path.write_bytes(content)
+    engine = SynthEngine(memory_file=str(path))
+    assert str(path) in caplog.text
+    first_piece(engine)
+    assert len(MemoryKeeper(path).memory("").pieces) == 1
+
+
+def test_a_folder_in_its_place_is_no_reason_to_stop(tmp_path, caplog):
+    first_piece(SynthEngine(memory_file=str(tmp_path)))
+    assert "was not read" in caplog.text
+    assert "was not written" in caplog.text
 
 
 def test_no_room_is_no_reason_to_stop(tmp_path, caplog):
