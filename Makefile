@@ -12,7 +12,7 @@ TORCH ?= torch==2.13.0
 comma := ,
 EXTRAS := dev,fast,media$(if $(TORCH),$(comma)ai)
 
-.PHONY: run test check bench clean
+.PHONY: run test check bench faults clean
 
 run: $(VENV)/.run
 	$(BIN)/lullwave serve $(ARGS)
@@ -27,10 +27,13 @@ check: $(VENV)/.dev
 
 # `make bench-synth` runs bench/synth.py, and so on; `make bench` lists them.
 bench:
-	@sed -n '1s/"""//p' bench/__init__.py; ls bench | sed -n 's/^\([a-z_]*\)\.py$$/  make bench-\1/p' | grep -v measure | tr _ -
+	@sed -n '1s/"""//p' bench/__init__.py; grep -l '^def main' bench/*.py | sed 's,bench/\(.*\)\.py,  make bench-\1,' | tr _ -
 
 bench-%: $(VENV)/.dev
 	$(BIN)/python -m bench.$(subst -,_,$*) $(ARGS)
+
+# Every fault of the two servers, their network and their disk, while people listen: docs/faults.md.
+faults: bench-faults
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

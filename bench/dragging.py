@@ -1,0 +1,80 @@
+"""An engine that can be made slow while it plays: the embedded one, and the time that it is told to take.
+
+Found by ``lullwave inference`` through an entry point that ``on_path`` writes. The file that ``LULLWAVE_DRAG`` names
+says how many seconds of music it makes in a second at most.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from lullwave.audio import Audio
+from lullwave.engines.base import Mark, Stream, Understanding
+from lullwave.engines.synth.engine import SynthEngine
+from lullwave.request import Request
+
+VARIABLE = "LULLWAVE_DRAG"
+ENTRY = "[lullwave.engines]\ndrag = bench.dragging:Drag\n"
+
+
+class Drag(SynthEngine):
+    """The embedded engine, slower."""
+
+    name: ClassVar[str] = "drag"
+    summary: ClassVar[str] = "the embedded engine, as slow as it is told to be"
+
+    def stream(self, request: Request) -> Stream:  # type: ignore[override]
+        return Dragged(super().stream(request))
+
+    def restore(self, snapshot: bytes) -> Stream:  # type: ignore[override]
+        return Dragged(super().restore(snapshot))
+
+
+class Dragged(Stream):
+    """A stream that takes its time."""
+
+    def __init__(self, inner: Stream) -> None:
+        self._inner = inner
+        self.request, self.rate, self.channels = inner.request, inner.rate, inner.channels
+
+    @property
+    def position(self) -> int:
+        return self._inner.position
+
+    def read(self, frames: int) -> Audio:
+        began = time.monotonic()
+        audio = self._inner.read(frames)
+        takes_s = audio.duration_s / float(Path(os.environ[VARIABLE]).read_text())
+        time.sleep(max(0.0, takes_s - (time.monotonic() - began)))
+        return audio
+
+    def steer(self, prompt: str, over_s: float = 8.0) -> Understanding:
+        return self._inner.steer(prompt, over_s)
+
+    def snapshot(self, at_frame: int | None = None) -> bytes:
+        return self._inner.snapshot(at_frame)
+
+    def fork(self, at_frame: int | None = None) -> Stream:
+        return Dragged(self._inner.fork(at_frame))
+
+    def marks(self, start: int, stop: int) -> Sequence[Mark]:
+        return self._inner.marks(start, stop)
+
+    def beats(self, start: int, stop: int) -> Sequence[int]:
+        return self._inner.beats(start, stop)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def on_path(folder: Path) -> str:
+    """A search path on which the engine is found; what has to be written for it goes into ``folder``."""
+    facts = folder / "lullwave_drag-1.dist-info"
+    facts.mkdir(parents=True, exist_ok=True)
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: lullwave-drag\nVersion: 1\n")
+    (facts / "entry_points.txt").write_text(ENTRY)
+    return os.pathsep.join([str(folder), str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
