@@ -83,10 +83,10 @@ def peak_rss_mb() -> float:
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
-def rss_mb() -> float:
-    """Resident set of this process now, in MB (Linux; elsewhere its peak)."""
+def rss_mb(pid: int | None = None) -> float:
+    """Resident set of a process now (of this one without ``pid``), in MB; Linux, elsewhere this one's peak."""
     try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        pages = int(Path(f"/proc/{pid or 'self'}/statm").read_text().split()[1])
     except OSError:
         return peak_rss_mb()
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

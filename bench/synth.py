@@ -8,11 +8,17 @@ leaves the rest out.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import cProfile
+import json
 import pstats
+import socket
 import subprocess
 import sys
+import tempfile
+import threading
 import time
+import urllib.request
 from statistics import median
 from typing import Any
 
@@ -32,6 +38,7 @@ from lullwave.request import Request  # noqa: E402
 
 PROMPT = "warm lo-fi with rhodes, flute, pads, upright bass and dusty drums on a rainy night"
 CLIP_S = 90
+SERVED_S = 150
 RATE = 44100
 COLD = f"""
 import time; began = time.perf_counter()
@@ -72,17 +79,46 @@ def cold_start() -> list[float]:
     return [float(word) for word in done.stdout.split()]
 
 
-def stations(count: int, seconds: float) -> float:
-    """Peak resident MB of a process with ``count`` streams awake, each with its rewind ring full."""
-    code = (
-        "from bench import measure, synth; from lullwave.engines.synth.engine import SynthEngine;"
-        "from lullwave.request import Request; from lullwave.mastering import Master; import fastapi, uvicorn;"
-        f"e = SynthEngine(); s = [(e.stream(Request(seed=n)), Master({RATE}, 2)) for n in range({count})]\n"
-        f"for _ in range({int(seconds)}):\n"
-        f"  for one, master in s: master.process(one.read({RATE}))\n"
-        "print(measure.peak_rss_mb())"
-    )
-    return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+def five_stations(seconds: float) -> tuple[float, float]:
+    """Resident MB of ``lullwave serve`` with a listener at each of its five stations: median of the last half, peak."""
+    with tempfile.TemporaryDirectory() as folder:
+        with socket.create_server(("127.0.0.1", 0)) as bound:
+            port = bound.getsockname()[1]
+        command = [sys.executable, "-m", "lullwave", "serve", "--port", str(port), "--data-dir", folder]
+        server = subprocess.Popen([*command, "--log-level", "warning"])
+        try:
+            address = f"http://127.0.0.1:{port}"
+            names = [station["id"] for station in _stations(address)]
+            for name in names:
+                threading.Thread(target=_listen, args=(f"{address}/stations/{name}/stream.mp3",), daemon=True).start()
+            resident = []
+            for _ in range(int(seconds)):
+                time.sleep(1.0)
+                resident.append(measure.rss_mb(server.pid))
+            assert len(names) == 5
+            return measure.median(resident[len(resident) // 2 :]), max(resident)
+        finally:
+            server.terminate()
+            server.wait(10)
+
+
+def _stations(address: str) -> list[dict[str, Any]]:
+    ends = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(f"{address}/api/stations") as reply:
+                said = json.load(reply)
+                return list(said["stations"] if isinstance(said, dict) else said)
+        except OSError:
+            if time.monotonic() > ends:
+                raise
+            time.sleep(0.2)
+
+
+def _listen(address: str) -> None:
+    with contextlib.suppress(OSError), urllib.request.urlopen(address) as stream:
+        while stream.read(16384):
+            pass
 
 
 def hours(engine: SynthEngine, length_h: float) -> dict[str, float]:
@@ -207,13 +243,15 @@ def main() -> None:
         rows.append({"what": name, "times real time": CLIP_S / wall, "ms a second": 1000 * wall / CLIP_S})
     colds = [cold_start() for _ in range(5)]
     first, minute = (measure.median(values) for values in zip(*colds, strict=True))
+    awake, peak = five_stations(SERVED_S)
     measure.report(
         "synth",
         rows,
         load=load,
         cold_first_second_s=first,
         cold_minute_s=minute,
-        five_stations_mb=stations(5, 150),
+        five_stations_mb=awake,
+        five_stations_peak_mb=peak,
         **({"long": hours(warm, arguments.hours)} if arguments.hours else {}),
     )
     profile(warm, arguments.lines)

@@ -13,6 +13,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from ..settings import Settings
 from .app import release
 from .fanout import transport_in_scope
+from .heap import keep_heap_small
 from .listening import address_of, check_certificate, listening_socket, raise_file_limit
 
 GRACE_S = 1  # how long open connections may take to end
@@ -71,6 +72,7 @@ def server_for(app: FastAPI, settings: Settings) -> Server:
 def serve(app: FastAPI, settings: Settings, bound: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
     """Serve ``app`` on ``bound`` until SIGINT or SIGTERM. ``ready`` is called when requests are answered."""
     raise_file_limit()
+    keep_heap_small()
     server = server_for(app, settings)
     server.ready = ready
     asyncio.run(server.serve([bound]))
