@@ -37,7 +37,7 @@ from .wires import OPEN, SILENT, Way, garbled, replaced
 
 FILL_S = 60.0  # how long the reserve may take to be full before the fault
 RETURNS_S = 150.0  # and the engine to be back after it
-AFTER_S = 14.0  # what is listened to then: the joins are heard by then
+AFTER_S = 12.0  # what is listened to then: the joins are heard by then
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 
 Fault = Callable[[Scene, float], None]  # with seconds; notes when it began and when its cause was gone
@@ -63,7 +63,7 @@ def spoilt(scene: Scene, way: Way, seconds: float) -> Iterator[None]:
     scene.over = time.monotonic()
 
 
-@fault("inference server killed (-9)", 40.0)
+@fault("inference server killed (-9)", 30.0)
 def killed(scene: Scene, seconds: float) -> None:
     scene.began = time.monotonic()
     scene.inference.end(signal.SIGKILL)
@@ -78,7 +78,7 @@ def isolated(scene: Scene, seconds: float) -> None:
     os.kill(child_of(scene.web.pid), signal.SIGKILL)
 
 
-@fault("isolated engine killed (-9) again and again", 40.0)
+@fault("isolated engine killed (-9) again and again", 30.0)
 def mown(scene: Scene, seconds: float) -> None:
     scene.began = time.monotonic()
     while time.monotonic() < scene.began + seconds:
@@ -109,37 +109,37 @@ def half_open(scene: Scene, seconds: float) -> None:
     scene.wire.forget()
 
 
-@fault("30 s of latency", 60.0)
+@fault("30 s of latency", 45.0)
 def late(scene: Scene, seconds: float) -> None:
     with spoilt(scene, Way(delay_s=30.0), seconds):
         pass
 
 
-@fault("5 kB/s", 60.0)
+@fault("5 kB/s", 45.0)
 def narrow(scene: Scene, seconds: float) -> None:
     with spoilt(scene, Way(bytes_per_s=5000.0), seconds):
         pass
 
 
-@fault("garbage", 40.0)
+@fault("garbage", 30.0)
 def garbage(scene: Scene, seconds: float) -> None:
     with spoilt(scene, Way(from_server=garbled(1)), seconds):
         pass
 
 
-@fault("truncated frames", 40.0)
+@fault("truncated frames", 30.0)
 def truncated(scene: Scene, seconds: float) -> None:
     with spoilt(scene, Way(ends_after=300_000), seconds):
         pass
 
 
-@fault("another version of the protocol", 40.0)
+@fault("another version of the protocol", 30.0)
 def version(scene: Scene, seconds: float) -> None:
     with spoilt(scene, Way(to_server=replaced(b"lullwave.v1", b"lullwave.v9")), seconds):
         scene.wire.cut()
 
 
-@fault("wrong token", 40.0)
+@fault("wrong token", 30.0)
 def token(scene: Scene, seconds: float) -> None:
     scene.began = time.monotonic()
     scene.inference.end()
@@ -162,7 +162,7 @@ def disk_full(scene: Scene, seconds: float) -> None:
     scene.over = time.monotonic()
 
 
-@fault("read-only library, and the inference server killed", 40.0)
+@fault("read-only library, and the inference server killed", 30.0)
 def read_only(scene: Scene, seconds: float) -> None:
     killed(scene, seconds)
 
@@ -206,9 +206,8 @@ def main() -> None:
                 continue
             try:
                 with prepared(make, folder, Path(temporary)) as scene:
-                    rows.append(
-                        {"fault": name, **suffered(scene, make, lasts_s / 3 if given.quick else lasts_s, browser)}
-                    )
+                    lasts_s = lasts_s / 3 if given.quick else lasts_s
+                    rows.append({"fault": name, "lasts_s": round(lasts_s), **suffered(scene, make, lasts_s, browser)})
             except RuntimeError as error:
                 rows.append({"fault": name, "failed": str(error)})
             print(rows[-1], file=sys.stderr, flush=True)

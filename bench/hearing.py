@@ -117,8 +117,8 @@ class Ear(threading.Thread):
 
     def heard(self, since: float) -> Heard:
         """Judge it, while the station is still on air."""
-        missing = self._missing() if len(self.connections) == 1 else None
-        gap_s, lost_s = self._waited(since)
+        missing = self.missing() if len(self.connections) == 1 else None
+        gap_s, lost_s = self.waited(since)
         quiet_s, clicked = 0.0, 0
         steps: list[float] = []
         long_steps: list[float] = []
@@ -165,7 +165,7 @@ class Ear(threading.Thread):
                 frames.append(after.data["frame"])
         return frames
 
-    def _waited(self, since: float) -> tuple[float, float]:
+    def waited(self, since: float) -> tuple[float, float]:
         """The longest wait of a player, and all of them, by the clock; only those that end after ``since``."""
         longest = total = 0.0
         until: float | None = None  # when it has played all that it has
@@ -183,7 +183,7 @@ class Ear(threading.Thread):
                 until += fresh_s
         return longest, total
 
-    def _missing(self) -> int:
+    def missing(self) -> int:
         """Samples that the station aired and the recording does not have: by the frame that another is told."""
         one = self.connections[0]
         begun = first_frame(self.port, self.name)

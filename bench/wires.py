@@ -10,6 +10,7 @@ import asyncio
 import random
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 PART = 16384  # bytes that are moved at a time
@@ -73,6 +74,10 @@ class Wire:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _connected(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.CancelledError):  # the wire is closed
+            await self._join(near, back)
+
+    async def _join(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -139,11 +144,11 @@ class _Cut(Exception):
 
 
 def garbled(seed: int) -> Callable[[bytes], bytes]:
-    """Every sixteenth or so of the parts that pass has eight bytes that are others."""
+    """Every fourth or so of the parts that pass has eight bytes that are others."""
     chance = random.Random(seed)
 
     def spoil(data: bytes) -> bytes:
-        if chance.random() > 1 / 16:
+        if chance.random() > 1 / 4:
             return data
         spoilt = bytearray(data)
         for _ in range(8):

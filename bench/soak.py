@@ -1,0 +1,131 @@
+"""Half an hour with 200 listeners and a fault every minute: does anything leak, does anybody lose a sample?
+
+The servers, the network and the faults of ``bench.faults``, each fault for at most 20 s. At the end of every minute the
+web server's process is looked at from the outside: resident memory, threads, sockets, other open files. Memory has had
+time to settle after five minutes; from then on ``slope`` is the least-squares line through it. One listener keeps what
+it hears, as in ``bench.faults``; the others are sockets of one other process, which reads all that it gets.
+``gap_s`` of those is the longest without a byte, of which a player that has its three seconds of burst hears nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import faults
+from .hearing import RATE, Ear
+from .measure import report
+from .scenes import Scene
+
+SETTLED = 5  # minutes after which nothing is to grow
+FULL_S = 60.0
+ROUND = (  # one a minute, again and again
+    (faults.killed, 15.0),
+    (faults.cut, 20.0),
+    (faults.half_open, 0.0),
+    (faults.garbage, 15.0),
+    (faults.slow, 20.0),
+    (faults.truncated, 15.0),
+    (faults.late, 20.0),
+    (faults.token, 10.0),
+    (faults.narrow, 20.0),
+    (faults.version, 15.0),
+)
+
+
+def main() -> None:
+    """Run it and print a row for every minute."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=int, default=30)
+    parser.add_argument("--listeners", type=int, default=200)
+    parser.add_argument("--logs", type=Path, help="keep the servers' logs in this folder")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        scene = Scene(
+            given.logs or Path(temporary) / "logs", Path(temporary) / "data", flags=("--max-per-address", "10000")
+        )
+        try:
+            scene.start()
+            rows, facts = soak(scene, given.minutes, given.listeners)
+        finally:
+            scene.end()
+    report("soak", rows, listeners=given.listeners, **facts)
+
+
+def soak(scene: Scene, minutes: int, listeners: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """A row for every minute, and what is true of all of them."""
+    ear = Ear(scene.port)
+    ear.start()
+    scene.until(lambda look: look.reserve_s >= 22.0, FULL_S)
+    client = ["--client", str(scene.port), "/stream.mp3", str(listeners)]
+    crowd = subprocess.Popen(
+        [sys.executable, "-m", "bench.listeners", "--seconds", str(60 * minutes + 10), *client],
+        stdout=subprocess.PIPE,
+    )
+    began = time.monotonic()
+    rows: list[dict[str, Any]] = []
+    try:
+        for minute in range(minutes):
+            make, lasts_s = ROUND[minute % len(ROUND)]
+            make(scene, lasts_s)
+            scene.wait(max(0.0, began + 60.0 * (minute + 1) - time.monotonic()))
+            rungs = ear.rungs(scene.began)
+            least_s = min((look.reserve_s for look in scene.looks if look.at >= scene.began), default=0.0)
+            row = {"minute": minute + 1, "fault": make.__name__, **held(scene.web.pid)}
+            row |= {"lost": round(ear.waited(began)[1] * RATE), "reserve_s": least_s, "rungs": " ".join(rungs)}
+            rows.append(row)
+            print(row, file=sys.stderr, flush=True)
+        missing = ear.missing() if len(ear.connections) == 1 else None
+        metrics = scene.metrics()
+        crowd_heard = json.loads(crowd.communicate(timeout=60)[0])
+    finally:
+        if crowd.poll() is None:
+            crowd.kill()
+            crowd.wait()
+        ear.stop()
+    settled = rows[SETTLED - 1 :]
+    facts = {
+        "lost": round(ear.waited(began)[1] * RATE),
+        "missing": missing,
+        "gap_s": round(crowd_heard["longest_gap_s"], 2),
+        "sent_away": crowd_heard["closed"],
+        "dropped": metrics["lullwave_dropped_listeners_total"],
+        "engine_lost": metrics["lullwave_engine_lost_total"],
+    }
+    if len(settled) > 1:
+        at = [row["minute"] for row in settled]
+        facts["slope_mb_per_minute"] = round(float(np.polyfit(at, [row["rss_mb"] for row in settled], 1)[0]), 3)
+        for name in ("rss_mb", "threads", "sockets", "files"):
+            values = [row[name] for row in settled]
+            facts[name] = f"{min(values)} to {max(values)}"
+    return rows, facts
+
+
+def held(pid: int) -> dict[str, Any]:
+    """What a process holds now (Linux)."""
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    open_files = []
+    for number in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            open_files.append(str(number.readlink()))
+        except OSError:  # closed just now
+            continue
+    sockets = sum(name.startswith("socket:") for name in open_files)
+    return {
+        "rss_mb": round(int(status["VmRSS"].split()[0]) * 1024 / 1e6, 1),
+        "threads": int(status["Threads"]),
+        "sockets": sockets,
+        "files": len(open_files) - sockets,
+    }
+
+
+if __name__ == "__main__":
+    main()
