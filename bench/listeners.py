@@ -1,9 +1,11 @@
 """Thousands of listeners at 128 kbit/s: gaps, CPU and memory, against Icecast in the same run.
 
-Icecast relays our own stream, so that both send the same bytes. Listeners are sockets of one other process that reads
-all it gets; a gap is the longest time without a byte of one listener, after its first three seconds. CPU is that of the
-server's process; ``per listener`` is what is above the same server with one listener. Fifty more sockets ask for our
-stream and never read (receive buffer 4 kB). Needs Debian's ``icecast2`` and ``ffmpeg`` for the comparison.
+Icecast relays our own stream, so that both send the same bytes; the two take turns at each number of listeners, with
+the same client: one other process whose sockets read all they get. A gap is the longest time without a byte of one
+listener. ``idle_cores`` is the server's process with one listener (ours composes, masters and encodes the music all
+the while, Icecast only takes it in); ``us_per_listener_s`` is what each further listener costs, once all are
+connected. Fifty more sockets ask for our stream and never read (receive buffer 4 kB). At the end our server is told
+to stop with all listeners of the first number connected. Needs Debian's ``icecast2`` for the comparison.
 """
 
 from __future__ import annotations
@@ -20,15 +22,17 @@ import sys
 import tempfile
 import time
 import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from .measure import report, wait_until_quiet
+from .serving import icecast, lullwave
 
 KBPS = 128
 STALLED = 50
-SETTLE_S = 3.0
+SETTLE_S = 4.0  # after the last has connected, everybody has had the burst
+IDLE_S = 10.0
+FLAGS = ("--bitrate-kbps", str(KBPS), "--max-per-address", "20000", "--max-listeners", "20000")
 
 
 def main() -> None:
@@ -40,47 +44,78 @@ def main() -> None:
     given = parser.parse_args()
     if given.client:
         port, path, count = given.client
-        print(json.dumps(_listen(int(port), path, int(count), given.seconds)))
+        _listen(int(port), path, int(count), given.seconds)
         return
     load = wait_until_quiet()
     rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as folder, _lullwave(folder) as (ours, port):
-        base = _cpu_of(ours, 10.0, lambda: _client(port, "/stream.mp3", 1, 10.0))[0]
-        for count in given.listeners:
-            rows.append(_row("lullwave", ours, port, "/stream.mp3", count, given.seconds, base))
+    with tempfile.TemporaryDirectory() as folder, lullwave(folder, *FLAGS) as (ours, port):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/current.mp3").read()
+        time.sleep(5.0)  # the reserve fills
         dropped_s, right = _stall(port, given.seconds)
-        if shutil.which("icecast2") and shutil.which("ffmpeg"):
-            with _icecast(folder, port) as (icecast, theirs):
-                base = _cpu_of(icecast, 5.0, lambda: _client(theirs, "/stream.mp3", 1, 5.0))[0]
-                for count in given.listeners:
-                    rows.append(_row("icecast", icecast, theirs, "/stream.mp3", count, given.seconds, base))
+        servers = {"lullwave": (ours.pid, port)}
+        if shutil.which("icecast2"):
+            with icecast(folder, port) as (theirs, relay):
+                rows = _measure(given.listeners, given.seconds, servers | {"icecast": (theirs.pid, relay)})
+        else:
+            rows = _measure(given.listeners, given.seconds, servers)
+        ends_s = _end(ours, port, given.listeners[0])
     for row in rows:
         peer = next((r for r in rows if r["server"] == "icecast" and r["listeners"] == row["listeners"]), None)
         row["x_icecast"] = round(row["us_per_listener_s"] / peer["us_per_listener_s"], 2) if peer else ""
-    report(
-        "listeners", rows, other_load=round(load, 2), stalled_gone_s=dropped_s, count_right_throughout=right, kbps=KBPS
-    )
+    facts = {"stalled_gone_s": dropped_s, "count_right_throughout": right, "ends_s": ends_s, "kbps": KBPS}
+    report("listeners", rows, other_load=round(load, 2), **facts)
 
 
-def _row(server: str, pid: int, port: int, path: str, count: int, seconds: float, base: float) -> dict[str, Any]:
-    cpu, heard = _cpu_of(pid, seconds, lambda: _client(port, path, count, seconds))
+def _measure(counts: list[int], seconds: float, servers: dict[str, tuple[int, int]]) -> list[dict[str, Any]]:
+    idle = {name: _cpu(pid, port, 1, IDLE_S)[0] for name, (pid, port) in servers.items()}
+    return [_row(name, pid, port, n, seconds, idle[name]) for n in counts for name, (pid, port) in servers.items()]
+
+
+def _row(server: str, pid: int, port: int, count: int, seconds: float, idle: float) -> dict[str, Any]:
+    cores, heard = _cpu(pid, port, count, seconds)
     return {
         "server": server,
-        "listeners": heard["listening"],
+        "listeners": count,
         "longest_gap_s": round(heard["longest_gap_s"], 3),
         "lost": heard["closed"],
-        "kbps_each": round(heard["bytes"] * 8 / 1000 / seconds / max(1, heard["listening"]), 1),
-        "cores": round(cpu, 3),
-        "us_per_listener_s": round((cpu - base) / count * 1e6, 2),
+        "kbps_each": round(heard["bytes"] * 8 / 1000 / heard["seconds"] / count, 1),
+        "idle_cores": round(idle, 3),
+        "cores": round(cores, 3),
+        "us_per_listener_s": round((cores - idle) / (count - 1) * 1e6, 2),
         "rss_mb": round(_rss_mb(pid), 1),
     }
 
 
-def _cpu_of(pid: int, seconds: float, job: Any) -> tuple[float, Any]:
-    """Cores that ``pid`` and its threads kept busy while ``job`` ran."""
+def _cpu(pid: int, port: int, count: int, seconds: float) -> tuple[float, dict[str, Any]]:
+    """Cores that ``pid`` and its threads keep busy while ``count`` listen, connecting left out; what they heard."""
+    client = _client(port, count, seconds)
+    assert client.stdout is not None
+    assert client.stdout.readline().strip() == b"listening"
     before, began = _cpu_s(pid), time.perf_counter()
-    result = job()
-    return (_cpu_s(pid) - before) / (time.perf_counter() - began), result
+    heard = json.loads(client.stdout.readline())
+    cores = (_cpu_s(pid) - before) / (time.perf_counter() - began)
+    client.wait()
+    return cores, heard
+
+
+def _client(port: int, count: int, seconds: float) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "bench.listeners", "--seconds", str(seconds)]
+    command += ["--client", str(port), "/stream.mp3", str(count)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE)
+
+
+def _end(server: subprocess.Popen[bytes], port: int, count: int) -> float:
+    """Seconds from SIGTERM to the end of the process with ``count`` listeners connected."""
+    client = _client(port, count, 60.0)
+    assert client.stdout is not None
+    client.stdout.readline()
+    began = time.perf_counter()
+    server.send_signal(signal.SIGTERM)
+    server.wait(30)
+    took = time.perf_counter() - began
+    client.terminate()
+    client.wait()
+    return round(took, 2)
 
 
 def _cpu_s(pid: int) -> float:
@@ -93,23 +128,8 @@ def _rss_mb(pid: int) -> float:
     return next(float(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmRSS"))
 
 
-def _client(port: int, path: str, count: int, seconds: float) -> Any:
-    command = [
-        sys.executable,
-        "-m",
-        "bench.listeners",
-        "--seconds",
-        str(seconds),
-        "--client",
-        str(port),
-        path,
-        str(count),
-    ]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-
-
-def _listen(port: int, path: str, count: int, seconds: float) -> dict[str, Any]:
-    """Open ``count`` streams, read all, and note each one's longest wait."""
+def _listen(port: int, path: str, count: int, seconds: float) -> None:
+    """Open ``count`` streams and read all; say when everybody has settled, then what was heard since."""
     from lullwave.server.run import raise_file_limit
 
     raise_file_limit()
@@ -122,11 +142,16 @@ def _listen(port: int, path: str, count: int, seconds: float) -> dict[str, Any]:
         one.setblocking(False)
         sockets[one.fileno()] = one
         poll.register(one.fileno(), select.EPOLLIN)
-    began = time.perf_counter()
-    last = dict.fromkeys(sockets, began + SETTLE_S)
-    longest = dict.fromkeys(sockets, 0.0)
+    _read(poll, sockets, SETTLE_S)
+    print("listening", flush=True)
+    print(json.dumps(_read(poll, sockets, seconds)), flush=True)
+
+
+def _read(poll: select.epoll, sockets: dict[int, socket.socket], seconds: float) -> dict[str, Any]:
+    began = now = time.perf_counter()
+    last, longest = dict.fromkeys(sockets, began), dict.fromkeys(sockets, 0.0)
     total = closed = 0
-    while (now := time.perf_counter()) < began + seconds:
+    while now < began + seconds:
         for fd, _ in poll.poll(0.2):
             try:
                 data = sockets[fd].recv(65536)
@@ -134,20 +159,17 @@ def _listen(port: int, path: str, count: int, seconds: float) -> dict[str, Any]:
                 continue
             except OSError:
                 data = b""
-            at = time.perf_counter()
             if not data:
                 closed += 1
                 poll.unregister(fd)
                 continue
             total += len(data)
-            if at > began + SETTLE_S:
-                longest[fd] = max(longest[fd], at - last[fd])
-                last[fd] = at
+            at = time.perf_counter()
+            longest[fd], last[fd] = max(longest[fd], at - last[fd]), at
+        now = time.perf_counter()
     for fd, at in last.items():
         longest[fd] = max(longest[fd], now - at)
-    for one in sockets.values():
-        one.close()
-    return {"listening": count, "closed": closed, "bytes": total, "longest_gap_s": max(longest.values())}
+    return {"closed": closed, "bytes": total, "seconds": now - began, "longest_gap_s": max(longest.values())}
 
 
 def _stall(port: int, limit_s: float) -> tuple[float | None, bool]:
@@ -177,63 +199,6 @@ def _counts(port: int) -> tuple[int, int, int]:
         return int(float(next(line.split()[1] for line in lines if line.startswith(name + '{station="piano"}'))))
 
     return value("lullwave_connections"), value("lullwave_listeners"), value("lullwave_dropped_listeners_total")
-
-
-@contextmanager
-def _lullwave(folder: str) -> Any:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "lullwave", "serve", "--port", str(port), "--data-dir", folder]
-    command += ["--bitrate-kbps", str(KBPS), "--max-per-address", "20000", "--max-listeners", "20000"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    assert process.stdout is not None
-    process.stdout.readline()
-    try:
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/current.mp3").read()
-        time.sleep(5.0)  # the reserve fills
-        yield process.pid, port
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(10)
-
-
-CONFIG = """<icecast><limits><clients>20000</clients><sources>2</sources><queue-size>1048576</queue-size>
-<burst-size>65536</burst-size></limits><authentication><source-password>source</source-password>
-<admin-user>admin</admin-user><admin-password>admin</admin-password></authentication><hostname>127.0.0.1</hostname>
-<listen-socket><port>{port}</port><bind-address>127.0.0.1</bind-address></listen-socket><fileserve>0</fileserve>
-<paths><basedir>/usr/share/icecast2</basedir><logdir>{folder}</logdir><webroot>/usr/share/icecast2/web</webroot>
-<adminroot>/usr/share/icecast2/admin</adminroot></paths>
-<logging><accesslog>access.log</accesslog><errorlog>error.log</errorlog><loglevel>1</loglevel></logging>
-<security><chroot>0</chroot>{owner}</security></icecast>"""
-
-
-@contextmanager
-def _icecast(folder: str, source_port: int) -> Any:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    root = os.geteuid() == 0
-    owner = "<changeowner><user>nobody</user><group>nogroup</group></changeowner>" if root else ""
-    os.chmod(folder, 0o777)
-    config = Path(folder) / "icecast.xml"
-    config.write_text(CONFIG.format(port=port, folder=folder, owner=owner))
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    server = subprocess.Popen(["icecast2", "-c", str(config)], **quiet)
-    feed = None
-    try:
-        time.sleep(1.0)
-        source = f"http://127.0.0.1:{source_port}/stream.mp3"
-        target = f"icecast://source:source@127.0.0.1:{port}/stream.mp3"
-        command = ["ffmpeg", "-loglevel", "error", "-i", source, "-c", "copy", "-content_type", "audio/mpeg"]
-        feed = subprocess.Popen([*command, "-f", "mp3", target], **quiet)
-        time.sleep(4.0)
-        yield server.pid, port
-    finally:
-        for process in (feed, server):
-            if process is not None:
-                process.terminate()
-                process.wait(10)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import Callable
 
 import uvicorn
@@ -17,6 +18,7 @@ from .heap import keep_heap_small
 from .listening import address_of, check_certificate, listening_socket, raise_file_limit
 
 GRACE_S = 1  # how long open connections may take to end
+SWITCH_S = 0.001  # after which a thread that composes lets the event loop have its turn
 WS_MAX_BYTES = 64 * 1024
 
 __all__ = ["Server", "address_of", "check_tls", "listening_socket", "raise_file_limit", "serve", "server_for"]
@@ -73,6 +75,7 @@ def serve(app: FastAPI, settings: Settings, bound: socket.socket, ready: Callabl
     """Serve ``app`` on ``bound`` until SIGINT or SIGTERM. ``ready`` is called when requests are answered."""
     raise_file_limit()
     keep_heap_small()
+    sys.setswitchinterval(SWITCH_S)
     server = server_for(app, settings)
     server.ready = ready
     asyncio.run(server.serve([bound]))
