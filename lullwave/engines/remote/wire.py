@@ -46,6 +46,7 @@ FAMILY = "lullwave."
 SUBPROTOCOL = FAMILY + "v1"
 MAX_TEXT_BYTES = 256 * 1024
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024  # a snapshot of a long song
+LOUDEST = 64.0  # of a sample, nominally 1: what is beyond it is no music
 MAX_STREAM = 2**32 - 1  # of stream numbers, epochs and ids
 
 # why a connection is closed, besides the codes of RFC 6455
@@ -81,7 +82,7 @@ class Binary:
         """The samples of a block.
 
         Raises:
-            ProtocolError: they are not whole frames of numbers.
+            ProtocolError: they are not whole frames of numbers that can be sound.
         """
         dtype = "<f4" if self.encoding == "float32" else "<i2"
         if self.kind != AUDIO or not self.channels or not self.rate:
@@ -89,6 +90,9 @@ class Binary:
         if len(self.body) % (np.dtype(dtype).itemsize * self.channels):
             raise ProtocolError(f"a block of {len(self.body)} bytes, which are no whole frames")
         samples = np.frombuffer(self.body, dtype).reshape(-1, self.channels)
+        # One sample of 1e30 would make whoever follows the loudness turn the music down for minutes.
+        if dtype == "<f4" and not (np.abs(samples) <= LOUDEST).all():
+            raise ProtocolError(f"a block with samples that are no numbers, or beyond {LOUDEST:g} times full scale")
         return Audio.of(samples.astype(np.int16 if dtype == "<i2" else np.float32), self.rate)
 
 

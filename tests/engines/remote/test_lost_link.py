@@ -128,10 +128,12 @@ def opened(id: int, stream: int) -> str:
     return wire.pack("done", id=id, stream=stream, rate=44100, channels=2, position=0, request={"prompt": ""})
 
 
-def block(stream: int, epoch: int = 0, frame: int = 0, channels: int = 2) -> bytes:
+def block(stream: int, epoch: int = 0, frame: int = 0, channels: int = 2, sample: float = 0.0) -> bytes:
     from lullwave import Audio
 
-    return wire.pack_audio(stream, epoch, frame, Audio.silence(1000, 44100, channels), "float32")
+    audio = Audio.silence(1000, 44100, channels)
+    audio.samples[500, 0] = sample
+    return wire.pack_audio(stream, epoch, frame, audio, "float32")
 
 
 @pytest.mark.parametrize(
@@ -158,10 +160,24 @@ def test_a_garbled_greeting_is_a_lost_engine(greeting):
         lambda n: block(n)[:-1],
         lambda n: block(n, frame=5),
         lambda n: block(n, channels=1),
+        lambda n: block(n, sample=float("nan")),
+        lambda n: block(n, sample=1e30),
         lambda n: wire.pack("notes", stream=n, epoch=0, marks=[{"frame": "x"}], beats=[]),
         lambda n: wire.pack("done", id=-1),
     ],
-    ids=["truncated JSON", "no object", "short", "unknown", "half a frame", "gap", "mono", "marks", "id"],
+    ids=[
+        "truncated JSON",
+        "no object",
+        "short",
+        "unknown",
+        "half a frame",
+        "gap",
+        "mono",
+        "no number",
+        "no sound",
+        "marks",
+        "id",
+    ],
 )
 def test_garbage_in_the_middle_is_a_lost_engine(garbage):
     async def handler(socket):
