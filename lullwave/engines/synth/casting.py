@@ -6,12 +6,12 @@ from .chance import Chance
 from .groove import HATS
 from .memory import Memory
 from .spec import Band, Role
-from .styles import Blend
+from .styles import Blend, Style
 from .wishes import Wishes
 
 _BASSES = ("upright_bass", "sub_bass", "synth_bass")
 _COMPS = ("rhodes", "wurli", "felt_piano", "nylon_guitar", "pad")
-_LEADS = ("flute", "muted_trumpet", "synth_lead", "vibraphone", "music_box")
+LEADS = ("flute", "muted_trumpet", "synth_lead", "vibraphone", "music_box")
 _HANDS = ("felt_piano", "nylon_guitar", "rhodes", "wurli", "pad", "vibraphone", "music_box")  # can play low notes too
 _PAIR_GAP = 4
 
@@ -20,14 +20,12 @@ def cast(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> dict[R
     """The instrument of each role; a role that nobody plays is absent."""
     avoid = set(wishes.avoid)
     wanted = list(wishes.instruments)
-    if wishes.only and wanted:
-        return _only(wanted)
+    if wishes.only and (wanted or wishes.parts or wishes.drums):
+        return _only(wanted) | {r: i for r, i in _drawn(chance, wishes, blend).items() if r not in _only(wanted)}
     if wishes.only and wishes.ambience:  # "just rain": as little music as music can be
         return {"keys": "pad"}
-    comps = [i for i in wanted if i in _COMPS]
-    if len(comps) > 1 and comps[0] == "pad":
-        comps = [*comps[1:], "pad"]
-    leads = [i for i in wanted if i in _LEADS] + [i for i in comps[1:] if i != "pad"]
+    comps = hands_of(wishes) or [i for i in wanted if i == "pad"]
+    leads = tunes_of(wishes)
     hands = blend.weights("keys")
     if comps:
         hands = {comps[0]: 1.0} if comps[0] != "pad" else {k: w for k, w in hands.items() if k != "pad"}
@@ -44,7 +42,7 @@ def cast(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> dict[R
     keys, lead = chance.weighted(_fresh(pairs, memory) or pairs)
     others = {k: w for k, w in blend.weights("answer").items() if k != lead}
     answer = leads[1] if len(leads) > 1 else _draw(chance, others, avoid, "vibraphone")
-    basses = [i for i in wanted if i in _BASSES]
+    basses = basses_of(wishes)
     low = basses[0] if basses else _draw(chance, blend.weights("bass"), avoid, "sub_bass")
     best: dict[Role, str] = {"keys": keys, "bass": low, "lead": lead, "answer": answer, "pad": "pad"}
     if "pad" in avoid or best["keys"] == "pad":
@@ -59,10 +57,46 @@ def cast(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> dict[R
     return {role: instrument for role, instrument in best.items() if instrument not in avoid or instrument in wanted}
 
 
+def tunes_of(wishes: Wishes) -> list[str]:
+    """Who was asked for and carries tunes: those made for it, else the second of those that play chords."""
+    leads = [i for i in wishes.instruments if i in LEADS]
+    return leads or [i for i in _hands(wishes) if i != "pad"][1:2]
+
+
+def hands_of(wishes: Wishes) -> list[str]:
+    """Who was asked for and plays chords."""
+    hands = [i for i in _hands(wishes) if i != "pad" or len(_hands(wishes)) == 1]
+    return [i for i in hands if i not in tunes_of(wishes)]
+
+
+def basses_of(wishes: Wishes) -> list[str]:
+    return [i for i in wishes.instruments if i in _BASSES]
+
+
+def _hands(wishes: Wishes) -> list[str]:
+    return [i for i in wishes.instruments if i in _COMPS]
+
+
+def _drawn(chance: Chance, wishes: Wishes, blend: Blend) -> dict[Role, str]:
+    """Players for the parts that were asked for by no more than their name."""
+    avoid = set(wishes.avoid)
+    drawn: dict[Role, str] = {}
+    for part, role, otherwise in (
+        ("bass", "bass", "sub_bass"),
+        ("keys", "keys", "rhodes"),
+        ("melody", "lead", "vibraphone"),
+    ):
+        if part in wishes.parts:
+            drawn[role] = _draw(chance.of(part), blend.weights(role), avoid, otherwise)
+    return drawn
+
+
 def _only(wanted: list[str]) -> dict[Role, str]:
     """The named instruments share all the parts between them."""
     comps = [i for i in wanted if i in _COMPS]
-    leads = [i for i in wanted if i in _LEADS]
+    if not wanted:
+        return {}
+    leads = [i for i in wanted if i in LEADS]
     basses = [i for i in wanted if i in _BASSES]
     keys = comps[0] if comps else next((i for i in leads if i in _HANDS), "")
     band: dict[Role, str] = {}
@@ -104,7 +138,7 @@ def make_band(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> B
     draw = chance.of("manner")
     style = blend.draw(chance.of("style"))
     instruments = cast(chance.of("cast"), wishes, blend, memory)
-    kits = wishes.kit or draw.weighted(style.kits)
+    kits = wishes.kit or _kit(draw, style, wishes)
     low, high = blend.span("swing")
     swing = draw.between(low, high) + 0.05 * wishes.mood("swing")
     if wishes.mood("swing") > 0.3:
@@ -143,7 +177,17 @@ def make_band(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> B
         - (1.0 if style.drums < 0.8 else 0.0),
         gate=style.gate,
         muted=tuple(d for d in ("kick", "snare", "hat") if d in wishes.avoid),
+        levels_db=dict(wishes.levels_db),
     )
+
+
+def _kit(chance: Chance, style: Style, wishes: Wishes) -> str:
+    """One of the style's kits that is not refused."""
+    refused = {k.removeprefix("kit ") for k in wishes.avoid if k.startswith("kit ")}
+    for kits in (dict(style.kits), {"dusty": 2.0, "acoustic": 1.0}, {"electronic": 1.0, "brushes": 1.0}):
+        if left := {k: w for k, w in kits.items() if k not in refused}:
+            return chance.weighted(left)
+    return "dusty"
 
 
 def drum_limit(wishes: Wishes, blend: Blend) -> int:
@@ -158,11 +202,16 @@ def drum_limit(wishes: Wishes, blend: Blend) -> int:
     return 0 if share < 0.2 else 1 if share < 0.45 else 2 if share < 0.75 else 3
 
 
-def draw_hats(chance: Chance, blend: Blend, kit: str) -> str:
+def draw_hats(chance: Chance, blend: Blend, kit: str, wishes: Wishes) -> str:
     """How the cymbals go; brushes go round."""
+    if wishes.hats:
+        return wishes.hats
     if kit == "brushes":
         return "brushes"
-    weights = {h: w for h, w in blend.weights("hats").items() if h != "brushes"} or {"eighths": 1.0}
+    weights = {h: w for h, w in blend.weights("hats").items() if h != "brushes"}
+    if "shaker" in wishes.avoid:  # the bossa's time is kept by one, too
+        weights = {h: w for h, w in weights.items() if h not in ("shaker", "bossa")}
+    weights = weights or {"eighths": 1.0}
     hats = chance.weighted(weights)
     assert hats in HATS
     return hats

@@ -92,7 +92,7 @@ def _chords(section: Section, before: tuple[int, ...]) -> list[Sounding]:
 
 def _events(chance: Chance, spec: PieceSpec, section: Section, chords: list[Sounding], carry: Carry) -> list[Event]:
     roles = section.roles
-    instruments = spec.band.instruments
+    instruments = {**spec.band.instruments, **section.players}
     ringing = section.closing == "ring"
     events: list[Event] = []
     if "bass" in roles:

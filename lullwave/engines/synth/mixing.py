@@ -24,6 +24,7 @@ _SEATS: dict[str, tuple[float, float, float, float, float, float]] = {
     "music_box": (-2.0, 6500, -18, -14, 0.0, 0.0),
 }
 _ROLE_DB = {"keys": -0.5, "bass": 0.0, "lead": -3.5, "answer": -5.0, "pad": -3.0}
+_PARTS = {"keys": "keys", "bass": "bass", "lead": "melody", "answer": "melody"}  # roles as they are asked for
 
 
 def mix_of(spec: PieceSpec, section: Section, bar: int) -> Mix:
@@ -33,9 +34,11 @@ def mix_of(spec: PieceSpec, section: Section, bar: int) -> Mix:
     if section.name == "intro":
         bright *= 0.62 + 0.38 * min(1.0, bar / max(1, section.bars))
     tracks = {}
-    for role, instrument in band.instruments.items():
+    for role, own in band.instruments.items():
+        instrument = section.players.get(role) or own
         level, cutoff, room, plate, tremolo, chorus = _SEATS[instrument]
         level += _ROLE_DB[role]
+        level += band.levels_db.get(instrument, 0.0) + band.levels_db.get(_PARTS.get(role, ""), 0.0)
         if role == "keys" and len(section.roles) <= 2 and "keys" in section.roles:
             level += 1.5
         if role == "pad" and section.border:

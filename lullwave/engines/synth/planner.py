@@ -15,6 +15,7 @@ from .form import FORMS, plan_form
 from .memory import Heard, Memory
 from .score import RATE
 from .sections import build_section, close_section, distinct, joined
+from .sharing import share_out
 from .spec import PieceSpec
 from .styles import Blend
 from .themes import make_themes, progression_name
@@ -46,7 +47,8 @@ def blend_of(wishes: Wishes, chance: Chance) -> Blend:
             total = sum(shares.values())
             shares = {s: (1 - min(0.25, small)) * w / total for s, w in shares.items()} | {"lofi": min(0.25, small)}
         return Blend(tuple(shares.items()))
-    guest = chance.weighted({"": 6.0, "jazz": 1.0, "soul": 1.2, "hiphop": 1.2, "piano": 0.6, "folk": 0.5})
+    guests = {"": 6.0, "jazz": 1.0, "soul": 1.2, "hiphop": 1.2, "piano": 0.6, "folk": 0.5}
+    guest = chance.weighted({g: w for g, w in guests.items() if "style " + g not in wishes.avoid})
     return Blend((("lofi", 0.6), (guest, 0.4)) if guest else (("lofi", 1.0),))
 
 
@@ -70,7 +72,7 @@ def plan_piece(
         for i, part in enumerate(parts)
     )
     sections = (*sections[:-1], close_section(sections[-1], following, tail))
-    sections = distinct(joined(sections), themes, band)
+    sections = share_out(distinct(joined(sections), themes, band), wishes, band)
     title = make_title(chance.of("title"), key.minor, band.ambience_lufs, memory.titles)
     spec = PieceSpec(number, seed, title, prompt, tempo, key.tonic, key.minor, form, themes["A"].loop, band, sections)
     heard = Heard(
@@ -132,11 +134,12 @@ def _key(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> Key:
         return wishes.key
     if memory.pieces and memory.next_tonic is not None:
         announced = Key(memory.next_tonic, memory.next_minor)
-        if wishes.minor is None or wishes.minor == announced.minor:
+        if wishes.minor in (None, announced.minor) and not wishes.refuses(announced):
             return announced
         last = Key(memory.pieces[-1].tonic, memory.pieces[-1].minor)
-        return chance.pick(_near(last, memory, wishes.minor))
-    return Key(chance.whole(0, 11), _minor(chance, wishes, blend))
+        return chance.pick(_near(last, memory, wishes))
+    minor, tonic = _minor(chance.of("minor"), wishes, blend), chance.whole(0, 11)
+    return next(k for by in range(12) if not wishes.refuses(k := Key((tonic + 7 * by) % 12, minor)) or by == 11)
 
 
 def _minor(chance: Chance, wishes: Wishes, blend: Blend) -> bool:
@@ -147,11 +150,11 @@ def _minor(chance: Chance, wishes: Wishes, blend: Blend) -> bool:
     )
 
 
-def _near(key: Key, memory: Memory, minor: bool | None) -> list[Key]:
+def _near(key: Key, memory: Memory, wishes: Wishes) -> list[Key]:
     """Keys within two fifths that were not heard lately, of the mode if one is asked for."""
     lately = {(p.tonic, p.minor) for p in memory.pieces[-_KEY_GAP:]}
-    near = [k for k in key.neighbours(2) if (k.tonic, k.minor) not in lately and minor in (None, k.minor)]
-    return near or key.neighbours(2)
+    every = [k for k in key.neighbours(2) if not wishes.refuses(k)] or key.neighbours(2)
+    return [k for k in every if (k.tonic, k.minor) not in lately and wishes.minor in (None, k.minor)] or every
 
 
 def _next_key(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory, key: Key) -> Key:
@@ -160,7 +163,8 @@ def _next_key(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory, key:
         return key
     lately = {(p.tonic, p.minor) for p in memory.pieces[-(_KEY_GAP - 1) :]} | {(key.tonic, key.minor)}
     minor = _minor(chance, wishes, blend)
-    near = [k for k in key.neighbours(2) if (k.tonic, k.minor) not in lately]
+    near = [k for k in key.neighbours(2) if (k.tonic, k.minor) not in lately and not wishes.refuses(k)]
+    near = near or key.neighbours(2)
     return chance.pick([k for k in near if k.minor == minor] or near)
 
 

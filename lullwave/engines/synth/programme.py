@@ -17,13 +17,15 @@ from .composer import Carry, bar_frames, compose_section
 from .memory import Memory
 from .options import SynthOptions
 from .planner import Length, plan_piece
-from .reading import read_wishes
+from .reading import adds, read_wishes
 from .score import RATE, Bar
+from .sharing import unheard
 from .spec import PieceSpec
 from .steering import turned
-from .understanding import describe
+from .understanding import describe, name_of
+from .wishes import Wishes
 
-VERSION = 1
+VERSION = 2
 _LONGEST_PIECE_S = 200.0
 _KEPT = 16  # pieces whose facts are kept
 
@@ -37,8 +39,7 @@ class Programme:
         self.memory = memory or Memory()
         self._seed = digest(request.seed, request.prompt) >> 1
         self._prompt = request.prompt
-        self._wishes, ignored = read_wishes(request.prompt, options)
-        self.understanding = describe(self._wishes, ignored)
+        self._wishes, self._ignored = read_wishes(request.prompt, options)
         self._total = None if request.duration_s is None else round(request.duration_s * RATE)
         self._spec: PieceSpec | None = None
         self._section = 0  # of the piece
@@ -53,6 +54,14 @@ class Programme:
         self._told: dict[
             type, tuple[object, dict[str, Any]]
         ] = {}  # the JSON of memory and spec, for as long as they hold
+
+    @property
+    def understanding(self) -> Understanding:
+        """What was understood; once a piece is planned, also whom it has no room for."""
+        wishes = self._wishes
+        if self._spec is not None and (missing := unheard(self._spec.sections, wishes, self._spec.band)):
+            wishes = replace(wishes, notes=(*wishes.notes, *(f"no room for {name_of(name)}" for name in missing)))
+        return describe(wishes, self._ignored)
 
     def next_bar(self) -> Bar | None:
         """The next bar; None after the end of a finite programme."""
@@ -76,13 +85,14 @@ class Programme:
         Raises:
             PromptError: the prompt does not parse; nothing has changed then.
         """
-        wishes, ignored = read_wishes(prompt, self.options)
-        self._wishes, self._prompt, self.understanding = wishes, prompt, describe(wishes, ignored)
+        said, ignored = read_wishes(prompt, self.options)
+        wishes = said.after(self._wishes) if adds(prompt, said) else said
+        self._wishes, self._prompt, self._ignored = wishes, prompt, ignored
         self._turns += 1
         if self._spec is not None and self._section < len(self._spec.sections):
             _, carry = self._compose()
             spec, self.memory = turned(
-                self._spec, self._section, self._given, wishes, prompt, self.memory, self._turns, over_s
+                self._spec, self._section, self._given, wishes, said, prompt, self.memory, self._turns, over_s
             )
             self._spec = spec
             if self._given and spec.sections[self._section].bars == self._given:
@@ -158,6 +168,8 @@ class Programme:
             "options": dict(vars(self.options)),
             "memory": self._json(self.memory),
             "prompt": self._prompt,
+            "wishes": self._wishes.to_json(),
+            "ignored": list(self._ignored),
             "spec": None if self._spec is None else self._json(self._spec),
             "section": self._section,
             "carry": [list(self._carry.voicing), self._carry.bass],
@@ -183,8 +195,7 @@ class Programme:
         request = Request(asked["prompt"], asked["seed"], asked["duration_s"], asked["options"])
         programme = cls(request, SynthOptions(**state["options"]), Memory.of_json(state["memory"]))
         programme._prompt = state["prompt"]
-        programme._wishes, ignored = read_wishes(state["prompt"], programme.options)
-        programme.understanding = describe(programme._wishes, ignored)
+        programme._wishes, programme._ignored = Wishes.of_json(state["wishes"]), tuple(state["ignored"])
         programme._spec = None if state["spec"] is None else PieceSpec.of_json(state["spec"])
         voicing, low = state["carry"]
         programme._carry = Carry(tuple(voicing), low)

@@ -39,6 +39,8 @@ def build_section(
     drums = min(part.drums, limit)
     if wishes.drums and part.drums == 0 and part.name == "break":
         drums = 1
+    if wishes.only and wishes.drums:  # there is little else to hear
+        drums = min(limit, max(2, part.drums))
     roles = _roles(chance, part, wishes, blend, band, limit)
     comp = theme.comp
     if part.name in ("break", "intro") and comp not in ("picking", "bossa"):

@@ -7,13 +7,13 @@ or of sound.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, get_type_hints
 
 from .theory import Chord, Key
 
 Role = str  # a part: "keys", "bass", "lead", "answer", "pad"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class Section:
     closing: str = ""  # "" goes on, "turn" leads to another piece, "ring" is the end of all
     border: bool = False  # it joins another piece
     tail_frames: int = 0  # a last bar of this length in which everything rings
+    players: Mapping[Role, str] = field(default_factory=dict)  # who plays here instead of the band's own
 
     @property
     def key(self) -> Key:
@@ -96,6 +97,7 @@ class Band:
     drums_db: float
     gate: bool = False  # a big gated snare
     muted: tuple[str, ...] = ()  # strokes that nobody wants: "kick", "snare", "hat"
+    levels_db: Mapping[str, float] = field(default_factory=dict)  # of instruments and parts, beside the usual
 
 
 @dataclass(frozen=True)

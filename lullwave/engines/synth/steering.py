@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from . import harmony
-from .casting import drum_limit, make_band
+from .casting import drum_limit, make_band, tunes_of
 from .chance import Chance
 from .composer import bar_frames
 from .form import Part, plan_form
@@ -18,6 +18,7 @@ from .memory import Memory
 from .planner import blend_of, key_beside, tempo_beside
 from .score import RATE
 from .sections import brightness, build_section, close_section, distinct, joined
+from .sharing import share_out
 from .spec import Band, PieceSpec, Section
 from .themes import make_themes
 from .wishes import Wishes
@@ -28,16 +29,27 @@ _SHORT_S = 12.0  # with less left, a finite piece keeps its form
 
 
 def turned(
-    spec: PieceSpec, index: int, given: int, wishes: Wishes, prompt: str, memory: Memory, turn: int, over_s: float
+    spec: PieceSpec,
+    index: int,
+    given: int,
+    wishes: Wishes,
+    said: Wishes,
+    prompt: str,
+    memory: Memory,
+    turn: int,
+    over_s: float,
 ) -> tuple[PieceSpec, Memory]:
-    """The piece with new sections after the first ``given`` bars of section ``index``, and the memory after that."""
+    """The piece with new sections after the first ``given`` bars of section ``index``, and the memory after that.
+
+    ``wishes`` are all that hold from now on, ``said`` those that were said just now.
+    """
     here = spec.sections[index]
     if given >= here.bars:  # all that is left is the ring of its last chord
         return replace(spec, prompt=prompt), memory
     chance = Chance(spec.seed, spec.number, "turn", turn)
     blend = blend_of(wishes, chance.of("blend"))
     limit = drum_limit(wishes, blend)
-    band = _kept(spec.band, make_band(chance.of("band"), wishes, blend, memory), wishes)
+    band = _kept(spec.band, make_band(chance.of("band"), wishes, blend, memory), wishes, said)
     played = (*spec.sections[:index], *([replace(here, bars=given)] if given else []))
     cut = replace(
         here, bars=here.bars - given, slots=harmony.unroll(here.slots, (here.bars - given) * 4.0, given * 4.0)
@@ -46,14 +58,14 @@ def turned(
     finite = ahead[-1].closing == "ring"
     left_frames = sum(_frames(s) for s in ahead)
     if finite and left_frames < _SHORT_S * RATE:
-        kept = tuple(_resurfaced(s, wishes, band, limit) for s in ahead)
+        kept = tuple(_resurfaced(s, wishes, said, band, limit) for s in ahead)
         return replace(spec, prompt=prompt, band=band, sections=(*played, *kept)), memory
 
     before = here.tempo(given - 1) if given else here.tempo_from
-    target = tempo_beside(chance.of("tempo"), wishes, blend, before)
-    key = key_beside(chance.of("key"), wishes, here.key)
+    target = tempo_beside(chance.of("tempo"), said, blend, before)
+    key = key_beside(chance.of("key"), said, here.key)
     wait = max(1, min(cut.bars, _WAIT_BARS, max(2, round(over_s * RATE / bar_frames(before)))))
-    bridge = _resurfaced(cut, wishes, band, limit)
+    bridge = _resurfaced(cut, wishes, said, band, limit)
     bridge = replace(bridge, bars=wait, slots=harmony.unroll(cut.slots, wait * 4.0), closing="", tail_frames=0)
     if key != here.key:
         bridge = replace(bridge, slots=harmony.lead_to(bridge.slots, here.key, key))
@@ -75,7 +87,7 @@ def turned(
         rest.append(replace(section, tempo_from=tempos[i][0], tempo_to=tempos[i][1]))
     tail = left_frames - sum(_frames(s) for s in rest) if finite else 0
     rest[-1] = close_section(rest[-1], key, max(0, tail))
-    rest = list(distinct(joined(tuple(rest)), themes, band))
+    rest = list(share_out(distinct(joined(tuple(rest)), themes, band), wishes, band))
     memory = replace(memory.with_motifs(taken), next_tonic=key.tonic, next_minor=key.minor)
     return replace(spec, prompt=prompt, band=band, sections=(*played, bridge, *rest)), memory
 
@@ -84,33 +96,36 @@ def _frames(section: Section) -> int:
     return sum(bar_frames(section.tempo(bar)) for bar in range(section.bars)) + section.tail_frames
 
 
-def _kept(old: Band, new: Band, wishes: Wishes) -> Band:
+def _kept(old: Band, new: Band, wishes: Wishes, said: Wishes) -> Band:
     """The new band, with the players of the old one where nothing was said against them."""
-    if wishes.styles or wishes.only:
+    if said.styles or wishes.only:
         return new
     players = {
         role: old.instruments[role]
-        if role in old.instruments
-        and old.instruments[role] not in wishes.avoid
-        and instrument not in wishes.instruments
+        if role in old.instruments and old.instruments[role] not in wishes.avoid and instrument not in said.instruments
         else instrument
         for role, instrument in new.instruments.items()
     }
     return replace(
         new,
         instruments=players,
-        kit=wishes.kit or old.kit,
+        kit=said.kit or (new.kit if "kit " + old.kit in wishes.avoid else old.kit),
         swing=old.swing,
         swing_unit=old.swing_unit,
         feel_ms=old.feel_ms,
     )
 
 
-def _resurfaced(section: Section, wishes: Wishes, band: Band, limit: int) -> Section:
+def _resurfaced(section: Section, wishes: Wishes, said: Wishes, band: Band, limit: int) -> Section:
     """A section with its chords and tune, played by the new band."""
     roles = [r for r in section.roles if r in band.instruments]
-    asked = [r for r, i in band.instruments.items() if i in wishes.instruments and r not in roles]
-    roles += asked
+    asked = [r for r, i in band.instruments.items() if i in said.instruments and r not in roles]
+    tunes = [i for i in tunes_of(wishes) if i in said.instruments]
+    sings = "lead" in band.instruments and (bool(tunes) or "melody" in said.parts)
+    roles += asked + (["lead"] if sings and "lead" not in (*roles, *asked) else [])
+    players = {r: i for r, i in section.players.items() if r in band.instruments and i not in wishes.avoid}
+    players |= {"lead": tunes[0]} if sings and tunes else {}
+    players |= {r: i for r, i in band.instruments.items() if r != "lead" and i in said.instruments and r in players}
     if not {"keys", "pad"} & set(roles):
         roles = [r for r in ("keys", "pad") if r in band.instruments][:1] + roles
     if "pad" in roles and wishes.mood("dense") < -0.3 and len(roles) > 2 and "pad" not in wishes.instruments:
@@ -123,13 +138,22 @@ def _resurfaced(section: Section, wishes: Wishes, band: Band, limit: int) -> Sec
         section,
         roles=tuple(roles) or tuple(band.instruments)[:1],
         drums=drums,
+        players=players,
+        phrase="call" if sings else section.phrase,  # it begins at once
         comp=comp,
-        hats="brushes" if band.kit == "brushes" else "eighths" if section.hats == "brushes" else section.hats,
+        hats=_hats(section, wishes, band),
         energy=max(0.1, min(1.0, section.energy + 0.2 * wishes.mood("energy"))),
         bright=brightness(section.name, section.energy, wishes),
         fill=section.fill and drums >= 2,
         drop=section.drop and drums >= 2,
     )
+
+
+def _hats(section: Section, wishes: Wishes, band: Band) -> str:
+    if band.kit == "brushes":
+        return "brushes"
+    refused = section.hats == "brushes" or section.hats in wishes.avoid
+    return wishes.hats or ("eighths" if refused else section.hats)
 
 
 def _reach(tempo: float, target: float, bars: int) -> float:

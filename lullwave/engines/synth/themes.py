@@ -80,7 +80,7 @@ def make_themes(
             loop=loop,
             motif=motif,
             kick=_other(draw.of("kick"), _kicks(style), [t.kick for t in used]),
-            hats=draw_hats(draw.of("hats"), blend, band.kit),
+            hats=draw_hats(draw.of("hats"), blend, band.kit, wishes),
             comp=_other_weighted(draw.of("comp"), _comps(blend, wishes, band), [t.comp for t in used]),
             bass=_cell(draw.of("cell"), blend),
             phrase=_other(draw.of("phrase"), tuple(melody.PHRASES), [t.phrase for t in used]),

@@ -1,7 +1,7 @@
 """The words that prompts are understood by: data, and nothing else.
 
-A phrase stands for effects: ``style``, ``instrument``, ``part``, ``kit``, ``ambience``, ``crackle``, or a mood with
-its amount (energy, valence, bright, wet, dense, swing, warm; -1 … 1).
+A phrase stands for effects: ``style``, ``instrument``, ``part``, ``kit``, ``hats``, ``ambience``, ``crackle``, or a
+mood with its amount (energy, valence, bright, wet, dense, swing, warm; -1 … 1).
 """
 
 from __future__ import annotations
@@ -43,12 +43,13 @@ PHRASES: dict[str, Effects] = {
     ),
     **_all(
         {"style": "zen"},
-        "zen, japanese, oriental, meditation, meditative, yoga, temple, spa, shakuhachi garden, koi pond",
+        "zen, japanese, oriental, meditation, meditative, yoga, temple, spa, shakuhachi garden, koi pond, zen garden",
     ),
     **_all({"style": "hiphop"}, "hip hop, hiphop, boom bap, boombap, old school, trip hop, rap beat"),
     # keys
     **_all({"instrument": "felt_piano"}, "piano, felt piano, upright piano, grand piano, pianist, felt"),
-    **_all({"instrument": "rhodes"}, "rhodes, electric piano, e piano, epiano, fender rhodes, keys, ep, mk1"),
+    **_all({"instrument": "rhodes"}, "rhodes, electric piano, e piano, epiano, fender rhodes, ep, mk1"),
+    **_all({"instrument": "rhodes", "part": "keys"}, "keys, keyboard"),
     **_all({"instrument": "wurli"}, "wurli, wurlitzer, organ"),
     **_all(
         {"instrument": "nylon_guitar"},
@@ -96,7 +97,8 @@ PHRASES: dict[str, Effects] = {
         {"kit": "electronic", "part": "drums"},
         "gated snare, gated drums, 808 drums, electronic drums, drum machine beat",
     ),
-    **_all({"kit": "acoustic", "part": "drums"}, "acoustic drums, live drums, shaker, bongo, conga, cajon"),
+    **_all({"kit": "acoustic", "part": "drums"}, "acoustic drums, live drums, bongo, conga, cajon"),
+    **_all({"hats": "shaker", "part": "drums"}, "shaker, maraca"),
     **_all({"kit": "dusty", "part": "drums"}, "dusty drums, dusty beat, dusty beats, sampled drums, mpc"),
     **_all(
         {"part": "drums", "beat": -0.6},
@@ -105,7 +107,9 @@ PHRASES: dict[str, Effects] = {
     **_all({"part": "drums", "beat": -0.6}, "gentle drums, quieter drums, softer drums, soft beat, light percussion"),
     **_all(
         {"part": "drums", "beat": 0.6},
-        "more drums, heavy drums, loud drums, louder drums, big drums, hard drums, strong beat",
+        "more drums, heavy drums, loud drums, louder drums, big drums, hard drums, strong beat, heavy beat, "
+        "heavy beats, "
+        "hard beat, loud beat, loud beats, big beat, busy drums, aggressive drums",
     ),
     **_all({"pace": 0.6, "energy": 0.3}, "faster, speed up, speed it up, quicker, quickly, more upbeat, more energy"),
     **_all({"pace": -0.6, "energy": -0.3}, "slower, slow down, slow it down, less energy, calm down"),
@@ -118,16 +122,17 @@ PHRASES: dict[str, Effects] = {
         "nylon string guitar, steel string guitar, electric guitar, string guitar, jazz guitar, mandolin",
     ),
     **_all({"instrument": "wurli"}, "wurly, wurlitzer piano, hammond, church organ"),
-    **_all({"crackle": -1.0}, "clean, hi fi, pristine, studio quality, clean sound"),
+    **_all({"crackle": -1.0}, "clean, clean recording, hi fi, pristine, studio quality, clean sound"),
     # surroundings
     **_all(
         {"ambience": "rain"},
-        "rain, rainy, raindrop, raining, drizzle, drizzly, storm, stormy, thunderstorm, downpour, monsoon, "
+        "rain, rainy, raindrop, raining, drizzle, drizzly, storm, stormy, thunderstorm, downpour, monsoon, rainfall, "
         "shower, wet streets",
     ),
     **_all(
         {"ambience": "fire", "warm": 0.2},
-        "fire, fireplace, campfire, bonfire, hearth, log fire, fireside, crackling fire, wood stove",
+        "fire, fireplace, campfire, bonfire, hearth, log fire, fireside, crackling fire, fire crackling, "
+        "crackling fireplace, wood stove",
     ),
     **_all(
         {"ambience": "cafe"},
@@ -139,11 +144,13 @@ PHRASES: dict[str, Effects] = {
     ),
     **_all(
         {"ambience": "waves"},
-        "waves, ocean, sea, beach, seaside, shore, seashore, surf, coast, island, harbour, harbor",
+        "waves, crashing waves, waves crashing, ocean waves, sea waves, ocean, sea, beach, seaside, shore, "
+        "seashore, surf, coast, island, harbour, harbor",
     ),
     **_all(
         {"ambience": "train"},
-        "train, railway, railroad, train ride, subway, metro, commute, tram, journey by rail",
+        "train, railway, railroad, train ride, night train, train journey, subway, metro, commute, tram, "
+        "journey by rail",
     ),
     **_all(
         {"part": "ambience"},
@@ -152,20 +159,31 @@ PHRASES: dict[str, Effects] = {
     ),
     **_all(
         {"crackle": 1.0},
-        "vinyl, crackle, vinyl crackle, record player, turntable, dusty record, old record, vinyl noise, crackly, "
+        "vinyl, crackle, crackling, vinyl crackle, record player, turntable, dusty record, old record, vinyl noise, "
+        "crackly, "
         "scratchy",
     ),
     **_all({"crackle": 0.5}, "dusty, tape hiss, hiss, cassette, vintage, tape, nostalgia tape, retro, worn"),
     # time of day
     **_all(
         {"bright": -0.35, "energy": -0.2},
-        "night, nighttime, nocturnal, late night, midnight, 2am, 3am, moonlight, moonlit, moon, after dark",
+        "night, nighttime, nocturnal, late night, midnight, 1am, 2am, 3am, 4am, 10pm, 11pm, 12am, small hours, "
+        "moonlight, "
+        "moonlit, moon, after dark, after hours, tonight, overnight",
     ),
-    **_all({"bright": -0.2, "energy": -0.15, "warm": 0.2}, "evening, dusk, sunset, twilight, golden hour, nightfall"),
-    **_all({"bright": 0.35, "energy": 0.15, "valence": 0.25}, "morning, dawn, sunrise, early morning, breakfast"),
+    **_all(
+        {"bright": -0.2, "energy": -0.15, "warm": 0.2},
+        "evening, dusk, sunset, twilight, golden hour, nightfall, late evening, early evening, sundown, 6pm, 7pm, "
+        "8pm, 9pm",
+    ),
+    **_all(
+        {"bright": 0.35, "energy": 0.15, "valence": 0.25},
+        "morning, dawn, sunrise, early morning, breakfast, daybreak, 5am, 6am, 7am, 8am, 9am, 10am, 11am",
+    ),
     **_all(
         {"bright": 0.3, "energy": 0.2, "valence": 0.3},
-        "afternoon, noon, midday, daytime, day, sunny, sunshine, sun, summer, spring",
+        "afternoon, late afternoon, noon, midday, daytime, day, sunny, sunshine, sun, summer, spring, 12pm, 1pm, 2pm, "
+        "3pm, 4pm, 5pm",
     ),
     **_all(
         {"valence": -0.25, "bright": -0.15},
@@ -176,7 +194,7 @@ PHRASES: dict[str, Effects] = {
     **_all(
         {"energy": -0.4},
         "calm, calming, relaxed, relaxing, chill, chilled, mellow, gentle, soft, quiet, peaceful, tranquil, "
-        "serene, easy, lazy, laid back, soothing",
+        "serene, easy, lazy, laid back, soothing, relax, reading, library, background, background music",
     ),
     **_all(
         {"energy": -0.7, "dense": -0.4},
@@ -186,16 +204,17 @@ PHRASES: dict[str, Effects] = {
     **_all(
         {"energy": 0.55},
         "upbeat, energetic, lively, driving, fast, uptempo, up tempo, bouncy, danceable, dance, workout, "
-        "energy, punchy",
+        "energy, punchy, loud, aggressive, intense",
     ),
     **_all(
         {"energy": 0.25},
-        "productive, focus, focused, study, studying, work, working, coding, concentration, motivated, groove",
+        "productive, focus, focused, study, studying, work, working, coding, concentration, motivated, groove, drive, "
+        "road trip, highway, homework",
     ),
     **_all(
         {"valence": 0.6},
         "happy, cheerful, joyful, joy, bright mood, optimistic, hopeful, hope, playful, uplifting, positive, fun, "
-        "sweet, cute, smiling, love, romantic",
+        "sweet, cute, smiling, love, romantic, lovely, beautiful, pretty",
     ),
     **_all(
         {"valence": -0.6},
@@ -205,7 +224,7 @@ PHRASES: dict[str, Effects] = {
     **_all({"valence": -0.2, "warm": 0.3}, "nostalgic, nostalgia, memory, memories, sentimental, reminiscent"),
     **_all(
         {"warm": 0.5, "valence": 0.15},
-        "warm, cosy, cozy, homely, comforting, comfort, intimate, blanket, tea, hygge",
+        "warm, cosy, cozy, homely, comforting, comfort, intimate, blanket, tea, hygge, home, cabin, at home",
     ),
     **_all({"bright": -0.5}, "dark, darker, murky, muffled, underwater, deep, shadowy"),
     **_all({"bright": 0.4}, "bright, brighter, crisp, sparkling, shiny, clear, crystalline, airy, light"),
@@ -217,9 +236,9 @@ PHRASES: dict[str, Effects] = {
     **_all({"wet": -0.5}, "dry, close, up close, tight"),
     **_all(
         {"dense": -0.5},
-        "minimal, minimalist, sparse, simple, bare, stripped, stripped down, solitary, spare, few notes",
+        "minimal, minimalist, sparse, simple, bare, stripped, stripped down, solitary, spare, few notes, small, tiny",
     ),
-    **_all({"dense": 0.5}, "lush, rich, full, busy, dense, layered, orchestral, complex, elaborate"),
+    **_all({"dense": 0.5}, "lush, rich, full, busy, dense, layered, orchestral, complex, elaborate, big, grand"),
     **_all({"swing": 0.6}, "swing, swung, swinging, shuffle, shuffling, drunken, dilla"),
     **_all({"swing": -0.6}, "straight, quantized, quantised, robotic"),
     # "solo" and the like
@@ -229,11 +248,12 @@ PHRASES: dict[str, Effects] = {
 
 NEGATIONS = _words(
     """
-    remove mute drop skip kill lose ditch silence replace swap omit forget stop
+    remove mute drop skip kill lose ditch silence replace swap omit forget stop hate dislike despise
     avoid don't dont except exclude excluding lacking minus never no non not sans without zero
     """
 )
-ONLY = frozenset(("just", "only", "nothing"))
+LISTING = _words("without except excluding exclude minus avoid sans lacking remove omit skip mute drop")  # "a, b and c"
+ONLY = frozenset(("just", "only"))
 NEGATIVE_PAIRS = frozenset(
     (
         ("turn", "off"),
@@ -243,22 +263,49 @@ NEGATIVE_PAIRS = frozenset(
         ("rather", "than"),
         ("free", "of"),
         ("rid", "of"),
+        ("anything", "but"),
+        ("everything", "but"),
+        ("all", "but"),
+        ("can't", "stand"),
     )
 )
-STOPS = frozenset(("for", "just", "only", "but", "with", "plus", "featuring", "feat", "nothing"))
+ONLY_PAIRS = frozenset((("nothing", "but"), ("nothing", "except"), ("nothing", "besides")))
+# After a phrase: "drums off", "beat-free"; and after a phrase and a colon or an equals sign: "drums: none".
+NEGATED_AFTER = _words("less free off out none muted removed silent gone")
+NEGATED_AS_VALUE = NEGATED_AFTER | _words("no 0 zero false never mute without")
+# How much of something: before it ("more bass", "turn up the piano") or after it ("bass louder").
+MORE = _words("more extra louder stronger")
+LESS = _words("less fewer quieter softer weaker")
+MORE_AFTER, LESS_AFTER = _words("louder up"), _words("quieter softer down")
+MORE_PAIRS, LESS_PAIRS = frozenset((("turn", "up"),)), frozenset((("turn", "down"),))
+# How strongly a mood, style or place is meant.
+STRENGTHS = {
+    "very": 1.4, "really": 1.4, "super": 1.5, "extremely": 1.7, "ultra": 1.7, "so": 1.2, "mostly": 2.5, "mainly": 2.5,
+    "slightly": 0.5, "somewhat": 0.6, "bit": 0.5, "hint": 0.4, "touch": 0.4, "dash": 0.4, "little": 0.5,
+    "quite": 1.1, "too": 1.0,
+}  # fmt: skip
+STOPS = frozenset(("for", "just", "only", "but", "with", "plus", "featuring", "feat"))
+# Words that say how a thing is asked for, not what: grammar, politeness, and that it is music which is wanted.
 FILLER = _words(
     """
-    & 4 a absolutely add after all also an and any anything are around arpeggiated as at back background be
-    beautiful before big bit book bpm bring by city completely continuous crackling crashing down drive duet
-    during each early entirely every everything feel feeling feels fine for forest free from garden get give go
-    good great her here his home hour hours house i in influenced infused inspired instead instrument
-    instrumental into is it its jam journey keep key kind lake late less let let's library like little long loop
-    loops lot lots loud lovely make maybe me mix mood more mountain music musical my near nice nor now of old on
-    one or our outside over piece pieces play played playing please pretty quartet quite radio rather reading
-    really relax rhythm room s scene session small some something song songs sort sound sounding sounds street
-    streets style switch tempo that the theme then there these they this those through time tinged tiny to too
-    totally track trio tune turn two type under up us use version very vibe vibes walk walking want we when
-    where while whole window with you your
+    & a absolutely add after again all also am an and any anything are around as at back be been before being bpm bring
+    by can change completely continuous could do during each entirely every everything feel feeling feels fine for
+    from get give go going good great has have her here his hour hours i i'd i'm in influenced infused inspired instead
+    instrument instrumental instruments into is it it's its jam keep kind less let let's like longer loop loops lot lots
+    made make maybe me mix mood more much music musical my near need nice nor now of on one or our over piece pieces
+    play played player playing please put rather recording set should some something song songs sort sound sounding
+    sounds style such switch tempo than that that's the their then there these they this those through time tinged to
+    too totally track tracks tune turn type under up us use using version vibe vibes want was way we were what
+    whatsoever when where which while whole will with would you your
+    """
+)
+
+# A prompt that begins with one of these changes what was asked for before.
+ADDING = _words(
+    """
+    add also and another bring but darker brighter drop even extra faster fewer give hold instead keep kill less lose
+    louder make more mute no now plus put quieter remove replace skip slow slower softer speed still stop swap take
+    then turn with without
     """
 )
 
@@ -274,9 +321,15 @@ NAMES: dict[str, str] = {
     "nylon_guitar": "guitar",
     "upright_bass": "upright bass",
     "muted_trumpet": "muted trumpet",
-    "synth_lead": "synth",
     "cafe": "a café",
     "fire": "a fire",
     "night": "the sounds of a night",
     "train": "a train",
+    "keys": "chords",
+    "hat": "hi-hats",
+    "pad": "pads",
+    "synth_lead": "synth lead",
+    "synth_bass": "synth bass",
+    "sub_bass": "sub-bass",
+    "music_box": "music box",
 }

@@ -18,7 +18,9 @@ def wishes(prompt, **options):
         ("72 bpm", 72), ("72bpm", 72), ("at 84", 84), ("tempo: 66", 66), ("90 beats per minute", 90),
         ("tempo of 70", 70), ("bpm 72", 72), ("75 beats/min", 75),
         ("180 bpm", 90), ("120.5 BPM", 120.5), ("80s synth", None), ("at 7 am", None), ("2am", None), ("1985", None),
-        ("at 12 o'clock", None),
+        ("at 12 o'clock", None), ("75 b.p.m.", 75), ("♩=75", 75), ("tempo 75", 75), ("set the tempo to 75", 75),
+        ("eighty bpm", 80), ("a hundred and five bpm", 105), ("tempo of seventy-two", 72), ("80-85 bpm", 82.5),
+        ("between 80 and 90 bpm", 85), ("tempo = 66", 66), ("not 80 bpm", None), ("45 bpm", 90), ("400 bpm", None),
     ],
 )  # fmt: skip
 def test_tempo(prompt, bpm):
@@ -33,7 +35,10 @@ def test_tempo(prompt, bpm):
         ("Bb minor pads", "Bb minor"), ("in a minor mood", "A minor"),
         ("g♯ minor", "G# minor"),
         ("piano in C", "C major"), ("in C, with rain", "C major"), ("in a cafe", None), ("In A Cafe", None),
-        ("a melody", None), ("be calm", None), ("C-sharp minor", "C# minor"),
+        ("a melody", None), ("be calm", None), ("C-sharp minor", "C# minor"), ("f#m", "F# minor"), ("key C", "C major"),
+        ("D dorian", "D minor"), ("E lydian", "E major"), ("A harmonic minor", "A minor"), ("Key=Am", "A minor"),
+        ("not in C major, in D major", "D major"), ("C maj7 chords", None), ("in C or G", "C major"),
+        ("C minor then G major", "C minor"),
     ],
 )  # fmt: skip
 def test_key(prompt, key):
@@ -49,7 +54,16 @@ def test_key(prompt, key):
         ("no drums or vocals", {"drums", "vocals"}),
         ("not jazz", {"style jazz"}), ("piano, -drums", {"drums"}), ("never any guitar", {"nylon_guitar"}),
         ("no drums but loud bass", {"drums"}), ("no rain", {"rain"}), ("no background noise", {"ambience"}),
-        ("drums", set()),
+        ("drums", set()), ("no drums, bass or guitar", {"drums", "bass", "nylon_guitar"}),
+        ("without drums, bass, and melody", {"drums", "bass", "melody"}), ("no drums, piano and flute", {"drums"}),
+        ("without drums, bass and guitar", {"drums", "bass", "nylon_guitar"}), ("no rain, piano nor flute, pads",
+        {"rain", "felt_piano", "flute"}), ("no drums, bass or guitar, with flute", {"drums", "bass", "nylon_guitar"}),
+        ("no brushes", {"kit brushes"}), ("no shaker", {"shaker"}), ("no heavy drums", set()),
+        ("no loud drums", set()), ("drums: none", {"drums"}), ("drums=no", {"drums"}), ("I hate drums", {"drums"}),
+        ("drums muted", {"drums"}), ("not without drums", set()), ("not in C major", {"key C major"}),
+        ("guitar, not electric guitar", set()), ("guitar, no guitar", {"nylon_guitar"}),
+        ("anything but drums", {"drums"}),
+        ("no more rain", {"rain"}), ("nothing too busy", set()),
     ],
 )  # fmt: skip
 def test_negation(prompt, avoided):
@@ -94,6 +108,107 @@ def test_only():
     assert wishes("solo guitar").only
     assert wishes("nothing but rhodes").only
     assert not wishes("piano and rain").only
+
+
+@pytest.mark.parametrize(
+    ("prompt", "instruments", "parts", "drums"),
+    [
+        ("drums only", (), (), True), ("only bass", (), ("bass",), False), ("bass and drums only", (), ("bass",), True),
+        ("just some calm piano", ("felt_piano",), (), False), ("just drums", (), (), True),
+    ],
+)  # fmt: skip
+def test_who_is_alone(prompt, instruments, parts, drums):
+    found = wishes(prompt)
+    assert found.only
+    assert (found.instruments, found.parts, found.drums) == (instruments, parts, drums)
+
+
+@pytest.mark.parametrize("prompt", ["just chill lofi", "nothing too busy", "only jazz", "not only piano", "just"])
+def test_who_is_not_alone(prompt):
+    assert not wishes(prompt).only
+
+
+def test_a_manner_that_is_not_wanted_leaves_the_drums():
+    assert wishes("no heavy drums").mood("beat") < 0 < wishes("no soft drums").mood("beat")
+    assert wishes("nothing too busy").mood("dense") < 0
+    assert wishes("not too fast").mood("energy") < 0
+
+
+@pytest.mark.parametrize(
+    ("prompt", "jazz"),
+    [
+        ("jazz:3 | synthwave:1", 0.75), ("jazz 70%, synthwave 30%", 0.7), ("70% jazz 30% synthwave", 0.7),
+        ("jazz 70% | synthwave 30%", 0.7), ("20% jazz and 80% synthwave", 0.2), ("jazz:3, synthwave:1", 0.75),
+        ("jazz and synthwave", 0.5),
+    ],
+)  # fmt: skip
+def test_shares_however_they_are_written(prompt, jazz):
+    assert dict(wishes(prompt).styles) == pytest.approx({"jazz": jazz, "synthwave": 1 - jazz})
+    assert understand(prompt).ignored == ()
+
+
+def test_words_of_strength():
+    styles = dict(wishes("mostly jazz with a bit of synthwave").styles)
+    assert styles["jazz"] > 0.7
+    assert wishes("very calm").mood("energy") < wishes("calm").mood("energy") < wishes("slightly calm").mood("energy")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "note"),
+    [
+        ("160 bpm", "160 bpm lies outside 50 to 140, so 80 is played"),
+        ("400 bpm", "400 bpm lies outside 50 to 140 and has no effect"),
+        ("D dorian", "D dorian is played as natural minor"),
+        ("a harmonic minor", "a harmonic minor is played as natural minor"),
+        ("3/4 waltz", "3/4 is played as 4/4"),
+        ("C minor then G major", "G major has no effect: the key is C minor"),
+    ],
+)
+def test_what_is_done_otherwise_is_told(prompt, note):
+    told = understand(prompt)
+    assert note in told.text
+    assert note in told.understood["notes"]
+
+
+@pytest.mark.parametrize("prompt", ["4/4", "80 bpm", "A aeolian", "C ionian", "natural minor"])
+def test_what_is_done_as_asked_needs_no_note(prompt):
+    assert understand(prompt).understood["notes"] == []
+
+
+@pytest.mark.parametrize(
+    ("prompt", "ignored"),
+    [
+        ("city piano", ("city",)), ("雨の夜", ("雨の夜",)), ("🎹 piano", ("🎹",)),
+        ("Klavier und Regen", ("klavier", "und", "regen")),
+        ("piano by the window of a quartet", ("window", "quartet")), ("please play me some music with a piano", ()),
+        ("more", ("more",)), ("vocals", ("vocal",)), ("a café", ()), ("Ελλάδα", ("ελλάδα",)),
+    ],
+)  # fmt: skip
+def test_every_word_without_effect_is_told(prompt, ignored):
+    assert [w.rstrip("s") for w in understand(prompt).ignored] == [w.rstrip("s") for w in ignored]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "levels"),
+    [
+        ("more bass", {"bass": 3}), ("less bass", {"bass": -4}), ("turn up the piano", {"felt_piano": 3}),
+        ("turn the bass down", {"bass": -4}), ("piano louder", {"felt_piano": 3}),
+        ("less piano, more guitar", {"felt_piano": -4, "nylon_guitar": 3}), ("not too much piano", {"felt_piano": -4}),
+        ("no more bass", {}),
+    ],
+)  # fmt: skip
+def test_more_and_less(prompt, levels):
+    assert understand(prompt).understood["levels_db"] == levels
+    for level in levels.values():
+        assert ("more " if level > 0 else "less ") in understand(prompt).text
+
+
+def test_what_was_understood_is_data_too():
+    data = understand("brushes, vinyl crackle, rhodes").understood
+    assert (data["drums"], data["kit"], data["crackle"]) == (True, "brushes", True)
+    data = understand("no drums, no crackle").understood
+    assert (data["drums"], data["kit"], data["crackle"]) == (False, None, False)
+    assert {understand("piano").understood[name] for name in ("drums", "kit", "crackle")} == {None}
 
 
 def test_blends_keep_their_shares():

@@ -65,9 +65,18 @@ def test_prompts_remember_apart(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"[1, 2]", b"{}", b'{"version": 1, "memories": {}}', b'{"version": 2, "memories": []}', b"\xff\xfe\x00"]
-    + [b'{"version": 2, "memories": {"": {"pieces": [{}]}}}', b'{"version": 2, "memories": {"": {"motifs": "!"}}}']
-    + [b'{"version": 2, "memories": {"": null}}', b"[" * 100_000],
+    [
+        b"",
+        b"[1, 2]",
+        b"{}",
+        b'{"version": 1, "memories": {}}',
+        b'{"version": 2, "memories": []}',
+        b'{"version": 2, "memories": {"": {"pieces": [{}]}}}',
+        b'{"version": 2, "memories": {"": {"motifs": "!"}}}',
+        b'{"version": 2, "memories": {"": null}}',
+        b"\xff\xfe\x00",
+        b"[" * 100_000,
+    ],
 )
 def test_a_broken_file_is_logged_and_variety_begins_anew(tmp_path, caplog, content):
     path = tmp_path / "memory.json"
