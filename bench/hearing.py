@@ -132,7 +132,7 @@ class Ear(threading.Thread):
             if one is not self.connections[-1]:
                 continue
             first = first_frame(self.port, self.name) or 0
-            places = [frame - first for frame in self._joins(since)]
+            places = [frame - first for frame in self.joins(since)]
             near = {n for place in places for n in range(place // RATE - 2, place // RATE + 5)}
             levels = [loudness_lufs(samples[n * RATE : (n + 1) * RATE], RATE) for n in range(len(samples) // RATE)]
             usual = [abs(b - a) for n, (a, b) in enumerate(pairwise(levels)) if n not in near]
@@ -149,14 +149,14 @@ class Ear(threading.Thread):
             quiet_s=round(quiet_s, 4),
             lost_samples=round(lost_s * RATE),
             missing_samples=missing,
-            joins=len(self._joins(since)),
+            joins=len(self.joins(since)),
             step_lu=round(max(steps), 2) if steps else None,
             long_step_lu=round(max(long_steps), 2) if long_steps else None,
             usual_step_lu=round(float(np.percentile(usual, 95)), 2) if usual else 0.0,
             clicks=clicked,
         )
 
-    def _joins(self, since: float) -> list[int]:
+    def joins(self, since: float) -> list[int]:
         """The frames at which somebody else's music begins."""
         pieces = [one for one in self.events if one.kind == "piece"]
         frames = []

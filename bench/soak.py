@@ -3,15 +3,13 @@
 The servers, the network and the faults of ``bench.faults``, each fault for at most 20 s. At the end of every minute the
 web server's process is looked at from the outside: resident memory, threads, sockets, other open files. Memory has had
 time to settle after five minutes; from then on ``slope`` is the least-squares line through it. One listener keeps what
-it hears, as in ``bench.faults``; the others are sockets of one other process, which reads all that it gets.
+it hears, as in ``bench.faults``; the others are sockets that read all they get.
 ``gap_s`` of those is the longest without a byte, of which a player that has its three seconds of burst hears nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from . import faults
+from .crowd import Crowd
 from .hearing import RATE, Ear
 from .measure import report
 from .scenes import Scene
@@ -65,11 +64,8 @@ def soak(scene: Scene, minutes: int, listeners: int) -> tuple[list[dict[str, Any
     ear = Ear(scene.port)
     ear.start()
     scene.until(lambda look: look.reserve_s >= 22.0, FULL_S)
-    client = ["--client", str(scene.port), "/stream.mp3", str(listeners)]
-    crowd = subprocess.Popen(
-        [sys.executable, "-m", "bench.listeners", "--seconds", str(60 * minutes + 10), *client],
-        stdout=subprocess.PIPE,
-    )
+    crowd = Crowd(scene.port, listeners)
+    crowd.start()
     began = time.monotonic()
     rows: list[dict[str, Any]] = []
     try:
@@ -85,18 +81,15 @@ def soak(scene: Scene, minutes: int, listeners: int) -> tuple[list[dict[str, Any
             print(row, file=sys.stderr, flush=True)
         missing = ear.missing() if len(ear.connections) == 1 else None
         metrics = scene.metrics()
-        crowd_heard = json.loads(crowd.communicate(timeout=60)[0])
     finally:
-        if crowd.poll() is None:
-            crowd.kill()
-            crowd.wait()
+        crowd.stop()
         ear.stop()
     settled = rows[SETTLED - 1 :]
     facts = {
         "lost": round(ear.waited(began)[1] * RATE),
         "missing": missing,
-        "gap_s": round(crowd_heard["longest_gap_s"], 2),
-        "sent_away": crowd_heard["closed"],
+        "gap_s": round(crowd.gap_s, 2),
+        "sent_away": crowd.sent_away,
         "dropped": metrics["lullwave_dropped_listeners_total"],
         "engine_lost": metrics["lullwave_engine_lost_total"],
     }
