@@ -72,7 +72,7 @@ class Producer:
         self._readers: list[Reader] = []  # that have not ended
         self._awake = True
         self._complained = False
-        self._standing = Standing(Rung.RESERVE, Cause.LOADING, engine_name, engine_name)
+        self._standing = Standing(Rung.ENGINE, Cause.NONE, engine_name, engine_name)
         self._stopping = threading.Event()
         self._waiter: Waiter | None = None
         self._thread = threading.Thread(target=self._run, name=f"producer-{name}", daemon=True)
