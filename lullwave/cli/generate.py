@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +16,7 @@ from rich.console import Console
 from ..audio import Audio, concat
 from ..codecs import FORMATS, Format, StreamEncoder, decode, format_named, rate_for, replacing, write, write_bytes
 from ..engines import engine_class, engine_facts, load_engine
-from ..engines.base import Engine, Stream
+from ..engines.base import Engine, Stream, Understanding
 from ..errors import InvalidInput
 from ..mastering import TARGET_LUFS, Master, check_levels, master
 from ..request import Request
@@ -26,6 +27,7 @@ from .progress import Progress
 DEFAULT_ENGINE = "synth"
 DEFAULT_SECONDS = 60.0
 BLOCK_S = 0.5  # what is made between two looks at the progress bar
+_STEM_PEAK = 0.9
 WHOLE_S = 900.0  # up to here a clip is mastered as a whole, in two passes; longer ones block by block
 
 
@@ -93,15 +95,27 @@ def generate(
         begin: Callable[..., Stream] = loaded.stream
         with begin(request, **heard) as stream:
             speed = _clip(stream, output, named.name, kbps, lufs, console)
+            told = getattr(stream, "understanding", None) or loaded.understand(prompt)
+            titles = [
+                str(t) for m in stream.marks(0, stream.position) if m.kind == "piece" and (t := m.data.get("title"))
+            ]
         notes = f"{output}: {seconds:g} s, seed {request.seed}, {speed:.1f}x real time"
         if midi is not None:
             write_bytes(midi, loaded.midi(request))  # type: ignore[attr-defined]
             notes += f"; {midi}"
         if stems is not None:
-            notes += "; " + ", ".join(
-                map(str, _stems(stems, loaded, request, FORMATS["flac"] if named.lossy else named))
-            )
-    console.print(notes, highlight=False, soft_wrap=True, markup=False)
+            made, gain_db = _stems(stems, loaded, request, FORMATS["flac"] if named.lossy else named)
+            notes += "; " + ", ".join(map(str, made)) + (f", all {-gain_db:.2f} dB softer" if gain_db else "")
+    for line in (notes, *_told(told, titles)):
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _told(understood: Understanding, titles: list[str]) -> Iterator[str]:
+    """What the music is called, and what was made of the words."""
+    if titles:
+        yield "Title: " + ", ".join(titles)
+    if understood.text:
+        yield "Understood: " + understood.text
 
 
 def _clip(stream: Stream, output: str, format: str, kbps: int, lufs: float, console: Console) -> float:
@@ -121,13 +135,28 @@ def _clip(stream: Stream, output: str, format: str, kbps: int, lufs: float, cons
     return progress.speed
 
 
-def _stems(folder: Path, engine: Engine, request: Request, format: Format) -> list[Path]:
-    """Each part as a lossless file of its own, unmastered, so that together they are the mix."""
+def _stems(folder: Path, engine: Engine, request: Request, format: Format) -> tuple[list[Path], float]:
+    """Each part as a lossless file of its own, unmastered, and the gain in dB that all of them have in common.
+
+    The gain is 0, or what it takes that neither a stem nor their sum clips. Their sum is the engine's mix as far as
+    that can be divided: what hears all parts at once, such as a bus compressor or the mastering, is not in it.
+    """
+    import numpy as np
+
     folder.mkdir(exist_ok=True)
-    made = []
-    for name, audio in engine.stems(request).items():  # type: ignore[attr-defined]
-        made.append(write(folder / f"{Path(name).name}{format.suffix}", audio, format.name))
-    return made
+    stems: dict[str, Audio] = engine.stems(request)  # type: ignore[attr-defined]
+    every = [audio.samples for audio in stems.values()]
+    peak = max((float(np.abs(samples).max(initial=0.0)) for samples in (*every, sum(every, np.zeros(1)))), default=0.0)
+    gain = min(1.0, _STEM_PEAK / max(peak, 1e-9))
+    made = [
+        write(
+            folder / f"{Path(name).name}{format.suffix}",
+            Audio(audio.samples * np.float32(gain), audio.rate),
+            format.name,
+        )
+        for name, audio in stems.items()
+    ]
+    return made, 20.0 * math.log10(gain)
 
 
 def _read(stream: Stream) -> Iterator[Audio]:

@@ -34,6 +34,7 @@ from .programme import Programme
 from .renderer import LATENCY, Renderer, State
 from .score import RATE, Bar
 from .stems import render_stems
+from .theory import Key
 from .understanding import understand
 
 REWINDABLE_S = 100.0
@@ -100,12 +101,16 @@ class SynthEngine(Engine):
         """Each part of a finite request by itself (see ``stems``)."""
         return {
             name: Audio(_faded(samples, 0, len(samples)), RATE)
-            for name, samples in render_stems(self._bars(request), _frames(request), _seed(request), self.cache).items()
+            for name, samples in render_stems(
+                self._composed(request)[1], _frames(request), _seed(request), self.cache
+            ).items()
         }
 
     def midi(self, request: Request) -> bytes:
         """A finite request as a MIDI file."""
-        return midi_bytes(self._bars(request))
+        programme, bars = self._composed(request)
+        pieces = {bar.piece: programme.piece(bar.piece) for bar in bars}
+        return midi_bytes(bars, {n: (str(p["title"]), Key.parse(str(p["key"]))) for n, p in pieces.items()})
 
     def close(self) -> None:
         self.closed = True
@@ -119,13 +124,13 @@ class SynthEngine(Engine):
         if self._keeper and programme.request.duration_s is None:
             self._keeper.add(programme.request.prompt, programme.memory)
 
-    def _bars(self, request: Request) -> list[Bar]:
+    def _composed(self, request: Request) -> tuple[Programme, list[Bar]]:
         _frames(request)
         programme = self._programme(request)
         bars = []
         while (bar := programme.next_bar()) is not None:
             bars.append(bar)
-        return bars
+        return programme, bars
 
 
 class SynthStream(Stream):
@@ -151,6 +156,11 @@ class SynthStream(Stream):
     @property
     def position(self) -> int:
         return self._position
+
+    @property
+    def understanding(self) -> Understanding:
+        """What was made of the words, as far as the music has been planned."""
+        return self._programme.understanding
 
     def read(self, frames: int) -> Audio:
         if frames < 0:

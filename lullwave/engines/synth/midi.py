@@ -6,9 +6,10 @@ Written after the Standard MIDI Files 1.0 specification (format 1).
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from .score import RATE, Bar
+from .theory import Key
 
 TICKS = 480  # in a beat
 _PROGRAMS = {
@@ -24,15 +25,27 @@ _DRUM_CHANNEL = 9
 Message = tuple[int, int, bytes]  # tick, order within it, bytes
 
 
-def midi_bytes(bars: Sequence[Bar]) -> bytes:
-    """A MIDI file of the bars, from the first of them on; tempo changes are in its first track."""
+def midi_bytes(bars: Sequence[Bar], pieces: Mapping[int, tuple[str, Key]] | None = None) -> bytes:
+    """A MIDI file of the bars, from the first of them on; tempo and metre are in its first track.
+
+    ``pieces`` are the titles and keys of the pieces that the bars belong to. The first title is the file's own.
+    """
     if not bars:
         return _file([_track([], 0)])
     ticks = _bar_ticks(bars)
     end = ticks[-1] + bars[-1].beats * TICKS
     conductor: list[Message] = []
-    tempo = 0
+    tempo = metre = 0
+    piece = -1
     for bar, tick in zip(bars, ticks, strict=True):
+        if bar.piece != piece and pieces is not None:
+            title, key = pieces[bar.piece]
+            conductor.append((tick, 0, (b"\xff\x03" if piece < 0 else b"\xff\x07") + _text(title)))
+            conductor.append((tick, 0, b"\xff\x59\x02" + struct.pack("bB", key.sharps, key.minor)))
+            piece = bar.piece
+        if bar.beats != metre:
+            conductor.append((tick, 0, b"\xff\x58\x04" + bytes((bar.beats, 2, 24, 8))))
+            metre = bar.beats
         here = round(bar.frames / RATE / bar.beats * 1e6)
         if here != tempo:
             conductor.append((tick, 0, b"\xff\x51\x03" + struct.pack(">I", here)[1:]))

@@ -1,8 +1,9 @@
 """The parts of finished music one by one; knows the renderer, nothing of files.
 
 Stems are what reaches the bus: each part with its own filter, effects, room, plate, dip under the kick, tape and fades,
-but before the bus compressor and the saturation, which hear everything at once and cannot be divided. The sum of the
-stems is therefore the mix without those two, to within rounding.
+but before the bus compressor, the saturation and the swell at the joins of pieces, which hear everything at once and
+cannot be divided. The sum of the stems is therefore the mix without those, to within rounding. Single stems may be
+louder than full scale: who writes them as integers gives all of them the same headroom.
 """
 
 from __future__ import annotations

@@ -76,6 +76,11 @@ class Key:
         """Whether it is written with flats."""
         return self.fifths >= 7 or (self.fifths == 6 and self.minor)
 
+    @property
+    def sharps(self) -> int:
+        """How many sharps its signature has; flats are negative."""
+        return self.fifths - 12 if self.flats else self.fifths
+
     def distance(self, other: Key) -> int:
         """Steps between two keys on the circle of fifths, 0 … 6."""
         apart = (self.fifths - other.fifths) % 12

@@ -1,11 +1,14 @@
 """The MIDI file, read by a small reader written from the specification alone."""
 
 import struct
+from dataclasses import replace
 
 from scores import clip
 
 from lullwave.engines.synth.midi import TICKS, midi_bytes
 from lullwave.engines.synth.score import RATE
+from lullwave.engines.synth.theory import Key
+from lullwave.request import Request
 
 
 def quantity(data: bytes, at: int) -> tuple[int, int]:
@@ -68,6 +71,29 @@ def test_tempo_and_times_are_those_of_the_bars():
     found = [t for t, status, d in drum_track if status == 0x99 and d[0] == 36]
     want = [round((6 * 4 + k / (bars[6].frames / RATE / 4)) * TICKS) for k in kicks]
     assert all(min(abs(f - w) for f in found) <= 1 for w in want)
+
+
+def test_title_key_and_metre_are_told(tmp_path):
+    from lullwave.engines.synth.engine import SynthEngine
+
+    for name, sharps, minor in (("F# minor", 3, 1), ("Eb major", -3, 0), ("C major", 0, 0), ("Db major", -5, 0)):
+        request = Request(f"rhodes in {name}", 4, 20.0)
+        engine = SynthEngine()
+        with engine.stream(request) as stream:
+            stream.read(100)
+            title = stream.marks(0, 100)[0].data["title"]
+        _, _, tracks = read(engine.midi(request))
+        assert tracks[0][0] == (0, 0xFF03, title.encode())
+        assert (0, 0xFF59, struct.pack("bB", sharps, minor)) in tracks[0]
+        assert (0, 0xFF58, bytes((4, 2, 24, 8))) in tracks[0]
+
+
+def test_a_second_piece_has_its_title_where_it_begins():
+    bars = [replace(b, piece=n // 8) for n, b in enumerate(clip("72 bpm", 3)[:16])]
+    _, _, tracks = read(midi_bytes(bars, {0: ("One", Key(0, False)), 1: ("Two", Key(9, True))}))
+    assert (0, 0xFF03, b"One") in tracks[0]
+    assert (8 * 4 * TICKS, 0xFF07, b"Two") in tracks[0]
+    assert [d for _, kind, d in tracks[0] if kind == 0xFF59] == [b"\0\0", b"\0\1"]
 
 
 def test_an_empty_piece_is_a_valid_file():

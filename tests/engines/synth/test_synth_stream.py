@@ -183,7 +183,7 @@ def test_stems_add_up_to_the_mix_before_compressor_and_saturation(engine):
     stems = engine.stems(request)
     assert {"keys", "bass", "ambience", "noise"} <= set(stems)
     assert {one.frames for one in stems.values()} == {12 * RATE}
-    bars = engine._bars(request)
+    bars = engine._composed(request)[1]
     plain = Renderer(request.seed, engine.cache, glue=False)
     mix = np.concatenate([plain.render(bar) for bar in bars])
     mix = np.concatenate([mix, plain.rest(2 * RATE)])[: 12 * RATE]

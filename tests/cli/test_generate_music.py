@@ -1,0 +1,45 @@
+"""What ``lullwave generate`` tells and writes of the embedded engine's music: title, understanding, stems."""
+
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+
+from lullwave.codecs import decode
+from lullwave.engines.synth.engine import SynthEngine
+from lullwave.engines.synth.renderer import Renderer
+from lullwave.request import Request
+
+PROMPT, SEED, SECONDS = "jazz trumpet and loud rhodes in Eb minor, bagpipes, 77 bpm", 5, 12.0
+
+
+def test_title_understanding_and_stems_that_do_not_clip(tmp_path):
+    arguments = ["generate", PROMPT, "-o", "a.wav", "-s", str(SECONDS), "--seed", str(SEED), "--stems", "stems"]
+    ran = subprocess.run(
+        [sys.executable, "-m", "lullwave", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "OMP_NUM_THREADS": "1"},
+        cwd=tmp_path,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert re.search(r"^Title: \w", ran.stderr, re.MULTILINE)
+    told = next(line for line in ran.stderr.splitlines() if line.startswith("Understood: "))
+    for words in ("jazz", "Rhodes", "muted trumpet", "77 bpm", "in Eb minor", "not understood: bagpipes"):
+        assert words in told
+    stems = [decode(path).samples.astype(np.float64) for path in sorted((tmp_path / "stems").iterdir())]
+    assert max(np.abs(one).max() for one in stems) < 0.91
+    found = re.search(r"all ([\d.]+) dB softer", ran.stderr)
+    gain = 10 ** (-float(found[1]) / 20) if found else 1.0
+
+    engine = SynthEngine()
+    plain = Renderer(SEED, engine.cache, glue=False)
+    mix = [plain.render(bar) for bar in engine._composed(Request(PROMPT, SEED, SECONDS))[1]]
+    mix = np.concatenate([*mix, plain.rest(44100)])[: len(stems[0])]
+    before_the_fade = round((SECONDS - 2.0) * 44100)
+    error = np.abs(sum(stems) / gain - mix)[:before_the_fade].max()
+    # half a step of 16 bits for each stem, and the gain is told to 0.01 dB
+    assert error < len(stems) / 65536 / gain + 0.0006 * np.abs(mix).max() + 2e-5
