@@ -22,6 +22,7 @@ from .pages import SecurityHeaders
 from .prefix import Prefix
 from .riffusion_clips import Clips
 from .shelf import EngineShelf
+from .warming import Warming
 
 
 def create_app(
@@ -42,9 +43,11 @@ def create_app(
         app.state.onairs = onairs
         app.state.desks = {name: Desk(onair, settings) for name, onair in onairs.stations.items()}
         onairs.start()
+        warming = Warming(onairs)
         try:
             yield
         finally:
+            warming.stop()
             onairs.release()
             for desk in app.state.desks.values():
                 desk.close()
