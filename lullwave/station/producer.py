@@ -72,6 +72,7 @@ class Producer:
         self._readers: list[Reader] = []  # that have not ended
         self._awake = True
         self._complained = False
+        self._said = False  # where the station is
         self._standing = Standing(Rung.ENGINE, Cause.NONE, engine_name, engine_name)
         self._stopping = threading.Event()
         self._waiter: Waiter | None = None
@@ -254,13 +255,14 @@ class Producer:
         name = own.name if on_air is None else on_air.name
         self._standing = standing = Standing(self._ladder.rung, cause, name, own.name, detail)
         begins = on_air is None and cause in (Cause.NONE, Cause.LOADING)
-        if standing == before or begins:
+        if begins or (standing == before and self._said):
             return
-        if standing.rung is not before.rung:
+        if standing.rung is not before.rung or not self._said:
             down = standing.rung in STAND_INS and cause is not Cause.LOADING
             level = logging.WARNING if down else logging.INFO
             why = "" if cause is Cause.NONE else f" (engine {own.name}: {cause})"
             log.log(level, "station %s: on air is now: %s%s", self._name, WORDS[standing.rung], why)
+        self._said = True
         self._told(standing)
 
 
