@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ..codecs import write_bytes
+from ..codecs import replacing
 from ..codecs.media import blocks_of
 from ..errors import CodecError, InvalidInput
 from ..spectrogram import SpectrogramParams, default_params
@@ -56,8 +56,6 @@ def command(
 
 def convert(source: Path, target: Path, wanted: dict[str, int | float | bool], bits: int) -> int:
     """Write the image of a sound file; the number of its columns."""
-    import io
-
     from ..spectrogram.long import image_of
 
     format = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}.get(target.suffix.lower())
@@ -72,8 +70,7 @@ def convert(source: Path, target: Path, wanted: dict[str, int | float | bool], b
     made = image_of(lambda: blocks_of(source), params, bits)
     if format == "jpeg" and made.width > LONGEST_JPEG:
         raise InvalidInput("image", str(target), f"a PNG for more than {LONGEST_JPEG} columns (here {made.width})")
-    file = io.BytesIO()
-    made.save(file, format, exif=made.getexif(), **({"quality": 95, "subsampling": 0} if format == "jpeg" else {}))
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(target, file.getvalue())
+    with replacing(target) as file:
+        made.save(file, format, exif=made.getexif(), **({"quality": 95, "subsampling": 0} if format == "jpeg" else {}))
     return int(made.width)

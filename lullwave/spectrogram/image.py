@@ -2,7 +2,8 @@
 
 Loud is black, low frequencies are at the bottom, one column is one step. Mono is grey in R, G and B; stereo has left
 in green and right in blue. The 16-bit form is a grey PNG whose channels lie one above the other (left on top): its
-tags carry every parameter and the amplitude of black, so that loudness survives.
+tags carry every parameter and the amplitude of black, so that loudness survives. Images of 8 bit that are wider than
+``WIDEST`` are grey in the same way, so that an hour is a third of its size in memory.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def is_rounded(image: Image.Image) -> bool:
 
 
 def to_pixels(mel: Mel, max_value: float, power: float, white: int) -> npt.NDArray[Any]:
-    """(C, F, T) amplitudes as (C, F, T) whole numbers from 0, black, to ``white``; rounded."""
+    """Amplitudes of any shape as whole numbers from 0, black, to ``white``; rounded."""
     level = np.maximum(mel, 0.0) * np.float32(1.0 / max_value) if max_value > 0.0 else np.zeros_like(mel)
     level **= power
     np.clip(level, 0.0, 1.0, out=level)
@@ -54,29 +55,45 @@ def from_pixels(pixels: npt.NDArray[Any], max_value: float, power: float, white:
 
 def to_image(mel: Mel, params: SpectrogramParams, bits: int) -> Image.Image:
     """An image with its tags. ``params.max_value`` must say what is black."""
-    return assembled(shades(mel, params, bits), params)
+    canvas = Canvas(params, mel.shape[2], bits)
+    canvas.add(mel)
+    return canvas.image()
 
 
-def shades(mel: Mel, params: SpectrogramParams, bits: int) -> npt.NDArray[Any]:
-    """(C, F, T) pixels, low frequencies last."""
-    assert params.max_value is not None
-    if bits not in (8, 16):
-        raise InvalidInput("bits", bits, "8 (Riffusion's form) or 16 (without loss)")
-    return to_pixels(mel, params.max_value, params.power, 255 if bits == 8 else 65535)[:, ::-1]
+class Canvas:
+    """The pixels of an image of known width, filled from left to right: each is in memory once."""
 
+    def __init__(self, params: SpectrogramParams, columns: int, bits: int) -> None:
+        if bits not in (8, 16):
+            raise InvalidInput("bits", bits, "8 (Riffusion's form) or 16 (without loss)")
+        self._params = params
+        self._grey = bits == 16 or columns > WIDEST
+        self._white = 255 if bits == 8 else 65535
+        shape = (params.channels * params.bands, columns) if self._grey else (params.bands, columns, 3)
+        self._pixels = np.zeros(shape, np.uint8 if bits == 8 else np.uint16)
+        self._filled = 0
 
-def assembled(pixels: npt.NDArray[Any], params: SpectrogramParams) -> Image.Image:
-    """The image of (C, F, T) pixels, with its tags. Mono of more than ``WIDEST`` columns is grey in one channel."""
-    if pixels.dtype == np.uint16:
-        image = Image.fromarray(pixels.reshape(-1, pixels.shape[2]))
-    elif params.stereo:
-        image = Image.fromarray(np.stack([np.zeros_like(pixels[0]), pixels[0], pixels[1]], axis=-1))
-    elif pixels.shape[2] > WIDEST:
-        image = Image.fromarray(np.ascontiguousarray(pixels[0]))
-    else:
-        image = Image.fromarray(np.repeat(pixels[0][:, :, None], 3, axis=2))
-    mark(image, params)
-    return image
+    def add(self, mel: Mel) -> None:
+        """The next columns, (C, F, T'), low frequencies first."""
+        params = self._params
+        assert params.max_value is not None
+        columns = slice(self._filled, self._filled + mel.shape[2])
+        self._filled = columns.stop
+        for channel, plane in enumerate(mel):
+            shades = to_pixels(plane, params.max_value, params.power, self._white)[::-1]
+            if self._grey:
+                self._pixels[channel * params.bands : (channel + 1) * params.bands, columns] = shades
+            elif params.stereo:
+                self._pixels[:, columns, 1 + channel] = shades
+            else:
+                self._pixels[:, columns] = shades[:, :, None]
+
+    def image(self) -> Image.Image:
+        """The image, with its tags; grey ones share their memory with the canvas."""
+        assert self._filled == self._pixels.shape[1]
+        image = Image.fromarray(self._pixels)
+        mark(image, self._params)
+        return image
 
 
 def mark(image: Image.Image, params: SpectrogramParams) -> None:
@@ -90,12 +107,11 @@ def from_image(image: Image.Image, params: SpectrogramParams, rounded: bool) -> 
     """(C, F, T) amplitudes of an image of any mode and size."""
     assert params.max_value is not None
     if image.mode in ("I;16", "I;16B", "I;16L", "I"):
-        pixels = np.clip(np.asarray(image), 0, 65535).astype(np.uint16)
-        rows = params.bands * params.channels
-        if pixels.shape[0] % params.channels:
-            raise InvalidInput("image", image.size, f"a height of {rows}: {params.channels} channels above one another")
-        planes = pixels.reshape(params.channels, -1, pixels.shape[1])
+        planes = _above_one_another(np.clip(np.asarray(image), 0, 65535).astype(np.uint16), params)
         white, lower = 65535, 0.0
+    elif image.mode == "L" and params.stereo and image.height == 2 * params.bands:
+        planes = _above_one_another(np.asarray(image), params)
+        white, lower = 255, 0.0 if rounded else HALF_STEP
     else:
         rgb = np.asarray(image.convert("RGB"))
         planes = np.stack([rgb[:, :, 1], rgb[:, :, 2]] if params.stereo else [rgb[:, :, 0]])
@@ -104,6 +120,15 @@ def from_image(image: Image.Image, params: SpectrogramParams, rounded: bool) -> 
         raise InvalidInput("image", image.size, "at least one pixel")
     mel = from_pixels(planes[:, ::-1], params.max_value, params.power, white, lower)
     return mel if mel.shape[1] == params.bands else _stretched(mel, params.bands)
+
+
+def _above_one_another(pixels: npt.NDArray[Any], params: SpectrogramParams) -> npt.NDArray[Any]:
+    """(C, F, T) of a grey image that has its channels one above the other."""
+    if pixels.shape[0] % params.channels:
+        rows = params.bands * params.channels
+        size = pixels.shape[::-1]
+        raise InvalidInput("image", size, f"a height of {rows}: {params.channels} channels above one another")
+    return pixels.reshape(params.channels, -1, pixels.shape[1])
 
 
 def _stretched(mel: Mel, bands: int) -> Mel:

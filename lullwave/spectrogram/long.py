@@ -10,17 +10,23 @@ from PIL import Image
 
 from ..audio import Audio
 from . import USUAL_MAX, Spectrogram, SpectrogramParams, analyse, synthesise
-from .image import assembled, is_rounded, shades
+from .image import Canvas, is_rounded
 
 PIECE = 4096  # columns that are amplitudes at once
 
 
 def image_of(sound: Callable[[], Iterable[Audio]], params: SpectrogramParams, bits: int = 8) -> Image.Image:
-    """The image, with its tags, of a sound that arrives in blocks: twice, where black is its loudest amplitude."""
+    """The image, with its tags, of a sound that arrives in blocks, twice: first to learn its loudest amplitude."""
+    loudest, columns = 0.0, 0
+    for mel in analyse(sound(), params):
+        loudest = max(loudest, float(mel.max()))
+        columns += mel.shape[2]
     if params.max_value is None:
-        loudest = max((float(mel.max()) for mel in analyse(sound(), params)), default=0.0)
         params = replace(params, max_value=loudest or USUAL_MAX)
-    return assembled(np.concatenate([shades(mel, params, bits) for mel in analyse(sound(), params)], axis=2), params)
+    canvas = Canvas(params, columns, bits)
+    for mel in analyse(sound(), params):
+        canvas.add(mel)
+    return canvas.image()
 
 
 def sound_of(image: Image.Image, params: SpectrogramParams, quality: str | int = "fast") -> Iterator[Audio]:

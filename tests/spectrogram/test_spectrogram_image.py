@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from lullwave import Spectrogram, SpectrogramParams
+from lullwave.spectrogram.image import Canvas
 
 PARAMS = SpectrogramParams(max_value=30e6)
 
@@ -83,3 +84,23 @@ def test_black_is_the_loudest_unless_it_is_given():
 def test_white_is_silence():
     image = Image.new("RGB", (5, 512), "white")
     assert not Spectrogram.from_image(image).mel.any()
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_an_image_in_parts_is_that_of_the_whole(channels, bits):
+    made = spectrogram(channels)
+    canvas = Canvas(made.params, made.columns, bits)
+    for begin in (0, 7, 30):
+        canvas.add(made.mel[:, :, begin : {0: 7, 7: 30, 30: 40}[begin]])
+    assert np.array_equal(np.asarray(canvas.image()), np.asarray(made.to_image(bits)))
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_very_wide_image_is_grey_and_read_as_what_it_is(channels, monkeypatch):
+    made = spectrogram(channels)
+    usual = Spectrogram.from_image(made.to_image())
+    monkeypatch.setattr("lullwave.spectrogram.image.WIDEST", 39)
+    wide = made.to_image()
+    assert (wide.mode, wide.size) == ("L", (40, 512 * channels))
+    assert np.array_equal(Spectrogram.from_image(wide).mel, usual.mel)
