@@ -1,5 +1,6 @@
 """History and replay: any past moment comes out as it went on air, to the sample, whatever happened in between."""
 
+import itertools
 import random
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -94,8 +95,7 @@ def test_sleep_is_no_moment_and_pieces_have_times(tmp_path):
     pieces = [p for p in history.past("test") if p.kind == "piece"]
     slept = woken.frame - 10 * RATE  # in the middle of a piece: until then it was heard
     assert [p.until for p in pieces[1:]] == [
-        slept if p.frame < slept < following.frame else following.frame
-        for following, p in zip(pieces, pieces[1:], strict=False)
+        slept if p.frame < slept < following.frame else following.frame for following, p in itertools.pairwise(pieces)
     ]
     assert [p.frame for p in reversed(pieces)] == [n * 20 * RATE for n in range(len(pieces))]
     assert pieces[-1].wall == pytest.approx(began)
