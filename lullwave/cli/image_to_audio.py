@@ -1,20 +1,25 @@
-"""``lullwave image-to-audio``: the sound of a spectrogram image, long ones too."""
+"""``lullwave image-to-audio``: the sound of a spectrogram image, long ones too.
+
+No sound is cut off at full scale. To reach a wanted loudness it is kept in a temporary file while it is measured.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import numpy as np
 import typer
 from PIL import Image, UnidentifiedImageError
 from rich.console import Console
 
-from ..audio import Audio
+from ..audio import SILENCE_DBFS, Audio
 from ..codecs import StreamEncoder, format_of, rate_for, replacing
 from ..errors import CodecError, InvalidInput
+from ..mastering.master import check_levels
 from ..spectrogram import QUALITIES, TAGS, USUAL_MAX, Spectrogram, SpectrogramParams
 
 Image.MAX_IMAGE_PIXELS = None  # an hour of sound is 184 million pixels
@@ -25,8 +30,11 @@ def command(
     audio: Annotated[Path, typer.Option("--audio", "-a", help="The sound file to write.")],
     quality: Annotated[str, typer.Option(help=f"{', '.join(QUALITIES)}, or a number of iterations.")] = "fast",
     device: Annotated[str | None, typer.Option(help="Invert with torch on this device, such as cuda.")] = None,
+    loudness: Annotated[
+        float | None, typer.Option(metavar="LUFS", help="Bring the whole to this loudness, -40 to -8.")
+    ] = None,
 ) -> None:
-    """Make the sound of a spectrogram image, at the level that its tags state."""
+    """Make the sound of a spectrogram image, at the level that its tags state or at a wanted loudness."""
     console = Console()
     picture = opened(image)
     tags = picture.getexif()
@@ -37,7 +45,11 @@ def command(
     if picture.width < 2:
         raise InvalidInput("image", picture.size, "at least two columns")
     steps: str | int = int(quality) if quality.isdigit() else quality
-    seconds = _write(picture, params, audio, steps, device)
+    if loudness is not None:
+        check_levels(loudness)
+    seconds, over_db = _write(picture, params, audio, steps, device, loudness)
+    if over_db > 0.0:
+        console.print(f"the sound was up to {over_db:.1f} dB above full scale: its peaks were turned down")
     console.print(f"wrote {audio} ({seconds:.2f} seconds)", highlight=False, markup=False)
 
 
@@ -54,10 +66,16 @@ def opened(path: Path) -> Image.Image:
 
 
 def _write(
-    picture: Image.Image, params: SpectrogramParams, target: Path, steps: str | int, device: str | None
-) -> float:
-    """Block by block, so that an hour needs no more memory than its pixels; the seconds written."""
+    picture: Image.Image,
+    params: SpectrogramParams,
+    target: Path,
+    steps: str | int,
+    device: str | None,
+    loudness: float | None,
+) -> tuple[float, float]:
+    """Block by block, so that an hour needs no more memory than its pixels; seconds, and dB above full scale."""
     from ..spectrogram.long import sound_of
+    from ..spectrogram.loudness import at_loudness, limited
 
     named = format_of(target)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -68,16 +86,42 @@ def _write(
     rate = rate_for(named.name, params.rate)
     total = round(params.samples_of(picture.width) * rate / params.rate)
     frames = 0
-    with replacing(target) as file:
+    meter = _PeakMeter()
+    with replacing(target) as file, tempfile.TemporaryFile(dir=target.parent) as kept:
         encoder = StreamEncoder(named.name, rate, params.channels, total)
         file.write(encoder.header)
-        for block in _at_rate(blocks, rate):
+        sound = _at_rate(blocks, rate)
+        if loudness is None:
+            sound = limited(meter.watched(sound))
+        else:
+            for block in sound:
+                kept.write(block.samples.tobytes())
+            sound = at_loudness(lambda: _again(kept, rate, params.channels), loudness)
+        for block in sound:
             block = block[: total - frames]
             frames += block.frames
             file.write(encoder.encode(block))
         file.write(encoder.encode(Audio.silence(total - frames, rate, params.channels)))
         file.write(encoder.flush())
-    return total / rate
+    return total / rate, meter.peak_dbfs
+
+
+class _PeakMeter:
+    """The highest peak of what went by."""
+
+    peak_dbfs = SILENCE_DBFS
+
+    def watched(self, blocks: Iterable[Audio]) -> Iterator[Audio]:
+        for block in blocks:
+            self.peak_dbfs = max(self.peak_dbfs, block.peak_dbfs)
+            yield block
+
+
+def _again(kept: IO[bytes], rate: int, channels: int) -> Iterator[Audio]:
+    """The samples in a file, ten seconds at a time."""
+    kept.seek(0)
+    while data := kept.read(4 * channels * 10 * rate):
+        yield Audio(np.frombuffer(data, np.float32).reshape(-1, channels), rate)
 
 
 def _at_rate(blocks: Iterator[Audio], rate: int) -> Iterator[Audio]:

@@ -95,12 +95,19 @@ class Spectrogram:
         """The tags of its image."""
         return images.tags_of(self.with_max())
 
-    def to_audio(self, quality: str | int = "fast", device: str | None = None) -> Audio:
-        """A sound with this spectrogram, at the level that it encodes.
+    def to_audio(
+        self, quality: str | int = "fast", device: str | None = None, loudness_lufs: float | None = None
+    ) -> Audio:
+        """A sound with this spectrogram, at the level that it encodes, or at ``loudness_lufs``.
 
         ``quality`` is a name of ``QUALITIES`` or a number of iterations. With ``device`` (``"cuda"``, ``"cpu"``) the
         iterations run in torch there.
         """
+        if loudness_lufs is not None:
+            from .loudness import at_loudness
+
+            made = self.to_audio(quality, device)
+            return concat(list(at_loudness(lambda: [made], loudness_lufs)))
         iterations = iterations_of(quality)
         if device is not None:
             from .torch_backend import invert_all

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lullwave import Audio, SpectrogramParams
+from lullwave import Audio, Spectrogram, SpectrogramParams
 from lullwave.codecs import decode, write
+from lullwave.mastering.loudness import loudness_lufs
 
 RATE = 44100
 
@@ -45,6 +46,16 @@ def test_there_and_back(lullwave, tmp_path):
         assert abs(sound.rms_dbfs - chord().rms_dbfs) < 0.5
     shown = lullwave("print-exif", "--image", "out.png").stdout
     assert "SAMPLE_RATE          =           44100" in shown
+
+
+def test_loudness_on_request_and_no_clipping_without(lullwave, tmp_path):
+    Spectrogram.from_audio(chord().gain(20)).to_image().save(tmp_path / "loud.png")
+    made = lullwave("image-to-audio", "-i", "loud.png", "-a", "loud.wav")
+    assert "above full scale: its peaks were turned down" in made.stdout
+    assert 0.9 < np.abs(decode(tmp_path / "loud.wav").samples).max() < 0.999
+    made = lullwave("image-to-audio", "-i", "loud.png", "-a", "wanted.flac", "--loudness", "-20")
+    assert made.returncode == 0, made.stderr
+    assert abs(loudness_lufs(decode(tmp_path / "wanted.flac")) + 20) < 0.1
 
 
 def test_options_of_the_old_command(lullwave, tmp_path):
