@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from . import spectrogram_device, spectrogram_memory
 from .measure import alternate, median, pin, report, wait_until_quiet
 
 SAMPLES = 511 * 441  # 512 columns
@@ -26,8 +27,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--audio", nargs="*", default=[], help="further recorded clips")
-    parser.add_argument("--part", choices=("all", "speed", "quality"), default="all")
+    parser.add_argument("--part", choices=("all", "speed", "quality", "memory", "device"), default="all")
     given = parser.parse_args()
+    if given.part == "memory":
+        report("spectrogram-memory", spectrogram_memory.rows())
+        return
+    if given.part == "device":
+        report("spectrogram-device", [spectrogram_device.row(given.repeats)])
+        return
     pin(2)
     import numpy as np
     import torch
