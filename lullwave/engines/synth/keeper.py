@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .memory import Memory
 
-VERSION = 2
+VERSION = 3
 PROMPTS = 16  # whose memories are kept: those of the last that played
 
 log = logging.getLogger(__name__)

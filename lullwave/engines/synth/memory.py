@@ -24,7 +24,7 @@ class Heard:
     tonic: int
     minor: bool
     tempo_bpm: float
-    progression: str
+    progressions: tuple[str, ...]  # of all its themes, by degrees
     form: str
     comp: str
     lead: str
@@ -54,14 +54,22 @@ class Memory:
             *next_key,
         )
 
-    def with_motifs(self, motifs: list[str]) -> Memory:
-        return replace(self, motifs=(*self.motifs, *(_fingerprint(m) for m in motifs))[-MOTIFS:])
+    def with_turn(self, motifs: list[str], progressions: tuple[str, ...], comp: str, lead: str) -> Memory:
+        """The memory after the newest piece was turned towards other themes and players."""
+        pieces = self.pieces
+        if pieces:
+            known = tuple(dict.fromkeys((*pieces[-1].progressions, *progressions)))
+            pieces = (*pieces[:-1], replace(pieces[-1], progressions=known, comp=comp, lead=lead))
+        return replace(self, pieces=pieces, motifs=(*self.motifs, *(_fingerprint(m) for m in motifs))[-MOTIFS:])
 
     def with_other(self, other: Memory) -> Memory:
         """The memory after the newest piece of another one that began as this one did."""
         known = set(self.motifs)
+        mine = self.pieces
+        if mine and other.pieces[-2:-1] and _begun_alike(mine[-1], other.pieces[-2]):  # it may have been turned since
+            mine = (*mine[:-1], other.pieces[-2])
         return Memory(
-            (*self.pieces, *other.pieces[-1:])[-PIECES:],
+            (*mine, *other.pieces[-1:])[-PIECES:],
             (*self.motifs, *(m for m in other.motifs if m not in known))[-MOTIFS:],
             (*self.titles, *other.titles[-1:])[-TITLES:],
             other.next_tonic,
@@ -82,12 +90,16 @@ class Memory:
     def of_json(cls, data: Mapping[str, Any]) -> Memory:
         packed = b64decode(data["motifs"])
         return cls(
-            tuple(Heard(**p) for p in data["pieces"]),
+            tuple(Heard(**{**p, "progressions": tuple(p["progressions"])}) for p in data["pieces"]),
             tuple(int.from_bytes(packed[i : i + 4], "little") for i in range(0, len(packed), 4)),
             tuple(data["titles"]),
             data["next_tonic"],
             data["next_minor"],
         )
+
+
+def _begun_alike(one: Heard, other: Heard) -> bool:
+    return replace(one, progressions=(), comp="", lead="") == replace(other, progressions=(), comp="", lead="")
 
 
 def _fingerprint(motif: str) -> int:

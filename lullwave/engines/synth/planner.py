@@ -18,7 +18,7 @@ from .sections import build_section, close_section, distinct, joined
 from .sharing import share_out
 from .spec import PieceSpec
 from .styles import Blend
-from .themes import make_themes, progression_name
+from .themes import make_themes, progressions_of
 from .theory import Key
 from .titles import make_title
 from .wishes import Wishes
@@ -79,7 +79,7 @@ def plan_piece(
         key.tonic,
         key.minor,
         tempo,
-        progression_name(themes["A"].loop, key.minor),
+        progressions_of(themes, key.minor),
         form,
         band.instruments.get("keys", ""),
         band.instruments.get("lead", ""),
@@ -138,7 +138,8 @@ def _key(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> Key:
             return announced
         last = Key(memory.pieces[-1].tonic, memory.pieces[-1].minor)
         return chance.pick(_near(last, memory, wishes))
-    minor, tonic = _minor(chance.of("minor"), wishes, blend), chance.whole(0, 11)
+    tonic = chance.whole(0, 11)
+    minor = _minor(chance, wishes, blend)
     return next(k for by in range(12) if not wishes.refuses(k := Key((tonic + 7 * by) % 12, minor)) or by == 11)
 
 

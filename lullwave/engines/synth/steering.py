@@ -20,7 +20,7 @@ from .score import RATE
 from .sections import brightness, build_section, close_section, distinct, joined
 from .sharing import share_out
 from .spec import Band, PieceSpec, Section
-from .themes import make_themes
+from .themes import make_themes, progressions_of
 from .wishes import Wishes
 
 _STEP = 0.035  # how much the tempo may change from bar to bar
@@ -88,7 +88,11 @@ def turned(
     tail = left_frames - sum(_frames(s) for s in rest) if finite else 0
     rest[-1] = close_section(rest[-1], key, max(0, tail))
     rest = list(share_out(distinct(joined(tuple(rest)), themes, band), wishes, band))
-    memory = replace(memory.with_motifs(taken), next_tonic=key.tonic, next_minor=key.minor)
+    players = band.instruments
+    memory = memory.with_turn(
+        taken, progressions_of(themes, key.minor), players.get("keys", ""), players.get("lead", "")
+    )
+    memory = replace(memory, next_tonic=key.tonic, next_minor=key.minor)
     return replace(spec, prompt=prompt, band=band, sections=(*played, bridge, *rest)), memory
 
 

@@ -213,8 +213,8 @@ STYLES: dict[str, Style] = {
     ),
     "zen": Style(
         tempo_bpm=(60, 70),
-        keys={"nylon_guitar": 2, "music_box": 0.6, "pad": 1},
-        lead={"flute": 1},
+        keys={"nylon_guitar": 2, "music_box": 0.8, "pad": 1, "vibraphone": 0.8, "felt_piano": 0.6},
+        lead={"flute": 4, "vibraphone": 0.8, "music_box": 0.6},
         answer={"music_box": 1, "vibraphone": 1},
         bass={"sub_bass": 1},
         kits={"acoustic": 1},

@@ -5,7 +5,7 @@ Knows the memory of what was played, but no form and no bar.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -53,7 +53,7 @@ def make_themes(
     memory: Memory,
 ) -> tuple[dict[str, Theme], list[str]]:
     """The themes A, B and C, and the names of their motifs."""
-    played = {p.progression for p in memory.pieces[-_PROGRESSION_GAP:]}
+    played = {name for p in memory.pieces[-_PROGRESSION_GAP:] for name in p.progressions}
     themes: dict[str, Theme] = {}
     taken: list[str] = []
     split = blend.number("split") if tempo <= HALF_BARS_BPM else 0.0
@@ -64,7 +64,7 @@ def make_themes(
         others = {progression_name(t.loop, key.minor) for t in themes.values()}
         firsts = {t.loop[0].degree for t in themes.values()}
         loop: tuple[Slot, ...] = ()
-        for attempt in range(60):
+        for attempt in range(200):
             loop = harmony.make_loop(draw.of("loop", attempt), key.minor, palette, split, known)
             name = progression_name(loop, key.minor)
             chords = {(s.degree, s.quality) for t in themes.values() for s in t.loop} | {
@@ -144,5 +144,10 @@ def voiced_loop(loop: tuple[Slot, ...], key: Key) -> list[Sounding]:
 
 
 def progression_name(loop: tuple[Slot, ...], minor: bool) -> str:
-    """What makes a progression itself: its chords and their places, whatever the key."""
-    return ("m:" if minor else "M:") + " ".join(f"{s.degree}{s.quality}/{s.beats:g}" for s in loop)
+    """What makes a progression itself: the degrees of its chords and their places, whatever key and colour."""
+    return ("m:" if minor else "M:") + " ".join(f"{s.degree}/{s.beats:g}" for s in loop)
+
+
+def progressions_of(themes: Mapping[str, Theme], minor: bool) -> tuple[str, ...]:
+    """The progressions of all themes of a piece."""
+    return tuple(dict.fromkeys(progression_name(theme.loop, minor) for theme in themes.values()))

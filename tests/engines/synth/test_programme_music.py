@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from scores import clashes, clip, key_fit, sung
 
+from lullwave.engines.synth import harmony
 from lullwave.engines.synth.composer import compose
 from lullwave.engines.synth.melody import motif_name
 from lullwave.engines.synth.options import SynthOptions
@@ -174,7 +175,7 @@ def test_any_length_is_met_exactly(seconds):
 
 def test_hours_never_repeat_themselves():
     programme = Programme(Request("", 11), SynthOptions())
-    specs = []
+    specs, themes = [], []
     frame = 0
     while frame < 6 * 3600 * RATE:
         bar = programme.next_bar()
@@ -183,15 +184,15 @@ def test_hours_never_repeat_themselves():
         frame += bar.frames
         if not specs or specs[-1].number != bar.piece:
             specs.append(programme.spec)
+            themes.append(set(programme.memory.pieces[-1].progressions))
+            assert progression_name(programme.spec.progression, programme.spec.minor) in themes[-1]
             # What follows plays the same whatever came before, so the pieces need not be composed here.
             rest = programme.spec.sections
             programme._section, programme._given = len(rest) - 1, 0
     assert len(specs) > 100
     for i, spec in enumerate(specs):
         before = specs[max(0, i - 10) : i]
-        assert progression_name(spec.progression, spec.minor) not in {
-            progression_name(s.progression, s.minor) for s in before
-        }
+        assert not themes[i] & set().union(*themes[max(0, i - 10) : i])
         pair = (spec.band.instruments["keys"], spec.band.instruments["lead"])
         assert pair not in {(s.band.instruments["keys"], s.band.instruments["lead"]) for s in before[-4:]}
         assert spec.key not in {s.key for s in before[-3:]}
@@ -202,6 +203,29 @@ def test_hours_never_repeat_themselves():
             assert abs(spec.tempo_bpm / before[-1].tempo_bpm - 1) <= 0.08
     motifs = Counter(name for s in specs for name in {motif_name(section.motif) for section in s.sections})
     assert max(motifs.values()) == 1
+
+
+@pytest.mark.parametrize("prompt", ["zen", "synthwave", "city pop, 110 bpm", ""])
+def test_no_theme_comes_again_soon_even_after_turns(prompt):
+    """By scale degrees, for all themes; and no pair of players either, where the prompt leaves a choice."""
+    programme = Programme(Request(prompt, 4), SynthOptions())
+    heard = []
+    for number in range(24):
+        programme.next_bar()
+        if not prompt and number % 2:
+            programme.steer(("rain", "warm", "sad", "no drums", "happy")[number % 5])
+        heard.append(programme.memory.pieces[-1])
+        if not prompt and number % 2:  # what the piece was turned to is remembered, too
+            after = [s for s in programme.spec.sections[-4:-1] if s.bars >= 4]
+            heads = {progression_name(harmony.unroll(s.slots, 8.0), s.minor) for s in after}
+            assert any(name.startswith(head + " ") for name in heard[-1].progressions for head in heads)
+        programme._section, programme._given, programme._written = len(programme.spec.sections) - 1, 0, None
+        while programme._section < len(programme.spec.sections):
+            programme.next_bar()
+    for i, piece in enumerate(heard):
+        assert len(piece.progressions) >= 3
+        assert not set(piece.progressions) & {name for one in heard[max(0, i - 10) : i] for name in one.progressions}
+        assert (piece.comp, piece.lead) not in {(one.comp, one.lead) for one in heard[max(0, i - 4) : i]}
 
 
 def test_pieces_of_an_endless_programme_last_minutes():

@@ -21,7 +21,7 @@ def test_a_restarted_engine_plays_something_else(tmp_path):
     old, new = before.memory.pieces[-1], after.memory.pieces[-1]
     assert len(after.memory.pieces) == 2
     assert after.memory.pieces[0] == old
-    assert old.progression != new.progression
+    assert not set(old.progressions) & set(new.progressions)
     assert (old.comp, old.lead) != (new.comp, new.lead)
     assert (old.tonic, old.minor) != (new.tonic, new.minor)
     assert not set(before.memory.motifs) & (set(after.memory.motifs) - set(before.memory.motifs))
@@ -70,10 +70,10 @@ def test_prompts_remember_apart(tmp_path):
         b"[1, 2]",
         b"{}",
         b'{"version": 1, "memories": {}}',
-        b'{"version": 2, "memories": []}',
-        b'{"version": 2, "memories": {"": {"pieces": [{}]}}}',
-        b'{"version": 2, "memories": {"": {"motifs": "!"}}}',
-        b'{"version": 2, "memories": {"": null}}',
+        b'{"version": 3, "memories": []}',
+        b'{"version": 3, "memories": {"": {"pieces": [{}]}}}',
+        b'{"version": 3, "memories": {"": {"motifs": "!"}}}',
+        b'{"version": 3, "memories": {"": null}}',
         b"\xff\xfe\x00",
         b"[" * 100_000,
     ],
