@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-import numpy as np
 from PIL import Image
 
 from ..audio import Audio
@@ -13,6 +13,7 @@ from . import USUAL_MAX, Spectrogram, SpectrogramParams, analyse, synthesise
 from .image import Canvas, is_rounded
 
 PIECE = 4096  # columns that are amplitudes at once
+LARGE = 50_000_000  # pixels
 
 
 def image_of(sound: Callable[[], Iterable[Audio]], params: SpectrogramParams, bits: int = 8) -> Image.Image:
@@ -29,13 +30,38 @@ def image_of(sound: Callable[[], Iterable[Audio]], params: SpectrogramParams, bi
     return canvas.image()
 
 
-def sound_of(image: Image.Image, params: SpectrogramParams, quality: str | int = "fast") -> Iterator[Audio]:
-    """The sound of an image of any width, in blocks."""
+def sound_of(
+    image: Image.Image, params: SpectrogramParams, quality: str | int = "fast", last_use: bool = False
+) -> Iterator[Audio]:
+    """The sound of an image of any width, in blocks.
+
+    With ``last_use`` the image is closed, and the pixels of a large one wait in a temporary file instead of in memory.
+    """
     rounded = is_rounded(image)
+    if last_use and image.width * image.height > LARGE:
+        pieces = _from_disk(image)
+    else:
+        pieces = (_piece(image, left) for left in range(0, image.width, PIECE))
+    return synthesise((Spectrogram.from_image(piece, params, rounded).mel for piece in pieces), params, quality)
 
-    def pieces() -> Iterator[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
+
+def _piece(image: Image.Image, left: int) -> Image.Image:
+    return image.crop((left, 0, min(left + PIECE, image.width), image.height))
+
+
+def _from_disk(image: Image.Image) -> Iterator[Image.Image]:
+    """The pieces of an image, which is closed once they are written."""
+    mode, palette, sizes = image.mode, image.getpalette(), []
+    with tempfile.TemporaryFile() as file:
         for left in range(0, image.width, PIECE):
-            part = image.crop((left, 0, min(left + PIECE, image.width), image.height))
-            yield Spectrogram.from_image(part, params, rounded).mel
-
-    return synthesise(pieces(), params, quality)
+            piece = _piece(image, left)
+            sizes.append(piece.size)
+            file.write(piece.tobytes())
+        image.close()
+        file.seek(0)
+        for size in sizes:
+            count = len(Image.new(mode, (size[0], 1)).tobytes()) * size[1]
+            piece = Image.frombytes(mode, size, file.read(count))
+            if palette is not None:
+                piece.putpalette(palette)
+            yield piece
