@@ -20,7 +20,7 @@ from ..audio import SILENCE_DBFS, Audio
 from ..codecs import StreamEncoder, format_of, rate_for, replacing
 from ..errors import CodecError, InvalidInput
 from ..mastering.master import check_levels
-from ..spectrogram import QUALITIES, TAGS, USUAL_MAX, Spectrogram, SpectrogramParams
+from ..spectrogram import QUALITIES, TAGS, USUAL_MAX, Spectrogram, SpectrogramParams, iterations_of
 
 Image.MAX_IMAGE_PIXELS = None  # an hour of sound is 184 million pixels
 
@@ -44,7 +44,8 @@ def command(
     params = replace(params, max_value=params.max_value or USUAL_MAX)
     if picture.width < 2:
         raise InvalidInput("image", picture.size, "at least two columns")
-    steps: str | int = int(quality) if quality.isdigit() else quality
+    steps: str | int = int(quality) if quality.isascii() and quality.isdigit() and len(quality) < 9 else quality
+    iterations_of(steps)
     if loudness is not None:
         check_levels(loudness)
     seconds, over_db = _write(picture, params, audio, steps, device, loudness)
@@ -82,9 +83,9 @@ def _write(
     if device is not None:
         blocks = iter([Spectrogram.from_image(picture, params).to_audio(steps, device)])
     else:
-        blocks = sound_of(picture, params, steps)
-    rate = rate_for(named.name, params.rate)
-    total = round(params.samples_of(picture.width) * rate / params.rate)
+        blocks = sound_of(picture, params, steps, last_use=True)
+    rate, columns = rate_for(named.name, params.rate), picture.width
+    total = round(params.samples_of(columns) * rate / params.rate)
     frames = 0
     meter = _PeakMeter()
     with replacing(target) as file, tempfile.TemporaryFile(dir=target.parent) as kept:

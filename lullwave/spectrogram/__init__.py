@@ -153,6 +153,8 @@ def analyse(blocks: Iterable[Audio], params: SpectrogramParams) -> Iterator[Mel]
                 resampler = soxr.ResampleStream(rate, params.analysis_rate, params.channels, "float32", "VHQ")
         elif audio.rate != rate:
             raise InvalidInput("rate", audio.rate, f"{rate}, as the blocks before")
+        if not np.isfinite(audio.samples).all():
+            raise InvalidInput("audio", float("nan"), "samples that are numbers, and this sound has some that are none")
         samples = audio.to_channels(params.channels).samples
         if resampler is not None:
             samples = resampler.resample_chunk(samples).reshape(-1, params.channels)

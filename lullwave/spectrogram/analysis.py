@@ -8,7 +8,7 @@ of the Hann window alone.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -75,7 +75,7 @@ class _Plan:
         return np.ascontiguousarray((self.filters @ np.sqrt(size_squared, out=size_squared)).T)
 
 
-@cache
+@lru_cache(8)
 def _plan(params: SpectrogramParams) -> _Plan:
     return _Plan(params)
 

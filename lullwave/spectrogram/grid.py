@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ class Grid:
         return (columns - 1) * self.hop
 
 
-@cache
+@lru_cache(8)
 def grid_of(params: SpectrogramParams) -> Grid:
     """The grid for ``params``; made once."""
     from scipy import sparse

@@ -113,13 +113,21 @@ def from_image(image: Image.Image, params: SpectrogramParams, rounded: bool) -> 
         planes = _above_one_another(np.asarray(image), params)
         white, lower = 255, 0.0 if rounded else HALF_STEP
     else:
-        rgb = np.asarray(image.convert("RGB"))
+        rgb = np.asarray(_on_white(image).convert("RGB"))
         planes = np.stack([rgb[:, :, 1], rgb[:, :, 2]] if params.stereo else [rgb[:, :, 0]])
         white, lower = 255, 0.0 if rounded else HALF_STEP
     if planes.shape[1] < 1 or planes.shape[2] < 1:
         raise InvalidInput("image", image.size, "at least one pixel")
     mel = from_pixels(planes[:, ::-1], params.max_value, params.power, white, lower)
     return mel if mel.shape[1] == params.bands else _stretched(mel, params.bands)
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """What is transparent is silence."""
+    if not image.has_transparency_data:
+        return image
+    drawn = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), drawn)
 
 
 def _above_one_another(pixels: npt.NDArray[Any], params: SpectrogramParams) -> npt.NDArray[Any]:

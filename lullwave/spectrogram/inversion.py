@@ -9,7 +9,7 @@ by the smallest amount that mends every band at once: ``spread @ settle @ lack``
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -243,7 +243,7 @@ def _fold(frames: Reals, grid: Grid, sound: Reals, level: Reals) -> None:
     sound[length - half :] += after * level[length - half :]
 
 
-@cache
+@lru_cache(8)
 def _overlap_of_squares(grid: Grid, columns: int) -> Reals:
     frames = np.broadcast_to(grid.window, (columns, len(grid.window)))
     total = _overlap_add(frames, grid.window, grid.hop, slice(0, grid.samples(columns)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass, fields
 from fractions import Fraction
@@ -12,7 +13,11 @@ from PIL import Image
 from ..errors import InvalidInput
 from ..options import check, option
 
+log = logging.getLogger(__name__)
+
 HIGHEST_ANALYSIS_HZ = 400_000  # a rate is multiplied until a step is a whole number of samples, but not beyond this
+LARGEST_FFT = 400_000  # samples of the padded window at the analysis rate
+LARGEST_BANK = 60_000_000  # bands x the samples of that window: what filters and their inverse need in memory
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,11 @@ class SpectrogramParams:
             raise InvalidInput(
                 "rate", self.rate, f"rates at which {self.step_ms} ms are a whole number of samples, or soon become one"
             )
+
+        if self.fft_samples > LARGEST_FFT:
+            raise InvalidInput("padded_ms", self.padded_ms, f"at most {LARGEST_FFT} samples (here {self.fft_samples})")
+        if self.bands * self.fft_samples > LARGEST_BANK:
+            raise InvalidInput("bands", self.bands, f"at most {LARGEST_BANK // self.fft_samples} for such a window")
 
     @property
     def _durations_ms(self) -> tuple[int, int, int]:
@@ -96,10 +106,12 @@ class SpectrogramParams:
 
     @classmethod
     def from_exif(cls, exif: Any, **instead: Any) -> SpectrogramParams:
-        """What an image's tags say; absent tags get the defaults, ``instead`` overrides both.
+        """What an image's tags say; absent tags, and those that say no number, get the defaults.
+
+        ``instead`` overrides both.
 
         Raises:
-            InvalidInput: a tag has a value that makes no sense.
+            InvalidInput: a tag has a number that is not allowed, or one that contradicts another.
         """
         types = {f.name: (float if f.name in ("power", "max_value") else int) for f in fields(cls)}
         values: dict[str, Any] = {}
@@ -107,7 +119,10 @@ class SpectrogramParams:
             raw = exif.get(tag)
             if raw is None:
                 continue
-            number = _number(name, raw)
+            number = _number(raw)
+            if number is None:
+                log.warning("image tag %d (%s) is no number: the default is used", tag, name)
+                continue
             if types[name] is float:
                 values[name] = number
             elif number == int(number):
@@ -131,12 +146,10 @@ TAGS = {
 }
 
 
-def _number(name: str, raw: Any) -> float:
-    """A tag's value; writers differ in whether it is a number, a fraction, text or a tuple of one."""
+def _number(raw: Any) -> float | None:
+    """A tag's value; writers differ in whether it is a number, a fraction, text or a tuple of one. None: garbage."""
     try:
         number = float(raw[0] if isinstance(raw, tuple) else raw)
-    except (TypeError, ValueError, ZeroDivisionError, IndexError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise InvalidInput(f"tag {TAGS[name]} ({name})", raw, "a number")
-    return number
+    except (TypeError, ValueError, ZeroDivisionError, IndexError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None

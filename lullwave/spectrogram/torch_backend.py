@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..audio import Audio
-from ..errors import InvalidInput, MissingExtra
+from ..device import choose_device, import_torch
+from ..errors import InvalidInput
 from .grid import Grid, grid_of
 from .inversion import TINY, first_sound, relaxation_at
 from .piece import BLOCK, resample
@@ -26,13 +27,11 @@ def invert_all(spectrograms: Sequence[Spectrogram], iterations: int, device: str
     """The sounds of several spectrograms, inverted together.
 
     Raises:
-        InvalidInput: they differ in parameters or length, or are longer than one block.
+        InvalidInput: they differ in parameters or length, are longer than one block, or there is no such device.
         MissingExtra: torch is not installed.
     """
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingExtra("inversion on a device", "ai", "torch") from error
+    torch = import_torch("inversion on a device")
+    where = choose_device(device)
     params, columns = spectrograms[0].params, spectrograms[0].columns
     if any(one.columns != columns or one.params != params for one in spectrograms):
         raise InvalidInput("spectrograms", len(spectrograms), "clips of the same parameters and length")
@@ -44,8 +43,8 @@ def invert_all(spectrograms: Sequence[Spectrogram], iterations: int, device: str
     mel = mel / peaks[:, None, None]
     first = np.stack(each(lambda one: first_sound(grid, one), list(mel)))
     with torch.inference_mode():
-        search = _Search(torch, grid, torch.from_numpy(mel).to(device))
-        sound = search.run(torch.from_numpy(first).to(device), iterations).cpu().numpy()
+        search = _Search(torch, grid, torch.from_numpy(mel).to(where))
+        sound = search.run(torch.from_numpy(first).to(where), iterations).cpu().numpy()
     sound *= np.where(peaks > 1e-20, peaks, 0.0).astype(np.float32)[:, None]
     made = each(lambda one: resample(one, grid, params.rate), list(sound))
     channels = params.channels

@@ -82,3 +82,11 @@ def test_the_scale_is_its_own_inverse_and_filters_sum_to_one():
     inside = slice(4, 3900)
     assert np.allclose(bank.sum(axis=0)[inside], 1.0)
     assert bank.max() <= 1.0
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_samples_that_are_no_numbers_are_refused(wrong):
+    sound = tone(440).copy()
+    sound[500] = wrong
+    with pytest.raises(InvalidInput, match="samples that are numbers"):
+        Spectrogram.from_audio(Audio.of(sound, RATE))

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from lullwave import Spectrogram, SpectrogramParams
+from lullwave.spectrogram import long
 from lullwave.spectrogram.image import Canvas
 
 PARAMS = SpectrogramParams(max_value=30e6)
@@ -104,3 +105,19 @@ def test_a_very_wide_image_is_grey_and_read_as_what_it_is(channels, monkeypatch)
     wide = made.to_image()
     assert (wide.mode, wide.size) == ("L", (40, 512 * channels))
     assert np.array_equal(Spectrogram.from_image(wide).mel, usual.mel)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGB", "I;16"])
+def test_a_large_image_sounds_the_same_from_disk(mode, monkeypatch):
+    monkeypatch.setattr(long, "LARGE", 100)
+    monkeypatch.setattr(long, "PIECE", 17)
+    grey = spectrogram().to_image().convert("L")
+    image = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257) if mode == "I;16" else grey.convert(mode)
+    kept, spent = (list(long.sound_of(image, PARAMS, 0, last_use)) for last_use in (False, True))
+    assert np.array_equal(kept[0].samples, spent[0].samples)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_what_is_transparent_is_silent(mode):
+    clear = Image.new("RGBA", (5, 512), (0, 0, 0, 0)).convert(mode)
+    assert not Spectrogram.from_image(clear).mel.any()

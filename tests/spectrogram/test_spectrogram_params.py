@@ -51,7 +51,20 @@ def test_missing_tags_get_defaults():
     assert SpectrogramParams.from_exif({TAGS["stereo"]: 1, TAGS["rate"]: (48000,)}) == SpectrogramParams(48000, True)
 
 
-@pytest.mark.parametrize("raw", ["loud", float("nan"), -1, ()])
-def test_a_tag_that_makes_no_sense_is_named(raw):
+@pytest.mark.parametrize("raw", ["loud", float("nan"), (), b"\x00\xff"])
+def test_a_tag_that_is_no_number_means_the_default(raw):
+    assert SpectrogramParams.from_exif({TAGS["max_value"]: raw, TAGS["bands"]: raw}) == SpectrogramParams()
+
+
+def test_a_tag_that_makes_no_sense_is_named():
     with pytest.raises(InvalidInput, match="max_value"):
-        SpectrogramParams.from_exif({TAGS["max_value"]: raw})
+        SpectrogramParams.from_exif({TAGS["max_value"]: -1})
+
+
+@pytest.mark.parametrize(
+    "greedy",
+    [{"bands": 4096}, {"window_ms": 2000, "padded_ms": 8000, "bands": 512}, {"rate": 192_000, "padded_ms": 8000}],
+)
+def test_sizes_that_would_fill_the_memory_are_refused(greedy):
+    with pytest.raises(InvalidInput, match="at most"):
+        SpectrogramParams(**greedy)
