@@ -29,7 +29,8 @@ def command(
     stereo: Stereo = SpectrogramParams.stereo,
     bits: Bits = 8,
     limit: Annotated[int, typer.Option(help="Only the first so many files; 0: all.", min=0)] = 0,
-    num_processes: Annotated[int, typer.Option(help="Processes at once; 0: one for each core.", min=0)] = 0,
+    glob: batches.Glob = "**/*",
+    num_processes: batches.Processes = 0,
 ) -> None:
     """Make spectrogram images of all sounds of a folder. A file that cannot be read never stops the rest."""
     suffix = "." + image_extension.removeprefix(".")
@@ -46,7 +47,7 @@ def command(
         "stereo": stereo,
     }
     SpectrogramParams(**wanted)  # type: ignore[arg-type]
-    paths = batches.sounds_in(audio_dir)[: limit or None]
+    paths = batches.sounds_in(audio_dir, glob)[: limit or None]
     work = partial(_one, folder=output_dir, root=audio_dir, suffix=suffix, wanted=wanted, bits=bits)
     if batches.run(work, paths, num_processes, Console()):
         raise typer.Exit(1)

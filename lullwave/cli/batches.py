@@ -3,32 +3,47 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from ..errors import LullwaveError, NotFound
+from ..errors import InvalidInput, LullwaveError, NotFound
 
 SOUNDS = {".wav", ".flac", ".mp3", ".ogg", ".opus", ".aif", ".aiff", ".au", ".m4a", ".aac", ".mp4", ".webm", ".wma"}
 
 
-def sounds_in(folder: Path) -> list[Path]:
-    """The audio files of a folder, those of its folders too, in order.
+Glob = Annotated[str, typer.Option("--glob", help="Only files whose path in the folder matches.")]
+Processes = Annotated[
+    int, typer.Option("--num-processes", "--num-threads", min=0, help="Processes at once; 0: one for each core.")
+]
+
+
+def sounds_in(folder: Path, pattern: str = "**/*") -> list[Path]:
+    """The audio files of a folder that match, by default those of its folders too, in order.
 
     Raises:
         NotFound: there is no such folder, or no audio in it.
     """
     if not folder.is_dir():
         raise NotFound("folder", str(folder))
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SOUNDS and path.is_file())
+    found = sorted(path for path in _matching(folder, pattern) if path.suffix.lower() in SOUNDS and path.is_file())
     if not found:
         raise NotFound("audio file in", str(folder))
     return found
+
+
+def _matching(folder: Path, pattern: str) -> Iterable[Path]:
+    try:
+        return list(folder.glob(pattern))
+    except (ValueError, NotImplementedError):  # empty, or an absolute path
+        raise InvalidInput("glob", pattern, "a pattern inside the folder, such as *.mp3 or **/*.wav") from None
 
 
 def target_in(folder: Path, source: Path, root: Path, suffix: str) -> Path:
@@ -42,21 +57,46 @@ def run(work: Callable[[Path], object], paths: Sequence[Path], processes: int, c
     count = max(1, min(processes or os.cpu_count() or 1, len(paths)))
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
         bar = bars.add_task("files", total=len(paths))
-        # Fresh processes: threads and locks of this one are not copied into them.
-        with ProcessPoolExecutor(count, get_context("spawn"), initializer=_one_thread) as pool:
+        broken = []
+        with _processes(count) as pool:
             waiting = {pool.submit(_attempt, work, path): path for path in paths}
             for done in as_completed(waiting):
                 try:
                     reason = done.result()
-                except BrokenProcessPool:
-                    reason = "the process that worked on it or on another file ended without a word"
+                except BrokenProcessPool:  # this file broke it, or one beside it
+                    broken.append(waiting[done])
+                    continue
                 if reason is not None:
                     failures[waiting[done]] = reason
                 bars.advance(bar)
+        for path, reason in _one_by_one(work, sorted(broken)):
+            if reason is not None:
+                failures[path] = reason
+            bars.advance(bar)
     console.print(f"{len(paths) - len(failures)} of {len(paths)} files done", highlight=False)
     for path in sorted(failures):
         console.print(f"  {path}: {failures[path]}", highlight=False, markup=False, soft_wrap=True)
     return len(failures)
+
+
+def _processes(count: int) -> ProcessPoolExecutor:
+    """Fresh ones: threads and locks of this process are not copied into them."""
+    return ProcessPoolExecutor(count, get_context("spawn"), initializer=_one_thread)
+
+
+def _one_by_one(work: Callable[[Path], object], paths: Sequence[Path]) -> Iterator[tuple[Path, str | None]]:
+    """Each path and why it failed, in a process that lasts until a file ends it: that file is to blame."""
+    left = list(paths)
+    while left:
+        with _processes(1) as pool:
+            while left:
+                path = left.pop(0)
+                try:
+                    reason = pool.submit(_attempt, work, path).result()
+                except BrokenProcessPool:
+                    yield path, "the process that worked on it ended without a word"
+                    break
+                yield path, reason
 
 
 def _one_thread() -> None:

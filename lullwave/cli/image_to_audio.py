@@ -80,7 +80,7 @@ def _write(
 
     named = format_of(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    if device is not None:
+    if device is not None and _fits(picture.width, device):
         blocks = iter([Spectrogram.from_image(picture, params).to_audio(steps, device)])
     else:
         blocks = sound_of(picture, params, steps, last_use=True)
@@ -105,6 +105,12 @@ def _write(
         file.write(encoder.encode(Audio.silence(total - frames, rate, params.channels)))
         file.write(encoder.flush())
     return total / rate, meter.peak_dbfs
+
+
+def _fits(columns: int, device: str) -> bool:
+    from ..spectrogram.torch_backend import fits
+
+    return fits(columns, device)
 
 
 class _PeakMeter:

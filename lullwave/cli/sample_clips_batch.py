@@ -11,23 +11,26 @@ from rich.console import Console
 
 from ..codecs import format_named
 from . import batches
-from .sample_clips import Count, Extension, Length, Mono, Seed, cut
+from .sample_clips import Extension, Length, Mono, Seed, cut
 
 
 def command(
     audio_dir: Annotated[Path, typer.Option("--audio-dir", "-a", help="The folder of sounds to read.")],
     output_dir: Annotated[Path, typer.Option("--output-dir", "-o", help="The folder to write clips into.")],
-    num_clips: Count = 1,
+    num_clips: Annotated[
+        int, typer.Option("--num-clips", "--num-clips-per-file", min=1, help="How many clips of each sound.")
+    ] = 1,
     duration_ms: Length = 5000,
     mono: Mono = False,
     extension: Extension = "wav",
     seed: Seed = -1,
     limit: Annotated[int, typer.Option(help="Only the first so many files; 0: all.", min=0)] = 0,
-    num_processes: Annotated[int, typer.Option(help="Processes at once; 0: one for each core.", min=0)] = 0,
+    glob: batches.Glob = "**/*",
+    num_processes: batches.Processes = 0,
 ) -> None:
     """Cut clips out of all sounds of a folder. A file that cannot be read never stops the rest."""
     format_named(extension.removeprefix("."))
-    paths = batches.sounds_in(audio_dir)[: limit or None]
+    paths = batches.sounds_in(audio_dir, glob)[: limit or None]
     work = partial(
         _one,
         folder=output_dir,

@@ -101,7 +101,8 @@ class Spectrogram:
         """A sound with this spectrogram, at the level that it encodes, or at ``loudness_lufs``.
 
         ``quality`` is a name of ``QUALITIES`` or a number of iterations. With ``device`` (``"cuda"``, ``"cpu"``) the
-        iterations run in torch there.
+        iterations run in torch there; a sound longer than one block (15 s) is made on the CPU without it, and the
+        log says so.
         """
         if loudness_lufs is not None:
             from .loudness import at_loudness
@@ -110,8 +111,10 @@ class Spectrogram:
             return concat(list(at_loudness(lambda: [made], loudness_lufs)))
         iterations = iterations_of(quality)
         if device is not None:
-            from .torch_backend import invert_all
+            from .torch_backend import fits, invert_all
 
+            if not fits(self.columns, device):
+                return self.to_audio(iterations)
             return invert_all([self], iterations, device)[0]
         return concat(list(synthesise([self.mel], self.params, iterations)))
 

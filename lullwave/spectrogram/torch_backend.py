@@ -6,6 +6,7 @@ test. All clips of a call must agree in parameters and length.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,23 @@ from .workers import each
 
 if TYPE_CHECKING:
     from . import Spectrogram
+
+
+log = logging.getLogger(__name__)
+
+
+def fits(columns: int, device: str) -> bool:
+    """Whether a piece of so many columns can be inverted here; says in the log if it is too long.
+
+    Raises:
+        InvalidInput: there is no such device.
+        MissingExtra: torch is not installed.
+    """
+    import_torch("inversion on a device")
+    choose_device(device)
+    if columns > BLOCK:
+        log.warning("%d columns are more than the %d that run on %s: NumPy does it", columns, BLOCK, device)
+    return columns <= BLOCK
 
 
 def invert_all(spectrograms: Sequence[Spectrogram], iterations: int, device: str = "cpu") -> list[Audio]:

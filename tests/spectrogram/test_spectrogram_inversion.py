@@ -88,6 +88,14 @@ def test_torch_equals_numpy(plucked):
     assert np.linalg.norm(one - other) < 1e-3 * np.linalg.norm(one)
 
 
+def test_what_is_too_long_for_a_device_is_made_without_it(caplog):
+    pytest.importorskip("torch")
+    mel = np.abs(np.random.default_rng(6).standard_normal((1, 512, 1600))).astype(np.float32)
+    spectrogram = Spectrogram(mel, SpectrogramParams())
+    assert np.array_equal(spectrogram.to_audio(0, device="cpu").samples, spectrogram.to_audio(0).samples)
+    assert "1600 columns" in caplog.text
+
+
 def test_the_same_every_time(plucked):
     spectrogram = Spectrogram.from_audio(Audio.of(plucked, RATE))
     assert np.array_equal(spectrogram.to_audio().samples, spectrogram.to_audio().samples)

@@ -1,0 +1,36 @@
+"""A file that ends its process is blamed alone."""
+
+import io
+import os
+
+import pytest
+from rich.console import Console
+
+from lullwave.cli import batches
+from lullwave.errors import InvalidInput
+
+
+def work(path):
+    if path.name.startswith("deadly"):
+        os._exit(9)
+    path.with_suffix(".done").touch()
+
+
+def test_only_the_file_that_ends_its_process_is_blamed(tmp_path):
+    paths = [tmp_path / name for name in ("a", "b", "c", "deadly1", "d", "deadly2", "e")]
+    said = io.StringIO()
+    assert batches.run(work, paths, 2, Console(file=said, width=200)) == 2
+    assert "5 of 7 files done" in said.getvalue()
+    assert said.getvalue().count("ended without a word") == 2
+    assert sorted(path.stem for path in tmp_path.glob("*.done")) == ["a", "b", "c", "d", "e"]
+
+
+def test_files_are_chosen_by_a_pattern(tmp_path):
+    (tmp_path / "deep").mkdir()
+    for name in ("a.wav", "b.mp3", "deep/c.wav", "deep/notes.txt"):
+        (tmp_path / name).touch()
+    assert [path.name for path in batches.sounds_in(tmp_path)] == ["a.wav", "b.mp3", "c.wav"]
+    assert [path.name for path in batches.sounds_in(tmp_path, "*.wav")] == ["a.wav"]
+    for wrong in ("", "/etc/*"):
+        with pytest.raises(InvalidInput, match="glob"):
+            batches.sounds_in(tmp_path, wrong)
