@@ -1,7 +1,7 @@
 """Spectrogram inversion against the converter of the old project: speed, four measures of fidelity, repeatability.
 
 Recorded clips and model-made images come from the folder that LULLWAVE_BENCH_DATA names, where there is one; the
-project's own renders always.
+project's own renders always. Ends with a line for each bar, and with status 1 if one is missed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import spectrogram_device, spectrogram_memory
+from . import spectrogram_bars, spectrogram_device, spectrogram_memory
 from .measure import alternate, median, pin, report, wait_until_quiet
 
 SAMPLES = 511 * 441  # 512 columns
@@ -30,7 +30,9 @@ def main() -> None:
     parser.add_argument("--part", choices=("all", "speed", "quality", "memory", "device"), default="all")
     given = parser.parse_args()
     if given.part == "memory":
-        report("spectrogram-memory", spectrogram_memory.rows())
+        peaks = spectrogram_memory.rows()
+        report("spectrogram-memory", peaks)
+        spectrogram_bars.judge(spectrogram_bars.of_memory(peaks))
         return
     if given.part == "device":
         report("spectrogram-device", [spectrogram_device.row(given.repeats)])
@@ -48,6 +50,7 @@ def main() -> None:
     speed = speeds(old, next(iter((clips or renders).values())), given.repeats) if given.part != "quality" else []
     if given.part == "speed":
         report("spectrogram", speed)
+        spectrogram_bars.judge(spectrogram_bars.of_speed(speed))
         return
     rows: list[dict[str, Any]] = []
     for kind, sounds in (("recorded", clips), ("render", renders)):
@@ -58,6 +61,8 @@ def main() -> None:
     rows += means(rows)
     digests = {repeatable(np.asarray(sound), mode) for sound in renders.values() for mode in ("fast", "best")}
     report("spectrogram", [*speed, *rows], bitwise_repeatable=digests == {True})
+    same = spectrogram_bars.least("the same bytes twice", float(digests == {True}), 1.0)
+    spectrogram_bars.judge([*spectrogram_bars.of_speed(speed), *spectrogram_bars.of_quality(rows), same])
 
 
 def speeds(old: Any, sound: Any, repeats: int) -> list[dict[str, Any]]:
