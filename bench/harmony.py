@@ -95,7 +95,7 @@ def read_harmony(request: Any) -> Harmony:
     diatonic = [all(set(c.pitch_classes) <= key for c in b.chords) for b in bars]
     sections = [b.section for b in bars]
     return Harmony(
-        in_key=inside / sounding,
+        in_key=inside / sounding if sounding else 1.0,
         borrowed_bars=1 - sum(diatonic) / len(bars),
         clashes=len(clashes(notes)),
         chords=len(set(names)),

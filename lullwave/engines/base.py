@@ -133,7 +133,7 @@ class EngineFacts:
     summary: ClassVar[str]  # one line for lists
     load_options: ClassVar[type] = NoOptions  # how to load it: checkpoint, device… (see lullwave.options)
     options: ClassVar[type] = NoOptions  # what a request may set: Request.options
-    lighter: ClassVar[Sequence[Mapping[str, Any]]] = ()  # options that make it quicker, added one by one where it is slow
+    lighter: ClassVar[Sequence[Mapping[str, Any]]] = ()  # options that make it quicker, added one by one
 
 
 class Engine(EngineFacts, ABC):

@@ -17,6 +17,7 @@ from ..errors import EngineFailed
 RATE = 44100  # Hz, of every station
 CHANNELS = 2
 _PRIME_S = 0.1  # how much of the past a resampler is given so that a fork sounds as the original does
+LOUDEST = 64.0  # of a sample, nominally 1: what is beyond it is no music
 
 
 class Feed:
@@ -106,8 +107,8 @@ class Feed:
         block: Audio = self.stream.read(frames)
         if block.frames < frames:
             raise EngineFailed(f"the music ended {frames - block.frames} frames early; a station's never ends")
-        if not np.isfinite(block.samples).all():
-            raise EngineFailed("the engine gave samples that are not numbers")
+        if not (np.abs(block.samples) <= LOUDEST).all():  # one would turn the master's gain down for minutes
+            raise EngineFailed(f"the engine gave samples that are no numbers, or beyond {LOUDEST:g} times full scale")
         return block.to_channels(CHANNELS).samples
 
     def _to_stream(self, frame: int) -> int:

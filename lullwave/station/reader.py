@@ -111,7 +111,8 @@ class Reader:
     @property
     def ahead_s(self) -> float:
         """Seconds of music that are ready to be taken."""
-        return sum(len(block.samples) for block in self._blocks) / RATE
+        with self._lock:
+            return sum(len(block.samples) for block in self._blocks) / RATE
 
     @property
     def next_frame(self) -> int | None:
