@@ -70,9 +70,11 @@ class _Search:
         self.near = np.empty_like(self.state)
         self.frames = np.empty((self.columns, len(grid.window)), np.float32)
         self.chunks = spans(self.columns, CHUNK_FRAMES)
-        loops = compiled()
-        self.project: Callable[[Complex, Reals, Complex], None] = self._project if loops is None else self._fast_project
-        self.loops = loops
+        self.loops = compiled()
+
+    def project(self, spectrum: Complex, mel: Reals, near: Complex) -> None:
+        # Chosen here and not kept: a bound method inside would leave all arrays to the garbage collector.
+        (self._project if self.loops is None else self._fast_project)(spectrum, mel, near)
 
     def run(self, iterations: int) -> Reals:
         sound = self.first_sound()

@@ -1,5 +1,7 @@
 """Back to sound: known signals return, level is kept, backends agree, parts equal the whole."""
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -79,6 +81,16 @@ def test_projection_reaches_the_wanted_amplitudes(plucked):
     search._project(search.state, amplitudes, near)
     seen = np.concatenate([np.abs(near), inversion._between(near, grid)], axis=1)
     assert np.linalg.norm((grid.observe @ seen.T).T - amplitudes) < 0.05 * np.linalg.norm(amplitudes)
+
+
+def test_an_inversion_is_freed_when_it_ends():
+    from lullwave.spectrogram.grid import grid_of
+
+    search = inversion._Search(grid_of(SpectrogramParams()), np.ones((8, 512), np.float32), None)
+    search.run(2)
+    gone = weakref.ref(search)
+    del search
+    assert gone() is None
 
 
 def test_torch_equals_numpy(plucked):
