@@ -255,7 +255,7 @@ def test_a_feed_refuses_what_cannot_be_aired():
 
     from lullwave.request import Request
 
-    with pytest.raises(EngineFailed, match="not numbers"):
+    with pytest.raises(EngineFailed, match="no numbers"):
         Feed(Nan().stream(Request()), 0).read(10)
     with pytest.raises(EngineFailed, match="ended"):
         Feed(SineEngine().stream(Request(duration_s=1)), 0).read(2 * RATE)
