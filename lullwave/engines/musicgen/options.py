@@ -37,7 +37,7 @@ class MusicOptions:
     """How tokens are drawn."""
 
     guidance: float = option(
-        3.0, "how closely to follow the prompt; 1 is not at all, and twice as fast", low=1, high=20
+        3.0, "how closely to follow the prompt; 1 is without guidance, at half the work", low=1, high=20
     )
     temperature: float = option(1.0, "how daring the choice is; 0 always takes the likeliest token", low=0, high=3)
     top_k: int = option(250, "draw from this many of the likeliest tokens; 0 is all", low=0, high=2048)
@@ -56,3 +56,4 @@ class MusicGenFacts(EngineFacts):
     summary = "MusicGen: music from text, by a transformer over audio codes (needs the extra 'ai' and a checkpoint)"
     load_options = LoadOptions
     options = MusicOptions
+    lighter = ({"guidance": 1.0},)
