@@ -1,8 +1,7 @@
 """One-minute clips on disk: whole or absent, bounded in number and bytes; knows nothing of HTTP.
 
 A clip is a file that never changes, named by its number and a hash of its bytes; beside it lies a small JSON file
-with what is known of its music. A ``Cutter`` makes clips of what goes on air, in slots of fixed length that overlap a
-little, so that whoever plays one to its end finds the next.
+with what is known of its music.
 """
 
 from __future__ import annotations
@@ -12,25 +11,15 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from .audio import Audio
-from .codecs import encode
 from .codecs.files import replacing
 from .errors import NotFound
 
-FADE_S = 1.0  # at both ends of a clip
-OVERLAP_S = 2.0  # how much longer than its slot a clip is
-
-_TOLD = ("title", "tempo_bpm", "key", "prompt")  # of the data of a piece, beside a clip
 _NAME = re.compile(r"^(\d{8})-([0-9a-f]{32})\.mp3$")
 
 log = logging.getLogger(__name__)
@@ -173,74 +162,3 @@ class ClipShelf:
             oldest.unlink(missing_ok=True)
             oldest.with_suffix(".json").unlink(missing_ok=True)
             sizes.pop(0)
-
-
-class Cutter:
-    """Cuts what goes on air into clips. ``feed`` comes from the air thread; encoding happens on ``executor``."""
-
-    def __init__(self, shelf: ClipShelf, executor: Executor, rate: int, slot_s: float, kbps: int) -> None:
-        self._shelf = shelf
-        self._executor = executor
-        self._rate = rate
-        self._slot = round(slot_s * rate)
-        self._overlap = round(min(OVERLAP_S, slot_s / 4) * rate)
-        self._kbps = kbps
-        self._parts: list[npt.NDArray[np.int16]] = []
-        self._have = 0
-        self._frame = 0  # of all that was fed, where the parts begin
-        self._pieces: list[tuple[int, Mapping[str, Any]]] = []  # where they began, the last before the parts included
-        self._beats: list[int] = []
-
-    def feed(
-        self,
-        samples: npt.NDArray[np.float32],
-        pieces: Sequence[tuple[int, Mapping[str, Any]]] = (),
-        beats: Sequence[int] = (),
-    ) -> None:
-        """The next mastered sound, (T, C), with what begins in it: pieces and beats, in frames from its beginning.
-
-        A piece whose data has a ``source`` of "recycled" was a clip before: it is not kept once more.
-        """
-        begin = self._frame + self._have
-        self._pieces += [(begin + at, data) for at, data in pieces]
-        self._beats += [begin + at for at in beats]
-        self._parts.append(Audio(samples, self._rate).to_int16())
-        self._have += len(samples)
-        while self._have >= self._slot + self._overlap:
-            joined = np.concatenate(self._parts)
-            clip, rest = joined[: self._slot + self._overlap], joined[self._slot :]
-            past, kept = self._known(self._frame, self._frame + len(clip))
-            self._parts, self._have = [rest.copy()], len(rest)
-            self._forget(self._frame + self._slot)
-            try:
-                self._executor.submit(self._keep, clip, past, kept)
-            except RuntimeError:  # the server ends
-                return
-
-    def _known(self, start: int, stop: int) -> tuple[Past | None, bool]:
-        """What is known of a stretch, and whether it is worth keeping."""
-        spans: list[tuple[int, Mapping[str, Any]]] = []
-        ends = [at for at, _ in self._pieces[1:]] + [stop]
-        for (at, data), end in zip(self._pieces, ends, strict=True):
-            if min(end, stop) > max(at, start):
-                spans.append((min(end, stop) - max(at, start), data))
-        kept = not any(data.get("source") == "recycled" for _, data in spans)
-        if not spans:
-            return None, kept
-        _, longest = max(spans, key=lambda span: span[0])
-        data = {name: longest[name] for name in _TOLD if longest.get(name) is not None}
-        return Past(data, tuple(beat - start for beat in self._beats if start <= beat < stop)), kept
-
-    def _forget(self, frame: int) -> None:
-        """The parts begin at ``frame`` from now on."""
-        self._frame = frame
-        while len(self._pieces) > 1 and self._pieces[1][0] <= frame:
-            self._pieces.pop(0)
-        self._beats = [beat for beat in self._beats if beat >= frame]
-
-    def _keep(self, clip: npt.NDArray[np.int16], past: Past | None, kept: bool) -> None:
-        try:
-            audio = Audio.of(clip, self._rate).fade(FADE_S, FADE_S)
-            self._shelf.add(encode(audio, "mp3", self._kbps), past, kept)
-        except Exception:
-            log.exception("a clip was lost")

@@ -24,7 +24,7 @@ LAYERS = [
         "engines.cluster",
     ],
     ["engines"],
-    ["broadcast", "hls", "library", "history", "clock"],
+    ["broadcast", "hls", "library", "cutter", "history", "clock"],
     ["station"],
     ["server"],
     ["cli"],

@@ -8,12 +8,9 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Executor, Future
 
-import numpy as np
-
 from ..audio import Audio
-from ..codecs import StreamEncoder
+from ..cutter import ClipEncoder
 from ..engines.base import Engine
-from ..library import FADE_S
 from ..mastering import Master
 from ..request import Request
 from ..settings import Settings
@@ -38,29 +35,22 @@ def first_clip(
 
 
 class _Finish:
-    """Master, fades at both ends, MP3."""
+    """Master and clip."""
 
     def __init__(self, rate: int, channels: int, total: int, settings: Settings) -> None:
         self._master = Master(rate, channels, settings.loudness_lufs, settings.ceiling_dbtp)
-        self._encoder = StreamEncoder("mp3", rate, channels, total, settings.bitrate_kbps)
-        self._total = total
-        self._fade = min(round(FADE_S * rate), total // 4)
-        self._frame = -self._master.latency_frames
-        self._data = [self._encoder.header]
+        self._clip = ClipEncoder(total, rate, channels, settings.bitrate_kbps)
+        self._late = self._master.latency_frames  # that the master gives before the first of the clip
 
     def add(self, block: Audio) -> None:
         self._give(self._master.process(block))
 
     def whole(self) -> bytes:
         self._give(self._master.flush())
-        return b"".join([*self._data, self._encoder.flush()])
+        return self._clip.data()
 
     def _give(self, mastered: Audio) -> None:
-        start, self._frame = self._frame, self._frame + mastered.frames
-        sound = mastered[max(0, -start) :]
-        if not sound.frames:
-            return
-        n = np.arange(max(0, start), self._frame, dtype=np.float64)[:, None]
-        edge = np.clip(np.minimum(n + 0.5, self._total - n - 0.5) / self._fade, 0.0, 1.0)
-        faded = sound.samples * (np.sin(0.5 * np.pi * edge) ** 2).astype(np.float32)
-        self._data.append(self._encoder.encode(Audio(faded, sound.rate)))
+        early = min(self._late, mastered.frames)
+        self._late -= early
+        if early < mastered.frames:
+            self._clip.feed(mastered.samples[early:])

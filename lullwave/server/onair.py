@@ -11,9 +11,10 @@ from contextlib import suppress
 
 from ..broadcast import Chunk, Ring
 from ..clock import Clock
+from ..cutter import OVERLAP_S, Cutter
 from ..engines.base import Engine
 from ..history import History
-from ..library import OVERLAP_S, Clip, ClipShelf, Cutter
+from ..library import Clip, ClipShelf
 from ..request import Request
 from ..settings import Settings
 from ..station import CHUNK_S, RATE, RECYCLED, Aired, Event, Recycler, Station

@@ -18,9 +18,10 @@ import numpy as np
 
 from ..audio import Audio, Samples
 from ..codecs import decode
+from ..cutter import FADE_S
 from ..engines.base import Engine, Mark, Stream
 from ..errors import CodecError, NotFound, SnapshotError, StreamClosed
-from ..library import FADE_S, ClipShelf, Past
+from ..library import ClipShelf, Past
 from ..request import Request
 from .feed import CHANNELS, RATE
 from .splice import BEAT_REACH_S, CROSSFADE_S
