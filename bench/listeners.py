@@ -25,6 +25,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from lullwave.server.run import raise_file_limit
+
 from .measure import report, wait_until_quiet
 from .serving import icecast, lullwave
 
@@ -32,6 +34,7 @@ KBPS = 128
 STALLED = 50
 SETTLE_S = 4.0  # after the last has connected, everybody has had the burst
 IDLE_S = 10.0
+CONNECT_S = 20.0  # a server that takes nobody any more ends the bench
 FLAGS = ("--bitrate-kbps", str(KBPS), "--max-per-address", "20000", "--max-listeners", "20000")
 
 
@@ -46,6 +49,7 @@ def main() -> None:
         port, path, count = given.client
         _listen(int(port), path, int(count), given.seconds)
         return
+    raise_file_limit()  # Icecast inherits it: it takes no listener beyond, and says nothing
     load = wait_until_quiet()
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder, lullwave(folder, *FLAGS) as (ours, port):
@@ -130,14 +134,12 @@ def _rss_mb(pid: int) -> float:
 
 def _listen(port: int, path: str, count: int, seconds: float) -> None:
     """Open ``count`` streams and read all; say when everybody has settled, then what was heard since."""
-    from lullwave.server.run import raise_file_limit
-
     raise_file_limit()
     request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
     poll = select.epoll()
     sockets: dict[int, socket.socket] = {}
     for _ in range(count):
-        one = socket.create_connection(("127.0.0.1", port))
+        one = socket.create_connection(("127.0.0.1", port), CONNECT_S)
         one.sendall(request)
         one.setblocking(False)
         sockets[one.fileno()] = one

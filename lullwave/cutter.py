@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -78,8 +79,7 @@ class Cutter:
     def _known(self, start: int, stop: int) -> tuple[Past | None, bool]:
         """What is known of a stretch, and whether it is worth keeping."""
         spans: list[tuple[int, Mapping[str, Any]]] = []
-        ends = [at for at, _ in self._pieces[1:]] + [stop]
-        for (at, data), end in zip(self._pieces, ends, strict=True):
+        for (at, data), (end, _) in pairwise([*self._pieces, (stop, {})]):
             if min(end, stop) > max(at, start):
                 spans.append((min(end, stop) - max(at, start), data))
         kept = not any(data.get("source") == "recycled" for _, data in spans)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import Any
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
 
 from .errors import InvalidInput, MissingExtra
 
 log = logging.getLogger(__name__)
+
+Made = TypeVar("Made")
 
 DTYPES = ("auto", "int8", "bfloat16", "float16", "float32")
 
@@ -65,3 +70,25 @@ def free_bytes(device: Any) -> int | None:
 def set_threads(threads: int) -> None:
     """How many cores a matrix product on the CPU uses: a setting of the whole process."""
     import_torch("neural engines").set_num_threads(threads)
+
+
+def apart(work: Callable[[], Made]) -> Made:
+    """``work()`` on a thread that ends with it: how to compute on a CPU beside a thread that computes all the time.
+
+    GNU's OpenMP keeps a team of threads for every thread that has computed. Once there are more of them than cores, all
+    of them sleep between two products instead of waiting for the next one (its throttled spinning), and a decoder of
+    many small products takes more than twice as long. A team ends with its thread.
+    """
+    done: Future[Made] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    thread = threading.Thread(target=run, name="apart", daemon=True)
+    thread.start()
+    made = done.result()
+    thread.join()
+    return made

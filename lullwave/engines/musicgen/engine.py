@@ -13,7 +13,7 @@ import torch
 
 from ... import checkpoints
 from ...audio import Audio
-from ...device import choose_device, free_bytes, set_threads
+from ...device import apart, choose_device, free_bytes, set_threads
 from ...errors import CheckpointError, EngineError, InvalidInput, SnapshotError
 from ...options import build
 from ...prompt import Prompt
@@ -34,7 +34,7 @@ from .quiet import quiet_transformers
 from .sampling import Sampling
 from .scheduler import Scheduler
 from .shape import FRAME_RATE, Shape
-from .song import KEPT_S, Song
+from .song import KEPT_S, Point, Song
 from .sound import SoundMaker
 from .stepper import LaneStepper, StaticStepper, Stepper
 from .stream import MusicGenStream
@@ -63,7 +63,7 @@ class MusicGenEngine(MusicGenFacts, Engine):
             set_threads(chosen.threads)
         directory = checkpoints.locate(chosen.model, offline=chosen.offline)
         with quiet_transformers():
-            self._open(directory, dtype, chosen)
+            apart(lambda: self._open(directory, dtype, chosen))
 
     def _open(self, directory: Path, dtype: torch.dtype, chosen: LoadOptions) -> None:
         self.shape = Shape.read(directory)
@@ -120,20 +120,18 @@ class MusicGenEngine(MusicGenFacts, Engine):
         ``melody``: its tune is followed, by checkpoints that can.
         """
         chosen = build(MusicOptions, request.options, "options.")
-        self._text(request.prompt)  # refuses what cannot be encoded
+        apart(lambda: self._text(request.prompt))  # refuses what cannot be encoded
         song = Song(
             self.shape,
             Program(request.prompt),
             Sampling(chosen.guidance, chosen.temperature, chosen.top_k, chosen.top_p),
             request.seed,
             self._sounds.lookahead,
-            melody=None if melody is None else self._listener.chroma(melody),
+            melody=None if melody is None else apart(lambda: self._listener.chroma(melody)),
         )
         if continue_from is not None:
-            tokens = self._listener.tokens(continue_from)
+            tokens, song.points[0] = apart(lambda: self._listened(continue_from))
             song.begin_with(tokens)
-            with torch.inference_mode():
-                song.points[0] = self._sounds.primed(tokens)
         if request.duration_s is not None:
             song.total = song.origin + math.ceil(request.duration_s * FRAME_RATE)
         self.scheduler.join(song)
@@ -157,13 +155,19 @@ class MusicGenEngine(MusicGenFacts, Engine):
 
     def understand(self, prompt: str) -> Understanding:
         parsed = Prompt.parse(prompt)
-        found = self._text(prompt)
+        found = apart(lambda: self._text(prompt))
         words = parsed.text or "the engine's own choice"
         text = f"plays {words}" + (f"; avoids {parsed.avoid_text}" if parsed.avoid else "")
         return Understanding(text, {"tokens": understood(found), "parts": [part.text for part in parsed.parts]})
 
     def close(self) -> None:
         self._finalizer()
+
+    @torch.inference_mode()
+    def _listened(self, audio: Audio) -> tuple[torch.Tensor, Point]:
+        """What a song begins with that continues ``audio``: tokens (K, n), and the codec after them."""
+        tokens = self._listener.tokens(audio)
+        return tokens, self._sounds.primed(tokens)
 
     def _streaming(self, request: Request, song: Song, position: int) -> MusicGenStream:
         return MusicGenStream(request, song, self.scheduler, self.shape, self._fingerprint, self.understand, position)
