@@ -17,6 +17,7 @@ Floats = npt.NDArray[np.float64]
 RATE = 44100
 ONSET_RATE = 22050  # at 44.1 kHz the onset window of 1024 samples would be finer than a spectrogram of 100 ms can be
 FLOOR = 1e-4  # -80 dB
+DEEP_FLOOR = 1e-5  # -100 dB
 
 
 def triangles(grid_hz: Floats, bands: int, low_hz: float, high_hz: float) -> Floats:
@@ -67,12 +68,15 @@ def image_error(made: Floats, wanted_pixels: Floats, max_value: float) -> float:
     return float(min(np.mean(np.abs(grey(made * one, max_value) - wanted_pixels)) for one in tried))
 
 
-def log_spectral_distance(made: Any, wanted: Any) -> float:
-    """dB: Hann 2048/512, bins up to 10 kHz, floor -80 dB, best gain; RMS over bins, mean over frames."""
+def log_spectral_distance(made: Any, wanted: Any, floor: float = FLOOR) -> float:
+    """dB: Hann 2048/512, bins up to 10 kHz, best gain; RMS over bins, mean over frames.
+
+    Below ``floor``, a part of the loudest bin that is wanted, all is alike: half of a quiet clip may be.
+    """
     bins = np.arange(1025) * RATE / 2048 <= 10000
     a, b = (magnitudes(sound, 2048, 512, 2048)[bins] for sound in (made, wanted))
-    floor = b.max() * FLOOR
-    decibels = 20 * np.log10(np.maximum(_gain(a, b) * a, floor) / np.maximum(b, floor))
+    least = b.max() * floor
+    decibels = 20 * np.log10(np.maximum(_gain(a, b) * a, least) / np.maximum(b, least))
     return float(np.mean(np.sqrt(np.mean(decibels**2, axis=0))))
 
 

@@ -35,6 +35,15 @@ def test_log_spectral_distance_of_a_constant_ratio_per_half():
     assert abs(distance - wanted) < 0.2
 
 
+def test_below_the_floor_all_is_alike():
+    sound = noise()
+    sound[RATE // 2 :] *= 1e-6  # -120 dB
+    other = sound.copy()
+    other[RATE // 2 :] *= 1e-3
+    assert m.log_spectral_distance(other, sound) < 0.5  # the frames between the halves
+    assert m.log_spectral_distance(other, sound, 1e-10) > 20
+
+
 def test_unrelated_rises_do_not_correlate():
     assert abs(m.onset_correlation(noise(1), noise(2))) < 0.1
 
