@@ -34,6 +34,7 @@ KBPS = 128
 STALLED = 50
 SETTLE_S = 4.0  # after the last has connected, everybody has had the burst
 IDLE_S = 10.0
+EVERY_S = 0.003  # between two who connect: Icecast's queue of those is short, and who finds it full waits for seconds
 CONNECT_S = 20.0  # a server that takes nobody any more ends the bench
 FLAGS = ("--bitrate-kbps", str(KBPS), "--max-per-address", "20000", "--max-listeners", "20000")
 
@@ -142,6 +143,7 @@ def _listen(port: int, path: str, count: int, seconds: float) -> None:
         one = socket.create_connection(("127.0.0.1", port), CONNECT_S)
         one.sendall(request)
         one.setblocking(False)
+        time.sleep(EVERY_S)
         sockets[one.fileno()] = one
         poll.register(one.fileno(), select.EPOLLIN)
     _read(poll, sockets, SETTLE_S)

@@ -43,7 +43,7 @@ def of_speed(rows: Iterable[Row]) -> list[Bar]:
 
 
 def of_quality(rows: Sequence[Row]) -> list[Bar]:
-    """Means of recorded clips, 16 iterations on each clip and image, and the analysis."""
+    """Means of recorded clips, `good` on each clip and image, and the analysis."""
     found = []
     mean = {row["mode"]: row for row in rows if row["set"] == "recorded" and row["clip"] == "mean"}
     for mode in ("fast", "best") if mean else ():
@@ -54,7 +54,7 @@ def of_quality(rows: Sequence[Row]) -> list[Bar]:
     single = {(row["set"], row["clip"], row["mode"]): row for row in rows if row["clip"] != "mean"}
     for (kind, clip, mode), row in single.items():
         if mode == "good":
-            old, name = single[kind, clip, "old"], f"16 iterations, {kind}, {clip}"
+            old, name = single[kind, clip, "old"], f"good, {kind}, {clip}"
             found += [most(f"{name}, {column}", row[column], old[column]) for column in ("image", "SC")]
             found.append(least(f"{name}, onset", row["onset"], old["onset"]))
         if mode == "fast" and row.get("forward error", "") != "":

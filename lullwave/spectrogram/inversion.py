@@ -22,10 +22,10 @@ from .workers import each, spans
 
 Complex = npt.NDArray[np.complex64]
 
-RELAXATION = (0.9, 0.7, 0.6)  # of the reflections: 1 searches widest, lower values settle sooner. It begins with
+RELAXATION = (0.9, 0.5, 0.6)  # of the reflections: 1 searches widest, lower values settle sooner. It begins with
 PATIENT = (0.96, 0.8, 0.8)  # the first value and falls to the second after the third part of the steps; PATIENT holds
 MANY = 64  # from so many steps on
-CHUNK_FRAMES = 64  # worked on at once: what a core's cache holds
+CHUNK_FRAMES = 32  # worked on at once: what a core's cache holds
 TINY = np.float32(1e-9)  # of the loudest magnitude, so that silence divides by something
 
 

@@ -15,6 +15,7 @@ from .grid import Reals
 
 HANN = 0.25645  # time-frequency ratio of a Hann window over its squared length (table I there)
 FLOOR = -14.0  # natural log of magnitude, below the loudest, at which valleys are cut off
+DEPTH = 9.0  # the same below the loudest of a frame: what the tree leaves out, a third of all points
 CLASSES = 800  # of amplitude, for the order of integration
 
 
@@ -52,7 +53,7 @@ def _by_tree(log: Reals, step_time: Reals, step_bin: Reals, given: npt.NDArray[n
     from scipy.sparse import csgraph
 
     bins = log.shape[1]
-    kept = (log >= FLOOR) | given[:, None]
+    kept = (log >= np.maximum(FLOOR, log.max(axis=1, keepdims=True) - DEPTH)) | given[:, None]
     nodes = np.flatnonzero(kept)
     root = len(nodes)
     number = np.full(log.shape, root, np.int32)
