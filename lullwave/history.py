@@ -90,6 +90,7 @@ class History:
         self._lock = threading.Lock()
         self._works = True
         self._closed = False
+        self._bytes: int | None = None  # of all states; None until it is asked for, and after a failure
         self._db = _opened(path)
 
     @property
@@ -149,15 +150,19 @@ class History:
         snapshot, master = zlib.compress(state.snapshot, 3), zlib.compress(state.master, 3)
         size = len(snapshot) + len(master)
         with self._transaction() as db:
+            total = self._bytes
+            if total is None:  # it reads the whole file
+                (total,) = db.execute("select coalesce(sum(bytes), 0) from states").fetchone()
             db.execute(
                 "insert into states values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (run, state.frame, state.engine, snapshot, state.skip, state.overlap, state.master_frame, master, size),
             )
-            (total,) = db.execute("select sum(bytes) from states").fetchone()
+            total += size
             while total > self._max_bytes:
                 row = db.execute("select rowid, bytes from states order by rowid limit 1").fetchone()
                 db.execute("delete from states where rowid = ?", (row[0],))
                 total -= row[1]
+            self._bytes = total
 
     def moment(self, station: str, wall: float) -> Moment:
         """What was on air at a time of day.
@@ -200,19 +205,21 @@ class History:
                 raise NotFound("moment", f"run {moment.run}, frame {moment.frame}")
             rows = db.execute(
                 "select frame, engine, snapshot, skip, overlap, master_frame, master from states"
-                " where run = ? and frame < ? order by frame, rowid",
+                " where run = ? and frame < ? order by frame desc, rowid desc",
                 (moment.run, moment.frame + frames),
-            ).fetchall()
-        kept = [KeptState(r[0], r[1], zlib.decompress(r[2]), r[3], r[4], r[5], zlib.decompress(r[6])) for r in rows]
-        for at in range(len(kept) - 1, -1, -1):
-            if kept[at].master_frame <= moment.frame:
-                before = [k for k in range(at + 1) if kept[k].frame <= kept[at].master_frame]
-                if before:
-                    first = before[-1]
-                    while kept[first].overlap and first > 0:
-                        first -= 1
-                    return kept[first:]
-        raise NotFound("moment", f"run {moment.run}, frame {moment.frame}")
+            )
+            kept: list[KeptState] = []  # newest first; a run may have hundreds of megabytes before them
+            anchor: KeptState | None = None  # from which mastering goes on
+            for r in rows:
+                state = KeptState(r[0], r[1], zlib.decompress(r[2]), r[3], r[4], r[5], zlib.decompress(r[6]))
+                kept.append(state)
+                if anchor is None and state.master_frame <= moment.frame:
+                    anchor = state
+                if anchor is not None and state.frame <= anchor.master_frame and not state.overlap:
+                    break
+        if anchor is None or kept[-1].frame > anchor.master_frame:
+            raise NotFound("moment", f"run {moment.run}, frame {moment.frame}")
+        return kept[::-1]
 
     def past(self, station: str, limit: int = 50, before: float | None = None) -> list[Past]:
         """Pieces and steering that were heard, newest first."""
@@ -264,6 +271,7 @@ class History:
                 self._db.execute("commit")
             except (sqlite3.Error, OSError) as error:
                 self._works = self._closed
+                self._bytes = None
                 raise Unkept(f"the history cannot be read or written at present: {error}") from error
             self._works = True
 

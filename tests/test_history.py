@@ -12,7 +12,7 @@ from sines import RATE, SineEngine
 from test_station import OnTape
 
 from lullwave.errors import NotFound
-from lullwave.history import MIGRATIONS, History, KeptState
+from lullwave.history import MIGRATIONS, History, KeptState, Moment
 from lullwave.server.recorder import Recorder
 from lullwave.server.shelf import EngineShelf
 from lullwave.settings import load
@@ -118,6 +118,22 @@ def test_states_are_bounded_and_migrations_run_once(tmp_path):
     again = History(tmp_path / "h.sqlite3", 3000)
     assert again.begin("a", 1.0, RATE, -15.0, -1.0) == run + 1
     again.close()
+
+
+def test_a_long_history_costs_no_more_than_a_short_one(monkeypatch):
+    history = History(None, 1e6)
+    run = history.begin("a", 0.0, RATE, -15.0, -1.0)
+    asked, unpacked = [], []
+    history._db.set_trace_callback(asked.append)
+    for n in range(300):
+        history.state(run, KeptState(60 * n * RATE, "synth", b"state", 0, 0, 60 * n * RATE, b"master"))
+    assert sum("sum(bytes)" in statement for statement in asked) == 1
+
+    monkeypatch.setattr("lullwave.history.zlib.decompress", lambda data: unpacked.append(data) or data)
+    found = history.states(Moment(run, (60 * 298 + 5) * RATE), 30 * RATE)
+    assert [state.frame for state in found] == [60 * 298 * RATE]
+    assert len(unpacked) == 2, "what is not needed is not read"
+    history.close()
 
 
 def test_a_damaged_file_is_moved_aside_and_a_new_one_begins(tmp_path, caplog):
