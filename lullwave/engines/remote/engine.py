@@ -138,6 +138,7 @@ class RemoteEngine(RemoteFacts, Engine):
         try:
             return RemoteStream(link, number, reply, Manner(self._encoding, ahead_s))
         except (ProtocolError, LullwaveError) as error:
+            link.tell("cancel", stream=number)  # at the other end it has begun
             if isinstance(error, EngineLost):
                 raise
             raise EngineLost(f"{self.url}: {error}") from None

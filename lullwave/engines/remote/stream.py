@@ -110,8 +110,12 @@ class RemoteStream(Stream):
     def fork(self, at_frame: int | None = None) -> RemoteStream:
         at, number = self._within(at_frame), self._link.number()
         fields = {"stream": number, "of": self._number, "at": at, "encoding": self._manner.encoding}
-        reply = self._ask(lambda id: wire.pack("fork", id=id, **fields))
-        branch = RemoteStream(self._link, number, reply, self._manner)
+        try:
+            reply = self._ask(lambda id: wire.pack("fork", id=id, **fields))
+            branch = RemoteStream(self._link, number, reply, self._manner)
+        except Exception:
+            self._link.tell("cancel", stream=number)  # it may have begun, or still do so
+            raise
         with self._changed:
             branch._marks = [mark for mark in self._marks if mark.frame < at]
             branch._beats = self._beats[: bisect_left(self._beats, at)]

@@ -114,11 +114,10 @@ class Playing(Chores):
 
     def begin(self, make: Callable[[], Stream]) -> dict[str, Any]:
         """The stream is there from now on; the reply about it."""
-        stream = make()
-        if self._closed:
+        self._stream = stream = make()
+        if self._closed:  # meanwhile; whoever comes second closes it
             stream.close()
             return {}
-        self._stream = stream
         request = stream.request
         return {
             "stream": self.number,
@@ -149,9 +148,11 @@ class Playing(Chores):
             raise ProtocolError(f"steer: epoch {epoch} follows epoch {self._epoch}; it must be later")
         if stream.position > at:
             with suppress(EngineError):  # it cannot go back: the change is heard after what was sent
-                self._stream = stream.fork(at)
+                self._stream = fork = stream.fork(at)
                 stream.close()
-                stream = self._stream
+                stream = fork
+                if self._closed:
+                    stream.close()
         understanding = stream.steer(prompt, over_s)
         self._epoch, self._cut, self._ended = epoch, stream.position, False
         return {"epoch": epoch, "from": stream.position, "understanding": wire.understanding_out(understanding)}

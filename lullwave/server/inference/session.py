@@ -162,7 +162,22 @@ class Session:
             return
         playing = self._streams[number] = Playing(number, encoding, self._send, self._room)
         self._table.sit(playing)
-        (source or playing).call(id, lambda: playing.begin(make))
+
+        def begun() -> dict[str, Any]:
+            try:
+                return playing.begin(make)
+            except Exception:
+                with suppress(RuntimeError):  # the loop has ended
+                    self._loop.call_soon_threadsafe(self._forget, playing)
+                raise
+
+        (source or playing).call(id, begun)
+
+    def _forget(self, playing: Playing) -> None:
+        """It never began: it takes nobody's place."""
+        if self._streams.get(playing.number) is playing:
+            del self._streams[playing.number]
+        self._table.rise(playing)
 
     def _playing(self, message: Mapping[str, Any]) -> Playing:
         number = wire.whole(message, "stream")

@@ -15,7 +15,7 @@ from sines import SineEngine
 
 from lullwave import Request, load_engine
 from lullwave.engines.remote import wire
-from lullwave.errors import EngineLost, InvalidInput
+from lullwave.errors import EngineLost, InvalidInput, StreamClosed
 
 WISH = Request("rainy night piano", 7)
 HELLO = wire.pack(
@@ -215,3 +215,46 @@ def test_a_server_of_another_version_says_so():
 
     with strange_server(handler) as url, load_engine(url) as engine, pytest.raises(EngineLost, match=r"lullwave\.v7"):
         engine.stream(WISH)
+
+
+class ForksLater(SineEngine):
+    """A fork takes until it is let."""
+
+    def __init__(self) -> None:
+        self.forking, self.let = threading.Event(), threading.Event()
+
+    def stream(self, request):
+        stream = super().stream(request)
+        fork = stream.fork
+
+        def later(at_frame=None):
+            self.forking.set()
+            assert self.let.wait(60)
+            return fork(at_frame)
+
+        stream.fork = later
+        return stream
+
+
+def test_a_fork_that_nobody_waits_for_any_more_is_ended_at_the_other_end():
+    with inferring(slow := ForksLater()) as served, load_engine(served.url) as engine:
+        stream = engine.stream(WISH)
+        stream.read(100)
+        forked = []
+
+        def fork():
+            with pytest.raises(StreamClosed):
+                stream.fork(50)
+            forked.append(True)
+
+        forking = threading.Thread(target=fork)
+        forking.start()
+        assert slow.forking.wait(60)
+        stream.close()
+        forking.join()
+        slow.let.set()
+        engine.understand("x")  # answered after what was said before
+        turns = served.app.state.turns
+        with turns.changed:
+            assert turns.changed.wait_for(lambda: all(len(t.seats) <= 1 for t in turns.tables), 30)
+        assert forked

@@ -206,6 +206,19 @@ def test_one_client_has_so_many_streams(served):
     lives(served)
 
 
+def test_what_never_began_takes_nobodys_place(served):
+    with Client(served.url) as client:
+        client.open(1)
+        for number in range(2, 2 + 2 * MAX_STREAMS):
+            client.say("open", stream=number, id=number, request={"options": {"hz": -1}})
+            assert client.hear("failed")["error"] == "InvalidInput"
+        client.socket.send(wire.pack_snapshot(500, 500, b"no snapshot"))
+        assert client.hear("failed")["error"] == "SnapshotError"
+        for number in range(501, 500 + MAX_STREAMS):
+            client.open(number)
+    lives(served)
+
+
 def test_another_version_is_named_and_closed(served):
     with Client(served.url, "lullwave.v9") as client:
         assert client.closed() == (wire.WRONG_VERSION, "this server speaks lullwave.v1, not lullwave.v9")
