@@ -28,6 +28,7 @@ BATCH_S = 3600.0  # more than the slowest machine takes for five clips
 SAME_S = 900.0  # after so long an HTTP clip is taken, though it is that of the batch before
 LOOK_S = 0.5  # how often those who wait see whether they still should
 POLL_S = (2.0, 4.0)  # HTTP clips are asked for as often, at random in between
+RENEW_S = 60.0  # after so long without a clip the server is asked for them again
 REPLY_S = 30.0  # for one HTTP reply
 MAX_CLIP_BYTES = 64 * 1024 * 1024
 KEEPALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 3, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 15_000}
@@ -97,7 +98,8 @@ class HttpDialect:
     """``POST /generate`` begins a batch, ``POST /clips/0`` to ``/clips/4`` give it, once they are there.
 
     Some servers give the clips of the batch before until new ones are there. So one that is the same as then is not
-    taken, unless the server said since that it had none, or goes on giving it.
+    taken, unless the server said since that it had none, or goes on giving it. A server that broke or was started again
+    meanwhile has forgotten that it was asked: it is asked again now and then, and says 409 if it had not.
     """
 
     def __init__(self, url: str, token: str) -> None:
@@ -105,10 +107,9 @@ class HttpDialect:
         self._before = [""] * CLIPS  # digests of the last batch
 
     def batch(self, stopping: threading.Event) -> Iterator[bytes]:
-        status, body = self._post("/generate")
-        if status not in (200, 201, 202, 204, 409):
-            raise EngineLost(f"{self._url}/generate: refused with status {status}: {body[:80]!r}")
-        began, cleared = time.monotonic(), False
+        self._ask()
+        began = asked = time.monotonic()
+        cleared = False
         for number in range(CLIPS):
             while True:
                 status, body = self._post(f"/clips/{number}")
@@ -123,11 +124,19 @@ class HttpDialect:
                     raise EngineLost(f"{self._url}: no clip within {BATCH_S:g} seconds")
                 if stopping.wait(random.uniform(*POLL_S)):
                     return
+                if time.monotonic() - asked > RENEW_S:
+                    self._ask()
+                    asked = time.monotonic()
             self._before[number] = digest
             yield body
 
     def close(self) -> None:
         """Every exchange is short, and ends by itself."""
+
+    def _ask(self) -> None:
+        status, body = self._post("/generate")
+        if status not in (200, 201, 202, 204, 409):
+            raise EngineLost(f"{self._url}/generate: refused with status {status}: {body[:80]!r}")
 
     def _post(self, path: str) -> tuple[int, bytes]:
         parts = urlsplit(self._url)

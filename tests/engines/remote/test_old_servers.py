@@ -21,7 +21,7 @@ from lullwave import Audio, Request, load_engine
 from lullwave.codecs import FrameSplitter, decode, encode
 from lullwave.engines.remote.clips import OVERLAP_S, RATE
 from lullwave.engines.remote.engine import RemoteEngine
-from lullwave.errors import EngineError, EngineLost
+from lullwave.errors import EngineError, EngineFailed, EngineLost
 
 CLIP_S = 16.0
 PING_S = 0.3  # how often the old server pings, and how long it waits for the answer
@@ -248,3 +248,23 @@ def test_our_own_server_speaks_the_http_dialect_that_we_speak(monkeypatch):
             assert heard.frames == 30 * RATE
             assert np.isfinite(heard.samples).all()
             assert len(stream.marks(0, stream.position)) >= 5
+
+
+def test_a_server_that_forgot_that_it_was_asked_is_asked_again(monkeypatch):
+    """Its engine breaks over the first batch: no clip of that ever comes."""
+    monkeypatch.setattr("lullwave.engines.remote.dialects.POLL_S", (0.01, 0.02))
+    monkeypatch.setattr("lullwave.engines.remote.dialects.RENEW_S", 0.2)
+    monkeypatch.setattr("lullwave.server.inference.batches.CLIP_S", 8.0)
+    begun = []
+
+    class BreaksOnce(SineEngine):
+        def stream(self, request):
+            begun.append(request)
+            if len(begun) == 1:
+                raise EngineFailed("out of memory")
+            return super().stream(request)
+
+    with inferring(BreaksOnce()) as served:
+        address = served.url.replace("ws://", "http://")
+        with load_engine(address) as engine, engine.stream(Request("")) as stream:
+            assert stream.read(RATE).frames == RATE
