@@ -13,8 +13,6 @@ from .child import Child
 from .engine import RemoteEngine
 from .options import ISOLATED
 
-START_S = 5.0  # a child that starts for the first time is waited for so long; a neural one is not ready by then
-
 
 class IsolatedEngine(RemoteEngine):
     """See ``isolated_class``. Loading it starts the process."""
@@ -29,7 +27,7 @@ class IsolatedEngine(RemoteEngine):
         self.child = Child(self.inside, {name: value for name, value in options.items() if name in known})
 
     def address(self) -> tuple[str, str]:
-        return self.child.address(START_S)
+        return self.child.address()
 
     def close(self) -> None:
         super().close()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
 
 from lullwave import Request, load_engine
-from lullwave.errors import EngineLost, InvalidInput, UnknownEngine
+from lullwave.engines.remote.child import Child
+from lullwave.errors import EngineLost, InvalidInput, StreamClosed, UnknownEngine
 
 WISH = Request("rainy night piano", 7)
 
@@ -56,6 +59,56 @@ def test_it_dies_with_its_parent_however_that_dies():
     parent.kill()
     parent.communicate()
     wait_for_end(pid)
+
+
+def test_the_reason_for_its_end_is_told_and_said(capfd, tmp_path):
+    with load_engine("isolated:musicgen", model=str(tmp_path)) as engine:  # an empty folder
+        with pytest.raises(EngineLost, match=r"status 1: .*config\.json"):
+            engine.stream(WISH)
+        engine.child.close()
+    assert "lullwave: " in capfd.readouterr().err
+
+
+def test_a_child_that_loads_is_waited_for_and_closing_ends_the_wait():
+    class Silent(Child):
+        """Its process runs, and is never heard of."""
+
+        def _arguments(self):
+            return [*super()._arguments(), "--host", "127.0.0.2"]
+
+    child = Silent("synth", {})
+    caught = []
+
+    def ask():
+        with pytest.raises(StreamClosed):
+            child.address()
+        caught.append(True)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    asking.join(0.5)
+    assert asking.is_alive()
+    child.close()
+    asking.join(30)
+    assert caught
+
+
+def test_a_machine_that_has_no_room_for_it_is_asked_again(monkeypatch):
+    real, tries = subprocess.Popen, []
+
+    def full(*args, **how):
+        tries.append(args)
+        if len(tries) == 1:
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+        return real(*args, **how)
+
+    monkeypatch.setattr("lullwave.engines.remote.child.subprocess.Popen", full)
+    with load_engine("isolated:synth") as engine:
+        with engine.child._changed:
+            assert engine.child._changed.wait_for(lambda: engine.child._url, 30)
+        with engine.stream(WISH) as stream:
+            assert stream.read(100).frames == 100
+    assert len(tries) == 2
 
 
 def test_wrong_names_and_options_are_refused_here():
