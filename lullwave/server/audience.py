@@ -33,7 +33,7 @@ class Audience:
         """People at a station. Those who only keep a socket open count for the default station."""
         people = len(self._audio[station])
         if station == self._default:
-            people += sum(1 for listener in self._sockets if not self._hears(listener))
+            people += sum(1 for listener in self._sockets if not self.hears(listener))
         return people
 
     @property
@@ -43,6 +43,10 @@ class Audience:
         for listeners in self._audio.values():
             everybody.update(listeners)
         return len(everybody)
+
+    def hears(self, listener: str) -> bool:
+        """Whether a listener has an audio connection."""
+        return any(listener in listeners for listeners in self._audio.values())
 
     def watch(self, watcher: Callable[[str, int], None]) -> None:
         """Call ``watcher(station, people)`` on every change."""
@@ -58,7 +62,7 @@ class Audience:
             yield listener
         finally:
             self._drop(self._audio[station], listener)
-            if not self._hears(listener):
+            if not self.hears(listener):
                 self._first.pop(listener, None)
             self._changed()
 
@@ -91,9 +95,6 @@ class Audience:
             await future
         finally:
             self._waiting.discard(future)
-
-    def _hears(self, listener: str) -> bool:
-        return any(listener in listeners for listeners in self._audio.values())
 
     def _changed(self) -> None:
         for station in self._audio:

@@ -91,7 +91,7 @@ class Desk:
         return await self._queue(_Wish(prompt, who), understanding)
 
     async def undo(self, who: str) -> Receipt:
-        """Go back to the prompt before.
+        """Go back to the prompt before. Where votes decide, this is a vote for it.
 
         Raises:
             NothingToUndo
@@ -101,6 +101,8 @@ class Desk:
             raise NothingToUndo
         prompt = self._before[-1]
         understanding = await asyncio.to_thread(self._station.understand, prompt)
+        if self._station.own.policy == "vote":
+            return self._vote(prompt, who, understanding)
         return await self._queue(_Wish(prompt, who, undo=True), understanding)
 
     def close(self) -> None:
@@ -169,11 +171,13 @@ class Desk:
     async def _turn(self, wish: _Wish) -> Steered:
         async with self._turning:
             before = self._station.prompt
+            if wish.undo and not self._before:
+                raise NothingToUndo
+            prompt = self._before[-1] if wish.undo else wish.prompt  # others may have had their turn since
             self._turned_at = asyncio.get_running_loop().time()
-            steered = await asyncio.wrap_future(self._station.steer(wish.prompt, TURN_S))
+            steered = await asyncio.wrap_future(self._station.steer(prompt, TURN_S))
             if wish.undo:
-                if self._before:
-                    self._before.pop()
+                self._before.pop()
             else:
                 self._before.append(before)
             return steered

@@ -35,7 +35,8 @@ class Tokens:
     """The token that may change state. Without one in the settings a new one is made, for the owner's eyes."""
 
     def __init__(self, settings: Settings) -> None:
-        self.made = "" if settings.token or not settings.public else secrets.token_urlsafe(24)
+        needed = settings.public or any(own.policy == "owner" for own in settings.stations)
+        self.made = secrets.token_urlsafe(24) if needed and not settings.token else ""
         given = settings.token or self.made
         self._digest = digest(given) if given else None
 

@@ -93,7 +93,13 @@ def _allowed(request: Request, station: str) -> Desk:
 
 
 def _who(request: Request, listener: str | None) -> str:
-    return listener or (request.client.host if request.client else "")
+    """Whose wish it is: a listener's, who is there, or else an address's.
+
+    Ids are the clients' own choice: one that anybody can think up must not be a vote or a place in the queue.
+    """
+    if listener is not None and onairs(request).audience.hears(listener):
+        return listener
+    return request.client.host if request.client else ""
 
 
 def _receipt_json(prompt: str | None, receipt: Receipt) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Wishes over HTTP: heard by everybody within seconds, queued in sight of all, voted on, undone, refused."""
 
+from contextlib import ExitStack, contextmanager
+
 import numpy as np
 import pytest
 from serving import events, read_exactly, serving
@@ -23,6 +25,15 @@ def radio(tmp_path):
 def wish(served, prompt, station="open", **more):
     headers = more.pop("headers", None)
     return served.ask(f"/api/stations/{station}/prompt", "POST", {"prompt": prompt, **more}, headers)
+
+
+@contextmanager
+def tuned_in(served, *listeners):
+    """These listeners have an audio connection."""
+    with ExitStack() as stack:
+        for who in listeners:
+            stack.enter_context(served.listening(f"/stream.mp3?listener={who}"))
+        yield
 
 
 def told(feed, kind):
@@ -62,6 +73,41 @@ def test_undo_goes_back_step_by_step(radio):
     assert radio.json("/api/stations/open")["prompt"] == "a tone"
 
 
+def test_an_undo_that_waited_goes_back_from_what_is_played_then(tmp_path):
+    with serving(tmp_path, stations=STATIONS, steer_every_s=0.5) as served, tuned_in(served, *"abc"):
+        assert wish(served, "one")[0].status == 200
+        for who in "abc":  # two too many
+            served.ask("/api/stations/open/undo", "POST", {"listener": who})
+        assert wish(served, "two")[0].status == 200
+        while served.json("/api/stations/open")["prompt"] != "two":
+            served.clock.settle()
+        desk = served.app.state.desks["open"]
+        while served.on_loop(desk._turning.locked):
+            pass
+        assert list(desk._before) == ["a tone"]
+
+
+def test_an_id_that_nobody_listens_with_is_no_vote_and_no_place_in_the_queue(tmp_path):
+    with serving(tmp_path, stations=STATIONS, steer_every_s=600.0, vote_s=600.0) as served:
+        for n in range(5):
+            wish(served, f"prompt {n}", "voted", listener=f"made-up-{n}")
+            wish(served, f"prompt {n}", listener=f"made-up-{n}")
+        assert served.json("/api/stations/voted")["votes"] == {"prompt 4": 1}
+        assert [w["prompt"] for w in served.json("/api/stations/open")["waiting"]] == ["prompt 4"]
+
+
+def test_where_votes_decide_an_undo_is_a_vote(radio):
+    with tuned_in(radio, "a", "b"):
+        wish(radio, "rain", "voted", listener="a")
+        while radio.json("/api/stations/voted")["prompt"] != "rain":
+            radio.clock.settle()
+        while radio.on_loop(radio.app.state.desks["voted"]._turning.locked):
+            pass
+        reply = radio.json("/api/stations/voted/undo", "POST", {"listener": "b"})
+        assert (reply["state"], reply["votes"]) == ("voted", {"a tone": 1})
+        assert radio.json("/api/stations/voted")["prompt"] == "rain"
+
+
 def test_only_the_owner_steers_an_owners_station(radio):
     assert wish(radio, "mine", "owned")[0].status == 403
     assert wish(radio, "mine", "owned", headers={"Authorization": "Bearer wrong"})[0].status == 403
@@ -69,8 +115,18 @@ def test_only_the_owner_steers_an_owners_station(radio):
     assert radio.ask("/api/stations/owned/undo", "POST")[0].status == 403
 
 
+def test_a_station_of_the_owners_has_a_token_without_the_setting(tmp_path):
+    with serving(tmp_path, stations=STATIONS) as served:
+        shown = {"Authorization": f"Bearer {served.app.state.tokens.made}"}
+        assert wish(served, "mine", "owned")[0].status == 403
+        assert wish(served, "mine", "owned", headers=shown)[0].status == 200
+        assert wish(served, "anybody's")[0].status == 200
+    with serving(tmp_path) as served:
+        assert not served.app.state.tokens.made
+
+
 def test_the_prompt_with_most_votes_wins(radio):
-    with radio.listening("/api/events?station=voted") as feed:
+    with tuned_in(radio, *"abcd"), radio.listening("/api/events?station=voted") as feed:
         for who, prompt in (("a", "rain"), ("b", "snow"), ("c", "rain"), ("b", "rain"), ("d", "snow")):
             response, _ = wish(radio, prompt, "voted", listener=who)
             assert response.status == 200
@@ -89,7 +145,10 @@ def test_the_prompt_with_most_votes_wins(radio):
 
 
 def test_wishes_that_come_too_fast_wait_in_sight_of_all_and_the_queue_has_an_end(tmp_path):
-    with serving(tmp_path, stations=STATIONS, steer_every_s=600.0, max_wishes=2) as served:
+    with (
+        serving(tmp_path, stations=STATIONS, steer_every_s=600.0, max_wishes=2) as served,
+        tuned_in(served, *"abc"),
+    ):
         assert served.json("/api/stations/open/prompt", "POST", {"prompt": "now"})["state"] == "turning"
         for n, who in enumerate(("a", "b", "a")):
             reply = served.json("/api/stations/open/prompt", "POST", {"prompt": f"later {n}", "listener": who})

@@ -73,6 +73,8 @@ def test_a_vote_and_an_owners_token(tmp_path: Path, visit: Callable[..., Any], s
     radio = serve(stations=stations, token="open sesame")
     one = visit(radio.url, may_complain=True)
     two = visit(radio.url)
+    for page in (one, two):  # who listens has a vote
+        play(page)
     one.get_by_text("Everybody has a vote").wait_for()
     steer(one, "rain")
     one.get_by_text("Your vote counts.").wait_for()
