@@ -22,6 +22,7 @@ from .linear import Int8Linear, int8_available
 from .weights import Weights
 
 _ROOT = "audio_encoder.decoder.layers."
+_LSTM = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 State = tuple[Tensor, ...]  # empty before the first chunk
 
 
@@ -185,7 +186,8 @@ class CodecDecoder:
             return _Conv(weight.to(device, dtype), bias.to(device, dtype), dilation)
 
         self._first = conv("0.conv")
-        recurrent = weights.part(f"{_ROOT}1.lstm.")
+        names = [f"{kind}_l{i}" for i in range(config.num_lstm_layers) for kind in _LSTM]
+        recurrent = {name: weights.get(f"{_ROOT}1.lstm.{name}") for name in names}
         self._lstm = _CompactLstm(recurrent, dtype) if compact and int8_available() else _Lstm(recurrent, device)
         self._stages: list[tuple[_Up, _Residual]] = []
         at, lag, ratio = 3, float(self._first.lag), 1

@@ -48,7 +48,7 @@ class Conditioner:
     def prefix(self, program: Program, window: Window, guided: bool, melody: Tensor | None) -> Tensor | None:
         """States (rows, n, D) before a window's sequence, for models with a melody; else None.
 
-        ``melody`` is chroma (T, bins) at the beginning of the song; a window gets the part from its first frame on.
+        ``melody`` is chroma (T, bins) from the window's first frame on; it is repeated to the trained length.
         """
         shape = self._decoder.shape
         if not shape.melody:

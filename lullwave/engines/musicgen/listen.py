@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ...audio import Audio
-from ...errors import CheckpointError, InvalidInput
+from ...errors import InvalidInput
 from .shape import FRAME_RATE, Shape
-from .weights import Weights
+from .weights import Weights, load_into
 
 CONTINUED_S = 12.0  # how much of the audio is continued: what windows overlap by
 _FFT = 16384
@@ -70,8 +70,7 @@ class Listener:
             import transformers
 
             model = transformers.EncodecModel(self._config)
-            missing, _ = model.load_state_dict(self._weights.part("audio_encoder."), strict=False)
-            if missing:
-                raise CheckpointError(f"{self._weights.directory} lacks the codec's weight {missing[0]!r}")
+            state = {name: tensor.float() for name, tensor in self._weights.part("audio_encoder.").items()}
+            load_into(model, state, self._weights.directory, "the codec")
             self._encoder = model.eval().to(self._device)
         return self._encoder

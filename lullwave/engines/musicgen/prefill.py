@@ -101,11 +101,11 @@ class Prefill:
         return end is not None and window.first + song.program.length - song.program.stride >= end
 
     def _tune(self, song: Song, window: Window) -> Tensor | None:
-        """The melody from the window's first frame on."""
+        """The melody from a window's first frame on: it begins with the song's own sound, and over again at its end."""
         if song.melody is None:
             return None
-        first = window.first * self._decoder.shape.rate // (FRAME_RATE * _CHROMA_HOP)
-        return song.melody[first:]
+        first = (window.first - song.origin) * self._decoder.shape.rate // (FRAME_RATE * _CHROMA_HOP)
+        return song.melody.roll(-first, 0)
 
 
 def _runs(lanes: list[Lane]) -> list[list[Lane]]:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+MOST_PROMPTS = 8  # that weigh at once: more are not heard apart, and every one costs
+_REACH = 9000  # steps: songs are taken up again from at most 90 s back, over a window of 30 s; the rest is to spare
+
 
 @dataclass(frozen=True)
 class Steer:
@@ -54,7 +57,7 @@ class Program:
             done = 1.0 if steer.over <= 0 else min(1.0, (min(step, until) - steer.step + 1) / steer.over)
             mixed = {prompt: share * (1.0 - done) for prompt, share in shares.items() if done < 1.0}
             mixed[steer.prompt] = mixed.get(steer.prompt, 0.0) + done
-            shares = mixed
+            shares = mixed if len(mixed) <= MOST_PROMPTS else _without_least(mixed, steer.prompt)
         return shares
 
     def leading(self, step: int) -> str:
@@ -85,8 +88,10 @@ class Program:
         ``anew`` begins a window there, over as much of the past as windows overlap by: for models whose prompt is
         part of the sequence.
         """
-        steers = (*(s for s in self.steers if s.step < step), Steer(step, over, prompt))
+        steers = (*_within_reach(tuple(s for s in self.steers if s.step < step), step), Steer(step, over, prompt))
         anchors = tuple(a for a in self.anchors if a.step < step or a.step == 0)
+        first = max((i for i, anchor in enumerate(anchors) if anchor.step <= step - _REACH), default=0)
+        anchors = anchors[first:]
         if step == 0:
             return replace(self, prompt=prompt, steers=())
         if anew:
@@ -99,3 +104,23 @@ class Program:
         """The step at which a window begins to be filled, which decides the prompt before its sequence."""
         anchor = next((a for a in reversed(self.anchors) if a.window.number <= window.number), self.anchors[0])
         return anchor.step if anchor.window == window else window.first
+
+
+def _without_least(shares: dict[str, float], newest: str) -> dict[str, float]:
+    """The same less the smallest, which goes to the other old ones; the newest only begins."""
+    least = min((prompt for prompt in shares if prompt != newest), key=lambda prompt: shares[prompt])
+    rest = {prompt: share for prompt, share in shares.items() if prompt != least}
+    old = sum(share for prompt, share in rest.items() if prompt != newest)
+    more = (old + shares[least]) / old if old > 0 else 1.0
+    return {prompt: share if prompt == newest else share * more for prompt, share in rest.items()}
+
+
+def _within_reach(steers: tuple[Steer, ...], step: int) -> tuple[Steer, ...]:
+    """The same less those that were replaced so long ago that nobody gets back to them."""
+    for i in range(len(steers) - 1, -1, -1):
+        steer = steers[i]
+        over = max(1, steer.over)
+        until = steers[i + 1].step if i + 1 < len(steers) else step
+        if until - steer.step + 1 >= over and steer.step + over <= step - _REACH:
+            return (replace(steer, step=steer.step + over - 1, over=0), *steers[i + 1 :])
+    return steers

@@ -18,6 +18,7 @@ _MIX_1 = 0xBF58476D1CE4E5B9 - (1 << 64)
 _MIX_2 = 0x94D049BB133111EB - (1 << 64)
 _WORD = 1 << 64
 _BLOCK = 64
+_COLDEST = 1e-6  # logits over less than this may be no numbers any more
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,14 @@ def draw(logits: Tensor, chance: Tensor, temperature: Tensor, top_k: Tensor, top
         ranked, order = logits.sort(dim=-1, descending=True, stable=True)
     rank = torch.arange(ranked.shape[-1], device=logits.device)
     limit = torch.where(top_k > 0, top_k, logits.shape[-1]).view(-1, 1, 1)
-    warm = torch.where(temperature > 0, temperature, 1.0).view(-1, 1, 1)
+    warm = torch.where(temperature > 0, temperature.clamp_min(_COLDEST), 1.0).view(-1, 1, 1)
     shares = torch.softmax((ranked / warm).masked_fill(rank >= limit, -torch.inf), dim=-1)
     before = shares.cumsum(-1) - shares
     shares = shares.masked_fill((before >= top_p.view(-1, 1, 1)) & (rank > 0), 0.0)
     mass = shares.cumsum(-1)
     place = (mass <= chance.unsqueeze(-1) * mass[..., -1:]).sum(-1, keepdim=True)
     kept = (shares > 0).sum(-1, keepdim=True)
-    place = torch.where(temperature.view(-1, 1, 1) > 0, torch.minimum(place, kept - 1), 0)
+    place = torch.where(temperature.view(-1, 1, 1) > 0, torch.minimum(place, kept - 1).clamp_min(0), 0)
     return order.gather(-1, place).squeeze(-1)
 
 

@@ -3,7 +3,8 @@
 One thread owns the model. Between any two steps songs join and leave. Songs that are read and have the least made
 ahead go first. A song that finds no slot waits its turn, in order of arrival; to make room, a song that is not being
 waited for gives up its slots, else the one that has had them longest, after ``QUANTUM`` steps. Giving up costs only
-time: the tokens stay, and the slot is filled again. With nothing to make, the thread sleeps.
+time: the tokens stay, and the slot is filled again. With nothing to make, the thread sleeps. When a step fails, the
+songs that it was for fail with it; others, and those asked for afterwards, play.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -38,6 +40,7 @@ class _Place:
     reading: bool = False  # somebody has begun to read
     closed: bool = False
     steps: int = 0  # since it was given its slots
+    error: BaseException | None = None  # why it cannot go on
 
 
 @dataclass
@@ -161,29 +164,58 @@ class Scheduler:
         self._changed.notify_all()
 
     def _check(self, song: Song | None) -> None:
-        if self._error is not None:
-            raise EngineFailed(f"MusicGen stopped: {self._error}") from self._error
-        if self._closed or (song is not None and song not in self._places):
+        place = None if song is None else self._places.get(song)
+        error = self._error or (place.error if place is not None else None)
+        if error is not None:
+            raise EngineFailed(f"MusicGen stopped: {error}") from error
+        if self._closed or (song is not None and place is None):
             raise StreamClosed("the stream was closed")
 
     def _run(self) -> None:
         try:
             self._set_up_thread()
             with torch.inference_mode():
-                while True:
-                    with self._changed:
-                        while not self._closed and not (work := self._plan()):
-                            self._changed.wait()
-                        if self._closed:
-                            return
-                    began = time.perf_counter()
-                    self._do(work)
-                    self.busy_s += time.perf_counter() - began
+                while not self._closed:
+                    try:
+                        self._round()
+                    except Exception as error:
+                        self._give_up(list(self._places), error)  # nobody knows which of them it was
         except Exception as error:
             log.exception("the model's thread stopped")
             with self._changed:
                 self._error = _explained(error)
                 self._changed.notify_all()
+
+    def _round(self) -> None:
+        """Wait for something to do, and do it once."""
+        with self._changed:
+            while not self._closed and not (work := self._plan()):
+                self._changed.wait()
+            if self._closed:
+                return
+        began = time.perf_counter()
+        self._do(work)
+        self.busy_s += time.perf_counter() - began
+
+    def _give_up(self, songs: Iterable[Song], error: BaseException) -> None:
+        """Songs that were being made end; the model is there for others."""
+        log.error("a song cannot go on", exc_info=error)
+        with self._changed:
+            for song in songs:
+                place = self._places.get(song)
+                if place is not None and (place.reading or song.slots):
+                    place.reading, place.error = False, _explained(error)
+                    self._take_slots(song)
+                    song.epoch += 1
+            self._changed.notify_all()
+
+    @contextmanager
+    def _alone(self, song: Song) -> Iterator[None]:
+        """What fails inside the block ends this song alone."""
+        try:
+            yield
+        except Exception as error:
+            self._give_up([song], error)
 
     def _plan(self) -> _Work:
         """Decide what to do next (the lock is held)."""
@@ -237,9 +269,10 @@ class Scheduler:
     def _do(self, work: _Work) -> None:
         """One round: sound that can be made, a piece of what is to be filled, a step of the rest."""
         for song in work.sounds:
-            self._make_sound(song)
+            with self._alone(song):
+                self._make_sound(song)
         for song in work.fill:
-            with self._changed:
+            with self._alone(song), self._changed:
                 owed = self._prefill.owed(song) if song.slots else None
                 if owed is not None:
                     self._prefill.piece(song, *owed)

@@ -72,8 +72,11 @@ class Shape:
             )
         try:
             return cls._from(_with_defaults(raw, kind), kind)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise CheckpointError(f"{file} is damaged: {error!r}; pull the model again") from None
+        except ImportError:
+            raise
+        except Exception as error:  # the library's validators raise kinds of their own
+            told = " ".join(str(error).split())
+            raise CheckpointError(f"{file} is damaged or of an unknown kind: {told}; pull the model again") from None
 
     @classmethod
     def _from(cls, config: Any, kind: str) -> Shape:
@@ -93,8 +96,14 @@ class Shape:
             chroma_bins=config.num_chroma if melody else 0,
             chroma_frames=config.chroma_length if melody else 0,
         )
+        if min(shape.heads, shape.channels, shape.layers) < 1:
+            raise ValueError("there must be heads, channels and layers")
         if shape.hidden % shape.heads or shape.codebooks % shape.channels:
             raise ValueError("heads must divide the hidden size, and channels the codebooks")
+        if shape.rate != FRAME_RATE * shape.hop_samples:
+            raise ValueError(f"only {FRAME_RATE} frames a second are known, not {shape.rate} / {shape.hop_samples}")
+        if shape.codebooks != shape.channels * audio.num_quantizers:
+            raise ValueError("decoder and codec disagree about the number of codebooks")
         if decoder.activation_function != "gelu" or audio.use_causal_conv or audio.normalize:
             raise ValueError("only GELU decoders with the non-causal 32 kHz EnCodec are known")
         if decoder.vocab_size != audio.codebook_size:

@@ -61,7 +61,7 @@ class Song:
     lookahead: int
     origin: int = 0
     total: int | None = None
-    melody: Tensor | None = None  # chroma (T, bins) from frame 0 on
+    melody: Tensor | None = None  # chroma (T, bins) from the origin on, over and over
     step: int = 0
     base: int = 0  # frame of the first token that is kept
     tokens: Tokens = field(default_factory=lambda: np.zeros((0, 0), np.int16))

@@ -120,7 +120,7 @@ class StaticStepper:
     def _look(self, lanes: Sequence[Lane]) -> tuple[int, int]:
         """Bring the prompts' keys and values into the buffers where they changed; how long, and how many rows."""
         for lane in lanes:
-            held = self._held.get(lane.slot, ())
+            held = self._held.pop(lane.slot, ())  # put back when all of it is there
             for row, memory in enumerate(lane.memories):
                 before = held[row] if row < len(held) else _NOTHING
                 if before is memory:
@@ -147,15 +147,16 @@ class StaticStepper:
     def _grow(self, room: int) -> None:
         """Buffers for prompts of up to ``room`` tokens; recorded graphs know the old ones and are dropped."""
         shape, n = self._decoder.shape, self._cache.slots
-        self._room = _rounded(room, 64, 1 << 20)
-        layers = 0 if shape.melody else shape.layers
-        size = (layers, n, ROWS, shape.heads, self._room, shape.head_size)
-        self._keys = torch.zeros(size, dtype=self._cache.keys.dtype, device=self._device)
-        self._values = torch.zeros_like(self._keys)
-        self._bias = torch.full((n, ROWS, self._room), -torch.inf, dtype=self._keys.dtype, device=self._device)
-        self._bias[:, :, 0] = 0.0
-        self._held.clear()
+        self._held.clear()  # first: if there is no memory, what is held is unknown
         self._graphs.clear()
+        room = _rounded(room, 64, 1 << 20)
+        layers = 0 if shape.melody else shape.layers
+        size = (layers, n, ROWS, shape.heads, room, shape.head_size)
+        keys = torch.zeros(size, dtype=self._cache.keys.dtype, device=self._device)
+        values = torch.zeros_like(keys)
+        bias = torch.full((n, ROWS, room), -torch.inf, dtype=keys.dtype, device=self._device)
+        bias[:, :, 0] = 0.0
+        self._keys, self._values, self._bias, self._room = keys, values, bias, room
 
     def _replay(self, key: tuple[int, int, int, int]) -> Tensor:
         if key not in self._graphs:
@@ -167,7 +168,8 @@ class StaticStepper:
                 self._step(*key)  # once by hand: libraries set themselves up outside of the recording
             torch.cuda.current_stream().wait_stream(side)
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
+            # Other threads encode prompts and wait for sound meanwhile: their calls are not to spoil the recording
+            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
                 tokens = self._step(*key)
             self._graphs[key] = (graph, tokens)
         graph, tokens = self._graphs[key]

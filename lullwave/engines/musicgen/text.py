@@ -18,7 +18,7 @@ from torch import Tensor
 from ...errors import CheckpointError, PromptError
 from ...prompt import Part, Prompt, Span
 from .shape import Shape
-from .weights import Weights
+from .weights import Weights, load_into
 
 MAX_TOKENS = 256  # of one part of a prompt
 DEFAULT_PROMPT = "calm lo-fi hip hop with mellow piano, soft drums and warm bass"
@@ -72,9 +72,7 @@ class TextEncoder:
         if shared is None:
             raise CheckpointError(f"{weights.directory} lacks the text encoder's embeddings")
         state["shared.weight"] = state["encoder.embed_tokens.weight"] = shared
-        missing, _ = model.load_state_dict(state, strict=False, assign=True)
-        if missing:
-            raise CheckpointError(f"{weights.directory} lacks the text encoder's weight {missing[0]!r}")
+        load_into(model, state, weights.directory, "the text encoder")
         self._model: Any = model.eval().to(device=device, dtype=torch.float32)
         self._device, self._dtype = device, dtype
         d = shape.hidden

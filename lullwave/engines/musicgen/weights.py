@@ -91,6 +91,21 @@ class Weights:
         return list(loaded)
 
 
+def load_into(module: torch.nn.Module, state: dict[str, Tensor], directory: Path, what: str) -> None:
+    """Give a module of the reference library its weights, without copying them.
+
+    Raises:
+        CheckpointError: weights are absent or of another shape than ``config.json`` says.
+    """
+    try:
+        missing, _ = module.load_state_dict(state, strict=False, assign=True)
+    except RuntimeError as error:
+        told = " ".join(str(error).split())
+        raise CheckpointError(f"{directory}: {what} is not what config.json says: {told}{_REMEDY}") from None
+    if missing:
+        raise CheckpointError(f"{directory}: {what} lacks the weight {missing[0]!r}{_REMEDY}")
+
+
 def _weight_files(directory: Path) -> list[Path]:
     for name in _WHOLE:
         if (directory / name).is_file():

@@ -15,9 +15,11 @@ from lullwave.audio import Audio  # noqa: E402
 from lullwave.engines import load_engine  # noqa: E402
 from lullwave.engines.musicgen.engine import MusicGenEngine  # noqa: E402
 from lullwave.engines.musicgen.linear import int8_available  # noqa: E402
+from lullwave.engines.musicgen.program import Window  # noqa: E402
 from lullwave.errors import (  # noqa: E402
     Busy,
     CheckpointError,
+    EngineFailed,
     InvalidInput,
     PromptError,
     SnapshotError,
@@ -279,6 +281,89 @@ def test_broken_checkpoints_name_the_fault_and_the_remedy(tiny, tmp_path):
     assert "no model" in fault(tmp_path / "absent")
     with pytest.raises(CheckpointError, match="lullwave models pull facebook/musicgen-small"):
         load_engine("musicgen", model="facebook/musicgen-small", offline=True)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value", "told"),
+    [
+        ("audio_encoder", "sampling_rate", 24000, "frames a second"),
+        ("audio_encoder", "target_bandwidths", [1.1], "number of codebooks"),
+        ("decoder", "num_codebooks", 2, "number of codebooks"),
+        ("decoder", "num_attention_heads", 0, "heads"),
+        ("decoder", "hidden_size", "wide", "hidden_size"),
+        ("text_encoder", "d_model", 32, "text encoder"),
+        ("text_encoder", "vocab_size", 64, "text encoder"),
+        ("text_encoder", "num_layers", 4, "lacks the weight"),
+        ("audio_encoder", "num_lstm_layers", 3, "lacks the weight"),
+    ],
+)
+def test_a_configuration_that_is_not_of_its_weights_is_refused_when_it_is_loaded(
+    tiny, tmp_path, part, name, value, told
+):
+    shutil.copytree(tiny, tmp_path / "other")
+    config = json.loads((tmp_path / "other" / "config.json").read_text())
+    config[part][name] = value
+    (tmp_path / "other" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match=told) as raised:
+        load_engine("musicgen", model=str(tmp_path / "other"), device="cpu")
+    assert "pull" in str(raised.value)
+
+
+def test_a_step_that_fails_ends_its_songs_and_the_next_ones_play(tiny, monkeypatch):
+    with MusicGenEngine(model=str(tiny), dtype=EXACT, device="cpu", threads=1, max_songs=1) as engine:
+        request = Request("calm", seed=3, duration_s=1)
+        with engine.stream(request) as stream:
+            expected = stream.read(RATE).samples
+        stepper = engine.scheduler._stepper
+
+        def fail(jobs):
+            raise torch.OutOfMemoryError("tried to allocate 2.00 GiB")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(stepper, "run", fail)
+            with engine.stream(request) as broken:
+                for _ in range(2):
+                    with pytest.raises(EngineFailed, match=r"2\.00 GiB.*max_songs"):
+                        broken.read(RATE)
+        assert engine.scheduler.load == {"open": 0, "playing": 0, "waiting": 0}
+        with engine.stream(request) as stream:
+            assert np.array_equal(stream.read(RATE).samples, expected)
+
+
+def test_a_song_whose_sound_cannot_be_made_ends_alone(tiny, monkeypatch):
+    with MusicGenEngine(model=str(tiny), dtype=EXACT, device="cpu", threads=1, max_songs=2) as engine:
+        request = Request("calm", seed=3)
+        with engine.stream(request) as stream, engine.stream(Request("bass")) as broken:
+            stream.read(RATE)
+            make = engine._sounds.make
+
+            def fail(song, chunk):
+                if song is broken._song:
+                    raise RuntimeError("a state that fits nothing")
+                return make(song, chunk)
+
+            monkeypatch.setattr(engine._sounds, "make", fail)
+            with pytest.raises(EngineFailed, match="fits nothing"):
+                broken.read(RATE)
+            assert stream.read(2 * RATE).frames == 2 * RATE
+
+
+def test_a_tune_begins_with_the_sound_and_over_again_at_its_end(checkpoints_dir, load):
+    engine = load(checkpoints_dir / "musicgen-tiny-melody", EXACT)
+    prefill = engine.scheduler._prefill
+    given = Audio.of(np.random.default_rng(0).normal(0, 0.1, 3 * RATE), RATE)
+    with (
+        engine.stream(Request("calm"), melody=given) as stream,
+        engine.stream(Request("calm"), melody=given, continue_from=given) as later,
+    ):
+        song = stream._song
+        frames = song.melody.shape[0]
+        assert torch.equal(prefill._tune(song, Window(0, 0)), song.melody)
+        slid = prefill._tune(song, Window(1, 900))  # 18 s are 140 frames of chroma
+        assert slid.shape[0] == frames
+        assert torch.equal(slid[0], song.melody[140 % frames])
+        assert later._song.origin == 150
+        assert torch.equal(prefill._tune(later._song, Window(0, 0))[24 % frames], later._song.melody[0])
 
 
 def test_two_stations_steered_and_forked_at_random_reproduce_and_leave_nothing_behind(tiny):

@@ -95,6 +95,16 @@ def test_temperature_zero_takes_the_likeliest():
     assert torch.equal(tokens, logits.argmax(-1))
 
 
+def test_no_temperature_and_no_logits_lead_to_a_token_that_is_none():
+    logits = torch.randn(3, 4, 50) * 8
+    likeliest = logits.argmax(-1)
+    for temperature in (1e-45, 1e-40, 1e-30, 1e-6):
+        settings = torch.full((3,), temperature), torch.full((3,), 20), torch.ones(3)
+        assert torch.equal(draw(logits, torch.rand(3, 4), *settings), likeliest)
+    lost = draw(logits * float("nan"), torch.rand(3, 4), torch.ones(3), torch.full((3,), 20), torch.ones(3))
+    assert ((lost >= 0) & (lost < 50)).all()
+
+
 def test_windows_slide_by_the_published_stride_and_are_filled_before_they_are_used():
     program = Program("x")
     assert program.main(1499) == Window(0, 0)
@@ -122,6 +132,30 @@ def test_steering_blends_from_its_step_and_keeps_what_was_under_way():
     assert twice.shares(105) == {"c": 1.0}
     assert program.steered(50, 1, "d", anew=False).shares(200) == {"d": 1.0}
     assert program.steered(0, 9, "e", anew=False).shares(0) == {"e": 1.0}
+
+
+def test_however_often_it_is_steered_little_is_kept_and_what_is_heard_stays():
+    program = Program("a")
+    for i in range(2000):
+        step, before = 10 + 100 * i, program
+        program = program.steered(step, 50, f"p{i}", anew=True)
+        for back in (1, 60, 140, 4500, 6500):
+            if step > back:
+                assert program.shares(step - back) == before.shares(step - back)
+                assert program.main(step - back) == before.main(step - back)
+    assert len(program.steers) < 200
+    assert len(program.anchors) < 200
+    assert program.shares(10**6) == {"p1999": 1.0}
+
+
+def test_a_blend_holds_few_prompts_at_once():
+    program = Program("a")
+    for i in range(60):
+        program = program.steered(10 + 50 * i, 3000, f"p{i}", anew=False)
+        shares = program.shares(30 + 50 * i)
+        assert len(shares) <= 8
+        assert shares[f"p{i}"] == pytest.approx(21 / 3000)
+        assert sum(shares.values()) == pytest.approx(1.0)
 
 
 def test_steering_anew_begins_a_window_over_the_overlap():
