@@ -182,7 +182,6 @@ class MadeWhileSent(Response):
 def router_for(settings: Settings, shelf: EngineShelf, kitchen: Kitchen) -> APIRouter:
     """The routes, with a body model that is made from ``Request`` and the settings."""
     router = APIRouter(tags=["music"])
-    formats = ", ".join(FORMATS)
     Wish = model_of(
         music.Request,
         "Wish",
@@ -202,7 +201,10 @@ def router_for(settings: Settings, shelf: EngineShelf, kitchen: Kitchen) -> APIR
                 ),
             ),
             "engine": (str, Field(settings.engine, description="one of GET /api/engines")),
-            "format": (str, Field("mp3", description=f"one of {formats}", json_schema_extra={"enum": [*FORMATS]})),
+            "format": (
+                str,
+                Field("mp3", description="what kind of file it becomes", json_schema_extra={"enum": [*FORMATS]}),
+            ),
             "options": (
                 dict[str, Any],
                 Field(default_factory=dict, description="the engine's own options, see GET /api/engines"),
@@ -212,6 +214,7 @@ def router_for(settings: Settings, shelf: EngineShelf, kitchen: Kitchen) -> APIR
     Wish.model_config["json_schema_extra"] = {
         "examples": [{"prompt": "rainy night piano", "seed": 7, "duration_s": 30}]
     }
+    request_schema = Wish.model_json_schema()
     binary = {"schema": {"type": "string", "format": "binary"}}
 
     async def generate(wish: Any) -> Response:
@@ -236,9 +239,16 @@ def router_for(settings: Settings, shelf: EngineShelf, kitchen: Kitchen) -> APIR
 
     @router.get("/api/engines")
     def engines() -> JSONResponse:
-        """The engines, with the options that a request may set."""
+        """The engines, with the options that a request may set, and the schema of the request itself."""
         names = shelf.names() + elsewhere(settings)
-        return JSONResponse({"default": settings.engine, "engines": [_engine_json(shelf, name) for name in names]})
+        return JSONResponse(
+            {
+                "default": settings.engine,
+                "engines": [_engine_json(shelf, name) for name in names],
+                "request": request_schema,
+                "needs_token": settings.public,
+            }
+        )
 
     return router
 

@@ -22,8 +22,13 @@ def field_of(info: OptionInfo, **changes: Any) -> tuple[Any, Any]:
         said["allow_inf_nan"] = False
     if info.type is str and limits.max_length is not None:
         said["max_length"] = limits.max_length
+    extra: dict[str, Any] = {}
     if limits.choices is not None:
-        said["json_schema_extra"] = {"enum": list(limits.choices)}
+        extra["enum"] = list(limits.choices)
+    if limits.unit:
+        extra["unit"] = limits.unit  # no word of JSON schema, for whoever shows a form
+    if extra:
+        said["json_schema_extra"] = extra
     said |= changes
     return kind, Field(**{name: value for name, value in said.items() if value is not None or name == "default"})
 

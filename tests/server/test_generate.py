@@ -161,6 +161,12 @@ def test_engines_are_listed_with_their_options(server):
     assert listed["default"] == "synth"
     sines = next(e for e in listed["engines"] if e["name"] == "sines")
     assert sines["options"]["properties"]["hz"]["maximum"] == 2000
+    assert sines["options"]["properties"]["hz"]["unit"] == "Hz"
+    request = listed["request"]["properties"]
+    assert set(request) == set(server.json("/openapi.json")["components"]["schemas"]["Wish"]["properties"])
+    assert request["duration_s"]["maximum"] == 120
+    assert request["format"]["enum"] == list(FORMATS)
+    assert listed["needs_token"] is False
 
 
 def test_the_same_samples_as_the_engine_alone(server):
