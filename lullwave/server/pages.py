@@ -1,4 +1,4 @@
-"""The page and the documentation page: static files of the package with validators and security headers."""
+"""The pages and the documentation page: static files of the package with validators and security headers."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class StaticFolder:
 
 
 def router_for(web: Path | None = None) -> APIRouter:
-    """``/``, ``/static/…``, files at the root of the folder under their own names, and ``/docs``."""
+    """``/``, ``/make``, ``/static/…``, files at the root of the folder under their own names, and ``/docs``."""
     page = StaticFolder(web or web_dir())
     docs = StaticFolder(Path(__file__).parent / "docs")
     router = APIRouter(include_in_schema=False)
@@ -93,6 +93,10 @@ def router_for(web: Path | None = None) -> APIRouter:
     @router.api_route("/", methods=["GET", "HEAD"])
     def index(request: Request) -> Response:
         return serve(request, page, "index.html")
+
+    @router.api_route("/make", methods=["GET", "HEAD"])
+    def make(request: Request) -> Response:
+        return serve(request, page, "make.html")
 
     @router.api_route("/static/{name:path}", methods=["GET", "HEAD"])
     def static(request: Request, name: str) -> Response:

@@ -27,6 +27,9 @@ def test_the_page_and_all_its_files_are_served(server):
     response, data = server.ask("/")
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"
     assert data == (web_dir() / "index.html").read_bytes()
+    response, data = server.ask("/make")
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert data == (web_dir() / "make.html").read_bytes()
     assert server.ask("/static/scripts/app.js")[0].headers["Content-Type"].startswith("text/javascript")
 
 

@@ -4,11 +4,12 @@
  */
 
 export class ApiError extends Error {
-  /** @param {string} message @param {number} status @param {string | null} field what was wrong */
-  constructor(message, status, field = null) {
+  /** @param {string} message @param {number} status @param {string | null} field what was wrong @param {number} retryAfterS */
+  constructor(message, status, field = null, retryAfterS = 0) {
     super(message);
     this.status = status;
     this.field = field;
+    this.retryAfterS = retryAfterS;
   }
 
   /** The server wants to see the owner's token. */
@@ -17,29 +18,32 @@ export class ApiError extends Error {
   }
 }
 
-/** @param {{base: string, listener: string, fetch?: typeof fetch}} options */
+/** @param {{base: string, listener?: string, fetch?: typeof fetch}} options */
 export function Api({ base, listener, fetch = globalThis.fetch.bind(globalThis) }) {
   const address = (path) => new URL(path, base).href;
   const mine = (path) => `${address(path)}${path.includes('?') ? '&' : '?'}listener=${listener}`;
 
-  async function call(path, options = {}) {
+  async function reach(path, options = {}) {
     let response;
     try {
       response = await fetch(address(path), { headers: { accept: 'application/json' }, ...options });
     } catch {
       throw new ApiError('The station cannot be reached.', 0);
     }
-    const text = await response.text();
-    const body = parsed(text);
-    if (!response.ok) throw new ApiError(complaint(body, response.status), response.status, body?.error?.field);
-    return body;
+    if (response.ok) return response;
+    const body = parsed(await response.text());
+    const retryAfterS = Number(response.headers.get('retry-after')) || 0;
+    throw new ApiError(complaint(body, response.status), response.status, body?.error?.field, retryAfterS);
   }
 
-  const post = (path, body, token) => {
+  const call = async (path, options) => parsed(await (await reach(path, options)).text());
+
+  const posting = (body, token) => {
     const headers = { 'content-type': 'application/json', accept: 'application/json' };
     if (token) headers.authorization = `Bearer ${token}`;
-    return call(path, { method: 'POST', headers, body: JSON.stringify(body) });
+    return { method: 'POST', headers, body };
   };
+  const post = (path, body, token) => call(path, posting(JSON.stringify(body), token));
   const station = (id) => `api/stations/${encodeURIComponent(id)}`;
 
   return {
@@ -77,6 +81,13 @@ export function Api({ base, listener, fetch = globalThis.fetch.bind(globalThis) 
     },
     steer: (id, prompt, token) => post(`${station(id)}/prompt`, { prompt, listener }, token),
     undo: (id, token) => post(`${station(id)}/undo`, { listener }, token),
+    engines: () => call('api/engines'),
+    /**
+     * A clip: a reply whose body goes on while it is made.
+     *
+     * @param {string} json the request @param {string} token @param {AbortSignal} signal
+     */
+    generate: (json, token, signal) => reach('api/generate', { ...posting(json, token), signal }),
   };
 }
 

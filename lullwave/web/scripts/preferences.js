@@ -34,3 +34,12 @@ export function browserStorage() {
     return null;
   }
 }
+
+/** Storage that is forgotten with the tab. */
+export function visitStorage() {
+  try {
+    return globalThis.sessionStorage ?? null;
+  } catch {
+    return null;
+  }
+}
