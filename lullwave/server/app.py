@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from .. import __version__
 from ..clock import Clock, SystemClock
 from ..settings import Settings
-from . import directory, generate, health, metrics, pages, past, problems, radio, riffusion, steering
+from . import directory, generate, health, metrics, openapi, pages, past, problems, radio, riffusion, steering
 from .desk import Desk
 from .guard import Guard, Tokens
 from .limits import BodyLimit
@@ -77,6 +77,7 @@ def create_app(
     app.include_router(riffusion.router_for(settings, engines, clips))
     app.include_router(health.router)
     app.include_router(pages.router_for(web))
+    openapi.complete(app)
     app.add_middleware(BodyLimit, limit_bytes=settings.max_body_kb * 1024, larger=riffusion.LARGER)
     app.add_middleware(Guard, settings=settings, tokens=tokens)
     app.add_middleware(SecurityHeaders)

@@ -1,0 +1,145 @@
+"""What ``/openapi.json`` says beyond the routes' own words: the one shape of errors, and examples of both sides.
+
+Knows addresses and what they give, and runs none of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+
+PROBLEM = {
+    "title": "Problem",
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["field", "message", "allowed"],
+            "properties": {
+                "field": {"type": ["string", "null"], "description": "what was wrong"},
+                "message": {"type": "string", "description": "why, for people"},
+                "allowed": {"type": ["string", "null"], "description": "what would have been right"},
+            },
+        }
+    },
+}
+WRONG = {"field": "station", "message": "no station 'attic'", "allowed": "piano, synthwave, organic, guitar, ambient"}
+
+_NOW = {
+    "title": "Wool Blanket before the Thaw",
+    "tempo_bpm": 70.0,
+    "key": "Bb minor",
+    "prompt": "mellow lo-fi with a soft felt piano",
+    "frame": 656640,
+    "frames": 7257600,
+    "started_frame": 0,
+}
+_STATION = {
+    "id": "piano",
+    "name": "Mellow piano",
+    "prompt": "mellow lo-fi with a soft felt piano",
+    "engine": "synth",
+    "listeners": 3,
+    "state": "on air",
+    "rung": "engine",
+    "cause": "none",
+    "wanted": "synth",
+    "detail": "",
+    "stream": "/stations/piano/stream.mp3",
+    "now": _NOW,
+}
+_RECEIPT = {
+    "prompt": "warm synthwave, no drums",
+    "understood": {"text": "synthwave; warm; without drums", "data": {"styles": {"synthwave": 1.0}}, "ignored": []},
+    "state": "turning",
+    "frame": 893959,
+    "heard_in_s": 2.4,
+    "votes": {},
+}
+_PIECE = {
+    "run": 2,
+    "frame": 0,
+    "until": 634752,
+    "wall": 1738361700.0,
+    "at": "2025-01-31T22:15:00.000+00:00",
+    "kind": "piece",
+    "title": "Wool Blanket before the Thaw",
+}
+REPLIES: dict[tuple[str, str], Any] = {
+    ("get", "/api/stations"): {"default": "piano", "stations": [_STATION]},
+    ("get", "/api/stations/{station}"): {
+        **_STATION,
+        "rate": 44100,
+        "frame": 656640,
+        "epoch": {"frame": 0, "wall": 1738361700.0},
+        "time": 1738361714.9,
+        "reserve_s": 24.0,
+        "policy": "everyone",
+        "next": [],
+        "waiting": [{"prompt": "zen flute", "undo": False}],
+        "votes": {},
+    },
+    ("post", "/api/stations/{station}/prompt"): _RECEIPT,
+    ("post", "/api/stations/{station}/undo"): {**_RECEIPT, "prompt": None},
+    ("get", "/api/stations/{station}/history"): {"station": "piano", "rate": 44100, "history": [_PIECE]},
+    ("get", "/healthz"): {"status": "ok"},
+}
+PARAMETERS = {"station": "piano", "listener": "0b9f2c1e", "at": "2025-01-31T22:15:00", "before": "2025-01-31T22:15:00"}
+
+_NO_STATION = "nothing of that name is here"
+_TOKEN = "the owner's token is needed: `Authorization: Bearer …`"
+_FOREIGN = "not from a page of another origin, not by this name, or not without the owner's token"
+_BUSY = "too much at once; `Retry-After` says when to ask again"
+
+
+def complete(app: FastAPI) -> None:
+    """Let ``app`` give the whole document, made when it is first asked for."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            _complete(plain())
+        return plain()
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _complete(document: dict[str, Any]) -> None:
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas["Problem"] = PROBLEM
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            _one(method, path, operation)
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+
+
+def _one(method: str, path: str, operation: dict[str, Any]) -> None:
+    replies = operation["responses"]
+    said = {"403": _FOREIGN}
+    if method not in ("get", "head"):
+        said |= {"401": _TOKEN, "413": "the body is too large", "422": "a field is missing or wrong", "429": _BUSY}
+    if "{" in path or any(p["name"] == "station" for p in operation.get("parameters", ())):
+        said["404"] = _NO_STATION
+    if path.endswith("stream.mp3"):
+        said["503"] = "as many listen as may; `Retry-After` says when to ask again"
+    if "422" in replies:
+        said["422"] = "a field is missing or wrong"
+    for status, words in said.items():
+        if status not in replies or status == "422":
+            replies[status] = {
+                "description": words,
+                "content": {
+                    "application/json": {
+                        "schema": {"$ref": "#/components/schemas/Problem"},
+                        **({"example": {"error": WRONG}} if status == "404" and "riffusion" not in path else {}),
+                    }
+                },
+            }
+    if (example := REPLIES.get((method, path))) is not None:
+        replies["200"]["content"]["application/json"] = {"schema": {"type": "object"}, "example": example}
+    for parameter in operation.get("parameters", ()):
+        if parameter["name"] in PARAMETERS and "riffusion" not in path:
+            parameter.setdefault("example", PARAMETERS[parameter["name"]])
