@@ -6,6 +6,7 @@ starts, how a kept region is noised, and where chance comes from.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +15,6 @@ import torch
 
 from .noise import between_seeds, keyed
 from .schedulers import SCHEDULERS, short_name
-
-_STOCHASTIC = {"DDPMScheduler", "EulerAncestralDiscreteScheduler"}
 
 
 @dataclass(frozen=True)
@@ -89,8 +88,9 @@ class Schedule:
         every = list(self._scheduler.timesteps)
         offset = int(self._scheduler.config.get("steps_offset", 0))
         begin = min(int(steps * strength) + offset, steps)
-        self._first = every[-begin]
-        self.timesteps = every[max(steps - begin + offset, 0) :]
+        order = int(getattr(self._scheduler, "order", 1))  # above 1, a run that began within a step would fail
+        self._first = every[-begin] if order == 1 else every[min((steps - begin) * order, len(every) - 1)]
+        self.timesteps = every[max(steps - begin + offset, 0) * order :]
 
     def begin(self, init: torch.Tensor | None, noise: torch.Tensor) -> torch.Tensor:
         """(B, 4, H, W): ``init`` noised to the first level, or pure noise without an image."""
@@ -117,7 +117,7 @@ class Schedule:
             fresh = self._fresh(chances, denoised)
             return self._noised(denoised, fresh, self.timesteps[self._done])
         extra: dict[str, Any] = {}
-        if self._kind in _STOCHASTIC:
+        if "generator" in inspect.signature(self._scheduler.step).parameters:
             nearest = [c.start if c.alpha < 0.5 else c.end for c in chances]
             extra["generator"] = [
                 torch.Generator("cpu").manual_seed(keyed(seed, "step", self._done)) for seed in nearest

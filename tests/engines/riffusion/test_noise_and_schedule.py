@@ -93,6 +93,33 @@ def test_compat_keeps_the_old_arithmetic(steps, strength, first, loop):
     assert len(schedule.timesteps) == loop
 
 
+@pytest.mark.parametrize("compat", [False, True])
+@pytest.mark.parametrize("name", [None, *scheduler_names()])
+def test_few_steps_and_any_strength_give_numbers(name, compat):
+    chance = [Chance(1, 2, 0.5)]
+    for steps, strength in ((1, 0.01), (1, 1.0), (2, 0.75), (3, 0.3), (3, 1.0)):
+        schedule = Schedule(OWN, name, steps, strength, compat)
+        latents = schedule.begin(torch.zeros(1, 4, 8, 8), torch.ones(1, 4, 8, 8))
+        for timestep in schedule.timesteps:
+            latents = schedule.step(torch.tanh(schedule.scaled(latents, timestep)), timestep, latents, chance)
+        assert latents.isfinite().all(), (steps, strength)
+
+
+@pytest.mark.parametrize("name", [name for name in scheduler_names() if name != "lcm"])
+def test_the_chance_of_a_step_comes_from_the_seeds(name):
+    def run(seed):
+        schedule = Schedule(OWN, name, 4, 1.0)
+        latents = schedule.begin(None, torch.ones(1, 4, 8, 8))
+        for timestep in schedule.timesteps:
+            shown = schedule.scaled(latents, timestep)
+            latents = schedule.step(torch.tanh(shown), timestep, latents, [Chance(seed, seed, 0.0)])
+        return latents
+
+    assert torch.equal(run(1), run(1))
+    drawn_anew = {"ddpm", "dpm++-sde", "euler-ancestral", "kdpm2-ancestral", "sa-solver", "tcd"}
+    assert torch.equal(run(1), run(2)) == (name not in drawn_anew)
+
+
 @pytest.mark.parametrize("name", [None, "ddim", "dpm++", "euler", "lcm"])
 def test_what_a_mask_keeps_has_the_noise_level_of_the_rest_and_ends_clean(name):
     clean, noise = torch.zeros(1, 4, 8, 8), torch.ones(1, 4, 8, 8)
