@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from ..codecs import decode, format_of, write
+from ..codecs import decode, format_of, write, write_bytes
 from ..engines import load_engine
 from ..engines.riffusion.interpolation import End
 from ..engines.riffusion.options import DEFAULT_CHECKPOINT, PRESETS
@@ -155,31 +155,42 @@ def batch(
     lora: Lora = "",
     device: Device = "auto",
 ) -> None:
-    """Many prompts from a JSON file, each with every set of parameters; finished clips are not made again."""
+    """Many prompts from a JSON file, each with every set of parameters; what is there and unchanged is kept."""
     from ..engines.riffusion.tasks import read_batch, text_to_audio
 
-    sets, entries = read_batch(file.read_text())
+    try:
+        sets, entries = read_batch(file.read_text("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise InvalidInput("file", str(file), "a JSON file in UTF-8") from None
+    names = [_plain(str(params.get("name", f"set{number}"))) for number, params in enumerate(sets)]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise InvalidInput(f"params[{number}].name", name, "a name of its own for each set: files are called by it")
     check_folder(folder, "folder")
     format_of(f"x.{format}")
     folder.mkdir(parents=True, exist_ok=True)
     index: list[dict[str, Any]] = []
+    known = _read_index(folder / "index.json")
     total = len(sets) * len(entries) * seeds
     with _bar(file.name) as progress:
         for number, params in enumerate(sets):
             plan = Plan(params.get("num_inference_steps", 50), params.get("scheduler"))
-            name = str(params.get("name", f"set{number}"))
+            whole = {"checkpoint": checkpoint, **params, "name": params.get("name", f"set{number}")}
             with _engine(params.get("checkpoint", checkpoint), device, lora) as engine:
                 for n, entry in enumerate(entries):
                     for seed in range(entry.seed, entry.seed + seeds):
                         end = End(entry.prompt, seed, entry.negative_prompt, guidance=params.get("guidance", 7.0))
-                        path = folder / f"{_plain(name)}-{n:03d}-{seed}.{format}"
-                        if not path.exists():
+                        path = folder / f"{names[number]}-{n:03d}-{seed}.{format}"
+                        said: dict[str, Any] = {"file": path.name, "prompt": entry.prompt}
+                        said |= {"negative_prompt": entry.negative_prompt, "seed": seed, "params": whole}
+                        if not path.exists() or known.get(path.name) != said:
                             made = text_to_audio(engine, end, params.get("width", 512) / 100, plan)
                             _written(made, path, True)
-                        said = {"file": path.name, "prompt": entry.prompt, "negative_prompt": entry.negative_prompt}
-                        index.append({**said, "seed": seed, "params": {**params, "name": name}})
+                            known[path.name] = said
+                            _write_index(folder, [*known.values()])  # what is broken off goes on from here
+                        index.append(said)
                         progress(len(index) / total)
-    (folder / "index.json").write_text(json.dumps(index, indent=1, ensure_ascii=False))
+    _write_index(folder, index)
     typer.echo(f"{folder}: {len(index)} clips and index.json")
 
 
@@ -247,6 +258,18 @@ def _written(made: Piece, path: Path, image: bool) -> None:
     if image:
         made.image.save(path.with_suffix(".png"))
     typer.echo(f"{path}: {made.audio.duration_s:.2f} s")
+
+
+def _read_index(path: Path) -> dict[str, dict[str, Any]]:
+    """What an earlier run wrote, by file; nothing where there is no index or none that can be read."""
+    try:
+        return {one["file"]: one for one in json.loads(path.read_text("utf-8"))}
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}
+
+
+def _write_index(folder: Path, index: list[dict[str, Any]]) -> None:
+    write_bytes(folder / "index.json", json.dumps(index, indent=1, ensure_ascii=False).encode())
 
 
 def _plain(name: str) -> str:

@@ -62,12 +62,32 @@ def test_batch_writes_an_index_and_does_not_make_clips_again(load, tmp_path):
     before = [clip.stat().st_mtime_ns for clip in clips]
     riff("batch", file, tmp_path / "out", "--seeds", 2, "--format", "wav", *load)
     assert [clip.stat().st_mtime_ns for clip in clips] == before
+    # other words are other clips, under whatever name the old ones lie
+    file.write_text(json.dumps({"params": params, "entries": [{"prompt": "a"}, {"prompt": "c", "seed": 5}]}))
+    riff("batch", file, tmp_path / "out", "--seeds", 2, "--format", "wav", *load)
+    after = [clip.stat().st_mtime_ns for clip in clips]
+    assert after[:2] == before[:2]
+    assert all(new != old for new, old in zip(after[2:], before[2:], strict=True))
+
+
+def test_a_batch_that_cannot_be_told_apart_or_read_is_refused(tmp_path):
+    file = tmp_path / "batch.json"
+    for said in (
+        json.dumps({"params": [{"name": "x y"}, {"name": "x-y"}], "entries": [{"prompt": "a"}]}).encode(),
+        b"\xff\xfe\x00",
+    ):
+        file.write_bytes(said)
+        with pytest.raises(InvalidInput):
+            riff("batch", file, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_wrong_values_are_refused_before_anything_is_loaded(tmp_path):
     for words, named in (
         (["text", "a", "--preset", "magic"], "--preset"),
         (["text", "a", "--scheduler", "magic"], "scheduler"),
+        (["text", "a", "--steps", "0"], "steps"),
+        (["text", "a", "--steps", "100000"], "steps"),
         (["text", "a", "-o", "a.xyz"], "path"),
         (["text", "a", "-o", str(tmp_path / "no" / "a.mp3")], "--output"),
         (["text", "(a", "--guidance", "1000"], "guidance"),

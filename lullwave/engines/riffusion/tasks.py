@@ -15,13 +15,16 @@ from PIL import Image
 
 from ...audio import Audio
 from ...errors import InvalidInput
+from ...options import build, check, option
 from ...request import Request
 from ..base import Understanding
 from . import emphasis
 from .interpolation import End, Interpolation
+from .options import DEFAULT_CHECKPOINT
 from .pipeline import Leg
 from .plan import Mix, Plan
 from .schedule import Chance
+from .schedulers import MAX_STEPS, short_name
 from .sound import HOP, RATE
 from .stream import Grey, RiffusionStream
 
@@ -49,6 +52,25 @@ class Entry:
     prompt: str
     negative_prompt: str | None
     seed: int
+
+
+@dataclass(frozen=True)
+class BatchParams:
+    """What a batch may set for all of its entries."""
+
+    checkpoint: str = option(
+        DEFAULT_CHECKPOINT, "a directory in diffusers format, or a name on the hub", max_length=1000
+    )
+    scheduler: str | None = option(None, "a scheduler by name; nothing is the checkpoint's own", max_length=60)
+    num_inference_steps: int = option(50, "denoising steps", low=1, high=MAX_STEPS)
+    guidance: float = option(7.0, "how closely the prompt is followed", low=0, high=100)
+    width: int = option(512, "columns of a clip, 100 a second", low=100, high=round(100 * MAX_SECONDS))
+    name: str = option("", "what its files are called", max_length=60)
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.scheduler is not None:
+            short_name(self.scheduler)
 
 
 def text_to_audio(
@@ -162,18 +184,20 @@ def read_batch(text: str) -> tuple[list[Mapping[str, Any]], list[Entry]]:
         raise InvalidInput("entries", type(raw).__name__, 'an object with "params" and a list of "entries"')
     params = raw.get("params", {})
     sets = params if isinstance(params, list) else [params]
-    known = ("checkpoint", "scheduler", "num_inference_steps", "guidance", "width", "name")
+    if not sets:
+        raise InvalidInput("params", sets, "an object or a list of objects, at least one")
     for n, one in enumerate(sets):
         if not isinstance(one, dict):
             raise InvalidInput(f"params[{n}]", one, "an object")
-        for name in one:
-            if name not in known:
-                raise InvalidInput(f"params[{n}].{name}", one[name], "fields named " + ", ".join(known))
+        build(BatchParams, one, where=f"params[{n}].")
     entries = []
     for n, one in enumerate(raw["entries"]):
         if not isinstance(one, dict) or not isinstance(one.get("prompt"), str):
             raise InvalidInput(f"entries[{n}].prompt", one, "text")
-        End(one["prompt"], one.get("seed", 0), one.get("negative_prompt"))
+        try:
+            End(one["prompt"], one.get("seed", 0), one.get("negative_prompt"))
+        except InvalidInput as error:
+            raise InvalidInput(f"entries[{n}].{error.field}", error.value, error.allowed) from None
         entries.append(Entry(one["prompt"], one.get("negative_prompt"), one.get("seed", 0)))
     return sets, entries
 

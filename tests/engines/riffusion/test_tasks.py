@@ -81,10 +81,39 @@ def test_batches_are_read_and_their_faults_are_named():
         ("{", "batch"),
         ('{"entries": [{"seed": 1}]}', "entries"),
         ('{"params": {"speed": 1}, "entries": [{"prompt": "a"}]}', "speed"),
-        ('{"entries": [{"prompt": "a", "seed": "x"}]}', "seed"),
+        ('{"entries": [{"prompt": "a"}, {"prompt": "a", "seed": "x"}]}', r"entries\[1\]\.seed"),
+        ('{"params": [], "entries": [{"prompt": "a"}]}', "params"),
+        *(
+            (f'{{"params": [{{}}, {{"{name}": {value}}}], "entries": [{{"prompt": "a"}}]}}', rf"params\[1\]\.{name}")
+            for name, value in (
+                ("num_inference_steps", '"x"'),
+                ("num_inference_steps", "0"),
+                ("num_inference_steps", "100000"),
+                ("num_inference_steps", "2.5"),
+                ("scheduler", '"magic"'),
+                ("scheduler", "5"),
+                ("guidance", '"x"'),
+                ("width", '"x"'),
+                ("width", "10"),
+                ("checkpoint", "5"),
+                ("name", "5"),
+            )
+        ),
     ):
         with pytest.raises(InvalidInput, match=field):
             tasks.read_batch(text)
+
+
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"steps": -2}, {"steps": 10**6}, {"scheduler": "magic"}])
+def test_plans_that_make_no_clip_are_refused(wrong):
+    with pytest.raises(InvalidInput, match=next(iter(wrong))):
+        Plan(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [(0.6, 0.5), (-1.0, 0.5), (0.3, 2.0), (0.3, 0.5, float("nan"))])
+def test_mixes_beyond_their_ranges_are_refused(wrong):
+    with pytest.raises(InvalidInput):
+        Mix(*wrong)
 
 
 @pytest.fixture
