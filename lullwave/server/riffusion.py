@@ -29,6 +29,7 @@ from .shelf import EngineShelf
 if TYPE_CHECKING:
     from ..engines.riffusion.engine import RiffusionEngine
     from ..engines.riffusion.interpolation import Interpolation
+    from ..engines.riffusion.workshop import Ticket
 
 ENGINE = "riffusion"
 INSTALL = "lullwave models pull riffusion/riffusion-model-v1"
@@ -205,7 +206,12 @@ def _unwrapped(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
 
 
 async def _run(engine: RiffusionEngine, wish: Interpolation) -> dict[str, Any]:
-    ticket = await asyncio.to_thread(engine.submit, wish)
+    taking = asyncio.ensure_future(asyncio.to_thread(engine.submit, wish))
+    try:
+        ticket = await asyncio.shield(taking)
+    except asyncio.CancelledError:
+        taking.add_done_callback(_give_up)  # the place is taken on a thread all the same
+        raise
     try:
         image = await asyncio.wrap_future(ticket.result)
     except asyncio.CancelledError:
@@ -213,6 +219,11 @@ async def _run(engine: RiffusionEngine, wish: Interpolation) -> dict[str, Any]:
         raise
 
     return await asyncio.to_thread(inference.reply, engine, image)
+
+
+def _give_up(taken: asyncio.Future[Ticket]) -> None:
+    if not taken.cancelled() and taken.exception() is None:
+        taken.result().cancel()
 
 
 async def _while_wanted(request: Request, work: Any) -> dict[str, Any] | None:

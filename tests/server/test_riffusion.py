@@ -4,6 +4,8 @@ import base64
 import io
 import json
 import threading
+import time
+from concurrent.futures import CancelledError
 from http.client import HTTPConnection
 
 import pytest
@@ -19,6 +21,7 @@ from sines import SineEngine
 from lullwave.codecs import decode
 from lullwave.engines.riffusion.engine import RiffusionEngine
 from lullwave.engines.riffusion.random_checkpoint import make_random
+from lullwave.server import riffusion
 
 STEPS = 2
 TAGS = {11000: 44100, 11005: False, 11010: 10, 11020: 100, 11030: 400, 11040: 512, 11050: 0, 11060: 10000}
@@ -293,6 +296,38 @@ def test_a_client_that_goes_frees_its_place(served):
         freed = next(kind for kind, _ in told if served.json("/api/riffusion")["waiting"] == 0)
         assert freed == "working"  # while the clip before it was still being made
     served.json(f"/api/riffusion/clips/{blocker['id']}", "DELETE")
+
+
+def test_a_client_that_goes_before_it_has_a_place_takes_none(served, monkeypatch):
+    """Words are embedded before a place is taken; whoever goes meanwhile is not made a clip."""
+    served.json("/api/riffusion")  # loads the engine
+    (engine,) = served.engines
+    asked, noticed, go_on, taken = threading.Event(), threading.Event(), threading.Event(), []
+    submit = engine.submit
+
+    def slow(*wish):
+        asked.set()
+        assert go_on.wait(30)
+        taken.append(submit(*wish))
+        return taken[0]
+
+    async def until_gone(receive):
+        await riffusion_until_gone(receive)
+        noticed.set()
+
+    riffusion_until_gone = riffusion.until_gone
+    monkeypatch.setattr(engine, "submit", slow)
+    monkeypatch.setattr(riffusion, "until_gone", until_gone)
+    leaving = HTTPConnection("127.0.0.1", served.port)
+    leaving.request("POST", "/run_inference/", json.dumps(body(num_inference_steps=200)).encode())
+    assert asked.wait(30)
+    leaving.close()
+    assert noticed.wait(30)
+    go_on.set()
+    while not taken:
+        time.sleep(0.01)
+    with pytest.raises(CancelledError):
+        taken[0].result.result(30)
 
 
 def test_neighbours_of_equal_shape_are_made_in_one_pass(served, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from .plan import Plan
 
 log = logging.getLogger(__name__)
 
-_GUESS_S = 30.0  # how long a clip takes before one was made
+_GUESS_S = 30.0  # how long a pass takes, before one was made
 
 
 @dataclass(eq=False)
@@ -123,6 +124,7 @@ class Workshop:
         def nobody_waits() -> bool:
             return self._closed or all(ticket.gone for ticket in batch)
 
+        began = time.monotonic()
         try:
             images = self._pipeline.make([ticket.leg for ticket in batch], batch[0].plan, progress, nobody_waits)
         except Cancelled as error:
@@ -135,5 +137,6 @@ class Workshop:
             for ticket in batch:
                 ticket.result.set_exception(failed)
         else:
+            self._took_s = time.monotonic() - began
             for ticket, image in zip(batch, images, strict=True):
                 ticket.result.set_result(image)
