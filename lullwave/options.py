@@ -16,7 +16,7 @@ import math
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ from .errors import InvalidInput
 T = TypeVar("T")
 
 _KEY = "lullwave"
+_WORDS: Mapping[str, bool] = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
@@ -136,6 +137,24 @@ def build(options: type[T], values: Mapping[str, Any], where: str = "") -> T:
         raise
 
 
+def parse_pairs(pairs: Iterable[str], options: type, flag: str = "--option") -> dict[str, Any]:
+    """``["top_k=50"]`` → ``{"top_k": 50}``, each value of the type that its definition states.
+
+    ``flag`` is what errors call the pairs.
+    """
+    known = {info.name: info for info in describe(options)}
+    values = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise InvalidInput(flag, pair, "name=value")
+        name = name.strip().replace("-", "_")
+        if name not in known:
+            raise InvalidInput(flag, name, "one of " + ", ".join(known) if known else "none for this engine")
+        values[name] = _worded(known[name], text)
+    return values
+
+
 def _plain(number: float) -> str:
     """Whole numbers with all of their digits."""
     return str(number) if isinstance(number, int) else f"{number:g}"
@@ -170,3 +189,12 @@ def _checked(info: OptionInfo, value: Any) -> Any:
     if not ok:
         raise InvalidInput(info.name, value, info.allowed)
     return value
+
+
+def _worded(info: OptionInfo, text: str) -> Any:
+    if info.optional and text in ("", "none"):
+        return None
+    try:
+        return _WORDS[text.lower()] if info.type is bool else info.type(text)
+    except (ValueError, KeyError):
+        raise InvalidInput(info.name, text, info.allowed) from None

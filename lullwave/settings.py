@@ -116,6 +116,10 @@ class Settings(BaseSettings):
         description="weights of the neural engine: a directory or a name on the hub; empty: the engine's own choice",
     )
     device: str = Field(default="auto", description="torch device of neural engines: auto, cpu, cuda, cuda:1, mps")
+    engine_options: str = Field(
+        default="",
+        description="more of how the engine is loaded, `name=value` split by commas: see `lullwave engines NAME`",
+    )
     lora: str = Field(default="", description="LoRA files blended into Riffusion, `FILE:WEIGHT` split by commas")
     station: str = Field(
         default="", description="id of the default station: `/stream.mp3`, `/current.mp3`; empty: the first"

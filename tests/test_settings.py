@@ -166,6 +166,27 @@ def test_engines_are_placed_where_the_settings_say():
     assert load_options(apart)("ws://there:8001", object) == {"token": "t"}
 
 
+@pytest.mark.parametrize("isolated", ["", "isolated:"])
+def test_engine_options_reach_the_engine_that_is_named_and_are_checked_at_the_start(isolated):
+    from lullwave.engines import engine_facts
+    from lullwave.errors import InvalidInput
+    from lullwave.server.loading import check_options, load_options
+
+    options = "max_songs=2, dtype=float32,deterministic=yes"
+    named = load({"engine": isolated + "musicgen", "engine_options": options})
+    given = load_options(named)(isolated + "musicgen", engine_facts("musicgen"))
+    assert (given["max_songs"], given["dtype"], given["deterministic"]) == (2, "float32", True)
+    assert "max_songs" not in load_options(named)("synth", engine_facts("synth"))
+    own = load({"stations": [{"id": "a"}, {"id": "b", "engine": "musicgen"}], "engine_options": "threads=3"})
+    assert load_options(own)("musicgen", engine_facts("musicgen"))["threads"] == 3
+    assert "threads" not in load_options(own)("synth", engine_facts("synth"))
+    for settings in (named, own, load({})):
+        check_options(settings)
+    for wrong in ("max_songs", "max_songs=many", "max_songs=0", "speed=2"):
+        with pytest.raises(InvalidInput, match=r"engine_options|max_songs"):
+            check_options(load({"engine": "musicgen", "engine_options": wrong}))
+
+
 def test_a_certificate_that_does_not_do_is_refused_by_name(tmp_path):
     from lullwave.server.run import check_tls
 

@@ -16,7 +16,9 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import InvalidInput
-from ..options import OptionInfo, describe
+from ..options import OptionInfo, describe, parse_pairs
+
+__all__ = ["FlagGroup", "called", "given", "parse_pairs", "with_flags"]
 
 
 @dataclass(frozen=True)
@@ -63,21 +65,6 @@ def with_flags(command: Callable[..., None], groups: Iterable[FlagGroup]) -> Cal
     return flagged
 
 
-def parse_pairs(pairs: Iterable[str], options: type) -> dict[str, Any]:
-    """``["top_k=50"]`` → ``{"top_k": 50}``, each value of the type that its definition states."""
-    known = {info.name: info for info in describe(options)}
-    values = {}
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals:
-            raise InvalidInput("--option", pair, "name=value")
-        name = name.strip().replace("-", "_")
-        if name not in known:
-            raise InvalidInput("--option", name, "one of " + ", ".join(known) if known else "none for this engine")
-        values[name] = _value(known[name], text)
-    return values
-
-
 @contextmanager
 def called(names: Mapping[str, str]) -> Iterator[None]:
     """Inside the block, wrong values are named as the command line calls them: field → flag."""
@@ -109,15 +96,3 @@ def _flag(info: OptionInfo) -> Any:
     if info.type is bool:
         return typer.Option(f"{name}/--no-{name[2:]}", help=words)
     return typer.Option(name, help=words)
-
-
-_WORDS: Mapping[str, bool] = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-
-
-def _value(info: OptionInfo, text: str) -> Any:
-    if info.optional and text in ("", "none"):
-        return None
-    try:
-        return _WORDS[text.lower()] if info.type is bool else info.type(text)
-    except (ValueError, KeyError):
-        raise InvalidInput(info.name, text, info.allowed) from None

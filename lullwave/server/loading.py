@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..engines.base import Engine
+from ..engines import engine_facts
+from ..engines.base import EngineFacts
 from ..engines.remote.options import ISOLATED, is_address
-from ..options import describe
+from ..options import build, describe, parse_pairs
 from ..settings import Settings
 
 
-def load_options(settings: Settings) -> Callable[[str, type[Engine]], dict[str, Any]]:
+def load_options(settings: Settings) -> Callable[[str, type[EngineFacts]], dict[str, Any]]:
     """A function that gives the load options of an engine by its name and class.
 
-    ``checkpoint`` is for the engine that the settings name; for Riffusion's own routes where that one has no weights.
+    ``checkpoint`` and ``engine_options`` are for the engine that the settings name; where that is the embedded one,
+    which has no weights, for those of stations and for Riffusion's own routes.
     """
 
-    def of(name: str, kind: type[Engine]) -> dict[str, Any]:
+    def of(name: str, kind: type[EngineFacts]) -> dict[str, Any]:
         if is_address(name):
             return {"token": settings.engine_token}
         place, name = name, name.removeprefix(ISOLATED)
@@ -30,9 +32,36 @@ def load_options(settings: Settings) -> Callable[[str, type[Engine]], dict[str, 
         if name == "riffusion":
             # its routes are open to everybody: nobody's request may start a download
             given |= {"lora": settings.lora, "seed_images": str(settings.paths.seed_images), "offline": True}
-        return {option: value for option, value in given.items() if option in known}
+        given = {option: value for option, value in given.items() if option in known}
+        if name in _configured(settings):
+            pairs = [pair for pair in settings.engine_options.split(",") if pair.strip()]
+            given |= parse_pairs(pairs, kind.load_options, "engine_options")
+        return given
 
     return of
+
+
+def check_options(settings: Settings) -> None:
+    """Refuse wrong ``engine_options`` before anything is loaded.
+
+    Raises:
+        InvalidInput, MissingExtra
+    """
+    for name in _configured(settings) if settings.engine_options else ():
+        facts = engine_facts(name)
+        build(facts.load_options, load_options(settings)(name, facts), "engine_options: ")
+
+
+def _configured(settings: Settings) -> set[str]:
+    """The engines in this machine that ``engine_options`` are for."""
+    named = settings.engine.removeprefix(ISOLATED)
+    if named != "synth":
+        return set() if is_address(named) else {named}
+    others = {own.engine.removeprefix(ISOLATED) for own in settings.stations if not is_address(own.engine)} - {
+        "",
+        named,
+    }
+    return others or {named}
 
 
 def placed(settings: Settings) -> Settings:
