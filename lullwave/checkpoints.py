@@ -123,6 +123,10 @@ def pull(model: str, progress: Progress | None = None) -> Installed:
             raise CheckpointError(f"{model} on the hub holds no weights in a known format (safetensors or .bin)")
         total, before = sum(files.values()), 0
         _check_room(place, files, model)
+        if progress is None:
+            gb, licence = total / 1e9, _licence(info) or "not stated"
+            log.warning("%s is not installed: %.2f GB come from the hub to %s; licence: %s", model, gb, place, licence)
+            progress = _Tenths(model)
         for name, size in files.items():
             url = hf_hub_url(model, name, revision=info.sha, endpoint=endpoint)
             told = _Told(progress, name, before, total)
@@ -143,6 +147,18 @@ def pull(model: str, progress: Progress | None = None) -> Installed:
     done = Installed(model, place, total, _licence(info), str(info.sha or ""))
     (place / _NOTE).write_text(json.dumps({**asdict(done), "path": str(place)}, indent=1))
     return done
+
+
+class _Tenths:
+    """Logs how far a download is that nobody watches."""
+
+    def __init__(self, model: str) -> None:
+        self._model, self._tenths = model, 0
+
+    def __call__(self, file: str, done: int, total: int) -> None:
+        if 10 * done // max(1, total) > self._tenths:
+            self._tenths = 10 * done // max(1, total)
+            log.info("%s: %d %% of %.2f GB", self._model, 10 * self._tenths, total / 1e9)
 
 
 @dataclass(frozen=True)

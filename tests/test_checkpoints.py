@@ -150,7 +150,7 @@ def test_a_file_that_is_not_what_was_announced_is_thrown_away(hub, tmp_path):
     assert checkpoints.pull("someone/model").path == part.parent
 
 
-def test_locating_pulls_unless_offline(hub, monkeypatch):
+def test_locating_pulls_unless_offline(hub, monkeypatch, caplog):
     with pytest.raises(CheckpointError, match="lullwave models pull someone/model"):
         checkpoints.locate("someone/model", offline=True)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -158,7 +158,12 @@ def test_locating_pulls_unless_offline(hub, monkeypatch):
         checkpoints.locate("someone/model")
     assert hub.fetched == []
     monkeypatch.delenv("HF_HUB_OFFLINE")
-    assert (checkpoints.locate("someone/model") / "config.json").is_file()
+    with caplog.at_level("INFO"):
+        assert (checkpoints.locate("someone/model") / "config.json").is_file()
+    told = [record.getMessage() for record in caplog.records if record.name == "lullwave.checkpoints"]
+    assert "someone/model is not installed" in told[0]
+    assert "licence: cc-by-nc-4.0" in told[0]
+    assert told[-1].startswith("someone/model: 100 %")
 
 
 def test_what_cannot_be_had_says_why(hub, monkeypatch):
