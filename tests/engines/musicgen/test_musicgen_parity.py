@@ -11,6 +11,7 @@ transformers = pytest.importorskip("transformers")
 from lullwave.audio import Audio  # noqa: E402
 from lullwave.engines.musicgen.attention import Cache, Lane  # noqa: E402
 from lullwave.engines.musicgen.decoder import Decoder  # noqa: E402
+from lullwave.engines.musicgen.program import Program, Window  # noqa: E402
 from lullwave.engines.musicgen.shape import Shape  # noqa: E402
 from lullwave.engines.musicgen.weights import Weights  # noqa: E402
 from lullwave.request import Request  # noqa: E402
@@ -55,6 +56,26 @@ def test_logits_equal_the_reference(checkpoints_dir, kind):
     decoder.chunk(cache, 1, 0, tokens[: STEPS - 1], (memory, None))
     last = decoder.step(cache, [Lane(1, STEPS - 1, tokens[-1], (memory, None))])
     assert (last - expected[:, :, -1]).abs().max() < 1e-4
+
+
+@torch.inference_mode()
+def test_logits_after_a_melody_equal_the_reference(checkpoints_dir, load):
+    directory = checkpoints_dir / "musicgen-tiny-melody"
+    model, engine = reference(directory), load(directory, "float32")
+    shape, decoder = engine.shape, engine.decoder
+    torch.manual_seed(1)
+    tokens = torch.randint(0, 2048, (STEPS, shape.codebooks))
+    tokens[0] = shape.pad
+    tune = torch.nn.functional.one_hot(torch.randint(0, 12, (40,)), 12).float()
+    expected = model(
+        **tokenized(directory, "calm piano, rainy night"), input_features=tune[None], decoder_input_ids=tokens.t()
+    ).logits.view(shape.codebooks, -1, shape.vocabulary)[:, -STEPS:]
+    conditioner = engine.scheduler._prefill._conditioner
+    prefix = conditioner.prefix(Program("calm piano, rainy night"), Window(0, 0), False, tune)
+    before, cache = prefix.shape[1], Cache(shape, 1, prefix.shape[1] + STEPS, torch.float32, CPU)
+    decoder.chunk(cache, 0, 0, prefix, (None,))
+    made = [decoder.step(cache, [Lane(0, before + p, tokens[p], (None,))])[0] for p in range(STEPS)]
+    assert (torch.stack(made, 1) - expected).abs().max() < 1e-4
 
 
 @pytest.mark.parametrize("kind", KINDS)
