@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..engines.riffusion.workshop import Ticket
 
 KEPT = 64  # finished clips that can still be fetched
+KEPT_COLUMNS = 128 * 512  # of them together: eleven minutes, about 220 MB
 
 State = Literal["waiting", "working", "done", "failed", "cancelled"]
 
@@ -41,6 +42,11 @@ class Clip:
     @property
     def ended(self) -> bool:
         return self.state in ("done", "failed", "cancelled")
+
+    @property
+    def columns(self) -> int:
+        """How wide its image is; 0 while it has none."""
+        return self.image.width if self.image is not None else 0
 
     def progress(self, done: int, of: int) -> None:
         """Called on the engine's thread after each step."""
@@ -129,7 +135,10 @@ class Clips:
             clip.cancel()
 
     def _make_room(self) -> None:
-        for id in [id for id, clip in self._clips.items() if clip.ended][: max(0, len(self._clips) - KEPT + 1)]:
-            del self._clips[id]
+        columns = sum(clip.columns for clip in self._clips.values())
+        for id in [id for id, clip in self._clips.items() if clip.ended]:
+            if len(self._clips) < KEPT and columns <= KEPT_COLUMNS:
+                break
+            columns -= self._clips.pop(id).columns
         if len(self._clips) >= 4 * KEPT:
             raise Busy(f"{len(self._clips)} clips are being made; fetch or cancel some", 30.0)

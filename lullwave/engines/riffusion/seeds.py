@@ -155,5 +155,7 @@ def _checked(data: bytes, where: str) -> Image.Image:
             return image.convert("RGB")
     except InvalidInput:
         raise
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError:  # its text names an object in memory
+        raise InvalidInput("image", where, "a PNG or JPEG image") from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InvalidInput("image", where, f"a PNG or JPEG image ({error})") from None
