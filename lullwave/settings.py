@@ -189,7 +189,12 @@ class Settings(BaseSettings):
     tls_key: Path | None = Field(default=None, description="the certificate's private key (PEM)")
 
     # limits
-    max_per_address: int = Field(default=100, ge=1, le=100000, description="audio connections of one address")
+    max_per_address: int = Field(
+        default=100,
+        ge=1,
+        le=100000,
+        description="audio connections of one address; four times as many requests at once",
+    )
     stall_s: float = Field(
         default=7.0, ge=1, le=600, description="a listener whose system takes nothing for this long is dropped"
     )

@@ -13,6 +13,7 @@ from .. import __version__
 from ..clock import Clock, SystemClock
 from ..settings import Settings
 from . import directory, generate, health, metrics, openapi, pages, past, problems, radio, riffusion, steering
+from .connections import BESIDE_AUDIO, AddressLimit
 from .desk import Desk
 from .guard import Guard, Tokens
 from .limits import BodyLimit
@@ -80,6 +81,7 @@ def create_app(
     openapi.complete(app)
     app.add_middleware(BodyLimit, limit_bytes=settings.max_body_kb * 1024, larger=riffusion.LARGER)
     app.add_middleware(Guard, settings=settings, tokens=tokens)
+    app.add_middleware(AddressLimit, most=BESIDE_AUDIO * settings.max_per_address)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Prefix, prefix=settings.root_path)
     return app

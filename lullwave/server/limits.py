@@ -1,18 +1,21 @@
-"""Limits that hold before any route runs: the size of bodies, counted while they are read."""
+"""Limits that hold before any route runs: the size of bodies, counted while they are read, and how long they take."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from types import MappingProxyType
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .problems import TooLarge, reply
+from .problems import TooLarge, TooSlow, reply
+
+BODY_S = 20.0  # between two parts of a body
 
 
 class BodyLimit:
-    """Refuses bodies that are too long, whether they say so or not.
+    """Refuses bodies that are too long, whether they say so or not, and those that do not come.
 
     ``larger`` gives limits of their own to addresses by how they begin.
     """
@@ -32,24 +35,31 @@ class BodyLimit:
             await reply(TooLarge(limit))(scope, receive, send)
             return
         read = 0
-        begun = exceeded = False
+        begun = whole = False
+        refused: TooLarge | TooSlow | None = None
 
         async def counted() -> Message:
-            nonlocal read, exceeded
-            message = await receive()
+            nonlocal read, whole, refused
+            try:
+                async with asyncio.timeout(None if whole else BODY_S):
+                    message = await receive()
+            except TimeoutError:
+                refused = TooSlow(BODY_S)
+                raise refused from None
+            whole = whole or not message.get("more_body", False)
             read += len(message.get("body", b""))
             if read > limit:
-                exceeded = True
-                raise TooLarge(limit)
+                refused = TooLarge(limit)
+                raise refused
             return message
 
         async def noted(message: Message) -> None:
             nonlocal begun
-            if not exceeded or begun:  # what the routes make of it is not the answer
+            if refused is None or begun:  # what the routes make of it is not the answer
                 begun = True
                 await send(message)
 
-        with suppress(TooLarge):
+        with suppress(TooLarge, TooSlow):
             await self._app(scope, counted, noted)
-        if exceeded and not begun:
-            await reply(TooLarge(limit))(scope, receive, send)
+        if refused is not None and not begun:
+            await reply(refused)(scope, receive, send)

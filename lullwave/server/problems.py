@@ -41,6 +41,13 @@ class TooLarge(LullwaveError):
         self.allowed = f"at most {limit_bytes} bytes"
 
 
+class TooSlow(LullwaveError):
+    """A request body that does not come."""
+
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(f"nothing of the body came for {limit_s:g} s")
+
+
 class Forbidden(LullwaveError):
     """Not without the owner's token."""
 
@@ -69,6 +76,8 @@ def reply(error: Exception) -> JSONResponse:
     match error:
         case TooLarge():
             return problem(413, str(error), "body", error.allowed)
+        case TooSlow():
+            return problem(408, str(error), "body", None, {"Connection": "close"})
         case Forbidden():
             return problem(403, str(error), "Authorization")
         case NotFound():

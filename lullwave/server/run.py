@@ -13,6 +13,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from ..settings import Settings
 from .app import release
+from .connections import impatient
 from .fanout import transport_in_scope
 from .heap import keep_heap_small
 from .listening import address_of, check_certificate, listening_socket, raise_file_limit
@@ -55,7 +56,7 @@ def server_for(app: FastAPI, settings: Settings) -> Server:
     """A server of ``app``; ``should_exit`` ends it."""
     config = uvicorn.Config(
         app,
-        http=transport_in_scope(AutoHTTPProtocol),
+        http=transport_in_scope(impatient(AutoHTTPProtocol)),
         log_level="warning" if settings.log_level == "info" else settings.log_level,
         log_config=None,
         access_log=settings.log_level == "debug",

@@ -1,0 +1,88 @@
+"""Connections that ask nothing, or never to the end, are let go; one address cannot hold all of them."""
+
+import socket
+from functools import partial
+
+import pytest
+from serving import read_exactly, serving
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from lullwave.library import ClipShelf
+from lullwave.server import connections, limits, run
+
+PATIENCE_S = 0.3
+
+
+@pytest.fixture
+def impatient(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "impatient", partial(connections.impatient, head_s=PATIENCE_S))
+    monkeypatch.setattr(limits, "BODY_S", PATIENCE_S)
+    ClipShelf(tmp_path / "clips" / "piano", 10, 1e9).add(b"not needed here")
+    with serving(tmp_path) as served:
+        yield served
+
+
+def opened(server, *sent):
+    one = socket.create_connection(("127.0.0.1", server.port), 20)
+    for part in sent:
+        one.sendall(part)
+    return one
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /healthz HTTP/1.1\r\nHo"])
+def test_who_does_not_ask_to_the_end_is_let_go(impatient, begun):
+    with opened(impatient, begun) as one:
+        assert one.recv(1000) == b""
+
+
+def test_half_a_head_after_a_whole_one_is_let_go(impatient):
+    with opened(impatient, b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n") as one:
+        assert one.recv(1000).startswith(b"HTTP/1.1 200")
+        one.sendall(b"GET /healthz HTT")
+        while one.recv(1000):
+            pass
+
+
+def test_a_body_that_does_not_come_is_408(impatient):
+    head = b"POST /api/generate HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    head += b"Content-Length: 20\r\n\r\n"
+    with opened(impatient, head, b'{"prompt"') as one:
+        said = one.recv(2000)
+        assert said.startswith(b"HTTP/1.1 408")
+        while part := one.recv(2000):
+            said += part
+        assert b"nothing of the body came" in said
+
+
+def test_who_listens_is_not_let_go(impatient):
+    with impatient.listening() as stream, connect(f"ws://127.0.0.1:{impatient.port}/ws") as counted:
+        read_exactly(stream, 1000)
+        asked = opened(impatient)  # opened later than those, and let go for asking nothing
+        assert asked.recv(10) == b""
+        asked = opened(impatient)
+        assert asked.recv(10) == b""
+        read_exactly(stream, 1000)
+        counted.send("listening")
+        while counted.recv(20) != "2":
+            pass
+
+
+def test_one_address_holds_no_more_than_its_share(tmp_path):
+    ClipShelf(tmp_path / "clips" / "piano", 10, 1e9).add(b"not needed here")
+    with serving(tmp_path, max_per_address=1) as server:
+        events = b"GET /api/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        held = [opened(server, events) for _ in range(connections.BESIDE_AUDIO)]
+        for one in held:
+            assert one.recv(1000).startswith(b"HTTP/1.1 200")
+        response, data = server.ask("/healthz")
+        assert response.status == 503
+        assert response.headers["Retry-After"]
+        assert b"4 requests open" in data
+        with pytest.raises(InvalidStatus), connect(f"ws://127.0.0.1:{server.port}/ws"):
+            pass
+        held.pop().close()
+        while server.ask("/healthz")[0].status == 503:
+            pass
+        for one in held:
+            one.close()
