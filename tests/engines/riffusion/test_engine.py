@@ -92,6 +92,19 @@ def test_levels_follow_the_image_and_nothing_else():
     assert sound.audio(Image.fromarray(louder)).rms_dbfs - quiet == pytest.approx(expected, abs=1.0)
 
 
+def test_filters_are_made_once_and_not_for_every_clip(monkeypatch):
+    from lullwave.spectrogram import grid
+
+    image = Image.fromarray(np.full((512, 16), 200, np.uint8))
+    grid.grid_of.cache_clear()
+    made, make = [], grid.Grid.__init__
+    monkeypatch.setattr(grid.Grid, "__init__", lambda self, *of, **named: made.append(of) or make(self, *of, **named))
+    sound = Sound()
+    for converter in (sound, sound, Sound()):
+        converter.audio(image)
+    assert len(made) == 1
+
+
 def test_peaks_are_rounded_off_below_full_scale():
     samples = np.linspace(-3, 3, 1001).astype(np.float32)
     bent = rounded_off(samples)
