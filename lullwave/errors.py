@@ -12,6 +12,7 @@
     │   ├── Full                    no more listeners here
     │   └── NothingToUndo           a station plays what it was first asked for
     ├── TooLarge                a request body that is longer than is allowed
+    ├── TooSlow                 a request body that does not come
     ├── Forbidden               not without the owner's token
     ├── AddressTaken            another program listens there
     ├── DownloadFailed          a file of a model that cannot be fetched
