@@ -240,13 +240,26 @@ def test_a_server_that_goes_away_is_told_from_one_that_refuses(serve: Callable[.
     page.get_by_text("The server cannot be reached.").wait_for()
 
 
+def test_a_page_that_comes_before_its_server_asks_again(radio: Radio, visit: Callable[..., Any]):
+    page = visit(radio.url + "make", may_complain=True)
+    page.route("**/api/engines", lambda route: route.abort())
+    page.reload()
+    page.get_by_text("The server cannot be reached.").wait_for()
+    assert not page.get_by_role("button", name="Make it").is_visible()
+    page.unroute("**/api/engines")
+    page.get_by_role("button", name="Ask again").click()
+    page.get_by_role("button", name="Make it").wait_for()
+    assert not page.get_by_text("The server cannot be reached.").is_visible()
+
+
 def test_it_works_below_a_path_prefix(serve: Callable[..., Radio], visit: Callable[..., Any]):
     radio = serve()
     with proxied(radio.port, "/radio") as proxy:
         url = f"http://127.0.0.1:{proxy.port}/radio/"
         page = visit(url)
         page.get_by_role("link", name="Make a clip").click()
-        make(page)
+        page.get_by_label("Length in seconds").fill("2")
+        page.keyboard.press("Enter")
         page.get_by_text("Your clip is ready.").wait_for()
         assert f"{url}api/generate" in page.get_by_label("The same again, in a shell").input_value()
         page.get_by_role("link", name="Back to the radio").click()

@@ -65,7 +65,7 @@ def test_the_last_change_can_be_undone(radio: Radio, visit: Callable[..., Any]):
     page.get_by_text("a steady tone").first.wait_for()
 
 
-def test_a_vote_and_an_owners_token(tmp_path: Path, visit: Callable[..., Any], serve: Callable[..., Radio]):
+def test_a_vote_and_an_owners_token(tmp_path: Path, serve: Callable[..., Radio], visit: Callable[..., Any]):
     stations = (
         StationSettings(id="voted", policy="vote", prompts=("a tone",)),
         StationSettings(id="owned", policy="owner", prompts=("a tone",)),
