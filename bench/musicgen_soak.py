@@ -4,7 +4,7 @@
 the while somebody steers one of the stations at random, somebody else asks for clips and leaves in the midst of them,
 and one clip of known seed is asked for again and again, which has to be the same bytes each time. One listener keeps
 what it hears, two more at each station only read. ``gap_s`` is the longest that a player had nothing to play,
-``bytes_gap_s`` the longest without a byte of any listener.
+``bytes_gap_s`` the longest without a byte of any listener. Ends with status 1 if anything was missing.
 """
 
 from __future__ import annotations
@@ -68,6 +68,9 @@ def main() -> None:
             server.end()
         facts["errors_in_log"] = (folder / "log").read_text().count("Traceback")
     report("musicgen soak", rows, **facts)
+    wrong = [name for name in ("gap_s", "lost", "missing", "sent_away", "errors_in_log") if facts[name]]
+    if wrong or facts["different_clips_of_one_seed"] != 1:
+        raise SystemExit("missed: " + ", ".join(wrong or ["a seed gave different clips"]))
 
 
 def soak(pid: int, port: int, minutes: float) -> tuple[list[dict[str, Any]], dict[str, Any]]:
