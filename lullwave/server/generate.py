@@ -255,7 +255,7 @@ def router_for(settings: Settings, shelf: EngineShelf, kitchen: Kitchen) -> APIR
 
 def _engine_json(shelf: EngineShelf, name: str) -> dict[str, Any]:
     try:
-        found = shelf.class_of(name)
+        found = shelf.facts_of(name)
     except LullwaveError as error:
         return {"name": name, "available": False, "why": str(error)}
     return {"name": name, "available": True, "summary": found.summary, "options": options_schema(found.options)}

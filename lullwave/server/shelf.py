@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..engines import engine_class, engine_names, load_engine
-from ..engines.base import Engine
+from ..engines import engine_class, engine_facts, engine_names, load_engine
+from ..engines.base import Engine, EngineFacts
 from ..errors import EngineError, UnknownEngine
 
 
@@ -44,6 +44,14 @@ class EngineShelf:
         if name not in self._classes:
             raise UnknownEngine(name, self._classes)
         return self._classes[name]
+
+    def facts_of(self, name: str) -> type[EngineFacts]:
+        """What an engine says of itself, without importing what it needs.
+
+        Raises:
+            UnknownEngine, MissingExtra
+        """
+        return engine_facts(name) if self._classes is None else self.class_of(name)
 
     def __call__(self, name: str) -> Engine:
         """The engine called ``name``.

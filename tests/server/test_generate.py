@@ -1,6 +1,8 @@
 """``POST /api/generate``: the clip that was asked for, refusals that say why, a queue with an end, a way out."""
 
 import json
+import subprocess
+import sys
 import threading
 from http.client import HTTPConnection, IncompleteRead
 
@@ -221,3 +223,22 @@ def test_a_stopping_server_ends_clips_that_wait_and_that_are_made(tmp_path, capl
         asker.join(30)
     assert sorted(map(str, replies)) == ["503", "503", "cut"]
     assert [r.getMessage() for r in caplog.records if r.levelname == "ERROR"] == []
+
+
+LISTED = """
+import sys
+from lullwave.errors import MissingExtra
+from lullwave.server.shelf import EngineShelf
+shelf = EngineShelf()
+for name in shelf.names():
+    try:
+        shelf.facts_of(name)
+    except MissingExtra:
+        pass
+assert "torch" not in sys.modules, "torch was imported"
+"""
+
+
+def test_the_list_of_engines_imports_nothing_heavy():
+    done = subprocess.run([sys.executable, "-c", LISTED], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
