@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sines import SineEngine, SineStream
 
 from lullwave.clock import FOREVER, SimulatedClock
+from lullwave.engines.base import Understanding
 from lullwave.options import build
 from lullwave.request import Request
 
@@ -59,6 +60,10 @@ def faulty(fault: Fault) -> type[SineEngine]:
             fault.pause(fault.loading_s)
             if fault.load_error is not None:
                 raise fault.load_error
+
+        def understand(self, prompt: str) -> Understanding:
+            fault.check()
+            return super().understand(prompt)
 
         def stream(self, request: Request) -> SineStream:
             fault.check()

@@ -102,7 +102,9 @@ class Producer:
     def engine(self) -> Engine | None:
         """The engine that answers what a prompt means; None while there is none."""
         for reader in (self._deck.on_air, self._own.reader):
-            if reader is not None and reader.engine is not None and reader.source != Rung.RECYCLED:
+            if reader is None or reader.ended or reader.source == Rung.RECYCLED:
+                continue
+            if reader.engine is not None:
                 return reader.engine
         return None
 

@@ -12,11 +12,13 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from ..clock import Clock
 from ..engines.base import Engine, Understanding
+from ..errors import EngineLost
 from ..request import Request
 from ..settings import Settings, StationSettings
 from .air import Air, Aired, Epoch, Levels
@@ -214,8 +216,11 @@ class Station:
         Raises:
             PromptError
         """
-        engine = self._producer.engine or self._engine(EMBEDDED)  # a model that loads is not waited for
-        return engine.understand(Request(prompt).prompt)
+        prompt = Request(prompt).prompt
+        if (engine := self._producer.engine) is not None:
+            with suppress(EngineLost):  # who stands in for it grants the wish
+                return engine.understand(prompt)
+        return self._engine(EMBEDDED).understand(prompt)  # a model that loads is not waited for
 
     def steer(self, prompt: str, over_s: float = 8.0) -> Future[Steered]:
         """Turn the music; the result says from which frame on it is heard.
@@ -225,9 +230,16 @@ class Station:
         """
         Request(prompt)
         self.prepare()
-        self.prompt = prompt
+        before, self.prompt = self.prompt, prompt
         self._pieces = 0
-        return self._producer.steer(prompt, over_s)
+        granted = self._producer.steer(prompt, over_s)
+        granted.add_done_callback(lambda wish: self._wished(wish, prompt, before))
+        return granted
+
+    def _wished(self, wish: Future[Steered], prompt: str, before: str) -> None:
+        """A wish that nobody could grant has changed nothing."""
+        if (wish.cancelled() or wish.exception() is not None) and self.prompt == prompt:
+            self.prompt = before
 
     def stop(self) -> None:
         """Let the threads end; ``join`` waits for them."""

@@ -11,7 +11,7 @@ from test_station import OnTape, clicks
 from lullwave.audio import Audio
 from lullwave.clock import SimulatedClock
 from lullwave.codecs import encode
-from lullwave.errors import CheckpointError, EngineFailed, EngineLost
+from lullwave.errors import CheckpointError, EngineError, EngineFailed, EngineLost
 from lullwave.library import ClipShelf, Past
 from lullwave.server.shelf import EngineShelf
 from lullwave.station import Recycler, Rung
@@ -167,7 +167,11 @@ def test_a_wish_while_the_engine_is_away_is_granted_by_the_embedded_one_and_kept
     with Faulty() as tape:
         tape.play(30)
         tape.fault.error = EngineLost("gone")
-        tape.play(12)
+        assert tape.station.understand("another way").text  # nobody has noticed yet
+        tape.play(2)
+        assert tape.station.standing.rung is Rung.RESERVE
+        assert tape.station.understand("another way").text
+        tape.play(10)
         edge = tape.station.edge
         wish = tape.station.steer("another way", over_s=2.0)
         tape.until(Rung.EMBEDDED, 20)
@@ -183,6 +187,27 @@ def test_a_wish_while_the_engine_is_away_is_granted_by_the_embedded_one_and_kept
     steers = [e.data["prompt"] for e in tape.events if e.kind == "steer"]
     assert steers == ["another way", "and another"]
     assert [e.data["prompt"] for e in tape.events if e.kind == "piece"][-1] == "and another"
+
+
+def test_a_wish_that_cannot_be_granted_leaves_no_trace():
+    class Deaf(SineEngine):
+        def stream(self, request):
+            stream = super().stream(request)
+            stream.fork = stream.steer = self.refuse
+            return stream
+
+        def refuse(self, *args):
+            raise EngineError("it takes no wishes")
+
+    with OnTape("synth", engines=EngineShelf({"synth": Deaf})) as tape:
+        tape.play(10)
+        before = tape.station.prompt
+        wish = tape.station.steer("another way")
+        tape.play(2)
+        with pytest.raises(EngineError, match="no wishes"):
+            wish.result(10)
+        assert tape.station.prompt == before
+        assert tape.station.lost == 0
 
 
 def test_a_wish_to_an_engine_that_hangs_is_not_lost():

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from ...audio import Audio, crossfade
 from ...codecs import decode
-from ...errors import CodecError, EngineLost, InvalidInput, StreamClosed
+from ...errors import CodecError, EngineError, EngineLost, InvalidInput, StreamClosed
 from ...request import Request
-from ..base import Mark, Stream
+from ..base import Mark, Stream, Understanding
 from .crate import Crate
 
 RATE = 44100  # Hz; clips of other rates are converted
@@ -51,6 +51,9 @@ class ClipStream(Stream):
         audio, self._ready = self._ready[:frames], self._ready[frames:]
         self._position += audio.frames
         return audio
+
+    def steer(self, prompt: str, over_s: float = 8.0) -> Understanding:
+        raise EngineError("the music comes from an old inference server, which takes no wishes")
 
     def marks(self, start: int, stop: int) -> Sequence[Mark]:
         return [mark for mark in self._marks if start <= mark.frame < stop]

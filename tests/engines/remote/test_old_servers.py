@@ -90,7 +90,7 @@ def test_clips_follow_one_another_by_crossfades(clips):
             assert (stream.rate, stream.channels, engine.rewindable_s) == (RATE, 2, 0.0)
             heard = np.concatenate([stream.read(44100).samples[:, 0] for _ in range(60)])
             marks = stream.marks(0, stream.position)
-            with pytest.raises(EngineError):
+            with pytest.raises(EngineError, match="takes no wishes"):
                 stream.steer("something else")
         step = round((CLIP_S - OVERLAP_S) * RATE)
         assert [mark.frame for mark in marks] == [n * step for n in range(len(marks))]
