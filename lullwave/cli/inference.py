@@ -110,10 +110,13 @@ def inference(
 def _secret(token: str, file: Path | None) -> str:
     if file is None:
         return token.strip()
-    lines = file.read_text().split("\n") if file.is_file() else [""]
-    if not lines[0].strip():
+    try:
+        line = file.read_text().split("\n")[0].strip()
+    except (OSError, ValueError):
+        line = ""
+    if not line:
         raise InvalidInput("--token-file", str(file), "a file whose first line is the token")
-    return lines[0].strip()
+    return line
 
 
 def _public(host: str) -> bool:
