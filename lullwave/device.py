@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, TypeVar
 
 from .errors import InvalidInput, MissingExtra
@@ -63,8 +64,22 @@ def free_bytes(device: Any) -> int | None:
         with open("/proc/meminfo") as lines:
             for line in lines:
                 if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
+                    here = int(line.split()[1]) * 1024
+                    return min(here, container_free_bytes() or here)
     return None
+
+
+def container_free_bytes(group: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """What a container may still take (control groups version 2); None without a limit.
+
+    Pages of files that were read and may be dropped count as free, as they do in MemAvailable.
+    """
+    try:
+        limit, used = int((group / "memory.max").read_text()), int((group / "memory.current").read_text())
+        stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        return max(0, limit - used + int(stat.get("inactive_file", 0)))
+    except (OSError, ValueError):  # another version, or "max"
+        return None
 
 
 def set_threads(threads: int) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from lullwave.device import apart  # noqa: E402
+from lullwave.device import apart, container_free_bytes  # noqa: E402
 
 THREADS = Path("/proc/self/task")
 
@@ -37,3 +37,12 @@ def test_work_apart_leaves_no_team_of_threads():
 def test_what_work_apart_raises_is_raised_here():
     with pytest.raises(ZeroDivisionError):
         apart(lambda: 1 // 0)
+
+
+def test_a_container_s_limit_counts_what_may_be_dropped(tmp_path):
+    for name, value in (("max", "1000"), ("current", "700"), ("stat", "anon 500\ninactive_file 150\n")):
+        (tmp_path / f"memory.{name}").write_text(value)
+    assert container_free_bytes(tmp_path) == 450
+    (tmp_path / "memory.max").write_text("max\n")
+    assert container_free_bytes(tmp_path) is None
+    assert container_free_bytes(tmp_path / "absent") is None
