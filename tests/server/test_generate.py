@@ -189,6 +189,8 @@ def test_a_body_that_cannot_be_read_is_named(server, data):
 
 
 def test_a_stopping_server_ends_clips_that_wait_and_that_are_made(tmp_path, caplog):
+    under_way = threading.Event()
+
     class Unhurried(SineEngine):
         def stream(self, request):
             stream = super().stream(request)
@@ -197,6 +199,7 @@ def test_a_stopping_server_ends_clips_that_wait_and_that_are_made(tmp_path, capl
 
             def slow(frames):
                 if stream.position > 2 * RATE:
+                    under_way.set()
                     closed.wait(30)
                     raise StreamClosed("closed")
                 return read(frames)
@@ -219,6 +222,7 @@ def test_a_stopping_server_ends_clips_that_wait_and_that_are_made(tmp_path, capl
             asker.start()
         while served.on_loop(lambda: kitchen.busy) < 3:
             pass
+        assert under_way.wait(30)  # its first sound was given out long ago
     for asker in askers:
         asker.join(30)
     assert sorted(map(str, replies)) == ["503", "503", "cut"]
