@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 comma := ,
-EXTRAS := dev,fast,media$(if $(TORCH),$(comma)ai)
+EXTRAS := dev,fast,media$(if $(TORCH),$(comma)ai$(comma)openvino)
 
 .PHONY: run test check bench faults clean
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..codecs import decode, format_of, write, write_bytes
+from ..device import DTYPES
 from ..engines import load_engine
 from ..engines.riffusion.interpolation import End
 from ..engines.riffusion.options import DEFAULT_CHECKPOINT, PRESETS
@@ -35,6 +36,7 @@ app = typer.Typer(
 Output = Annotated[str, typer.Option("--output", "-o", help="The sound file to make.")]
 Checkpoint = Annotated[str, typer.Option(help="A directory in diffusers format, or a name on the hub.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
+Dtype = Annotated[str, typer.Option(help="Precision: " + ", ".join(DTYPES) + ".")]
 Lora = Annotated[str, typer.Option(help="LoRA files to blend in: FILE:WEIGHT, split by commas.")]
 Preset = Annotated[str, typer.Option(help="Steps, scheduler and guidance together: " + ", ".join(PRESETS) + ".")]
 Steps = Annotated[int | None, typer.Option(help="Denoising steps; the preset's if absent.")]
@@ -62,12 +64,13 @@ def text(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     lora: Lora = "",
     device: Device = "auto",
+    dtype: Dtype = "auto",
 ) -> None:
     """Text to audio, of any length."""
     plan, followed = _plan(preset, steps, scheduler, guidance, loop)
     end = End(prompt, seed, negative, guidance=followed)
     _checked(output)
-    with _engine(checkpoint, device, lora) as engine, _bar(prompt or output) as progress:
+    with _engine(checkpoint, device, lora, dtype) as engine, _bar(prompt or output) as progress:
         from ..engines.riffusion.tasks import text_to_audio
 
         _written(text_to_audio(engine, end, seconds, plan, progress), Path(output), image)
@@ -94,13 +97,14 @@ def interpolate(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     lora: Lora = "",
     device: Device = "auto",
+    dtype: Dtype = "auto",
 ) -> None:
     """One long clip from one prompt to another."""
     plan, followed = _plan(preset, steps, scheduler, guidance)
     first = End(start, seed, negative, denoising, followed)
     last = End(end, seed if end_seed is None else end_seed, negative, denoising, followed)
     _checked(output)
-    with _engine(checkpoint, device, lora) as engine, _bar(f"{start} to {end}") as progress:
+    with _engine(checkpoint, device, lora, dtype) as engine, _bar(f"{start} to {end}") as progress:
         from ..engines.riffusion.tasks import between_prompts
 
         made = between_prompts(engine, first, last, clips, power, seed_image, mask_image, plan, progress)
@@ -130,6 +134,7 @@ def transform(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     lora: Lora = "",
     device: Device = "auto",
+    dtype: Dtype = "auto",
 ) -> None:
     """Audio to audio: a whole track, repainted towards a prompt, or from one prompt to another."""
     plan, followed = _plan(preset, steps, scheduler, guidance)
@@ -138,7 +143,7 @@ def transform(
     last = None if end is None else End(end, seed, negative, denoising, followed)
     _checked(output)
     sound = decode(file)
-    with _engine(checkpoint, device, lora) as engine, _bar(file.name) as progress:
+    with _engine(checkpoint, device, lora, dtype) as engine, _bar(file.name) as progress:
         from ..engines.riffusion.tasks import audio_to_audio
 
         made = audio_to_audio(engine, sound, first, last, start_s, seconds, mix, plan, progress)
@@ -154,6 +159,7 @@ def batch(
     checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
     lora: Lora = "",
     device: Device = "auto",
+    dtype: Dtype = "auto",
 ) -> None:
     """Many prompts from a JSON file, each with every set of parameters; what is there and unchanged is kept."""
     from ..engines.riffusion.tasks import read_batch, text_to_audio
@@ -176,7 +182,7 @@ def batch(
         for number, params in enumerate(sets):
             plan = Plan(params.get("num_inference_steps", 50), params.get("scheduler"))
             whole = {"checkpoint": checkpoint, **params, "name": params.get("name", f"set{number}")}
-            with _engine(params.get("checkpoint", checkpoint), device, lora) as engine:
+            with _engine(params.get("checkpoint", checkpoint), device, lora, dtype) as engine:
                 for n, entry in enumerate(entries):
                     for seed in range(entry.seed, entry.seed + seeds):
                         end = End(entry.prompt, seed, entry.negative_prompt, guidance=params.get("guidance", 7.0))
@@ -237,8 +243,8 @@ def _checked(output: str) -> None:
 
 
 @contextmanager
-def _engine(checkpoint: str, device: str, lora: str) -> Iterator[RiffusionEngine]:
-    loaded: Any = load_engine("riffusion", checkpoint=checkpoint, device=device, lora=lora)
+def _engine(checkpoint: str, device: str, lora: str, dtype: str) -> Iterator[RiffusionEngine]:
+    loaded: Any = load_engine("riffusion", checkpoint=checkpoint, device=device, lora=lora, dtype=dtype)
     with loaded as engine:
         yield engine
 

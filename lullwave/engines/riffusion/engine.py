@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,11 @@ from .sound import HOP, RATE, Sound
 from .stream import REWINDABLE_S, Grey, RiffusionStream
 from .tape import Steer, unpack
 from .text import between
-from .weights import load
+from .weights import Weights, load
 from .workshop import Ticket, Workshop
 
 TILE = 512  # columns
+TYPICAL = "mellow lo-fi beat with piano and soft drums"  # what 8-bit ranges are taken for
 
 
 class RiffusionEngine(RiffusionFacts, Engine):
@@ -56,8 +58,10 @@ class RiffusionEngine(RiffusionFacts, Engine):
     ) -> None:
         directory = locate(checkpoint, offline)
         place = choose_device(device)
-        weights = load(directory, place, choose_dtype(dtype, place), compiled)
+        weights = load(directory, place, choose_dtype(dtype, place), compiled and place.type != "cpu")
         _blend(weights, lora)
+        if place.type == "cpu" and (compiled or dtype == "int8"):
+            weights = _by_openvino(weights, dtype == "int8", lora)
         self.checkpoint = checkpoint
         self.device = str(place)
         self.pipeline = Pipeline(weights)
@@ -107,8 +111,16 @@ class RiffusionEngine(RiffusionFacts, Engine):
 
 
 def choose_dtype(name: str, device: Any) -> torch.dtype:
-    """The precision of the networks: ``auto`` is half on CUDA, bfloat16 on a CPU that multiplies it, else float32."""
-    if name != "auto":
+    """The precision of the networks: ``auto`` is half on CUDA, bfloat16 on a CPU that multiplies it, else float32.
+
+    ``int8`` is the UNet's alone: the others are as with ``auto``.
+
+    Raises:
+        InvalidInput: int8 elsewhere than on a CPU.
+    """
+    if name == "int8" and device.type != "cpu":
+        raise InvalidInput("dtype", name, f"bfloat16, float16 or float32 on {device} (int8 is for CPUs)")
+    if name not in ("auto", "int8"):
         return {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}[name]
     if device.type == "cuda":
         return torch.float16
@@ -131,6 +143,18 @@ def _blend(weights: Any, files: str) -> None:
     parsed = lora.parse(files)
     if parsed:
         lora.blend(weights.unet, weights.text_encoder, parsed)
+
+
+def _by_openvino(weights: Weights, int8: bool, files: str) -> Weights:
+    from .openvino_unet import open_vino
+
+    text = None
+    if int8:
+        words = weights.tokenizer([TYPICAL, ""], padding="max_length", truncation=True, return_tensors="pt")
+        with torch.inference_mode():
+            text = weights.text_encoder(words.input_ids).last_hidden_state
+    of = [*(weights.directory / "unet").iterdir(), *(file for file, _ in lora.parse(files))]
+    return replace(weights, unet=open_vino(weights.unet.float(), weights.loop, weights.dtype, text, of, files))
 
 
 class _Studio:

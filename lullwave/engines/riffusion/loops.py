@@ -19,10 +19,10 @@ class Loop:
     """The switch that a network's convolutions look at."""
 
     def __init__(self) -> None:
-        self.closed = False
+        self.closed: bool | torch.Tensor = False  # a tensor of 0 or 1 while a network is traced
 
     @contextmanager
-    def set(self, closed: bool) -> Iterator[None]:
+    def set(self, closed: bool | torch.Tensor) -> Iterator[None]:
         """Close the loop for the time of a ``with`` block."""
         before, self.closed = self.closed, closed
         try:
@@ -37,10 +37,14 @@ class LoopConv2d(nn.Conv2d):
     loop: Loop
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        if not self.loop.closed:
+        closed = self.loop.closed
+        if isinstance(closed, bool) and not closed:
             return super().forward(input)
         along_frequency, along_time = int(self.padding[0]), int(self.padding[1])
-        if along_time:
+        if isinstance(closed, torch.Tensor):  # zeros or the opposite edge, by one graph
+            assert along_time == 1
+            padded = torch.cat([input[..., -1:] * closed, input, input[..., :1] * closed], dim=-1)
+        elif along_time:
             padded = functional.pad(input, (along_time, along_time, 0, 0), mode="circular")
         else:  # the VAE's encoder pads one column of zeros by itself before it halves the size
             padded = torch.cat([input[..., :-1], input[..., :1]], dim=-1)

@@ -36,11 +36,13 @@ class RiffusionLoadOptions:
         DEFAULT_CHECKPOINT, "a directory in diffusers format, or a name on the hub", max_length=1000
     )
     device: str = option("auto", "a torch device: auto, cpu, cuda, cuda:1, mps", max_length=20)
-    dtype: str = option("auto", "precision of the networks", choices=tuple(one for one in DTYPES if one != "int8"))
+    dtype: str = option(
+        "auto", "precision of the networks; int8 is for CPUs, by OpenVINO (extra 'openvino')", choices=DTYPES
+    )
     lora: str = option("", "LoRA files to blend in, FILE:WEIGHT split by commas", max_length=4000)
     seed_images: str = option("", "a folder with seed images and masks of your own", max_length=1000)
     offline: bool = option(False, "never download; a checkpoint that is not installed is an error")
-    compiled: bool = option(False, "compile the UNet: slow to start, faster afterwards on CUDA")
+    compiled: bool = option(False, "compile the UNet, by OpenVINO on a CPU: slow to start, faster afterwards")
     max_batch: int = option(4, "clips of equal shape that are made in one pass", low=1, high=64)
     max_waiting: int = option(16, "clips that may wait for their turn", low=1, high=1000)
 
