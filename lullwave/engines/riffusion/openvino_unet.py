@@ -140,15 +140,15 @@ def _examples(unet: OpenVinoUNet, text: torch.Tensor) -> Iterator[tuple[Any, ...
     kept = torch.cumprod(1 - variances, 0)
     latents = torch.randn(1, 4, 64, 64, generator=generator)
     levels = torch.linspace(999, 0, STEPS + 1).round().long().tolist()
-    for at, following in pairwise(levels):
-        shown = torch.cat([latents, latents])
-        for closed in (0.0, 1.0):
-            numbers = np.asarray([at], np.float32), text.numpy(), np.asarray([closed], np.float32)
-            yield shown.numpy(), *numbers
-        towards, away = unet(shown, at, text).sample.chunk(2)
+    for step, (at, following) in enumerate(pairwise(levels)):
+        row, closed = step % 2, step // 2 % 2  # with words and without, loop open and closed, in turns
+        level, switch = np.asarray([at], np.float32), np.asarray([closed], np.float32)
+        yield latents.numpy(), level, text[row : row + 1].numpy(), switch
+        towards, away = unet(torch.cat([latents, latents]), at, text).sample.chunk(2)
         noise = away + GUIDANCE * (towards - away)
         clean = (latents - (1 - kept[at]).sqrt() * noise) / kept[at].sqrt()
         latents = kept[following].sqrt() * clean + (1 - kept[following]).sqrt() * noise
+        latents = latents / latents.std().clamp(min=1.0)  # a trained network keeps them about 1, a random one does not
 
 
 def _keep(ov: Any, model: Any, path: Path) -> None:
