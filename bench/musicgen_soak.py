@@ -21,14 +21,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .crowd import Crowd
 from .hearing import RATE, Ear
 from .measure import report
 from .scenes import Served
 from .serving import free_port
-from .soak import held
+from .soak import held, over_time
 
 SETTINGS = """
 seed = 5
@@ -100,13 +98,7 @@ def soak(pid: int, port: int, minutes: float) -> tuple[list[dict[str, Any]], dic
     facts["sent_away"] = sum(crowd.sent_away for crowd in crowds)
     facts["different_clips_of_one_seed"] = len(users.digests)
     settled = [row for row in rows if row["minute"] > SETTLED]
-    if len(settled) > 1:
-        at = [row["minute"] for row in settled]
-        facts["slope_mb_per_minute"] = round(float(np.polyfit(at, [row["rss_mb"] for row in settled], 1)[0]), 2)
-        for name in ("rss_mb", "threads", "sockets", "files"):
-            values = [row[name] for row in settled]
-            facts[name] = f"{min(values)} to {max(values)}"
-    return rows, facts
+    return rows, facts | over_time(settled)
 
 
 class Users(threading.Thread):

@@ -93,13 +93,19 @@ def soak(scene: Scene, minutes: int, listeners: int) -> tuple[list[dict[str, Any
         "dropped": metrics["lullwave_dropped_listeners_total"],
         "engine_lost": metrics["lullwave_engine_lost_total"],
     }
-    if len(settled) > 1:
-        at = [row["minute"] for row in settled]
-        facts["slope_mb_per_minute"] = round(float(np.polyfit(at, [row["rss_mb"] for row in settled], 1)[0]), 3)
-        for name in ("rss_mb", "threads", "sockets", "files"):
-            values = [row[name] for row in settled]
-            facts[name] = f"{min(values)} to {max(values)}"
-    return rows, facts
+    return rows, facts | over_time(settled)
+
+
+def over_time(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """How what ``held`` gives changes over rows that have a ``minute``; nothing of fewer than two."""
+    if len(rows) < 2:
+        return {}
+    slope = np.polyfit([row["minute"] for row in rows], [row["rss_mb"] for row in rows], 1)[0]
+    found: dict[str, Any] = {"slope_mb_per_minute": round(float(slope), 3)}
+    for name in ("rss_mb", "threads", "sockets", "files"):
+        values = [row[name] for row in rows]
+        found[name] = f"{min(values)} to {max(values)}"
+    return found
 
 
 def held(pid: int) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Spectrogram inversion against the converter of the old project: speed, four measures of fidelity, repeatability.
 
-``LSD`` has a floor of -80 dB, ``deep LSD`` one of -100 dB, by which the old converter has the 5.4 dB that are told of
-it; the bars are for that one. Recorded clips and model-made images come from the folder that LULLWAVE_BENCH_DATA
+``LSD`` has a floor of -80 dB and is what the bars are for; ``deep LSD`` has one of -100 dB, by which the old converter
+has the 5.4 dB that are told of it. Recorded clips and model-made images come from the folder that LULLWAVE_BENCH_DATA
 names, where there is one; the project's own renders always. Ends with a line for each bar, and with status 1 if one is
 missed.
 """

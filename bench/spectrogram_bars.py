@@ -49,8 +49,8 @@ def of_quality(rows: Sequence[Row]) -> list[Bar]:
     for mode in ("fast", "best") if mean else ():
         found += [most(f"{mode}, recorded, {c}", mean[mode][c], bar) for c, bar in MOST[mode].items()]
         found += [least(f"{mode}, recorded, {c}", mean[mode][c], bar) for c, bar in LEAST[mode].items()]
-        nearer = mean["old"]["deep LSD dB"] - mean[mode]["deep LSD dB"]
-        found.append(least(f"{mode}, recorded, dB of deep LSD below old", nearer, NEARER_DB[mode]))
+        nearer = mean["old"]["LSD dB"] - mean[mode]["LSD dB"]
+        found.append(least(f"{mode}, recorded, dB of LSD below old", nearer, NEARER_DB[mode]))
     single = {(row["set"], row["clip"], row["mode"]): row for row in rows if row["clip"] != "mean"}
     for (kind, clip, mode), row in single.items():
         if mode == "good":

@@ -10,9 +10,9 @@ def row(mode, clip="mean", **figures):
 
 
 GOOD = [
-    row("old", SC=0.071, image=2.2, onset=0.84, **{"deep LSD dB": 5.43}),
-    row("fast", SC=0.04, image=1.0, onset=0.93, **{"deep LSD dB": 4.4}),
-    row("best", SC=0.012, image=0.4, onset=0.98, **{"deep LSD dB": 3.9}),
+    row("old", SC=0.071, image=2.2, onset=0.84, **{"LSD dB": 5.43}),
+    row("fast", SC=0.04, image=1.0, onset=0.93, **{"LSD dB": 4.4}),
+    row("best", SC=0.012, image=0.4, onset=0.98, **{"LSD dB": 3.9}),
     row("old", "one", SC=0.07, image=2.0, onset=0.8),
     row("good", "one", SC=0.03, image=0.9, onset=0.9),
 ]
@@ -25,7 +25,7 @@ def test_rows_that_reach_every_bar_pass(capsys):
 
 @pytest.mark.parametrize(
     ("at", "change"),
-    [(1, {"SC": 0.05}), (1, {"deep LSD dB": 4.6}), (2, {"onset": 0.9}), (2, {"image": 0.6}), (4, {"onset": 0.7})],
+    [(1, {"SC": 0.05}), (1, {"LSD dB": 4.6}), (2, {"onset": 0.9}), (2, {"image": 0.6}), (4, {"onset": 0.7})],
 )
 def test_one_figure_too_few_is_one_miss(at, change):
     rows = [{**one, **change} if i == at else one for i, one in enumerate(GOOD)]
