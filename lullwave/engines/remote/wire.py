@@ -1,6 +1,6 @@
 """The protocol ``lullwave.v1`` as text and bytes, for both of its ends; knows nothing of sockets, streams or threads.
 
-Text messages are JSON objects with an ``op``. Binary messages are a header of 24 bytes and what it announces: a block
+Text messages are JSON objects with an ``op``. Binary messages are a header of 28 bytes and what it announces: a block
 of samples, or a snapshot. ``docs/inference.md`` describes who sends what, and when.
 
 =======  ======  ===========================================================================
@@ -14,6 +14,7 @@ offset   type    meaning (little-endian)
 8        u32     epoch of the stream; in a snapshot, the id of the request
 12       u32     rate in Hz
 16       u64     the stream's frame at which the block begins
+24       u32     CRC-32 (that of zip files) of the 24 bytes before it and of all that follows it
 =======  ======  ===========================================================================
 """
 
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import json
 import struct
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +59,8 @@ AUDIO, SNAPSHOT = 1, 2
 ENCODINGS = ("float32", "int16")
 _LAST = 1
 _HEAD = struct.Struct("<BBBBIIIQ")
+_SEAL = struct.Struct("<I")
+_SIZE = _HEAD.size + _SEAL.size
 _ERRORS: Mapping[str, type[LullwaveError]] = {
     kind.__name__: kind
     for kind in (EngineError, EngineFailed, StreamClosed, SnapshotError, CheckpointError, ProtocolError)
@@ -100,29 +104,30 @@ def pack_audio(stream: int, epoch: int, frame: int, audio: Audio, encoding: str,
     """One block of samples as a message."""
     head = _HEAD.pack(AUDIO, ENCODINGS.index(encoding), audio.channels, _LAST * last, stream, epoch, audio.rate, frame)
     if encoding == "int16":
-        return head + audio.to_int16().astype("<i2", copy=False).tobytes()
-    return head + audio.samples.astype("<f4", copy=False).tobytes()
+        return _sealed(head, audio.to_int16().astype("<i2", copy=False).tobytes())
+    return _sealed(head, audio.samples.astype("<f4", copy=False).tobytes())
 
 
 def pack_snapshot(stream: int, id: int, snapshot: bytes, encoding: str = ENCODINGS[0]) -> bytes:
     """A snapshot as a message: the reply to ``snapshot``, or the wish to ``restore`` as stream ``stream``."""
-    return _HEAD.pack(SNAPSHOT, ENCODINGS.index(encoding), 0, 0, stream, id, 0, 0) + snapshot
+    return _sealed(_HEAD.pack(SNAPSHOT, ENCODINGS.index(encoding), 0, 0, stream, id, 0, 0), snapshot)
 
 
 def unpack(message: bytes) -> Binary:
     """A binary message, taken apart.
 
     Raises:
-        ProtocolError: it is none.
+        ProtocolError: it is none, or not as it was sent.
     """
-    if len(message) < _HEAD.size:
-        raise ProtocolError(f"a binary message of {len(message)} bytes; its header alone has {_HEAD.size}")
+    if len(message) < _SIZE:
+        raise ProtocolError(f"a binary message of {len(message)} bytes; its header alone has {_SIZE}")
+    body = message[_SIZE:]
+    if _SEAL.unpack_from(message, _HEAD.size)[0] != _checksum(message[: _HEAD.size], body):
+        raise ProtocolError("a binary message that is not what its checksum says")
     kind, encoding, channels, flags, stream, epoch, rate, frame = _HEAD.unpack_from(message)
     if kind not in (AUDIO, SNAPSHOT) or encoding >= len(ENCODINGS):
         raise ProtocolError(f"a binary message of kind {kind} and encoding {encoding}; there is none")
-    return Binary(
-        kind, ENCODINGS[encoding], channels, bool(flags & _LAST), stream, epoch, rate, frame, message[_HEAD.size :]
-    )
+    return Binary(kind, ENCODINGS[encoding], channels, bool(flags & _LAST), stream, epoch, rate, frame, body)
 
 
 def pack(op: str, **fields: Any) -> str:
@@ -234,6 +239,14 @@ def understanding_in(message: Any) -> Understanding:
         understood if isinstance(understood, dict) else {},
         tuple(map(str, ignored)) if isinstance(ignored, list) else (),
     )
+
+
+def _sealed(head: bytes, body: bytes) -> bytes:
+    return head + _SEAL.pack(_checksum(head, body)) + body
+
+
+def _checksum(head: bytes, body: bytes) -> int:
+    return zlib.crc32(body, zlib.crc32(head))
 
 
 def _plain(value: object) -> Any:

@@ -152,6 +152,7 @@ def test_a_turn_begins_a_new_epoch_at_the_frame_asked_for(served):
         ('{"op":"credit","stream":1,"to":1e99}', wire.JUNK),
         (b"", wire.JUNK),
         (b"\xff" * 64, wire.JUNK),
+        (wire.pack_snapshot(1, 1, b"a state")[:-1] + b"f", wire.JUNK),
         (wire.pack("open", padding="x" * wire.MAX_TEXT_BYTES), wire.TOO_BIG),
     ],
     ids=[
@@ -165,6 +166,7 @@ def test_a_turn_begins_a_new_epoch_at_the_frame_asked_for(served):
         "wrong credit",
         "empty",
         "unknown kind",
+        "other than its checksum",
         "long",
     ],
 )
