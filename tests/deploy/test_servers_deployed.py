@@ -42,10 +42,35 @@ def test_systemd_takes_the_units(unit, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("unit", UNITS, ids=lambda f: f.name)
+def test_units_have_one_user_with_a_home(unit):
+    """A user that systemd makes up has no home of its own; two units that share a directory must share the user."""
+    text = unit.read_text()
+    assert "\nDynamicUser=yes\n" in text
+    assert re.search(r"(?m)^Environment=.*\bHOME=%C/lullwave\b", text)
+    named = re.search(r"(?m)^User=(.+)$", text)
+    assert (named[1] if named else unit.stem) == "lullwave"
+
+
+def test_the_image_is_built_of_what_the_dockerfile_copies_and_of_nothing_secret():
+    copied = [
+        Path(word)
+        for line in re.findall(r"(?m)^COPY (?!--from)(.+)$", (DEPLOY / "docker" / "Dockerfile").read_text())
+        for word in line.split()[:-1]
+    ]
+    ignored = (DEPLOY / "docker" / "Dockerfile.dockerignore").read_text().split()
+    assert copied
+    assert all((DEPLOY.parent / path).exists() for path in copied)
+    assert ignored[0] == "*"
+    assert sorted(line[1:] for line in ignored if line[0] == "!") == sorted(map(str, copied))
+
+
 @pytest.mark.parametrize("file", COMPOSE, ids=lambda f: f.name)
 def test_compose_files_name_files_secrets_and_volumes_that_exist(file):
     yaml = pytest.importorskip("yaml")
     composed = yaml.safe_load(file.read_text())
+    # Without a name the folder's counts: "docker", which other projects' folders are called too.
+    assert composed["name"] == ("lullwave-inference" if "inference" in composed["services"] else "lullwave")
     for service in composed["services"].values():
         assert (file.parent / service["build"]["context"] / service["build"]["dockerfile"]).resolve().is_file()
         assert service["command"][0] in ("serve", "inference")
