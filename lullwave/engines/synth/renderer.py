@@ -6,8 +6,8 @@
                                                                    └ sends ─┴ room, plate ─┤
     hits ─ kit ─ bit reduction ─ low-pass ─────────────────────────────────────────────────┤ at MUSIC_RATE
                                                                                            ▼
-                    compressor ─ low-pass, high-pass ─ (twice the rate) ─ saturation ─ tape ─┬─▶ at RATE
-                                                           crackle, hiss, ambience ──────────┘
+                    compressor ─ low-pass, high-pass ─ (twice the rate) ─ saturation, tape ─┬─▶ at RATE
+                                                           crackle, hiss, ambience ─────────┘
 
 Knows nothing of composing, streams or requests. What is heard lags the score by ``LATENCY`` frames, because an event
 may begin a little before its bar. The whole state between two bars is one immutable `State`.
@@ -273,12 +273,12 @@ class Renderer:
             drive = old.warmth + (bar.mix.warmth - old.warmth) * np.linspace(0, 1, fast.shape[1], dtype=np.float32)
             fast = tape.saturate(fast, drive)
         whole = np.concatenate([self.state.tape, fast], axis=1)
-        first = 2 * (music_end - LOOK) - whole.shape[1]  # the score's frame of whole[:, 0]
+        first = 2 * (music_end - LOOK) - whole.shape[1] + tape.HEAD_REACH  # the score's frame of the first one heard
         ramp = np.linspace(0, 1, bar.frames, dtype=np.float32)
         depth = old.wow + (bar.mix.wow - old.wow) * ramp
         shift = tape.transport(bar.start_frame, bar.frames, self.seed) * depth
         places = np.arange(bar.frames) + (bar.start_frame - LATENCY - first) + shift.astype(np.float64)
-        return tape.read_at(whole, places), np.ascontiguousarray(whole[:, -_TAPE_HISTORY:])
+        return tape.read_at(tape.heard_by_head(whole), places), np.ascontiguousarray(whole[:, -_TAPE_HISTORY:])
 
     def _add_air(self, out: Samples, bar: Bar, old: Mix) -> None:
         """Crackle, hiss and ambience, which no tape bends."""

@@ -23,7 +23,7 @@ from .renderer import PartState, Sounding, State, Struck
 from .score import Mix, Track
 
 MAGIC = b"LULLSNAP"
-VERSION = 2  # of the layout and of the sound: a change that alters samples makes old snapshots useless
+VERSION = 3  # of the layout and of the sound: a change that alters samples makes old snapshots useless
 _HEAD = struct.Struct("<8sIQ")
 _ARRAYS = ("room", "plate", "drums", "bus", "tape")
 
@@ -97,6 +97,7 @@ def _state_in(sound: Mapping[str, Any], arrays: Mapping[str, Any]) -> State:
         parts=parts,
         level=sound["level"],
         gain=sound["gain"],
+        ending=sound["ending"],
     )
     return replace(state, **{name: arrays[name] for name in _ARRAYS})
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lullwave.engines.synth import snapshots
 from lullwave.engines.synth.engine import END_FADE_S, SynthEngine
 from lullwave.engines.synth.instruments.cache import SoundCache
 from lullwave.engines.synth.options import SynthOptions
@@ -89,6 +90,14 @@ def test_snapshots_reach_ninety_seconds_back(engine):
         stream.snapshot(0)
     with pytest.raises(SnapshotError, match="at_frame"):
         stream.snapshot(stream.position + 1)
+
+
+def test_a_snapshot_keeps_how_loud_the_last_second_was(engine):
+    """By which the next piece's first second is evened out."""
+    stream = engine.stream(WISH)
+    stream.read(10 * RATE)
+    stored = stream.snapshot(stream._ring[-1].frame)
+    assert snapshots.unpack(SynthEngine, stored)[1].ending == stream._ring[-1].sound.ending > 0.0
 
 
 def test_restore_after_a_steer_in_the_middle_of_a_bar(engine):

@@ -33,5 +33,5 @@ def synth_bass(pitch_hz: float, velocity: float, variant: int, seconds: float) -
     open_ = np.exp(-t / np.float32(0.16)) * np.float32(0.35 + 0.5 * velocity)
     dark, bright = play_cycle(saw(320.0), cycles), play_cycle(saw(1300.0), cycles)
     wave = dark + (bright - dark) * open_ + 0.35 * sine(cycles)
-    wave *= (0.8 + 0.2 * np.exp(-t / np.float32(0.25))) * rise(frames, 0.006)
+    wave *= (0.8 + 0.2 * np.exp(-t / np.float32(0.25))) * rise(frames, 0.010)
     return levelled(shaped(wave.astype(np.float32), high_hz=28.0))

@@ -79,12 +79,12 @@ def _kick(s: _Stroke) -> Samples:
     frames = round(seconds * MUSIC_RATE)
     t = np.arange(frames) / MUSIC_RATE
     sweep = (s.kit.kick_hz + (s.kit.kick_from_hz - s.kit.kick_hz) * np.exp(-t / 0.022)) * s.pitch
-    body = sine(phase_of(sweep, frames)) * rise(frames, 0.0015)
+    body = sine(phase_of(sweep, frames)) * rise(frames, 0.009)
     body = np.tanh(1.3 * body) * decay(frames, s.kit.kick_s * 1.5 * s.length)
     beater = shaped(s.noise(0.03, "beater"), low_hz=2600.0, high_hz=500.0, order=2)
     beater *= decay(len(beater), 0.022)
-    beater *= rise(len(beater), 0.004)
-    knock = modes(len(beater), [230.0 * s.pitch, 410.0], [0.5, 0.3], [0.05, 0.03]) * rise(len(beater), 0.003)
+    beater *= rise(len(beater), 0.008)
+    knock = modes(len(beater), [230.0 * s.pitch, 410.0], [0.5, 0.3], [0.05, 0.03]) * rise(len(beater), 0.008)
     body[: len(beater)] += (0.2 * beater * s.tilt + knock) * np.float32(s.kit.kick_click * (0.4 + 0.8 * s.hard))
     return np.asarray(body, np.float32)
 
@@ -98,7 +98,7 @@ def _snare(s: _Stroke) -> Samples:
         s.noise(seconds, "wires"), low_hz=s.kit.snare_bright_hz * (0.75 + 0.3 * s.hard) * s.tilt, high_hz=900.0, order=2
     )
     wires *= decay(frames, s.kit.snare_s * s.length * (0.7 + 0.3 * s.hard))
-    wave = shell * rise(frames, 0.0012) + wires * rise(frames, 0.026) * np.float32(
+    wave = shell * rise(frames, 0.004) + wires * rise(frames, 0.026) * np.float32(
         s.kit.snare_noise * (0.55 + 0.45 * s.hard)
     )
     return np.asarray(wave, np.float32)
@@ -106,13 +106,11 @@ def _snare(s: _Stroke) -> Samples:
 
 def _rim(s: _Stroke) -> Samples:
     frames = round(0.14 * MUSIC_RATE)
-    wave = modes(
-        frames,
-        np.array([490.0, 820.0, 1690.0, 2450.0]) * s.pitch,
-        [0.8, 0.3, 0.55 * s.tilt, 0.15 * s.hard],
-        np.array([0.055, 0.05, 0.045, 0.03]) * s.length,
+    wood = modes(frames, np.array([490.0, 820.0]) * s.pitch, [0.8, 0.3], np.array([0.055, 0.05]) * s.length)
+    ring = modes(
+        frames, np.array([1690.0, 2450.0]) * s.pitch, [0.8 * s.tilt, 0.25 * s.hard], np.array([0.05, 0.035]) * s.length
     )
-    return np.asarray(wave * rise(frames, 0.006), np.float32)
+    return np.asarray(wood * rise(frames, 0.010) + ring * rise(frames, 0.018), np.float32)
 
 
 def _clap(s: _Stroke) -> Samples:
@@ -180,7 +178,7 @@ def _brush_tap(s: _Stroke) -> Samples:
     skin = modes(frames, [205.0 * s.pitch, 345.0 * s.pitch], [0.5, 0.25], [0.12, 0.08])
     wires = shaped(s.noise(seconds, "bristles"), low_hz=3000.0 * s.tilt, high_hz=700.0, order=2)
     return np.asarray(
-        0.6 * skin * rise(frames, 0.003) + 0.75 * wires * decay(frames, 0.17 * s.length) * rise(frames, 0.022),
+        0.6 * skin * rise(frames, 0.006) + 0.75 * wires * decay(frames, 0.17 * s.length) * rise(frames, 0.022),
         np.float32,
     )
 
@@ -202,7 +200,7 @@ def _tom(hz: float) -> Callable[[_Stroke], Samples]:
         body = sine(phase_of(sweep, frames)) * decay(frames, 0.42 * s.length)
         body += 0.3 * modes(frames, [hz * 1.6 * s.pitch], [1.0], [0.14])
         skin = shaped(s.noise(0.55, "skin"), low_hz=1800.0, high_hz=300.0) * decay(frames, 0.05)
-        return np.asarray((body + 0.12 * s.hard * skin) * rise(frames, 0.002), np.float32)
+        return np.asarray((body + 0.12 * s.hard * skin) * rise(frames, 0.009), np.float32)
 
     return made
 
@@ -227,7 +225,7 @@ _DRUMS: dict[Drum, Callable[[_Stroke], Samples]] = {
 LEVELS_DB: dict[Drum, float] = {
     "kick": -10.0,
     "snare": -12.0,
-    "rim": -14.0,
+    "rim": -15.0,
     "clap": -18.5,
     "hat": -34.5,
     "pedal_hat": -32.0,

@@ -27,7 +27,7 @@ def felt_piano(pitch_hz: float, velocity: float, variant: int, seconds: float) -
         np.concatenate([amps * 0.42, amps * 0.36, amps * 0.5]),
         np.concatenate([long_s, long_s * 0.92, long_s * 0.22]),
         np.tile(spread.uniform(-0.5, 0.5, count), 3),
-        0.009,
+        0.014,
         0.036,
     )
     wave = levelled(wave)

@@ -41,7 +41,7 @@ def _string(
         np.concatenate([amps * 0.6, amps * 0.4]),
         np.concatenate([t60 * 0.45, t60]),
         np.tile(spread.uniform(-0.3, 0.3, count), 2),
-        0.009,
+        0.012,
         0.034,
     )
 

@@ -1,0 +1,82 @@
+"""Attacks out of silence: no click by the metric, whoever plays, however hard, wherever the metric's frames begin."""
+
+import typing
+
+import numpy as np
+import pytest
+
+from bench.estimators import clicks
+from lullwave.audio import Audio
+from lullwave.engines.synth.effects import tape
+from lullwave.engines.synth.instruments.cache import SoundCache
+from lullwave.engines.synth.mixing import _SEATS
+from lullwave.engines.synth.renderer import Renderer
+from lullwave.engines.synth.score import RATE, Bar, Drum, Hit, Kit, Mix, Note, Track
+from lullwave.mastering.loudness import loudness_lufs
+
+CACHE = SoundCache(60_000_000)
+CHORDS = ["rhodes", "wurli", "felt_piano", "nylon_guitar", "vibraphone", "pad"]
+TUNES = ["flute", "muted_trumpet", "synth_lead", "music_box", "nylon_guitar", "vibraphone", "felt_piano", "rhodes"]
+AT_S = 0.6
+
+
+def rendered(notes=(), hits=(), instrument="rhodes", kit="dusty"):
+    """1.4 seconds of music of which the first 600 ms are silence, without crackle and hiss."""
+    level, cutoff, room, plate, tremolo, chorus = _SEATS[instrument]
+    track = Track(instrument, level, 0.1, cutoff, room, plate, tremolo, chorus)
+    mix = Mix({"keys": track}, kit=kit, crackle_db=-120.0, hiss_db=-120.0)
+    bar = Bar(0, round(1.4 * RATE), 4, tuple(notes), tuple(hits), mix, (), 0, 1, "A", 80.0)
+    return Renderer(1, CACHE).render(bar)
+
+
+def as_loud_as_music(samples):
+    """At -15 LUFS, as if a programme were nothing but this (at most 6 dB louder than it was)."""
+    gain_db = -15.0 - loudness_lufs(Audio(samples[round(AT_S * RATE) :], RATE))
+    return samples * np.float32(10 ** (min(6.0, gain_db) / 20))
+
+
+def clicks_of(samples):
+    """At four alignments of the metric's frames."""
+    return [at for shift in (0, 220, 441, 661) for at in clicks(samples[shift:], RATE)]
+
+
+@pytest.mark.parametrize("instrument", CHORDS)
+@pytest.mark.parametrize("velocity", [0.6, 0.9])
+@pytest.mark.parametrize("low", [52, 67])
+def test_a_chord_out_of_silence_does_not_click(instrument, velocity, low):
+    chord = [Note("keys", AT_S + 0.012 * k, 1.0, low + p, velocity) for k, p in enumerate((0, 3, 7, 10))]
+    assert clicks_of(as_loud_as_music(rendered(chord, instrument=instrument))) == []
+
+
+@pytest.mark.parametrize("instrument", TUNES)
+@pytest.mark.parametrize("pitch", [72, 84])
+def test_a_high_note_out_of_silence_does_not_click(instrument, pitch):
+    note = Note("keys", AT_S, 1.0, pitch, 0.9)
+    assert clicks_of(as_loud_as_music(rendered([note], instrument=instrument))) == []
+
+
+@pytest.mark.parametrize("kit", typing.get_args(Kit))
+@pytest.mark.parametrize("drum", typing.get_args(Drum))
+def test_a_stroke_out_of_silence_does_not_click(kit, drum):
+    samples = rendered(hits=[Hit(drum, AT_S, 0.9)], kit=kit)
+    assert clicks_of(samples * np.float32(10 ** (4 / 20))) == []
+
+
+def test_the_head_keeps_the_music_and_takes_the_top():
+    def heard_db(hz):
+        wave = np.sin(2 * np.pi * hz * np.arange(20000) / RATE).astype(np.float32)
+        heard = tape.heard_by_head(np.stack([wave, wave]))
+        assert heard.shape == (2, 20000 - 2 * tape.HEAD_REACH)
+        return 10 * np.log10(np.mean(np.square(heard[0])) / 0.5)
+
+    for hz in (50, 1000, 5000):
+        assert heard_db(hz) == pytest.approx(0.0, abs=0.05)
+    assert -1.2 < heard_db(7500) < -0.4
+    for hz in (11500, 15000, 20000):
+        assert heard_db(hz) < -25
+
+
+def test_the_head_is_in_time():
+    pulse = np.zeros((2, 101), np.float32)
+    pulse[:, 50] = 1.0
+    assert np.argmax(tape.heard_by_head(pulse)[0]) == 50 - tape.HEAD_REACH
