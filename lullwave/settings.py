@@ -115,6 +115,10 @@ class Settings(BaseSettings):
         default="",
         description="weights of the neural engine: a directory or a name on the hub; empty: the engine's own choice",
     )
+    smaller: str = Field(
+        default="",
+        description="smaller weights beside these, which play while the engine is too slow with these; empty: none",
+    )
     device: str = Field(default="auto", description="torch device of neural engines: auto, cpu, cuda, cuda:1, mps")
     engine_options: str = Field(
         default="",

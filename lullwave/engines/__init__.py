@@ -9,6 +9,7 @@ whose value is a subclass of ``Engine``::
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -19,6 +20,7 @@ from ..errors import EngineError, InvalidInput, MissingExtra, UnknownEngine
 from ..options import build, describe
 from .base import Engine, EngineFacts
 from .remote.options import ISOLATED, RemoteFacts, is_address
+from .smaller import with_smaller
 
 GROUP = "lullwave.engines"
 
@@ -122,7 +124,20 @@ def load_engine(name: str, **options: Any) -> Engine:
     if is_address(name):
         options = {**options, "url": name}
     checked: Any = build(found.load_options, options, where=f"{name}.")
-    return found(**vars(checked))
+    values = dict(vars(checked))
+    if found.weights and (smaller := values.pop("smaller")):
+        offline = bool(values.get("offline"))
+        values["load_smaller"] = _smaller(found, {**values, found.weights: smaller}, offline)
+        found = with_smaller(found)
+    return found(**values)
+
+
+def _smaller(kind: type[Engine], values: Mapping[str, Any], offline: bool) -> Callable[[], Engine]:
+    """Loads the smaller model beside one. Its weights are there from now on, so that nothing is fetched in need."""
+    from ..checkpoints import locate
+
+    found = {**values, kind.weights: str(locate(values[kind.weights], offline))}
+    return lambda: kind(**found)
 
 
 def _check_installed(name: str, built_in: _BuiltIn) -> None:

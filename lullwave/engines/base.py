@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from ..audio import Audio
 from ..errors import EngineError
+from ..options import option
 from ..request import Request
 
 BLOCK_S = 0.25  # length of the blocks that iteration gives
@@ -134,12 +135,18 @@ class EngineFacts:
     load_options: ClassVar[type] = NoOptions  # how to load it: checkpoint, device… (see lullwave.options)
     options: ClassVar[type] = NoOptions  # what a request may set: Request.options
     lighter: ClassVar[Sequence[Mapping[str, Any]]] = ()  # options that make it quicker, added one by one
+    weights: ClassVar[str] = ""  # the load option that names its weights, where ``smaller`` ones may stand beside them
+
+
+def smaller_weights() -> Any:
+    """The load option ``smaller`` of an engine that has ``weights``; see ``lullwave.engines.smaller``."""
+    return option("", "a smaller checkpoint that plays while this one is too slow; empty: none", max_length=1000)
 
 
 class Engine(EngineFacts, ABC):
     """Makes streams. One engine may feed many streams at once, from as many threads."""
 
-    rate: int  # Hz
+    rate: int  # Hz; a stream's own counts
     channels: int
     rewindable_s: float = 0.0  # how far back of a stream's position snapshots reach
     reads_at_once: int = 2  # streams that are worth reading at the same time: more where the engine batches them

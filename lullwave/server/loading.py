@@ -15,8 +15,8 @@ from ..settings import Settings
 def load_options(settings: Settings) -> Callable[[str, type[EngineFacts]], dict[str, Any]]:
     """A function that gives the load options of an engine by its name and class.
 
-    ``checkpoint`` and ``engine_options`` are for the engine that the settings name; where that is the embedded one,
-    which has no weights, for those of stations and for Riffusion's own routes.
+    ``checkpoint``, ``smaller`` and ``engine_options`` are for the engine that the settings name; where that is the
+    embedded one, which has no weights, for those of stations and for Riffusion's own routes.
     """
 
     def of(name: str, kind: type[EngineFacts]) -> dict[str, Any]:
@@ -27,6 +27,8 @@ def load_options(settings: Settings) -> Callable[[str, type[EngineFacts]], dict[
         given: dict[str, Any] = {"device": settings.device}
         if settings.checkpoint and settings.engine.removeprefix(ISOLATED) in (name, "synth"):
             given |= {"checkpoint": settings.checkpoint, "model": settings.checkpoint}
+        if settings.smaller and settings.engine.removeprefix(ISOLATED) in (name, "synth"):
+            given["smaller"] = settings.smaller
         if settings.seed is None and not any(own.seed is not None for own in settings.stations):
             given["memory_file"] = str(settings.paths.memory(place))  # a named seed means the same music again
         if name == "riffusion":

@@ -123,7 +123,7 @@ class MusicGenEngine(MusicGenFacts, Engine):
         apart(lambda: self._text(request.prompt))  # refuses what cannot be encoded
         song = Song(
             self.shape,
-            Program(request.prompt),
+            Program.within(request.prompt, chosen.window_s),
             Sampling(chosen.guidance, chosen.temperature, chosen.top_k, chosen.top_p),
             request.seed,
             self._sounds.lookahead,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ...device import DTYPES
 from ...options import check, option
-from ..base import EngineFacts
+from ..base import EngineFacts, smaller_weights
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class LoadOptions:
     model: str = option(
         "facebook/musicgen-small", "checkpoint: a directory, or a name on the Hugging Face hub", max_length=1000
     )
+    smaller: str = smaller_weights()
     device: str = option("auto", "torch device: auto, cpu, cuda, cuda:1, mps", max_length=20)
     dtype: str = option("auto", "precision of the weights; auto is int8 on a CPU and bfloat16 on a GPU", choices=DTYPES)
     max_songs: int | None = option(None, "songs that play at once; nothing: 4 on a CPU, 16 on a GPU", low=1, high=512)
@@ -45,6 +46,14 @@ class MusicOptions:
         1.0, "draw from the likeliest tokens that hold this share of the probability", low=0.01, high=1
     )
 
+    window_s: float = option(
+        30.0,
+        "how much of its own past the model sees: 30 is what it was trained on, less is quicker and forgets sooner",
+        low=5,
+        high=30,
+        unit="seconds",
+    )
+
     def __post_init__(self) -> None:
         check(self)
 
@@ -55,5 +64,6 @@ class MusicGenFacts(EngineFacts):
     name = "musicgen"
     summary = "MusicGen: music from text, by a transformer over audio codes (needs the extra 'ai' and a checkpoint)"
     load_options = LoadOptions
+    weights = "model"
     options = MusicOptions
-    lighter = ({"guidance": 1.0},)
+    lighter = ({"window_s": 10.0}, {"guidance": 1.0})

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from .shape import FRAME_RATE
+
 MOST_PROMPTS = 8  # that weigh at once: more are not heard apart, and every one costs
 _REACH = 9000  # steps: songs are taken up again from at most 90 s back, over a window of 30 s; the rest is to spare
 
@@ -44,8 +46,14 @@ class Program:
     prompt: str
     steers: tuple[Steer, ...] = ()
     anchors: tuple[Anchor, ...] = (Anchor(0, Window(0, 0)),)
-    length: int = 1500  # steps of a window: the 30 s that the published models were trained on
-    stride: int = 900  # by which it slides: the published 18 s
+    length: int = 1500  # steps of a window: the 30 s that the published models were trained on, or less
+    stride: int = 900  # by which it slides: the published 18 s, or as much of less
+
+    @classmethod
+    def within(cls, prompt: str, window_s: float) -> Program:
+        """The program of a song that sees so much of its past."""
+        length = round(window_s * FRAME_RATE)
+        return cls(prompt, length=length, stride=length * 3 // 5)
 
     def shares(self, step: int) -> dict[str, float]:
         """How much each prompt weighs at ``step``; the shares add up to 1."""

@@ -3,8 +3,9 @@
 One thread owns the model. Between any two steps songs join and leave. Songs that are read and have the least made
 ahead go first. A song that finds no slot waits its turn, in order of arrival; to make room, a song that is not being
 waited for gives up its slots, else the one that has had them longest, after ``QUANTUM`` steps. Giving up costs only
-time: the tokens stay, and the slot is filled again. With nothing to make, the thread sleeps. When a step fails, the
-songs that it was for fail with it; others, and those asked for afterwards, play.
+time: the tokens stay, and the slot is filled again. When a step fails, the songs that it was for fail with it; others,
+and those asked for afterwards, play. With nothing to make, the thread sleeps; on a CPU it ends after a while, and with
+it its team of OpenMP threads, which would hold up another model (see ``device.apart``).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from .stepper import Job, Stepper
 log = logging.getLogger(__name__)
 
 QUANTUM = 100  # steps that a song may keep its slots while others wait
+IDLE_S = 2.0  # how long the thread of a model on a CPU waits for something to do
 WAITING_PER_SLOT = 4  # songs that may be open, for each slot
 
 
@@ -154,8 +156,9 @@ class Scheduler:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
 
     def _wake(self) -> None:
         if self._thread is None:
@@ -177,7 +180,8 @@ class Scheduler:
             with torch.inference_mode():
                 while not self._closed:
                     try:
-                        self._round()
+                        if not self._round():
+                            return
                     except Exception as error:
                         self._give_up(list(self._places), error)  # nobody knows which of them it was
         except Exception as error:
@@ -186,16 +190,20 @@ class Scheduler:
                 self._error = _explained(error)
                 self._changed.notify_all()
 
-    def _round(self) -> None:
-        """Wait for something to do, and do it once."""
+    def _round(self) -> bool:
+        """Wait for something to do, and do it once; False when there was nothing for so long that the thread ends."""
         with self._changed:
             while not self._closed and not (work := self._plan()):
-                self._changed.wait()
+                woken = self._changed.wait(None if self._shared_step else IDLE_S)
+                if not woken and not self._queue and not self._plan():
+                    self._thread = None
+                    return False
             if self._closed:
-                return
+                return False
         began = time.perf_counter()
         self._do(work)
         self.busy_s += time.perf_counter() - began
+        return True
 
     def _give_up(self, songs: Iterable[Song], error: BaseException) -> None:
         """Songs that were being made end; the model is there for others."""

@@ -46,6 +46,5 @@ def isolated_class(facts: type[EngineFacts]) -> type[IsolatedEngine]:
             "inside": facts.name,
             "load_options": facts.load_options,
             "options": facts.options,
-            "lighter": facts.lighter,
         },
     )

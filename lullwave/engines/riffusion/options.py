@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ...device import DTYPES
 from ...options import check, option
-from ..base import EngineFacts
+from ..base import EngineFacts, smaller_weights
 from .schedulers import MAX_STEPS, short_name
 
 DEFAULT_CHECKPOINT = "riffusion/riffusion-model-v1"
@@ -35,6 +35,7 @@ class RiffusionLoadOptions:
     checkpoint: str = option(
         DEFAULT_CHECKPOINT, "a directory in diffusers format, or a name on the hub", max_length=1000
     )
+    smaller: str = smaller_weights()
     device: str = option("auto", "a torch device: auto, cpu, cuda, cuda:1, mps", max_length=20)
     dtype: str = option(
         "auto", "precision of the networks; int8 is for CPUs, by OpenVINO (extra 'openvino')", choices=DTYPES
@@ -87,5 +88,6 @@ class RiffusionFacts(EngineFacts):
     name = "riffusion"
     summary = "Riffusion: spectrogram images made by a diffusion model (a checkpoint and a GPU are wanted)"
     load_options = RiffusionLoadOptions
+    weights = "checkpoint"
     options = RiffusionOptions
     lighter = ({"steps": 12},)

@@ -213,11 +213,39 @@ def test_closing_the_engine_ends_its_streams(tiny):
     assert not any(thread.name == "musicgen" and thread is engine.scheduler._thread for thread in threading.enumerate())
 
 
+def test_the_thread_of_an_idle_model_ends_and_the_song_goes_on_when_it_is_read(tiny, monkeypatch):
+    monkeypatch.setattr("lullwave.engines.musicgen.scheduler.IDLE_S", 0.01)
+    with MusicGenEngine(model=str(tiny), dtype=EXACT, device="cpu", threads=1, max_songs=1) as engine:
+        with engine.stream(Request("calm", seed=5)) as whole:
+            expected = whole.read(4 * RATE).samples
+        stream, parts = engine.stream(Request("calm", seed=5)), []
+        for _ in range(4):
+            parts.append(stream.read(RATE).samples)
+            working = engine.scheduler._thread
+            if working is not None:
+                working.join(60)
+            assert engine.scheduler._thread is None
+        assert np.array_equal(np.concatenate(parts), expected)
+
+
+def test_a_shorter_window_is_the_same_song_until_it_slides_and_goes_on_from_a_snapshot(engine):
+    with engine.stream(Request("calm", 5)) as long, engine.stream(Request("calm", 5, options={"window_s": 5})) as short:
+        expected, heard = long.read(8 * RATE), short.read(8 * RATE)
+        together = int((tokens(long)[:, :400] == tokens(short)[:, :400]).all(axis=0).argmin())
+        assert 245 <= together <= 260
+        assert np.array_equal(expected.samples[: 4 * RATE], heard.samples[: 4 * RATE])
+        with engine.restore(short.snapshot()) as again, short.fork() as fork:
+            went_on = short.read(6 * RATE).samples
+            assert np.array_equal(again.read(6 * RATE).samples, went_on)
+            assert np.array_equal(fork.read(6 * RATE).samples, went_on)
+
+
 def test_wrong_values_are_refused_by_name(tiny, engine):
     for options, field in (
         ({"temperature": -1}, "temperature"),
         ({"top_k": 5000}, "top_k"),
         ({"top_p": 0}, "top_p"),
+        ({"window_s": 31}, "window_s"),
         ({"guidance": float("nan")}, "guidance"),
         ({"speed": 2}, "speed"),
     ):

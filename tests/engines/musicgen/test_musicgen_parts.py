@@ -122,6 +122,23 @@ def test_windows_slide_by_the_published_stride_and_are_filled_before_they_are_us
             assert shadow == program.main(step + 1)
 
 
+@pytest.mark.parametrize("window_s", [5.0, 7.3, 10.0, 29.99])
+def test_a_shorter_window_slides_as_the_published_one_does_and_two_at_most_are_under_way(window_s):
+    program = Program.within("calm", window_s)
+    assert Program.within("calm", 30.0) == Program("calm")
+    assert program.length == round(50 * window_s)
+    assert program.stride / program.length == pytest.approx(0.6, abs=0.01)
+    before = program.main(0)
+    for step in range(4 * program.length):
+        main, shadow = program.main(step), program.shadow(step)
+        assert main.first <= step < main.first + program.length
+        assert main.number in (before.number, before.number + 1)
+        if main != before:  # the one that was being filled
+            assert (step - 1, main) == (step - 1, program.shadow(step - 1))
+        assert shadow is None or shadow.number == main.number + 1
+        before = main
+
+
 def test_steering_blends_from_its_step_and_keeps_what_was_under_way():
     program = Program("a").steered(100, 10, "b", anew=False)
     assert program.shares(99) == {"a": 1.0}
