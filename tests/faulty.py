@@ -5,14 +5,21 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sines import SineEngine, SineStream
+from sines import SineEngine, SineOptions, SineStream
 
 from lullwave.clock import FOREVER, SimulatedClock
 from lullwave.engines.base import Understanding
-from lullwave.options import build
+from lullwave.options import build, option
 from lullwave.request import Request
 
 HZ = 330.0  # the embedded engine of the tests plays 220
+LIGHTER_HZ, SMALLER_HZ = 550.0, 660.0  # what it plays when it is asked for less
+
+
+@dataclass(frozen=True)
+class FaultyOptions(SineOptions):
+    hz: float = option(HZ, "the tone", low=20, high=2000, unit="Hz")
+    smaller: bool = option(False, "by the smaller model")
 
 
 @dataclass
@@ -25,6 +32,8 @@ class Fault:
     error: Exception | None = None  # of every call
     hangs: bool = False  # every read, until it does not any more
     speed: float = FOREVER  # seconds of music in a second
+    speeds: dict[float, float] = field(default_factory=dict)  # of tones for which it is another one
+    refuses: dict[str, Exception] = field(default_factory=dict)  # by the option that it cannot do
     snapshots: bool = True
     loads: int = 0
     opened: list[str] = field(default_factory=list)  # "stream" or "restore"
@@ -53,7 +62,8 @@ class Fault:
 def faulty(fault: Fault) -> type[SineEngine]:
     class FaultyEngine(SineEngine):
         name = "faulty"
-        lighter = ({"hz": 331.0},)
+        options = FaultyOptions
+        lighter = ({"hz": LIGHTER_HZ}, {"smaller": True})
 
         def __init__(self) -> None:
             fault.loads += 1
@@ -69,8 +79,10 @@ def faulty(fault: Fault) -> type[SineEngine]:
             fault.check()
             fault.opened.append("stream")
             fault.options.append(dict(request.options))
-            hz = build(self.options, {"hz": HZ, **request.options}).hz
-            return FaultyStream(self, request, hz, 0, [])
+            for error in (fault.refuses[name] for name in request.options if name in fault.refuses):
+                raise error
+            chosen = build(self.options, request.options)
+            return FaultyStream(self, request, SMALLER_HZ if chosen.smaller else chosen.hz, 0, [])
 
         def restore(self, snapshot: bytes) -> SineStream:
             fault.check()
@@ -81,7 +93,7 @@ def faulty(fault: Fault) -> type[SineEngine]:
     class FaultyStream(SineStream):
         def read(self, frames: int):
             fault.check()
-            fault.pause(frames / self.rate / fault.speed)
+            fault.pause(frames / self.rate / fault.speeds.get(self._hz, fault.speed))
             fault.check()
             return super().read(frames)
 

@@ -27,7 +27,7 @@ async def healthz(request: Request) -> JSONResponse:
 async def readyz(request: Request) -> JSONResponse:
     """The default station has music; which rung each station is on, and why.
 
-    A station that plays without its own engine is ready, and degraded.
+    A station that plays without its own engine, or asks less of it than it should, is ready, and degraded.
     """
     all_of_them = onairs(request)
     ready = _has_music(all_of_them.default)
@@ -48,7 +48,8 @@ def _has_music(onair: OnAir) -> bool:
 
 def _degraded(onair: OnAir) -> bool:
     standing = onair.station.standing
-    return _has_music(onair) and (standing.rung is not Rung.ENGINE or standing.cause is not Cause.NONE)
+    well = standing.rung is Rung.ENGINE and standing.cause is Cause.NONE and not standing.asked
+    return _has_music(onair) and not well
 
 
 def _told(onair: OnAir) -> dict[str, Any]:

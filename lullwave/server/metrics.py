@@ -54,6 +54,12 @@ class _Parts(Collector):
         sharing = GaugeMetricFamily(
             "lullwave_governed", "1 while an engine that is too slow is heard in stretches", labels=["station"]
         )
+        lighter = GaugeMetricFamily(
+            "lullwave_lighter_steps", "Steps of lighter options that a slow engine is asked for", labels=["station"]
+        )
+        stretch = GaugeMetricFamily(
+            "lullwave_stretch_seconds", "Length of the stretches of an engine that is governed", labels=["station"]
+        )
         late = GaugeMetricFamily("lullwave_late_seconds", "The latest that anything went on air", labels=["station"])
         for name, onair in self._onairs.stations.items():
             station = onair.station
@@ -69,6 +75,9 @@ class _Parts(Collector):
                 changes.add_metric([name, rung.value], station.rungs[rung])
             lost.add_metric([name], station.lost)
             sharing.add_metric([name], station.sharing)
+            lighter.add_metric([name], station.level)
+            stretch.add_metric([name], station.standing.stretch_s)
             late.add_metric([name], station.late_s)
-        yield from (people, connections, reserve, awake, speed, aired, dropped, rungs, changes, lost, sharing, late)
+        yield from (people, connections, reserve, awake, speed, aired, dropped, rungs, changes, lost)
+        yield from (sharing, lighter, stretch, late)
         yield GaugeMetricFamily("lullwave_generations", "Clips that are made or wait", value=self._kitchen.busy)

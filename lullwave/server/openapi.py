@@ -47,6 +47,8 @@ _STATION = {
     "cause": "none",
     "wanted": "synth",
     "detail": "",
+    "asked": {},
+    "stretch_s": 0.0,
     "stream": "/stations/piano/stream.mp3",
     "now": _NOW,
 }

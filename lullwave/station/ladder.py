@@ -13,7 +13,7 @@ Knows no thread, no clock and no sound: the producer tells it what it sees, and 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -66,10 +66,19 @@ class Standing:
     engine: str  # that makes what is put on air
     wanted: str  # the station's own
     detail: str = ""  # the engine's own words on what is the matter
+    asked: Mapping[str, Any] = field(default_factory=dict)  # lighter options that it is asked for meanwhile
+    stretch_s: float = field(default=0.0, compare=False)  # of its music at a time; 0: it is heard all the time
 
     def data(self) -> Mapping[str, Any]:
         """As events and replies tell it."""
-        return {"rung": self.rung.value, "cause": self.cause.value, "wanted": self.wanted, "detail": self.detail}
+        return {
+            "rung": self.rung.value,
+            "cause": self.cause.value,
+            "wanted": self.wanted,
+            "detail": self.detail,
+            "asked": dict(self.asked),
+            "stretch_s": self.stretch_s,
+        }
 
 
 class Ladder:

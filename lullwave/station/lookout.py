@@ -48,12 +48,10 @@ class Lookout:
         reader = own.reader
         if reader is None or not reader.opened:
             return RETURN_S
-        if own.governor.sharing:
-            return own.governor.margin_s(own.pace, replaced=True)
         empty = deck.reserve_s < ROOM_S
-        if deck.follows(reader) and (not empty or own.is_embedded):
+        if not own.governor.sharing and deck.follows(reader) and (not empty or own.is_embedded):
             return STEP / RATE
-        return own.governor.margin_s(own.pace, replaced=not empty or deck.stand_in)
+        return own.governor.margin_s(own.pace, deck.stand_in, empty)
 
     def prepare(self, cause: Cause, rung: Rung) -> float:
         """See to it that somebody can take over in time; gives the moment at which to look again."""

@@ -6,7 +6,6 @@ Each is a function for a ``Reader``, which calls it on its own thread; knows nei
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from ..engines.base import Engine
@@ -84,9 +83,9 @@ def wishes(kind: type[Engine], piece: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def lightened(request: Request, lighter: tuple[Mapping[str, Any], ...], level: int) -> Request:
-    """A request with the first ``level`` steps of an engine's lighter options."""
-    options = dict(request.options)
+def lightest(lighter: tuple[Mapping[str, Any], ...], level: int) -> dict[str, Any]:
+    """The first ``level`` steps of an engine's lighter options, as one set."""
+    options: dict[str, Any] = {}
     for step in lighter[:level]:
         options |= step
-    return replace(request, options=options)
+    return options

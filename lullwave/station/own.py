@@ -1,4 +1,4 @@
-"""A station's own engine: opened, lost, opened again with patience, read ahead; knows no reserve and no rung.
+"""A station's own engine: opened, lost, opened again with patience, asked for less or more; knows no rung.
 
 All calls from the producer's thread.
 """
@@ -9,6 +9,7 @@ import logging
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..clock import FOREVER, Clock
 from ..engines.base import Engine
@@ -16,7 +17,7 @@ from ..errors import CheckpointError, EngineError, EngineLost, InvalidInput, Mis
 from ..request import MAX_SEED, Request
 from . import opening
 from .backoff import LONGEST_BROKEN_S, LONGEST_S, Backoff
-from .governor import Governor, Pace
+from .governor import TRIED_S, Governor, Move, Pace
 from .ladder import Cause
 from .reader import Kept, Opened, Reader
 
@@ -57,6 +58,7 @@ class OwnEngine:
     ) -> None:
         self.name = name
         self.reader: Reader | None = None
+        self.trial: Reader | None = None  # with fuller options, which nobody hears yet
         self.governor = Governor()
         self.lost = 0  # times
         self.played = False  # since the station began
@@ -74,8 +76,10 @@ class OwnEngine:
         self._hopeless = False
         self._pace = Pace(1.0, 0.0)
         self._hanging: list[Reader] = []
-        self._level = 0  # of the reader's options
-        self._lighter: tuple[Mapping[str, object], ...] = ()
+        self._easing = False  # the stream that is being opened is lighter than the one before
+        self._changes = 0  # of what is asked for: each begins other music
+        self._lighter: tuple[Mapping[str, Any], ...] = ()
+        self._met = False  # since it was lost, it said which options are lighter
 
     @property
     def pace(self) -> Pace:
@@ -83,6 +87,16 @@ class OwnEngine:
         if self.reader is None or not self.reader.opened:
             return self._pace
         return self.reader.pace
+
+    @property
+    def asked(self) -> Mapping[str, Any]:
+        """The lighter options in force; none while all is well."""
+        return opening.lightest(self._lighter, self.governor.level)
+
+    @property
+    def stretch_s(self) -> float:
+        """How long its stretches are; 0 while it is heard all the time."""
+        return self.governor.stretch_s(self.pace) if self.governor.sharing else 0.0
 
     def mind(self, prompt: str, awake: bool) -> float:
         """Note what happened, open again what is due; gives the moment at which to be called again."""
@@ -105,9 +119,10 @@ class OwnEngine:
             self._open(prompt)
         reader = self.reader
         assert reader is not None
-        if reader.opened and not self._lighter and reader.engine is not None:
+        if reader.opened and not self._met and reader.engine is not None:
+            self._met = True
             self._lighter = tuple(reader.engine.lighter)
-            self.governor.lighter = len(self._lighter)
+            self.governor.declare(len(self._lighter))
         called = reader.called
         if called is None:
             return FOREVER
@@ -118,11 +133,42 @@ class OwnEngine:
         reader = self.reader
         if self._hopeless:
             return Cause.FAILED
+        slow = self.governor.sharing or self.governor.unproven
         if reader is None or not reader.opened:
-            return Cause.LOST if self.lost else Cause.LOADING
+            return Cause.SLOW if self._easing and slow else Cause.LOST if self.lost else Cause.LOADING
         if reader.waits_s(self._clock.now()) >= STALL_S and not reader.ahead_s:
             return Cause.STALLED
-        return Cause.SLOW if self.governor.sharing else Cause.NONE
+        return Cause.SLOW if slow else Cause.NONE
+
+    def govern(self, heard: bool, ready_s: float, target_s: float, awake: bool) -> None:
+        """Watch how fast it is, and ask it for less before ``ready_s`` is out, or for more."""
+        reader = self.reader
+        if reader is None or not reader.opened:
+            return
+        self._easing = False
+        if self.trial is not None:
+            self._judge(self.trial, ready_s, target_s)
+            return
+        speed = self.pace.speed
+        match self.governor.look(self._clock.now(), self.pace, ready_s, target_s, heard):
+            case Move.LESS:
+                self._say_pace(speed, f"it is asked for less: {_listed(self.asked)}")
+                self._changes += 1
+                self.again("it is to do less")
+                self._easing = True
+            case Move.STRETCHES:
+                self._say_pace(
+                    speed, f"it is heard in stretches of about {self.stretch_s:.0f} s, with other music in between"
+                )
+            case Move.WHOLE:
+                self._say_pace(speed, "it is heard all the time again")
+            case Move.TRY if awake:
+                self._changes += 1
+                fuller = self.governor.level - 1
+                how = opening.fresh(self._load, self._request_of(reader.prompt, fuller))
+                self.trial = self._begin(self.name, how)
+                asked = _listed(opening.lightest(self._lighter, fuller))
+                log.info("station %s: engine %s is tried with %s", self._station, self.name, asked)
 
     def plays(self) -> None:
         """It is heard, from now on."""
@@ -134,31 +180,30 @@ class OwnEngine:
         """Give up the stream and open another one at once, with the options and the prompt of now."""
         log.info("station %s: a new stream of engine %s: %s", self._station, self.name, why)
         self._pace = Pace(1.0, 0.0)
+        self.drop_trial()
         if self.reader is not None:
             self.reader.close()
         self.reader, self._left = None, None
         self._due = -FOREVER
+
+    def drop_trial(self) -> None:
+        """Fuller options are not to be tried now."""
+        if self.trial is not None:
+            self.trial.close()
+            self.trial = None
 
     @property
     def is_embedded(self) -> bool:
         """Whether it is the one that stands in for others."""
         return self._at_once
 
-    def lighten(self) -> None:
-        """While it is not heard: a new stream, if lighter options are wanted than it has."""
-        if self.reader is not None and self.governor.level != self._level:
-            self.again("it is to do less")
-
     def close(self) -> None:
+        self.drop_trial()
         if self.reader is not None:
             self.reader.close()
 
     def _open(self, prompt: str) -> None:
-        seed = (self._request.seed + self.lost) % (MAX_SEED + 1)
-        request = opening.lightened(
-            replace(self._request, prompt=prompt, seed=seed), self._lighter, self.governor.level
-        )
-        self._level = self.governor.level
+        request = self._request_of(prompt, self.governor.level)
         left = self._left
         self._left, self._tried = None, left
         if left is not None and left.kept.prompt == prompt:
@@ -168,12 +213,46 @@ class OwnEngine:
         self.reader = self._begin(self.name, how)
         self.reader.offset = 0 if left is None else left.offset
 
+    def _request_of(self, prompt: str, level: int) -> Request:
+        seed = (self._request.seed + self.lost + self._changes) % (MAX_SEED + 1)
+        options = {**self._request.options, **opening.lightest(self._lighter, level)}
+        return replace(self._request, prompt=prompt, seed=seed, options=options)
+
+    def _judge(self, trial: Reader, ready_s: float, target_s: float) -> None:
+        """Put what is tried in the place of what is heard, or let go of it."""
+        now = self._clock.now()
+        broken = trial.ended or trial.waits_s(now) > HANG_S
+        pace = Pace(0.0, TRIED_S) if broken else trial.pace if trial.opened else Pace(0.0, 0.0)
+        keeps_up = self.governor.judged(now, pace, self.pace.speed, ready_s, target_s)
+        if keeps_up:
+            assert self.reader is not None
+            self.reader.close()
+            self.reader, self.trial, self._left = trial, None, None
+            self._say_pace(pace.speed, f"it goes on with {_listed(self.asked)}")
+        elif keeps_up is not None:
+            why = str(trial.error) if trial.ended else f"{pace.speed:.2f} s of music in a second"
+            self.drop_trial()
+            wait_s = self.governor.wait_s(now)
+            log.info("station %s: engine %s: %s; again in %.0f s", self._station, self.name, why, wait_s)
+
+    def _say_pace(self, speed: float, what: str) -> None:
+        log.info("station %s: engine %s makes %.2f s of music in a second: %s", self._station, self.name, speed, what)
+
     def _end(self, reader: Reader, now: float) -> None:
         """Note why a reader ended, and when the engine is tried again."""
         error = reader.error
         assert error is not None
+        self.drop_trial()
         self._pace = Pace(reader.pace.speed, 0.0)
         self.reader = None
+        if reader.feed is None and isinstance(error, HOPELESS) and self.governor.level:
+            asked = _listed(self._lighter[self.governor.level - 1])
+            log.warning("station %s: engine %s refuses %s: %s", self._station, self.name, asked, error)
+            self.governor.refused()
+            self._due = -FOREVER
+            return
+        self._met = self._met and not isinstance(error, EngineLost)  # another one may answer
+        self._easing = False
         self.lost += 1
         self.detail = str(error) or type(error).__name__
         self._hopeless = isinstance(error, HOPELESS)
@@ -196,3 +275,8 @@ class OwnEngine:
             log.warning("station %s: engine %s failed: %s", self._station, self.name, error, exc_info=unforeseen)
         else:
             log.info("station %s: engine %s failed again: %s", self._station, self.name, error)
+
+
+def _listed(options: Mapping[str, Any]) -> str:
+    """Options as logs name them."""
+    return ", ".join(f"{name}={value}" for name, value in options.items()) or "all that it can"

@@ -16,7 +16,7 @@ from ..clock import Clock, Waiter
 from ..engines.base import Engine
 from ..request import Request
 from .deck import Deck
-from .governor import STRETCH_S, Pace
+from .governor import TRIED_S, Pace
 from .ladder import STAND_INS, Cause, Ladder, Rung, Standing
 from .lookout import Lookout
 from .own import OwnEngine
@@ -92,6 +92,11 @@ class Producer:
     def sharing(self) -> bool:
         """Whether the engine is heard in stretches, because it is too slow."""
         return self._own.governor.sharing
+
+    @property
+    def level(self) -> int:
+        """How many steps of its lighter options the engine is asked for."""
+        return self._own.governor.level
 
     @property
     def lost(self) -> int:
@@ -180,8 +185,8 @@ class Producer:
         self._transfer()
         due = own.mind(self._wishes.prompt, self._awake)
         self._follow()
-        cause = own.cause()
         self._govern()
+        cause = own.cause()
         due = min(due, self._lookout.prepare(cause, ladder.rung))
         if ladder.rung is Rung.ENGINE and deck.on_air is not own.reader:
             ladder.rung = Rung.RESERVE
@@ -207,28 +212,25 @@ class Producer:
         if reader is None or not reader.opened:
             return
         on_air = reader is self._deck.on_air
+        trial = self._own.trial
         if not on_air and reader.prompt != self._wishes.prompt:
             self._own.again("another prompt is in force")
+        elif trial is not None and trial.opened and trial.prompt != self._wishes.prompt:
+            self._own.drop_trial()
+        elif trial is not None and trial.opened:  # it is to show how quick it is alone
+            trial.give_room(TRIED_S + ROOM_S)
+            reader.give_room(0.0)
         elif self.sharing:
-            reader.give_room(STRETCH_S + ROOM_S)
+            reader.give_room(self._own.stretch_s + ROOM_S)
         else:
             reader.give_room(ROOM_S if on_air else self._lookout.margin_s() + ROOM_S)
 
     def _govern(self) -> None:
         """Watch how fast the engine is."""
         own = self._own
-        if own.reader is None or not own.reader.opened:
-            return
-        heard = self._ladder.rung is Rung.ENGINE
-        ready_s = self._deck.reserve_s + own.reader.ahead_s
-        if (heard or self.sharing) and own.governor.look(own.pace, ready_s, self._lookout.target_s):
-            log.info(
-                "station %s: engine %s makes %.2f s of music in a second: it is heard %s",
-                self._name,
-                own.name,
-                own.pace.speed,
-                "in stretches, with other music in between" if self.sharing else "all the time again",
-            )
+        heard = self._ladder.rung is Rung.ENGINE and self._deck.on_air is own.reader
+        ahead_s = 0.0 if own.reader is None else own.reader.ahead_s
+        own.govern(heard, self._deck.reserve_s + ahead_s, self._lookout.target_s, self._awake)
 
     def _climb(self, rung: Rung) -> None:
         """Put on air what the ladder says."""
@@ -247,7 +249,6 @@ class Producer:
             wishes.begun(reader, frame)
             reader.give_room(ROOM_S)
             self._stand_ins.close(but=reader)
-            own.lighten()
 
     def _tell(self, cause: Cause) -> None:
         """Say it once when the rung or the cause is another one."""
@@ -255,7 +256,9 @@ class Producer:
         on_air = self._deck.on_air
         detail = own.detail if cause in (Cause.LOST, Cause.FAILED) else ""
         name = own.name if on_air is None else on_air.name
-        self._standing = standing = Standing(self._ladder.rung, cause, name, own.name, detail)
+        self._standing = standing = Standing(
+            self._ladder.rung, cause, name, own.name, detail, own.asked, round(own.stretch_s, 1)
+        )
         begins = on_air is None and cause in (Cause.NONE, Cause.LOADING)
         if begins or (standing == before and self._said):
             return

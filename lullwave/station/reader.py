@@ -25,7 +25,7 @@ STEP = RATE // 2  # frames that are read at a time
 STATE_S = 60.0  # how often a state goes on air with the music, for the history
 RESUME_S = 15.0  # how often one is kept, to go on from when the engine is lost
 ROOM_S = 1.0  # how far ahead of who takes it reads while it is on air
-_FORGET = 0.97  # per step: the measured speed is that of the last quarter of a minute
+_FORGET = 0.95  # per step: the measured speed is that of the last ten seconds of music
 _PRIOR_MADE_S, _PRIOR_TOOK_S = 0.4, 0.1  # what is believed before anything was measured
 
 log = logging.getLogger(__name__)
@@ -82,6 +82,7 @@ class Reader:
         self._jobs: deque[Callable[[], None]] = deque()
         self._since_state = self._since_kept = FOREVER  # seconds of music
         self._made_s, self._took_s, self._total_s = _PRIOR_MADE_S, _PRIOR_TOOK_S, 0.0
+        self._late = 0.0
         self._closing = threading.Event()
         self._waiter = clock.waiter()
         self._thread = threading.Thread(target=self._run, name=f"engine-{name}", daemon=True)
@@ -123,7 +124,7 @@ class Reader:
 
     @property
     def pace(self) -> Pace:
-        return Pace(min(self._made_s / max(self._took_s, 1e-4), 1e4), self._total_s)
+        return Pace(min(self._made_s / max(self._took_s, 1e-4), 1e4), self._total_s, self._late)
 
     def waits_s(self, now: float) -> float:
         """For how long the engine has owed an answer."""
@@ -211,6 +212,7 @@ class Reader:
         took = self._clock.now() - began
         self._made_s = self._made_s * _FORGET + STEP / RATE
         self._took_s = self._took_s * _FORGET + took
+        self._late = self._late * _FORGET + (took > STEP / RATE)
         self._total_s += STEP / RATE
         marks = tuple(self._marked(mark) for mark in feed.marks(start, feed.position))
         return Block(start, samples, marks, tuple(feed.beats(start, feed.position)))

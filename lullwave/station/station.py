@@ -148,6 +148,11 @@ class Station:
         return self._producer.sharing
 
     @property
+    def level(self) -> int:
+        """How many steps of its lighter options its engine is asked for."""
+        return self._producer.level
+
+    @property
     def lost(self) -> int:
         """How often its engine was lost."""
         return self._producer.lost

@@ -5,7 +5,7 @@ import sqlite3
 import time
 
 import pytest
-from faulty import Fault, faulty
+from faulty import LIGHTER_HZ, Fault, faulty
 from serving import ENGINES, events, read_exactly, serving
 
 from lullwave.clock import SimulatedClock
@@ -155,3 +155,35 @@ def test_a_disk_that_is_full_costs_files_and_nothing_else(broken, caplog):
         served.clock.advance(20)
         settled(served, lambda: clips.newest.number > number and len(clips.files()) >= 2)
     assert len([r for r in caplog.records if "cannot be kept" in r.getMessage()]) == 1
+
+
+def test_what_is_asked_less_of_a_slow_engine_is_told_everywhere_until_it_is_over(broken):
+    fault, start = broken
+    with start() as served, served.listening("/stream.mp3"):
+        served.ask("/current.mp3")  # waits for the first clip of a new installation
+        served.clock.advance(20)
+        assert served.json("/api/stations/model")["asked"] == {}
+        fault.speed, fault.speeds = 0.6, {LIGHTER_HZ: 1.5}
+        served.clock.advance(50)
+        told = served.json("/api/stations/model")
+        assert (told["rung"], told["cause"], told["asked"]) == ("engine", "none", {"hz": LIGHTER_HZ})
+        ready = served.json("/readyz")
+        assert ready["degraded"] == ["model"]
+        assert (ready["stations"]["model"]["asked"], ready["stations"]["model"]["stretch_s"]) == (told["asked"], 0.0)
+        metrics = served.ask("/metrics")[1].decode()
+        assert 'lullwave_lighter_steps{station="model"} 1.0' in metrics
+        assert 'lullwave_stretch_seconds{station="model"} 0.0' in metrics
+        with served.listening("/api/events?station=model") as news:
+            assert next(data for kind, data in events(news) if kind == "rung")["asked"] == {"hz": LIGHTER_HZ}
+        fault.speeds = {}
+        served.clock.advance(160)
+        stretch_s = served.json("/readyz")["stations"]["model"]["stretch_s"]
+        assert 0 < stretch_s <= 30
+        metrics = served.ask("/metrics")[1].decode()
+        assert 'lullwave_lighter_steps{station="model"} 2.0' in metrics
+        assert 'lullwave_governed{station="model"} 1.0' in metrics
+        assert f'lullwave_stretch_seconds{{station="model"}} {stretch_s}' in metrics
+        fault.speed = 20.0
+        served.clock.advance(400)
+        assert served.json("/readyz")["degraded"] == []
+        assert 'lullwave_lighter_steps{station="model"} 0.0' in served.ask("/metrics")[1].decode()

@@ -1,11 +1,10 @@
-"""The ladder, the governor and the waits by themselves: what is to be heard, decided from what is seen."""
+"""The ladder and the waits by themselves: what is to be heard, decided from what is seen."""
 
 from dataclasses import replace
 
 import pytest
 
 from lullwave.station.backoff import LONGEST_BROKEN_S, LONGEST_S, TRUST_S, Backoff
-from lullwave.station.governor import STRETCH_S, Governor, Pace
 from lullwave.station.ladder import Cause, Ladder, Rung, Sight
 
 WELL = Sight(Cause.NONE, reserve_s=24.0, low_s=8.0, ahead_s=1.0, margin_s=0.5)
@@ -48,24 +47,6 @@ def on(rung: Rung) -> Ladder:
 )
 def test_each_step(begin, changes, end):
     assert on(begin).look(replace(WELL, **changes)) is end
-
-
-def test_the_governor_begins_in_time_and_does_not_waver():
-    governor = Governor(lighter=1)
-    for reserve_s in (24.0, 20.0, 13.0):
-        assert not governor.look(Pace(0.9, 60.0), reserve_s, 24.0)
-    assert not governor.look(Pace(0.9, 2.0), 10.0, 24.0)  # too little was measured
-    assert governor.look(Pace(0.9, 60.0), 11.9, 24.0)
-    assert (governor.sharing, governor.level) == (True, 1)
-    for speed in (1.0, 1.1, 1.2, 0.9, 1.24):
-        assert not governor.look(Pace(speed, 60.0), 24.0, 24.0)
-        assert governor.margin_s(Pace(speed, 60.0), replaced=True) == STRETCH_S
-    assert governor.look(Pace(1.3, 60.0), 3.0, 24.0)
-    for speed in (1.2, 1.1, 1.0):
-        assert not governor.look(Pace(speed, 60.0), 3.0, 24.0)
-    assert governor.level == 1
-    governor.look(Pace(5.0, 60.0), 24.0, 24.0)
-    assert governor.level == 0
 
 
 def test_waits_grow_are_bounded_and_begin_anew_after_long_good_play():

@@ -185,6 +185,9 @@ test('the page says what is heard in place of the station’s own music, and not
   assert.equal(Words.stationNote(), '');
   assert.equal(Words.stationNote({ rung: 'engine', cause: 'none' }), '');
   assert.equal(Words.stationNote({ rung: 'engine', cause: 'slow' }), '');
+  assert.match(Words.stationNote({ rung: 'engine', cause: 'none', asked: { steps: 12 } }), /too slow.*less effort/);
+  assert.match(Words.stationNote({ rung: 'engine', asked: { steps: 12, smaller: true } }), /smaller model plays/);
+  assert.match(Words.stationNote({ rung: 'recycled', cause: 'slow', asked: { smaller: true } }), /working ahead/);
   assert.match(Words.stationNote({ rung: 'reserve', cause: 'lost' }), /does not answer.*trying again/);
   assert.match(Words.stationNote({ rung: 'recycled', cause: 'lost' }), /music from earlier until it is back/);
   assert.match(Words.stationNote({ rung: 'embedded', cause: 'loading' }), /loading.*built-in band/);

@@ -247,7 +247,7 @@ export function Radio(el) {
         learn({ state: data.state, engine: data.engine });
         return;
       case 'rung':
-        learn({ engine: data.engine, rung: data.rung, cause: data.cause });
+        learn({ engine: data.engine, rung: data.rung, cause: data.cause, asked: data.asked });
         return;
       default:
         return;

@@ -5,7 +5,7 @@ import { stationNote } from './wording.js';
 /** @param {HTMLElement} el */
 export function StationNote(el) {
   return {
-    /** @param {{station: {rung?: string, cause?: string} | undefined}} next */
+    /** @param {{station: {rung?: string, cause?: string, asked?: Object<string, unknown>} | undefined}} next */
     update({ station }) {
       const words = stationNote(station);
       el.hidden = words === '';

@@ -36,16 +36,18 @@ export function playerStatus(player, station = 'on air') {
 }
 
 /**
- * What is played instead of the station's own music, and why; nothing while all is well.
+ * What is played instead of the station's own music, or how it is made with less, and why; nothing while all is well.
  *
- * @param {{rung?: string, cause?: string}} [station]
+ * @param {{rung?: string, cause?: string, asked?: Object<string, unknown>}} [station]
  */
-export function stationNote({ rung = 'engine', cause = 'none' } = {}) {
+export function stationNote({ rung = 'engine', cause = 'none', asked = {} } = {}) {
   const instead = { recycled: 'music from earlier', embedded: 'the built-in band' }[rung];
   if (!instead) {
     if (rung === 'reserve' && (cause === 'lost' || cause === 'stalled')) {
       return 'The music engine does not answer. There is music in reserve; trying again…';
     }
+    if (asked.smaller) return 'The music engine was too slow. Its smaller model plays until it is quick enough again.';
+    if (Object.keys(asked).length) return 'The music engine was too slow. It plays with less effort for the time being.';
     return '';
   }
   switch (cause) {

@@ -1,0 +1,89 @@
+"""A station whose engine is a real MusicGen with a real second checkpoint beside it: large is slow, small is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from sines import SineEngine
+from test_station import OnTape
+
+from lullwave.clock import FOREVER
+from lullwave.engines.musicgen.engine import MusicGenEngine
+from lullwave.engines.musicgen.random_checkpoint import write_random
+from lullwave.engines.smaller import MAGIC, with_smaller
+from lullwave.server.shelf import EngineShelf
+from lullwave.station import Rung
+from lullwave.station.ladder import Cause
+
+HOW = {"device": "cpu", "threads": 1, "max_songs": 2}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("checkpoints")
+    write_random("musicgen-tiny-stereo", folder / "large", 1)
+    write_random("musicgen-tiny", folder / "small", 2)
+    return folder
+
+
+def test_the_smaller_model_plays_while_the_large_one_is_too_slow(folder):
+    speeds = {"large": FOREVER, "small": FOREVER}
+    begun = []
+
+    class Dragged(MusicGenEngine):
+        """Each read takes at least as long as it is told, by the station's clock."""
+
+        def __init__(self, model):
+            super().__init__(model=str(folder / model), **HOW)
+            self.model = model
+
+        def stream(self, request, **heard):
+            begun.append((self.model, dict(request.options)))
+            stream = super().stream(request, **heard)
+            own_read = stream.read
+
+            def read(frames):
+                waiter = tape.clock.waiter()
+                waiter.wait_until(tape.clock.now() + frames / stream.rate / speeds[self.model])
+                waiter.close()
+                return own_read(frames)
+
+            stream.read = read
+            return stream
+
+    class Pair(with_smaller(Dragged)):
+        def __init__(self):
+            super().__init__(load_smaller=lambda: Dragged("small"), model="large")
+
+    shelf = EngineShelf({"synth": SineEngine, "model": Pair})
+    tape = OnTape("model", engines=shelf, reserve_s=60)
+    try:
+        with tape:
+            tape.play(5)
+            assert not shelf("model").smaller_loaded
+            speeds["large"] = 0.6
+            lowest = 60.0
+            for _ in range(120):
+                tape.play(1.0)
+                lowest = min(lowest, tape.station.reserve_s)
+                if tape.station.standing.asked.get("smaller") and tape.station.standing.cause is Cause.NONE:
+                    break
+            asked = tape.station.standing.asked
+            assert asked == {"window_s": 10.0, "guidance": 1.0, "smaller": True}
+            assert tape.station.standing.rung is Rung.ENGINE
+            assert lowest > 12.0
+            models = [model for model, _ in begun]
+            assert models == ["large", "large", "large", "small"]
+            assert [len(options) for _, options in begun] == [0, 1, 2, 2]
+            tape.play(tape.station.reserve_s)
+            states = [state for one in tape.aired for state in one.block.states]
+            assert any(state.snapshot.startswith(MAGIC) for state in states)  # the history can make it again
+            assert {one.data["rung"] for one in tape.events if one.kind == "rung"} <= {"engine", "reserve"}
+            assert tape.station.late_s <= 1e-6
+            assert np.isfinite(tape.sound).all()
+    finally:
+        shelf.close()
