@@ -1,7 +1,7 @@
 """An engine that can be made slow while it plays: the embedded one, and the time that it is told to take.
 
 Found by ``lullwave inference`` through an entry point that ``on_path`` writes. The file that ``LULLWAVE_DRAG`` names
-says how many seconds of music it makes in a second at most.
+says how many seconds of music it makes in a second at most; a second figure there is that of its smaller model.
 """
 
 from __future__ import annotations
@@ -9,16 +9,26 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from lullwave.audio import Audio
-from lullwave.engines.base import Mark, Stream, Understanding
+from lullwave.engines.base import Mark, Stream, Understanding, smaller_weights
 from lullwave.engines.synth.engine import SynthEngine
+from lullwave.options import option
 from lullwave.request import Request
 
 VARIABLE = "LULLWAVE_DRAG"
 ENTRY = "[lullwave.engines]\ndrag = bench.dragging:Drag\n"
+
+
+@dataclass(frozen=True)
+class DragLoadOptions:
+    """It has no weights; that it has some is what makes it the smaller one."""
+
+    model: str = option("", "any folder makes it the smaller model", max_length=1000)
+    smaller: str = smaller_weights()
 
 
 class Drag(SynthEngine):
@@ -26,19 +36,25 @@ class Drag(SynthEngine):
 
     name: ClassVar[str] = "drag"
     summary: ClassVar[str] = "the embedded engine, as slow as it is told to be"
+    load_options: ClassVar[type] = DragLoadOptions
+    weights: ClassVar[str] = "model"
+
+    def __init__(self, model: str = "") -> None:
+        super().__init__()
+        self._smaller = bool(model)
 
     def stream(self, request: Request) -> Stream:  # type: ignore[override]
-        return Dragged(super().stream(request))
+        return Dragged(super().stream(request), self._smaller)
 
     def restore(self, snapshot: bytes) -> Stream:  # type: ignore[override]
-        return Dragged(super().restore(snapshot))
+        return Dragged(super().restore(snapshot), self._smaller)
 
 
 class Dragged(Stream):
     """A stream that takes its time."""
 
-    def __init__(self, inner: Stream) -> None:
-        self._inner = inner
+    def __init__(self, inner: Stream, smaller: bool) -> None:
+        self._inner, self._smaller = inner, smaller
         self.request, self.rate, self.channels = inner.request, inner.rate, inner.channels
 
     @property
@@ -48,7 +64,8 @@ class Dragged(Stream):
     def read(self, frames: int) -> Audio:
         began = time.monotonic()
         audio = self._inner.read(frames)
-        takes_s = audio.duration_s / float(Path(os.environ[VARIABLE]).read_text())
+        speeds = Path(os.environ[VARIABLE]).read_text().split()
+        takes_s = audio.duration_s / float(speeds[-1 if self._smaller else 0])
         time.sleep(max(0.0, takes_s - (time.monotonic() - began)))
         return audio
 
@@ -59,7 +76,7 @@ class Dragged(Stream):
         return self._inner.snapshot(at_frame)
 
     def fork(self, at_frame: int | None = None) -> Stream:
-        return Dragged(self._inner.fork(at_frame))
+        return Dragged(self._inner.fork(at_frame), self._smaller)
 
     def marks(self, start: int, stop: int) -> Sequence[Mark]:
         return self._inner.marks(start, stop)

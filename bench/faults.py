@@ -8,7 +8,8 @@ cost, and those that the station counted and nobody was sent. ``quiet_ms``: the 
 as it is. ``step_lu``: the largest difference between the loudness of a second and of the one before it, where other
 music begins and where its crossfade ends; ``usual_lu``: what 95 of 100 seconds of the same music stay below;
 ``step_3s_lu``: three seconds before the crossfade against three after it. ``clicks``: at those places. ``reserve_s``:
-the least that was made and not on air. ``governed``: what was, when the governor acted. ``back_s``: from the end of the
+the least that was made and not on air. ``governed``: what was, when the governor acted; ``asked``: what it asked for by
+and by; ``stretch_s``: the shortest stretch in which the engine was heard. ``back_s``: from the end of the
 fault until the engine's music is aired. ``page_s``: the longest that the page's audio clock stood still; it is looked
 at every 0.1 s.
 """
@@ -92,6 +93,24 @@ def mown(scene: Scene, seconds: float) -> None:
 def slow(scene: Scene, seconds: float) -> None:
     scene.began = time.monotonic()
     scene.drag(0.6)
+    scene.wait(seconds)
+    scene.drag(1000.0)
+    scene.over = time.monotonic()
+
+
+@fault("engine at 0.2 of real time", 150.0)
+def very_slow(scene: Scene, seconds: float) -> None:
+    scene.began = time.monotonic()
+    scene.drag(0.2)
+    scene.wait(seconds)
+    scene.drag(1000.0)
+    scene.over = time.monotonic()
+
+
+@fault("engine at 0.6 of real time, its smaller model at 2", 90.0)
+def outsized(scene: Scene, seconds: float) -> None:
+    scene.began = time.monotonic()
+    scene.drag(0.6, 2.0)
     scene.wait(seconds)
     scene.drag(1000.0)
     scene.over = time.monotonic()
@@ -230,6 +249,8 @@ def prepared(make: Fault, folder: Path, temporary: Path) -> Iterator[Scene]:
     scene = Scene(folder, temporary / "data")
     if make in (isolated, mown):
         scene = renewed(scene, engine="isolated:synth")
+    elif make is outsized:
+        scene = renewed(scene, made_with=("--option", f"smaller={folder}"))
     elif make is clock:
         (folder / "wall").write_text("+0")
         scene = renewed(
@@ -292,7 +313,10 @@ def suffered(scene: Scene, make: Fault, lasts_s: float, browser: Any) -> dict[st
             watcher.begin()
         make(scene, lasts_s)
         back = scene.until(
-            lambda look: look.rung == "engine" and look.cause == "none" and look.at > scene.over + 1.0, RETURNS_S
+            lambda look: (
+                look.rung == "engine" and look.cause == "none" and not look.asked and look.at > scene.over + 1.0
+            ),
+            RETURNS_S,
         )
         scene.wait(AFTER_S)
         heard = ear.heard(scene.began)
@@ -315,6 +339,8 @@ def suffered(scene: Scene, make: Fault, lasts_s: float, browser: Any) -> dict[st
         "rungs": " ".join(rungs),
         "reserve_s": min(look.reserve_s for look in scene.looks if look.at >= scene.began),
         "governed": governed(scene),
+        "asked": asked(scene),
+        "stretch_s": min((look.stretch_s for look in scene.looks if look.stretch_s), default=None),
         "late_s": round(metrics["lullwave_late_seconds"], 2),
         "back_s": back_s(ear, scene) if back else None,
         "page_s": stood_s,
@@ -322,8 +348,14 @@ def suffered(scene: Scene, make: Fault, lasts_s: float, browser: Any) -> dict[st
 
 
 def governed(scene: Scene) -> float | None:
-    """What was in reserve when a slow engine began to be heard in stretches; None if it never was."""
+    """What was in reserve when a slow engine was first asked for less or heard in stretches; None if it never was."""
     return next((look.reserve_s for look in scene.looks if look.at >= scene.began and look.cause == "slow"), None)
+
+
+def asked(scene: Scene) -> str:
+    """What was asked of the engine by and by."""
+    told = [look.asked or "all" for look in scene.looks if look.at >= scene.began]
+    return " → ".join(one for n, one in enumerate(told) if n == 0 or told[n - 1] != one)
 
 
 def back_s(ear: Ear, scene: Scene) -> float:

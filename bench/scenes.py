@@ -31,6 +31,8 @@ class Look:
     rung: str
     cause: str
     reserve_s: float
+    asked: str  # of the engine, less than all of it
+    stretch_s: float
 
 
 class Served:
@@ -76,6 +78,7 @@ class Scene:
     data: Path  # of the web server
     engine: str = ""
     made_by: str = "drag"
+    made_with: tuple[str, ...] = ()  # flags of the inference server
     environment: dict[str, str] = field(default_factory=dict)  # of the web server
     flags: tuple[str, ...] = ()
     looks: list[Look] = field(default_factory=list)
@@ -89,7 +92,7 @@ class Scene:
         self.log = self.folder / "web.log"
         self.inference = Served(
             self.folder / "inference.log",
-            *("inference", "--port", str(inside), "--engine", self.made_by),
+            *("inference", "--port", str(inside), "--engine", self.made_by, *self.made_with),
             PYTHONPATH=on_path(self.folder),
             LULLWAVE_INFERENCE_TOKEN=TOKEN,
             **{VARIABLE: str(self.folder / "speed")},
@@ -119,9 +122,9 @@ class Scene:
         self.inference.end()
         self.wire.close()
 
-    def drag(self, speed: float) -> None:
-        """How many seconds of music the engine may make in a second from now on."""
-        (self.folder / "speed.new").write_text(str(speed))
+    def drag(self, *speeds: float) -> None:
+        """How many seconds of music the engine may make in a second from now on; the last is for its smaller model."""
+        (self.folder / "speed.new").write_text(" ".join(map(str, speeds)))
         (self.folder / "speed.new").replace(self.folder / "speed")
 
     def wait(self, seconds: float) -> None:
@@ -156,7 +159,9 @@ class Scene:
                 told: dict[str, Any] = json.loads(self._ask("/readyz"))["stations"]["piano"]
             except (OSError, ValueError):
                 continue
-            self.looks.append(Look(time.monotonic(), told["rung"], told["cause"], told["reserve_s"]))
+            asked = ", ".join(f"{name}={value}" for name, value in told["asked"].items())
+            looked = Look(time.monotonic(), told["rung"], told["cause"], told["reserve_s"], asked, told["stretch_s"])
+            self.looks.append(looked)
 
 
 def child_of(pid: int) -> int:
