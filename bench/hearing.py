@@ -157,11 +157,13 @@ class Ear(threading.Thread):
         )
 
     def joins(self, since: float) -> list[int]:
-        """The frames at which somebody else's music begins."""
+        """The frames at which other music begins: somebody else's, or a new stream's in the midst of a piece."""
         pieces = [one for one in self.events if one.kind == "piece"]
         frames = []
         for before, after in pairwise(pieces):
-            if before.data.get("source") != after.data.get("source") and after.at >= since:
+            due = before.data["frame"] + (before.data.get("frames") or 0)
+            other = before.data.get("source") != after.data.get("source") or after.data["frame"] < due - RATE
+            if other and after.at >= since:
                 frames.append(after.data["frame"])
         return frames
 

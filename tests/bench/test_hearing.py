@@ -48,5 +48,12 @@ def test_a_join_is_where_somebody_elses_music_begins():
     assert ear.joins(6) == [400]
 
 
+def test_a_piece_that_is_broken_off_ends_at_a_join_too():
+    ear = Ear(port=0)
+    for at, frame, frames in ((1, 0, 441000), (11, 441000, 441000), (15, 600000, 441000), (25, 1041000, None)):
+        ear.events.append(Told(at, "piece", {"frame": frame, "frames": frames}))
+    assert ear.joins(0) == [600000]
+
+
 def test_seconds_of_a_stream():
     assert mp3_seconds(bytearray(HEADER), 0, SECOND) == 1.0
