@@ -196,10 +196,13 @@ def place_hits(
     unit: float,
     feel_ms: dict[str, float],
 ) -> list[Hit]:
-    """The strokes of a bar as hits, each where a hand would put it."""
+    """The strokes of a bar as hits, each where a hand would put it; of two on one drum at once, the louder."""
     hands: dict[str, Hand] = {}
     hits: list[Hit] = []
-    for drum, step, velocity in sorted(set(strokes), key=lambda s: (s[1], s[0])):
+    loudest: dict[tuple[int, Drum], float] = {}
+    for drum, step, velocity in strokes:
+        loudest[step, drum] = max(velocity, loudest.get((step, drum), 0.0))
+    for (step, drum), velocity in sorted(loudest.items()):
         group = "kick" if drum == "kick" else "snare" if drum in ("snare", "rim", "clap", "brush_tap") else "hat"
         hand = hands.get(group)
         if hand is None:

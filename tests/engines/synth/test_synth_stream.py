@@ -1,6 +1,7 @@
 """The streams of the synth: the same samples however they are read, stored, forked or made again."""
 
 import hashlib
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -43,6 +44,21 @@ def test_samples_do_not_depend_on_block_size(engine, whole, block):
     while stream.position < len(whole):
         parts.append(stream.read(min(block, len(whole) - stream.position)).samples)
     assert np.array_equal(np.concatenate(parts), whole)
+
+
+def test_no_note_depends_on_the_order_of_sets_in_a_process():
+    code = (
+        "import hashlib; from lullwave.engines.synth.options import SynthOptions;"
+        "from lullwave.engines.synth.programme import Programme; from lullwave.request import Request;"
+        "made = [Programme(Request(p, 1), SynthOptions()) for p in ('', 'boom bap', 'jazz :1 | synthwave :1')];"
+        "print(hashlib.sha256(repr([[m.next_bar() for _ in range(80)] for m in made]).encode()).hexdigest())"
+    )
+
+    def told(hash_seed):
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True).stdout
+
+    assert told("0") == told("2")
 
 
 def test_single_frames_join_to_the_same(engine, whole):
