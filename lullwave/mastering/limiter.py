@@ -38,7 +38,7 @@ class Limiter:
         """(QUANTUM, C) in, (QUANTUM, C) out."""
         frames = np.concatenate([self._tail, quantum])
         self._tail = frames[QUANTUM:].copy()
-        top = peaks_of(frames[self.delay_frames - TAPS + 1 :])
+        top = peaks_of(frames[self.delay_frames - TAPS + 1 :], self._ceiling)
         if self._idle and float(np.max(top)) <= self._ceiling:
             return frames[:QUANTUM]
         needed = np.log(np.maximum(top / self._ceiling, 1.0), dtype=np.float64)

@@ -42,23 +42,33 @@ def _row_matrix() -> Samples:
 
 
 _ROWS = _row_matrix()
+_SPAN = np.arange(_ROW + TAPS - 1)  # the frames that a row is read from
+_MOST = float(
+    np.max(np.sum(np.abs(_interpolators()), axis=0))
+)  # what lies between is at most so many times the samples
 
 
-def peaks_of(samples: Samples) -> Samples:
+def peaks_of(samples: Samples, matter_above: float = 0.0) -> Samples:
     """(T + TAPS - 1, C) → (T,): per frame the largest magnitude of itself and of what lies between it and the next.
 
-    Frame i of the result is frame ``i + BEHIND - 1`` of what is given. T must be a multiple of 16.
+    Frame i of the result is frame ``i + BEHIND - 1`` of what is given. T must be a multiple of 16. Where nothing can
+    reach ``matter_above``, only the samples are looked at.
     """
     frames, channels = len(samples) - TAPS + 1, samples.shape[1]
     rows = frames // _ROW
     assert rows * _ROW == frames, "whole rows"
-    top: Samples = np.max(np.abs(samples[BEHIND - 1 : BEHIND - 1 + frames]), axis=1)
-    for channel in range(channels):
-        line = np.ascontiguousarray(samples[:, channel])
-        spans = np.lib.stride_tricks.sliding_window_view(line, _ROW + TAPS - 1)[::_ROW]
-        between = np.abs(np.ascontiguousarray(spans) @ _ROWS).reshape(frames, FACTOR - 1)
-        for phase in range(FACTOR - 1):
-            np.maximum(top, between[:, phase], out=top)
+    lines = np.ascontiguousarray(samples.T)
+    heights = np.abs(lines).max(axis=0)
+    top: Samples = heights[BEHIND - 1 : BEHIND - 1 + frames].copy()
+    blocks = np.maximum.reduceat(heights, np.arange(0, len(heights), _ROW))
+    reach = np.maximum(np.maximum(blocks[:rows], blocks[1 : rows + 1]), np.append(blocks, 0.0)[2 : rows + 2])
+    busy = np.flatnonzero(reach * _MOST >= matter_above)
+    if len(busy):
+        spans = lines.take(busy[:, None] * _ROW + _SPAN, axis=1).reshape(channels * len(busy), len(_SPAN))
+        between = np.abs(spans @ _ROWS).reshape(channels, len(busy), _ROW, FACTOR - 1).max(axis=0)
+        loudest = np.maximum(np.maximum(between[..., 0], between[..., 1]), between[..., 2])
+        table = top.reshape(rows, _ROW)
+        table[busy] = np.maximum(table[busy], loudest)
     return top
 
 

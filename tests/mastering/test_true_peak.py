@@ -6,6 +6,7 @@ import soxr
 
 from lullwave.audio import Audio
 from lullwave.mastering import true_peak_dbtp
+from lullwave.mastering.peaks import peaks_of
 
 
 def test_a_quarter_rate_sine_caught_off_its_peaks_reads_its_true_height():
@@ -36,6 +37,14 @@ def test_the_last_frame_counts_whatever_the_length(frames):
     samples = np.zeros((frames, 2), np.float32)
     samples[-1, 1] = 0.5
     assert true_peak_dbtp(Audio(samples, 44100)) == pytest.approx(-6.02, abs=0.01)
+
+
+@pytest.mark.parametrize("loudest", [0.3, 0.5, 1.2])
+def test_peaks_that_matter_are_found_where_only_those_are_sought(loudest):
+    swell = np.concatenate([np.linspace(0, loudest, 1100), np.linspace(loudest, 0, 971)])
+    samples = (np.random.default_rng(6).uniform(-1, 1, (2071, 2)) * swell[:, None]).astype(np.float32)
+    every, mattering = peaks_of(samples), peaks_of(samples, 0.6)
+    assert np.allclose(np.maximum(every, 0.6), np.maximum(mattering, 0.6), atol=1e-6)
 
 
 def test_silence():

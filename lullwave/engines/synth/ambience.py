@@ -15,6 +15,7 @@ import numpy as np
 
 from ...audio import Samples
 from .effects.dust import looped, noise_loop
+from .effects.filtering import between
 from .instruments.tone import chance
 from .score import RATE, Ambience
 
@@ -74,7 +75,7 @@ def _drift(start: int, frames: int, period_s: float, seed: int) -> Samples:
         + 0.6 * np.sin(2 * np.pi * (t / (period_s * 0.618) + 2.3 * phase))
         + 0.5 * np.sin(2 * np.pi * (t / (period_s * 2.718) + 3.1 * phase))
     )
-    return np.asarray(np.interp(np.arange(start, start + frames), grid * 1024, 0.5 + wave / 4.2), np.float32)
+    return between(0.5 + wave / 4.2, 1024, start - 1024 * first, frames)
 
 
 def _scatter(

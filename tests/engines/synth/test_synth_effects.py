@@ -27,6 +27,13 @@ def test_lowpass_follows_butterworth(hz, expected_db):
     assert rms_db(out[4000:]) - rms_db(block[4000:]) == pytest.approx(expected_db, abs=0.3)
 
 
+@pytest.mark.parametrize(("skip", "frames"), [(0, 320), (31, 200), (33, 1)])
+def test_lines_between_values(skip, frames):
+    values = np.random.default_rng(7).normal(size=11)
+    expected = np.interp(np.arange(skip, skip + frames), np.arange(11) * 32, values)
+    assert np.allclose(filtering.between(values, 32, skip, frames), expected, atol=1e-6)
+
+
 def test_lowpass_in_blocks_equals_whole():
     sound = np.random.default_rng(1).standard_normal(20000).astype(np.float32)
     flat = np.ones(20000, np.float32)

@@ -8,7 +8,17 @@ import pytest
 from lullwave.engines.synth.instruments import VOICES, amplitude, drums, sound_of, stroke_of
 from lullwave.engines.synth.instruments.cache import SoundCache
 from lullwave.engines.synth.instruments.gliding import slid
-from lullwave.engines.synth.instruments.tone import MUSIC_RATE, good_size, hertz, levelled, modes
+from lullwave.engines.synth.instruments.tone import (
+    MUSIC_RATE,
+    cycle,
+    good_size,
+    hertz,
+    levelled,
+    modes,
+    phase_of,
+    play_cycle,
+    play_voices,
+)
 from lullwave.engines.synth.score import Drum, Instrument, Kit
 
 BASS = {"upright_bass", "sub_bass", "synth_bass"}
@@ -68,6 +78,14 @@ def test_modes_match_their_formula():
     t = np.arange(frames) / MUSIC_RATE
     expected = 0.7 * np.sin(2 * np.pi * 440 * t + 0.3) * 10 ** (-3 * t / 0.5)
     assert np.abs(modes(frames, [440.0], [0.7], [0.5], [0.3]) - expected).max() < 1e-5
+
+
+def test_voices_are_the_sum_of_their_cycles():
+    tables = np.stack([cycle([1.0, 0.5, 0.2], 1024), cycle([0.3, 0.0, 0.9], 1024)])
+    voices = [(220.0, 0.0), (221.3, 0.25), (7000.5, 0.99)]
+    for frames in (1, 8192, 20001):
+        expected = [sum(play_cycle(table, phase_of(hz, frames, start)) for hz, start in voices) for table in tables]
+        assert np.abs(play_voices(tables, voices, frames) - expected).max() < 2e-3
 
 
 def test_good_sizes_are_smooth_and_least():

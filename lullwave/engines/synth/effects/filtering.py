@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from ....audio import Samples
 from ..instruments.tone import MUSIC_RATE, Spectrum, good_size, response
@@ -19,6 +20,12 @@ HISTORY = 512  # input kept by `lowpass`; 23 ms, enough for cutoffs above 150 Hz
 def spectrum_of(samples: Samples, size: int) -> Spectrum:
     """rfft padded to ``size``. In float64, which NumPy transforms faster than float32, then rounded."""
     return np.fft.rfft(samples.astype(np.float64), size).astype(np.complex64)
+
+
+def between(values: npt.NDArray[np.float64], step: int, skip: int, frames: int) -> Samples:
+    """Straight lines between ``values``, which lie ``step`` samples apart: samples ``skip`` up to ``skip + frames``."""
+    lines = values[:-1, None] + np.diff(values)[:, None] * (np.arange(step) / step)
+    return lines.reshape(-1)[skip : skip + frames].astype(np.float32)
 
 
 def block_size(least: int) -> int:

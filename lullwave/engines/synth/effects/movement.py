@@ -6,6 +6,7 @@ import numpy as np
 
 from ....audio import Samples
 from ..instruments.tone import MUSIC_RATE
+from .filtering import between
 
 CHORUS_HISTORY = 512  # samples of the past that the chorus reads, more than its longest delay
 
@@ -15,7 +16,7 @@ def slow_sine(start: int, frames: int, rate_hz: float, phase: float) -> Samples:
     first = start // 32
     grid = np.arange(first, (start + frames) // 32 + 2)
     values = np.sin(2 * np.pi * ((grid * (32.0 * rate_hz / MUSIC_RATE) + phase) % 1.0))
-    return np.asarray(np.interp(np.arange(start, start + frames), grid * 32, values), np.float32)
+    return between(values, 32, start - 32 * first, frames)
 
 
 def tremolo(stereo: Samples, start: int, depth: Samples, rate_hz: float) -> Samples:
@@ -34,9 +35,9 @@ def chorus(mono: Samples, history: Samples, start: int, depth: Samples) -> Sampl
     for ear, (rate_hz, phase) in enumerate(((0.53, 0.0), (0.61, 0.37))):
         delay = (14.0 + 3.6 * slow_sine(start, frames, rate_hz, phase)) * np.float32(MUSIC_RATE / 1000)
         read = place - delay
-        low = read.astype(np.int32)
-        part = read - low
+        low = read.astype(np.intp)
+        part = (read - low).astype(np.float32)
         wet = whole.take(low)
-        wet += (whole.take(low + 1) - wet) * part
+        wet += (whole[1:].take(low) - wet) * part
         out[ear] = mono * (1 - 0.3 * depth) + wet * (0.7 * depth)
     return out

@@ -8,6 +8,7 @@ import numpy as np
 
 from ....audio import Samples
 from ..score import RATE
+from .filtering import between
 
 MAX_SHIFT = 160  # frames; the transport never strays further
 HEAD_REACH = 11  # frames before and after a frame that the play-back head takes in
@@ -64,14 +65,12 @@ def transport(start: int, frames: int, seed: int) -> Samples:
         swell = 0.7 + 0.3 * np.sin(2 * np.pi * (seconds * hz * 0.1733 + phase * 1.7))
         amount = cents * np.log(2) / 1200.0 / (2 * np.pi * hz) * RATE  # pitch to time: divide by angular speed
         shift += amount * swell * np.sin(2 * np.pi * ((seconds * hz + phase) % 1.0))
-    return np.interp(np.arange(start, start + frames), grid * 64, np.clip(shift, -MAX_SHIFT, MAX_SHIFT)).astype(
-        np.float32
-    )
+    return between(np.clip(shift, -MAX_SHIFT, MAX_SHIFT), 64, start - 64 * first, frames)
 
 
 def read_at(stereo: Samples, places: np.ndarray) -> Samples:
     """(2, T) read at fractional places by the cubic through four points (Lagrange)."""
-    low = np.floor(places).astype(np.int32)
+    low = np.floor(places).astype(np.intp)
     d = (places - low).astype(np.float32)
     before, here = -d * (d - 1) * (d - 2) / 6, (d + 1) * (d - 1) * (d - 2) / 2
     after, beyond = -(d + 1) * d * (d - 2) / 2, (d + 1) * d * (d - 1) / 6

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ....audio import Samples
-from .tone import MUSIC_RATE, chance, cycle, levelled, phase_of, play_cycles, rise, sine
+from .tone import MUSIC_RATE, chance, cycle, levelled, phase_of, play_voices, rise, sine
 
 _CENTS = (-11.0, -7.0, -3.0, 0.0, 4.0, 7.5, 11.5)
 
@@ -24,9 +24,7 @@ def pad(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Sampl
     dark, bright = saw(low), saw(high)
     move = 0.45 + 0.4 * sine(phase_of(spread.uniform(0.07, 0.13), frames, spread.uniform(0, 1)))
     table = np.stack([dark, bright])
-    total = np.zeros((2, frames), np.float32)
-    for cents in _CENTS:
-        cycles = phase_of(pitch_hz * 2 ** (cents * spread.uniform(0.8, 1.05) / 1200), frames, spread.uniform(0, 1))
-        total += play_cycles(table, cycles)
+    voices = [(pitch_hz * 2 ** (c * spread.uniform(0.8, 1.05) / 1200), spread.uniform(0, 1)) for c in _CENTS]
+    total = play_voices(table, voices, frames)
     wave = total[0] + (total[1] - total[0]) * move
     return levelled(wave, window_s=0.4) * rise(frames, min(0.9, 0.25 + 0.5 * (1 - velocity)))

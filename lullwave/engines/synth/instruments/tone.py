@@ -7,6 +7,7 @@ is synthesised at half the output rate: lo-fi lives below 10 kHz, and what is sa
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -16,6 +17,7 @@ from ....audio import Samples
 
 MUSIC_RATE = 22050  # Hz, of notes, hits and the buses of the music
 _ROW = 512  # samples of a row in `modes`
+_STRETCH = 8192  # samples that `play_voices` does at once
 
 Spectrum = npt.NDArray[np.complex64]
 
@@ -108,20 +110,45 @@ def cycle(amps: npt.ArrayLike, size: int = 2048, turned: bool = False) -> Sample
 def play_cycle(table: Samples, cycles: npt.NDArray[np.float64]) -> Samples:
     """Read a periodic table with linear interpolation."""
     size = len(table) - 1
-    place = (cycles - np.floor(cycles)) * size
-    whole = np.minimum(place.astype(np.int32), size - 1)
-    part = (place - whole).astype(np.float32)
+    place = cycles - np.floor(cycles)
+    place *= size
+    whole = np.minimum(place.astype(np.intp), size - 1)
+    place -= whole
     low = table.take(whole)
-    return np.asarray(low + (table.take(whole + 1) - low) * part, np.float32)
+    out: Samples = table[1:].take(whole)
+    out -= low
+    out *= place.astype(np.float32)
+    out += low
+    return out
 
 
-def play_cycles(tables: Samples, cycles: npt.NDArray[np.float64]) -> Samples:
-    """(N, T): several periodic tables (N, size + 1) read at the same places."""
+def play_voices(tables: Samples, voices: Sequence[tuple[float, float]], frames: int, rate: int = MUSIC_RATE) -> Samples:
+    """(N, T): several periodic tables (N, size + 1), each read by all voices and summed over them.
+
+    A voice is its steady pitch in Hz and where in its cycle it starts; ``size`` is a power of two. Phases are 32-bit
+    integers, which wrap by themselves. Worked off in stretches that stay in the processor's cache.
+    """
     size = tables.shape[1] - 1
-    place = (cycles - np.floor(cycles)) * size
-    whole = np.minimum(place.astype(np.int32), size - 1)
-    part = (place - whole).astype(np.float32)
-    return np.stack([low + (table.take(whole + 1) - low) * part for table in tables for low in [table.take(whole)]])
+    shift = 32 - (size.bit_length() - 1)
+    out = np.zeros((len(tables), frames), np.float32)
+    count = np.arange(min(frames, _STRETCH), dtype=np.uint32)
+    for begin in range(0, frames, _STRETCH):
+        span = out[:, begin : begin + _STRETCH]
+        for pitch_hz, start in voices:
+            step = round(pitch_hz / rate * 2**32)
+            phase = count[: span.shape[1]] * np.uint32(step)
+            phase += np.uint32((round(start * 2**32) + begin * step) % 2**32)
+            whole = (phase >> np.uint32(shift)).astype(np.intp)
+            phase &= np.uint32(2**shift - 1)
+            part = phase.astype(np.float32)
+            part *= np.float32(2.0**-shift)
+            for line, table in zip(span, tables, strict=True):
+                low, high = table.take(whole), table[1:].take(whole)
+                high -= low
+                high *= part
+                line += low
+                line += high
+    return out
 
 
 def noise(frames: int, *key: object) -> Samples:
