@@ -138,9 +138,10 @@ def project(
     spread_value: Any,
     spread_index: Any,
     spread_begin: Any,
-    out: Any,
+    near: Any,
+    mirrored: Any,
 ) -> None:
-    """Frame by frame: the nearest magnitudes with the mel amplitudes that are wanted, phases kept."""
+    """Frame by frame: the nearest magnitudes with the mel amplitudes that are wanted, phases kept; and beyond them."""
     rows, bins = spectrum.shape
     bands = mel.shape[1]
     reach = taps.shape[0] // 2
@@ -224,27 +225,23 @@ def project(
                 some[i, k] = sizes[k, begin + i]
         for i in range(count):
             for k in range(bins):
-                out[begin + i, k] = spectrum[begin + i, k] * some[i, k]
+                gain = some[i, k]
+                z = spectrum[begin + i, k]
+                near[begin + i, k] = gain * z
+                mirrored[begin + i, k] = (np.float32(2.0) * gain - np.float32(1.0)) * z
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def relax(state: Any, projected: Any, consistent: Any, relaxation: Any) -> None:
-    """In place: state <- relaxation (state + consistent - projected) + (1 - relaxation) projected."""
-    a = np.float32(relaxation)
-    b = np.float32(1.0 - 2.0 * relaxation)
+def move(state: Any, near: Any, before: Any, consistent: Any, relaxation: Any, inertia: float) -> None:
+    """In place: before <- relaxation (state + consistent) + (1 - 2 relaxation) near; state <- that, carried on."""
+    carried = np.float32(inertia)
     rows, bins = state.shape
     for t in range(rows):
         for k in range(bins):
-            state[t, k] = a * (state[t, k] + consistent[t, k]) + b * projected[t, k]
-
-
-@numba.njit(cache=True, nogil=True, fastmath=True)
-def reflect(state: Any, projected: Any, out: Any) -> None:
-    """out = 2 projected - state."""
-    rows, bins = state.shape
-    for t in range(rows):
-        for k in range(bins):
-            out[t, k] = np.float32(2.0) * projected[t, k] - state[t, k]
+            a = relaxation[k]
+            new = a * (state[t, k] + consistent[t, k]) + (np.float32(1.0) - np.float32(2.0) * a) * near[t, k]
+            state[t, k] = new + carried * (new - before[t, k])
+            before[t, k] = new
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)

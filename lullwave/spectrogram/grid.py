@@ -48,6 +48,10 @@ class Grid:
     taps: Reals  # (TAPS,)
     between: int  # M
 
+    @property
+    def bin_hz(self) -> float:
+        return self.rate / self.n_fft
+
     def samples(self, columns: int) -> int:
         return (columns - 1) * self.hop
 

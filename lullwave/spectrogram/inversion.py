@@ -3,18 +3,20 @@
 First phases by integration (``phase``), then relaxed averaged alternating reflections (Luke, "Relaxed averaged
 alternating reflections for diffraction imaging", 2005, eq. 14) between two sets: spectrograms that a sound has, and
 spectrograms with the wanted mel amplitudes. The nearest of the second set has the same phases, and magnitudes changed
-by the smallest amount that mends every band at once: ``spread @ settle @ lack``.
+by the smallest amount that mends every band at once: ``spread @ settle @ lack``. ``course`` says how far steps go.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
+from .course import course_of
 from .grid import Grid, Reals
 from .loops import compiled
 from .phase import first_phases
@@ -22,9 +24,6 @@ from .workers import each, spans
 
 Complex = npt.NDArray[np.complex64]
 
-RELAXATION = (0.9, 0.5, 0.6)  # of the reflections: 1 searches widest, lower values settle sooner. It begins with
-PATIENT = (0.96, 0.8, 0.8)  # the first value and falls to the second after the third part of the steps; PATIENT holds
-MANY = 64  # from so many steps on
 CHUNK_FRAMES = 32  # worked on at once: what a core's cache holds
 TINY = np.float32(1e-9)  # of the loudest magnitude, so that silence divides by something
 
@@ -43,12 +42,6 @@ def invert(grid: Grid, mel: Reals, iterations: int, head: Reals | None = None) -
     return found * np.float32(peak)
 
 
-def relaxation_at(step: int, steps: int) -> float:
-    """What one step of so many reflects with, as ``RELAXATION`` or ``PATIENT`` says."""
-    widest, settled, turn = PATIENT if steps >= MANY else RELAXATION
-    return widest + (settled - widest) * max(0.0, ((step + 1) / steps - turn) / (1.0 - turn))
-
-
 def first_sound(grid: Grid, mel: Reals) -> Reals:
     """Where the iterations begin: a sound from integrated phases, for amplitudes (T, B) of at most 1."""
     if not mel.max(initial=0.0) > 0.0:
@@ -63,27 +56,32 @@ class _Search:
         self.grid, self.mel, self.head = grid, mel, head
         self.columns = len(mel)
         self.length = grid.samples(self.columns)
-        self.relaxation = RELAXATION[0]
         self.level = 1.0 / _overlap_of_squares(grid, self.columns)
         self.tiny = TINY * np.float32(grid.first.max())
         self.state = np.empty((self.columns, grid.bins), np.complex64)
         self.near = np.empty_like(self.state)
+        self.before = np.empty_like(self.state)  # the state without inertia
         self.frames = np.empty((self.columns, len(grid.window)), np.float32)
         self.chunks = spans(self.columns, CHUNK_FRAMES)
         self.loops = compiled()
 
-    def project(self, spectrum: Complex, mel: Reals, near: Complex) -> None:
+    def project(self, rows: slice, mirrored: Complex) -> None:
+        """``near``: the state's nearest with the wanted amplitudes; ``mirrored``: as far again beyond it."""
         # Chosen here and not kept: a bound method inside would leave all arrays to the garbage collector.
-        (self._project if self.loops is None else self._fast_project)(spectrum, mel, near)
+        work = _project if self.loops is None else partial(_fast_project, self.loops)
+        work(self.grid, self.state[rows], self.mel[rows], self.tiny, self.near[rows], mirrored)
 
     def run(self, iterations: int) -> Reals:
+        course, hz = course_of(iterations), np.arange(self.grid.bins) * np.float32(self.grid.bin_hz)
         sound = self.first_sound()
-        for step in range(iterations):
-            each(self._reflected(sound, first=step == 0), self.chunks)
+        for step in range(iterations + 1):
+            last = step == iterations
+            moved = None
+            if step:
+                moved = course.relaxation(step - 1, iterations, hz), course.inertia(step - 1, iterations)
+            each(self._reflected(sound, moved, last), self.chunks)
             sound = self._sum()
-            self.relaxation = relaxation_at(step, iterations)
-        each(self._settled(sound, first=iterations == 0), self.chunks)
-        return self._sum()
+        return sound
 
     def first_sound(self) -> Reals:
         """A sound from integrated phases."""
@@ -112,46 +110,34 @@ class _Search:
         each(chunk, self.chunks)
         return self._sum()
 
-    def _reflected(self, sound: Reals, first: bool) -> Callable[[slice], None]:
-        """One chunk's part of an iteration: frames of the reflected spectrogram into ``frames``."""
+    def _reflected(self, sound: Reals, moved: tuple[Reals, float] | None, last: bool) -> Callable[[slice], None]:
+        """One chunk's part of an iteration: frames of the reflected spectrogram into ``frames``.
+
+        ``moved`` has relaxation and inertia of the step that made ``sound``, None for the first sound. After the
+        ``last`` step the frames are those of the spectrogram with the wanted mel amplitudes.
+        """
 
         def chunk(rows: slice) -> None:
-            state, near = self.state[rows], self.near[rows]
-            mirrored = self._advance(sound, rows, first)
-            self.project(state, self.mel[rows], near)
-            if self.loops is None:
-                np.multiply(near, np.float32(2.0), out=mirrored)
-                mirrored -= state
+            consistent: Complex = scipy.fft.rfft(self._framed(sound, rows), n=self.grid.n_fft, axis=1)
+            if moved is None:
+                self.state[rows] = self.before[rows] = consistent
             else:
-                self.loops.reflect(state, near, mirrored)
-            self._to_frames(mirrored, rows)
+                self._move(consistent, rows, *moved)
+            mirrored = consistent  # whose place is free
+            self.project(rows, mirrored)
+            self._to_frames(self.near[rows] if last else mirrored, rows)
 
         return chunk
 
-    def _settled(self, sound: Reals, first: bool) -> Callable[[slice], None]:
-        """The last step: frames of the spectrogram with the wanted mel amplitudes."""
-
-        def chunk(rows: slice) -> None:
-            self._advance(sound, rows, first)
-            self.project(self.state[rows], self.mel[rows], self.near[rows])
-            self._to_frames(self.near[rows], rows)
-
-        return chunk
-
-    def _advance(self, sound: Reals, rows: slice, first: bool) -> Complex:
-        """The state after the sound that was made of the last reflection; returns an array to write into."""
-        consistent: Complex = scipy.fft.rfft(self._framed(sound, rows), n=self.grid.n_fft, axis=1)
-        state, near = self.state[rows], self.near[rows]
-        if first:
-            state[:] = consistent
-        elif self.loops is None:
-            state += consistent
-            state *= np.float32(self.relaxation)
-            np.multiply(near, np.float32(1.0 - 2.0 * self.relaxation), out=near)
-            state += near
-        else:
-            self.loops.relax(state, near, consistent, self.relaxation)
-        return consistent
+    def _move(self, consistent: Complex, rows: slice, relaxation: Reals, inertia: float) -> None:
+        """The state after the sound that was made of the last reflection."""
+        state, near, before = self.state[rows], self.near[rows], self.before[rows]
+        if self.loops is not None:
+            self.loops.move(state, near, before, consistent, relaxation, inertia)
+            return
+        new = relaxation * (state + consistent) + (np.float32(1.0) - np.float32(2.0) * relaxation) * near
+        state[:] = new + np.float32(inertia) * (new - before)
+        before[:] = new
 
     def _framed(self, sound: Reals, rows: slice) -> Reals:
         """(rows, window) windowed frames of a sound that is reflected at its ends."""
@@ -186,21 +172,27 @@ class _Search:
             sound[: len(self.head)] = self.head
         return sound
 
-    def _project(self, spectrum: Complex, mel: Reals, out: Complex) -> None:
-        """Frame by frame: the nearest magnitudes with the mel amplitudes that are wanted, phases kept."""
-        grid = self.grid
-        size = np.sqrt(np.square(spectrum.real) + np.square(spectrum.imag))
-        seen = np.concatenate([size, _between(spectrum, grid)], axis=1) if grid.between else size
-        lack = mel.T - grid.observe @ seen.T
-        wanted = size + (grid.spread @ (grid.settle @ lack)).T
-        np.maximum(wanted, 0.0, out=wanted)
-        wanted /= size + self.tiny
-        np.multiply(spectrum, wanted, out=out)
 
-    def _fast_project(self, spectrum: Complex, mel: Reals, out: Complex) -> None:
-        grid = self.grid
-        maps = [part for m in (grid.observe, grid.settle, grid.spread) for part in (m.data, m.indices, m.indptr)]
-        self.loops.project(spectrum, mel, self.tiny, grid.taps, grid.between, *maps, out)
+def _project(grid: Grid, spectrum: Complex, mel: Reals, tiny: np.float32, near: Complex, mirrored: Complex) -> None:
+    """Frame by frame: the nearest magnitudes with the mel amplitudes that are wanted, phases kept; and beyond them."""
+    size = np.sqrt(np.square(spectrum.real) + np.square(spectrum.imag))
+    seen = np.concatenate([size, _between(spectrum, grid)], axis=1) if grid.between else size
+    lack = mel.T - grid.observe @ seen.T
+    wanted = size + (grid.spread @ (grid.settle @ lack)).T
+    np.maximum(wanted, 0.0, out=wanted)
+    wanted /= size + tiny
+    np.multiply(spectrum, wanted, out=near)
+    wanted *= np.float32(2.0)
+    wanted -= np.float32(1.0)
+    np.multiply(spectrum, wanted, out=mirrored)
+
+
+def _fast_project(
+    loops: Any, grid: Grid, spectrum: Complex, mel: Reals, tiny: np.float32, near: Complex, mirrored: Complex
+) -> None:
+    """The same, compiled."""
+    maps = [part for m in (grid.observe, grid.settle, grid.spread) for part in (m.data, m.indices, m.indptr)]
+    loops.project(spectrum, mel, tiny, grid.taps, grid.between, *maps, near, mirrored)
 
 
 def _between(spectrum: Complex, grid: Grid) -> Reals:

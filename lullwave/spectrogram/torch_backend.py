@@ -15,8 +15,9 @@ import numpy as np
 from ..audio import Audio
 from ..device import choose_device, import_torch
 from ..errors import InvalidInput
+from .course import course_of
 from .grid import Grid, grid_of
-from .inversion import TINY, first_sound, relaxation_at
+from .inversion import TINY, first_sound
 from .piece import BLOCK, resample
 from .workers import each
 
@@ -95,13 +96,14 @@ class _Search:
         self.turns = torch.tensor([1, 1j, -1, -1j], device=device, dtype=torch.complex64)[quarters]
 
     def run(self, sound: Any, iterations: int) -> Any:
-        state = self._spectrum(sound)
+        course, hz = course_of(iterations), np.arange(self.grid.bins) * np.float32(self.grid.bin_hz)
+        state = before = self._spectrum(sound)
         for step in range(iterations):
             near = self._project(state)
-            sound = self._sound(2.0 * near - state)
-            relaxation = relaxation_at(step, iterations)
-            consistent = self._spectrum(sound)
-            state = relaxation * (state + consistent) + (1.0 - 2.0 * relaxation) * near
+            consistent = self._spectrum(self._sound(2.0 * near - state))
+            relaxation = self.torch.from_numpy(course.relaxation(step, iterations, hz)).to(state.device)
+            new = relaxation * (state + consistent) + (1.0 - 2.0 * relaxation) * near
+            state, before = new + course.inertia(step, iterations) * (new - before), new
         return self._sound(self._project(state))
 
     def _project(self, spectrum: Any) -> Any:

@@ -8,7 +8,7 @@ import pytest
 from bench.spectral_metrics import convergence, mel, onset_correlation
 from lullwave import Audio, Spectrogram, SpectrogramParams
 from lullwave.errors import InvalidInput
-from lullwave.spectrogram import inversion, synthesise
+from lullwave.spectrogram import course, inversion, synthesise
 
 RATE = 44100
 
@@ -59,14 +59,16 @@ def test_compiled_projection_equals_the_plain_one(plucked):
     spectrogram = Spectrogram.from_audio(Audio.of(plucked, RATE))
     grid = grid_of(spectrogram.params)
     amplitudes = np.ascontiguousarray(spectrogram.mel[0].T / spectrogram.mel.max())
-    search = inversion._Search(grid, amplitudes, None)
     rng = np.random.default_rng(4)
-    shape = search.state.shape
+    shape = (len(amplitudes), grid.bins)
     spectrum = (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(np.complex64) * 1e-5
-    fast, plain = np.empty_like(spectrum), np.empty_like(spectrum)
-    search._fast_project(spectrum, amplitudes, fast)
-    search._project(spectrum, amplitudes, plain)
-    assert np.linalg.norm(fast - plain) < 1e-5 * np.linalg.norm(plain)
+    made = {name: (np.empty_like(spectrum), np.empty_like(spectrum)) for name in ("plain", "fast")}
+    inversion._project(grid, spectrum, amplitudes, np.float32(1e-12), *made["plain"])
+    inversion._fast_project(inversion.compiled(), grid, spectrum, amplitudes, np.float32(1e-12), *made["fast"])
+    near, mirrored = made["plain"]
+    assert np.linalg.norm(mirrored - (2 * near - spectrum)) < 1e-5 * np.linalg.norm(mirrored)
+    for fast, plain in zip(made["fast"], made["plain"], strict=True):
+        assert np.linalg.norm(fast - plain) < 1e-5 * np.linalg.norm(plain)
 
 
 def test_projection_reaches_the_wanted_amplitudes(plucked):
@@ -76,10 +78,8 @@ def test_projection_reaches_the_wanted_amplitudes(plucked):
     grid = grid_of(spectrogram.params)
     amplitudes = np.ascontiguousarray(spectrogram.mel[0].T / spectrogram.mel.max())
     search = inversion._Search(grid, amplitudes, None)
-    spectrum = search._advance(search.first_sound(), slice(0, len(amplitudes)), first=True)
-    near = np.empty_like(spectrum)
-    search._project(search.state, amplitudes, near)
-    seen = np.concatenate([np.abs(near), inversion._between(near, grid)], axis=1)
+    search._reflected(search.first_sound(), None, last=True)(slice(0, len(amplitudes)))
+    seen = np.concatenate([np.abs(search.near), inversion._between(search.near, grid)], axis=1)
     assert np.linalg.norm((grid.observe @ seen.T).T - amplitudes) < 0.05 * np.linalg.norm(amplitudes)
 
 
@@ -93,11 +93,20 @@ def test_an_inversion_is_freed_when_it_ends():
     assert gone() is None
 
 
-def test_torch_equals_numpy(plucked):
+@pytest.mark.parametrize("many", [1, 64])
+def test_torch_equals_numpy(plucked, monkeypatch, many):
+    """By both courses; over many steps rounding alone would lead them apart."""
     pytest.importorskip("torch")
+    monkeypatch.setattr(course, "MANY", many)
     spectrogram = Spectrogram.from_audio(Audio.of(np.stack([plucked, plucked[::-1]], 1), RATE))
     one, other = spectrogram.to_audio(6).samples, spectrogram.to_audio(6, device="cpu").samples
     assert np.linalg.norm(one - other) < 1e-3 * np.linalg.norm(one)
+
+
+def test_torch_is_as_good_when_it_takes_its_time(plucked):
+    pytest.importorskip("torch")
+    made = Spectrogram.from_audio(Audio.of(plucked, RATE)).to_audio(64, device="cpu")
+    assert error_of(made.samples[:, 0], plucked) < 0.03
 
 
 def test_what_is_too_long_for_a_device_is_made_without_it(caplog):
