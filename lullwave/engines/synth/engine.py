@@ -40,7 +40,7 @@ from .understanding import understand
 REWINDABLE_S = 100.0
 _REMEMBERED_S = 900.0  # how long marks and beats are kept after they were read
 _REST_FRAMES = 2 * RATE  # after the last bar, tails are rendered in blocks of this length
-END_FADE_S = 1.2
+END_FADE_S = 0.6
 
 
 @dataclass(frozen=True)
