@@ -7,22 +7,39 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from .errors import InvalidInput
+
 SETTINGS_FILE = "lullwave.toml"
 
 
 def default_data_dir() -> Path:
-    """Where clips and history live unless a setting says otherwise (the XDG rules, or the platform's own)."""
+    """Where clips and history live unless a setting says otherwise (the XDG rules, or the platform's own).
+
+    Raises:
+        InvalidInput: neither a variable nor the system names a home directory.
+    """
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", str(Path.home() / "AppData" / "Local"))) / "Lullwave"
+        return Path(os.environ.get("LOCALAPPDATA", str(_home() / "AppData" / "Local"))) / "Lullwave"
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "Lullwave"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "lullwave"
+        return _home() / "Library" / "Application Support" / "Lullwave"
+    return Path(os.environ.get("XDG_DATA_HOME") or _home() / ".local" / "share") / "lullwave"
 
 
 def settings_files() -> list[Path]:
     """Where a settings file is looked for, best first: the current directory, then the user's own."""
-    config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    return [Path(SETTINGS_FILE), config / "lullwave" / SETTINGS_FILE]
+    here = Path(SETTINGS_FILE)
+    try:
+        config = Path(os.environ.get("XDG_CONFIG_HOME") or _home() / ".config")
+    except InvalidInput:  # a service without a home has no file there either
+        return [here]
+    return [here, config / "lullwave" / SETTINGS_FILE]
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise InvalidInput("HOME", None, "a home directory; or name the data directory: LULLWAVE_DATA_DIR") from None
 
 
 def web_dir() -> Path:

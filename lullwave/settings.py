@@ -284,7 +284,7 @@ def load(flags: Mapping[str, Any] | None = None, file: Path | None = None) -> Se
     except ValidationError as error:
         raise _first_fault(error) from None
     except (ValueError, OSError) as error:
-        if isinstance(error, SettingsError):
+        if isinstance(error, InvalidInput):
             raise
         raise SettingsError("settings", str(found) if found else "environment", f"readable values ({error})") from error
     token = {"engine_token": _first_line(read.engine_token_file)} if read.engine_token_file else {}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lullwave.errors import SettingsError
+from lullwave.errors import InvalidInput, SettingsError
 from lullwave.settings import DEFAULT_STATIONS, PREFIX, Settings, StationSettings, load
 
 DOCS = Path(__file__).parent.parent / "docs" / "settings.md"
@@ -201,3 +201,17 @@ def test_a_certificate_that_does_not_do_is_refused_by_name(tmp_path):
         with pytest.raises(SettingsError) as refused:
             check_tls(load(values))
         assert refused.value.field == field
+
+
+def test_without_a_home_the_data_directory_has_to_be_named(monkeypatch, tmp_path):
+    """As in a service whose user is in no list: Python finds no home there."""
+
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "LULLWAVE_DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    with pytest.raises(InvalidInput, match=r"HOME.*LULLWAVE_DATA_DIR"):
+        load()
+    assert load({"data_dir": tmp_path}).data_dir == tmp_path

@@ -34,7 +34,13 @@ def inference(
     engine: Annotated[
         str, typer.Option(envvar=VARIABLE + "ENGINE", help="Who makes the music: see lullwave engines.")
     ] = DEFAULT_ENGINE,
-    option: Annotated[list[str] | None, typer.Option(help="name=value, for any load option of the engine.")] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar=VARIABLE + "OPTION",
+            help="name=value, for any load option of the engine; several in the environment are parted by spaces.",
+        ),
+    ] = None,
     token: Annotated[
         str,
         typer.Option(

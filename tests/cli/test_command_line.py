@@ -225,3 +225,12 @@ def test_models_are_listed_and_wrong_names_explained(lullwave):
     assert done.returncode == 2
     assert b"no installed model" in done.stderr
     assert b"make-random" in lullwave("models", "--help").stdout
+
+
+def test_the_environment_says_how_an_inference_server_loads_its_engine(environment, tmp_path):
+    command = [sys.executable, "-m", "lullwave", "inference", "--engine", "birdsong", "--port", "0"]
+    told = environment | {"LULLWAVE_INFERENCE_OPTION": "nests=3 eggs=4"}
+    ran = subprocess.run(command, capture_output=True, env=told, cwd=tmp_path, timeout=120)
+    assert ran.returncode == 2
+    assert b"nests" in ran.stderr
+    assert b"Traceback" not in ran.stderr

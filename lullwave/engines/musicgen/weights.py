@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -70,6 +71,8 @@ class Weights:
     def _names(self, file: Path) -> list[str]:
         if not file.is_file():
             raise CheckpointError(f"{file} is absent: the checkpoint is incomplete{_REMEDY}")
+        if not os.access(file, os.R_OK):  # safetensors says of such a file that it does not exist
+            raise CheckpointError(f"{file} may not be read by the user that this runs as: change its owner or mode")
         try:
             if file.suffix == ".safetensors":
                 from safetensors import safe_open

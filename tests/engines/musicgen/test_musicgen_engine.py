@@ -1,9 +1,11 @@
 """Songs on one model: what is heard, in any company, after steering, forks and snapshots; and what is refused."""
 
 import json
+import os
 import shutil
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -272,7 +274,7 @@ def test_snapshots_of_other_weights_are_refused(tiny, checkpoints_dir, load, eng
         engine.restore(saved)
 
 
-def test_broken_checkpoints_name_the_fault_and_the_remedy(tiny, tmp_path):
+def test_broken_checkpoints_name_the_fault_and_the_remedy(tiny, tmp_path, monkeypatch):
     def broken(name):
         place = tmp_path / name
         shutil.copytree(tiny, place)
@@ -304,6 +306,9 @@ def test_broken_checkpoints_name_the_fault_and_the_remedy(tiny, tmp_path):
     place = broken("tokenizer")
     (place / "tokenizer.json").write_text("{")
     assert "tokenizer" in fault(place)
+    place = broken("of another user")
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "model.safetensors")
+    assert "may not be read" in fault(place)
     (tmp_path / "empty").mkdir()
     assert "config.json" in fault(tmp_path / "empty")
     assert "no model" in fault(tmp_path / "absent")
