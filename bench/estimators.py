@@ -159,26 +159,30 @@ def clicks(samples: Samples, rate: int, order: int = 16, ratio: float = 12.0, fl
     The residual must exceed ``ratio`` times the frame's median residual and ``floor_dbfs``. The predictor is found
     by the autocorrelation method (Makhoul 1975, eq. 13-14) on the Hann-windowed frame with its neighbourhood.
     """
-    from scipy.linalg import solve_toeplitz
-    from scipy.signal import lfilter
-
     frame = round(0.02 * rate)
     floor = 10.0 ** (floor_dbfs / 20.0)
+    length = frame + order
+    window = np.hanning(length)
+    lags = np.abs(np.subtract.outer(np.arange(order), np.arange(order)))
     found: list[float] = []
     for channel in range(samples.shape[1]):
         x = np.asarray(samples[:, channel], np.float64)
-        for start in range(0, len(x) - frame, frame):
-            lead = min(start, order)
-            piece = x[start - lead : start + frame]
-            if np.max(np.abs(np.diff(piece))) < floor / 4:
+        starts = np.arange(frame, len(x) - frame, frame)  # the first frame has nothing before it
+        for some in np.array_split(starts, len(starts) // 256 + 1):
+            if not len(some):
                 continue
-            windowed = piece * np.hanning(len(piece))
-            spectrum = np.abs(np.fft.rfft(windowed, 2 * len(piece))) ** 2
-            r = np.fft.irfft(spectrum)[: order + 1]
-            r[0] = r[0] * (1 + 1e-9) + 1e-12
-            taps = solve_toeplitz(r[:-1], r[1:])
-            residual = np.abs(lfilter(np.concatenate([[1.0], -taps]), [1.0], piece)[lead:])
-            wrong = residual > max(ratio * float(np.median(residual)), floor)
-            if start >= order:
-                found.extend((start + int(i)) / rate for i in np.flatnonzero(wrong))
+            pieces = np.lib.stride_tricks.sliding_window_view(x, length)[some - order]
+            moving = np.max(np.abs(np.diff(pieces)), axis=1) >= floor / 4
+            some, pieces = some[moving], pieces[moving]
+            spectra = np.abs(np.fft.rfft(pieces * window, 2048 * -(-length // 1024), axis=1)) ** 2
+            r = np.fft.irfft(spectra, axis=1)[:, : order + 1]
+            r[:, 0] = r[:, 0] * (1 + 1e-9) + 1e-12
+            taps = np.linalg.solve(r[:, lags], r[:, 1:, None])[..., 0]
+            residual = pieces[:, order:].copy()
+            for k in range(order):
+                residual -= taps[:, k : k + 1] * pieces[:, order - 1 - k : length - 1 - k]
+            np.abs(residual, out=residual)
+            limit = np.maximum(ratio * np.median(residual, axis=1), floor)
+            which, at = np.nonzero(residual > limit[:, None])
+            found.extend(((some[which] + at) / rate).tolist())
     return sorted(found)
