@@ -24,8 +24,10 @@ def spectrum_of(samples: Samples, size: int) -> Spectrum:
 
 def between(values: npt.NDArray[np.float64], step: int, skip: int, frames: int) -> Samples:
     """Straight lines between ``values``, which lie ``step`` samples apart: samples ``skip`` up to ``skip + frames``."""
-    lines = values[:-1, None] + np.diff(values)[:, None] * (np.arange(step) / step)
-    return lines.reshape(-1)[skip : skip + frames].astype(np.float32)
+    rises = np.diff(values).astype(np.float32)
+    lines = rises[:, None] * (np.arange(step, dtype=np.float32) / np.float32(step))
+    lines += values[:-1, None].astype(np.float32)
+    return lines.reshape(-1)[skip : skip + frames]
 
 
 def block_size(least: int) -> int:

@@ -21,7 +21,7 @@ from .tone import MUSIC_RATE, fall, hertz
 
 Render = Callable[[float, float, int, float], Samples]
 
-_LENGTHS_S = (0.7, 1.4, 2.8, 5.0, 9.0)
+_LENGTHS_S = (0.7, 1.4, 2.8, 5.0, 6.7, 9.0)
 
 
 @dataclass(frozen=True)
