@@ -34,6 +34,7 @@ class Fault:
     speed: float = FOREVER  # seconds of music in a second
     speeds: dict[float, float] = field(default_factory=dict)  # of tones for which it is another one
     refuses: dict[str, Exception] = field(default_factory=dict)  # by the option that it cannot do
+    breaks: dict[float, Exception] = field(default_factory=dict)  # by the tone whose every read fails
     snapshots: bool = True
     loads: int = 0
     opened: list[str] = field(default_factory=list)  # "stream" or "restore"
@@ -93,6 +94,8 @@ def faulty(fault: Fault) -> type[SineEngine]:
     class FaultyStream(SineStream):
         def read(self, frames: int):
             fault.check()
+            if self._hz in fault.breaks:
+                raise fault.breaks[self._hz]
             fault.pause(frames / self.rate / fault.speeds.get(self._hz, fault.speed))
             fault.check()
             return super().read(frames)

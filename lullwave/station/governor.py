@@ -9,7 +9,8 @@ before was measured and is still too low::
 and for more as soon as that may be. From stretches it comes back when it is quick enough. Fuller options are tried by a
 second stream that nobody hears while the reserve plays, and only those that keep up are put on air: how quick a small
 model is says little of a large one. A trial that fails makes the wait for the next one twice as long; an engine that
-has become twice as quick is tried at once. One threshold to begin and a higher one to end keep all of it from wavering.
+has become twice as quick is tried at once. A step with which the engine breaks is left out for long. One threshold to
+begin and a higher one to end keep all of it from wavering.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ ONCE = 1.5  # late reads that may be chance
 EVEN_S = 6.0  # music that has to be made before the speed says anything
 TRIED_S = 12.0  # the same for a trial
 FIRST_S, LONGEST_S = 60.0, 3600.0  # before fuller options are tried again: twice as long each time that they fail
+BARRED_S = 3600.0  # before a step with which the engine broke is asked for again
 PAUSE_S = 10.0  # between two steps, however much quicker the engine has become
 TRUST_S = 600.0  # options that kept up for so long are not held to have failed
 
@@ -71,14 +73,15 @@ class Governor:
         self.level = 0  # how many lighter steps are asked for
         self.unproven = False  # whether that is enough is not known yet
         self._lighter = lighter
+        self._barred, self._barred_until = 0, 0.0  # this level and those after it are not asked for
         self._waits_s: dict[int, float] = {}  # by level: before it is tried again
         self._changed = self._rose = -LONGEST_S
         self._due = 0.0  # when the next fuller level may be tried
         self._first: float | None = None  # the speed with this level when it was first known
 
     def declare(self, lighter: int) -> None:
-        """The engine has so many lighter steps."""
-        self._lighter = lighter
+        """The engine has so many lighter steps, none of which has failed yet."""
+        self._lighter, self._barred = lighter, 0
         if self.level > lighter:
             self.level, self.unproven = lighter, False
 
@@ -94,7 +97,7 @@ class Governor:
             self.sharing = False
             return Move.WHOLE
         if pace.slow:
-            if self.level < self._lighter and (not heard or reserve_s < EARLY * target_s):
+            if self.level < self._most(now) and (not heard or reserve_s < EARLY * target_s):
                 self._ask_less(now)
                 return Move.LESS
             if heard and reserve_s < HALF * target_s:
@@ -121,9 +124,10 @@ class Governor:
         self._wait_longer(now, self.level - 1)
         return False
 
-    def refused(self) -> None:
+    def refused(self, now: float) -> None:
         """The engine cannot do the lightest that is asked for: what comes before it is in force again, and the end."""
-        self.declare(self.level - 1)
+        self._barred, self._barred_until = self.level, now + BARRED_S
+        self.level, self.unproven = self.level - 1, True
 
     def stretch_s(self, pace: Pace) -> float:
         """How much a slow engine makes before it is heard again."""
@@ -141,6 +145,10 @@ class Governor:
     def wait_s(self, now: float) -> float:
         """How long it is until fuller options may be tried."""
         return max(0.0, self._due - now)
+
+    def _most(self, now: float) -> int:
+        """The lightest level that may be asked for."""
+        return self._barred - 1 if self._barred and now < self._barred_until else self._lighter
 
     def _ask_less(self, now: float) -> None:
         if self.level not in self._waits_s or now - self._rose >= TRUST_S:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..clock import FOREVER, Clock
 from ..engines.base import Engine
-from ..errors import CheckpointError, EngineError, EngineLost, InvalidInput, MissingExtra, UnknownEngine
+from ..errors import Busy, CheckpointError, EngineError, EngineLost, InvalidInput, MissingExtra, UnknownEngine
 from ..request import MAX_SEED, Request
 from . import opening
 from .backoff import LONGEST_BROKEN_S, LONGEST_S, Backoff
@@ -26,7 +26,9 @@ STALL_S = 5.0  # an engine that owes music for longer has stalled
 HANG_S = 90.0  # and for longer than this, it is given up
 AT_ONCE_S = 1.0  # the pause of an engine that nothing can stand in for, after the first time
 HANGING = 3  # so many may hang before no more are begun
+IN_VAIN = 3  # so often it may break with lighter options before these are left out
 HOPELESS = (CheckpointError, MissingExtra, UnknownEngine, InvalidInput)  # trying again changes nothing
+AWAY = (EngineLost, Busy)  # says nothing of what was asked for, as a rule
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +82,8 @@ class OwnEngine:
         self._changes = 0  # of what is asked for: each begins other music
         self._lighter: tuple[Mapping[str, Any], ...] = ()
         self._met = False  # since it was lost, it said which options are lighter
+        self._fit = False  # it was heard with the options in force
+        self._in_vain = 0  # times that it broke since it was heard, or asked for something else
 
     @property
     def pace(self) -> Pace:
@@ -121,8 +125,10 @@ class OwnEngine:
         assert reader is not None
         if reader.opened and not self._met and reader.engine is not None:
             self._met = True
-            self._lighter = tuple(reader.engine.lighter)
-            self.governor.declare(len(self._lighter))
+            lighter = tuple(reader.engine.lighter)
+            if lighter != self._lighter:
+                self._lighter = lighter
+                self.governor.declare(len(lighter))
         called = reader.called
         if called is None:
             return FOREVER
@@ -155,7 +161,7 @@ class OwnEngine:
                 self._say_pace(speed, f"it is asked for less: {_listed(self.asked)}")
                 self._changes += 1
                 self.again("it is to do less")
-                self._easing = True
+                self._easing, self._fit, self._in_vain = True, False, 0
             case Move.STRETCHES:
                 self._say_pace(
                     speed, f"it is heard in stretches of about {self.stretch_s:.0f} s, with other music in between"
@@ -172,7 +178,8 @@ class OwnEngine:
 
     def plays(self) -> None:
         """It is heard, from now on."""
-        self.played = True
+        self.played = self._fit = True
+        self._in_vain = 0
         self.detail = ""
         self._backoff.plays(self._clock.now())
 
@@ -245,12 +252,16 @@ class OwnEngine:
         self.drop_trial()
         self._pace = Pace(reader.pace.speed, 0.0)
         self.reader = None
-        if reader.feed is None and isinstance(error, HOPELESS) and self.governor.level:
+        self._in_vain += 1
+        if self.governor.level and self._unfit(error, reader.feed is None):
             asked = _listed(self._lighter[self.governor.level - 1])
-            log.warning("station %s: engine %s refuses %s: %s", self._station, self.name, asked, error)
-            self.governor.refused()
+            log.warning("station %s: engine %s does without %s: %s", self._station, self.name, asked, error)
+            self.governor.refused(now)
+            self._fit, self._in_vain = False, 0
             self._due = -FOREVER
             return
+        if not self._fit and not isinstance(error, AWAY):
+            self.governor.declare(len(self._lighter))  # it breaks with more as well: that was not why
         self._met = self._met and not isinstance(error, EngineLost)  # another one may answer
         self._easing = False
         self.lost += 1
@@ -266,6 +277,16 @@ class OwnEngine:
         if self._at_once:
             self._due = now if first else now + AT_ONCE_S
         self._say(error, first)
+
+    def _unfit(self, error: BaseException, opening: bool) -> bool:
+        """Whether it broke because of the lightest options that it is asked for.
+
+        So it seems when it has never been heard with them and does not begin, or breaks again and again: a smaller
+        model that does not fit into memory may take the whole process with it.
+        """
+        if opening and (isinstance(error, HOPELESS) or not (self._fit or isinstance(error, AWAY))):
+            return True
+        return self._in_vain >= IN_VAIN and not (self._fit and isinstance(error, AWAY))
 
     def _say(self, error: BaseException, first: bool) -> None:
         if self._hopeless:

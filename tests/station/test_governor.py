@@ -5,12 +5,14 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from bare_air import bare_air  # noqa: F401
 from faulty import LIGHTER_HZ, SMALLER_HZ
 from test_faults import Faulty, clips, hz_at  # noqa: F401
 
-from lullwave.errors import CheckpointError, EngineLost
+from lullwave.errors import CheckpointError, EngineError, EngineFailed, EngineLost
 from lullwave.station import Rung
 from lullwave.station.governor import (
+    BARRED_S,
     EVEN_S,
     FAST,
     FIRST_S,
@@ -149,11 +151,16 @@ def test_nothing_is_tried_while_the_reserve_is_low_or_something_else_is_heard():
         assert governor.look(9 * FIRST_S, pace(9.0), reserve_s, FULL, heard) is Move.STAY
 
 
-def test_what_the_engine_refuses_is_not_asked_for_again():
+def test_what_the_engine_refuses_is_not_asked_for_again_for_long():
+    for later_s, move in ((9.0, Move.STRETCHES), (BARRED_S, Move.LESS)):
+        governor = eased(2)
+        governor.refused(0.0)
+        assert (governor.level, governor.unproven) == (1, True)
+        assert governor.look(later_s, pace(0.8), 10.0, FULL, heard=True) is move
     governor = eased(2)
-    governor.refused()
-    assert (governor.level, governor.unproven) == (1, False)
-    assert governor.look(9.0, pace(0.8), 10.0, FULL, heard=True) is Move.STRETCHES
+    governor.refused(0.0)
+    governor.declare(2)  # it was not the step's fault, or this is another engine
+    assert governor.look(9.0, pace(0.8), 10.0, FULL, heard=True) is Move.LESS
 
 
 def asked(tape: Faulty) -> list[dict]:
@@ -275,21 +282,62 @@ def test_an_engine_that_is_slow_from_the_beginning_does_not_flap():
         assert len(tape.rungs) <= 12
 
 
-def test_a_step_that_the_engine_refuses_is_left_out_and_the_engine_is_kept(caplog):
+@pytest.mark.parametrize(
+    "error",
+    [
+        CheckpointError("the smaller model is damaged"),
+        EngineError("it does not fit into memory"),
+        RuntimeError("can't allocate memory"),
+        EngineLost("the process was killed: out of memory"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_step_that_the_engine_refuses_is_left_out_and_the_engine_is_kept(error, caplog):
     with Faulty() as tape:
         tape.play(20)
         tape.fault.speed = 0.8
-        tape.fault.refuses["smaller"] = CheckpointError("the smaller model is damaged")
-        tape.play(300)
-        assert tape.station.lost == 0
+        tape.fault.refuses["smaller"] = error
+        tape.play(200)
+        tries = 3 if isinstance(error, EngineLost) else 1
+        assert tape.fault.options.count(EVERY) == tries
+        assert tape.station.lost == tries - 1
         assert tape.station.level == 1
         assert tape.station.sharing
         tape.fault.speed = 20.0
-        tape.play(200)
+        tape.play(150)
         assert tape.station.standing.rung is Rung.ENGINE
         assert tape.station.level == 0
         tape.check()
-    assert len([r for r in caplog.records if "refuses smaller=True: the smaller model is damaged" in r.message]) == 1
+    assert len([r for r in caplog.records if f"does without smaller=True: {error}" in r.message]) == 1
+
+
+def test_a_smaller_model_that_breaks_again_and_again_is_left_out():
+    with Faulty() as tape:
+        tape.play(20)
+        tape.fault.speed = 0.8
+        tape.fault.breaks[SMALLER_HZ] = EngineFailed("no numbers")
+        for _ in range(200):
+            tape.play(1.0)
+            if tape.station.lost:
+                assert tape.station.standing.cause in (Cause.LOST, Cause.SLOW)
+        assert (tape.station.level, tape.station.lost, tape.station.sharing) == (1, 2, True)
+        tape.check()
+
+
+def test_an_engine_that_breaks_with_whatever_it_is_asked_for_is_asked_for_less_afterwards():
+    with Faulty() as tape:
+        tape.play(20)
+        tape.fault.speed, tape.fault.speeds = 0.8, {SMALLER_HZ: 2.0}
+        tape.play(70)
+        assert tape.station.level == 2
+        tape.fault.error = EngineFailed("it broke")
+        tape.play(60)
+        assert tape.station.level == 0
+        tape.fault.error = None
+        tape.until(Rung.ENGINE, 320)
+        tape.play(70)
+        assert tape.station.level == 2
+        tape.check()
 
 
 def test_an_engine_that_is_lost_while_it_does_less_goes_on_doing_less():

@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from bare_air import bare_air  # noqa: F401
 from sines import SineEngine
 from test_station import OnTape
 
@@ -60,13 +61,13 @@ def test_the_smaller_model_plays_while_the_large_one_is_too_slow(folder):
             super().__init__(load_smaller=lambda: Dragged("small"), model="large")
 
     shelf = EngineShelf({"synth": SineEngine, "model": Pair})
-    tape = OnTape("model", engines=shelf, reserve_s=60)
+    tape = OnTape("model", engines=shelf, reserve_s=32)
     try:
         with tape:
             tape.play(5)
             assert not shelf("model").smaller_loaded
             speeds["large"] = 0.6
-            lowest = 60.0
+            lowest = 32.0
             for _ in range(120):
                 tape.play(1.0)
                 lowest = min(lowest, tape.station.reserve_s)
@@ -75,7 +76,7 @@ def test_the_smaller_model_plays_while_the_large_one_is_too_slow(folder):
             asked = tape.station.standing.asked
             assert asked == {"window_s": 10.0, "guidance": 1.0, "smaller": True}
             assert tape.station.standing.rung is Rung.ENGINE
-            assert lowest > 12.0
+            assert lowest > 8.0  # else another would have been heard
             models = [model for model, _ in begun]
             assert models == ["large", "large", "large", "small"]
             assert [len(options) for _, options in begun] == [0, 1, 2, 2]
