@@ -140,6 +140,8 @@ class Governor:
         """
         if self.sharing or (replaced and pace.speed < FAST):
             return self.stretch_s(pace)
+        if replaced and self.unproven:
+            return EVEN_S  # who is heard before the speed is known may have to leave again at once
         return BEGIN_S if empty and not replaced and pace.speed >= BRISK else RETURN_S
 
     def wait_s(self, now: float) -> float:

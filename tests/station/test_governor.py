@@ -93,6 +93,7 @@ def test_the_slower_it_is_the_shorter_are_its_stretches():
     governor.sharing = False
     assert governor.margin_s(pace(0.3), replaced=True, empty=False) == governor.stretch_s(pace(0.3))
     assert governor.margin_s(pace(0.3), replaced=False, empty=False) == RETURN_S  # its own reserve plays on
+    assert eased(1).margin_s(pace(2.0), replaced=True, empty=False) == EVEN_S
 
 
 def test_fuller_options_are_tried_after_a_wait_that_grows_with_every_failure():
@@ -210,6 +211,18 @@ def test_less_is_asked_for_until_it_is_enough_and_nothing_else_is_heard(clips, c
     assert said.index("asked for less: hz=550.0\n") < said.index("asked for less: hz=550.0, smaller=True")
     assert said.count("goes on with") == 2
     assert "goes on with all that it can" in said
+
+
+def test_an_engine_whose_reserve_ran_low_meanwhile_is_heard_only_when_it_is_known_to_keep_up():
+    with Faulty() as tape:
+        tape.play(20)
+        tape.fault.speed, tape.fault.speeds = 0.2, {LIGHTER_HZ: 0.4, SMALLER_HZ: 1.5}
+        tape.play(90)
+        tape.check()
+        assert tape.station.level == 2
+    told = [(e.data["rung"], e.data["cause"]) for e in tape.events if e.kind == "rung"]
+    assert tape.rungs == ["engine", "reserve", "embedded", "engine"]  # and not off the air again at once
+    assert told[-1] == ("engine", "none")
 
 
 def test_a_lighter_engine_is_tried_with_more_as_soon_as_it_is_twice_as_quick():
