@@ -308,7 +308,7 @@ def suffered(scene: Scene, make: Fault, lasts_s: float, browser: Any) -> dict[st
     ear.start()
     watcher = None if browser is None else Watcher(browser, scene.port)
     try:
-        scene.until(lambda look: look.reserve_s >= 22.0 and look.rung == "engine", FILL_S)
+        scene.until(lambda look: look.reserve_s >= 22.0 and look.rung == "engine" and ear.airs() == "engine", FILL_S)
         if watcher is not None:
             watcher.begin()
         make(scene, lasts_s)

@@ -104,6 +104,11 @@ class Ear(threading.Thread):
         self.stopped.set()
         self.join(10)
 
+    def airs(self) -> str:
+        """What made the piece that is heard; empty before the first."""
+        told = [one.data for one in self.events if one.kind == "piece"]
+        return str(told[-1].get("source") or "engine") if told else ""
+
     def rungs(self, since: float) -> list[str]:
         """Those that the station was on, from the one at ``since`` on."""
         found: list[str] = []

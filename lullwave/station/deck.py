@@ -11,8 +11,8 @@ from typing import Any
 from ..engines.base import Mark
 from .feed import RATE
 from .reader import Reader
-from .reserve import Reserve
-from .splice import CROSSFADE_S, splice
+from .reserve import Reserve, join
+from .splice import CROSSFADE_S, Place, meet, splice
 
 
 class Deck:
@@ -57,8 +57,10 @@ class Deck:
         """Whether what ``reader`` has next follows the reserve's end to the sample."""
         return reader.next_frame == self.reserve.end
 
-    def put(self, reader: Reader, at: Callable[[Reserve], int], told: Mark | None = None) -> int:
-        """Let ``reader`` be heard from about station frame ``at`` on; gives the frame.
+    def put(
+        self, reader: Reader, place: Callable[[Reserve], Place], told: Mark | None = None, skip_s: float = 0.0
+    ) -> int:
+        """Let ``reader`` be heard from about ``place`` on; gives the frame. Up to ``skip_s`` of it may be left out.
 
         Where it goes on from the end of the reserve to the sample, nothing is heard of the change; else the two are
         crossfaded. ``told`` is marked at the beginning.
@@ -70,21 +72,25 @@ class Deck:
             if self.follows(reader):
                 self.on_air = reader
                 return self.reserve.end
-            piece, first = reader.piece, (reader.next_frame or 0) - reader.offset
-            state = reader.state_at(first)
+            piece = reader.piece
             reader.offset = 0
             blocks = []
             while (block := reader.take()) is not None:
                 blocks.append(block)
             assert blocks, "who is put on air has music"
+            music = join(blocks)
+            at, first = meet(self.reserve, place(self.reserve), music, round(skip_s * RATE))
+            left_out = [m for m in music.marks if m.kind == "piece" and m.frame < first]
+            piece = left_out[-1] if left_out else piece
+            music, state = music.part(first, music.end), reader.state_at(first)
             soon = first + CROSSFADE_S * RATE
             marks = [] if told is None else [told]
-            if not any(m.kind == "piece" and m.frame < soon for block in blocks for m in block.marks):
+            if not any(m.kind == "piece" and m.frame < soon for m in music.marks):
                 marks.append(_piece(reader, piece, first))
-            frame = splice(self.reserve, at(self.reserve), blocks, state, marks)
-            reader.offset = frame - first
+            splice(self.reserve, at, music, state, marks)
+            reader.offset = at - first
             self.on_air = reader
-            return frame
+            return at
 
 
 def _piece(reader: Reader, piece: Mark | None, first: int) -> Mark:

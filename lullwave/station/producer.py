@@ -23,8 +23,8 @@ from .own import OwnEngine
 from .reader import ROOM_S, Opened, Reader
 from .recycler import Recycler
 from .reserve import Reserve
-from .splice import end_of_reserve, soon
-from .stand_ins import StandIns
+from .splice import CHOICE_S, Place, end_of_reserve, soon
+from .stand_ins import SKIP_S, StandIns
 from .turning import LEAD_S, Steered
 from .wishes import Wishes
 
@@ -239,13 +239,14 @@ class Producer:
         wishes.take_back()
         if rung is Rung.ENGINE:
             assert own.reader is not None
-            deck.put(own.reader, _soon if deck.stand_in else end_of_reserve)
+            deck.put(own.reader, _soon_or_later if deck.stand_in else end_of_reserve)
             own.plays()
             self._stand_ins.close()
             self._stand_ins.clips_over = False
         elif rung in STAND_INS:
             reader = self._stand_ins[rung]
-            frame = deck.put(reader, _soon if turns else end_of_reserve, wishes.told_by(reader))
+            place = _soon if turns else end_of_reserve
+            frame = deck.put(reader, place, wishes.told_by(reader), SKIP_S[rung])
             wishes.begun(reader, frame)
             reader.give_room(ROOM_S)
             self._stand_ins.close(but=reader)
@@ -271,5 +272,9 @@ class Producer:
         self._told(standing)
 
 
-def _soon(reserve: Reserve) -> int:
+def _soon(reserve: Reserve) -> Place:
     return soon(reserve, LEAD_S)
+
+
+def _soon_or_later(reserve: Reserve) -> Place:
+    return soon(reserve, LEAD_S, CHOICE_S)

@@ -24,11 +24,14 @@ from ..errors import CodecError, NotFound, SnapshotError, StreamClosed
 from ..library import ClipShelf, Past
 from ..request import Request
 from .feed import CHANNELS, RATE
-from .splice import BEAT_REACH_S, CROSSFADE_S
+from .reserve import Block, Reserve
+from .splice import CHOICE_S, COMPARED_S, CROSSFADE_S, end_of_reserve, meet
 
 RECYCLED = "recycled"
 MOST = 240  # clips in one stream
-_VERSION = 1
+SKIP_S = 4.0  # of a clip that may be left out, so that it is as loud as what it follows: it begins anywhere in a piece
+_TAIL_S = COMPARED_S + CHOICE_S + CROSSFADE_S  # of a clip in which the next one may begin
+_VERSION = 2
 
 log = logging.getLogger(__name__)
 
@@ -174,29 +177,30 @@ class RecycledStream(Stream):
             log.info("a clip is left out: %s", error)
             return True
         self._engine.heard(digest)
-        lead = self._join(samples, list(past.beats))
-        begin = self._made - lead
-        self._marks.append(Mark(begin, "piece", {**past.data, "frames": len(samples)}))
-        self._beats += [begin + beat for beat in past.beats if 0 <= beat < len(samples)]
-        keep = min(len(samples) - lead, round((CROSSFADE_S + BEAT_REACH_S) * RATE))
-        until = len(samples) - keep
+        start, overlap = self._join(samples, past.beats)
+        begin = self._made - overlap
+        self._marks.append(Mark(begin, "piece", {**past.data, "frames": len(samples) - start}))
+        self._beats += [begin + beat - start for beat in past.beats if start <= beat < len(samples)]
+        until = max(start + overlap, len(samples) - round(_TAIL_S * RATE))
         self._tail = samples[until:]
-        self._tail_beats = [beat - until for beat in past.beats if beat >= until]
-        self._add(samples[lead:until])
+        self._tail_beats = [beat - until for beat in past.beats if until <= beat < len(samples)]
+        self._add(samples[start + overlap : until])
         return True
 
-    def _join(self, samples: Samples, beats: list[int]) -> int:
-        """Fade what is left of the clip before into ``samples``; gives how many frames of them are used up."""
-        overlap = min(round(CROSSFADE_S * RATE), len(self._tail), len(samples))
-        at = 0
-        if overlap and beats and beats[0] < RATE:
-            fitting = [b - beats[0] for b in self._tail_beats if 0 <= b - beats[0] <= len(self._tail) - overlap]
-            at = fitting[0] if fitting else 0
+    def _join(self, samples: Samples, beats: Sequence[int]) -> tuple[int, int]:
+        """Fade the end of the clip before into ``samples``; gives from which frame on, and how many are used up."""
+        if not len(self._tail):
+            return 0, 0
+        before = Reserve()
+        before.append(Block(0, self._tail, beats=tuple(self._tail_beats)))
+        music = Block(0, samples, beats=tuple(beat for beat in beats if beat >= 0))
+        at, start = meet(before, end_of_reserve(before), music, round(SKIP_S * RATE))
+        overlap = min(round(CROSSFADE_S * RATE), len(self._tail) - at, len(samples) - start)
         self._add(self._tail[:at])
         angle = 0.5 * np.pi * (np.arange(overlap) + 0.5) / max(overlap, 1)
         rise, fall = np.sin(angle)[:, None].astype(np.float32), np.cos(angle)[:, None].astype(np.float32)
-        self._add(self._tail[at : at + overlap] * fall + samples[:overlap] * rise)
-        return overlap
+        self._add(self._tail[at : at + overlap] * fall + samples[start : start + overlap] * rise)
+        return start, overlap
 
     def _add(self, samples: Samples) -> None:
         self._ready = np.concatenate([self._ready, samples])

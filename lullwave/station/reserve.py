@@ -14,6 +14,7 @@ import numpy as np
 
 from ..audio import Samples
 from ..engines.base import Mark
+from .feed import CHANNELS
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,12 @@ class Reserve:
             self._end = frame
             self._tell()
             return join(removed) if removed else None
+
+    def samples(self, start: int, stop: int) -> Samples:
+        """What is to be heard from ``start`` to ``stop``, which may be left before it is."""
+        with self.changed:
+            parts = [b.samples[max(0, start - b.frame) : max(0, stop - b.frame)] for b in self._blocks]
+            return np.concatenate([np.zeros((0, CHANNELS), np.float32), *parts])
 
     def beats(self, start: int, stop: int) -> list[int]:
         with self.changed:

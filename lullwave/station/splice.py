@@ -1,29 +1,70 @@
-"""Joins one music to another: at equal power, beat on beat where both know theirs; knows neither engine nor clock."""
+"""Joins one music to another: at equal power, beat on beat where both know theirs; knows neither engine nor clock.
+
+Where there is a choice of beats, the two meet where they are about equally loud.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..audio import Audio, Samples
 from ..engines.base import Mark
+from ..mastering import short_term_lufs
 from .feed import RATE
-from .reserve import Block, Reserve, State, join
+from .reserve import Block, Reserve, State
 
 CROSSFADE_S = 2.0
 BEAT_REACH_S = 2.0  # a beat this far away is worth waiting for
 PIECE_REACH_S = 6.0  # and so is the beginning of a piece
+CHOICE_S = 3.0  # so much sooner or later the other music may begin, to be as loud as what it follows
+COMPARED_S = 3.0  # of both are compared, without the crossfade
+HEARD_S = COMPARED_S + CROSSFADE_S  # of the coming music, from where it begins, before it can be compared
+_LU_PER_S = 0.2  # a second away from the place that was asked for is worth so much of a step
+_COARSE = 4  # frames that are taken as one to compare
+_HOP = RATE // 10  # of the loudness that is compared
 
 
-def splice(reserve: Reserve, at: int, blocks: list[Block], state: State, marks: Sequence[Mark]) -> int:
-    """Put ``blocks`` (from any frame on) into the reserve in place of what is there from about ``at`` on.
+@dataclass(frozen=True)
+class Place:
+    """Where to leave what is in the reserve: best at station frame ``at``, or anywhere from there to ``until``."""
 
-    ``state`` is what they can be made from again, of their first frame. ``marks`` are set where they begin. Gives the
+    at: int
+    until: int
+
+
+def meet(reserve: Reserve, place: Place, music: Block, skip: int = 0) -> tuple[int, int]:
+    """At which station frame ``music`` is to begin, and with which of its frames, up to ``skip`` later than its first.
+
+    Beat on beat, and where both are about equally loud. Holding the reserve's lock.
+    """
+    first = max(reserve.begin, min(max(_on_beat(reserve, place.at, music), reserve.faded_until), reserve.end))
+    low, high = max(min(place.at, place.until), reserve.faded_until), min(max(place.at, place.until), reserve.end)
+    heard = max(reserve.begin, low - round(COMPARED_S * RATE))
+    before = _levels(reserve.samples(heard, max(heard, high)))
+    after = _levels(music.samples[: skip + round((HEARD_S + 0.5) * RATE)])
+    found = []
+    for start in (music.frame, *(b for b in music.beats if music.frame < b <= music.frame + skip)):
+        until_beat = next((b - start for b in music.beats if b >= start), 0)
+        coming = (start - music.frame + round(CROSSFADE_S * RATE)) // _HOP
+        near = low + until_beat, high + until_beat + 1
+        for beat in reserve.beats(*near) or range(*near, RATE // 2):
+            at = beat - until_beat
+            going = (at - heard - round(COMPARED_S * RATE)) // _HOP
+            if 0 <= going < len(before) and coming < len(after):
+                away_s = (abs(at - place.at) + start - music.frame) / RATE
+                found.append((abs(after[coming] - before[going]) + _LU_PER_S * away_s, at, start))
+    return min(found)[1:] if found else (first, music.frame)
+
+
+def splice(reserve: Reserve, at: int, music: Block, state: State, marks: Sequence[Mark]) -> int:
+    """Put ``music`` (from any frame on) into the reserve in place of what is there from ``at`` on.
+
+    ``state`` is what it can be made from again, of its first frame. ``marks`` are set where it begins. Gives the
     station frame of the first one. Holding the reserve's lock.
     """
-    music = join(blocks)
-    at = max(reserve.begin, min(max(_on_beat(reserve, at, music), reserve.faded_until), reserve.end))
     tail = reserve.cut(at)
     music = music.moved(at - music.frame)
     overlap = 0 if tail is None else min(round(CROSSFADE_S * RATE), len(tail.samples), len(music.samples))
@@ -34,17 +75,21 @@ def splice(reserve: Reserve, at: int, blocks: list[Block], state: State, marks: 
     return at
 
 
-def end_of_reserve(reserve: Reserve) -> int:
-    """Where to leave music that ends: as late as its crossfade allows."""
-    return max(reserve.begin, reserve.end - round((CROSSFADE_S + 0.5) * RATE))
+def end_of_reserve(reserve: Reserve) -> Place:
+    """Where to leave music that ends: about as late as its crossfade allows."""
+    last = max(reserve.begin, reserve.end - round((CROSSFADE_S + 0.5) * RATE))
+    soonest = reserve.begin + round(COMPARED_S * RATE)
+    return Place(last, min(last, max(soonest, last - round(CHOICE_S * RATE))))
 
 
-def soon(reserve: Reserve, lead_s: float) -> int:
+def soon(reserve: Reserve, lead_s: float, choice_s: float = 0.0) -> Place:
     """Where to leave music that goes on: at a piece's end if one is near, else at a beat after the lead."""
-    first = min(reserve.begin + round(lead_s * RATE), end_of_reserve(reserve))
-    last = min(first + round(PIECE_REACH_S * RATE), end_of_reserve(reserve))
+    end = end_of_reserve(reserve).at
+    first = min(reserve.begin + round(lead_s * RATE), end)
+    last = min(first + round(PIECE_REACH_S * RATE), end)
     ends = [m.frame for m in reserve.marks() if m.kind == "piece" and first < m.frame - CROSSFADE_S * RATE <= last]
-    return ends[0] - round(CROSSFADE_S * RATE) if ends else first
+    at = ends[0] - round(CROSSFADE_S * RATE) if ends else first
+    return Place(at, min(at + round(choice_s * RATE), end))
 
 
 def crossfaded(tail: Block | None, block: Block, overlap: int) -> Block:
@@ -56,6 +101,12 @@ def crossfaded(tail: Block | None, block: Block, overlap: int) -> Block:
     samples[:overlap] *= np.sin(angle)[:, None].astype(np.float32)
     samples[:overlap] += tail.samples[:overlap] * np.cos(angle)[:, None].astype(np.float32)
     return replace(block, samples=samples)
+
+
+def _levels(samples: Samples) -> list[float]:
+    """Loudness of each ``COMPARED_S``, one every ``_HOP``."""
+    coarse = samples[: len(samples) // _COARSE * _COARSE].reshape(-1, _COARSE, samples.shape[1]).mean(axis=1)
+    return [float(level) for level in short_term_lufs(Audio(coarse.astype(np.float32), RATE // _COARSE))]
 
 
 def _on_beat(reserve: Reserve, at: int, music: Block) -> int:

@@ -16,9 +16,13 @@ from ..request import MAX_SEED, Request
 from . import opening
 from .ladder import Rung
 from .reader import ROOM_S, Opened, Reader
+from .recycler import SKIP_S as CLIP_SKIP_S
 from .recycler import Recycler
+from .splice import HEARD_S
 
 READY_S = 2.5  # of music before it goes on air
+SKIP_S = {Rung.RECYCLED: CLIP_SKIP_S, Rung.EMBEDDED: 0.0}  # of it that may be left out
+AMPLE_S = 6.0  # in reserve: there is time to make as much as can be compared
 RETRY_S = 1.0
 
 log = logging.getLogger(__name__)
@@ -75,7 +79,7 @@ class StandIns:
             assert self._embedded is not None
             name, load = self._embedded
             self._readers[rung] = self._begin(name, opening.in_place_of(load, prompt, seed, piece), rung.value)
-        self._readers[rung].give_room(READY_S + ROOM_S)
+        self._readers[rung].give_room(HEARD_S + SKIP_S[rung] + ROOM_S)
         return FOREVER
 
     def ready(self, on_air: Reader | None, reserve_s: float) -> frozenset[Rung]:
@@ -84,7 +88,7 @@ class StandIns:
             rung
             for rung, reader in self._readers.items()
             if (reader is on_air and not reader.ended)
-            or (reader.opened and reader.ahead_s >= (READY_S if reserve_s > READY_S else ROOM_S / 2))
+            or (reader.opened and reader.ahead_s >= _enough_s(rung, reserve_s))
         )
 
     def close(self, but: Reader | None = None) -> None:
@@ -106,3 +110,10 @@ class StandIns:
             else:
                 self._retry_at = self._clock.now() + RETRY_S
                 log.info("station %s: engine %s failed: %s", self._station, reader.name, reader.error)
+
+
+def _enough_s(rung: Rung, reserve_s: float) -> float:
+    """How much music is to be ready before it goes on air."""
+    if rung is Rung.RECYCLED and reserve_s > AMPLE_S:
+        return HEARD_S + SKIP_S[rung]
+    return READY_S if reserve_s > READY_S else ROOM_S / 2
