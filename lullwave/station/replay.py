@@ -26,7 +26,7 @@ def replay(
 ) -> tuple[Audio, bool]:
     """``frames`` of mastered sound from station frame ``frame`` on, and whether they are exact.
 
-    ``states`` as ``History.states`` gives them. Engines of another rate than the station's come out alike, not equal.
+    ``states`` as ``History.states`` gives them. Streams of another rate than the station's come out alike, not equal.
 
     Raises:
         SnapshotError: the engine is another one than it was, or had no snapshots.
@@ -34,16 +34,18 @@ def replay(
     master = Master(RATE, CHANNELS, levels.loudness_lufs, levels.ceiling_dbtp)
     anchor = next(s for s in reversed(states) if s.master_frame <= frame)
     master.restore(anchor.master)
-    exact = all(engine(state.engine).rate == RATE for state in states)
     stop = frame + frames + master.latency_frames
-    raw = _unmastered(states, anchor.master_frame, stop, engine)
+    raw, exact = _unmastered(states, anchor.master_frame, stop, engine)
     out = [master.process(Audio(raw[at : at + _STEP], RATE)) for at in range(0, len(raw), _STEP)]
     begin = frame - (anchor.master_frame - master.latency_frames)
     return concat(out)[begin : begin + frames], exact
 
 
-def _unmastered(states: list[KeptState], start: int, stop: int, engine: Callable[[str], Engine]) -> Samples:
-    """What came out of the reserve from ``start`` to ``stop``."""
+def _unmastered(
+    states: list[KeptState], start: int, stop: int, engine: Callable[[str], Engine]
+) -> tuple[Samples, bool]:
+    """What came out of the reserve from ``start`` to ``stop``, and whether no stream was of another rate."""
+    exact = True
     made = np.zeros((stop - states[0].frame, CHANNELS), np.float32)
     base = states[0].frame
     for state, following in zip(states, [*states[1:], None], strict=True):
@@ -51,7 +53,9 @@ def _unmastered(states: list[KeptState], start: int, stop: int, engine: Callable
         begin = state.frame
         if not state.snapshot:
             raise SnapshotError(f"engine {state.engine!r} has no snapshots: its music cannot be made again")
-        feed = Feed(engine(state.engine).restore(state.snapshot), begin - state.skip)
+        stream = engine(state.engine).restore(state.snapshot)
+        exact = exact and stream.rate == RATE
+        feed = Feed(stream, begin - state.skip)
         try:
             feed.read(state.skip)
             samples = feed.read(max(0, end - begin))
@@ -64,4 +68,4 @@ def _unmastered(states: list[KeptState], start: int, stop: int, engine: Callable
             mixed += made[begin - base : begin - base + n] * np.cos(angle)[:, None].astype(np.float32)
             samples = np.concatenate([mixed, samples[n:]])
         made[begin - base : begin - base + len(samples)] = samples
-    return made[start - base :]
+    return made[start - base :], exact

@@ -4,10 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from faulty import faulty
+from faulty import HZ, LIGHTER_HZ, SMALLER_HZ, faulty
 from sines import RATE, SineEngine
 from test_faults import Faulty, clips  # noqa: F401  (a fixture)
 
+from lullwave.clock import FOREVER
 from lullwave.errors import EngineLost, SnapshotError
 from lullwave.history import History
 from lullwave.server.recorder import Recorder
@@ -71,6 +72,39 @@ def test_every_stretch_and_every_join_is_made_again_to_the_sample(taped, clips):
         path.unlink()
     with pytest.raises(SnapshotError, match="not kept any more"):
         made_again(tape, history, joins[0] + 5 * RATE, recycler=Recycler(clips))
+
+
+def test_what_an_engine_made_with_less_is_made_again_with_the_changes_to_it_and_back(taped, clips):  # noqa: F811
+    tape, history, executor = taped
+    with tape:
+        tape.play(20)
+        tape.fault.speed, tape.fault.speeds = 0.6, {LIGHTER_HZ: 0.7, SMALLER_HZ: 2.0}
+        tape.play(65)
+        assert tape.station.level == 2
+        tape.fault.speed, tape.fault.speeds = 5.0, {}
+        tape.play(50)
+        assert tape.station.level == 1
+        tape.check()
+    tape.fault.speed = FOREVER
+    executor.shutdown()
+    joins = [s.frame for a in tape.aired for s in a.block.states if s.overlap]
+    assert len(joins) == 3
+    sound = aired(tape)
+    for join in joins:
+        again = made_again(tape, history, join - RATE, 6.0, Recycler(clips))
+        np.testing.assert_array_equal(again, sound[join - RATE : join - RATE + len(again)])
+
+    class Smaller(SineEngine):
+        """Of the station's rate, but one model of it is not."""
+
+        def restore(self, snapshot):
+            stream = super().restore(snapshot)
+            stream.rate = RATE if stream._hz == HZ else 32000
+            return stream
+
+    for frame, alike in ((5 * RATE, False), (joins[1] + 5 * RATE, True)):
+        states = history.states(history.moment("test", tape.aired[0].epoch.wall + frame / RATE), RATE)
+        assert replay(states, frame, RATE, Levels(), lambda name: Smaller())[1] is not alike
 
 
 def test_music_of_an_engine_without_snapshots_is_refused_not_made_up(taped, clips):  # noqa: F811
