@@ -105,8 +105,9 @@ def crossfaded(tail: Block | None, block: Block, overlap: int) -> Block:
 
 def _levels(samples: Samples) -> list[float]:
     """Loudness of each ``COMPARED_S``, one every ``_HOP``."""
-    coarse = samples[: len(samples) // _COARSE * _COARSE].reshape(-1, _COARSE, samples.shape[1]).mean(axis=1)
-    return [float(level) for level in short_term_lufs(Audio(coarse.astype(np.float32), RATE // _COARSE))]
+    whole = samples[: len(samples) // _COARSE * _COARSE]
+    coarse = sum((whole[n::_COARSE] for n in range(1, _COARSE)), whole[::_COARSE]) / np.float32(_COARSE)
+    return [float(level) for level in short_term_lufs(Audio(coarse, RATE // _COARSE))]
 
 
 def _on_beat(reserve: Reserve, at: int, music: Block) -> int:
