@@ -187,6 +187,26 @@ def test_engine_options_reach_the_engine_that_is_named_and_are_checked_at_the_st
             check_options(load({"engine": "musicgen", "engine_options": wrong}))
 
 
+@pytest.mark.parametrize("isolated", ["", "isolated:"])
+def test_the_smaller_model_is_that_of_the_engine_that_has_one_and_else_it_is_said(isolated, caplog):
+    from lullwave.engines import engine_facts
+    from lullwave.server.loading import check_options, load_options
+
+    large = load({"engine": isolated + "musicgen", "checkpoint": "large", "smaller": "small"})
+    given = load_options(large)(isolated + "musicgen", engine_facts("musicgen"))
+    assert (given["model"], given["smaller"]) == ("large", "small")
+    assert "smaller" not in load_options(large)("synth", engine_facts("synth"))
+    assert "smaller" not in load_options(large)("riffusion", engine_facts("riffusion"))
+    own = load({"stations": [{"id": "a", "engine": "musicgen"}], "smaller": "small"})
+    for settings in (large, own, load({"engine": "ws://there:8001"})):
+        check_options(settings)
+    assert not caplog.records
+    for engine in ("synth", "ws://there:8001"):
+        caplog.clear()
+        check_options(load({"engine": engine, "smaller": "small"}))
+        assert "small is not used" in caplog.text
+
+
 def test_a_certificate_that_does_not_do_is_refused_by_name(tmp_path):
     from lullwave.server.run import check_tls
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from ..engines import engine_facts
 from ..engines.base import EngineFacts
 from ..engines.remote.options import ISOLATED, is_address
+from ..errors import EngineError
 from ..options import build, describe, parse_pairs
 from ..settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 def load_options(settings: Settings) -> Callable[[str, type[EngineFacts]], dict[str, Any]]:
@@ -44,7 +49,7 @@ def load_options(settings: Settings) -> Callable[[str, type[EngineFacts]], dict[
 
 
 def check_options(settings: Settings) -> None:
-    """Refuse wrong ``engine_options`` before anything is loaded.
+    """Refuse wrong ``engine_options`` before anything is loaded, and say so where ``smaller`` does nothing.
 
     Raises:
         InvalidInput, MissingExtra
@@ -52,6 +57,14 @@ def check_options(settings: Settings) -> None:
     for name in _configured(settings) if settings.engine_options else ():
         facts = engine_facts(name)
         build(facts.load_options, load_options(settings)(name, facts), "engine_options: ")
+    if settings.smaller and not any(_has_weights(name) for name in _configured(settings)):
+        log.warning("smaller: %s is not used: no station's engine here has a smaller model", settings.smaller)
+
+
+def _has_weights(name: str) -> bool:
+    with suppress(EngineError):  # told when it is loaded
+        return bool(engine_facts(name).weights)
+    return True
 
 
 def _configured(settings: Settings) -> set[str]:
