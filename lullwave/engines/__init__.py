@@ -162,7 +162,10 @@ def _loaded(point: EntryPoint) -> Any:
 def _check_described(name: str, found: type[Engine]) -> None:
     """Refuse an engine that does not say what it is, before lists and forms stumble over it."""
     try:
-        str(found.summary), describe(found.load_options), describe(found.options)
+        str(found.summary), describe(found.options), [dict(step) for step in found.lighter]
+        known = {info.name for info in describe(found.load_options)}
+        if found.weights and not {found.weights, "smaller"} <= known:
+            raise LookupError(f"an engine with weights has the load options {found.weights!r} and 'smaller'")
     except Exception as error:
         raise EngineError(f"engine {name!r} is described wrongly: {type(error).__name__}: {error}") from error
 

@@ -109,6 +109,18 @@ def test_an_entry_point_that_is_no_engine_is_refused(points):
         engine_class("wrong")
 
 
+@pytest.mark.parametrize("fact", ["lighter = ('steps',)", "lighter = ({'steps': 4}, 5)", "weights = 'model'"])
+def test_a_third_party_whose_facts_would_break_a_station_later_is_refused_at_once(fact, points, tmp_path, monkeypatch):
+    (tmp_path / "hasty_package.py").write_text(
+        f"from lullwave.engines.base import Engine\nclass Hasty(Engine):\n    summary = 'x'\n    {fact}\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "hasty_package", raising=False)
+    points("hasty", "hasty_package:Hasty")
+    with pytest.raises(EngineError, match="'hasty' is described wrongly"):
+        engine_class("hasty")
+
+
 def test_load_options_are_checked():
     with pytest.raises(InvalidInput, match=r"synth\.nonsense"):
         load_engine("synth", nonsense=1)
