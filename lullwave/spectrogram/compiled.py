@@ -245,15 +245,13 @@ def move(state: Any, near: Any, before: Any, consistent: Any, relaxation: Any, i
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def overlap_add(frames: Any, window: Any, level: Any, hop: int, begin: int, end: int, out: Any) -> None:
-    """Samples ``begin`` to ``end`` of the windowed frames' sum, times ``level``. Frame t is centred on t x hop."""
+def overlap_add(frames: Any, window: Any, origin: int, hop: int, begin: int, end: int, out: Any) -> None:
+    """Samples ``begin`` to ``end`` of the sum of frames times window. Frame i is centred on origin + i x hop."""
     count, length = frames.shape
     half = length // 2
     for n in range(begin, end):
         out[n] = np.float32(0.0)
-    for t in range(max(0, (begin - half) // hop), min(count, (end + half) // hop + 1)):
-        start = t * hop - half
+    for i in range(max(0, (begin - half - origin) // hop), min(count, (end + half - origin) // hop + 1)):
+        start = origin + i * hop - half
         for n in range(max(begin, start), min(end, start + length)):
-            out[n] += frames[t, n - start] * window[n - start]
-    for n in range(begin, end):
-        out[n] *= level[n]
+            out[n] += frames[i, n - start] * window[n - start]

@@ -42,8 +42,8 @@ class Course:
         return self.carried if step + 1 < self.turn * steps else 0.0
 
 
-QUICK = Course(low=0.85, high=0.9, settled=0.5, turn=0.7, carried=0.0)
-PATIENT = Course(low=0.96, high=1.0, settled=0.8, turn=0.9, carried=0.3)
+QUICK = Course(low=0.85, high=0.85, settled=0.5, turn=0.7, carried=0.1)
+PATIENT = Course(low=0.95, high=1.0, settled=0.5, turn=0.8, carried=0.4)
 
 
 def course_of(steps: int) -> Course:

@@ -4,12 +4,15 @@ First phases by integration (``phase``), then relaxed averaged alternating refle
 alternating reflections for diffraction imaging", 2005, eq. 14) between two sets: spectrograms that a sound has, and
 spectrograms with the wanted mel amplitudes. The nearest of the second set has the same phases, and magnitudes changed
 by the smallest amount that mends every band at once: ``spread @ settle @ lack``. ``course`` says how far steps go.
+
+An iteration takes the frames in ordered subsets (Hudson & Larkin, "Accelerated image reconstruction using ordered
+subsets of projection data", 1994): every fourth frame first, and each further subset hears of what those before it
+changed. That is worth more than twice the iterations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,11 +22,13 @@ import scipy.fft
 from .course import course_of
 from .grid import Grid, Reals
 from .loops import compiled
+from .overlap import added, framed, level
 from .phase import first_phases
 from .workers import each, spans
 
 Complex = npt.NDArray[np.complex64]
 
+SUBSETS = 4
 CHUNK_FRAMES = 32  # worked on at once: what a core's cache holds
 TINY = np.float32(1e-9)  # of the loudest magnitude, so that silence divides by something
 
@@ -49,89 +54,105 @@ def first_sound(grid: Grid, mel: Reals) -> Reals:
     return _Search(grid, np.ascontiguousarray(mel), None).first_sound()
 
 
+class _Subset:
+    """Every n-th frame of a piece: what the search knows of them, and their part of the sound."""
+
+    def __init__(self, grid: Grid, mel: Reals, first: int, every: int, length: int) -> None:
+        self.mel = np.ascontiguousarray(mel[first::every])
+        self.origin, self.hop = first * grid.hop, every * grid.hop
+        self.state = np.empty((len(self.mel), grid.bins), np.complex64)
+        self.near = np.empty_like(self.state)  # the nearest to it with the wanted amplitudes
+        self.before = np.empty_like(self.state)  # the state without inertia
+        self.frames = np.empty((len(self.mel), len(grid.window)), np.float32)
+        self.sum = np.zeros(length, np.float32)
+        self.chunks = spans(len(self.mel), CHUNK_FRAMES)
+
+
 class _Search:
     """The state of one inversion. Frames are worked on in chunks, samples in spans, each on any core."""
 
     def __init__(self, grid: Grid, mel: Reals, head: Reals | None) -> None:
         self.grid, self.mel, self.head = grid, mel, head
-        self.columns = len(mel)
-        self.length = grid.samples(self.columns)
-        self.level = 1.0 / _overlap_of_squares(grid, self.columns)
+        self.length = grid.samples(len(mel))
+        self.level = level(grid, len(mel))
         self.tiny = TINY * np.float32(grid.first.max())
-        self.state = np.empty((self.columns, grid.bins), np.complex64)
-        self.near = np.empty_like(self.state)
-        self.before = np.empty_like(self.state)  # the state without inertia
-        self.frames = np.empty((self.columns, len(grid.window)), np.float32)
-        self.chunks = spans(self.columns, CHUNK_FRAMES)
         self.loops = compiled()
 
-    def project(self, rows: slice, mirrored: Complex) -> None:
-        """``near``: the state's nearest with the wanted amplitudes; ``mirrored``: as far again beyond it."""
-        # Chosen here and not kept: a bound method inside would leave all arrays to the garbage collector.
-        work = _project if self.loops is None else partial(_fast_project, self.loops)
-        work(self.grid, self.state[rows], self.mel[rows], self.tiny, self.near[rows], mirrored)
-
     def run(self, iterations: int) -> Reals:
-        course, hz = course_of(iterations), np.arange(self.grid.bins) * np.float32(self.grid.bin_hz)
         sound = self.first_sound()
-        for step in range(iterations + 1):
-            last = step == iterations
-            moved = None
-            if step:
-                moved = course.relaxation(step - 1, iterations, hz), course.inertia(step - 1, iterations)
-            each(self._reflected(sound, moved, last), self.chunks)
-            sound = self._sum()
-        return sound
+        every = min(SUBSETS, len(self.mel))
+        subsets = [_Subset(self.grid, self.mel, first, every, self.length) for first in range(every)]
+        for subset in subsets:
+            self._turn(subset, sound, None, last=iterations == 0)
+        sound = self._sound(subsets)
+        course, hz = course_of(iterations), np.arange(self.grid.bins) * np.float32(self.grid.bin_hz)
+        for step in range(iterations):
+            moved = course.relaxation(step, iterations, hz), course.inertia(step, iterations)
+            last = step == iterations - 1
+            for subset in subsets:
+                self._turn(subset, sound, moved, last)
+                if not last:
+                    sound = self._sound(subsets)
+        return self._sound(subsets)
 
     def first_sound(self) -> Reals:
         """A sound from integrated phases."""
         grid = self.grid
-        magnitudes = np.empty((self.columns, grid.first.shape[0]), np.float32)
+        chunks = spans(len(self.mel), CHUNK_FRAMES)
+        magnitudes = np.empty((len(self.mel), grid.first.shape[0]), np.float32)
 
         def magnitude(rows: slice) -> None:
             np.maximum((grid.first @ self.mel[rows].T).T, 0.0, out=magnitudes[rows])
 
-        each(magnitude, self.chunks)
+        each(magnitude, chunks)
         known = None
         if self.head is not None:
             half = len(grid.window) // 2
             inside = slice(-(-half // grid.hop), (len(self.head) - half) // grid.hop)
-            frames = self._framed(np.pad(self.head, (0, self.length - len(self.head))), inside)
+            whole = np.pad(self.head, (0, self.length - len(self.head)))
             known = np.full(magnitudes.shape, np.nan, np.float32)
-            known[inside] = np.angle(_centred(scipy.fft.rfft(frames, axis=1)))
-        phases = first_phases(magnitudes, grid.hop, len(grid.window), known, compiled() is not None)
+            spectrum = scipy.fft.rfft(framed(whole, grid.window, 0, grid.hop, inside), axis=1)
+            known[inside] = np.angle(_centred(spectrum))
+        phases = first_phases(magnitudes, grid.hop, len(grid.window), known, self.loops is not None)
+        frames = np.empty((len(self.mel), len(grid.window)), np.float32)
 
         def chunk(rows: slice) -> None:
             spectrum = np.empty(phases[rows].shape, np.complex64)
             spectrum.real = magnitudes[rows] * np.cos(phases[rows])
             spectrum.imag = magnitudes[rows] * np.sin(phases[rows])
-            self.frames[rows] = scipy.fft.irfft(_centred(spectrum), n=len(grid.window), axis=1)
+            frames[rows] = scipy.fft.irfft(_centred(spectrum), n=len(grid.window), axis=1)
 
-        each(chunk, self.chunks)
-        return self._sum()
+        each(chunk, chunks)
+        total = np.empty(self.length, np.float32)
+        added(frames, grid.window, 0, grid.hop, total)
+        return self._begun(total * self.level)
 
-    def _reflected(self, sound: Reals, moved: tuple[Reals, float] | None, last: bool) -> Callable[[slice], None]:
-        """One chunk's part of an iteration: frames of the reflected spectrogram into ``frames``.
+    def _turn(self, subset: _Subset, sound: Reals, moved: tuple[Reals, float] | None, last: bool) -> None:
+        """One iteration of a subset's frames: what their reflected spectrogram adds to the sound.
 
-        ``moved`` has relaxation and inertia of the step that made ``sound``, None for the first sound. After the
-        ``last`` step the frames are those of the spectrogram with the wanted mel amplitudes.
+        ``moved`` has relaxation and inertia of the step that made ``sound``, None for the first sound. In the
+        ``last`` turn it is their spectrogram with the wanted mel amplitudes.
         """
+        grid = self.grid
 
         def chunk(rows: slice) -> None:
-            consistent: Complex = scipy.fft.rfft(self._framed(sound, rows), n=self.grid.n_fft, axis=1)
+            frames = framed(sound, grid.window, subset.origin, subset.hop, rows)
+            consistent: Complex = scipy.fft.rfft(frames, n=grid.n_fft, axis=1)
             if moved is None:
-                self.state[rows] = self.before[rows] = consistent
+                subset.state[rows] = subset.before[rows] = consistent
             else:
-                self._move(consistent, rows, *moved)
+                self._move(subset, rows, consistent, *moved)
             mirrored = consistent  # whose place is free
-            self.project(rows, mirrored)
-            self._to_frames(self.near[rows] if last else mirrored, rows)
+            self._project(subset, rows, mirrored)
+            made = scipy.fft.irfft(subset.near[rows] if last else mirrored, n=grid.n_fft, axis=1, overwrite_x=not last)
+            subset.frames[rows] = made[:, : len(grid.window)]
 
-        return chunk
+        each(chunk, subset.chunks)
+        added(subset.frames, grid.window, subset.origin, subset.hop, subset.sum)
 
-    def _move(self, consistent: Complex, rows: slice, relaxation: Reals, inertia: float) -> None:
+    def _move(self, subset: _Subset, rows: slice, consistent: Complex, relaxation: Reals, inertia: float) -> None:
         """The state after the sound that was made of the last reflection."""
-        state, near, before = self.state[rows], self.near[rows], self.before[rows]
+        state, near, before = subset.state[rows], subset.near[rows], subset.before[rows]
         if self.loops is not None:
             self.loops.move(state, near, before, consistent, relaxation, inertia)
             return
@@ -139,35 +160,22 @@ class _Search:
         state[:] = new + np.float32(inertia) * (new - before)
         before[:] = new
 
-    def _framed(self, sound: Reals, rows: slice) -> Reals:
-        """(rows, window) windowed frames of a sound that is reflected at its ends."""
-        half = len(self.grid.window) // 2
-        begin, end = rows.start * self.grid.hop - half, (rows.stop - 1) * self.grid.hop + half
-        piece = sound[max(0, begin) : end]
-        if begin < 0:
-            piece = np.pad(piece, (-begin, 0), mode="reflect")
-        if end > len(sound):  # analysis mirrors about its last sample, at its own, higher rate: nearer to the edge
-            piece = np.pad(piece, (0, end - len(sound)), mode="symmetric")
-        frames = np.lib.stride_tricks.sliding_window_view(piece, 2 * half)[:: self.grid.hop]
-        return np.asarray(frames * self.grid.window)
+    def _project(self, subset: _Subset, rows: slice, mirrored: Complex) -> None:
+        """``near``, and ``mirrored``: as far again beyond it."""
+        # Chosen here and not kept: a bound method inside would leave all arrays to the garbage collector.
+        work = _project if self.loops is None else partial(_fast_project, self.loops)
+        work(self.grid, subset.state[rows], subset.mel[rows], self.tiny, subset.near[rows], mirrored)
 
-    def _to_frames(self, spectrum: Complex, rows: slice) -> None:
-        made = scipy.fft.irfft(spectrum, n=self.grid.n_fft, axis=1, overwrite_x=True)
-        self.frames[rows] = made[:, : len(self.grid.window)]
+    def _sound(self, subsets: list[_Subset]) -> Reals:
+        """The sound whose spectrogram is nearest to that of all frames."""
+        total = subsets[0].sum.copy()
+        for subset in subsets[1:]:
+            total += subset.sum
+        total *= self.level
+        return self._begun(total)
 
-    def _sum(self) -> Reals:
-        """The sound whose spectrogram is nearest to that of ``frames`` (Griffin & Lim 1984, eq. 6)."""
-        grid = self.grid
-        sound = np.empty(self.length, np.float32)
-
-        def span(part: slice) -> None:
-            if self.loops is None:
-                sound[part] = _overlap_add(self.frames, grid.window, grid.hop, part) * self.level[part]
-            else:
-                self.loops.overlap_add(self.frames, grid.window, self.level, grid.hop, part.start, part.stop, sound)
-
-        each(span, spans(self.length, CHUNK_FRAMES * grid.hop))
-        _fold(self.frames, grid, sound, self.level)
+    def _begun(self, sound: Reals) -> Reals:
+        """It begins as it must."""
         if self.head is not None:
             sound[: len(self.head)] = self.head
         return sound
@@ -209,37 +217,3 @@ def _centred(spectrum: Complex) -> Complex:
     turned = np.array(spectrum, np.complex64)
     turned[:, 1::2] *= -1
     return turned
-
-
-def _overlap_add(frames: Reals, window: Reals, hop: int, part: slice) -> Reals:
-    """One span of the sum of windowed frames, frame t centred on t x hop."""
-    half = len(window) // 2
-    first = max(0, (part.start - half) // hop)
-    last = min(len(frames), (part.stop + half) // hop + 1)
-    windowed = frames[first:last] * window
-    rows = -(-len(window) // hop)
-    windowed = np.pad(windowed, ((0, 0), (0, rows * hop - len(window)))).reshape(last - first, rows, hop)
-    total = np.zeros((last - first + rows, hop), np.float32)
-    for row in range(rows):
-        total[row : row + last - first] += windowed[:, row]
-    begin = part.start - (first * hop - half)
-    return total.reshape(-1)[begin : begin + part.stop - part.start]
-
-
-def _fold(frames: Reals, grid: Grid, sound: Reals, level: Reals) -> None:
-    """Add, times ``level``, what the frames' sum has beyond the ends of ``sound``, mirrored as in ``_framed``."""
-    half, length = len(grid.window) // 2, len(sound)
-    if length <= half:
-        return
-    before = _overlap_add(frames, grid.window, grid.hop, slice(-half, 0))[::-1]
-    sound[1 : half + 1] += before * level[1 : half + 1]
-    after = _overlap_add(frames, grid.window, grid.hop, slice(length, length + half))[::-1]
-    sound[length - half :] += after * level[length - half :]
-
-
-@lru_cache(8)
-def _overlap_of_squares(grid: Grid, columns: int) -> Reals:
-    frames = np.broadcast_to(grid.window, (columns, len(grid.window)))
-    total = _overlap_add(frames, grid.window, grid.hop, slice(0, grid.samples(columns)))
-    _fold(frames, grid, total, np.ones_like(total))
-    return np.maximum(total, np.float32(1e-6))

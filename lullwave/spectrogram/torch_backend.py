@@ -17,7 +17,7 @@ from ..device import choose_device, import_torch
 from ..errors import InvalidInput
 from .course import course_of
 from .grid import Grid, grid_of
-from .inversion import TINY, first_sound
+from .inversion import SUBSETS, TINY, first_sound
 from .piece import BLOCK, resample
 from .workers import each
 
@@ -97,16 +97,27 @@ class _Search:
 
     def run(self, sound: Any, iterations: int) -> Any:
         course, hz = course_of(iterations), np.arange(self.grid.bins) * np.float32(self.grid.bin_hz)
-        state = before = self._spectrum(sound)
+        columns = self.mel.shape[1]
+        every = min(SUBSETS, columns)
+        subsets = [slice(first, None, every) for first in range(every)]
+        state = self._spectrum(sound, slice(None))
+        before, near = state.clone(), self._project(state, self.mel)
+        frames = self._frames(2.0 * near - state if iterations else near)
+        sound = self._sound(frames)
         for step in range(iterations):
-            near = self._project(state)
-            consistent = self._spectrum(self._sound(2.0 * near - state))
             relaxation = self.torch.from_numpy(course.relaxation(step, iterations, hz)).to(state.device)
-            new = relaxation * (state + consistent) + (1.0 - 2.0 * relaxation) * near
-            state, before = new + course.inertia(step, iterations) * (new - before), new
-        return self._sound(self._project(state))
+            for rows in subsets:
+                new = relaxation * (state[:, rows] + self._spectrum(sound, rows))
+                new += (1.0 - 2.0 * relaxation) * near[:, rows]
+                state[:, rows] = new + course.inertia(step, iterations) * (new - before[:, rows])
+                before[:, rows] = new
+                near[:, rows] = self._project(state[:, rows], self.mel[:, rows])
+                if step < iterations - 1:
+                    frames[:, rows] = self._frames(2.0 * near[:, rows] - state[:, rows])
+                    sound = self._sound(frames)
+        return self._sound(self._frames(near))
 
-    def _project(self, spectrum: Any) -> Any:
+    def _project(self, spectrum: Any, mel: Any) -> Any:
         torch, grid = self.torch, self.grid
         size = torch.sqrt(spectrum.real.square() + spectrum.imag.square())
         seen = size
@@ -116,18 +127,20 @@ class _Search:
             low = torch.cat([low[..., 1:reach].flip(-1).conj(), low], dim=-1)
             found = sum(low[..., j : j + grid.between] * tap for j, tap in enumerate(self.taps))
             seen = torch.cat([size, torch.sqrt(found.real.square() + found.imag.square())], dim=-1)
-        lack = self.mel - seen @ self.observe
+        lack = mel - seen @ self.observe
         wanted = (size + lack @ self.spread).clamp_min(0.0)
         return spectrum * (wanted / (size + self.tiny))
 
-    def _spectrum(self, sound: Any) -> Any:
+    def _spectrum(self, sound: Any, rows: slice) -> Any:
         half = len(self.grid.window) // 2
         padded = sound[:, self.mirror]
-        frames = padded.unfold(1, 2 * half, self.grid.hop) * self.window
+        frames = padded.unfold(1, 2 * half, self.grid.hop)[:, rows] * self.window
         return self.torch.fft.rfft(frames, n=self.grid.n_fft)
 
-    def _sound(self, spectrum: Any) -> Any:
-        frames = self.torch.fft.irfft(spectrum, n=self.grid.n_fft)[..., : len(self.window)]
+    def _frames(self, spectrum: Any) -> Any:
+        return self.torch.fft.irfft(spectrum, n=self.grid.n_fft)[..., : len(self.window)]
+
+    def _sound(self, frames: Any) -> Any:
         return self._overlap(frames) * self.level
 
     def _overlap(self, frames: Any) -> Any:
