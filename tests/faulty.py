@@ -35,6 +35,7 @@ class Fault:
     speeds: dict[float, float] = field(default_factory=dict)  # of tones for which it is another one
     refuses: dict[str, Exception] = field(default_factory=dict)  # by the option that it cannot do
     breaks: dict[float, Exception] = field(default_factory=dict)  # by the tone whose every read fails
+    stuck: set[float] = field(default_factory=set)  # tones whose every read hangs, until they are taken out
     snapshots: bool = True
     loads: int = 0
     opened: list[str] = field(default_factory=list)  # "stream" or "restore"
@@ -94,6 +95,8 @@ def faulty(fault: Fault) -> type[SineEngine]:
     class FaultyStream(SineStream):
         def read(self, frames: int):
             fault.check()
+            while self._hz in fault.stuck:
+                fault.pause(1.0)
             if self._hz in fault.breaks:
                 raise fault.breaks[self._hz]
             fault.pause(frames / self.rate / fault.speeds.get(self._hz, fault.speed))

@@ -61,6 +61,7 @@ class OwnEngine:
         self.name = name
         self.reader: Reader | None = None
         self.trial: Reader | None = None  # with fuller options, which nobody hears yet
+        self._dropped: Reader | None = None  # what was tried last
         self.governor = Governor()
         self.lost = 0  # times
         self.played = False  # since the station began
@@ -168,7 +169,7 @@ class OwnEngine:
                 )
             case Move.WHOLE:
                 self._say_pace(speed, "it is heard all the time again")
-            case Move.TRY if awake:
+            case Move.TRY if awake and not (self._dropped is not None and self._dropped.alive):  # one may hang
                 self._changes += 1
                 fuller = self.governor.level - 1
                 how = opening.fresh(self._load, self._request_of(reader.prompt, fuller))
@@ -197,7 +198,7 @@ class OwnEngine:
         """Fuller options are not to be tried now."""
         if self.trial is not None:
             self.trial.close()
-            self.trial = None
+            self.trial, self._dropped = None, self.trial
 
     @property
     def is_embedded(self) -> bool:

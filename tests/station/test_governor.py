@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 from bare_air import bare_air  # noqa: F401
-from faulty import LIGHTER_HZ, SMALLER_HZ
+from faulty import HZ, LIGHTER_HZ, SMALLER_HZ
 from test_faults import Faulty, clips, hz_at  # noqa: F401
 
 from lullwave.errors import CheckpointError, EngineError, EngineFailed, EngineLost
@@ -366,6 +366,24 @@ def test_an_engine_that_is_lost_while_it_does_less_goes_on_doing_less():
         assert tape.station.level == 1
         tape.check()
     assert tape.fault.options[1] == LIGHTER
+
+
+def test_what_hangs_when_it_is_tried_is_not_tried_over_and_over_and_nobody_hears_of_it():
+    with Faulty() as tape:
+        tape.play(20)
+        tape.fault.speed, tape.fault.speeds = 0.6, {LIGHTER_HZ: 2.0}
+        tape.play(40)
+        assert tape.station.level == 1
+        tape.fault.stuck.add(HZ)
+        tape.play(330)  # twice the wait, and more
+        assert tape.fault.options == [{}, LIGHTER, {}]
+        assert (tape.station.level, tape.station.lost) == (1, 0)
+        tape.fault.speed = 5.0
+        tape.fault.stuck.clear()
+        tape.play(30)
+        assert tape.station.level == 0
+        tape.check()
+    assert set(tape.rungs) == {"engine", "reserve"}
 
 
 def test_a_wish_while_more_is_tried_is_granted(clips):  # noqa: F811
