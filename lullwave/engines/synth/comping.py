@@ -39,6 +39,7 @@ STYLES: dict[str, tuple[Strike, ...]] = {
     "stabs": ((0, 0.7, "all", 0.62), (0.75, 0.6, "all", 0.5), (1.5, 1.3, "all", 0.58), (3, 0.7, "top", 0.48)),
     "late": ((0, 0.4, "low", 0.5), (0.5, 2.0, "all", 0.58), (2.75, 1.25, "top", 0.46)),
 }
+OPEN = ("and_of_two", "charleston", "stabs", "late")  # styles of which a strike after the first may be left out
 AGAIN: Strike = (2.5, 1.5, "top", 0.42)  # what a string that dies away within a bar adds to a style that leaves it to
 
 
@@ -53,17 +54,19 @@ def write_keys(
     for i, here in enumerate(chords):
         draw = chance.of(i)
         strikes = [s for s in pattern if s[0] < here.beats - 0.24]
+        left_out = [k > 0 and style in OPEN and draw.yes(0.12) for k in range(len(strikes))]
         for k, (beat, length, which, weight) in enumerate(strikes):
-            if k and style in ("and_of_two", "charleston", "stabs", "late") and draw.yes(0.12):
+            if left_out[k]:
                 continue
+            if k + 1 < len(strikes) and left_out[k + 1]:  # what is left out leaves no hole: this one rings on
+                after = (strikes[n][0] for n in range(k + 1, len(strikes)) if not left_out[n])
+                length = next(after, here.beats) - beat
             length = min(length, here.beats - beat) - 0.04
-            events += _strike(draw, here, part, here.beat + beat, length, which, weight)
+            events += _strike(here, part, here.beat + beat, length, which, weight)
     return events
 
 
-def _strike(
-    chance: Chance, here: Sounding, part: str, beat: float, length: float, which: str, weight: float
-) -> list[Event]:
+def _strike(here: Sounding, part: str, beat: float, length: float, which: str, weight: float) -> list[Event]:
     tones = here.voicing
     if which == "roll":
         return [

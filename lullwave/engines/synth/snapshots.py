@@ -23,7 +23,7 @@ from .renderer import PartState, Sounding, State, Struck
 from .score import Mix, Track
 
 MAGIC = b"LULLSNAP"
-VERSION = 3  # of the layout and of the sound: a change that alters samples makes old snapshots useless
+VERSION = 4  # of the layout and of the sound: a change that alters samples makes old snapshots useless
 _HEAD = struct.Struct("<8sIQ")
 _ARRAYS = ("room", "plate", "drums", "bus", "tape")
 
