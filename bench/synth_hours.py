@@ -133,7 +133,8 @@ def play(engine: SynthEngine, length_h: float, prompt: str = "", seed: int = 11)
         found.resident_mb.append(measure.rss_mb())
         if minute % 30 == 29:
             low, high = min(found.minutes_lufs), max(found.minutes_lufs)
-            print(f"{minute + 1} minutes, {len(found.steps_lu)} joins, {low:.2f} to {high:.2f} LUFS", flush=True)
+            so_far = f"{minute + 1} minutes, {len(found.steps_lu)} joins, {low:.2f} to {high:.2f} LUFS"
+            print(f"{so_far}, {found.resident_mb[-1]:.0f} MB", flush=True)
     return found
 
 
