@@ -29,7 +29,7 @@ from .workers import each, spans
 Complex = npt.NDArray[np.complex64]
 
 SUBSETS = 4
-CHUNK_FRAMES = 32  # worked on at once: what a core's cache holds
+CHUNK_FRAMES = 64  # worked on at once: what a core's cache holds
 TINY = np.float32(1e-9)  # of the loudest magnitude, so that silence divides by something
 
 

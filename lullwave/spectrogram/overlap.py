@@ -15,7 +15,7 @@ from .grid import Grid, Reals
 from .loops import compiled
 from .workers import each, spans
 
-SPAN = 25600  # samples that are summed at once
+SPAN = 51200  # samples that are summed at once
 
 
 def framed(sound: Reals, window: Reals, origin: int, hop: int, rows: slice) -> Reals:
