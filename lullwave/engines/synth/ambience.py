@@ -184,11 +184,11 @@ def _talk(draw: np.random.Generator, second: int) -> Iterator[Event]:
 @lru_cache(maxsize=1)
 def _chirp_bank() -> tuple[Samples, ...]:
     """One pulse of each of three crickets."""
-    hill = _hill(0.028)
+    hill = _hill(0.036)
     t = np.arange(len(hill), dtype=np.float32) / np.float32(RATE)
     return tuple(
         np.asarray(np.float32(level) * hill * np.sin(np.float32(2 * np.pi * hz) * t), np.float32)
-        for hz, level in ((4310.0, 0.30), (4570.0, 0.2), (3980.0, 0.12))
+        for hz, level in ((4310.0, 0.26), (4570.0, 0.175), (3980.0, 0.11))
     )
 
 

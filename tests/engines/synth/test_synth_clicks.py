@@ -8,11 +8,14 @@ import pytest
 from bench.estimators import clicks
 from lullwave.audio import Audio
 from lullwave.engines.synth.effects import tape
+from lullwave.engines.synth.engine import SynthEngine
 from lullwave.engines.synth.instruments.cache import SoundCache
 from lullwave.engines.synth.mixing import _SEATS
 from lullwave.engines.synth.renderer import Renderer
 from lullwave.engines.synth.score import RATE, Bar, Drum, Hit, Kit, Mix, Note, Track
+from lullwave.mastering import Master
 from lullwave.mastering.loudness import loudness_lufs
+from lullwave.request import Request
 
 CACHE = SoundCache(60_000_000)
 CHORDS = ["rhodes", "wurli", "felt_piano", "nylon_guitar", "vibraphone", "pad"]
@@ -60,6 +63,14 @@ def test_a_high_note_out_of_silence_does_not_click(instrument, pitch):
 def test_a_stroke_out_of_silence_does_not_click(kit, drum):
     samples = rendered(hits=[Hit(drum, AT_S, 0.9)], kit=kit)
     assert clicks_of(samples * np.float32(10 ** (4 / 20))) == []
+
+
+@pytest.mark.parametrize("prompt", ["rainy night piano", "by the fire", "ocean waves, no drums"])
+def test_a_stream_that_begins_with_a_place_does_not_click(prompt):
+    request = Request(prompt=prompt, seed=5, options={"crackle": False})
+    with SynthEngine() as engine, engine.stream(request) as stream:
+        begun = Master(RATE, 2).process(stream.read(RATE)).samples
+    assert clicks_of(begun) == []
 
 
 def test_the_head_keeps_the_music_and_takes_the_top():

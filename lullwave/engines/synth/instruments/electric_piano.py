@@ -39,7 +39,7 @@ def rhodes(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Sa
     voltage = np.diff(flux, prepend=flux[:1]) * np.float32(MUSIC_RATE / (2 * np.pi * pitch_hz))
     wave = voltage.astype(np.float32) + bell * np.float32(0.30)
     wave = shaped(
-        wave * rise(frames, 0.019),
+        wave * rise(frames, 0.022),
         low_hz=3800.0 + 3000.0 * velocity,
         high_hz=45.0,
         peaks=((180.0, 0.6, 0.25), (2000.0, 0.5, 1.0)),
@@ -52,7 +52,7 @@ def wurli(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Sam
     frames = round(seconds * MUSIC_RATE)
     spread = chance("wurli", round(pitch_hz, 2), variant)
     long_s = float(np.clip(4.5 * (220.0 / pitch_hz) ** 0.4, 1.6, 6.0))
-    reed = modes(frames, [pitch_hz, pitch_hz], [0.7, 0.3], [long_s, 0.3 * long_s]) * rise(frames, 0.012)
+    reed = modes(frames, [pitch_hz, pitch_hz], [0.7, 0.3], [long_s, 0.3 * long_s]) * rise(frames, 0.015)
     ring = modes(frames, [pitch_hz * spread.uniform(6.1, 6.4)], [0.05 * velocity], [0.18])
     swing = np.float32(0.10 + 0.62 * velocity)
     wave = reed / (1.0 - swing * reed) + ring * rise(frames, 0.014)

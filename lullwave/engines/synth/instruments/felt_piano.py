@@ -26,9 +26,9 @@ def felt_piano(pitch_hz: float, velocity: float, variant: int, seconds: float) -
         np.concatenate([freqs * 2 ** (cents / 2400), freqs * 2 ** (-cents / 2400), freqs]),
         np.concatenate([amps * 0.42, amps * 0.36, amps * 0.5]),
         np.concatenate([long_s, long_s * 0.92, long_s * 0.22]),
-        np.tile(spread.uniform(-0.5, 0.5, count), 3),
-        0.014,
-        0.036,
+        np.tile(spread.uniform(-1.4, 1.4, count), 3),
+        0.018,
+        0.038,
     )
     wave = levelled(wave)
     thump_frames = min(frames, round(0.14 * MUSIC_RATE))

@@ -21,7 +21,7 @@ def vibraphone(pitch_hz: float, velocity: float, variant: int, seconds: float) -
         [0.0, 0.3, 0.9],
     )
     motor = 1.0 - (0.16 + 0.16 * sine(phase_of(spread.uniform(4.3, 4.9), frames, spread.uniform(0, 1))))
-    wave *= motor * rise(frames, 0.011)
+    wave *= motor * rise(frames, 0.014)
     return levelled(shaped(wave.astype(np.float32), low_hz=4500.0 + 2500.0 * velocity))
 
 
@@ -37,5 +37,5 @@ def music_box(pitch_hz: float, velocity: float, variant: int, seconds: float) ->
         [2.6 * slow, 1.2 * slow, 0.22],
         [0.0, 0.5, 0.2],
     )
-    wave *= rise(frames, 0.011)
+    wave *= rise(frames, 0.014)
     return levelled(shaped(wave, low_hz=3600.0 + 2400.0 * velocity, high_hz=120.0))

@@ -34,15 +34,16 @@ def _string(
     amps = comb / n / (1 + (n * pitch_hz / dark_hz) ** 2) * spread.uniform(0.8, 1.2, count)
     t60 = low_t60_s / (1 + high_loss * (n * pitch_hz / 4000.0) ** 1.3)
     # A string swings in two planes that decay differently: the fast first and the slow second part of a note. The flesh
-    # of the finger lets the fundamental go first and the brightness a few milliseconds later.
+    # of the finger lets the fundamental go first and the brightness a few milliseconds later. Phases lie wide apart, as
+    # after a body: in step, the harmonics would make a spike in each period.
     return bloom(
         frames,
         np.concatenate([freqs, freqs * 1.00025]),
         np.concatenate([amps * 0.6, amps * 0.4]),
         np.concatenate([t60 * 0.45, t60]),
-        np.tile(spread.uniform(-0.3, 0.3, count), 2),
-        0.012,
-        0.034,
+        np.tile(spread.uniform(-1.4, 1.4, count), 2),
+        0.016,
+        0.036,
     )
 
 
