@@ -37,7 +37,7 @@ from .score import LOOKAHEAD_S, RATE, Ambience, Bar, Drum, Instrument, Kit, Mix,
 LATENCY = 1764  # frames from the score to what is heard: look-ahead, filters and the slack of the tape
 _AHEAD = round(LOOKAHEAD_S * RATE)
 _TAPE_HISTORY = 2 * (LATENCY - _AHEAD + 2 * LOOK + tape.MAX_SHIFT)  # frames before a block that the tape may read
-_AIR_UP = round(0.4 * RATE)  # frames in which crackle, hiss and ambience come up at the beginning of a stream
+_PLACE_UP = np.float32(0.4 * RATE)  # frames in which ambience comes up at the beginning of a stream
 _SILENT_DB = -60.0
 _POP_DB = 8.0  # a typical pop's peak against the stated level of the crackle
 MUSIC_GAIN_DB = 9.0  # brings a full arrangement to about -15 LUFS
@@ -282,9 +282,8 @@ class Renderer:
         return tape.read_at(tape.heard_by_head(whole), places), np.ascontiguousarray(whole[:, -_TAPE_HISTORY:])
 
     def _add_air(self, out: Samples, bar: Bar, old: Mix) -> None:
-        """Crackle, hiss and ambience, which no tape bends; where a stream begins they come up out of silence."""
+        """Crackle, hiss and ambience, which no tape bends. Where a stream begins, its place comes up out of silence."""
         start, frames = bar.start_frame, bar.frames
-        music, out = out, (out if start >= _AIR_UP else np.zeros_like(out))
         ramp = np.linspace(0, 1, frames, dtype=np.float32)
         if self.only in (None, "noise"):
             if max(old.crackle_db, bar.mix.crackle_db) > -100.0:
@@ -296,11 +295,11 @@ class Renderer:
             layers: set[Ambience] = {*old.ambience_lufs, *bar.mix.ambience_lufs}
             for name in sorted(layers):
                 before, level = old.ambience_lufs.get(name, -120.0), bar.mix.ambience_lufs.get(name, -120.0)
-                out += ambience.layer(name, start, frames, self.seed) * _glide_db(
-                    before - ambience.LUFS, level - ambience.LUFS, ramp
-                )
-        if out is not music:
-            music += out * np.minimum(1.0, np.arange(start, start + frames, dtype=np.float32) / np.float32(_AIR_UP))
+                place = ambience.layer(name, start, frames, self.seed)
+                place *= _glide_db(before - ambience.LUFS, level - ambience.LUFS, ramp)
+                if start < _PLACE_UP:
+                    place *= np.minimum(1.0, np.arange(start, start + frames, dtype=np.float32) / _PLACE_UP)
+                out += place
 
 
 def _play_part(
