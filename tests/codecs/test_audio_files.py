@@ -1,8 +1,8 @@
 """Whole files: exact lengths by several decoders, sizes, errors, and nothing half written."""
 
 import os
-import subprocess
 
+import libav
 import numpy as np
 import pytest
 import soundfile
@@ -41,9 +41,7 @@ def test_the_sound_is_the_same(name, bound):
 @pytest.mark.parametrize("name", ["wav", "flac", "mp3", "ogg", "opus"])
 def test_ffmpeg_gives_the_same_length(name, tmp_path):
     path = write(tmp_path / f"a{FORMATS[name].suffix}", tone(100_001, 48000))
-    ran = subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-f", "f32le", "-"], capture_output=True, check=True)
-    assert len(ran.stdout) == 100_001 * 2 * 4
-    assert ran.stderr == b""
+    assert libav.decoded(path).shape == (100_001, 2)
 
 
 @pytest.mark.parametrize("rate", [16000, 22050, 24000, 32000, 44100, 48000])

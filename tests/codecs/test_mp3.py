@@ -1,8 +1,8 @@
 """The endless MP3: bare frames, always whole, of known delay, that can be joined anywhere."""
 
 import io
-import subprocess
 
+import libav
 import numpy as np
 import pytest
 import soundfile
@@ -30,11 +30,8 @@ def encoded(audio: Audio, block: int = 4410, **options: int) -> tuple[Mp3Encoder
     return encoder, [*chunks, encoder.flush()]
 
 
-def decoded(data: bytes, channels: int = 2) -> np.ndarray:
-    """By ffmpeg: another decoder than the one that the project uses."""
-    command = ["ffmpeg", "-v", "error", "-f", "mp3", "-i", "-", "-f", "f32le", "-"]
-    ran = subprocess.run(command, input=data, capture_output=True, check=True)
-    return np.frombuffer(ran.stdout, "<f4").reshape(-1, channels)
+def by_ffmpeg(data: bytes) -> np.ndarray:
+    return libav.decoded(data, "mp3")
 
 
 def level(heard: np.ndarray, audio: Audio) -> float:
@@ -52,7 +49,7 @@ def by_libsndfile(data: bytes) -> np.ndarray:
 def test_what_goes_in_comes_out_after_the_stated_delay(rate, channels, kbps):
     audio = music(2.0, rate, channels)
     encoder, chunks = encoded(audio, kbps=kbps)
-    heard = decoded(b"".join(chunks), channels)
+    heard = by_ffmpeg(b"".join(chunks))
     again = heard[encoder.delay_frames :][: audio.frames]
     signal = audio.samples[2000:-2000]
     gain = level(again, audio)
@@ -67,7 +64,7 @@ def test_a_sine_stays_a_sine():
     t = np.arange(2 * RATE) / RATE
     audio = Audio.of(np.stack([0.5 * np.sin(2 * np.pi * 1000 * t)] * 2, 1), RATE)
     encoder, chunks = encoded(audio)
-    heard = decoded(b"".join(chunks))[encoder.delay_frames :][: audio.frames]
+    heard = by_ffmpeg(b"".join(chunks))[encoder.delay_frames :][: audio.frames]
     assert np.max(np.abs(heard[4000:-4000] / level(heard, audio) - audio.samples[4000:-4000])) < 0.002
 
 
@@ -103,7 +100,7 @@ def test_the_bytes_do_not_depend_on_the_blocks():
     assert b"".join(encoded(audio, 4410)[1]) == b"".join(encoded(audio, 333)[1]) == b"".join(encoded(audio, 10**6)[1])
 
 
-@pytest.mark.parametrize("decoder", [decoded, by_libsndfile])
+@pytest.mark.parametrize("decoder", [by_ffmpeg, by_libsndfile])
 def test_a_listener_who_joins_late_hears_the_same_after_one_frame(decoder):
     frames = mp3_frames(b"".join(encoded(music())[1]))
     whole = decoder(b"".join(frames))

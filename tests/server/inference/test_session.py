@@ -278,8 +278,8 @@ def test_pings_are_answered_while_music_is_made():
         for _ in range(5):
             before = len(engine.turns)
             assert client.socket.ping().wait(30)
-            client.block()
-            assert len(engine.turns) > before
+            while len(engine.turns) == before:
+                client.block()  # the first may have been made before
 
 
 def test_clients_that_come_and_go_leave_nothing_behind():
