@@ -26,7 +26,7 @@ from .params import TAGS, SpectrogramParams
 
 __all__ = ["QUALITIES", "TAGS", "Spectrogram", "SpectrogramParams", "analyse", "iterations_of", "synthesise"]
 
-QUALITIES = {"fast": 4, "good": 16, "best": 110}  # iterations
+QUALITIES = {"fast": 4, "good": 16, "best": 128}  # iterations
 
 Mel = npt.NDArray[np.float32]
 

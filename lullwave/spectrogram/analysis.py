@@ -64,15 +64,24 @@ class _Plan:
             spectrum = scipy.fft.rfft(padded, n=size)
             spectrum *= self.low_pass
             padded = scipy.fft.irfft(spectrum, n=size)[self.reach :]
-        frames = np.lib.stride_tricks.sliding_window_view(padded, self.window)[:: self.hop, :: self.every]
-        spectrum = scipy.fft.rfft(frames[:count] * self.hann, n=self.n_fft, axis=1)[:, : self.bins]
+        frames = np.lib.stride_tricks.sliding_window_view(padded, self.window)[:: self.hop, :: self.every][:count]
+        # Two frames in one transform, which is faster than two of half the size, as the second is times i. They are
+        # neighbours, about as loud as one another: neither is lost in the rounding of the other.
+        pairs = np.zeros((-(-count // 2), frames.shape[1]), np.complex64)
+        np.multiply(frames[::2], self.hann, out=pairs.real)
+        np.multiply(frames[1::2], self.hann, out=pairs.imag[: count // 2])
+        spectra = scipy.fft.fft(pairs, n=self.n_fft, axis=1)
+        bank = self.filters
         if (loops := compiled()) is not None:
-            made = np.empty((count, self.filters.shape[0]), np.float32)
-            loops.amplitudes(spectrum, self.filters.data, self.filters.indices, self.filters.indptr, made)
+            made = np.empty((count, bank.shape[0]), np.float32)
+            loops.amplitudes(spectra, self.bins, bank.data, bank.indices, bank.indptr, made)
             return made
-        size_squared = np.square(spectrum.real.T, order="C")
-        size_squared += np.square(spectrum.imag.T)
-        return np.ascontiguousarray((self.filters @ np.sqrt(size_squared, out=size_squared)).T)
+        mirror = np.conj(spectra[:, -np.arange(self.bins)])
+        spectra = spectra[:, : self.bins]
+        magnitudes = np.empty((self.bins, 2 * len(pairs)), np.float32)
+        for first, part in enumerate((spectra + mirror, spectra - mirror)):
+            magnitudes[:, first::2] = np.sqrt(np.square(part.real) + np.square(part.imag)).T
+        return np.ascontiguousarray((bank @ magnitudes).T[:count] * np.float32(0.5))
 
 
 @lru_cache(8)

@@ -11,22 +11,39 @@ FEW = 16  # frames
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def amplitudes(spectrum: Any, value: Any, index: Any, begin: Any, out: Any) -> None:
-    """Mel amplitudes of each frame: filters, each over bins that follow one another, of its magnitudes."""
-    rows, bins = spectrum.shape
-    size = np.empty(bins, np.float32)
-    for t in range(rows):
+def amplitudes(pairs: Any, bins: int, value: Any, index: Any, begin: Any, out: Any) -> None:
+    """Mel amplitudes of each frame: filters, each over bins that follow one another, of its magnitudes.
+
+    A row of ``pairs`` is the transform of two frames, the second one times i.
+    """
+    rows, bands = out.shape
+    half = np.float32(0.5)
+    # As in ``project``, frames are innermost.
+    wide = -(-rows // FEW) * FEW
+    sizes = np.empty((bins, wide), np.float32)
+    some = np.zeros((FEW, bins), np.float32)
+    total = np.empty((bands, wide), np.float32)
+    for first in range(0, rows, FEW):
+        for i in range(0, min(FEW, rows - first), 2):
+            pair, even, odd = pairs[(first + i) // 2], some[i], some[i + 1]
+            even[0], odd[0] = abs(pair[0].real), abs(pair[0].imag)
+            for k in range(1, bins):
+                z, w = pair[k], pair[pair.shape[0] - k]
+                even[k] = half * np.sqrt((z.real + w.real) ** 2 + (z.imag - w.imag) ** 2)
+                odd[k] = half * np.sqrt((z.imag + w.imag) ** 2 + (z.real - w.real) ** 2)
         for k in range(bins):
-            z = spectrum[t, k]
-            size[k] = np.sqrt(z.real * z.real + z.imag * z.imag)
-        for b in range(out.shape[1]):
-            total = np.float32(0.0)
-            start = begin[b]
-            count = begin[b + 1] - start
-            low = index[start] if count else 0
-            for p in range(count):
-                total += value[start + p] * size[low + p]
-            out[t, b] = total
+            for i in range(FEW):
+                sizes[k, first + i] = some[i, k]
+    for b in range(bands):
+        for t in range(wide):
+            total[b, t] = np.float32(0.0)
+        for p in range(begin[b], begin[b + 1]):
+            weight, row = value[p], index[p]
+            for t in range(wide):
+                total[b, t] += weight * sizes[row, t]
+    for t in range(rows):
+        for b in range(bands):
+            out[t, b] = total[b, t]
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
@@ -128,6 +145,7 @@ def project(
     mel: Any,
     tiny: Any,
     taps: Any,
+    turn: Any,
     between: int,
     see_value: Any,
     see_index: Any,
@@ -138,19 +156,17 @@ def project(
     spread_value: Any,
     spread_index: Any,
     spread_begin: Any,
-    near: Any,
-    mirrored: Any,
+    gains: Any,
 ) -> None:
-    """Frame by frame: the nearest magnitudes with the mel amplitudes that are wanted, phases kept; and beyond them."""
+    """Frame by frame: what magnitudes are multiplied by to have the wanted mel amplitudes."""
     rows, bins = spectrum.shape
-    bands = mel.shape[1]
+    bands = mel.shape[0]
     reach = taps.shape[0] // 2
     # Frames are innermost wherever bins and bands meet: one weight serves a whole row of them. A few frames are
     # turned round at once, so that whole cache lines are written.
-    wide = -(-rows // FEW) * FEW
-    sizes = np.empty((bins + between, wide), np.float32)
-    lack = np.empty((bands, rows), np.float32)
-    settled = np.empty((bands, rows), np.float32)
+    sizes = np.empty((bins + between, -(-rows // FEW) * FEW), np.float32)
+    lack = mel.copy()
+    settled = np.zeros((bands, rows), np.float32)
     change = np.empty(rows, np.float32)
     some = np.zeros((FEW, bins + between), np.float32)
     real = np.empty(between + 2 * reach, np.float32)
@@ -158,100 +174,92 @@ def project(
     re_between = np.empty(between, np.float32)
     im_between = np.empty(between, np.float32)
     for begin in range(0, rows, FEW):
-        count = min(FEW, rows - begin)
-        for i in range(count):
-            t = begin + i
+        for i in range(min(FEW, rows - begin)):
+            frame, size = spectrum[begin + i], some[i]
             for k in range(bins):
-                z = spectrum[t, k]
-                some[i, k] = np.sqrt(z.real * z.real + z.imag * z.imag)
+                z = frame[k]
+                size[k] = np.sqrt(z.real * z.real + z.imag * z.imag)
             if between:
-                # Bin k times i^k: phases about the middle of the window, smooth across bins; -k mirrors k.
+                # Phases about the middle of the window are smooth across bins; -k mirrors k.
                 for p in range(between + 2 * reach):
                     k = p - reach + 1
-                    z = spectrum[t, abs(k)]
-                    quarter = abs(k) & 3
-                    if quarter == 0:
-                        re, im = z.real, z.imag
-                    elif quarter == 1:
-                        re, im = -z.imag, z.real
-                    elif quarter == 2:
-                        re, im = -z.real, -z.imag
-                    else:
-                        re, im = z.imag, -z.real
-                    real[p] = re
-                    imag[p] = -im if k < 0 else im
+                    z, w = frame[abs(k)], turn[abs(k)]
+                    imaginary = z.real * w.imag + z.imag * w.real
+                    real[p] = z.real * w.real - z.imag * w.imag
+                    imag[p] = -imaginary if k < 0 else imaginary
                 re_between[:] = np.float32(0.0)
                 im_between[:] = np.float32(0.0)
                 for j in range(2 * reach):
-                    tap = taps[j]
+                    tap, re, im = taps[j], real[j : j + between], imag[j : j + between]
                     for k in range(between):
-                        re_between[k] += tap * real[k + j]
-                        im_between[k] += tap * imag[k + j]
+                        re_between[k] += tap * re[k]
+                        im_between[k] += tap * im[k]
                 for k in range(between):
-                    some[i, bins + k] = np.sqrt(re_between[k] * re_between[k] + im_between[k] * im_between[k])
-            for b in range(bands):
-                lack[b, t] = mel[t, b]
+                    size[bins + k] = np.sqrt(re_between[k] * re_between[k] + im_between[k] * im_between[k])
         for k in range(bins + between):
             for i in range(FEW):  # as many as the compiler knows of
                 sizes[k, begin + i] = some[i, k]
     for b in range(bands):
         for p in range(see_begin[b], see_begin[b + 1]):
-            weight = see_value[p]
-            row = see_index[p]
+            weight, row = see_value[p], see_index[p]
             for t in range(rows):
                 lack[b, t] -= weight * sizes[row, t]
     for b in range(bands):
-        for t in range(rows):
-            settled[b, t] = np.float32(0.0)
         for p in range(settle_begin[b], settle_begin[b + 1]):
-            weight = settle_value[p]
-            row = settle_index[p]
+            weight, row = settle_value[p], settle_index[p]
             for t in range(rows):
                 settled[b, t] += weight * lack[row, t]
     for k in range(bins):
         for t in range(rows):
             change[t] = sizes[k, t]
         for p in range(spread_begin[k], spread_begin[k + 1]):
-            weight = spread_value[p]
-            row = spread_index[p]
+            weight, row = spread_value[p], spread_index[p]
             for t in range(rows):
                 change[t] += weight * settled[row, t]
         for t in range(rows):
             sizes[k, t] = max(change[t], np.float32(0.0)) / (sizes[k, t] + tiny)
     for begin in range(0, rows, FEW):
-        count = min(FEW, rows - begin)
         for k in range(bins):
             for i in range(FEW):
                 some[i, k] = sizes[k, begin + i]
-        for i in range(count):
-            for k in range(bins):
-                gain = some[i, k]
-                z = spectrum[begin + i, k]
-                near[begin + i, k] = gain * z
-                mirrored[begin + i, k] = (np.float32(2.0) * gain - np.float32(1.0)) * z
+        for i in range(min(FEW, rows - begin)):
+            gains[begin + i] = some[i, :bins]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def move(state: Any, near: Any, before: Any, consistent: Any, relaxation: Any, inertia: float) -> None:
+def reflect(spectrum: Any, gains: Any, beyond: float, out: Any) -> None:
+    """The spectrum with other magnitudes, and ``beyond`` times as far again."""
+    a, b = np.float32(1.0 + beyond), np.float32(beyond)
+    for t in range(spectrum.shape[0]):
+        frame, gain, to = spectrum[t], gains[t], out[t]
+        for k in range(spectrum.shape[1]):
+            to[k] = (a * gain[k] - b) * frame[k]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def move(state: Any, gains: Any, before: Any, consistent: Any, relaxation: Any, inertia: float) -> None:
     """In place: before <- relaxation (state + consistent) + (1 - 2 relaxation) near; state <- that, carried on."""
     carried = np.float32(inertia)
     rows, bins = state.shape
     for t in range(rows):
+        now, gain, old, heard = state[t], gains[t], before[t], consistent[t]
         for k in range(bins):
             a = relaxation[k]
-            new = a * (state[t, k] + consistent[t, k]) + (np.float32(1.0) - np.float32(2.0) * a) * near[t, k]
-            state[t, k] = new + carried * (new - before[t, k])
-            before[t, k] = new
+            new = (a + (np.float32(1.0) - np.float32(2.0) * a) * gain[k]) * now[k] + a * heard[k]
+            now[k] = new + carried * (new - old[k])
+            old[k] = new
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def overlap_add(frames: Any, window: Any, origin: int, hop: int, begin: int, end: int, out: Any) -> None:
-    """Samples ``begin`` to ``end`` of the sum of frames times window. Frame i is centred on origin + i x hop."""
+def overlap_add(frames: Any, window: Any, first: int, hop: int, begin: int, end: int, out: Any) -> None:
+    """Samples ``begin`` to ``end`` of the sum of frames times window. Frame i begins at ``first`` + i x hop."""
     count, length = frames.shape
-    half = length // 2
-    for n in range(begin, end):
-        out[n] = np.float32(0.0)
-    for i in range(max(0, (begin - half - origin) // hop), min(count, (end + half - origin) // hop + 1)):
-        start = origin + i * hop - half
-        for n in range(max(begin, start), min(end, start + length)):
-            out[n] += frames[i, n - start] * window[n - start]
+    out[begin:end] = np.float32(0.0)
+    for i in range(max(0, (begin - first - length) // hop), min(count, (end - first) // hop + 1)):
+        start = first + i * hop
+        low, high = max(begin, start), min(end, start + length)
+        if low < high:
+            # Slices of one length, so that the compiler knows that nothing wraps round.
+            to, frame, weight = out[low:high], frames[i, low - start : high - start], window[low - start : high - start]
+            for n in range(high - low):
+                to[n] += frame[n] * weight[n]

@@ -1,9 +1,10 @@
 """The grid that inversion works on: rate, transform size, and how its bins and the mel bands determine one another.
 
 Knows nothing of phases or of iterations. Sound below ``high_hz`` needs no more than twice that rate: 20 kHz instead
-of 44.1 by default, where a step is still a whole number of samples. The transform is twice the window, so that its
-bins lie 5 Hz apart; mel amplitudes are sums over bins 2.5 Hz apart. Magnitudes between bins come by straight lines
-where bands are wide, and where bands are about as narrow as bins from a short filter across the complex bins.
+of 44.1 by default, where a step is still a whole number of samples. The transform is as long as the window, or padded
+to twice that, so that its bins lie 10 or 5 Hz apart; mel amplitudes are sums over bins 2.5 Hz apart. Magnitudes between
+bins come by straight lines where bands are wide, and where bands are about as narrow as bins from a short filter across
+the complex bins.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from .mel import edges_hz, filters, linear_interpolation
 from .params import SpectrogramParams
 
 Reals = npt.NDArray[np.float32]
+Complex = npt.NDArray[np.complex64]
 
-PAD = 2  # transform size over window size
+PADS = (1, 2)  # transform size over window size
 TAPS = 6  # of the filter that finds bins between bins
 NARROW = 2.0  # bands closer than so many bins are measured between bins too
 REGULAR = 1e-2  # added to the normal matrix, as a part of its mean diagonal: bands narrower than bins depend
@@ -46,6 +48,7 @@ class Grid:
     spread: Any  # (K, B) csr: a change of the bands to the smallest change of the bins
     first: Any  # (window // 2 + 1, B) csr: smallest magnitudes, at every second bin, that have given mel amplitudes
     taps: Reals  # (TAPS,)
+    turn: Complex  # (M + TAPS // 2,) moves the time of phases from the start of the window to its middle
     between: int  # M
 
     @property
@@ -57,12 +60,12 @@ class Grid:
 
 
 @lru_cache(8)
-def grid_of(params: SpectrogramParams) -> Grid:
-    """The grid for ``params``; made once."""
+def grid_of(params: SpectrogramParams, pad: int = 2) -> Grid:
+    """The grid for ``params`` with a transform of ``pad`` windows, of ``PADS``; made once."""
     from scipy import sparse
 
     rate, hop, window = _sizes(params)
-    n_fft = PAD * window
+    n_fft = pad * window
     bins = n_fft // 2 + 1
     bin_hz = rate / n_fft
     hz = np.arange(bins, dtype=np.float64) * bin_hz
@@ -98,10 +101,10 @@ def grid_of(params: SpectrogramParams) -> Grid:
     first = np.asarray((every @ bank.T) @ np.linalg.inv(gram))
     first[np.abs(first) < NEGLIGIBLE * np.abs(first).max(axis=1, keepdims=True)] = 0.0
 
-    turn = np.arange(window) - window // 2
+    places = np.arange(window) - window // 2
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)
     offsets = np.arange(TAPS) - TAPS // 2 + 0.5
-    waves = np.cos(2 * np.pi * np.outer(turn, offsets) / n_fft)
+    waves = np.cos(2 * np.pi * np.outer(places, offsets) / n_fft)
     weight = hann + 0.01
     taps = np.linalg.lstsq(waves * weight[:, None], weight, rcond=None)[0]
     return Grid(
@@ -115,6 +118,7 @@ def grid_of(params: SpectrogramParams) -> Grid:
         spread=_tidy(sparse.csr_matrix(coarse.T)),
         first=_tidy(sparse.csr_matrix(first)),
         taps=taps.astype(np.float32),
+        turn=np.exp(1j * np.pi * np.arange(between + TAPS // 2) / pad).astype(np.complex64),
         between=between,
     )
 
@@ -125,7 +129,7 @@ def _sizes(params: SpectrogramParams) -> tuple[int, int, int]:
     lowest = -(-2 * params.high_hz // unit) * unit
     for rate in range(lowest, lowest + 40 * unit, unit):
         window = rate * params.window_ms // 1000
-        if scipy.fft.next_fast_len(PAD * window, real=True) == PAD * window:
+        if all(scipy.fft.next_fast_len(pad * window, real=True) == pad * window for pad in PADS):
             return rate, rate * params.step_ms // 1000, window
     return lowest, lowest * params.step_ms // 1000, lowest * params.window_ms // 1000
 

@@ -3,7 +3,8 @@
 First phases by integration (``phase``), then relaxed averaged alternating reflections (Luke, "Relaxed averaged
 alternating reflections for diffraction imaging", 2005, eq. 14) between two sets: spectrograms that a sound has, and
 spectrograms with the wanted mel amplitudes. The nearest of the second set has the same phases, and magnitudes changed
-by the smallest amount that mends every band at once: ``spread @ settle @ lack``. ``course`` says how far steps go.
+by the smallest amount that mends every band at once: ``spread @ settle @ lack``. What they are multiplied by are the
+*gains* of a state. ``course`` says how far steps go.
 
 An iteration takes the frames in ordered subsets (Hudson & Larkin, "Accelerated image reconstruction using ordered
 subsets of projection data", 1994): every fourth frame first, and each further subset hears of what those before it
@@ -16,17 +17,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import scipy.fft
 
 from .course import course_of
-from .grid import Grid, Reals
+from .grid import Complex, Grid, Reals
 from .loops import compiled
 from .overlap import added, framed, level
 from .phase import first_phases
 from .workers import each, spans
-
-Complex = npt.NDArray[np.complex64]
 
 SUBSETS = 4
 CHUNK_FRAMES = 64  # worked on at once: what a core's cache holds
@@ -58,14 +56,15 @@ class _Subset:
     """Every n-th frame of a piece: what the search knows of them, and their part of the sound."""
 
     def __init__(self, grid: Grid, mel: Reals, first: int, every: int, length: int) -> None:
-        self.mel = np.ascontiguousarray(mel[first::every])
+        self.mel = np.ascontiguousarray(mel[first::every].T)  # (B, rows)
         self.origin, self.hop = first * grid.hop, every * grid.hop
-        self.state = np.empty((len(self.mel), grid.bins), np.complex64)
-        self.near = np.empty_like(self.state)  # the nearest to it with the wanted amplitudes
+        rows = self.mel.shape[1]
+        self.state = np.empty((rows, grid.bins), np.complex64)
+        self.gains = np.empty((rows, grid.bins), np.float32)  # times these it has the wanted amplitudes
         self.before = np.empty_like(self.state)  # the state without inertia
-        self.frames = np.empty((len(self.mel), len(grid.window)), np.float32)
+        self.frames = np.empty((rows, len(grid.window)), np.float32)
         self.sum = np.zeros(length, np.float32)
-        self.chunks = spans(len(self.mel), CHUNK_FRAMES)
+        self.chunks = spans(rows, CHUNK_FRAMES)
 
 
 class _Search:
@@ -136,35 +135,42 @@ class _Search:
         grid = self.grid
 
         def chunk(rows: slice) -> None:
-            frames = framed(sound, grid.window, subset.origin, subset.hop, rows)
+            frames = framed(sound, grid.window, subset.origin, subset.hop, rows, out=subset.frames[rows])
             consistent: Complex = scipy.fft.rfft(frames, n=grid.n_fft, axis=1)
             if moved is None:
                 subset.state[rows] = subset.before[rows] = consistent
             else:
                 self._move(subset, rows, consistent, *moved)
-            mirrored = consistent  # whose place is free
-            self._project(subset, rows, mirrored)
-            made = scipy.fft.irfft(subset.near[rows] if last else mirrored, n=grid.n_fft, axis=1, overwrite_x=not last)
-            subset.frames[rows] = made[:, : len(grid.window)]
+            self._project(subset, rows)
+            made = self._reflected(subset, rows, 0.0 if last else 1.0, out=consistent)  # whose place is free
+            frames[:] = scipy.fft.irfft(made, n=grid.n_fft, axis=1, overwrite_x=True)[:, : len(grid.window)]
 
         each(chunk, subset.chunks)
         added(subset.frames, grid.window, subset.origin, subset.hop, subset.sum)
 
     def _move(self, subset: _Subset, rows: slice, consistent: Complex, relaxation: Reals, inertia: float) -> None:
         """The state after the sound that was made of the last reflection."""
-        state, near, before = subset.state[rows], subset.near[rows], subset.before[rows]
+        state, gains, before = subset.state[rows], subset.gains[rows], subset.before[rows]
         if self.loops is not None:
-            self.loops.move(state, near, before, consistent, relaxation, inertia)
+            self.loops.move(state, gains, before, consistent, relaxation, inertia)
             return
-        new = relaxation * (state + consistent) + (np.float32(1.0) - np.float32(2.0) * relaxation) * near
-        state[:] = new + np.float32(inertia) * (new - before)
+        new = (relaxation + (np.float32(1.0) - np.float32(2.0) * relaxation) * gains) * state + relaxation * consistent
+        np.add(new, np.float32(inertia) * (new - before), out=state)
         before[:] = new
 
-    def _project(self, subset: _Subset, rows: slice, mirrored: Complex) -> None:
-        """``near``, and ``mirrored``: as far again beyond it."""
+    def _project(self, subset: _Subset, rows: slice) -> None:
+        """The gains of the state."""
         # Chosen here and not kept: a bound method inside would leave all arrays to the garbage collector.
         work = _project if self.loops is None else partial(_fast_project, self.loops)
-        work(self.grid, subset.state[rows], subset.mel[rows], self.tiny, subset.near[rows], mirrored)
+        work(self.grid, subset.state[rows], subset.mel[:, rows], self.tiny, subset.gains[rows])
+
+    def _reflected(self, subset: _Subset, rows: slice, beyond: float, out: Complex) -> Complex:
+        """The nearest to the state with the wanted amplitudes, and ``beyond`` times as far again."""
+        if self.loops is not None:
+            self.loops.reflect(subset.state[rows], subset.gains[rows], beyond, out)
+            return out
+        np.multiply(subset.state[rows], np.float32(1.0 + beyond) * subset.gains[rows] - np.float32(beyond), out=out)
+        return out
 
     def _sound(self, subsets: list[_Subset]) -> Reals:
         """The sound whose spectrogram is nearest to that of all frames."""
@@ -181,32 +187,26 @@ class _Search:
         return sound
 
 
-def _project(grid: Grid, spectrum: Complex, mel: Reals, tiny: np.float32, near: Complex, mirrored: Complex) -> None:
-    """Frame by frame: the nearest magnitudes with the mel amplitudes that are wanted, phases kept; and beyond them."""
+def _project(grid: Grid, spectrum: Complex, mel: Reals, tiny: np.float32, gains: Reals) -> None:
+    """Frame by frame: what magnitudes are multiplied by to have the wanted mel amplitudes (B, T)."""
     size = np.sqrt(np.square(spectrum.real) + np.square(spectrum.imag))
     seen = np.concatenate([size, _between(spectrum, grid)], axis=1) if grid.between else size
-    lack = mel.T - grid.observe @ seen.T
-    wanted = size + (grid.spread @ (grid.settle @ lack)).T
-    np.maximum(wanted, 0.0, out=wanted)
-    wanted /= size + tiny
-    np.multiply(spectrum, wanted, out=near)
-    wanted *= np.float32(2.0)
-    wanted -= np.float32(1.0)
-    np.multiply(spectrum, wanted, out=mirrored)
+    lack = mel - grid.observe @ seen.T
+    np.add(size, (grid.spread @ (grid.settle @ lack)).T, out=gains)
+    np.maximum(gains, 0.0, out=gains)
+    gains /= size + tiny
 
 
-def _fast_project(
-    loops: Any, grid: Grid, spectrum: Complex, mel: Reals, tiny: np.float32, near: Complex, mirrored: Complex
-) -> None:
+def _fast_project(loops: Any, grid: Grid, spectrum: Complex, mel: Reals, tiny: np.float32, gains: Reals) -> None:
     """The same, compiled."""
     maps = [part for m in (grid.observe, grid.settle, grid.spread) for part in (m.data, m.indices, m.indptr)]
-    loops.project(spectrum, mel, tiny, grid.taps, grid.between, *maps, near, mirrored)
+    loops.project(spectrum, mel, tiny, grid.taps, grid.turn, grid.between, *maps, gains)
 
 
 def _between(spectrum: Complex, grid: Grid) -> Reals:
     """(T, M) magnitudes half-way between bins, by a short filter over bins turned to the middle of the window."""
     reach = len(grid.taps) // 2
-    low = spectrum[:, : grid.between + reach] * (1j ** (np.arange(grid.between + reach) % 4)).astype(np.complex64)
+    low = spectrum[:, : grid.between + reach] * grid.turn
     low = np.concatenate([np.conj(low[:, reach - 1 : 0 : -1]), low], axis=1)
     found = sum(low[:, j : j + grid.between] * tap for j, tap in enumerate(grid.taps))
     return np.asarray(np.sqrt(np.square(found.real) + np.square(found.imag)), np.float32)

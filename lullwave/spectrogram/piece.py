@@ -13,6 +13,7 @@ import numpy as np
 import scipy.fft
 
 from ..audio import Samples
+from .course import course_of
 from .grid import Grid, Reals, grid_of
 from .inversion import invert
 from .params import SpectrogramParams
@@ -29,7 +30,7 @@ class Synthesiser:
 
     def __init__(self, params: SpectrogramParams, iterations: int) -> None:
         self._params = params
-        self._grid: Grid = grid_of(params)
+        self._grid: Grid = grid_of(params, course_of(iterations).pad)
         self._iterations = iterations
         self._held = np.zeros((0, params.bands), np.float32)
         self._first = 0  # column at which _held begins

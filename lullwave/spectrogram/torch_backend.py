@@ -56,7 +56,7 @@ def invert_all(spectrograms: Sequence[Spectrogram], iterations: int, device: str
         raise InvalidInput("spectrograms", len(spectrograms), "clips of the same parameters and length")
     if not 2 <= columns <= BLOCK:
         raise InvalidInput("columns", columns, f"2 to {BLOCK}")
-    grid = grid_of(params)
+    grid = grid_of(params, course_of(iterations).pad)
     mel = np.concatenate([one.mel for one in spectrograms]).transpose(0, 2, 1)  # (B, T, F)
     peaks = np.maximum(mel.max(axis=(1, 2)), np.float32(1e-20))
     mel = mel / peaks[:, None, None]
@@ -91,9 +91,7 @@ class _Search:
         self.mirror = torch.from_numpy(np.pad(before, (0, half), mode="symmetric")).to(device)
         ones = torch.ones(1, mel.shape[1], len(grid.window), device=device) * self.window
         self.level = 1.0 / self._overlap(ones).clamp_min(1e-6)
-        reach = len(grid.taps) // 2
-        quarters = torch.arange(grid.between + reach, device=device) % 4
-        self.turns = torch.tensor([1, 1j, -1, -1j], device=device, dtype=torch.complex64)[quarters]
+        self.turn = torch.from_numpy(grid.turn).to(device)
 
     def run(self, sound: Any, iterations: int) -> Any:
         course, hz = course_of(iterations), np.arange(self.grid.bins) * np.float32(self.grid.bin_hz)
@@ -123,7 +121,7 @@ class _Search:
         seen = size
         if grid.between:
             reach = len(grid.taps) // 2
-            low = spectrum[..., : grid.between + reach] * self.turns
+            low = spectrum[..., : grid.between + reach] * self.turn
             low = torch.cat([low[..., 1:reach].flip(-1).conj(), low], dim=-1)
             found = sum(low[..., j : j + grid.between] * tap for j, tap in enumerate(self.taps))
             seen = torch.cat([size, torch.sqrt(found.real.square() + found.imag.square())], dim=-1)

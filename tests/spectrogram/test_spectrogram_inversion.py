@@ -52,36 +52,66 @@ def test_without_numba_it_is_about_as_good(plucked, monkeypatch):
     assert error_of(made.samples[:, 0], plucked) < 0.06
 
 
-def test_compiled_projection_equals_the_plain_one(plucked):
+@pytest.mark.parametrize("pad", [1, 2])
+def test_compiled_projection_equals_the_plain_one(plucked, pad):
     pytest.importorskip("numba")
     from lullwave.spectrogram.grid import grid_of
 
     spectrogram = Spectrogram.from_audio(Audio.of(plucked, RATE))
-    grid = grid_of(spectrogram.params)
-    amplitudes = np.ascontiguousarray(spectrogram.mel[0].T / spectrogram.mel.max())
+    grid = grid_of(spectrogram.params, pad)
+    amplitudes = spectrogram.mel[0] / spectrogram.mel.max()
     rng = np.random.default_rng(4)
-    shape = (len(amplitudes), grid.bins)
+    shape = (amplitudes.shape[1], grid.bins)
     spectrum = (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(np.complex64) * 1e-5
-    made = {name: (np.empty_like(spectrum), np.empty_like(spectrum)) for name in ("plain", "fast")}
-    inversion._project(grid, spectrum, amplitudes, np.float32(1e-12), *made["plain"])
-    inversion._fast_project(inversion.compiled(), grid, spectrum, amplitudes, np.float32(1e-12), *made["fast"])
-    near, mirrored = made["plain"]
-    assert np.linalg.norm(mirrored - (2 * near - spectrum)) < 1e-5 * np.linalg.norm(mirrored)
-    for fast, plain in zip(made["fast"], made["plain"], strict=True):
-        assert np.linalg.norm(fast - plain) < 1e-5 * np.linalg.norm(plain)
+    plain, fast = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    inversion._project(grid, spectrum, amplitudes, np.float32(1e-12), plain)
+    inversion._fast_project(inversion.compiled(), grid, spectrum, amplitudes, np.float32(1e-12), fast)
+    assert np.linalg.norm((fast - plain) * np.abs(spectrum)) < 1e-5 * np.linalg.norm(plain * np.abs(spectrum))
 
 
-def test_projection_reaches_the_wanted_amplitudes(plucked):
+@pytest.mark.parametrize("loops", ["compiled", "plain"])
+def test_a_reflection_goes_as_far_beyond_the_nearest_as_it_came_from_before(loops):
+    if loops == "compiled":
+        pytest.importorskip("numba")
+    from lullwave.spectrogram.grid import grid_of
+
+    rng, grid = np.random.default_rng(8), grid_of(SpectrogramParams(), 1)
+    search = inversion._Search(grid, np.ones((8, 512), np.float32), None)
+    search.loops = inversion.compiled() if loops == "compiled" else None
+    subset = inversion._Subset(grid, search.mel, first=0, every=1, length=search.length)
+    subset.state[:] = rng.standard_normal(subset.state.shape) + 1j * rng.standard_normal(subset.state.shape)
+    subset.gains[:] = rng.uniform(0, 3, subset.gains.shape)
+    near, mirrored = (
+        search._reflected(subset, slice(0, 8), beyond, np.empty_like(subset.state)).copy() for beyond in (0.0, 1.0)
+    )
+    assert near == pytest.approx(subset.gains * subset.state, rel=1e-5)
+    assert mirrored == pytest.approx(2 * near - subset.state, rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize("pad", [1, 2])
+def test_projection_reaches_the_wanted_amplitudes(plucked, pad):
     from lullwave.spectrogram.grid import grid_of
 
     spectrogram = Spectrogram.from_audio(Audio.of(plucked, RATE))
-    grid = grid_of(spectrogram.params)
+    grid = grid_of(spectrogram.params, pad)
     amplitudes = np.ascontiguousarray(spectrogram.mel[0].T / spectrogram.mel.max())
     search = inversion._Search(grid, amplitudes, None)
     subset = inversion._Subset(grid, amplitudes, first=1, every=4, length=search.length)
     search._turn(subset, search.first_sound(), None, last=True)
-    seen = np.concatenate([np.abs(subset.near), inversion._between(subset.near, grid)], axis=1)
-    assert np.linalg.norm((grid.observe @ seen.T).T - subset.mel) < 0.05 * np.linalg.norm(subset.mel)
+    near = subset.gains * subset.state
+    seen = np.concatenate([np.abs(near), inversion._between(near, grid)], axis=1)
+    assert np.linalg.norm(grid.observe @ seen.T - subset.mel) < 0.05 * np.linalg.norm(subset.mel)
+
+
+@pytest.mark.parametrize("pad", [1, 2])
+def test_between_bins_lie_what_a_finer_transform_has_on_them(pad):
+    from lullwave.spectrogram.grid import grid_of
+
+    grid = grid_of(SpectrogramParams(), pad)
+    frames = np.random.default_rng(9).standard_normal((6, len(grid.window))).astype(np.float32) * grid.window
+    fine = np.abs(np.fft.rfft(frames, n=2 * grid.n_fft, axis=1))[:, 1 : 2 * grid.between : 2]
+    found = inversion._between(np.fft.rfft(frames, n=grid.n_fft, axis=1).astype(np.complex64), grid)
+    assert np.linalg.norm(found - fine) < (0.05 if pad == 1 else 0.005) * np.linalg.norm(fine)
 
 
 def test_an_inversion_is_freed_when_it_ends():
@@ -94,10 +124,11 @@ def test_an_inversion_is_freed_when_it_ends():
     assert gone() is None
 
 
-@pytest.mark.parametrize("many", [1, 64])
-def test_torch_equals_numpy(plucked, monkeypatch, many):
-    """By both courses; over many steps rounding alone would lead them apart."""
+@pytest.mark.parametrize(("some", "many"), [(24, 64), (1, 64), (1, 1)])
+def test_torch_equals_numpy(plucked, monkeypatch, some, many):
+    """By each course; over many steps rounding alone would lead them apart."""
     pytest.importorskip("torch")
+    monkeypatch.setattr(course, "SOME", some)
     monkeypatch.setattr(course, "MANY", many)
     spectrogram = Spectrogram.from_audio(Audio.of(np.stack([plucked, plucked[::-1]], 1), RATE))
     one, other = spectrogram.to_audio(6).samples, spectrogram.to_audio(6, device="cpu").samples
