@@ -49,8 +49,8 @@ def test_random_moments_are_made_again_to_the_sample(tmp_path):
     tape = OnTape()
     history, executor = recorded(tape, tmp_path)
     with tape:
-        for n in range(6):
-            tape.play(draw.uniform(20, 60))
+        for n in range(4):
+            tape.play(draw.uniform(15, 45))
             tape.station.steer(f"turn {n}", over_s=3.0).result(30)
         tape.play(40)
     executor.shutdown()

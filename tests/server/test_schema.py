@@ -9,7 +9,7 @@ from serving import TIMEOUT_S, read_exactly, serving
 
 schemathesis = pytest.importorskip("schemathesis")
 ENDLESS = "stream.mp3|/api/events"  # replies without an end: their wrong requests are in test_junk.py
-EXAMPLES = 8  # of each operation, right and wrong
+EXAMPLES = 5  # of each operation, right and wrong
 
 bounded = settings(
     max_examples=EXAMPLES,

@@ -17,10 +17,12 @@ def test_the_first_listener_of_a_station_finds_music_ready(tmp_path):
         until = time.monotonic() + TIMEOUT_S
         while b.reserve_s < WARM_S or b.state != "asleep":
             assert time.monotonic() < until
+            time.sleep(0.05)
         assert b.reserve_s < served.settings.reserve_s / 2
         assert b.edge == 0  # nothing was aired for nobody
         with served.listening("/stations/b/stream.mp3") as stream:
             assert len(read_exactly(stream, 60_000)) == 60_000  # the clock stands still: all of it was there
             while b.reserve_s < 0.9 * served.settings.reserve_s:
                 assert time.monotonic() < until
+                time.sleep(0.05)
         assert (c.state, c.reserve_s) == ("asleep", 0.0)  # another engine is not set to work for nobody
