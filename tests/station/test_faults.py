@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pytest
+from bare_air import bare_air  # noqa: F401
 from faulty import HZ, Fault, faulty
 from sines import PIECE_S, RATE, SineEngine
 from test_station import OnTape, clicks
