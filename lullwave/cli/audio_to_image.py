@@ -66,7 +66,7 @@ def convert(source: Path, target: Path, wanted: dict[str, int | float | bool], b
     first = next(blocks_of(source), None)
     if first is None:
         raise CodecError(f"cannot decode {str(source)!r}: there is no sound in it")
-    params = SpectrogramParams(**{"rate": default_params(first).rate, **wanted})  # type: ignore[arg-type]
+    params = default_params(first, **{"stereo": False, **wanted})
     made = image_of(lambda: blocks_of(source), params, bits)
     if format == "jpeg" and made.width > LONGEST_JPEG:
         raise InvalidInput("image", str(target), f"a PNG for more than {LONGEST_JPEG} columns (here {made.width})")

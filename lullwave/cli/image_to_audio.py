@@ -21,6 +21,7 @@ from ..codecs import StreamEncoder, format_of, rate_for, replacing
 from ..errors import CodecError, InvalidInput
 from ..mastering.master import check_levels
 from ..spectrogram import QUALITIES, TAGS, USUAL_MAX, Spectrogram, SpectrogramParams, iterations_of
+from ..spectrogram.image import tags_in
 
 Image.MAX_IMAGE_PIXELS = None  # an hour of sound is 184 million pixels
 
@@ -37,7 +38,7 @@ def command(
     """Make the sound of a spectrogram image, at the level that its tags state or at a wanted loudness."""
     console = Console()
     picture = opened(image)
-    tags = picture.getexif()
+    tags = tags_in(picture)
     if not any(tag in tags for tag in TAGS.values()):
         console.print("no parameters in the image's tags: the defaults are used")
     params = SpectrogramParams.from_exif(tags)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ..spectrogram import TAGS
+from ..spectrogram.image import tags_in
 from .image_to_audio import opened
 
 OLD_NAMES = {
@@ -26,7 +27,7 @@ OLD_NAMES = {
 
 def command(image: Annotated[Path, typer.Option("--image", "-i", help="The image file to read.")]) -> None:
     """Print the spectrogram parameters in the tags of an image."""
-    tags = opened(image).getexif()
+    tags = tags_in(opened(image))
     found = {name: tags[tag] for name, tag in TAGS.items() if tag in tags}
     for name, value in found.items():
         print(f"{OLD_NAMES[name]:<20} = {value!s:>15}")

@@ -46,6 +46,8 @@ def cut(
         raise InvalidInput("duration_ms", duration_ms, f"at most the length of {source.name}: {whole_ms} ms")
     if mono:
         audio = audio.to_channels(1)
+    elif audio.channels > 2:
+        raise InvalidInput("channels", audio.channels, f"1 or 2 in {source.name}; --mono mixes any number to one")
     places = random.Random(f"{seed} {source.name}" if seed >= 0 else None)
     folder.mkdir(parents=True, exist_ok=True)
     written = []

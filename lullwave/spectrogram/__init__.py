@@ -65,7 +65,7 @@ class Spectrogram:
         8-bit levels were rounded, as ours are, and not cut off; without it the tags tell.
         """
         if params is None:
-            params = SpectrogramParams.from_exif(image.getexif())
+            params = SpectrogramParams.from_exif(images.tags_in(image))
         if params.max_value is None:
             params = replace(params, max_value=USUAL_MAX)
         rounded = images.is_rounded(image) if rounded is None else rounded
@@ -113,7 +113,7 @@ class Spectrogram:
         if device is not None:
             from .torch_backend import fits, invert_all
 
-            if not fits(self.columns, device):
+            if not fits(self.columns, device) or self.columns < 2:
                 return self.to_audio(iterations)
             return invert_all([self], iterations, device)[0]
         return concat(list(synthesise([self.mel], self.params, iterations)))
@@ -122,13 +122,17 @@ class Spectrogram:
 USUAL_MAX = 30e6  # what Riffusion takes black to be
 
 
-def default_params(audio: Audio) -> SpectrogramParams:
-    """The default parameters for a sound: its own rate where steps fit it, one or two channels."""
-    stereo = audio.channels == 2
+def default_params(audio: Audio, **wanted: Any) -> SpectrogramParams:
+    """What is ``wanted``, the rest for a sound: its own rate where that goes with it, one or two channels.
+
+    Raises:
+        InvalidInput: what is wanted is not allowed at any rate.
+    """
+    own = {"stereo": audio.channels == 2, **wanted}
     try:
-        return SpectrogramParams(rate=audio.rate, stereo=stereo)
+        return SpectrogramParams(**{"rate": audio.rate, **own})
     except InvalidInput:
-        return SpectrogramParams(stereo=stereo)
+        return SpectrogramParams(**own)
 
 
 def iterations_of(quality: str | int) -> int:

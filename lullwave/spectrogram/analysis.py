@@ -8,6 +8,7 @@ of the Hann window alone.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -84,8 +85,12 @@ class _Plan:
         return np.ascontiguousarray((bank @ magnitudes).T[:count] * np.float32(0.5))
 
 
-@lru_cache(8)
 def _plan(params: SpectrogramParams) -> _Plan:
+    return _plan_of(replace(params, stereo=False, power=1.0, max_value=None))
+
+
+@lru_cache(8)
+def _plan_of(params: SpectrogramParams) -> _Plan:
     return _Plan(params)
 
 

@@ -238,7 +238,10 @@ def reflect(spectrum: Any, gains: Any, beyond: float, out: Any) -> None:
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def move(state: Any, gains: Any, before: Any, consistent: Any, relaxation: Any, inertia: float) -> None:
-    """In place: before <- relaxation (state + consistent) + (1 - 2 relaxation) near; state <- that, carried on."""
+    """In place: before <- relaxation (state + consistent) + (1 - 2 relaxation) nearest; state <- that, carried on.
+
+    ``nearest`` is the state times its gains.
+    """
     carried = np.float32(inertia)
     rows, bins = state.shape
     for t in range(rows):

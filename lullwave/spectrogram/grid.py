@@ -10,7 +10,7 @@ the complex bins.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -20,7 +20,7 @@ import numpy.typing as npt
 import scipy.fft
 
 from .analysis import FULL_SCALE
-from .mel import edges_hz, filters, linear_interpolation
+from .mel import cubic_interpolation, edges_hz, filters, linear_interpolation
 from .params import SpectrogramParams
 
 Reals = npt.NDArray[np.float32]
@@ -32,6 +32,8 @@ NARROW = 2.0  # bands closer than so many bins are measured between bins too
 REGULAR = 1e-2  # added to the normal matrix, as a part of its mean diagonal: bands narrower than bins depend
 INVERSE_REACH = 20  # the inverse of the normal matrix is kept this far from its diagonal,
 NEGLIGIBLE = 1e-3  # and where it is more than this part of its diagonal; so is that of ``first``
+STABLE = 1.3  # a correction that goes further beyond what is lacking than this swings, and from 2 on grows
+TURNS = 60  # of the power iteration that measures how far it goes
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +52,7 @@ class Grid:
     taps: Reals  # (TAPS,)
     turn: Complex  # (M + TAPS // 2,) moves the time of phases from the start of the window to its middle
     between: int  # M
+    nearest: Any  # (B,) which of the bins of ``first`` is nearest to a band's middle
 
     @property
     def bin_hz(self) -> float:
@@ -59,9 +62,16 @@ class Grid:
         return (columns - 1) * self.hop
 
 
-@lru_cache(8)
 def grid_of(params: SpectrogramParams, pad: int = 2) -> Grid:
-    """The grid for ``params`` with a transform of ``pad`` windows, of ``PADS``; made once."""
+    """The grid for ``params`` with a transform of ``pad`` windows, of ``PADS``; made once.
+
+    Where bands are so narrow that corrections of unpadded frames would not settle, it is that of the largest padding.
+    """
+    return _grid_of(replace(params, stereo=False, power=1.0, max_value=None), pad)
+
+
+@lru_cache(8)
+def _grid_of(params: SpectrogramParams, pad: int) -> Grid:
     from scipy import sparse
 
     rate, hop, window = _sizes(params)
@@ -69,37 +79,44 @@ def grid_of(params: SpectrogramParams, pad: int = 2) -> Grid:
     bins = n_fft // 2 + 1
     bin_hz = rate / n_fft
     hz = np.arange(bins, dtype=np.float64) * bin_hz
-    fine_hz = (
-        np.arange(int(params.high_hz * params.padded_ms / 1000 + 1e-6) + 1, dtype=np.float64)
-        * 1000.0
-        / params.padded_ms
-    )
+    count = max(2, int(params.high_hz * params.padded_ms / 1000 + 1e-6) + 1)
+    fine_hz = np.arange(count, dtype=np.float64) * 1000.0 / params.padded_ms
     # A Hann window sums to half its length; FULL_SCALE is the unit of mel amplitudes.
     scale = FULL_SCALE * params.window_samples / window
     bank = filters(fine_hz, params.bands, params.low_hz, params.high_hz) * scale
 
     edges = edges_hz(params.bands, params.low_hz, params.high_hz)
     close = edges[:-1][np.diff(edges) < NARROW * bin_hz]
-    between = min(bins - TAPS, math.ceil(close[-1] / bin_hz) + 1) if len(close) else 0
+    between = max(0, min(bins - TAPS, math.ceil(close[-1] / bin_hz) + 1)) if len(close) else 0
     points = np.concatenate([hz, (np.arange(between) + 0.5) * bin_hz])
     order = np.argsort(points, kind="stable")
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
-    observe = (bank @ linear_interpolation(points[order], fine_hz))[:, place]
+    # Where points lie half an unpadded bin apart, or closer.
+    fine = len(fine_hz) if pad > 1 else np.count_nonzero(fine_hz < between * bin_hz)
+    seen = sparse.vstack(
+        [cubic_interpolation(points[order], fine_hz[:fine]), linear_interpolation(points[order], fine_hz[fine:])]
+    )
+    observe = (bank @ seen)[:, place]
 
     coarse = bank @ linear_interpolation(hz, fine_hz)
     normal = (coarse @ coarse.T).toarray()
-    normal += REGULAR * np.mean(np.diag(normal)) * np.eye(params.bands)
-    inverse = np.linalg.inv(normal)
+    whole = np.linalg.inv(normal + REGULAR * _mean_diagonal(normal) * np.eye(params.bands))
     far = np.abs(np.subtract.outer(np.arange(params.bands), np.arange(params.bands))) > INVERSE_REACH
-    height = np.sqrt(np.diag(inverse))
-    inverse[far | (np.abs(inverse) < NEGLIGIBLE * np.outer(height, height))] = 0.0
+    height = np.sqrt(np.diag(whole))
+    inverse = np.where(far | (np.abs(whole) < NEGLIGIBLE * np.outer(height, height)), 0.0, whole)
+    if _gain(sparse.csr_matrix(inverse), normal) > STABLE:
+        if pad < PADS[-1]:
+            return _grid_of(params, PADS[-1])
+        inverse = whole
 
     gram = (bank @ bank.T).toarray()
-    gram += 1e-9 * np.trace(gram) / params.bands * np.eye(params.bands)
+    gram += 1e-9 * _mean_diagonal(gram) * np.eye(params.bands)
     every = linear_interpolation(fine_hz, np.arange(window // 2 + 1) * rate / window)
     first = np.asarray((every @ bank.T) @ np.linalg.inv(gram))
-    first[np.abs(first) < NEGLIGIBLE * np.abs(first).max(axis=1, keepdims=True)] = 0.0
+    # What is negligible beside its bin's and its band's largest: no band is left out altogether.
+    highest = np.minimum(np.abs(first).max(axis=1, keepdims=True), np.abs(first).max(axis=0))
+    first[np.abs(first) < NEGLIGIBLE * highest] = 0.0
 
     places = np.arange(window) - window // 2
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)
@@ -120,7 +137,26 @@ def grid_of(params: SpectrogramParams, pad: int = 2) -> Grid:
         taps=taps.astype(np.float32),
         turn=np.exp(1j * np.pi * np.arange(between + TAPS // 2) / pad).astype(np.complex64),
         between=between,
+        nearest=np.rint(edges[1:-1] * window / rate).astype(np.intp),
     )
+
+
+def _mean_diagonal(matrix: npt.NDArray[np.float64]) -> float:
+    """1 where nothing is on it: no bin lies in any band."""
+    return float(np.mean(np.diag(matrix))) or 1.0
+
+
+def _gain(inverse: Any, normal: npt.NDArray[np.float64]) -> float:
+    """The largest part of what is lacking that ``observe @ spread @ settle`` makes of it: 1 for an exact inverse."""
+    lack = np.random.default_rng(0).standard_normal(len(normal))
+    grown = 0.0
+    for _ in range(TURNS):
+        lack = normal @ (inverse @ lack)
+        grown = float(np.linalg.norm(lack))
+        if not grown:
+            break
+        lack /= grown
+    return grown
 
 
 def _sizes(params: SpectrogramParams) -> tuple[int, int, int]:

@@ -8,6 +8,8 @@ tags carry every parameter and the amplitude of black, so that loudness survives
 
 from __future__ import annotations
 
+import logging
+import struct
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,8 @@ from PIL import Image
 
 from ..errors import InvalidInput
 from .params import SpectrogramParams
+
+log = logging.getLogger(__name__)
 
 Mel = npt.NDArray[np.float32]
 
@@ -32,9 +36,19 @@ def tags_of(params: SpectrogramParams) -> Image.Exif:
     return exif
 
 
+def tags_in(image: Image.Image) -> Image.Exif:
+    """The tags of an image; none if their block is damaged, and the log says so."""
+    try:
+        return image.getexif()
+    except (SyntaxError, ValueError, struct.error, KeyError) as error:  # what Pillow raises for one
+        log.warning("the image's tags cannot be read (%s): the defaults are used", error)
+        image.info.pop("exif", None)
+        return Image.Exif()
+
+
 def is_rounded(image: Image.Image) -> bool:
     """Whether an image says that it is ours."""
-    return bool(image.getexif().get(SOFTWARE) == NAME)
+    return bool(tags_in(image).get(SOFTWARE) == NAME)
 
 
 def to_pixels(mel: Mel, max_value: float, power: float, white: int) -> npt.NDArray[Any]:

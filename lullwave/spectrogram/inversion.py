@@ -101,7 +101,10 @@ class _Search:
         magnitudes = np.empty((len(self.mel), grid.first.shape[0]), np.float32)
 
         def magnitude(rows: slice) -> None:
-            np.maximum((grid.first @ self.mel[rows].T).T, 0.0, out=magnitudes[rows])
+            wanted = self.mel[rows]
+            made = np.maximum((grid.first @ wanted.T).T, 0.0, out=magnitudes[rows])
+            for t in np.flatnonzero(~made.any(axis=1) & wanted.any(axis=1)):
+                np.maximum.at(made[t], grid.nearest, wanted[t])  # bands between bins: a sound that they can grow from
 
         each(magnitude, chunks)
         known = None

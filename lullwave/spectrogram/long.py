@@ -51,7 +51,7 @@ def _piece(image: Image.Image, left: int) -> Image.Image:
 
 def _from_disk(image: Image.Image) -> Iterator[Image.Image]:
     """The pieces of an image, which is closed once they are written."""
-    mode, palette, sizes = image.mode, image.getpalette(), []
+    mode, palette, clear, sizes = image.mode, image.getpalette(), image.info.get("transparency"), []
     with tempfile.TemporaryFile() as file:
         for left in range(0, image.width, PIECE):
             piece = _piece(image, left)
@@ -64,4 +64,6 @@ def _from_disk(image: Image.Image) -> Iterator[Image.Image]:
             piece = Image.frombytes(mode, size, file.read(count))
             if palette is not None:
                 piece.putpalette(palette)
+            if clear is not None:
+                piece.info["transparency"] = clear
             yield piece

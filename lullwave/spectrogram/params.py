@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from typing import Any
+from typing import Any, NoReturn
 
 from PIL import Image
 
@@ -47,20 +48,31 @@ class SpectrogramParams:
             raise InvalidInput("low_hz", self.low_hz, f"less than high_hz ({self.high_hz})")
         if 2 * self.high_hz > self.rate:
             raise InvalidInput("high_hz", self.high_hz, f"at most half of the sample rate ({self.rate})")
-        whole = math.lcm(*(Fraction(self.rate * ms, 1000).denominator for ms in self._durations_ms))
-        if self.rate * whole > HIGHEST_ANALYSIS_HZ:
-            raise InvalidInput(
-                "rate", self.rate, f"rates at which {self.step_ms} ms are a whole number of samples, or soon become one"
-            )
-
+        if self.analysis_rate > HIGHEST_ANALYSIS_HZ:
+            self._blame()
         if self.fft_samples > LARGEST_FFT:
             raise InvalidInput("padded_ms", self.padded_ms, f"at most {LARGEST_FFT} samples (here {self.fft_samples})")
         if self.bands * self.fft_samples > LARGEST_BANK:
             raise InvalidInput("bands", self.bands, f"at most {LARGEST_BANK // self.fft_samples} for such a window")
 
+    def _blame(self) -> NoReturn:
+        """Name the one duration that makes the rate too high, or the rate."""
+        durations = self._durations_ms
+        for name in durations:
+            rest = [ms for other, ms in durations.items() if other != name]
+            if self._times_whole(rest) * self.rate <= HIGHEST_ANALYSIS_HZ:
+                allowed = f"durations that are a whole number of samples at {self.rate} Hz, or soon become one"
+                raise InvalidInput(name, durations[name], allowed)
+        allowed = f"rates at which {self.step_ms} ms are a whole number of samples, or soon become one"
+        raise InvalidInput("rate", self.rate, allowed)
+
     @property
-    def _durations_ms(self) -> tuple[int, int, int]:
-        return self.step_ms, self.window_ms, self.padded_ms
+    def _durations_ms(self) -> dict[str, int]:
+        return {"step_ms": self.step_ms, "window_ms": self.window_ms, "padded_ms": self.padded_ms}
+
+    def _times_whole(self, durations_ms: Iterable[int]) -> int:
+        """The lowest multiple of the rate at which durations are whole numbers of samples."""
+        return math.lcm(*(Fraction(self.rate * ms, 1000).denominator for ms in durations_ms))
 
     @property
     def channels(self) -> int:
@@ -70,7 +82,7 @@ class SpectrogramParams:
     @property
     def analysis_rate(self) -> int:
         """The lowest multiple of ``rate`` at which step, window and padding are whole (22050 Hz: 44100)."""
-        return self.rate * math.lcm(*(Fraction(self.rate * ms, 1000).denominator for ms in self._durations_ms))
+        return self.rate * self._times_whole(self._durations_ms.values())
 
     @property
     def hop_samples(self) -> int:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from .grid import Reals
 
 HANN = 0.25645  # time-frequency ratio of a Hann window over its squared length (table I there)
+TINIEST = 1e-20
 FLOOR = -14.0  # natural log of magnitude, below the loudest, at which valleys are cut off
 DEPTH = 9.0  # the same below the loudest of a frame: what the tree leaves out, a third of all points
 CLASSES = 800  # of amplitude, for the order of integration
@@ -24,7 +25,8 @@ def first_phases(magnitudes: Reals, hop: int, window: int, known: Reals | None, 
 
     ``known`` (T, K) has the phases of frames that are given already, NaN elsewhere.
     """
-    log = np.log(np.maximum(magnitudes, np.float32(magnitudes.max() * np.exp(FLOOR))))
+    floor = np.float32(max(float(magnitudes.max()), TINIEST) * np.exp(FLOOR))
+    log = np.log(np.maximum(magnitudes, floor))
     log -= log.max()
     np.maximum(log, np.float32(FLOOR), out=log)
     ratio = np.float32(HANN * window / hop)

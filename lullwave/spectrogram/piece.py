@@ -19,10 +19,10 @@ from .inversion import invert
 from .params import SpectrogramParams
 
 BLOCK = 1536  # columns that are inverted at once
-SHARED = 48  # finished columns that a block begins with
-AHEAD = 40  # columns at a block's end that only help those before
-HELD_ON = 4  # columns after the join that are already fixed: resampling looks that far
-EDGE = 4  # columns of mirrored sound around a block that is resampled
+SHARED = 48  # finished columns that a block begins with, or twice as many as a window covers
+AHEAD = 40  # columns at a block's end that only help those before, or as many as a window covers
+SHARES = 8  # a block is at least so many times what it shares
+EDGE, EDGE_MS = 4, 40  # columns, and at least so long, that resampling looks: sound is mirrored around a block that far
 
 
 class Synthesiser:
@@ -32,6 +32,11 @@ class Synthesiser:
         self._params = params
         self._grid: Grid = grid_of(params, course_of(iterations).pad)
         self._iterations = iterations
+        covered = -(-len(self._grid.window) // self._grid.hop)
+        self._shared, self._ahead = max(SHARED, 2 * covered), max(AHEAD, covered)
+        self._block = max(BLOCK, SHARES * self._shared)
+        self._whole = params.analysis_rate // params.rate  # blocks begin where so many columns are whole samples
+        self._held_on = _edge(self._grid)  # columns after the join that are already fixed
         self._held = np.zeros((0, params.bands), np.float32)
         self._first = 0  # column at which _held begins
         self._final = 0  # column up to which samples were given
@@ -41,12 +46,12 @@ class Synthesiser:
         """``mel`` is (T', F); the samples that became final."""
         self._held = np.concatenate([self._held, mel])
         made = []
-        while len(self._held) > BLOCK:
-            sound = self._inverted(self._held[:BLOCK])
-            join = BLOCK - AHEAD
+        while len(self._held) > self._block:
+            sound = self._inverted(self._held[: self._block])
+            join = self._block - self._ahead
             made.append(self._resampled(sound, self._final - self._first, join))
-            hop, begin = self._grid.hop, join + HELD_ON - SHARED
-            self._head = sound[begin * hop : (join + HELD_ON) * hop].copy()
+            hop, begin = self._grid.hop, (join + self._held_on - self._shared) // self._whole * self._whole
+            self._head = sound[begin * hop : (join + self._held_on) * hop].copy()
             self._final = self._first + join
             self._first += begin
             self._held = self._held[begin:].copy()
@@ -70,9 +75,14 @@ class Synthesiser:
         return resample(sound, self._grid, self._params.rate)[low : low + count]
 
 
+def _edge(grid: Grid) -> int:
+    """Columns that resampling looks."""
+    return max(EDGE, -(-EDGE_MS * grid.rate // (1000 * grid.hop)))
+
+
 def resample(sound: Reals, grid: Grid, rate: int) -> Samples:
     """A block from the grid's rate to ``rate``: its transform cut or padded, the sound mirrored beyond its ends."""
-    edge = min(EDGE, (len(sound) - 1) // grid.hop) * grid.hop
+    edge = min(_edge(grid), (len(sound) - 1) // grid.hop) * grid.hop
     fade = np.sin(np.linspace(0, np.pi / 2, edge, dtype=np.float32)) ** 2
     before, after = sound[1 : edge + 1][::-1] * fade, sound[len(sound) - 1 - edge : -1][::-1] * fade[::-1]
     wide = np.concatenate([before, sound, after])

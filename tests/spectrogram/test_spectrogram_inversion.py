@@ -1,5 +1,7 @@
 """Back to sound: known signals return, level is kept, backends agree, parts equal the whole."""
 
+import sys
+import types
 import weakref
 
 import numpy as np
@@ -8,7 +10,8 @@ import pytest
 from bench.spectral_metrics import convergence, mel, onset_correlation
 from lullwave import Audio, Spectrogram, SpectrogramParams
 from lullwave.errors import InvalidInput
-from lullwave.spectrogram import course, inversion, synthesise
+from lullwave.spectrogram import course, inversion, loops, synthesise
+from lullwave.spectrogram.piece import AHEAD, BLOCK
 
 RATE = 44100
 
@@ -233,3 +236,94 @@ def test_qualities_are_names_or_numbers():
     for wrong in ("finest", -1, True, 10**6):
         with pytest.raises(InvalidInput, match="quality"):
             spectrogram.to_audio(wrong)
+
+
+@pytest.mark.parametrize("loops", ["compiled", "plain"])
+@pytest.mark.parametrize(
+    "unusual",
+    [
+        {"window_ms": 20},
+        {"window_ms": 20, "bands": 1024},
+        {"window_ms": 40, "bands": 768},
+        {"window_ms": 50, "padded_ms": 200, "step_ms": 20},
+        {"bands": 64},
+        {"step_ms": 50},
+        {"high_hz": 16000, "bands": 768},
+    ],
+    ids=str,
+)
+def test_it_comes_as_near_with_other_bands_and_windows(plucked, monkeypatch, unusual, loops):
+    if loops == "plain":
+        monkeypatch.setattr(inversion, "compiled", lambda: None)
+    spectrogram = Spectrogram.from_audio(Audio.of(plucked, RATE), SpectrogramParams(**unusual))
+    for steps, bound in ((4, 0.1), (16, 0.08)):
+        made = Spectrogram.from_audio(spectrogram.to_audio(steps), spectrogram.params).mel
+        wanted = spectrogram.mel[..., : made.shape[2]]
+        assert np.linalg.norm(made - wanted) < bound * np.linalg.norm(wanted)
+
+
+@pytest.mark.parametrize("hz", [100.0, 440.0, 1005.0, 2000.0])
+@pytest.mark.parametrize("quality", ["fast", "good", 24])
+def test_a_tone_comes_back_at_its_level(hz, quality):
+    tone = Audio.of(0.3 * np.sin(2 * np.pi * hz * np.arange(2 * RATE) / RATE), RATE)
+    made = Spectrogram.from_audio(tone).to_audio(quality)
+    inside = slice(RATE // 10, -RATE // 10)
+    assert abs(made[inside].rms_dbfs - tone[inside].rms_dbfs) < 0.05
+
+
+@pytest.mark.parametrize("unusual", [{"step_ms": 2}, {"window_ms": 500, "padded_ms": 500}], ids=str)
+def test_blocks_join_where_a_window_covers_many_steps(unusual):
+    params = SpectrogramParams(**unusual)
+    long_s, join_s = 1.3 * BLOCK * params.step_ms / 1000, (BLOCK - AHEAD) * params.step_ms / 1000
+    tone = Audio.of(0.3 * np.sin(2 * np.pi * 330.0 * np.arange(round(long_s * RATE)) / RATE), RATE)
+    made = Spectrogram.from_audio(tone, params).to_audio().samples[:, 0]
+    bends = np.abs(np.diff(made, 2))
+    join, near, edge = round(join_s * RATE), RATE // 10, RATE * params.window_ms // 1000
+    assert bends[join - near : join + near].max() < 3.0 * np.quantile(bends[edge:-edge], 0.999)
+    level = [np.square(made[at - near : at + near]).mean() for at in (join - 3 * near, join, join + 3 * near)]
+    assert max(level) < 1.6 * min(level)
+
+
+@pytest.mark.parametrize("band", [17, 18, 30, 45, 300])
+def test_a_single_band_is_heard(band):
+    mel = np.zeros((1, 512, 20), np.float32)
+    mel[0, band] = 1e6
+    made = Spectrogram(mel, SpectrogramParams()).to_audio(4)
+    assert made.rms_dbfs > -60.0
+
+
+@pytest.mark.parametrize(
+    "degenerate",
+    [
+        {"rate": 44000, "step_ms": 1, "window_ms": 4, "padded_ms": 4, "bands": 16, "high_hz": 500},
+        {"rate": 44000, "step_ms": 1, "window_ms": 2, "padded_ms": 8, "bands": 8, "high_hz": 100},
+    ],
+)
+def test_hardly_any_bins_are_no_error(degenerate):
+    params = SpectrogramParams(**degenerate)
+    assert np.isfinite(Spectrogram(np.ones((1, params.bands, 9), np.float32), params).to_audio(4).samples).all()
+
+
+def test_the_grid_is_that_of_every_image_of_one_kind():
+    from lullwave.spectrogram.grid import grid_of
+
+    assert grid_of(SpectrogramParams(max_value=3.0, stereo=True, power=0.5), 1) is grid_of(SpectrogramParams(), 1)
+
+
+def test_where_nothing_compiled_can_be_kept_it_is_made_without(monkeypatch, caplog):
+    """numba refuses when it is asked to cache and finds no folder that can be written to."""
+
+    def njit(**_how):
+        raise RuntimeError("cannot cache function: no locator available")
+
+    monkeypatch.setitem(sys.modules, "numba", types.SimpleNamespace(njit=njit))
+    monkeypatch.delitem(sys.modules, "lullwave.spectrogram.compiled", raising=False)
+    monkeypatch.delattr("lullwave.spectrogram.compiled", raising=False)
+    assert loops.compiled.__wrapped__() is None
+    assert "NUMBA_CACHE_DIR" in caplog.text
+
+
+def test_a_lone_column_is_no_sound_on_a_device_either():
+    pytest.importorskip("torch")
+    lone = Spectrogram(np.ones((1, 512, 1), np.float32), SpectrogramParams())
+    assert lone.to_audio(device="cpu").frames == lone.to_audio().frames == 0

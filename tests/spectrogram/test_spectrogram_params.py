@@ -2,12 +2,13 @@
 
 import io
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from lullwave import SpectrogramParams
+from lullwave import Audio, Spectrogram, SpectrogramParams
 from lullwave.errors import InvalidInput
-from lullwave.spectrogram import TAGS
+from lullwave.spectrogram import TAGS, default_params
 
 
 def test_the_defaults_are_those_of_riffusion():
@@ -68,3 +69,32 @@ def test_a_tag_that_makes_no_sense_is_named():
 def test_sizes_that_would_fill_the_memory_are_refused(greedy):
     with pytest.raises(InvalidInput, match="at most"):
         SpectrogramParams(**greedy)
+
+
+@pytest.mark.parametrize(
+    ("given", "culprit"),
+    [
+        ({"step_ms": 20, "window_ms": 50, "padded_ms": 51}, "padded_ms: got 51"),
+        ({"window_ms": 101}, "window_ms: got 101"),
+        ({"rate": 44101}, "rate: got 44101"),
+    ],
+)
+def test_what_is_no_whole_number_of_samples_is_named(given, culprit):
+    with pytest.raises(InvalidInput, match=culprit):
+        SpectrogramParams(**given)
+
+
+def test_a_sound_keeps_its_rate_where_what_is_wanted_goes_with_it():
+    low = Audio.silence(800, 8000, 1)
+    assert default_params(low, high_hz=4000).rate == 8000
+    assert default_params(low).rate == 44100
+    with pytest.raises(InvalidInput, match="bands"):
+        default_params(low, bands=1)
+
+
+def test_a_damaged_block_of_tags_is_told_and_the_defaults_are_taken(tmp_path, caplog):
+    image = Image.fromarray(np.full((512, 8), 200, np.uint8))
+    image.save(tmp_path / "a.png", exif=b"Exif\0\0neither II nor MM")
+    opened = Image.open(tmp_path / "a.png")
+    assert Spectrogram.from_image(opened).params == SpectrogramParams(max_value=30e6)
+    assert "tags cannot be read" in caplog.text

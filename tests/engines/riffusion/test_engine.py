@@ -96,7 +96,7 @@ def test_filters_are_made_once_and_not_for_every_clip(monkeypatch):
     from lullwave.spectrogram import grid
 
     image = Image.fromarray(np.full((512, 16), 200, np.uint8))
-    grid.grid_of.cache_clear()
+    grid._grid_of.cache_clear()
     made, make = [], grid.Grid.__init__
     monkeypatch.setattr(grid.Grid, "__init__", lambda self, *of, **named: made.append(of) or make(self, *of, **named))
     sound = Sound()
