@@ -11,6 +11,16 @@ FEW = 16  # frames
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
+def _add_weighted(sign: Any, value: Any, index: Any, begin: Any, rows: Any, out: Any) -> None:
+    """Each row of ``out`` gets those of ``rows`` that a sparse matrix names for it, times their weights."""
+    for b in range(out.shape[0]):
+        for p in range(begin[b], begin[b + 1]):
+            weight, row = sign * value[p], index[p]
+            for t in range(out.shape[1]):
+                out[b, t] += weight * rows[row, t]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
 def amplitudes(pairs: Any, bins: int, value: Any, index: Any, begin: Any, out: Any) -> None:
     """Mel amplitudes of each frame: filters, each over bins that follow one another, of its magnitudes.
 
@@ -22,7 +32,7 @@ def amplitudes(pairs: Any, bins: int, value: Any, index: Any, begin: Any, out: A
     wide = -(-rows // FEW) * FEW
     sizes = np.empty((bins, wide), np.float32)
     some = np.zeros((FEW, bins), np.float32)
-    total = np.empty((bands, wide), np.float32)
+    total = np.zeros((bands, wide), np.float32)
     for first in range(0, rows, FEW):
         for i in range(0, min(FEW, rows - first), 2):
             pair, even, odd = pairs[(first + i) // 2], some[i], some[i + 1]
@@ -34,13 +44,7 @@ def amplitudes(pairs: Any, bins: int, value: Any, index: Any, begin: Any, out: A
         for k in range(bins):
             for i in range(FEW):
                 sizes[k, first + i] = some[i, k]
-    for b in range(bands):
-        for t in range(wide):
-            total[b, t] = np.float32(0.0)
-        for p in range(begin[b], begin[b + 1]):
-            weight, row = value[p], index[p]
-            for t in range(wide):
-                total[b, t] += weight * sizes[row, t]
+    _add_weighted(np.float32(1.0), value, index, begin, sizes, total)
     for t in range(rows):
         for b in range(bands):
             out[t, b] = total[b, t]
@@ -199,16 +203,8 @@ def project(
         for k in range(bins + between):
             for i in range(FEW):  # as many as the compiler knows of
                 sizes[k, begin + i] = some[i, k]
-    for b in range(bands):
-        for p in range(see_begin[b], see_begin[b + 1]):
-            weight, row = see_value[p], see_index[p]
-            for t in range(rows):
-                lack[b, t] -= weight * sizes[row, t]
-    for b in range(bands):
-        for p in range(settle_begin[b], settle_begin[b + 1]):
-            weight, row = settle_value[p], settle_index[p]
-            for t in range(rows):
-                settled[b, t] += weight * lack[row, t]
+    _add_weighted(np.float32(-1.0), see_value, see_index, see_begin, sizes, lack)
+    _add_weighted(np.float32(1.0), settle_value, settle_index, settle_begin, lack, settled)
     for k in range(bins):
         for t in range(rows):
             change[t] = sizes[k, t]

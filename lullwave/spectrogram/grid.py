@@ -32,7 +32,7 @@ NARROW = 2.0  # bands closer than so many bins are measured between bins too
 REGULAR = 1e-2  # added to the normal matrix, as a part of its mean diagonal: bands narrower than bins depend
 INVERSE_REACH = 20  # the inverse of the normal matrix is kept this far from its diagonal,
 NEGLIGIBLE = 1e-3  # and where it is more than this part of its diagonal; so is that of ``first``
-STABLE = 1.3  # a correction that goes further beyond what is lacking than this swings, and from 2 on grows
+STABLE = 1.3  # corrections may mend so many times what is lacking: above 1 they swing, from 2 on they grow
 TURNS = 60  # of the power iteration that measures how far it goes
 
 
@@ -48,7 +48,7 @@ class Grid:
     observe: Any  # (B, K + M) csr: mel amplitudes of the magnitudes on the bins and between them
     settle: Any  # (B, B) csr: approximate inverse of observe x spread
     spread: Any  # (K, B) csr: a change of the bands to the smallest change of the bins
-    first: Any  # (window // 2 + 1, B) csr: smallest magnitudes, at every second bin, that have given mel amplitudes
+    first: Any  # (window // 2 + 1, B) csr: smallest magnitudes, at the bins of unpadded frames, of given mel amplitudes
     taps: Reals  # (TAPS,)
     turn: Complex  # (M + TAPS // 2,) moves the time of phases from the start of the window to its middle
     between: int  # M
@@ -62,7 +62,7 @@ class Grid:
         return (columns - 1) * self.hop
 
 
-def grid_of(params: SpectrogramParams, pad: int = 2) -> Grid:
+def grid_of(params: SpectrogramParams, pad: int) -> Grid:
     """The grid for ``params`` with a transform of ``pad`` windows, of ``PADS``; made once.
 
     Where bands are so narrow that corrections of unpadded frames would not settle, it is that of the largest padding.
@@ -105,7 +105,7 @@ def _grid_of(params: SpectrogramParams, pad: int) -> Grid:
     far = np.abs(np.subtract.outer(np.arange(params.bands), np.arange(params.bands))) > INVERSE_REACH
     height = np.sqrt(np.diag(whole))
     inverse = np.where(far | (np.abs(whole) < NEGLIGIBLE * np.outer(height, height)), 0.0, whole)
-    if _gain(sparse.csr_matrix(inverse), normal) > STABLE:
+    if _largest_answer(sparse.csr_matrix(inverse), normal) > STABLE:
         if pad < PADS[-1]:
             return _grid_of(params, PADS[-1])
         inverse = whole
@@ -146,7 +146,7 @@ def _mean_diagonal(matrix: npt.NDArray[np.float64]) -> float:
     return float(np.mean(np.diag(matrix))) or 1.0
 
 
-def _gain(inverse: Any, normal: npt.NDArray[np.float64]) -> float:
+def _largest_answer(inverse: Any, normal: npt.NDArray[np.float64]) -> float:
     """The largest part of what is lacking that ``observe @ spread @ settle`` makes of it: 1 for an exact inverse."""
     lack = np.random.default_rng(0).standard_normal(len(normal))
     grown = 0.0

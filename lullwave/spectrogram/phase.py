@@ -14,7 +14,7 @@ import numpy.typing as npt
 from .grid import Reals
 
 HANN = 0.25645  # time-frequency ratio of a Hann window over its squared length (table I there)
-TINIEST = 1e-20
+TINIEST = 1e-20  # magnitude, where all is silent
 FLOOR = -14.0  # natural log of magnitude, below the loudest, at which valleys are cut off
 DEPTH = 9.0  # the same below the loudest of a frame: what the tree leaves out, a third of all points
 CLASSES = 800  # of amplitude, for the order of integration

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
 from lullwave import Audio, Spectrogram, SpectrogramParams
@@ -129,3 +130,10 @@ def test_mistakes_are_told_in_one_line(lullwave, tmp_path, arguments, words):
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "x.wav").exists()
+
+
+def test_clips_of_surround_sound_are_refused_with_the_way_out(lullwave, tmp_path):
+    soundfile.write(tmp_path / "six.wav", np.zeros((44100, 6), np.float32), 44100)
+    cut = ("sample-clips", "-a", "six.wav", "-o", "x", "--duration-ms", "500")
+    assert "--mono" in lullwave(*cut).stderr
+    assert lullwave(*cut, "--mono").returncode == 0

@@ -121,3 +121,13 @@ def test_a_large_image_sounds_the_same_from_disk(mode, monkeypatch):
 def test_what_is_transparent_is_silent(mode):
     clear = Image.new("RGBA", (5, 512), (0, 0, 0, 0)).convert(mode)
     assert not Spectrogram.from_image(clear).mel.any()
+
+
+def test_what_is_transparent_stays_so_in_the_pieces_of_a_long_image():
+    image = Image.fromarray(np.arange(40, dtype=np.uint8).reshape(4, 10) % 3).convert("P")
+    image.putpalette([0, 0, 0, 90, 90, 90, 200, 200, 200])
+    image.info["transparency"] = 1
+    whole = np.asarray(image.convert("RGBA"))
+    pieces = [np.asarray(piece.convert("RGBA")) for piece in long._from_disk(image.copy())]
+    assert np.array_equal(np.concatenate(pieces, axis=1), whole)
+    assert (whole[..., 3] == 0).any()

@@ -120,7 +120,7 @@ def test_between_bins_lie_what_a_finer_transform_has_on_them(pad):
 def test_an_inversion_is_freed_when_it_ends():
     from lullwave.spectrogram.grid import grid_of
 
-    search = inversion._Search(grid_of(SpectrogramParams()), np.ones((8, 512), np.float32), None)
+    search = inversion._Search(grid_of(SpectrogramParams(), 2), np.ones((8, 512), np.float32), None)
     search.run(2)
     gone = weakref.ref(search)
     del search
