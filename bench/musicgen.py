@@ -164,8 +164,8 @@ def _error(directory: Path) -> None:
     import torch
 
     from lullwave.engines.musicgen.attention import Cache, Lane
+    from lullwave.engines.musicgen.config import Shape
     from lullwave.engines.musicgen.decoder import Decoder
-    from lullwave.engines.musicgen.shape import Shape
 
     shape, cpu = Shape.read(directory), torch.device("cpu")
     rows = []
@@ -250,7 +250,7 @@ class _Ours:
 def _reference(directory: Path) -> Any:
     import transformers
 
-    from lullwave.engines.musicgen.quiet import quiet_transformers
+    from lullwave.engines.musicgen.hf_logging import quiet_transformers
 
     with quiet_transformers():
         return transformers.MusicgenForConditionalGeneration.from_pretrained(directory).eval()

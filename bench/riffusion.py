@@ -41,9 +41,9 @@ def measure(checkpoint: Path, parts: tuple[str, ...] | list[str], repeats: int, 
     """Load both pipelines and run the parts."""
     from diffusers import DDIMScheduler, StableDiffusionImg2ImgPipeline
 
+    from lullwave.engines.riffusion.denoising import Plan
     from lullwave.engines.riffusion.engine import choose_dtype
     from lullwave.engines.riffusion.pipeline import Leg, Pipeline
-    from lullwave.engines.riffusion.plan import Plan
     from lullwave.engines.riffusion.schedule import Chance
     from lullwave.engines.riffusion.weights import load
 
@@ -145,7 +145,7 @@ def _sound() -> Any:
 
 
 def _picture() -> Any:
-    from lullwave.engines.riffusion.seeds import SeedImages
+    from lullwave.engines.riffusion.seed_images import SeedImages
 
     return SeedImages()("og_beat")
 

@@ -15,8 +15,8 @@ import numpy as np
 from bench import estimators, measure
 from bench.spectrogram_bars import Bar, least, most
 from lullwave.audio import Samples
-from lullwave.engines.synth import melody
 from lullwave.engines.synth.engine import SynthEngine, SynthStream
+from lullwave.engines.synth.writing import melody
 from lullwave.mastering import Master
 from lullwave.mastering.master import TARGET_LUFS
 from lullwave.request import Request

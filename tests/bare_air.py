@@ -9,7 +9,7 @@ import pytest
 
 from lullwave.audio import Audio
 from lullwave.codecs import Mp3Encoder, mp3_frames
-from lullwave.station import air
+from lullwave.station import playout as air
 
 MP3_FRAME = 1152
 

@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 
 from lullwave.engines.base import Engine
 from lullwave.server.inference.app import create_inference_app
-from lullwave.server.inference.gate import Gate
+from lullwave.server.inference.auth import Gate
 from lullwave.server.inference.run import inference_server
-from lullwave.server.listening import listening_socket
+from lullwave.server.sockets import listening_socket
 
 TIMEOUT_S = 60
 

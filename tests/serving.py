@@ -15,8 +15,8 @@ from sines import BrokenEngine, SineEngine, SlowRateEngine
 
 from lullwave.clock import Clock, SimulatedClock
 from lullwave.server.app import create_app
+from lullwave.server.engine_pool import EngineShelf
 from lullwave.server.run import listening_socket, server_for
-from lullwave.server.shelf import EngineShelf
 from lullwave.settings import Settings, load
 
 ENGINES = {"synth": SineEngine, "sines": SineEngine, "broken": BrokenEngine, "slow-rate": SlowRateEngine}

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from lullwave.broadcast import FellBehind, Ring
+from lullwave.ring import FellBehind, Ring
 
 
 def test_every_reader_gets_every_item_in_order_from_another_thread():

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from lullwave.archive.clip_recorder import Cutter
+from lullwave.archive.clips import ClipShelf
 from lullwave.audio import Audio
 from lullwave.codecs import encode
-from lullwave.cutter import Cutter
-from lullwave.library import ClipShelf
 
 RATE = 44100
 

@@ -11,12 +11,12 @@ import pytest
 from sines import RATE, SineEngine
 from test_station import OnTape
 
+from lullwave.archive.history import MIGRATIONS, History, KeptState, Moment
 from lullwave.errors import NotFound
-from lullwave.history import MIGRATIONS, History, KeptState, Moment
-from lullwave.server.recorder import Recorder
-from lullwave.server.shelf import EngineShelf
+from lullwave.server.engine_pool import EngineShelf
+from lullwave.server.live.history_recorder import Recorder
 from lullwave.settings import load
-from lullwave.station.air import Levels
+from lullwave.station.playout import Levels
 from lullwave.station.replay import replay
 
 
@@ -129,7 +129,7 @@ def test_a_long_history_costs_no_more_than_a_short_one(monkeypatch):
         history.state(run, KeptState(60 * n * RATE, "synth", b"state", 0, 0, 60 * n * RATE, b"master"))
     assert sum("sum(bytes)" in statement for statement in asked) == 1
 
-    monkeypatch.setattr("lullwave.history.zlib.decompress", lambda data: unpacked.append(data) or data)
+    monkeypatch.setattr("lullwave.archive.history.zlib.decompress", lambda data: unpacked.append(data) or data)
     found = history.states(Moment(run, (60 * 298 + 5) * RATE), 30 * RATE)
     assert [state.frame for state in found] == [60 * 298 * RATE]
     assert len(unpacked) == 2, "what is not needed is not read"

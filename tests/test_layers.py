@@ -13,18 +13,16 @@ LAYERS = [
     ["errors"],
     ["options", "prompt", "audio", "paths", "download"],
     ["request", "settings"],
-    ["codecs", "mastering", "spectrogram", "checkpoints", "device"],
+    ["codecs", "mastering", "spectrogram", "checkpoints", "device", "clock", "ring"],
     ["engines.base"],
     [
         "engines.synth",
         "engines.musicgen",
         "engines.riffusion",
-        "engines.diffusers",
         "engines.remote",
-        "engines.cluster",
     ],
     ["engines"],
-    ["broadcast", "hls", "library", "cutter", "history", "clock"],
+    ["archive"],
     ["station"],
     ["server"],
     ["cli"],
@@ -114,7 +112,7 @@ def test_engines_do_not_import_one_another():
 
 def test_torch_and_the_web_framework_stay_where_they_belong():
     homes = {
-        "torch": ("device", "spectrogram", "engines.musicgen", "engines.riffusion", "engines.diffusers"),
+        "torch": ("device", "spectrogram", "engines.musicgen", "engines.riffusion"),
         "fastapi": ("server",),
         "starlette": ("server",),
         "uvicorn": ("server",),

@@ -148,7 +148,7 @@ def test_variables_of_the_inference_server_are_no_misspelt_settings(monkeypatch,
 
 
 def test_engines_are_placed_where_the_settings_say():
-    from lullwave.server.loading import elsewhere, load_options, place, placed
+    from lullwave.server.engine_config import elsewhere, load_options, place, placed
 
     stations = [{"id": "a"}, {"id": "b", "engine": "musicgen"}, {"id": "c", "engine": "ws://there:8001"}]
     here, apart = (load({"stations": stations, "engine_token": "t", "isolate": isolate}) for isolate in (False, True))
@@ -170,7 +170,7 @@ def test_engines_are_placed_where_the_settings_say():
 def test_engine_options_reach_the_engine_that_is_named_and_are_checked_at_the_start(isolated):
     from lullwave.engines import engine_facts
     from lullwave.errors import InvalidInput
-    from lullwave.server.loading import check_options, load_options
+    from lullwave.server.engine_config import check_options, load_options
 
     options = "max_songs=2, dtype=float32,deterministic=yes"
     named = load({"engine": isolated + "musicgen", "engine_options": options})
@@ -190,7 +190,7 @@ def test_engine_options_reach_the_engine_that_is_named_and_are_checked_at_the_st
 @pytest.mark.parametrize("isolated", ["", "isolated:"])
 def test_the_smaller_model_is_that_of_the_engine_that_has_one_and_else_it_is_said(isolated, caplog):
     from lullwave.engines import engine_facts
-    from lullwave.server.loading import check_options, load_options
+    from lullwave.server.engine_config import check_options, load_options
 
     large = load({"engine": isolated + "musicgen", "checkpoint": "large", "smaller": "small"})
     given = load_options(large)(isolated + "musicgen", engine_facts("musicgen"))

@@ -11,10 +11,10 @@ from lullwave.clock import SimulatedClock
 from lullwave.codecs import decode
 from lullwave.engines.base import Mark
 from lullwave.errors import EngineFailed, PromptError
-from lullwave.server.shelf import EngineShelf
+from lullwave.server.engine_pool import EngineShelf
 from lullwave.settings import StationSettings, load
 from lullwave.station import CHUNK_S, Station
-from lullwave.station.feed import Feed
+from lullwave.station.adapter import Feed
 from lullwave.station.reserve import Block, Reserve
 
 ENGINES = {"synth": SineEngine, "broken": BrokenEngine, "slow-rate": SlowRateEngine}

@@ -7,8 +7,8 @@ from test_station import OnTape
 from bench.estimators import clicks, clipped_samples, longest_gap_s
 from lullwave.codecs import decode
 from lullwave.engines.synth.engine import SynthEngine
-from lullwave.server.shelf import EngineShelf
-from lullwave.station.feed import RATE
+from lullwave.server.engine_pool import EngineShelf
+from lullwave.station.adapter import RATE
 
 
 @pytest.mark.parametrize("minutes", [4, pytest.param(20, marks=pytest.mark.slow)])

@@ -19,7 +19,7 @@ from PIL.PngImagePlugin import PngInfo
 
 import lullwave
 from lullwave.audio import Audio
-from lullwave.engines.riffusion.seeds import PACKAGED
+from lullwave.engines.riffusion.seed_images import PACKAGED
 from lullwave.engines.riffusion.sound import HOP, RATE, Sound
 
 BEATS = 8

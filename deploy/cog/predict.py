@@ -9,8 +9,8 @@ from cog import BaseModel, BasePredictor, Input, Path
 
 import lullwave
 from lullwave.codecs import write
-from lullwave.engines.riffusion.inference import encoded
 from lullwave.engines.riffusion.interpolation import End, Interpolation
+from lullwave.engines.riffusion.legacy_api import encoded
 from lullwave.errors import LullwaveError
 
 

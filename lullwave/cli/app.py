@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from .failures import insist_on_interrupts
+from .exit_codes import insist_on_interrupts
 from .lazy import LazyGroup
 
 # name → (module, summary). A new command is a module and a line here.

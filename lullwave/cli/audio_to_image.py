@@ -56,7 +56,7 @@ def command(
 
 def convert(source: Path, target: Path, wanted: dict[str, int | float | bool], bits: int) -> int:
     """Write the image of a sound file; the number of its columns."""
-    from ..spectrogram.long import image_of
+    from ..spectrogram.long_images import image_of
 
     format = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}.get(target.suffix.lower())
     if format is None:

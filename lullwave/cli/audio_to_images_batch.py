@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ..errors import InvalidInput
 from ..spectrogram import SpectrogramParams
-from . import batches
+from . import parallel as batches
 from .audio_to_image import Bands, Bits, High, Low, Padded, Power, Step, Stereo, Window, convert
 
 

@@ -20,8 +20,8 @@ from ..engines.base import Engine, Stream, Understanding
 from ..errors import InvalidInput
 from ..mastering import TARGET_LUFS, Master, check_levels, master
 from ..request import Request
-from .destination import check_file, check_folder, check_stdout, format_for
 from .flags import FlagGroup, called, given, parse_pairs, with_flags
+from .outputs import check_file, check_folder, check_stdout, format_for
 from .progress import Progress
 
 DEFAULT_ENGINE = "synth"

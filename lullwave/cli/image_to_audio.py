@@ -76,8 +76,8 @@ def _write(
     loudness: float | None,
 ) -> tuple[float, float]:
     """Block by block, so that an hour needs no more memory than its pixels; seconds, and dB above full scale."""
-    from ..spectrogram.long import sound_of
-    from ..spectrogram.loudness import at_loudness, limited
+    from ..mastering.offline import at_loudness, limited
+    from ..spectrogram.long_images import sound_of
 
     named = format_of(target)
     target.parent.mkdir(parents=True, exist_ok=True)

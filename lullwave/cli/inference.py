@@ -87,9 +87,9 @@ def inference(
     The engine is loaded first: who can connect is served. The flags below are those of the engine that --engine names.
     """
     from ..server.inference.app import create_inference_app
-    from ..server.inference.gate import Gate
+    from ..server.inference.auth import Gate
     from ..server.inference.run import inference_server, serve_inference
-    from ..server.listening import address_of, check_certificate, listening_socket
+    from ..server.sockets import address_of, check_certificate, listening_socket
 
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger().setLevel(log_level.upper())

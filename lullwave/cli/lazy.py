@@ -13,7 +13,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from .failures import translated
+from .exit_codes import translated
 
 
 class LazyCommand(TyperCommand):

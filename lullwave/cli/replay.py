@@ -9,18 +9,18 @@ from typing import Annotated
 
 import typer
 
+from ..archive.clips import ClipShelf
+from ..archive.history import History
 from ..codecs import format_of, write
 from ..engines import engine_class, load_engine
 from ..engines.base import Engine
 from ..errors import InvalidInput, NotFound
-from ..history import History
-from ..library import ClipShelf
-from ..server.loading import load_options
+from ..server.engine_config import load_options
 from ..settings import Settings, load
 from ..station import RATE, RECYCLED, Recycler
-from ..station.air import Levels
+from ..station.playout import Levels
 from ..station.replay import replay
-from .destination import check_file
+from .outputs import check_file
 
 
 def command(

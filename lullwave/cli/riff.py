@@ -15,12 +15,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from ..codecs import decode, format_of, write, write_bytes
 from ..device import DTYPES
 from ..engines import load_engine
+from ..engines.riffusion.denoising import Mix, Plan
 from ..engines.riffusion.interpolation import End
 from ..engines.riffusion.options import DEFAULT_CHECKPOINT, PRESETS
-from ..engines.riffusion.plan import Mix, Plan
 from ..engines.riffusion.schedulers import scheduler_names, short_name
 from ..errors import InvalidInput
-from .destination import check_file, check_folder
+from .outputs import check_file, check_folder
 
 if TYPE_CHECKING:
     from ..engines.riffusion.engine import RiffusionEngine

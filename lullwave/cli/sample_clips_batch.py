@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from ..codecs import format_named
-from . import batches
+from . import parallel as batches
 from .sample_clips import Extension, Length, Mono, Seed, cut
 
 

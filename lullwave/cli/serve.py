@@ -30,7 +30,7 @@ def command(config: Path | None = None, **flags: Any) -> None:
         elif engine.removeprefix(ISOLATED) not in known:
             raise SettingsError("engine", engine, "an address, or an installed engine: " + ", ".join(known))
     from ..server.app import create_app
-    from ..server.loading import check_options
+    from ..server.engine_config import check_options
     from ..server.run import address_of, check_tls, listening_socket, serve
 
     check_options(settings)

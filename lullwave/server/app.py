@@ -12,18 +12,22 @@ from fastapi import FastAPI
 from .. import __version__
 from ..clock import Clock, SystemClock
 from ..settings import Settings
-from . import directory, generate, health, metrics, openapi, pages, past, problems, radio, riffusion, steering
-from .connections import BESIDE_AUDIO, AddressLimit
-from .desk import Desk
-from .guard import Guard, Tokens
-from .limits import BodyLimit
-from .loading import load_options, placed
-from .onair import OnAirs
-from .pages import SecurityHeaders
-from .prefix import Prefix
-from .riffusion_clips import Clips
-from .shelf import EngineShelf
-from .warming import Warming
+from . import errors as problems
+from . import openapi
+from .engine_config import load_options, placed
+from .engine_pool import EngineShelf
+from .live.channel import OnAirs
+from .live.prewarm import Warming
+from .live.steering_queue import Desk
+from .middleware.address_limit import BESIDE_AUDIO, AddressLimit
+from .middleware.auth import Guard, Tokens
+from .middleware.body_limit import BodyLimit
+from .middleware.prefix import Prefix
+from .riffusion_jobs import Clips
+from .routes import generate, health, metrics, pages, radio, riffusion, steering
+from .routes import history as past
+from .routes import playlists as directory
+from .routes.pages import SecurityHeaders
 
 
 def create_app(

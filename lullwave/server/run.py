@@ -13,10 +13,10 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from ..settings import Settings
 from .app import release
-from .connections import impatient
-from .fanout import transport_in_scope
 from .heap import keep_heap_small
-from .listening import address_of, check_certificate, listening_socket, raise_file_limit
+from .live.fanout import transport_in_scope
+from .middleware.address_limit import impatient
+from .sockets import address_of, check_certificate, listening_socket, raise_file_limit
 
 GRACE_S = 1  # how long open connections may take to end
 SWITCH_S = 0.001  # after which a thread that composes lets the event loop have its turn

@@ -105,7 +105,7 @@ class Spectrogram:
         log says so.
         """
         if loudness_lufs is not None:
-            from .loudness import at_loudness
+            from ..mastering.offline import at_loudness
 
             made = self.to_audio(quality, device)
             return concat(list(at_loudness(lambda: [made], loudness_lufs)))
@@ -181,8 +181,8 @@ def analyse(blocks: Iterable[Audio], params: SpectrogramParams) -> Iterator[Mel]
 
 def synthesise(blocks: Iterable[Mel], params: SpectrogramParams, quality: str | int = "fast") -> Iterator[Audio]:
     """Sound as (C, F, T') arrays arrive, in bounded memory; where the arrays are cut changes nothing."""
-    from .piece import Synthesiser
-    from .workers import each
+    from .streaming import Synthesiser
+    from .threads import each
 
     channels = [Synthesiser(params, iterations_of(quality)) for _ in range(params.channels)]
     given = False

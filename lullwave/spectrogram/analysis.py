@@ -18,10 +18,10 @@ import scipy.fft
 
 from ..audio import Samples
 from ..errors import InvalidInput
-from .loops import compiled
+from .acceleration import compiled
 from .mel import filters
 from .params import SpectrogramParams
-from .workers import each
+from .threads import each
 
 FULL_SCALE = 32768.0  # mel amplitudes are those of 16-bit samples
 CHUNK_COLUMNS = 64  # transformed at once: what a core's cache holds

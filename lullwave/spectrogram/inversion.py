@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
-from .course import course_of
+from .acceleration import compiled
 from .grid import Complex, Grid, Reals
-from .loops import compiled
-from .overlap import added, framed, level
+from .overlap_add import added, framed, level
 from .phase import first_phases
-from .workers import each, spans
+from .relaxation import course_of
+from .threads import each, spans
 
 SUBSETS = 4
 CHUNK_FRAMES = 64  # worked on at once: what a core's cache holds

@@ -38,7 +38,7 @@ def first_phases(magnitudes: Reals, hop: int, window: int, known: Reals | None, 
         given = ~np.isnan(known[:, 0])
         phases[given] = known[given]
     if compiled:
-        from .compiled import integrate
+        from .numba_kernels import integrate
 
         integrate(log, turn, ratio, given, np.float32(FLOOR), CLASSES, phases)
         return phases

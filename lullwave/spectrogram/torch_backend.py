@@ -15,11 +15,11 @@ import numpy as np
 from ..audio import Audio
 from ..device import choose_device, import_torch
 from ..errors import InvalidInput
-from .course import course_of
 from .grid import Grid, grid_of
 from .inversion import SUBSETS, TINY, first_sound
-from .piece import BLOCK, resample
-from .workers import each
+from .relaxation import course_of
+from .streaming import BLOCK, resample
+from .threads import each
 
 if TYPE_CHECKING:
     from . import Spectrogram

@@ -9,13 +9,13 @@
 Knows nothing of HTTP or of listeners.
 """
 
-from .air import CHUNK_FRAMES, CHUNK_S, Aired, Epoch
-from .feed import CHANNELS, RATE
-from .ladder import Cause, Rung, Standing
-from .recycler import RECYCLED, Recycler
+from .adapter import CHANNELS, RATE
+from .archive_engine import RECYCLED, Recycler
+from .failover import Cause, Rung, Standing
+from .playout import CHUNK_FRAMES, CHUNK_S, Aired, Epoch
 from .reserve import State as MusicState
 from .station import Event, Now, Station
-from .turning import Steered
+from .steering import Steered
 
 __all__ = [
     "CHANNELS",

@@ -6,13 +6,13 @@ All calls from the producer's thread; puts nobody on air.
 from __future__ import annotations
 
 from ..clock import FOREVER, Clock
-from .deck import Deck
-from .feed import RATE
+from .adapter import RATE
+from .failover import Cause, Rung, Sight
+from .fallbacks import StandIns
 from .governor import RETURN_S
-from .ladder import Cause, Rung, Sight
-from .own import STARVE_S, OwnEngine
-from .reader import ROOM_S, STEP
-from .stand_ins import StandIns
+from .primary import STARVE_S, OwnEngine
+from .source import ROOM_S, STEP
+from .switcher import Deck
 from .wishes import Wishes
 
 LOW_S = 8.0  # a reserve below this (a third of a small one) is low

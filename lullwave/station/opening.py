@@ -12,8 +12,8 @@ from ..engines.base import Engine
 from ..errors import EngineError, EngineLost, InvalidInput, StreamClosed
 from ..options import build, describe
 from ..request import Request
-from .feed import Feed
-from .reader import STEP, Kept, Opened, Reader
+from .adapter import Feed
+from .source import STEP, Kept, Opened, Reader
 
 
 def fresh(engine: Callable[[], Engine], request: Request) -> Callable[[Reader], Opened]:

@@ -15,17 +15,17 @@ from concurrent.futures import Future
 from ..clock import Clock, Waiter
 from ..engines.base import Engine
 from ..request import Request
-from .deck import Deck
+from .archive_engine import Recycler
+from .crossfade import CHOICE_S, Place, end_of_reserve, soon
+from .failover import STAND_INS, Cause, Ladder, Rung, Standing
+from .fallbacks import SKIP_S, StandIns
 from .governor import TRIED_S, Pace
-from .ladder import STAND_INS, Cause, Ladder, Rung, Standing
 from .lookout import Lookout
-from .own import OwnEngine
-from .reader import ROOM_S, Opened, Reader
-from .recycler import Recycler
+from .primary import OwnEngine
 from .reserve import Reserve
-from .splice import CHOICE_S, Place, end_of_reserve, soon
-from .stand_ins import SKIP_S, StandIns
-from .turning import LEAD_S, Steered
+from .source import ROOM_S, Opened, Reader
+from .steering import LEAD_S, Steered
+from .switcher import Deck
 from .wishes import Wishes
 
 EMBEDDED = "synth"

@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..archive.history import KeptState
 from ..audio import Audio, Samples, concat
 from ..engines.base import Engine
 from ..errors import SnapshotError
-from ..history import KeptState
 from ..mastering import Master
-from .air import Levels
-from .feed import CHANNELS, RATE, Feed
+from .adapter import CHANNELS, RATE, Feed
+from .playout import Levels
 
 _STEP = RATE  # frames
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..audio import Samples
 from ..engines.base import Mark
-from .feed import CHANNELS
+from .adapter import CHANNELS
 
 
 @dataclass(frozen=True)

@@ -21,13 +21,13 @@ from ..engines.base import Engine, Understanding
 from ..errors import EngineLost
 from ..request import Request
 from ..settings import Settings, StationSettings
-from .air import Air, Aired, Epoch, Levels
-from .feed import RATE
-from .ladder import Rung, Standing
+from .adapter import RATE
+from .archive_engine import Recycler
+from .failover import Rung, Standing
+from .playout import Air, Aired, Epoch, Levels
 from .producer import EMBEDDED, Producer
-from .recycler import Recycler
 from .reserve import Reserve
-from .turning import Steered
+from .steering import Steered
 
 T = TypeVar("T")
 State = Literal["starting", "on air", "asleep", "stopped"]

@@ -13,9 +13,9 @@ from concurrent.futures import Future
 
 from ..engines.base import Mark
 from ..errors import EngineFailed, LullwaveError, StreamClosed
-from .deck import Deck
-from .reader import Reader
-from .turning import LeftTheAir, Steered, Wish, turn
+from .source import Reader
+from .steering import LeftTheAir, Steered, Wish, turn
+from .switcher import Deck
 
 TRIES = 3  # so many readers may fail over one wish
 

@@ -6,7 +6,7 @@ import os
 import pytest
 from rich.console import Console
 
-from lullwave.cli import batches
+from lullwave.cli import parallel as batches
 from lullwave.errors import InvalidInput
 
 

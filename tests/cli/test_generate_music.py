@@ -9,7 +9,7 @@ import numpy as np
 
 from lullwave.codecs import decode
 from lullwave.engines.synth.engine import SynthEngine
-from lullwave.engines.synth.renderer import Renderer
+from lullwave.engines.synth.sound.renderer import Renderer
 from lullwave.request import Request
 
 PROMPT, SEED, SECONDS = "jazz trumpet and loud rhodes in Eb minor, bagpipes, 77 bpm", 5, 12.0

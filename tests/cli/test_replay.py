@@ -7,16 +7,16 @@ import sys
 import numpy as np
 import pytest
 
+from lullwave.archive.clips import ClipShelf
+from lullwave.archive.history import History, KeptState
 from lullwave.audio import Audio
 from lullwave.codecs import decode, encode
 from lullwave.engines import load_engine
-from lullwave.history import History, KeptState
-from lullwave.library import ClipShelf
 from lullwave.mastering import Master
 from lullwave.paths import DataPaths
 from lullwave.request import Request
 from lullwave.station import RATE, Recycler
-from lullwave.station.air import Levels
+from lullwave.station.playout import Levels
 from lullwave.station.replay import replay
 
 BEGAN = 1_700_000_000.0

@@ -8,8 +8,10 @@ from serving import read_exactly, serving
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from lullwave.library import ClipShelf
-from lullwave.server import connections, limits, run
+from lullwave.archive.clips import ClipShelf
+from lullwave.server import run
+from lullwave.server.middleware import address_limit as connections
+from lullwave.server.middleware import body_limit as limits
 
 PATIENCE_S = 0.3
 

@@ -4,8 +4,8 @@ import pytest
 from serving import read_exactly, serving
 from sines import RATE
 
+from lullwave.archive.clips import ClipShelf
 from lullwave.codecs import decode
-from lullwave.library import ClipShelf
 
 
 @pytest.fixture(scope="module")

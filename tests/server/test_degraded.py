@@ -105,7 +105,7 @@ def settled(served, wanted) -> None:
 
 def test_a_history_that_breaks_is_a_clear_503_and_heals_by_itself(broken, monkeypatch, caplog):
     _, start = broken
-    from lullwave import history as module
+    from lullwave.archive import history as module
 
     with start() as served, served.listening("/stream.mp3") as stream:
         served.clock.advance(30)

@@ -9,7 +9,7 @@ from serving import read_exactly, serving
 from sines import RATE, SineEngine
 
 from lullwave.codecs import decode
-from lullwave.server.icy import METAINT, Interleaver, block, clean
+from lullwave.server.live.icy import METAINT, Interleaver, block, clean
 
 
 @pytest.fixture(scope="module")

@@ -232,7 +232,7 @@ def test_a_stopping_server_ends_clips_that_wait_and_that_are_made(tmp_path, capl
 LISTED = """
 import sys
 from lullwave.errors import MissingExtra
-from lullwave.server.shelf import EngineShelf
+from lullwave.server.engine_pool import EngineShelf
 shelf = EngineShelf()
 for name in shelf.names():
     try:

@@ -7,7 +7,7 @@ import pytest
 from serving import serving
 
 from lullwave.paths import web_dir
-from lullwave.server.pages import SECURITY_HEADERS
+from lullwave.server.routes.pages import SECURITY_HEADERS
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 import serving
 from serving import read_exactly
 
-from lullwave.engines.synth.keeper import MemoryKeeper
-from lullwave.server.loading import load_options
+from lullwave.engines.synth.planning.memory_file import MemoryKeeper
+from lullwave.server.engine_config import load_options
 from lullwave.settings import load
 
 

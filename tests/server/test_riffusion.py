@@ -21,7 +21,7 @@ from sines import SineEngine
 from lullwave.codecs import decode
 from lullwave.engines.riffusion.engine import RiffusionEngine
 from lullwave.engines.riffusion.random_checkpoint import make_random
-from lullwave.server import riffusion
+from lullwave.server.routes import riffusion
 
 STEPS = 2
 TAGS = {11000: 44100, 11005: False, 11010: 10, 11020: 100, 11030: 400, 11040: 512, 11050: 0, 11060: 10000}

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from lullwave.audio import Audio
-from lullwave.server.riffusion_clips import KEPT, KEPT_COLUMNS, Clips
+from lullwave.server.riffusion_jobs import KEPT, KEPT_COLUMNS, Clips
 
 ENGINE = SimpleNamespace(sound=SimpleNamespace(audio=lambda image: Audio.silence(100, 44100)))
 

@@ -5,8 +5,8 @@ import socket
 import pytest
 from serving import read_exactly, serving
 
+from lullwave.archive.clips import ClipShelf
 from lullwave.clock import SystemClock
-from lullwave.library import ClipShelf
 
 
 def stalled_reader(port: int) -> socket.socket:

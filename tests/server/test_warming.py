@@ -4,7 +4,7 @@ import time
 
 from serving import TIMEOUT_S, read_exactly, serving
 
-from lullwave.server.warming import WARM_S
+from lullwave.server.live.prewarm import WARM_S
 from lullwave.settings import StationSettings
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lullwave.spectrogram.course import HIGH_HZ, LOW_HZ, MANY, PATIENT, QUICK, SOME, STEADY, Course, course_of
+from lullwave.spectrogram.relaxation import HIGH_HZ, LOW_HZ, MANY, PATIENT, QUICK, SOME, STEADY, Course, course_of
 
 HZ = np.array([0.0, LOW_HZ, np.sqrt(LOW_HZ * HIGH_HZ), HIGH_HZ, 10000.0], np.float32)
 

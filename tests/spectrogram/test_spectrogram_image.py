@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from lullwave import Spectrogram, SpectrogramParams
-from lullwave.spectrogram import long
+from lullwave.spectrogram import long_images as long
 from lullwave.spectrogram.image import Canvas
 
 PARAMS = SpectrogramParams(max_value=30e6)

@@ -10,8 +10,10 @@ import pytest
 from bench.spectral_metrics import convergence, mel, onset_correlation
 from lullwave import Audio, Spectrogram, SpectrogramParams
 from lullwave.errors import InvalidInput
-from lullwave.spectrogram import course, inversion, loops, synthesise
-from lullwave.spectrogram.piece import AHEAD, BLOCK
+from lullwave.spectrogram import acceleration as loops
+from lullwave.spectrogram import inversion, synthesise
+from lullwave.spectrogram import relaxation as course
+from lullwave.spectrogram.streaming import AHEAD, BLOCK
 
 RATE = 44100
 
@@ -317,8 +319,8 @@ def test_where_nothing_compiled_can_be_kept_it_is_made_without(monkeypatch, capl
         raise RuntimeError("cannot cache function: no locator available")
 
     monkeypatch.setitem(sys.modules, "numba", types.SimpleNamespace(njit=njit))
-    monkeypatch.delitem(sys.modules, "lullwave.spectrogram.compiled", raising=False)
-    monkeypatch.delattr("lullwave.spectrogram.compiled", raising=False)
+    monkeypatch.delitem(sys.modules, "lullwave.spectrogram.numba_kernels", raising=False)
+    monkeypatch.delattr("lullwave.spectrogram.numba_kernels", raising=False)
     assert loops.compiled.__wrapped__() is None
     assert "NUMBA_CACHE_DIR" in caplog.text
 

@@ -6,8 +6,8 @@ import pytest
 from lullwave import Audio, Spectrogram
 from lullwave.errors import InvalidInput
 from lullwave.mastering.loudness import loudness_lufs
+from lullwave.mastering.offline import at_loudness, limited
 from lullwave.mastering.peaks import true_peak_dbtp
-from lullwave.spectrogram.loudness import at_loudness, limited
 
 RATE = 44100
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lullwave.spectrogram import overlap
+from lullwave.spectrogram import overlap_add as overlap
 from lullwave.spectrogram.grid import grid_of
 from lullwave.spectrogram.params import SpectrogramParams
 

@@ -9,14 +9,14 @@ from faulty import HZ, Fault, faulty
 from sines import PIECE_S, RATE, SineEngine
 from test_station import OnTape, clicks
 
+from lullwave.archive.clips import ClipShelf, Past
 from lullwave.audio import Audio
 from lullwave.clock import SimulatedClock
 from lullwave.codecs import encode
 from lullwave.errors import CheckpointError, EngineError, EngineFailed, EngineLost
-from lullwave.library import ClipShelf, Past
-from lullwave.server.shelf import EngineShelf
+from lullwave.server.engine_pool import EngineShelf
 from lullwave.station import Recycler, Rung
-from lullwave.station.ladder import Cause
+from lullwave.station.failover import Cause
 
 RECYCLED_HZ = 440.0
 STEP = 0.03  # of the second difference: the steepest is a tone of 440 Hz at 0.4, 0.0016; a click is ten times that

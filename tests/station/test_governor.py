@@ -11,6 +11,7 @@ from test_faults import Faulty, clips, hz_at  # noqa: F401
 
 from lullwave.errors import CheckpointError, EngineError, EngineFailed, EngineLost
 from lullwave.station import Rung
+from lullwave.station.failover import Cause
 from lullwave.station.governor import (
     BARRED_S,
     EVEN_S,
@@ -28,7 +29,6 @@ from lullwave.station.governor import (
     Move,
     Pace,
 )
-from lullwave.station.ladder import Cause
 
 FULL = 24.0
 LIGHTER = {"hz": LIGHTER_HZ}

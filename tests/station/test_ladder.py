@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from lullwave.station.backoff import LONGEST_BROKEN_S, LONGEST_S, TRUST_S, Backoff
-from lullwave.station.ladder import Cause, Ladder, Rung, Sight
+from lullwave.station.failover import Cause, Ladder, Rung, Sight
 
 WELL = Sight(Cause.NONE, reserve_s=24.0, low_s=8.0, ahead_s=1.0, margin_s=0.5)
 BOTH = frozenset({Rung.RECYCLED, Rung.EMBEDDED})

@@ -6,8 +6,8 @@ import threading
 import numpy as np
 
 from lullwave.clock import SystemClock
-from lullwave.station.reader import Reader
 from lullwave.station.reserve import Block
+from lullwave.station.source import Reader
 
 
 def test_how_far_ahead_it_is_can_be_asked_while_it_changes():

@@ -7,9 +7,9 @@ import pytest
 from test_faults import RECYCLED_HZ, clips  # noqa: F401  (a fixture)
 from test_station import clicks
 
-from lullwave.cutter import Cutter
+from lullwave.archive.clip_recorder import Cutter
+from lullwave.archive.clips import ClipShelf
 from lullwave.errors import NotFound, SnapshotError
-from lullwave.library import ClipShelf
 from lullwave.request import Request
 from lullwave.station import RATE, Recycler
 

@@ -8,13 +8,13 @@ from faulty import HZ, LIGHTER_HZ, SMALLER_HZ, faulty
 from sines import RATE, SineEngine
 from test_faults import Faulty, clips  # noqa: F401  (a fixture)
 
+from lullwave.archive.history import History
 from lullwave.clock import FOREVER
 from lullwave.errors import EngineLost, SnapshotError
-from lullwave.history import History
-from lullwave.server.recorder import Recorder
+from lullwave.server.live.history_recorder import Recorder
 from lullwave.settings import load
 from lullwave.station import RECYCLED, Recycler, Rung
-from lullwave.station.air import Levels
+from lullwave.station.playout import Levels
 from lullwave.station.replay import replay
 
 

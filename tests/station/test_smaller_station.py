@@ -16,9 +16,9 @@ from lullwave.clock import FOREVER
 from lullwave.engines.musicgen.engine import MusicGenEngine
 from lullwave.engines.musicgen.random_checkpoint import write_random
 from lullwave.engines.smaller import MAGIC, with_smaller
-from lullwave.server.shelf import EngineShelf
+from lullwave.server.engine_pool import EngineShelf
 from lullwave.station import Rung
-from lullwave.station.ladder import Cause
+from lullwave.station.failover import Cause
 
 HOW = {"device": "cpu", "threads": 1, "max_songs": 2}
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from lullwave.station.feed import RATE
+from lullwave.station.adapter import RATE
+from lullwave.station.crossfade import CROSSFADE_S, Place, end_of_reserve, meet, soon, splice
 from lullwave.station.reserve import Block, Reserve, State
-from lullwave.station.splice import CROSSFADE_S, Place, end_of_reserve, meet, soon, splice
 
 BEAT = round(0.75 * RATE)
 

@@ -9,8 +9,8 @@ from typing import Any
 import uvicorn
 
 from lullwave.server.app import create_app
+from lullwave.server.engine_pool import EngineShelf
 from lullwave.server.run import Server, listening_socket
-from lullwave.server.shelf import EngineShelf
 from lullwave.settings import Settings, StationSettings
 from tests.sines import SineEngine
 

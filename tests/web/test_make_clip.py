@@ -17,7 +17,7 @@ from lullwave.engines import engine_class, engine_names
 from lullwave.engines.synth.engine import SynthEngine
 from lullwave.errors import LullwaveError, MissingExtra
 from lullwave.options import OptionInfo, describe
-from lullwave.server.shelf import EngineShelf
+from lullwave.server.engine_pool import EngineShelf
 from tests.sines import RATE, SineEngine, SineStream
 from tests.web.browsing import Radio, until
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import lullwave
-from lullwave.engines.riffusion import inference
+from lullwave.engines.riffusion import legacy_api as inference
 from lullwave.errors import LullwaveError
 
 

@@ -19,8 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .pages import prefer_large_pages
-from .shape import Shape
+from .config import Shape
+from .huge_pages import prefer_large_pages
 
 ROWS = 2  # rows of a slot
 

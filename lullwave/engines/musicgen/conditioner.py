@@ -14,8 +14,8 @@ from torch import Tensor
 
 from .attention import Memory
 from .decoder import Decoder
-from .program import Program, Window
-from .text import Conditioning, Phrase, TextEncoder
+from .prompt_schedule import Program, Window
+from .text_encoder import Conditioning, Phrase, TextEncoder
 from .weights import Weights
 
 _REMEMBERED = 48

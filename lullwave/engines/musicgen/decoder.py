@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .attention import Attention, Cache, ChunkAttention, Lane, Memory, RaggedAttention
+from .config import Shape
 from .linear import FloatLinear, Int8Linear, Linear
-from .shape import Shape
 from .weights import Weights
 
 

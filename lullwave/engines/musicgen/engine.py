@@ -21,24 +21,24 @@ from ...request import Request
 from ..base import Engine, Understanding
 from . import snapshot as snapshots
 from .attention import Cache
+from .audio_prompt import Listener
+from .chunk_decoder import SoundMaker
 from .codec import CodecDecoder
 from .conditioner import Conditioner, understood
+from .config import FRAME_RATE, Shape
 from .decoder import Decoder
+from .hf_logging import quiet_transformers
+from .huge_pages import large_pages
 from .linear import int8_available
-from .listen import Listener
 from .options import LoadOptions, MusicGenFacts, MusicOptions
-from .pages import large_pages
 from .prefill import Prefill
-from .program import Program
-from .quiet import quiet_transformers
+from .prompt_schedule import Program
 from .sampling import Sampling
 from .scheduler import Scheduler
-from .shape import FRAME_RATE, Shape
 from .song import KEPT_S, Point, Song
-from .sound import SoundMaker
 from .stepper import LaneStepper, StaticStepper, Stepper
 from .stream import MusicGenStream
-from .text import MAX_TOKENS, TextEncoder
+from .text_encoder import MAX_TOKENS, TextEncoder
 from .weights import Weights
 
 _DTYPES = {"int8": torch.int8, "bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}

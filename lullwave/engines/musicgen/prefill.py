@@ -11,9 +11,9 @@ from torch import Tensor
 
 from .attention import Cache, Lane, Memory
 from .conditioner import Conditioner
+from .config import FRAME_RATE
 from .decoder import Decoder
-from .program import Window
-from .shape import FRAME_RATE
+from .prompt_schedule import Window
 from .song import Filled, Song
 
 PIECE = 32  # positions of a piece: other songs wait no longer than that

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from ...errors import NotFound
-from .quiet import quiet_transformers
+from .hf_logging import quiet_transformers
 
 log = logging.getLogger(__name__)
 

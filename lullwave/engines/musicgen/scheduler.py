@@ -21,10 +21,10 @@ import torch
 
 from ...errors import Busy, EngineFailed, LullwaveError, StreamClosed
 from .attention import Cache
+from .chunk_decoder import Sound, SoundMaker
 from .prefill import Prefill
 from .sampling import uniforms
 from .song import Song
-from .sound import Sound, SoundMaker
 from .stepper import Job, Stepper
 
 log = logging.getLogger(__name__)

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from ...errors import SnapshotError
-from .program import Anchor, Program, Steer, Window
+from .config import Shape
+from .prompt_schedule import Anchor, Program, Steer, Window
 from .sampling import Sampling
-from .shape import Shape
 from .song import CHUNK, Point, Song
 
 VERSION = 1

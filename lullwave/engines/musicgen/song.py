@@ -19,9 +19,9 @@ from torch import Tensor
 
 from ...errors import SnapshotError
 from .codec import State
-from .program import Program, Window
+from .config import FRAME_RATE, Shape
+from .prompt_schedule import Program, Window
 from .sampling import Sampling
-from .shape import FRAME_RATE, Shape
 
 CHUNK = 25  # frames of a chunk of sound: half a second
 KEPT_S = 90.0  # how far back a song can be taken up again

@@ -11,8 +11,8 @@ from ...errors import StreamClosed
 from ...request import Request
 from ..base import Mark, Stream, Understanding
 from . import snapshot as snapshots
+from .config import FRAME_RATE, Shape
 from .scheduler import Scheduler
-from .shape import FRAME_RATE, Shape
 from .song import CHUNK, Song
 
 

@@ -13,11 +13,11 @@ from typing import Any
 from ...errors import EngineError, EngineLost, LullwaveError, ProtocolError, StreamClosed
 from ...request import Request
 from ..base import Engine, Stream, Understanding
-from . import wire
+from . import protocol as wire
 from .clips import CHANNELS, RATE, ClipStream
+from .connection import Behind, Link
 from .crate import Crate
-from .dialects import HttpDialect, SocketDialect
-from .link import Behind, Link
+from .legacy import HttpDialect, SocketDialect
 from .options import RemoteFacts, RemoteOptions, check_address
 from .stream import MAX_AHEAD_S, Manner, RemoteStream
 

@@ -9,9 +9,9 @@ from dataclasses import fields
 from typing import Any, ClassVar
 
 from ..base import EngineFacts
-from .child import Child
 from .engine import RemoteEngine
 from .options import ISOLATED
+from .process import Child
 
 
 class IsolatedEngine(RemoteEngine):

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from ...errors import InvalidInput
 from ...options import option
 from ..base import EngineFacts
-from .wire import ENCODINGS
+from .protocol import ENCODINGS
 
 SCHEMES = ("ws", "wss", "http", "https")
 ISOLATED = "isolated:"  # before an engine's name: the same, in a process of its own

@@ -22,8 +22,8 @@ from ...audio import Audio, Samples
 from ...errors import EngineLost, InvalidInput, LullwaveError, ProtocolError, SnapshotError, StreamClosed
 from ...request import Request
 from ..base import Mark, Stream, Understanding
-from . import wire
-from .link import Link
+from . import protocol as wire
+from .connection import Link
 
 REMEMBERED_S = 900.0  # how long marks and beats are kept
 MAX_AHEAD_S = 10.0  # that a slow way may be hidden by

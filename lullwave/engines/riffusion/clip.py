@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from ...errors import InvalidInput
 from ...options import check, option
+from .denoising import Plan
 from .interpolation import Interpolation
-from .plan import Plan
 from .schedulers import short_name
 
 

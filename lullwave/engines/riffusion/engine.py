@@ -20,18 +20,18 @@ from ...prompt import Prompt
 from ...request import Request
 from ..base import Engine, Understanding
 from . import emphasis, lora
+from .batch_queue import Ticket, Workshop
+from .denoising import Plan
 from .interpolation import Interpolation
 from .options import RiffusionFacts, RiffusionLoadOptions, RiffusionOptions
 from .pipeline import Leg, Pipeline
-from .plan import Plan
 from .schedule import Chance
-from .seeds import SeedImages
+from .seed_images import SeedImages
 from .sound import HOP, RATE, Sound
 from .stream import REWINDABLE_S, Grey, RiffusionStream
-from .tape import Steer, unpack
+from .stream_state import Steer, unpack
 from .text import between
 from .weights import Weights, load
-from .workshop import Ticket, Workshop
 
 TILE = 512  # columns
 TYPICAL = "mellow lo-fi beat with piano and soft drums"  # what 8-bit ranges are taken for

@@ -26,7 +26,7 @@ from torch import nn
 
 from ...checkpoints import models_dir
 from ...errors import MissingExtra
-from .loops import Loop
+from .circular_padding import Loop
 
 log = logging.getLogger(__name__)
 

@@ -21,10 +21,10 @@ from PIL import Image
 
 from ...errors import LullwaveError
 from . import emphasis, windows
+from .circular_padding import Loop
+from .denoising import Plan
 from .interpolation import End, Interpolation
-from .loops import Loop
 from .noise import between_seeds
-from .plan import Plan
 from .schedule import Chance, Schedule
 from .text import TextEncoder, between, equal_length
 from .weights import Weights

@@ -19,8 +19,8 @@ from ...audio import Audio
 from ...errors import EngineFailed, InvalidInput, LullwaveError, SnapshotError, StreamClosed
 from ...request import Request
 from ..base import Mark, Stream, Understanding
-from . import seams
-from .tape import Segment, Steer, pack, piece_title
+from . import phase_crossfade as seams
+from .stream_state import Segment, Steer, pack, piece_title
 
 Grey = npt.NDArray[np.uint8]
 

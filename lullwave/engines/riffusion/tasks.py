@@ -19,10 +19,10 @@ from ...options import build, check, option
 from ...request import Request
 from ..base import Understanding
 from . import emphasis
+from .denoising import Mix, Plan
 from .interpolation import End, Interpolation
 from .options import DEFAULT_CHECKPOINT
 from .pipeline import Leg
-from .plan import Mix, Plan
 from .schedule import Chance
 from .schedulers import MAX_STEPS, short_name
 from .sound import HOP, RATE

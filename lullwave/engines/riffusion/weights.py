@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ...errors import CheckpointError
-from .loops import Loop, make_loopable
+from .circular_padding import Loop, make_loopable
 
 log = logging.getLogger(__name__)
 

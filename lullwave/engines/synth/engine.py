@@ -26,16 +26,16 @@ from ...options import build, option
 from ...request import Request
 from ..base import Engine, Mark, Stream, Understanding
 from . import snapshots
-from .instruments.cache import SoundCache
-from .keeper import MemoryKeeper
 from .midi import midi_bytes
 from .options import SynthOptions
+from .planning.memory_file import MemoryKeeper
 from .programme import Programme
-from .renderer import LATENCY, Renderer, State
+from .prompts.explanation import understand
 from .score import RATE, Bar
-from .stems import render_stems
+from .sound.instruments.cache import SoundCache
+from .sound.renderer import LATENCY, Renderer, State
+from .sound.stems import render_stems
 from .theory import Key
-from .understanding import understand
 
 REWINDABLE_S = 100.0
 _REMEMBERED_S = 900.0  # how long marks and beats are kept after they were read

@@ -13,17 +13,17 @@ from typing import Any
 from ...request import Request
 from ..base import Understanding
 from .chance import digest
-from .composer import Carry, bar_frames, compose_section
-from .memory import Memory
 from .options import SynthOptions
-from .planner import Length, plan_piece
-from .reading import adds, read_wishes
+from .planning.memory import Memory
+from .planning.planner import Length, plan_piece
+from .planning.replanning import turned
+from .planning.turns import unheard
+from .prompts.explanation import describe, name_of
+from .prompts.intent import Wishes
+from .prompts.parser import adds, read_wishes
 from .score import RATE, Bar
-from .sharing import unheard
 from .spec import PieceSpec
-from .steering import turned
-from .understanding import describe, name_of
-from .wishes import Wishes
+from .writing.composer import Carry, bar_frames, compose_section
 
 VERSION = 2
 _LONGEST_PIECE_S = 200.0

@@ -19,8 +19,8 @@ import numpy as np
 
 from ...errors import SnapshotError
 from ..base import Engine
-from .renderer import PartState, Sounding, State, Struck
 from .score import Mix, Track
+from .sound.renderer import PartState, Sounding, State, Struck
 
 MAGIC = b"LULLSNAP"
 VERSION = 4  # of the layout and of the sound: a change that alters samples makes old snapshots useless

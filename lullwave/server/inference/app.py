@@ -14,12 +14,12 @@ from starlette.websockets import WebSocket
 
 from ... import __version__
 from ...engines.base import Engine
-from ...engines.remote import wire
+from ...engines.remote import protocol as wire
+from .auth import Gate
 from .batches import Batches
-from .gate import Gate
-from .plain import PlainHttp, PlainSocket
+from .fair_scheduler import Turns
+from .legacy import PlainHttp, PlainSocket
 from .session import Session
-from .turns import Turns
 
 MAX_SESSIONS = 64  # clients at the same time
 STOP_S = 1.0  # how long what is being made may take to end

@@ -17,7 +17,7 @@ from ...errors import Busy
 from ...mastering import master
 from ...request import Request
 from ...settings import DEFAULT_STATIONS
-from .turns import Turns
+from .fair_scheduler import Turns
 
 CLIP_S = 60.0
 CLIP_LUFS = -14.0

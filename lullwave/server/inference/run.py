@@ -16,8 +16,8 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
-from ...engines.remote import wire
-from ..listening import raise_file_limit
+from ...engines.remote import protocol as wire
+from ..sockets import raise_file_limit
 
 GRACE_S = 1  # how long open connections may take to end
 LET_GO_S = 3.0  # how long after its parent's end a process may live

@@ -15,11 +15,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ... import __version__
 from ...engines.base import Engine, Stream
-from ...engines.remote import wire
+from ...engines.remote import protocol as wire
 from ...errors import Busy, InvalidInput, ProtocolError
 from ...request import Request
-from .playing import Chores, Parcel, Playing
-from .turns import Turns
+from .fair_scheduler import Turns
+from .streams import Chores, Parcel, Playing
 
 MAX_STREAMS = 64  # of one client
 MAX_BACKLOG = 4_000_000  # bytes made for a client that it has not taken

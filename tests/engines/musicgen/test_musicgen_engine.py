@@ -17,7 +17,7 @@ from lullwave.audio import Audio  # noqa: E402
 from lullwave.engines import load_engine  # noqa: E402
 from lullwave.engines.musicgen.engine import MusicGenEngine  # noqa: E402
 from lullwave.engines.musicgen.linear import int8_available  # noqa: E402
-from lullwave.engines.musicgen.program import Window  # noqa: E402
+from lullwave.engines.musicgen.prompt_schedule import Window  # noqa: E402
 from lullwave.errors import (  # noqa: E402
     Busy,
     CheckpointError,

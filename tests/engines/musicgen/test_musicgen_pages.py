@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lullwave.engines.musicgen.pages import _COLLAPSE, PAGE, _advise, _anonymous, _without, large_pages
+from lullwave.engines.musicgen.huge_pages import _COLLAPSE, PAGE, _advise, _anonymous, _without, large_pages
 
 
 def test_only_memory_that_was_not_there_before_is_asked_for():

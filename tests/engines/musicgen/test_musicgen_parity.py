@@ -10,9 +10,9 @@ transformers = pytest.importorskip("transformers")
 
 from lullwave.audio import Audio  # noqa: E402
 from lullwave.engines.musicgen.attention import Cache, Lane  # noqa: E402
+from lullwave.engines.musicgen.config import Shape  # noqa: E402
 from lullwave.engines.musicgen.decoder import Decoder  # noqa: E402
-from lullwave.engines.musicgen.program import Program, Window  # noqa: E402
-from lullwave.engines.musicgen.shape import Shape  # noqa: E402
+from lullwave.engines.musicgen.prompt_schedule import Program, Window  # noqa: E402
 from lullwave.engines.musicgen.weights import Weights  # noqa: E402
 from lullwave.request import Request  # noqa: E402
 

@@ -9,11 +9,11 @@ transformers = pytest.importorskip("transformers")
 from lullwave.engines.musicgen import sampling  # noqa: E402
 from lullwave.engines.musicgen.attention import Cache, Lane, Memory  # noqa: E402
 from lullwave.engines.musicgen.codec import CodecDecoder  # noqa: E402
+from lullwave.engines.musicgen.config import Shape  # noqa: E402
 from lullwave.engines.musicgen.decoder import Decoder  # noqa: E402
 from lullwave.engines.musicgen.linear import Int8Linear, int8_available  # noqa: E402
-from lullwave.engines.musicgen.program import Program, Window  # noqa: E402
+from lullwave.engines.musicgen.prompt_schedule import Program, Window  # noqa: E402
 from lullwave.engines.musicgen.sampling import Sampling, draw, uniforms  # noqa: E402
-from lullwave.engines.musicgen.shape import Shape  # noqa: E402
 from lullwave.engines.musicgen.stepper import Job, LaneStepper, StaticStepper  # noqa: E402
 from lullwave.engines.musicgen.weights import Weights  # noqa: E402
 from lullwave.errors import PromptError  # noqa: E402

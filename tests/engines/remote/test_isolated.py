@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from lullwave import Request, load_engine
-from lullwave.engines.remote.child import Child
+from lullwave.engines.remote.process import Child
 from lullwave.errors import EngineLost, InvalidInput, StreamClosed, UnknownEngine
 
 WISH = Request("rainy night piano", 7)
@@ -102,7 +102,7 @@ def test_a_machine_that_has_no_room_for_it_is_asked_again(monkeypatch):
             raise OSError(errno.ENOMEM, "Cannot allocate memory")
         return real(*args, **how)
 
-    monkeypatch.setattr("lullwave.engines.remote.child.subprocess.Popen", full)
+    monkeypatch.setattr("lullwave.engines.remote.process.subprocess.Popen", full)
     with load_engine("isolated:synth") as engine:
         with engine.child._changed:
             assert engine.child._changed.wait_for(lambda: engine.child._url, 30)

@@ -14,7 +14,7 @@ from inferring import Wire, inferring
 from sines import SineEngine
 
 from lullwave import Request, load_engine
-from lullwave.engines.remote import wire
+from lullwave.engines.remote import protocol as wire
 from lullwave.errors import EngineLost, InvalidInput, StreamClosed
 
 WISH = Request("rainy night piano", 7)

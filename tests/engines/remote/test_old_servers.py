@@ -184,7 +184,7 @@ class OldHttp(BaseHTTPRequestHandler):
 
 
 def test_the_http_dialect(clips, monkeypatch):
-    monkeypatch.setattr("lullwave.engines.remote.dialects.POLL_S", (0.01, 0.02))
+    monkeypatch.setattr("lullwave.engines.remote.legacy.POLL_S", (0.01, 0.02))
     server = ThreadingHTTPServer(("127.0.0.1", 0), OldHttp)
     server.clips, server.made, server.polls = clips, 0, 0
     thread = threading.Thread(target=partial(server.serve_forever, 0.05))
@@ -239,7 +239,7 @@ class Seeded(SineEngine):
 
 
 def test_our_own_server_speaks_the_http_dialect_that_we_speak(monkeypatch):
-    monkeypatch.setattr("lullwave.engines.remote.dialects.POLL_S", (0.01, 0.02))
+    monkeypatch.setattr("lullwave.engines.remote.legacy.POLL_S", (0.01, 0.02))
     monkeypatch.setattr("lullwave.server.inference.batches.CLIP_S", 8.0)
     with inferring(Seeded(), token="secret") as served:
         address = served.url.replace("ws://", "http://")
@@ -252,8 +252,8 @@ def test_our_own_server_speaks_the_http_dialect_that_we_speak(monkeypatch):
 
 def test_a_server_that_forgot_that_it_was_asked_is_asked_again(monkeypatch):
     """Its engine breaks over the first batch: no clip of that ever comes."""
-    monkeypatch.setattr("lullwave.engines.remote.dialects.POLL_S", (0.01, 0.02))
-    monkeypatch.setattr("lullwave.engines.remote.dialects.RENEW_S", 0.2)
+    monkeypatch.setattr("lullwave.engines.remote.legacy.POLL_S", (0.01, 0.02))
+    monkeypatch.setattr("lullwave.engines.remote.legacy.RENEW_S", 0.2)
     monkeypatch.setattr("lullwave.server.inference.batches.CLIP_S", 8.0)
     begun = []
 

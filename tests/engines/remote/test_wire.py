@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lullwave import Audio
-from lullwave.engines.remote import wire
+from lullwave.engines.remote import protocol as wire
 from lullwave.errors import ProtocolError
 
 

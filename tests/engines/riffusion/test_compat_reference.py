@@ -29,9 +29,9 @@ diffusers = pytest.importorskip("diffusers")
 
 from pictures import picture  # noqa: E402
 
+from lullwave.engines.riffusion.denoising import Plan  # noqa: E402
 from lullwave.engines.riffusion.interpolation import End, Interpolation  # noqa: E402
 from lullwave.engines.riffusion.pipeline import Pipeline  # noqa: E402
-from lullwave.engines.riffusion.plan import Plan  # noqa: E402
 from lullwave.engines.riffusion.random_checkpoint import SCHEDULER  # noqa: E402
 from lullwave.engines.riffusion.weights import load  # noqa: E402
 

@@ -5,10 +5,10 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lullwave.engines.riffusion import inference
+from lullwave.engines.riffusion import legacy_api as inference
 from lullwave.engines.riffusion.interpolation import End, Interpolation
 from lullwave.errors import InvalidInput
-from lullwave.server.riffusion import _json, _unwrapped
+from lullwave.server.routes.riffusion import _json, _unwrapped
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

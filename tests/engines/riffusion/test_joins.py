@@ -10,7 +10,7 @@ pyloudnorm = pytest.importorskip("pyloudnorm")
 
 from bench.estimators import clicks  # noqa: E402
 from lullwave.engines.base import Understanding  # noqa: E402
-from lullwave.engines.riffusion.seeds import SeedImages  # noqa: E402
+from lullwave.engines.riffusion.seed_images import SeedImages  # noqa: E402
 from lullwave.engines.riffusion.sound import HOP, RATE, Sound  # noqa: E402
 from lullwave.engines.riffusion.stream import RiffusionStream, _led_over  # noqa: E402
 from lullwave.request import Request  # noqa: E402

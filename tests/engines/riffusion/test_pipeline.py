@@ -11,9 +11,9 @@ pytest.importorskip("diffusers")
 
 from pictures import picture  # noqa: E402
 
+from lullwave.engines.riffusion.denoising import Mix, Plan  # noqa: E402
 from lullwave.engines.riffusion.interpolation import End, Interpolation  # noqa: E402
 from lullwave.engines.riffusion.pipeline import Cancelled  # noqa: E402
-from lullwave.engines.riffusion.plan import Mix, Plan  # noqa: E402
 from lullwave.engines.riffusion.schedule import Chance  # noqa: E402
 
 FAST = Plan(steps=4)

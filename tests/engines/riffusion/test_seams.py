@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from lullwave.engines.riffusion.seams import joined
+from lullwave.engines.riffusion.phase_crossfade import joined
 
 RATE = 44100
 FRAMES = 48 * 441

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from lullwave.engines.riffusion.seeds import PACKAGED, SeedImages
+from lullwave.engines.riffusion.seed_images import PACKAGED, SeedImages
 from lullwave.errors import InvalidInput, NotFound
 
 SEEDS = ("og_beat", "agile", "marim", "motorway", "vibes")

@@ -8,7 +8,7 @@ pytest.importorskip("torch")
 from lullwave.audio import concat
 from lullwave.engines.base import Understanding
 from lullwave.engines.riffusion.stream import RiffusionStream
-from lullwave.engines.riffusion.tape import unpack
+from lullwave.engines.riffusion.stream_state import unpack
 from lullwave.errors import InvalidInput, SnapshotError, StreamClosed
 from lullwave.request import Request
 

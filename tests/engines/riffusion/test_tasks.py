@@ -15,8 +15,8 @@ import lullwave  # noqa: E402
 from lullwave import Audio  # noqa: E402
 from lullwave.codecs import decode, write  # noqa: E402
 from lullwave.engines.riffusion import stems, tasks  # noqa: E402
+from lullwave.engines.riffusion.denoising import Mix, Plan  # noqa: E402
 from lullwave.engines.riffusion.interpolation import End  # noqa: E402
-from lullwave.engines.riffusion.plan import Mix, Plan  # noqa: E402
 from lullwave.errors import EngineFailed, InvalidInput, MissingExtra  # noqa: E402
 
 FAST = Plan(2)

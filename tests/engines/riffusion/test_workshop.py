@@ -9,10 +9,10 @@ torch = pytest.importorskip("torch")
 
 from PIL import Image  # noqa: E402
 
+from lullwave.engines.riffusion.batch_queue import Workshop  # noqa: E402
+from lullwave.engines.riffusion.denoising import Plan  # noqa: E402
 from lullwave.engines.riffusion.pipeline import Cancelled, Leg  # noqa: E402
-from lullwave.engines.riffusion.plan import Plan  # noqa: E402
 from lullwave.engines.riffusion.schedule import Chance  # noqa: E402
-from lullwave.engines.riffusion.workshop import Workshop  # noqa: E402
 from lullwave.errors import Busy, EngineFailed, StreamClosed  # noqa: E402
 
 

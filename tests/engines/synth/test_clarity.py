@@ -2,8 +2,8 @@
 
 import pytest
 
-from lullwave.engines.synth.harmony import clarity
 from lullwave.engines.synth.spec import Slot
+from lullwave.engines.synth.writing.harmony import clarity
 
 
 def loop(*chords):

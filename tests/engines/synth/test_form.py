@@ -1,7 +1,7 @@
 import pytest
 
 from lullwave.engines.synth.chance import Chance
-from lullwave.engines.synth.form import FORMS, plan_form
+from lullwave.engines.synth.planning.form import FORMS, plan_form
 
 
 @pytest.mark.parametrize("form", list(FORMS))

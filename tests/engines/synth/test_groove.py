@@ -2,9 +2,9 @@ from statistics import mean, pstdev
 
 import pytest
 
-from lullwave.engines.synth import groove
 from lullwave.engines.synth.chance import Chance
 from lullwave.engines.synth.score import LOOKAHEAD_S
+from lullwave.engines.synth.writing import groove
 
 
 @pytest.mark.parametrize(("swing", "unit", "beat", "falls"), [

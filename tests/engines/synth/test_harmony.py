@@ -2,10 +2,10 @@ from itertools import pairwise
 
 import pytest
 
-from lullwave.engines.synth import harmony
 from lullwave.engines.synth.chance import Chance
 from lullwave.engines.synth.spec import Slot
 from lullwave.engines.synth.theory import QUALITIES, Chord, Key
+from lullwave.engines.synth.writing import harmony
 
 KEYS = [Key(tonic, minor) for tonic in range(12) for minor in (False, True)]
 

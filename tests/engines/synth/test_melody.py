@@ -3,12 +3,12 @@ from statistics import mean
 
 import pytest
 
-from lullwave.engines.synth import melody
 from lullwave.engines.synth.chance import Chance
-from lullwave.engines.synth.harmony import make_loop
+from lullwave.engines.synth.planning.themes import voiced_loop
 from lullwave.engines.synth.spec import MotifNote
-from lullwave.engines.synth.themes import voiced_loop
 from lullwave.engines.synth.theory import Key
+from lullwave.engines.synth.writing import melody
+from lullwave.engines.synth.writing.harmony import make_loop
 
 C = Key(0, False)
 

@@ -7,10 +7,10 @@ from scores import clashes, clip, drums, instruments, key_fit
 
 from lullwave.engines.synth.chance import Chance
 from lullwave.engines.synth.options import SynthOptions
-from lullwave.engines.synth.planner import blend_of
+from lullwave.engines.synth.planning.planner import blend_of
 from lullwave.engines.synth.programme import Programme
-from lullwave.engines.synth.reading import read_wishes
-from lullwave.engines.synth.understanding import name_of
+from lullwave.engines.synth.prompts.explanation import name_of
+from lullwave.engines.synth.prompts.parser import read_wishes
 from lullwave.request import Request
 
 BANDS = [

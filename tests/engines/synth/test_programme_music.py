@@ -6,14 +6,14 @@ from collections import Counter
 import pytest
 from scores import clashes, clip, key_fit, sung
 
-from lullwave.engines.synth import harmony
-from lullwave.engines.synth.composer import compose
-from lullwave.engines.synth.melody import motif_name
 from lullwave.engines.synth.options import SynthOptions
+from lullwave.engines.synth.planning.styles import STYLES
+from lullwave.engines.synth.planning.themes import progression_name
 from lullwave.engines.synth.programme import Programme
 from lullwave.engines.synth.score import LOOKAHEAD_S, RATE
-from lullwave.engines.synth.styles import STYLES
-from lullwave.engines.synth.themes import progression_name
+from lullwave.engines.synth.writing import harmony
+from lullwave.engines.synth.writing.composer import compose
+from lullwave.engines.synth.writing.melody import motif_name
 from lullwave.request import Request
 
 PROMPTS = [

@@ -5,8 +5,8 @@ import json
 import pytest
 from scores import clashes, drums, instruments, key_fit, last_chord_has, layers
 
-from lullwave.engines.synth.memory import Memory
 from lullwave.engines.synth.options import SynthOptions
+from lullwave.engines.synth.planning.memory import Memory
 from lullwave.engines.synth.programme import Programme
 from lullwave.engines.synth.score import RATE
 from lullwave.errors import PromptError

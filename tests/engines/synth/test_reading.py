@@ -3,8 +3,8 @@
 import pytest
 
 from lullwave.engines.synth.options import SynthOptions
-from lullwave.engines.synth.reading import read_wishes
-from lullwave.engines.synth.understanding import understand
+from lullwave.engines.synth.prompts.explanation import understand
+from lullwave.engines.synth.prompts.parser import read_wishes
 from lullwave.errors import InvalidInput, PromptError
 
 

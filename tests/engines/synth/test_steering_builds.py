@@ -7,7 +7,7 @@ from scores import drums, instruments, layers
 
 from lullwave.engines.synth.options import SynthOptions
 from lullwave.engines.synth.programme import Programme
-from lullwave.engines.synth.reading import adds, read_wishes
+from lullwave.engines.synth.prompts.parser import adds, read_wishes
 from lullwave.request import Request
 
 

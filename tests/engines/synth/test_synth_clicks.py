@@ -7,12 +7,12 @@ import pytest
 
 from bench.estimators import clicks
 from lullwave.audio import Audio
-from lullwave.engines.synth.effects import tape
 from lullwave.engines.synth.engine import SynthEngine
-from lullwave.engines.synth.instruments.cache import SoundCache
-from lullwave.engines.synth.mixing import _SEATS
-from lullwave.engines.synth.renderer import Renderer
 from lullwave.engines.synth.score import RATE, Bar, Drum, Hit, Kit, Mix, Note, Track
+from lullwave.engines.synth.sound.effects import tape
+from lullwave.engines.synth.sound.instruments.cache import SoundCache
+from lullwave.engines.synth.sound.renderer import Renderer
+from lullwave.engines.synth.writing.mixing import _SEATS
 from lullwave.mastering import Master
 from lullwave.mastering.loudness import loudness_lufs
 from lullwave.request import Request

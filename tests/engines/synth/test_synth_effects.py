@@ -5,10 +5,10 @@ import typing
 import numpy as np
 import pytest
 
-from lullwave.engines.synth import ambience
-from lullwave.engines.synth.effects import dust, dynamics, filtering, movement, reverb, tape, upsampling
-from lullwave.engines.synth.instruments.tone import MUSIC_RATE
 from lullwave.engines.synth.score import RATE, Ambience
+from lullwave.engines.synth.sound import ambience
+from lullwave.engines.synth.sound.effects import dust, dynamics, filtering, movement, reverb, tape, upsampling
+from lullwave.engines.synth.sound.instruments.tone import MUSIC_RATE
 
 
 def tone(hz, frames, rate=MUSIC_RATE):

@@ -5,10 +5,11 @@ import typing
 import numpy as np
 import pytest
 
-from lullwave.engines.synth.instruments import VOICES, amplitude, drums, sound_of, stroke_of
-from lullwave.engines.synth.instruments.cache import SoundCache
-from lullwave.engines.synth.instruments.gliding import slid
-from lullwave.engines.synth.instruments.tone import (
+from lullwave.engines.synth.score import Drum, Instrument, Kit
+from lullwave.engines.synth.sound.instruments import VOICES, amplitude, drums, sound_of, stroke_of
+from lullwave.engines.synth.sound.instruments.cache import SoundCache
+from lullwave.engines.synth.sound.instruments.gliding import slid
+from lullwave.engines.synth.sound.instruments.tone import (
     MUSIC_RATE,
     cycle,
     good_size,
@@ -19,7 +20,6 @@ from lullwave.engines.synth.instruments.tone import (
     play_cycle,
     play_voices,
 )
-from lullwave.engines.synth.score import Drum, Instrument, Kit
 
 BASS = {"upright_bass", "sub_bass", "synth_bass"}
 PITCHED = typing.get_args(Instrument)

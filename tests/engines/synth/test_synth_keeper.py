@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from lullwave.engines.synth.engine import SynthEngine
-from lullwave.engines.synth.keeper import MemoryKeeper
-from lullwave.engines.synth.memory import Memory
+from lullwave.engines.synth.planning.memory import Memory
+from lullwave.engines.synth.planning.memory_file import MemoryKeeper
 from lullwave.engines.synth.programme import Programme
 from lullwave.request import Request
 

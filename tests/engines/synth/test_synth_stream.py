@@ -11,10 +11,10 @@ import pytest
 
 from lullwave.engines.synth import snapshots
 from lullwave.engines.synth.engine import END_FADE_S, SynthEngine
-from lullwave.engines.synth.instruments.cache import SoundCache
 from lullwave.engines.synth.options import SynthOptions
 from lullwave.engines.synth.programme import Programme
-from lullwave.engines.synth.renderer import LATENCY, Renderer
+from lullwave.engines.synth.sound.instruments.cache import SoundCache
+from lullwave.engines.synth.sound.renderer import LATENCY, Renderer
 from lullwave.errors import InvalidInput, SnapshotError, StreamClosed
 from lullwave.request import Request
 
@@ -202,7 +202,7 @@ def test_nothing_is_digitally_silent_or_out_of_range(whole):
 
 
 def test_stems_add_up_to_the_mix_before_compressor_and_saturation(engine):
-    from lullwave.engines.synth.renderer import Renderer
+    from lullwave.engines.synth.sound.renderer import Renderer
 
     request = Request(prompt="jazzy café with rain", seed=4, duration_s=12)
     stems = engine.stems(request)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from bench.estimators import clicks
-from lullwave.engines.synth import ambience
 from lullwave.engines.synth.engine import SynthEngine
 from lullwave.engines.synth.score import RATE
+from lullwave.engines.synth.sound import ambience
 from lullwave.request import Request
 
 LAYERS = ("rain", "fire", "cafe", "night", "waves", "train")

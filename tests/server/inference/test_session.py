@@ -17,9 +17,9 @@ from sines import RATE, SineEngine
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from lullwave.engines.remote import wire
-from lullwave.server.inference.playing import BLOCK_S
+from lullwave.engines.remote import protocol as wire
 from lullwave.server.inference.session import MAX_STREAMS
+from lullwave.server.inference.streams import BLOCK_S
 
 FOREVER = 2**62
 

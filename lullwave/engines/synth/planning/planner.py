@@ -1,0 +1,187 @@
+"""Plans pieces: from wishes, chance and the memory of what was played to a ``PieceSpec``; writes no notes.
+
+Explicit wishes win over everything. Where they leave room, variety decides: no progression again within ten pieces,
+no pair of comping and leading instrument within four, no key within three, no motif ever.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..chance import Chance
+from ..prompts.intent import Wishes
+from ..score import RATE
+from ..spec import PieceSpec
+from ..theory import Key
+from ..writing.composer import bar_frames
+from .casting import make_band
+from .form import FORMS, plan_form
+from .memory import Heard, Memory
+from .sections import build_section, close_section, distinct, joined
+from .styles import Blend
+from .themes import make_themes, progressions_of
+from .titles import make_title
+from .turns import share_out
+
+SHORTEST_S, LONGEST_S = 95.0, 200.0  # of an endless stream's pieces
+_TEMPO_STEP = 0.078
+_KEY_GAP, _FORM_GAP = 3, 3
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a piece is to be: ``frames`` exactly, or as it likes; ``last`` rings out."""
+
+    frames: int | None = None
+    last: bool = False
+
+
+def blend_of(wishes: Wishes, chance: Chance) -> Blend:
+    """The styles asked for; unasked, lo-fi with a guest now and then."""
+    if wishes.styles:
+        shares = dict(wishes.styles)
+        if set(shares) == {"piano"} and wishes.drums:
+            shares = {"piano": 0.6, "lofi": 0.4}
+        if "lofi" in shares and len(shares) > 1:  # "lo-fi" beside another style is the genre, not a rival
+            small = 0.25 * shares.pop("lofi") / max(1e-9, sum(shares.values()) + 1e-9)
+            total = sum(shares.values())
+            shares = {s: (1 - min(0.25, small)) * w / total for s, w in shares.items()} | {"lofi": min(0.25, small)}
+        return Blend(tuple(shares.items()))
+    guests = {"": 6.0, "jazz": 1.0, "soul": 1.2, "hiphop": 1.2, "piano": 0.6, "folk": 0.5}
+    guest = chance.weighted({g: w for g, w in guests.items() if "style " + g not in wishes.avoid})
+    return Blend((("lofi", 0.6), (guest, 0.4)) if guest else (("lofi", 1.0),))
+
+
+def plan_piece(
+    seed: int, number: int, wishes: Wishes, prompt: str, memory: Memory, length: Length
+) -> tuple[PieceSpec, Memory]:
+    """The next piece, and the memory after it."""
+    chance = Chance(seed, "plan", number)
+    blend = blend_of(wishes, chance.of("blend"))
+    tempo = _tempo(chance.of("tempo"), wishes, blend, memory)
+    key = _key(chance.of("key"), wishes, blend, memory)
+    band = make_band(chance.of("band"), wishes, blend, memory)
+    following = _next_key(chance.of("next"), wishes, blend, memory, key)
+    style = blend.draw(chance.of("themes"))
+    themes, taken = make_themes(chance.of("themes"), wishes, blend, style, band, key, tempo, memory)
+    bars, tail = _bars(chance.of("bars"), tempo, length)
+    form = _form(chance.of("form"), blend, memory)
+    parts = plan_form(chance.of("parts"), form, bars, length.last, joins=number > 0)
+    sections = tuple(
+        build_section(chance.of("section", i), part, parts, i, themes, wishes, blend, band, key, tempo)
+        for i, part in enumerate(parts)
+    )
+    sections = (*sections[:-1], close_section(sections[-1], following, tail))
+    sections = share_out(distinct(joined(sections), themes, band), wishes, band)
+    title = make_title(chance.of("title"), key.minor, band.ambience_lufs, memory.titles)
+    spec = PieceSpec(number, seed, title, prompt, tempo, key.tonic, key.minor, form, themes["A"].loop, band, sections)
+    heard = Heard(
+        key.tonic,
+        key.minor,
+        tempo,
+        progressions_of(themes, key.minor),
+        form,
+        band.instruments.get("keys", ""),
+        band.instruments.get("lead", ""),
+        themes["A"].hats,
+        str(themes["A"].kick),
+    )
+    return spec, memory.with_piece(heard, taken, title, (following.tonic, following.minor))
+
+
+def _tempo(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> float:
+    if wishes.tempo_bpm is not None:
+        return wishes.tempo_bpm
+    low, high = blend.span("tempo_bpm")
+    energy = wishes.mood("energy")
+    middle = (low + high) / 2 + energy * 12.0 + wishes.mood("pace") * 8.0
+    half = (high - low) / 2 * (1.0 - 0.4 * abs(energy))
+    tempo = float(round(max(58.0, min(112.0, chance.between(middle - half, middle + half)))))
+    if memory.pieces:
+        before = memory.pieces[-1].tempo_bpm
+        lowest, highest = before * (1 - _TEMPO_STEP), before * (1 + _TEMPO_STEP)
+        tempo = float(max(int(lowest) + 1, min(int(highest), tempo)))
+    return tempo
+
+
+def tempo_beside(chance: Chance, wishes: Wishes, blend: Blend, now: float) -> float:
+    """The tempo that a playing piece turns to: its own where that suits the wishes."""
+    if wishes.tempo_bpm is not None:
+        return wishes.tempo_bpm
+    low, high = blend.span("tempo_bpm")
+    if abs(wishes.mood("pace")) > 0.1:
+        return float(round(max(52.0, min(126.0, now * (1.0 + 0.22 * wishes.mood("pace"))))))
+    shift = wishes.mood("energy") * 12.0
+    if not wishes.styles and abs(shift) < 3.0:
+        return now
+    return float(round(max(low + shift, min(high + shift, now))))
+
+
+def key_beside(chance: Chance, wishes: Wishes, now: Key) -> Key:
+    """The key that a playing piece turns to: its own, unless another is asked for or the mood turns."""
+    if wishes.key is not None:
+        return wishes.key
+    minor = wishes.minor
+    if minor is None and abs(wishes.mood("valence")) > 0.45:
+        minor = wishes.mood("valence") < 0
+    if minor is None or minor == now.minor:
+        return now
+    return Key((now.tonic + (9 if minor else 3)) % 12, minor)
+
+
+def _key(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> Key:
+    if wishes.key is not None:
+        return wishes.key
+    if memory.pieces and memory.next_tonic is not None:
+        announced = Key(memory.next_tonic, memory.next_minor)
+        if wishes.minor in (None, announced.minor) and not wishes.refuses(announced):
+            return announced
+        last = Key(memory.pieces[-1].tonic, memory.pieces[-1].minor)
+        return chance.pick(_near(last, memory, wishes))
+    tonic = chance.whole(0, 11)
+    minor = _minor(chance, wishes, blend)
+    return next(k for by in range(12) if not wishes.refuses(k := Key((tonic + 7 * by) % 12, minor)) or by == 11)
+
+
+def _minor(chance: Chance, wishes: Wishes, blend: Blend) -> bool:
+    if wishes.minor is not None:
+        return wishes.minor
+    return chance.yes(
+        max(0.03, min(0.97, blend.number("minor") - 0.75 * wishes.mood("valence") - 0.15 * wishes.mood("bright")))
+    )
+
+
+def _near(key: Key, memory: Memory, wishes: Wishes) -> list[Key]:
+    """Keys within two fifths that were not heard lately, of the mode if one is asked for."""
+    lately = {(p.tonic, p.minor) for p in memory.pieces[-_KEY_GAP:]}
+    every = [k for k in key.neighbours(2) if not wishes.refuses(k)] or key.neighbours(2)
+    return [k for k in every if (k.tonic, k.minor) not in lately and wishes.minor in (None, k.minor)] or every
+
+
+def _next_key(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory, key: Key) -> Key:
+    """The key of the piece after this one, so that this one can lead to it."""
+    if wishes.key is not None:
+        return key
+    lately = {(p.tonic, p.minor) for p in memory.pieces[-(_KEY_GAP - 1) :]} | {(key.tonic, key.minor)}
+    minor = _minor(chance, wishes, blend)
+    near = [k for k in key.neighbours(2) if (k.tonic, k.minor) not in lately and not wishes.refuses(k)]
+    near = near or key.neighbours(2)
+    return chance.pick([k for k in near if k.minor == minor] or near)
+
+
+def _form(chance: Chance, blend: Blend, memory: Memory) -> str:
+    lately = {p.form for p in memory.pieces[-_FORM_GAP:]}
+    return chance.pick([f for f in FORMS if f not in lately])
+
+
+def _bars(chance: Chance, tempo: float, length: Length) -> tuple[int, int]:
+    """How many bars, and the frames of the ring after them."""
+    bar = bar_frames(tempo)
+    if length.frames is None:
+        seconds = chance.between(SHORTEST_S + 12, LONGEST_S - 12)
+        return 2 * round(seconds * RATE / bar / 2), 0
+    bars = max(1, length.frames // bar)
+    tail = length.frames - bars * bar
+    if not length.last:
+        return max(1, round(length.frames / bar)), 0
+    return bars, tail

@@ -1,0 +1,282 @@
+"""The styles as data: what each prefers, in numbers and weights; a blend draws from several by their shares.
+
+Knows nothing of prompts or of how a preference is put into notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..chance import Chance
+
+Weights = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Style:
+    """What a style prefers. Ranges are (low, high); weights need not add up to 1."""
+
+    tempo_bpm: tuple[float, float]
+    keys: Weights
+    lead: Weights
+    bass: Weights
+    kits: Weights
+    hats: Weights
+    comps: Weights
+    cells: Mapping[int, float]
+    palette: Weights
+    answer: Weights = field(default_factory=lambda: {"vibraphone": 2, "music_box": 1, "flute": 1})
+    kicks: str = ""
+    forms: Weights = field(default_factory=dict)
+    swing: tuple[float, float] = (0.52, 0.6)
+    unit: float = 0.5
+    minor: float = 0.5  # how likely a minor key is
+    split: float = 0.3  # how likely a bar has two chords
+    borrow: float = 0.5
+    drums: float = 1.0  # how much drumming there is: 0 none
+    pad: float = 0.5  # how likely there is a pad
+    melody: float = 1.0
+    wet: float = 0.5
+    warmth: float = 0.5
+    wow: float = 0.5
+    cutoff_hz: float = 10000.0
+    gate: bool = False
+
+
+_LOFI_COMPS = {"whole": 1.5, "and_of_two": 3, "charleston": 2.5, "low_top": 2, "roll": 1.5, "late": 2, "arpeggio": 1.5}
+_LOFI_CELLS = {0: 1, 1: 2, 2: 2, 3: 2, 4: 2, 5: 2}
+
+STYLES: dict[str, Style] = {
+    "lofi": Style(
+        tempo_bpm=(70, 88),
+        keys={"rhodes": 4, "felt_piano": 2.5, "wurli": 1.5, "nylon_guitar": 2},
+        lead={
+            "vibraphone": 2,
+            "flute": 1.5,
+            "nylon_guitar": 1.5,
+            "felt_piano": 1.5,
+            "muted_trumpet": 1.5,
+            "synth_lead": 1,
+        },
+        bass={"upright_bass": 2, "sub_bass": 2.5, "synth_bass": 0.5},
+        kits={"dusty": 4, "acoustic": 1},
+        hats={"eighths": 4, "sixteenths": 1.5, "offbeats": 0.8, "shaker": 1},
+        comps=_LOFI_COMPS,
+        cells=_LOFI_CELLS,
+        palette={"lofi": 1},
+        swing=(0.52, 0.62),
+    ),
+    "jazz": Style(
+        tempo_bpm=(72, 92),
+        keys={"felt_piano": 3, "rhodes": 3, "nylon_guitar": 1},
+        lead={"muted_trumpet": 4, "vibraphone": 2, "felt_piano": 1, "flute": 1},
+        bass={"upright_bass": 1},
+        kits={"brushes": 1},
+        hats={"brushes": 1},
+        comps={"charleston": 3, "and_of_two": 2, "late": 2, "whole": 1},
+        cells={6: 2, 1: 1, 2: 1, 4: 1},
+        palette={"lofi": 1},
+        kicks="jazz",
+        swing=(0.58, 0.64),
+        unit=1.0,
+        split=0.5,
+        borrow=0.8,
+        pad=0.1,
+        wow=0.35,
+        minor=0.4,
+    ),
+    "synthwave": Style(
+        tempo_bpm=(90, 104),
+        keys={"pad": 2, "rhodes": 1, "synth_lead": 0.6},
+        lead={"synth_lead": 4, "vibraphone": 0.5},
+        answer={"synth_lead": 1, "music_box": 0.5},
+        bass={"synth_bass": 1},
+        kits={"electronic": 1},
+        hats={"eighths": 2, "sixteenths": 2, "offbeats": 1},
+        comps={"arp16": 3, "pulse": 2, "whole": 1},
+        cells={7: 4, 4: 1, 1: 1},
+        palette={"plain": 1, "lofi": 1},
+        kicks="synthwave",
+        swing=(0.5, 0.52),
+        minor=0.75,
+        split=0.1,
+        borrow=0.2,
+        pad=1.0,
+        gate=True,
+        wow=0.4,
+        cutoff_hz=11000,
+    ),
+    "ambient": Style(
+        tempo_bpm=(60, 72),
+        keys={"pad": 2, "felt_piano": 2, "rhodes": 2},
+        lead={"music_box": 1, "flute": 1, "vibraphone": 2, "felt_piano": 1},
+        bass={"sub_bass": 1},
+        kits={"dusty": 1},
+        hats={"shaker": 1},
+        comps={"whole": 2, "roll": 3, "arpeggio": 2},
+        cells={0: 1},
+        palette={"open": 1},
+        swing=(0.5, 0.52),
+        drums=0.0,
+        split=0.05,
+        borrow=0.15,
+        pad=1.0,
+        melody=0.7,
+        wet=1.0,
+        minor=0.4,
+    ),
+    "folk": Style(
+        tempo_bpm=(70, 90),
+        keys={"nylon_guitar": 1},
+        lead={"flute": 2, "nylon_guitar": 2, "felt_piano": 1, "music_box": 0.5},
+        bass={"upright_bass": 1},
+        kits={"acoustic": 2, "brushes": 1},
+        hats={"shaker": 3, "eighths": 1},
+        comps={"picking": 4, "arpeggio": 2, "low_top": 1},
+        cells={1: 2, 2: 2, 0: 1, 5: 1},
+        palette={"plain": 1},
+        swing=(0.51, 0.56),
+        split=0.15,
+        borrow=0.2,
+        pad=0.2,
+        wow=0.35,
+        minor=0.4,
+    ),
+    "bossa": Style(
+        tempo_bpm=(70, 84),
+        keys={"nylon_guitar": 4, "rhodes": 1},
+        lead={"flute": 3, "vibraphone": 1, "nylon_guitar": 1, "muted_trumpet": 1},
+        bass={"upright_bass": 1},
+        kits={"acoustic": 2, "brushes": 0.5},
+        hats={"bossa": 1},
+        comps={"bossa": 1},
+        cells={8: 1},
+        palette={"lofi": 1},
+        kicks="bossa",
+        swing=(0.5, 0.53),
+        borrow=0.8,
+        pad=0.15,
+        minor=0.4,
+    ),
+    "soul": Style(
+        tempo_bpm=(66, 84),
+        keys={"rhodes": 3, "wurli": 3},
+        lead={"muted_trumpet": 2, "nylon_guitar": 1, "vibraphone": 1, "rhodes": 1},
+        bass={"sub_bass": 1, "synth_bass": 1, "upright_bass": 1},
+        kits={"dusty": 2, "acoustic": 2},
+        hats={"eighths": 2, "sixteenths": 3},
+        comps={"late": 3, "charleston": 2, "stabs": 1, "and_of_two": 2},
+        cells={3: 1, 4: 2, 5: 2, 2: 1},
+        palette={"lofi": 1},
+        kicks="soul",
+        swing=(0.56, 0.64),
+        split=0.45,
+        borrow=0.8,
+        pad=0.3,
+        minor=0.5,
+    ),
+    "citypop": Style(
+        tempo_bpm=(84, 98),
+        keys={"rhodes": 3, "wurli": 1},
+        lead={"synth_lead": 2, "muted_trumpet": 1, "nylon_guitar": 1, "vibraphone": 1},
+        bass={"synth_bass": 2, "sub_bass": 1},
+        kits={"electronic": 1, "acoustic": 2},
+        hats={"sixteenths": 3, "eighths": 2},
+        comps={"stabs": 3, "and_of_two": 2, "late": 1},
+        cells={4: 2, 3: 2, 5: 1},
+        palette={"lofi": 1},
+        kicks="citypop",
+        swing=(0.5, 0.54),
+        split=0.35,
+        borrow=0.6,
+        pad=0.6,
+        minor=0.3,
+        cutoff_hz=11000,
+    ),
+    "piano": Style(
+        tempo_bpm=(62, 78),
+        keys={"felt_piano": 1},
+        lead={"felt_piano": 1},
+        answer={"felt_piano": 2, "music_box": 1},
+        bass={"upright_bass": 1, "sub_bass": 1},
+        kits={"dusty": 2, "brushes": 1},
+        hats={"eighths": 2, "offbeats": 1, "shaker": 1},
+        comps={"low_top": 2, "arpeggio": 3, "roll": 2, "and_of_two": 1},
+        cells={0: 2, 1: 1, 2: 1},
+        palette={"lofi": 2, "open": 1},
+        swing=(0.52, 0.56),
+        drums=0.7,
+        pad=0.35,
+        wet=0.65,
+        minor=0.5,
+    ),
+    "zen": Style(
+        tempo_bpm=(60, 70),
+        keys={"nylon_guitar": 2, "music_box": 0.8, "pad": 1, "vibraphone": 0.8, "felt_piano": 0.6},
+        lead={"flute": 4, "vibraphone": 0.8, "music_box": 0.6},
+        answer={"music_box": 1, "vibraphone": 1},
+        bass={"sub_bass": 1},
+        kits={"acoustic": 1},
+        hats={"shaker": 1},
+        comps={"arpeggio": 2, "roll": 2, "picking": 1},
+        cells={0: 1},
+        palette={"open": 1},
+        swing=(0.5, 0.52),
+        drums=0.25,
+        split=0.05,
+        borrow=0.0,
+        pad=0.8,
+        wet=0.9,
+        minor=0.5,
+    ),
+    "hiphop": Style(
+        tempo_bpm=(78, 94),
+        keys={"rhodes": 3, "felt_piano": 2, "wurli": 2},
+        lead={"vibraphone": 1, "muted_trumpet": 2, "flute": 1, "felt_piano": 1},
+        bass={"sub_bass": 3, "upright_bass": 1},
+        kits={"dusty": 1},
+        hats={"eighths": 3, "sixteenths": 1},
+        comps={"charleston": 2, "and_of_two": 2, "late": 2, "stabs": 1},
+        cells={3: 2, 4: 2, 5: 2},
+        palette={"lofi": 1},
+        swing=(0.56, 0.66),
+        pad=0.2,
+        minor=0.65,
+        warmth=0.7,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Styles with shares that add up to 1."""
+
+    shares: tuple[tuple[str, float], ...]
+
+    def number(self, name: str) -> float:
+        """The mean of a number."""
+        return float(sum(getattr(STYLES[style], name) * share for style, share in self.shares))
+
+    def span(self, name: str) -> tuple[float, float]:
+        """The mean of a range."""
+        pairs = [(getattr(STYLES[style], name), share) for style, share in self.shares]
+        return sum(p[0] * s for p, s in pairs), sum(p[1] * s for p, s in pairs)
+
+    def weights(self, name: str) -> dict[str, float]:
+        """The weights of a choice, each style's scaled to its share."""
+        mixed: dict[str, float] = {}
+        for style, share in self.shares:
+            own = getattr(STYLES[style], name)
+            total = sum(own.values()) or 1.0
+            for choice, weight in own.items():
+                mixed[choice] = mixed.get(choice, 0.0) + share * weight / total
+        return mixed
+
+    def draw(self, chance: Chance) -> Style:
+        """One of the styles, as likely as its share."""
+        return STYLES[chance.weighted(list(self.shares))]
+
+    def leading(self) -> str:
+        """The style with the largest share."""
+        return max(self.shares, key=lambda s: s[1])[0]

@@ -1,0 +1,153 @@
+"""Themes: the chords, the tune and the manner that sections of one letter share; never one that was heard lately.
+
+Knows the memory of what was played, but no form and no bar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ..chance import Chance
+from ..event import Sounding
+from ..prompts.intent import Wishes
+from ..spec import Band, MotifNote, Section, Slot
+from ..theory import Key
+from ..writing import groove, harmony, melody
+from ..writing.bass import LOFI_CELLS
+from ..writing.composer import voiced
+from .casting import draw_hats
+from .memory import Memory
+from .styles import Blend, Style
+
+T = TypeVar("T")
+
+HALF_BARS_BPM = 96.0  # up to which two chords in a bar are 1.25 s each
+_MOST_CHORDS = 7  # in all themes of a piece; cadences and loans come on top
+_PROGRESSION_GAP = 10
+_CLEAR = 0.1  # how much better a loop must fit its key than another's
+
+
+@dataclass(frozen=True)
+class Theme:
+    """What sections of one letter share."""
+
+    loop: tuple[Slot, ...]
+    motif: tuple[MotifNote, ...]
+    kick: tuple[int, ...]
+    hats: str
+    comp: str
+    bass: int
+    phrase: str
+
+
+def make_themes(
+    chance: Chance,
+    wishes: Wishes,
+    blend: Blend,
+    style: Style,
+    band: Band,
+    key: Key,
+    tempo: float,
+    memory: Memory,
+) -> tuple[dict[str, Theme], list[str]]:
+    """The themes A, B and C, and the names of their motifs."""
+    played = {name for p in memory.pieces[-_PROGRESSION_GAP:] for name in p.progressions}
+    themes: dict[str, Theme] = {}
+    taken: list[str] = []
+    split = blend.number("split") if tempo <= HALF_BARS_BPM else 0.0
+    for letter in "ABC":
+        draw = chance.of(letter)
+        palette = draw.weighted(blend.weights("palette"))
+        known = {s.degree: s.quality for t in themes.values() for s in t.loop}
+        others = {progression_name(t.loop, key.minor) for t in themes.values()}
+        firsts = {t.loop[0].degree for t in themes.values()}
+        loop: tuple[Slot, ...] = ()
+        for attempt in range(200):
+            loop = harmony.make_loop(draw.of("loop", attempt), key.minor, palette, split, known)
+            name = progression_name(loop, key.minor)
+            chords = {(s.degree, s.quality) for t in themes.values() for s in t.loop} | {
+                (s.degree, s.quality) for s in loop
+            }
+            fresh = name not in played and name not in others and len(chords) <= _MOST_CHORDS
+            fresh = fresh and harmony.clarity(loop, key.minor) > _CLEAR
+            if fresh and (letter == "A" or attempt > 8 or loop[0].degree not in firsts):
+                break
+        motif = _motif(draw.of("motif"), key, loop, memory, taken)
+        used = list(themes.values())
+        themes[letter] = Theme(
+            loop=loop,
+            motif=motif,
+            kick=_other(draw.of("kick"), _kicks(style), [t.kick for t in used]),
+            hats=draw_hats(draw.of("hats"), blend, band.kit, wishes),
+            comp=_other_weighted(draw.of("comp"), _comps(blend, wishes, band), [t.comp for t in used]),
+            bass=_cell(draw.of("cell"), blend),
+            phrase=_other(draw.of("phrase"), tuple(melody.PHRASES), [t.phrase for t in used]),
+        )
+    return themes, taken
+
+
+def _kicks(style: Style) -> tuple[tuple[int, ...], ...]:
+    return groove.STYLE_KICKS.get(style.kicks, groove.KICKS)
+
+
+def _comps(blend: Blend, wishes: Wishes, band: Band) -> dict[str, float]:
+    weights = blend.weights("comps")
+    keys = band.instruments.get("keys")
+    if keys == "pad":
+        return {"whole": 1.0}
+    if keys == "nylon_guitar" and not {"bossa", "picking"} & set(weights):
+        weights = weights | {"picking": 0.4}
+    if wishes.mood("dense") < -0.3:
+        weights = {c: w for c, w in weights.items() if c in ("whole", "low_top", "roll", "arpeggio")} or {
+            "whole": 1.0,
+            "roll": 1.0,
+        }
+    return weights
+
+
+def _cell(chance: Chance, blend: Blend) -> int:
+    weights = {int(cell): weight for cell, weight in blend.weights("cells").items()}
+    return chance.weighted(weights or dict.fromkeys(LOFI_CELLS, 1.0))
+
+
+def _other(chance: Chance, choices: Sequence[T], used: list[T]) -> T:
+    fresh = [c for c in choices if c not in used] or list(choices)
+    return chance.pick(fresh)
+
+
+def _other_weighted(chance: Chance, weights: dict[str, float], used: list[str]) -> str:
+    fresh = {c: w for c, w in weights.items() if c not in used}
+    return chance.weighted(fresh or weights)
+
+
+def _motif(chance: Chance, key: Key, loop: tuple[Slot, ...], memory: Memory, taken: list[str]) -> tuple[MotifNote, ...]:
+    """A motif that was never heard."""
+    chords = voiced_loop(loop, key)
+    motif: tuple[MotifNote, ...] = ()
+    for attempt in range(60):
+        motif = melody.make_motif(chance.of(attempt), key, chords)
+        name = melody.motif_name(motif)
+        if len(motif) >= 4 and name not in taken and not memory.knows_motif(name):
+            taken.append(name)
+            break
+    return motif
+
+
+def voiced_loop(loop: tuple[Slot, ...], key: Key) -> list[Sounding]:
+    """The loop as the keys would play it from nowhere."""
+    section = Section(
+        "A", 4, key.tonic, key.minor, loop, (), 0, (), "", "whole", 0, (), "call", False, 0.5, 1.0, 80.0, 80.0
+    )
+    return voiced(section)
+
+
+def progression_name(loop: tuple[Slot, ...], minor: bool) -> str:
+    """What makes a progression itself: the degrees of its chords and their places, whatever key and colour."""
+    return ("m:" if minor else "M:") + " ".join(f"{s.degree}/{s.beats:g}" for s in loop)
+
+
+def progressions_of(themes: Mapping[str, Theme], minor: bool) -> tuple[str, ...]:
+    """The progressions of all themes of a piece."""
+    return tuple(dict.fromkeys(progression_name(theme.loop, minor) for theme in themes.values()))

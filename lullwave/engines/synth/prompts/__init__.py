@@ -1,0 +1,1 @@
+"""Reads the words of a prompt and says what was understood."""

@@ -1,0 +1,103 @@
+"""What was asked for, as values; knows nothing of the words that said it or of how wishes are met."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from ..theory import Key
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What was asked for. Empty wishes leave everything to the planner."""
+
+    tempo_bpm: float | None = None
+    tonic: int | None = None
+    minor: bool | None = None
+    styles: tuple[tuple[str, float], ...] = ()
+    instruments: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()  # "bass", "keys", "melody": asked for, whoever plays them
+    avoid: tuple[str, ...] = ()  # instruments, parts, places; "style x", "kit x", "key x"
+    only: bool = False
+    drums: bool = False  # asked for outright
+    kit: str = ""
+    hats: str = ""
+    ambience: tuple[tuple[str, float], ...] = ()
+    moods: Mapping[str, float] = field(
+        default_factory=dict
+    )  # energy, valence, bright, wet, warm, swing, dense, pace, beat: -1…1
+    levels_db: tuple[tuple[str, float], ...] = ()  # of instruments and parts: louder or softer than usual
+    crackle: float = 0.0  # -1 none … 1 much; 0 as usual
+    notes: tuple[str, ...] = ()  # what is done otherwise than asked, in words
+
+    def mood(self, name: str) -> float:
+        return max(-1.0, min(1.0, self.moods.get(name, 0.0)))
+
+    @property
+    def key(self) -> Key | None:
+        """The key, where tonic and mode are both asked for."""
+        if self.tonic is None:
+            return None
+        return Key(self.tonic, bool(self.minor))
+
+    def refuses(self, key: Key) -> bool:
+        """Whether a key is not wanted."""
+        return "key " + key.name in self.avoid
+
+    def after(self, before: Wishes) -> Wishes:
+        """These wishes on top of earlier ones: what they say holds, what they leave open stays as it was."""
+        styles = dict(before.styles) if not self.styles else {s: 0.5 * w for s, w in before.styles}
+        for style, share in self.styles:
+            styles[style] = styles.get(style, 0.0) + (0.5 if before.styles else 1.0) * share
+        styles = {s: w for s, w in styles.items() if "style " + s not in self.avoid}
+        total = sum(styles.values()) or 1.0
+        asked = {*self.instruments, *self.parts, *dict(self.ambience), *("style " + s for s, _ in self.styles)}
+        asked |= {"drums", "kick", "snare", "hat"} if self.drums else set()
+        asked |= {"keys"} if set(self.instruments) & {"rhodes", "wurli", "felt_piano", "nylon_guitar"} else set()
+        asked |= {"ambience"} if self.ambience else set()
+        key = self if self.tonic is not None else before
+        minor = self.minor if self.minor is not None else before.minor
+        moods = {name: value for name, value in before.moods.items() if name != "pace"}
+        for name, value in self.moods.items():
+            moods[name] = max(-1.0, min(1.0, moods.get(name, 0.0) + value))
+        places = {} if "ambience" in self.avoid else dict(before.ambience)
+        places = {a: w for a, w in {**places, **dict(self.ambience)}.items() if a not in self.avoid}
+        levels = dict(before.levels_db)
+        for name, level in self.levels_db:
+            levels[name] = max(-9.0, min(6.0, levels.get(name, 0.0) + level))
+        return replace(
+            self,
+            tempo_bpm=self.tempo_bpm or before.tempo_bpm,
+            tonic=key.tonic,
+            minor=key.minor if self.tonic is not None else minor,
+            styles=tuple((s, w / total) for s, w in styles.items()),
+            instruments=_joined(before.instruments, self.instruments, self.avoid),
+            parts=_joined(before.parts, self.parts, self.avoid),
+            avoid=_joined(tuple(a for a in before.avoid if a not in asked), self.avoid, ()),
+            only=self.only or before.only,
+            drums=self.drums or (before.drums and "drums" not in self.avoid),
+            kit=self.kit or ("" if "kit " + before.kit in self.avoid else before.kit),
+            hats=self.hats or before.hats,
+            ambience=tuple(places.items()),
+            moods=moods,
+            levels_db=tuple(levels.items()),
+            crackle=self.crackle or before.crackle,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def of_json(cls, data: Mapping[str, Any]) -> Wishes:
+        values = {one.name: data[one.name] for one in fields(cls)}
+        for name in ("styles", "ambience", "levels_db"):
+            values[name] = tuple((str(key), float(value)) for key, value in values[name])
+        for name in ("instruments", "parts", "avoid", "notes"):
+            values[name] = tuple(values[name])
+        return cls(**values)
+
+
+def _joined(before: tuple[str, ...], after: tuple[str, ...], without: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in dict.fromkeys((*before, *after)) if name not in without)

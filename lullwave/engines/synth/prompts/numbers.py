@@ -1,0 +1,158 @@
+"""Tempo, key and metre in the words of a prompt, and the words that are left; knows no vocabulary and no wishes.
+
+What is asked for but cannot be done as asked is noted in plain words.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from ..theory import Key
+
+SLOWEST, FASTEST = 50.0, 140.0
+
+_NUMBER = r"(\d{1,3}(?:\.\d+)?)"
+_SPAN = rf"{_NUMBER}(?:\s*(?:-|–|—|\.\.|to|and)\s*{_NUMBER})?"
+_BPM = r"(?:bpm|b\.\s?p\.\s?m\.?|beats?\s*(?:per|a|/)\s*min(?:ute)?)(?![a-z])"
+_TEMPOS = (
+    re.compile(rf"\b(?:(?:between|from)\s+)?{_SPAN}\s*-?\s*{_BPM}", re.IGNORECASE),
+    re.compile(
+        rf"\b(?:tempo|bpm)\b(?:\s*(?:of|to|at|is|around|about|between|[:=~]))*\s*{_SPAN}\b(?!\s*%)", re.IGNORECASE
+    ),
+    re.compile(rf"(?:[♩♪]|\b(?:quarter(?:\s+note)?|crotchet))\s*=\s*{_SPAN}\b", re.IGNORECASE),
+    re.compile(r"\bat\s+(\d{2,3})\b()(?!\s*(?:%|am|pm|o'?clock|degrees|a\.m|p\.m|:|/))", re.IGNORECASE),
+)
+_UNITS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+          "ten": 10, "eleven": 11, "twelve": 12}  # fmt: skip
+_TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
+_WORD = "(?:" + "|".join((*_UNITS, *_TENS, "hundred")) + ")"
+_NAMED = rf"{_WORD}(?:[\s-]+(?:and\s+)?{_WORD})*"
+_WORDS = re.compile(rf"\b{_NAMED}(?=\s*-?\s*{_BPM})|(?<=\btempo ){_NAMED}\b|(?<=\btempo [a-z]{{2}} ){_NAMED}\b", re.I)
+_SIGN = r"(?:\s*(#|♯|♭)|(b)(?![a-z])|[\s-]*(sharp|flat))?"
+_SCALE = r"(?:(?:harmonic|melodic|natural|relative)[\s-]+)?(?:major|minor|maj|min|dur|moll)"
+_CHURCH = "ionian|dorian|phrygian|lydian|mixolydian|aeolian|locrian"
+_IN = r"\b(?:(?:in|key)\s+(?:the\s+key\s+of\s+|of\s+)?)?"
+_KEYS = (
+    re.compile(
+        rf"{_IN}([a-g]){_SIGN}[\s-]*({_SCALE}|{_CHURCH})\b(?!\s+(?:chords?|third|seventh|thing))(?:\s+(?:key|mode|scale))?",
+        re.IGNORECASE,
+    ),
+    re.compile(rf"\b(?:in\s+)?(?:the\s+)?key(?:\s+of\b|\s*[:=])\s*([a-g]){_SIGN}(m)?(?![\w#])", re.IGNORECASE),
+    re.compile(rf"\b(?:[Ii]n\s+)?(?:the\s+)?[Kk]ey\s+([A-G]){_SIGN}(m)?(?![\w#])"),
+    re.compile(rf"\bin\s+([A-Gb-g]){_SIGN}(m)?(?=\s*(?:[,.;:|)]|$|at\b|with\b|and\b|or\b|\d))"),
+    re.compile(r"(?<![A-Za-z#])([A-G])(#|♯|♭|b)?(m)(?![A-Za-z#'])"),
+    re.compile(r"(?<![A-Za-z#])([a-g])(#|♯|♭)(m)(?![A-Za-z#'])"),
+)
+_MODE = re.compile(
+    rf"\b({_SCALE}|{_CHURCH})(?:\s+(?:key|mode|scale|tonality))?\b(?!\s+(?:chords?|third|seventh))", re.IGNORECASE
+)
+_NOT = re.compile(
+    r"\b(?:not|no|non|never|don't|dont|avoid|without|except)(?:\s+(?:in|a|the|at|too|use|any))*\s*$", re.I
+)
+_METRE = re.compile(r"\b(\d{1,2})\s*/\s*(2|4|8|16)\b(?!\s*(?:bpm|min))")
+_MINOR_MODES = ("dorian", "phrygian", "aeolian", "locrian")
+
+
+@dataclass
+class Figures:
+    """What was found, from all that was read."""
+
+    tempo_bpm: float | None = None
+    tonic: int | None = None
+    minor: bool | None = None
+    avoid: list[str] = field(default_factory=list)  # "key C major"
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def key(self) -> Key | None:
+        return None if self.tonic is None else Key(self.tonic, bool(self.minor))
+
+    def read(self, text: str) -> str:
+        """Take in a run of words; gives those that say something else, commas where figures stood."""
+        text = _METRE.sub(self._metre, _in_figures(text))
+        for pattern in _TEMPOS:
+            text = pattern.sub(self._tempo, text)
+        return self._mode(self._key(text))
+
+    def _metre(self, found: re.Match[str]) -> str:
+        if found.group(0).replace(" ", "") != "4/4":
+            self.notes.append(f"{found.group(0)} is played as 4/4")
+        return " , "
+
+    def _tempo(self, found: re.Match[str]) -> str:
+        said = " ".join(found.group(0).split())
+        low, high = found.group(1), found.group(2)
+        asked = (float(low) + float(high)) / 2 if high else float(low)
+        if _NOT.search(found.string[: found.start()]):
+            self.notes.append(f"that it is not to be {said} has no effect: say which tempo it is to have")
+            return " , "
+        value = asked
+        while value > FASTEST:
+            value /= 2
+        while 0 < value < SLOWEST:
+            value *= 2
+        if value == asked:
+            self.tempo_bpm = asked
+        elif 25 <= asked <= 300 and value <= FASTEST:
+            self.tempo_bpm = value
+            self.notes.append(f"{asked:g} bpm lies outside {SLOWEST:g} to {FASTEST:g}, so {value:g} is played")
+        else:
+            self.notes.append(f"{asked:g} bpm lies outside {SLOWEST:g} to {FASTEST:g} and has no effect")
+        return " , "
+
+    def _key(self, text: str) -> str:
+        while (found := _first(text)) is not None:
+            letter, *signs, mode = found.groups()
+            sign = next((s.lower() for s in signs if s), "")
+            minor = self._is_minor(mode or "major", found.group(0))
+            key = Key(Key.parse(f"{letter}{sign}").tonic, minor)
+            before = text[: found.start()]
+            refused = _NOT.search(before)
+            if refused:
+                before = before[: refused.start()]
+                self.avoid.append("key " + key.name)
+            elif self.tonic is None:
+                self.tonic, self.minor = key.tonic, minor
+            else:
+                self.notes.append(f"{key.name} has no effect: the key is {Key(self.tonic, bool(self.minor)).name}")
+            text = before + " , " + text[found.end() :]
+        return text
+
+    def _mode(self, text: str) -> str:
+        while (found := _MODE.search(text)) is not None:
+            before = text[: found.start()]
+            refused = _NOT.search(before)
+            minor = self._is_minor(found.group(1), found.group(0))
+            if refused:
+                before, minor = before[: refused.start()], not minor
+            if self.tonic is None:
+                self.minor = minor
+            text = before + " , " + text[found.end() :]
+        return text
+
+    def _is_minor(self, mode: str, said: str) -> bool:
+        """Whether a scale counts as minor; what is lost on the way is noted."""
+        kind = mode.lower().replace("-", " ").split()
+        minor = kind[-1] in ("m", "min", "minor", "moll", *_MINOR_MODES)
+        exotic = (kind[-1] in _CHURCH and kind[-1] not in ("ionian", "aeolian")) or kind[0] in ("harmonic", "melodic")
+        if exotic and kind[-1] not in ("m",):
+            self.notes.append(f"{' '.join(said.split())} is played as {'natural minor' if minor else 'major'}")
+        return minor
+
+
+def _first(text: str) -> re.Match[str] | None:
+    """The best kind of key that is named, and of that kind the first."""
+    return next((found for pattern in _KEYS if (found := pattern.search(text)) is not None), None)
+
+
+def _in_figures(text: str) -> str:
+    """Number words that stand for a tempo as digits."""
+
+    def digits(found: re.Match[str]) -> str:
+        total = 0
+        for word in re.split(r"[\s-]+", found.group(0).lower()):
+            total = max(1, total) * 100 if word == "hundred" else total + _UNITS.get(word, 0) + _TENS.get(word, 0)
+        return str(total)
+
+    return _WORDS.sub(digits, text)

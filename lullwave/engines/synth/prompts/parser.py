@@ -1,0 +1,340 @@
+"""From the words of a prompt to wishes: what is asked for outright and what the mood suggests.
+
+Finds phrases of the vocabulary and hears negations, amounts and shares. Knows nothing of how wishes are met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ....prompt import Prompt
+from ..options import SynthOptions
+from ..theory import Key
+from .intent import Wishes
+from .numbers import Figures
+from .tokens import AND, OR, Tokens, list_goes_on, phrase_at, tokens_of
+from .vocabulary import (
+    ADDING,
+    FILLER,
+    LESS,
+    LESS_AFTER,
+    LESS_PAIRS,
+    MORE,
+    MORE_AFTER,
+    MORE_PAIRS,
+    NEGATED_AFTER,
+    NEGATED_AS_VALUE,
+    NEGATIONS,
+    NEGATIVE_PAIRS,
+    ONLY,
+    ONLY_PAIRS,
+    PHRASES,
+    STOPS,
+    STRENGTHS,
+)
+
+_CONCRETE = {"instrument", "part", "kit", "hats", "ambience"}
+_LOUDER_DB, _SOFTER_DB = 3.0, -4.0
+
+
+def read_wishes(prompt: str, options: SynthOptions | None = None) -> tuple[Wishes, tuple[str, ...]]:
+    """The wishes in a prompt (options win over it), and the words that meant nothing.
+
+    Raises:
+        PromptError: the prompt does not parse.
+    """
+    parsed = Prompt.parse(prompt)
+    found = _Found()
+    for part in parsed.parts:
+        found.share = part.share if len(parsed.parts) > 1 else 1.0
+        for span in part.spans:
+            if span.weight < 0.15:
+                found.read(span.text, 0.5, avoid=True)
+            else:
+                found.read(span.text, span.weight)
+        found.scope_ends()
+    for span in parsed.avoid:
+        found.read(span.text, span.weight, avoid=True)
+    if options is not None:
+        found.obey(options)
+    return found.wishes(), tuple(dict.fromkeys(found.ignored))
+
+
+def adds(prompt: str, wishes: Wishes) -> bool:
+    """Whether a prompt changes what is asked for already ("add rain", "no drums") instead of asking anew."""
+    first = next((t for t in tokens_of(prompt) if t not in (",", ";", "please", "can", "could", "you", "now")), "")
+    if first in ("no", "without", "with", "and", "but") or prompt.lstrip().startswith("-"):
+        return not wishes.styles and (not wishes.instruments or first in ("with", "and", "but"))
+    return first in ADDING
+
+
+class _Found:
+    """Collects while the prompt is read."""
+
+    def __init__(self) -> None:
+        self.share = 1.0
+        self.ignored: list[str] = []
+        self._figures = Figures()
+        self._styles: dict[str, float] = {}
+        self._instruments: dict[str, set[str]] = {}  # and the phrases that asked for them
+        self._refused: dict[str, set[str]] = {}  # what is not wanted, and the phrases that said so
+        self._parts: list[str] = []
+        self._only = False
+        self._only_next = False  # "just": the next thing, if it is one, is to be alone
+        self._drums = False
+        self._kit = self._hats = ""
+        self._ambience: dict[str, float] = {}
+        self._moods: dict[str, float] = {}
+        self._levels: dict[str, float] = {}
+        self._crackle = 0.0
+        self._negation = ""  # the word whose scope this is
+        self._amount = 0  # 1 more, -1 less of what comes next
+        self._strength = 1.0
+
+    def read(self, text: str, weight: float, avoid: bool = False) -> None:
+        """Take in a run of words."""
+        self._read(tokens_of(text if avoid else self._figures.read(text)), weight, avoid)
+        if avoid:
+            self.scope_ends()
+
+    def scope_ends(self) -> None:
+        self._negation, self._amount, self._strength, self._only_next = "", 0, 1.0, False
+
+    def _read(self, words: Tokens, weight: float, avoid: bool) -> None:
+        i = 0
+        last = ""  # the negation of the phrase before
+        bridged = False  # after "and" or "or" a negation reaches one phrase further
+        shares_first = _shares_first(words)
+        while i < len(words):
+            word, pair = words[i], tuple(words[i : i + 2])
+            if word == ";" or word == ",":
+                goes_on = word == "," and last and list_goes_on(words, i + 1, last)
+                self.scope_ends()
+                self._negation = last if goes_on else ""
+                last = self._negation
+                i += 1
+            elif pair in ONLY_PAIRS:
+                self._only_next, i = True, i + 2
+            elif word == "nothing" or word in NEGATIONS or pair in NEGATIVE_PAIRS:
+                twice = self._negation and i and words[i - 1] in ("not", "never", "don't", "dont")
+                self._negation = "" if twice else word
+                i += 2 if pair in NEGATIVE_PAIRS else 1
+            elif word == "solo":  # "solo piano" is piano alone, "piano solo" is a tune
+                phrase = phrase_at(words, i + 1)[0]
+                self._only = self._only or (not avoid and phrase is not None and "instrument" in PHRASES[phrase])
+                i += 1
+            elif word in STOPS:
+                self._negation = last = ""
+                self._only_next = self._only_next or (word in ONLY and (not i or words[i - 1] != "not"))
+                i += 1
+            elif (found := phrase_at(words, i))[0] is not None:
+                phrase, length = found
+                assert phrase is not None
+                share = _share_at(words, i - 1 if shares_first else i + length)
+                i, off = self._ending(words, i, length)
+                off = avoid or bool(self._negation) != off
+                self._take(PHRASES[phrase], weight * share, off, phrase)
+                last, bridged = self._negation, False
+                self._amount, self._strength = 0, 1.0
+                if i >= len(words) or words[i] not in (*AND, *OR, ",") or (words[i] == "," and not last):
+                    self._negation = ""
+            elif pair in MORE_PAIRS or pair in LESS_PAIRS:
+                self._amount, i = 1 if pair in MORE_PAIRS else -1, i + 2
+            elif word in MORE or word in LESS or (self._negation and word in ("much", "many")):
+                if self._negation and word in ("much", "many"):
+                    self._negation, self._amount = "", -1
+                elif not self._negation:  # "no more rain" is no rain
+                    self._amount = 1 if word in MORE else -1
+                    if not _phrase_follows(words, i + 1):
+                        self.ignored.append(word)
+                i += 1
+            elif word in STRENGTHS:
+                self._strength *= STRENGTHS[word]
+                i += 1
+            else:
+                if word in AND or word in OR:
+                    bridged = True
+                elif word.endswith("%") or word == "=":
+                    pass
+                elif word not in FILLER and not (i and words[i - 1] == "=" and _is_number(word)):
+                    self.ignored.append(word)
+                    if bridged:
+                        self._negation = ""
+                i += 1
+
+    def _ending(self, words: Tokens, at: int, length: int) -> tuple[int, bool]:
+        """Where to go on after a phrase, and whether what follows it says that it is not wanted."""
+        off = words[at + length - 1].endswith("less") and words[at + length - 1] not in PHRASES
+        at += length
+        after, value = (*words[at : at + 2], "", "")[:2]
+        if after in NEGATED_AFTER:
+            return at + 1, True
+        if after == "=" and value in NEGATED_AS_VALUE:
+            return at + 2, True
+        if after in MORE_AFTER or after in LESS_AFTER:
+            self._amount = 1 if after in MORE_AFTER else -1
+            at += 1
+        elif after == "only" and not self._negation:
+            self._only = True
+            at += 1
+        return at, off
+
+    def _take(self, effects: Mapping[str, Any], weight: float, off: bool, phrase: str) -> None:
+        if self._only_next and not off:
+            self._only = self._only or bool(_CONCRETE & set(effects))
+            if _CONCRETE & set(effects) or "style" in effects:
+                self._only_next = False
+        amount, weight = self._amount, weight * self._strength
+        weight *= 1.5 if amount > 0 else 0.4 if amount < 0 else 1.0
+        if off and (
+            "beat" in effects or "kit" in effects or "hats" in effects
+        ):  # this manner is not wanted: others are
+            if "kit" in effects:
+                self._refuse("kit " + effects["kit"], phrase)
+            if "hats" in effects:
+                self._refuse(effects["hats"], phrase)
+            if "beat" in effects:
+                self._mood("beat", -effects["beat"])
+            return
+        for kind, value in effects.items():
+            if kind == "part":
+                self._part(value, off, amount, phrase)
+            elif kind == "instrument":
+                if off:
+                    self._refuse(value, phrase)
+                    continue
+                if amount:
+                    self._level(value, amount)
+                if amount >= 0:
+                    self._instruments.setdefault(value, set()).add(phrase)
+            elif kind in ("kit", "hats"):
+                setattr(self, "_" + kind, value)
+            elif kind == "style":
+                if off:
+                    self._refuse("style " + value, phrase)
+                else:
+                    self._styles[value] = self._styles.get(value, 0.0) + weight * self.share
+            elif kind == "ambience":
+                if off:
+                    self._refuse(value, phrase)
+                else:
+                    self._ambience[value] = max(self._ambience.get(value, 0.0), weight)
+            elif kind == "crackle":
+                if amount < 0 and not off:
+                    self._crackle = -0.7
+                else:
+                    self._crackle = -1.0 if off != (value < 0) else min(1.0, self._crackle + abs(value) * weight)
+            elif kind == "only":
+                self._only = self._only or not off
+            else:
+                turned = -1.0 if off or amount < 0 else 1.0
+                self._mood(kind, turned * value * weight)
+
+    def _part(self, part: str, off: bool, amount: int, phrase: str) -> None:
+        if off:
+            self._refuse(part, phrase)
+        elif part == "drums" and amount:
+            self._mood("beat", 0.6 * amount)
+            self._drums = self._drums or amount > 0
+        elif part in ("drums", "kick", "snare", "hat") and not amount:
+            self._drums = True
+        elif part in ("bass", "melody", "keys"):
+            if amount:
+                self._level(part, amount)
+            if amount >= 0 and part not in self._parts:
+                self._parts.append(part)
+        else:  # vocals, fills, "nature sounds": there are none to be had by name
+            self.ignored.append(phrase)
+
+    def _level(self, name: str, amount: int) -> None:
+        self._levels[name] = self._levels.get(name, 0.0) + (_LOUDER_DB if amount > 0 else _SOFTER_DB)
+
+    def _mood(self, name: str, value: float) -> None:
+        self._moods[name] = self._moods.get(name, 0.0) + value * max(0.3, self.share)
+
+    def _refuse(self, name: str, phrase: str) -> None:
+        self._refused.setdefault(name, set()).add(phrase)
+
+    def obey(self, options: SynthOptions) -> None:
+        """Settings win over words."""
+        figures = self._figures
+        if options.tempo_bpm is not None:
+            figures.tempo_bpm = options.tempo_bpm
+        if options.key is not None:
+            key = Key.parse(options.key)
+            figures.tonic, figures.minor = key.tonic, key.minor
+        if not options.crackle:
+            self._crackle = -1.0
+        if options.ambience == "none":
+            self._ambience.clear()
+            self._refuse("ambience", "")
+        elif options.ambience != "prompt":
+            self._ambience[options.ambience] = 1.0
+        if not options.drums:
+            self._refuse("drums", "")
+            self._drums = False
+        if not options.melody:
+            self._refuse("melody", "")
+
+    def wishes(self) -> Wishes:
+        avoid = []
+        for name, phrases in self._refused.items():
+            asking = self._instruments.get(name, set())
+            if asking and not asking & phrases:  # "guitar, not electric guitar": there is but one
+                self.ignored += sorted("no " + phrase for phrase in phrases)
+            else:
+                avoid.append(name)
+        styles = {s: w for s, w in self._styles.items() if "style " + s not in avoid}
+        total = sum(styles.values()) or 1.0
+        ambience = {} if "ambience" in avoid else {a: w for a, w in self._ambience.items() if a not in avoid}
+        instruments = tuple(i for i in self._instruments if i not in avoid)
+        parts = tuple(p for p in self._parts if p not in avoid)
+        drums = self._drums and "drums" not in avoid
+        figures = self._figures
+        return Wishes(
+            tempo_bpm=figures.tempo_bpm,
+            tonic=figures.tonic,
+            minor=figures.minor,
+            styles=tuple((s, w / total) for s, w in styles.items()),
+            instruments=instruments,
+            parts=parts,
+            avoid=(*avoid, *(k for k in figures.avoid if figures.key is None)),
+            only=self._only and bool(instruments or parts or drums or ambience),
+            drums=drums,
+            kit=self._kit if "kit " + self._kit not in avoid and "drums" not in avoid else "",
+            hats=self._hats if self._hats not in avoid and "drums" not in avoid else "",
+            ambience=tuple(ambience.items()),
+            moods={m: max(-1.0, min(1.0, v)) for m, v in self._moods.items()},
+            levels_db=tuple(self._levels.items()),
+            crackle=self._crackle,
+            notes=tuple(dict.fromkeys(figures.notes)),
+        )
+
+
+def _phrase_follows(words: Tokens, at: int) -> bool:
+    while at < len(words) and words[at] in ("of", "the", "a", "an", "that", "my"):
+        at += 1
+    return phrase_at(words, at)[0] is not None
+
+
+def _shares_first(words: Tokens) -> bool:
+    """Whether shares stand before what they are of ("70% jazz") or after it ("jazz 70%")."""
+    first = next((i for i, word in enumerate(words) if word.endswith("%")), None)
+    return (
+        first is not None and (first == 0 or words[first - 1] in (",", ";", *AND)) and _phrase_follows(words, first + 1)
+    )
+
+
+def _share_at(words: Tokens, at: int) -> float:
+    """A share that stands at a place: ``70%``, or ``= 3`` for "jazz:3"."""
+    if 0 <= at < len(words):
+        if words[at].endswith("%"):
+            return max(0.01, min(10.0, float(words[at][:-1]) / 100.0))
+        if words[at] == "=" and at + 1 < len(words) and _is_number(words[at + 1]):
+            return max(0.01, min(10.0, float(words[at + 1])))
+    return 1.0
+
+
+def _is_number(word: str) -> bool:
+    return word.replace(".", "", 1).isdigit() and word.isascii()

@@ -1,0 +1,1 @@
+"""Makes sound of written notes: instruments, effects, ambience and the renderer."""

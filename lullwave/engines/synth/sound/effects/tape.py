@@ -1,0 +1,92 @@
+"""Tape: saturation, the play-back head, the unsteady speed of the transport, and the drums' bit reduction."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from .....audio import Samples
+from ...score import RATE
+from .filtering import between
+
+MAX_SHIFT = 160  # frames; the transport never strays further
+HEAD_REACH = 11  # frames before and after a frame that the play-back head takes in
+_HEAD_HZ = 9260.0  # its low-pass is 6 dB down here, 1 dB at 7.5 kHz and more than 20 dB from 11 kHz on
+
+# Wow, flutter and drift: (Hz, cents of pitch at depth 1). The rates share no common period.
+_WAVES = ((0.117, 1.2), (0.531, 4.2), (0.893, 2.1), (1.37, 1.6), (6.31, 1.1), (9.17, 0.7))
+
+
+def saturate(samples: Samples, warmth: Samples | float) -> Samples:
+    """tanh, slightly biased (even harmonics), of unit gain for quiet sound; warmth 0…1 is up to 6 dB of drive."""
+    drive = np.float32(0.55) + np.float32(1.35) * np.asarray(warmth, np.float32)
+    bias = np.float32(0.12)
+    rest = np.tanh(bias)
+    return np.asarray((np.tanh(samples * drive + bias) - rest) / (drive * (1 - rest * rest)), np.float32)
+
+
+@lru_cache(maxsize=1)
+def _head() -> Samples:
+    """Half of the head's symmetric taps, from the middle outwards: a windowed sinc (Kaiser, beta 4.5)."""
+    at = np.arange(-HEAD_REACH, HEAD_REACH + 1)
+    taps = np.sinc(at * (2 * _HEAD_HZ / RATE)) * np.kaiser(len(at), 4.5)
+    return np.asarray((taps / taps.sum())[HEAD_REACH:], np.float32)
+
+
+def heard_by_head(stereo: Samples) -> Samples:
+    """(2, T) to (2, T - 2 ``HEAD_REACH``): what is on the tape without the top, as a head with a gap hears it.
+
+    Saturation makes harmonics of what is loud, and beats among the partials of a chord, up to the top of the band,
+    where the music itself has nothing. They come and go within a millisecond at hard attacks: to an ear a faint click.
+    """
+    middle, *sides = _head()
+    frames = stereo.shape[1] - 2 * HEAD_REACH
+    out = np.empty((2, frames), np.float32)
+    pair = np.empty(frames, np.float32)
+    for ear in range(2):
+        line = stereo[ear]
+        np.multiply(line[HEAD_REACH : HEAD_REACH + frames], middle, out=out[ear])
+        for k, tap in enumerate(sides, 1):
+            np.add(line[HEAD_REACH - k :][:frames], line[HEAD_REACH + k :][:frames], out=pair)
+            pair *= tap
+            out[ear] += pair
+    return out
+
+
+def transport(start: int, frames: int, seed: int) -> Samples:
+    """How many frames the tape is ahead or behind at depth 1, at output frames ``start …``."""
+    first = start // 64
+    grid = np.arange(first, (start + frames) // 64 + 2)
+    seconds = grid * (64.0 / RATE)
+    shift = np.zeros(len(grid))
+    for n, (hz, cents) in enumerate(_WAVES):
+        phase = ((seed >> (5 * n)) % 32 + n * 5.3) / 32.0
+        swell = 0.7 + 0.3 * np.sin(2 * np.pi * (seconds * hz * 0.1733 + phase * 1.7))
+        amount = cents * np.log(2) / 1200.0 / (2 * np.pi * hz) * RATE  # pitch to time: divide by angular speed
+        shift += amount * swell * np.sin(2 * np.pi * ((seconds * hz + phase) % 1.0))
+    return between(np.clip(shift, -MAX_SHIFT, MAX_SHIFT), 64, start - 64 * first, frames)
+
+
+def read_at(stereo: Samples, places: np.ndarray) -> Samples:
+    """(2, T) read at fractional places by the cubic through four points (Lagrange)."""
+    low = np.floor(places).astype(np.intp)
+    d = (places - low).astype(np.float32)
+    before, here = -d * (d - 1) * (d - 2) / 6, (d + 1) * (d - 1) * (d - 2) / 2
+    after, beyond = -(d + 1) * d * (d - 2) / 2, (d + 1) * d * (d - 1) / 6
+    out = np.empty((2, len(places)), np.float32)
+    for ear in range(2):
+        channel = stereo[ear]
+        out[ear] = (
+            channel.take(low - 1) * before
+            + channel.take(low) * here
+            + channel.take(low + 1) * after
+            + channel.take(low + 2) * beyond
+        )
+    return out
+
+
+def crush(samples: Samples, bits: float = 10.0) -> Samples:
+    """An old sampler's converter. The music's rate is that of such samplers already, so nothing is held."""
+    scale = np.float32(2.0 ** (bits - 1))
+    return np.asarray(np.rint(samples * scale) / scale, np.float32)

@@ -1,0 +1,61 @@
+"""Rhodes and Wurlitzer: a struck tine or reed before a pickup that bends its wave.
+
+The tine's path past a magnet and the reed's distance to a plate are the source of the bark; see F. Pfeifle and
+M. Muenster, "Tone Production of the Wurlitzer and Rhodes E-Pianos" (2017), and lofi figures of decay and modes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .....audio import Samples
+from .tone import MUSIC_RATE, chance, levelled, modes, rise, shaped
+
+
+def rhodes(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
+    """A tine with its tone bar through an asymmetric magnetic pickup."""
+    frames = round(seconds * MUSIC_RATE)
+    spread = chance("rhodes", round(pitch_hz, 2), variant)
+    long_s = float(np.clip(9.0 * (110.0 / pitch_hz) ** 0.45, 3.0, 12.0))
+    tine = modes(
+        frames,
+        [pitch_hz, pitch_hz, pitch_hz * 2.0],
+        [0.62, 0.38, 0.02],
+        [long_s, 0.5 * long_s * 0.35, 0.6],
+    )
+    tine *= rise(frames, 0.0045)
+    bell_a, bell_b = spread.uniform(6.3, 7.1), spread.uniform(17.6, 19.6)
+    bell = modes(
+        frames,
+        [pitch_hz * bell_a, pitch_hz * bell_b],
+        [0.10 * velocity, 0.035 * velocity**1.5],
+        [0.45, 0.16],
+    )
+    bell *= rise(frames, 0.010)
+    offset = spread.uniform(0.26, 0.34)
+    # How far the tine swings past the pickup; short tines swing less.
+    reach = (0.75 + 1.35 * velocity) * min(1.0, (220.0 / pitch_hz) ** 0.7)
+    flux = 1.0 / (1.0 + np.square(reach * (tine + np.float32(0.12) * bell) + np.float32(offset)))
+    voltage = np.diff(flux, prepend=flux[:1]) * np.float32(MUSIC_RATE / (2 * np.pi * pitch_hz))
+    wave = voltage.astype(np.float32) + bell * np.float32(0.30)
+    wave = shaped(
+        wave * rise(frames, 0.022),
+        low_hz=3800.0 + 3000.0 * velocity,
+        high_hz=45.0,
+        peaks=((180.0, 0.6, 0.25), (2000.0, 0.5, 1.0)),
+    )
+    return levelled(wave)
+
+
+def wurli(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
+    """A steel reed as one plate of a capacitor: C = C0 / (1 - y)."""
+    frames = round(seconds * MUSIC_RATE)
+    spread = chance("wurli", round(pitch_hz, 2), variant)
+    long_s = float(np.clip(4.5 * (220.0 / pitch_hz) ** 0.4, 1.6, 6.0))
+    reed = modes(frames, [pitch_hz, pitch_hz], [0.7, 0.3], [long_s, 0.3 * long_s]) * rise(frames, 0.015)
+    ring = modes(frames, [pitch_hz * spread.uniform(6.1, 6.4)], [0.05 * velocity], [0.18])
+    swing = np.float32(0.10 + 0.62 * velocity)
+    wave = reed / (1.0 - swing * reed) + ring * rise(frames, 0.014)
+    return levelled(
+        shaped(wave.astype(np.float32), low_hz=3800.0 + 3000.0 * velocity, high_hz=70.0, peaks=((1500.0, 0.6, 0.6),))
+    )

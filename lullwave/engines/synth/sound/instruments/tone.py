@@ -1,0 +1,255 @@
+"""What instruments are made of: decaying modes, cycles, noise, envelopes and filters of whole notes.
+
+Every function is pure and gives mono float32 at ``MUSIC_RATE``; knows nothing of scores, caches or mixing. The music
+is synthesised at half the output rate: lo-fi lives below 10 kHz, and what is saturated later is then oversampled.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from .....audio import Samples
+
+MUSIC_RATE = 22050  # Hz, of notes, hits and the buses of the music
+_ROW = 512  # samples of a row in `modes`
+_STRETCH = 8192  # samples that `play_voices` does at once
+
+Spectrum = npt.NDArray[np.complex64]
+
+
+def hertz(pitch: float) -> float:
+    """Frequency of a MIDI pitch, A4 (69) at 440 Hz."""
+    return float(440.0 * 2.0 ** ((pitch - 69.0) / 12.0))
+
+
+def chance(*key: object) -> np.random.Generator:
+    """Random numbers that depend on ``key`` alone: the same in every process."""
+    return np.random.Generator(np.random.PCG64(zlib.crc32(repr(key).encode())))
+
+
+def modes(
+    frames: int,
+    freqs_hz: npt.ArrayLike,
+    amps: npt.ArrayLike,
+    t60_s: npt.ArrayLike,
+    phases: npt.ArrayLike = 0.0,
+    rate: int = MUSIC_RATE,
+) -> Samples:
+    """The sum of exponentially decaying sines; modes above 45 % of ``rate`` are left out.
+
+    A mode is a geometric sequence, so that T samples are an outer product of T/512 row starts with 512 steps. The
+    sum over modes is einsum's own loop, not BLAS: BLAS gives other last bits with other numbers of threads.
+    """
+    freqs, amp, t60, phase = np.broadcast_arrays(
+        *(np.atleast_1d(np.asarray(a, np.float64)) for a in (freqs_hz, amps, t60_s, phases))
+    )
+    keep = (freqs < 0.45 * rate) & (amp != 0.0)
+    if not keep.any():
+        return np.zeros(frames, np.float32)
+    freqs, amp, t60, phase = freqs[keep], amp[keep], t60[keep], phase[keep]
+    step = (2j * np.pi * freqs - np.log(1000.0) / t60) / rate
+    rows = -(-frames // _ROW)
+    heads = amp * np.exp(1j * phase + step * (_ROW * np.arange(rows)[:, None]))
+    steps = np.exp(step[:, None] * np.arange(_ROW))
+    left = np.concatenate([heads.imag, heads.real], axis=1).astype(np.float32)
+    right = np.concatenate([steps.real, steps.imag]).astype(np.float32)
+    return np.ascontiguousarray(np.einsum("bk,km->bm", left, right).reshape(-1)[:frames])
+
+
+def bloom(
+    frames: int,
+    freqs_hz: npt.NDArray[np.float64],
+    amps: npt.NDArray[np.float64],
+    t60_s: npt.NDArray[np.float64],
+    phases: npt.NDArray[np.float64],
+    low_s: float,
+    high_s: float,
+) -> Samples:
+    """``modes`` that begin softly: those below 1 kHz rise in ``low_s``, the bright ones take ``high_s``."""
+    low = freqs_hz < 1000.0
+    out = modes(frames, freqs_hz[low], amps[low], t60_s[low], phases[low]) * rise(frames, low_s)
+    return out + modes(frames, freqs_hz[~low], amps[~low], t60_s[~low], phases[~low]) * rise(frames, high_s)
+
+
+def phase_of(
+    freq_hz: npt.ArrayLike, frames: int, start: float = 0.0, rate: int = MUSIC_RATE
+) -> npt.NDArray[np.float64]:
+    """Cycles (not radians) of an oscillator of constant or per-sample frequency, beginning at ``start``."""
+    freq = np.asarray(freq_hz, np.float64)
+    if freq.ndim == 0:
+        return np.asarray(start + np.arange(frames) * (float(freq) / rate), np.float64)
+    out = np.cumsum(freq[:frames] / rate)
+    return np.asarray(out + (start - out[0]), np.float64)
+
+
+def sine(cycles: npt.NDArray[np.float64]) -> Samples:
+    """sin of whole cycles, exact also after many of them."""
+    return np.asarray(np.sin(((cycles - np.rint(cycles)) * (2 * np.pi)).astype(np.float32)), np.float32)
+
+
+def cycle(amps: npt.ArrayLike, size: int = 2048, turned: bool = False) -> Samples:
+    """One period with the given amplitudes of harmonics 1, 2, …, as sines, for ``play_cycle``.
+
+    ``turned`` gives them phases that grow with the square of their number, so that the wave has no edge
+    (Schroeder 1970, "Synthesis of low-peak-factor signals").
+    """
+    harmonics = np.asarray(amps, np.float64)
+    spectrum = np.zeros(size // 2 + 1, np.complex128)
+    n = np.arange(1, len(harmonics) + 1)
+    phases = np.exp(-1j * np.pi * n * n / len(harmonics)) if turned else 1.0
+    spectrum[1 : len(harmonics) + 1] = -0.5j * size * harmonics * phases
+    table = np.fft.irfft(spectrum, size)
+    return np.append(table, table[0]).astype(np.float32)
+
+
+def play_cycle(table: Samples, cycles: npt.NDArray[np.float64]) -> Samples:
+    """Read a periodic table with linear interpolation."""
+    size = len(table) - 1
+    place = cycles - np.floor(cycles)
+    place *= size
+    whole = np.minimum(place.astype(np.intp), size - 1)
+    place -= whole
+    low = table.take(whole)
+    out: Samples = table[1:].take(whole)
+    out -= low
+    out *= place.astype(np.float32)
+    out += low
+    return out
+
+
+def play_voices(tables: Samples, voices: Sequence[tuple[float, float]], frames: int, rate: int = MUSIC_RATE) -> Samples:
+    """(N, T): several periodic tables (N, size + 1), each read by all voices and summed over them.
+
+    A voice is its steady pitch in Hz and where in its cycle it starts; ``size`` is a power of two. Phases are 32-bit
+    integers, which wrap by themselves. Worked off in stretches that stay in the processor's cache.
+    """
+    size = tables.shape[1] - 1
+    shift = 32 - (size.bit_length() - 1)
+    out = np.zeros((len(tables), frames), np.float32)
+    count = np.arange(min(frames, _STRETCH), dtype=np.uint32)
+    for begin in range(0, frames, _STRETCH):
+        span = out[:, begin : begin + _STRETCH]
+        for pitch_hz, start in voices:
+            step = round(pitch_hz / rate * 2**32)
+            phase = count[: span.shape[1]] * np.uint32(step)
+            phase += np.uint32((round(start * 2**32) + begin * step) % 2**32)
+            whole = (phase >> np.uint32(shift)).astype(np.intp)
+            phase &= np.uint32(2**shift - 1)
+            part = phase.astype(np.float32)
+            part *= np.float32(2.0**-shift)
+            for line, table in zip(span, tables, strict=True):
+                low, high = table.take(whole), table[1:].take(whole)
+                high -= low
+                high *= part
+                line += low
+                line += high
+    return out
+
+
+def noise(frames: int, *key: object) -> Samples:
+    """White Gaussian noise of unit variance that depends on ``key`` alone."""
+    return chance("noise", *key).standard_normal(frames, dtype=np.float32)
+
+
+def response(
+    freqs_hz: npt.NDArray[np.floating], cutoff_hz: float, q: float = 0.707, kind: str = "low", rate: int = MUSIC_RATE
+) -> Spectrum:
+    """Complex gain of a second-order low-, high- or band-pass at given frequencies.
+
+    ``H(s)`` over its denominator ``s² + s/q + 1`` with numerator 1, s² or s/q, taken to discrete time by the bilinear
+    transform (s = j·tan(ω/2) / tan(ωc/2)), so that its impulse response is causal and dies away.
+    """
+    warped = np.tan(np.minimum(freqs_hz, 0.4999 * rate) * (np.pi / rate)) / np.tan(
+        min(cutoff_hz, 0.48 * rate) * np.pi / rate
+    )
+    s = (1j * warped).astype(np.complex64)
+    below = s * s + s / q + 1
+    above = {"low": np.ones_like(s), "high": s * s, "band": s / q}[kind]
+    return np.asarray(above / below, np.complex64)
+
+
+def shaped(
+    samples: Samples,
+    low_hz: float | None = None,
+    high_hz: float | None = None,
+    peaks: tuple[tuple[float, float, float], ...] = (),
+    order: int = 1,
+    rate: int = MUSIC_RATE,
+) -> Samples:
+    """A whole note filtered: low-pass at ``low_hz``, high-pass at ``high_hz``, ``peaks`` of (Hz, Q, linear gain added).
+
+    ``order`` second-order sections of the low-pass. 2048 samples of silence keep the circular end clear.
+    """
+    size = good_size(len(samples) + 2048)
+    gain = _gain(size, low_hz, high_hz, peaks, order, rate)
+    spectrum = np.fft.rfft(samples.astype(np.float64), size).astype(np.complex64)
+    return np.fft.irfft(spectrum * gain, size)[: len(samples)].astype(np.float32)
+
+
+@lru_cache(maxsize=16)
+def _gain(
+    size: int,
+    low_hz: float | None,
+    high_hz: float | None,
+    peaks: tuple[tuple[float, float, float], ...],
+    order: int,
+    rate: int,
+) -> Spectrum:
+    """What ``shaped`` multiplies a spectrum by; notes of one instrument, layer and length share it."""
+    freqs = np.fft.rfftfreq(size, 1 / rate).astype(np.float32)
+    gain = np.ones(len(freqs), np.complex64)
+    for centre, q, amount in peaks:
+        gain += amount * response(freqs, centre, q, "band", rate)
+    if low_hz is not None:
+        gain *= response(freqs, low_hz, rate=rate) ** order
+    if high_hz is not None:
+        gain *= response(freqs, high_hz, kind="high", rate=rate)
+    return gain
+
+
+@lru_cache(maxsize=256)
+def good_size(least: int) -> int:
+    """The smallest product of 2, 3 and 5 that is at least ``least`` and even: fast to transform."""
+    best = 1 << max(1, (least - 1).bit_length())
+    five = 1
+    while five < best:
+        three = five
+        while three < best:
+            two = max(2, 1 << max(0, (-(-least // three) - 1).bit_length()))
+            if two * three >= least:
+                best = min(best, two * three)
+            three *= 3
+        five *= 5
+    return best
+
+
+def rise(frames: int, attack_s: float) -> Samples:
+    """1 after a raised-cosine start of ``attack_s``."""
+    out = np.ones(frames, np.float32)
+    n = min(frames, max(1, round(attack_s * MUSIC_RATE)))
+    out[:n] = 0.5 - 0.5 * np.cos(np.pi * (np.arange(n) + 0.5) / n)
+    return out
+
+
+def fall(frames: int, fade_s: float) -> Samples:
+    """1 but for a raised-cosine end of ``fade_s``."""
+    return rise(frames, fade_s)[::-1]
+
+
+def decay(frames: int, t60_s: float) -> Samples:
+    """Exponential decay by 60 dB in ``t60_s``."""
+    step = np.float32(-np.log(1000.0) / (t60_s * MUSIC_RATE))
+    return np.asarray(np.exp(np.arange(frames, dtype=np.float32) * step), np.float32)
+
+
+def levelled(samples: Samples, rms: float = 0.1, window_s: float = 0.12) -> Samples:
+    """Scaled so that the loudest window has the given root mean square."""
+    window = round(window_s * MUSIC_RATE)
+    head = samples[: len(samples) // window * window] if len(samples) >= window else samples
+    power = np.square(head.astype(np.float64)).reshape(-1, min(window, len(head))).mean(axis=1).max()
+    return np.asarray(samples * np.float32(rms / np.sqrt(power + 1e-20)), np.float32)

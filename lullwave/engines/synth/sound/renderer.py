@@ -1,0 +1,340 @@
+"""Bars to sound: plays one `score.Bar` after another, carrying tails and effects over the bar lines.
+
+::
+
+    notes ─ instruments ─ low-pass ─ level ─ chorus, tremolo, pan ─┬─ duck ─┬─ music ─┐
+                                                                   └ sends ─┴ room, plate ─┤
+    hits ─ kit ─ bit reduction ─ low-pass ─────────────────────────────────────────────────┤ at MUSIC_RATE
+                                                                                           ▼
+                    compressor ─ low-pass, high-pass ─ (twice the rate) ─ saturation, tape ─┬─▶ at RATE
+                                                           crackle, hiss, ambience ─────────┘
+
+Knows nothing of composing, streams or requests. What is heard lags the score by ``LATENCY`` frames, because an event
+may begin a little before its bar. The whole state between two bars is one immutable `State`.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ....audio import Samples
+from ..score import LOOKAHEAD_S, RATE, Ambience, Bar, Drum, Instrument, Kit, Mix, Track
+from . import ambience
+from .effects import dust, dynamics, movement, tape
+from .effects.filtering import HISTORY, lowpass
+from .effects.reverb import PLATE_HISTORY, ROOM_HISTORY, reverberate
+from .effects.upsampling import BUS_HISTORY, LOOK, double
+from .instruments import VOICES, amplitude, sound_of, stroke_of
+from .instruments.cache import SoundCache
+from .instruments.drums import LEVELS_DB, PANS
+from .instruments.gliding import slid
+from .instruments.tone import MUSIC_RATE
+
+LATENCY = 1764  # frames from the score to what is heard: look-ahead, filters and the slack of the tape
+_AHEAD = round(LOOKAHEAD_S * RATE)
+_TAPE_HISTORY = 2 * (LATENCY - _AHEAD + 2 * LOOK + tape.MAX_SHIFT)  # frames before a block that the tape may read
+_PLACE_UP = np.float32(0.4 * RATE)  # frames in which ambience comes up at the beginning of a stream
+_SILENT_DB = -60.0
+_POP_DB = 8.0  # a typical pop's peak against the stated level of the crackle
+MUSIC_GAIN_DB = 9.0  # brings a full arrangement to about -15 LUFS
+
+
+@dataclass(frozen=True)
+class Sounding:
+    """A note from its beginning (music sample ``at``) until it has died away."""
+
+    part: str
+    instrument: Instrument
+    pitch: int
+    velocity: float
+    at: int
+    held: int  # samples until key-up
+    variant: int
+    slide_from: int | None = None
+
+
+@dataclass(frozen=True)
+class Struck:
+    """A drum stroke that is heard from music sample ``at``."""
+
+    kit: Kit
+    drum: Drum
+    velocity: float
+    at: int
+    variant: int
+
+
+@dataclass(frozen=True)
+class PartState:
+    """What a part's effects remember."""
+
+    track: Track
+    lowpass: Samples
+    chorus: Samples
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything that the next bar needs of those before it. Arrays are never written to."""
+
+    frame: int = 0  # the next output frame
+    music: int = -_AHEAD // 2  # the next sample of the buses, at MUSIC_RATE
+    mix: Mix | None = None
+    sounding: tuple[Sounding, ...] = ()
+    struck: tuple[Struck, ...] = ()
+    kicks: tuple[tuple[int, float], ...] = ()
+    parts: Mapping[str, PartState] = field(default_factory=dict)
+    room: Samples = field(default_factory=lambda: np.zeros(ROOM_HISTORY, np.float32))
+    plate: Samples = field(default_factory=lambda: np.zeros(PLATE_HISTORY, np.float32))
+    drums: Samples = field(default_factory=lambda: np.zeros((2, HISTORY), np.float32))
+    bus: Samples = field(default_factory=lambda: np.zeros((2, BUS_HISTORY), np.float32))
+    tape: Samples = field(default_factory=lambda: np.zeros((2, _TAPE_HISTORY), np.float32))
+    level: float = 0.0
+    gain: float = 1.0
+    ending: float = 0.0  # power of the music's last second
+
+
+class Renderer:
+    """Plays bars in order. One per stream; the cache of sounds may be shared."""
+
+    def __init__(
+        self, seed: int, cache: SoundCache, state: State | None = None, only: str | None = None, glue: bool = True
+    ) -> None:
+        """``only`` renders one stem: a part's name, "drums", "ambience" or "noise". Stems, and what is rendered without
+        ``glue``, pass neither compressor nor saturation, so that they add up."""
+        self.seed = seed
+        self.cache = cache
+        self.state = state or State()
+        self.only = only
+        self.glue = glue and only is None
+
+    def render(self, bar: Bar) -> Samples:
+        """(T, 2), T = ``bar.frames``: what is heard while the bar is the current one."""
+        was = self.state
+        assert bar.start_frame == was.frame, (bar.start_frame, was.frame)
+        old = was.mix or bar.mix
+        end = bar.start_frame + bar.frames
+        music_end = (end - _AHEAD) // 2
+        frames = music_end - was.music
+        ramp = (np.arange(frames, dtype=np.float32) + 1) / np.float32(max(1, frames))
+
+        kicks = self._kicks(bar)
+        dip = dynamics.duck(was.music, frames, kicks, old.duck_db + (bar.mix.duck_db - old.duck_db) * ramp)
+        bus, room, plate, sounding, parts = self._play_parts(bar, dip, ramp, music_end)
+        drums, struck, drums_kept = self._play_drums(bar, old, ramp, music_end)
+        bus += drums
+        room += (drums[0] + drums[1]) * (0.5 * _glide_db(old.drums_room_db, bar.mix.drums_room_db, ramp))
+        wet, room_kept, plate_kept = reverberate(room, plate, was.room, was.plate)
+        bus += wet
+        bus *= _glide_db(old.music_db + MUSIC_GAIN_DB, bar.mix.music_db + MUSIC_GAIN_DB, ramp)
+        level, gain = was.level, was.gain
+        if self.glue:
+            curve, level, gain = dynamics.compress(bus, level, gain)
+            bus *= curve
+        fast, bus_kept = double(bus, was.bus, old.cutoff_hz, bar.mix.cutoff_hz, ramp)
+        out, tape_kept = self._play_tape(bar, old, fast, music_end)
+        if self.glue and bar.bar == 0 and was.ending > 0.0 and bar.frames > LATENCY + RATE:
+            after = dynamics.power_heard(out[:, LATENCY : LATENCY + RATE])
+            out *= dynamics.even_out(bar.frames, LATENCY, was.ending, after)
+        ending = dynamics.power_heard(out[:, -RATE:])
+        self._add_air(out, bar, old)
+        self.state = State(
+            end, music_end, bar.mix, sounding, struck,
+            tuple(k for k in kicks if k[0] > music_end - round(dynamics.DUCK_S * MUSIC_RATE)),
+            parts, room_kept, plate_kept, drums_kept, bus_kept, tape_kept, level, gain, ending,
+        )  # fmt: skip
+        return np.ascontiguousarray(out.T)
+
+    def rest(self, frames: int) -> Samples:
+        """The tails of what was played, as if an empty bar followed."""
+        mix = self.state.mix or Mix({})
+        return self.render(Bar(self.state.frame, frames, 4, (), (), mix, (), -1, 0, "tail", 60.0))
+
+    # ---- the parts of `render`, in the order of the picture
+
+    def _kicks(self, bar: Bar) -> tuple[tuple[int, float], ...]:
+        new = [
+            (_sample_of(bar, hit.start_s), hit.velocity)
+            for hit in bar.hits
+            if hit.drum == "kick" and bar.mix.drums_db > _SILENT_DB
+        ]
+        return (*self.state.kicks, *new)
+
+    def _play_parts(
+        self, bar: Bar, dip: Samples, ramp: Samples, music_end: int
+    ) -> tuple[Samples, Samples, Samples, tuple[Sounding, ...], dict[str, PartState]]:
+        was, start, frames = self.state, self.state.music, len(ramp)
+        notes = list(was.sounding)
+        for n, note in enumerate(bar.notes):
+            track = bar.mix.tracks[note.part]
+            variant = zlib.crc32(b"%d %d %d" % (bar.piece, bar.bar, n)) >> 8
+            notes.append(
+                Sounding(
+                    note.part, track.instrument, note.pitch, note.velocity, _sample_of(bar, note.start_s),
+                    round(note.length_s * MUSIC_RATE), variant, note.slide_from,
+                )
+            )  # fmt: skip
+        dry: dict[str, Samples] = {}
+        alive = []
+        for one in notes:
+            if one.part not in dry:
+                dry[one.part] = np.zeros(frames, np.float32)
+            if self._mix_note(one, dry[one.part], start):
+                alive.append(one)
+        bus = np.zeros((2, frames), np.float32)
+        room, plate = np.zeros(frames, np.float32), np.zeros(frames, np.float32)
+        parts: dict[str, PartState] = {}
+        for name in sorted({*was.parts, *bar.mix.tracks}):
+            before = was.parts.get(name)
+            new = bar.mix.tracks.get(name)
+            if new is None:
+                assert before is not None
+                new = replace(before.track, level_db=-120.0)
+            if before is None:
+                before = PartState(new, np.zeros(HISTORY, np.float32), np.zeros(movement.CHORUS_HISTORY, np.float32))
+            mono = dry.get(name)
+            if mono is None:
+                if not before.lowpass.any() and not before.chorus.any():
+                    if name in bar.mix.tracks:
+                        parts[name] = PartState(new, before.lowpass, before.chorus)
+                    continue
+                mono = np.zeros(frames, np.float32)
+            stereo, sent, kept = _play_part(name, mono, before, new, start, ramp)
+            if name in bar.mix.tracks:
+                parts[name] = kept
+            if self.only in (None, name):
+                stereo *= dip
+                sent *= dip
+                bus += stereo
+                room += sent * _glide_db(before.track.room_db, new.room_db, ramp)
+                plate += sent * _glide_db(before.track.plate_db, new.plate_db, ramp)
+        return bus, room, plate, tuple(n for n in alive if n.part in bar.mix.tracks), parts
+
+    def _mix_note(self, note: Sounding, into: Samples, start: int) -> bool:
+        """Add what is heard of a note in this block; whether anything of it is left after the block."""
+        voice = VOICES[note.instrument]
+        needed_s = note.held / MUSIC_RATE + 7 * voice.release_s
+        sound = sound_of(self.cache, note.instrument, note.pitch, note.velocity, needed_s, note.variant)
+        if note.slide_from is not None and voice.glides:
+            sound = slid(sound, note.slide_from - note.pitch)
+        release = round(7 * voice.release_s * MUSIC_RATE)
+        length = min(len(sound), note.held + release)
+        low, high = max(0, start - note.at), min(length, start + len(into) - note.at)
+        if low < high:
+            piece = sound.part(low, high) * np.float32(amplitude(note.instrument, note.velocity))
+            if high > note.held:
+                since = np.arange(max(low, note.held), high, dtype=np.float32) - note.held
+                letting_go = np.exp(since * np.float32(-1 / (voice.release_s * MUSIC_RATE))) * (1 - since / release)
+                soft = np.minimum(1.0, since / np.float32(0.004 * MUSIC_RATE))
+                piece[max(0, note.held - low) :] *= 1 + (letting_go - 1) * soft
+            into[low + note.at - start : high + note.at - start] += piece
+        return note.at + length > start + len(into)
+
+    def _play_drums(
+        self, bar: Bar, old: Mix, ramp: Samples, music_end: int
+    ) -> tuple[Samples, tuple[Struck, ...], Samples]:
+        was, start, frames = self.state, self.state.music, len(ramp)
+        strokes = [*was.struck]
+        for n, hit in enumerate(bar.hits):
+            variant = zlib.crc32(b"%d %d %d drum" % (bar.piece, bar.bar, n)) >> 8
+            strokes.append(Struck(bar.mix.kit, hit.drum, hit.velocity, _sample_of(bar, hit.start_s), variant))
+        both = np.zeros((2, frames), np.float32)
+        alive = []
+        for one in strokes:
+            sound = stroke_of(self.cache, one.kit, one.drum, one.velocity, one.variant)
+            low, high = max(0, start - one.at), min(len(sound), music_end - one.at)
+            if low < high:
+                loud = 10 ** (LEVELS_DB[one.drum] / 20) * one.velocity**1.25
+                piece = sound.part(low, high) * np.float32(loud)
+                span = slice(low + one.at - start, high + one.at - start)
+                left, right = _pan(PANS.get(one.drum, 0.0))
+                both[0, span] += piece * left
+                both[1, span] += piece * right
+            if one.at + len(sound) > music_end:
+                alive.append(one)
+        if self.only not in (None, "drums"):
+            return np.zeros_like(both), tuple(alive), was.drums
+        kept = np.empty_like(was.drums)
+        wet = old.drums_crush + (bar.mix.drums_crush - old.drums_crush) * ramp
+        for ear in range(2):
+            both[ear] += (tape.crush(both[ear]) - both[ear]) * wet
+            both[ear], kept[ear] = lowpass(
+                both[ear], was.drums[ear], old.drums_cutoff_hz, bar.mix.drums_cutoff_hz, ramp
+            )
+        both *= _glide_db(old.drums_db, bar.mix.drums_db, ramp)
+        return both, tuple(alive), kept
+
+    def _play_tape(self, bar: Bar, old: Mix, fast: Samples, music_end: int) -> tuple[Samples, Samples]:
+        """Saturation and transport at the full rate; (2, ``bar.frames``) and the next tape history."""
+        if self.glue:
+            drive = old.warmth + (bar.mix.warmth - old.warmth) * np.linspace(0, 1, fast.shape[1], dtype=np.float32)
+            fast = tape.saturate(fast, drive)
+        whole = np.concatenate([self.state.tape, fast], axis=1)
+        first = 2 * (music_end - LOOK) - whole.shape[1] + tape.HEAD_REACH  # the score's frame of the first one heard
+        ramp = np.linspace(0, 1, bar.frames, dtype=np.float32)
+        depth = old.wow + (bar.mix.wow - old.wow) * ramp
+        shift = tape.transport(bar.start_frame, bar.frames, self.seed) * depth
+        places = np.arange(bar.frames) + (bar.start_frame - LATENCY - first) + shift.astype(np.float64)
+        return tape.read_at(tape.heard_by_head(whole), places), np.ascontiguousarray(whole[:, -_TAPE_HISTORY:])
+
+    def _add_air(self, out: Samples, bar: Bar, old: Mix) -> None:
+        """Crackle, hiss and ambience, which no tape bends. Where a stream begins, its place comes up out of silence."""
+        start, frames = bar.start_frame, bar.frames
+        ramp = np.linspace(0, 1, frames, dtype=np.float32)
+        if self.only in (None, "noise"):
+            if max(old.crackle_db, bar.mix.crackle_db) > -100.0:
+                level, before = bar.mix.crackle_db + _POP_DB, old.crackle_db + _POP_DB
+                out += dust.crackle(start, frames, self.seed) * _glide_db(before, level, ramp)
+            if max(old.hiss_db, bar.mix.hiss_db) > -100.0:
+                out += dust.hiss(start, frames) * _glide_db(old.hiss_db, bar.mix.hiss_db, ramp)
+        if self.only in (None, "ambience"):
+            layers: set[Ambience] = {*old.ambience_lufs, *bar.mix.ambience_lufs}
+            for name in sorted(layers):
+                before, level = old.ambience_lufs.get(name, -120.0), bar.mix.ambience_lufs.get(name, -120.0)
+                place = ambience.layer(name, start, frames, self.seed)
+                place *= _glide_db(before - ambience.LUFS, level - ambience.LUFS, ramp)
+                if start < _PLACE_UP:
+                    place *= np.minimum(1.0, np.arange(start, start + frames, dtype=np.float32) / _PLACE_UP)
+                out += place
+
+
+def _play_part(
+    name: str, mono: Samples, before: PartState, new: Track, start: int, ramp: Samples
+) -> tuple[Samples, Samples, PartState]:
+    """A part's effects: (2, T), what it sends (T,), and its next state."""
+    old = before.track
+    mono, lowpass_kept = lowpass(mono, before.lowpass, old.cutoff_hz, new.cutoff_hz, ramp)
+    mono = mono * _glide_db(old.level_db, new.level_db, ramp)
+    chorus_kept = before.chorus
+    if max(old.chorus, new.chorus) > 0.0 or before.chorus.any():
+        depth = old.chorus + (new.chorus - old.chorus) * ramp
+        stereo = movement.chorus(mono, before.chorus, start, depth)
+    else:
+        stereo = np.stack([mono, mono])
+    chorus_kept = np.concatenate([before.chorus, mono])[-movement.CHORUS_HISTORY :].copy()
+    if max(old.tremolo, new.tremolo) > 0.0:
+        rate_hz = 4.2 + (zlib.crc32(name.encode()) % 16) / 10.0
+        stereo = movement.tremolo(stereo, start, old.tremolo + (new.tremolo - old.tremolo) * ramp, rate_hz)
+    if old.pan != 0.0 or new.pan != 0.0:
+        (left, right), (left_to, right_to) = _pan(old.pan), _pan(new.pan)
+        stereo = stereo * np.stack([left + (left_to - left) * ramp, right + (right_to - right) * ramp])
+    return stereo, mono, PartState(new, lowpass_kept, chorus_kept)
+
+
+def _sample_of(bar: Bar, seconds: float) -> int:
+    return round((bar.start_frame + max(-LOOKAHEAD_S, seconds) * RATE) / 2)
+
+
+def _glide_db(old: float, new: float, ramp: Samples) -> Samples | np.float32:
+    """Linear gain that goes from ``old`` to ``new`` along ``ramp``; -60 dB and below is silence."""
+    first, last = (np.float32(10 ** (db / 20) if db > -100.0 else 0.0) for db in (old, new))
+    return first if first == last else first + (last - first) * ramp
+
+
+def _pan(where: float) -> tuple[np.float32, np.float32]:
+    angle = (where + 1) * np.pi / 4
+    return np.float32(np.sqrt(2) * np.cos(angle)), np.float32(np.sqrt(2) * np.sin(angle))

@@ -1,0 +1,43 @@
+"""The parts of finished music one by one; knows the renderer, nothing of files.
+
+Stems are what reaches the bus: each part with its own filter, effects, room, plate, dip under the kick, tape and fades,
+but before the bus compressor, the saturation and the swell at the joins of pieces, which hear everything at once and
+cannot be divided. The sum of the stems is therefore the mix without those, to within rounding. Single stems may be
+louder than full scale: who writes them as integers gives all of them the same headroom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ....audio import Samples
+from ..score import Bar
+from .instruments.cache import SoundCache
+from .renderer import Renderer
+
+
+def stem_names(bars: Sequence[Bar]) -> list[str]:
+    """What there is to hear: the parts that play, then "drums", "ambience" and "noise" (crackle and hiss)."""
+    names = sorted({note.part for bar in bars for note in bar.notes})
+    if any(bar.hits for bar in bars):
+        names.append("drums")
+    if any(bar.mix.ambience_lufs for bar in bars):
+        names.append("ambience")
+    if any(max(bar.mix.crackle_db, bar.mix.hiss_db) > -100.0 for bar in bars):
+        names.append("noise")
+    return names
+
+
+def render_stems(bars: Sequence[Bar], frames: int, seed: int, cache: SoundCache) -> dict[str, Samples]:
+    """(T, 2) of each stem, T = ``frames``."""
+    stems = {}
+    for name in stem_names(bars):
+        renderer = Renderer(seed, cache, only=name)
+        parts = [renderer.render(bar) for bar in bars]
+        missing = frames - sum(map(len, parts))
+        if missing > 0:
+            parts.append(renderer.rest(missing))
+        stems[name] = np.concatenate(parts)[:frames]
+    return stems

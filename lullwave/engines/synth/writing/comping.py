@@ -1,0 +1,95 @@
+"""How the keys (or the guitar) and the pad play the chords; hears the voicings, knows nothing of the tune."""
+
+from __future__ import annotations
+
+from ..chance import Chance
+from ..event import Event, Sounding
+from ..theory import clashing
+
+# Strikes of a bar under one chord: (beat, length, which tones, weight). "all" is the chord, "low" its lowest
+# tone, "top" the rest; a number is one tone, counted from below.
+Strike = tuple[float, float, str, float]
+STYLES: dict[str, tuple[Strike, ...]] = {
+    "whole": ((0, 4, "all", 0.62),),
+    "and_of_two": ((0, 1.4, "all", 0.62), (1.5, 2.5, "all", 0.52)),
+    "charleston": ((0, 1.4, "all", 0.62), (1.5, 1.2, "all", 0.54)),
+    "low_top": ((0, 4, "low", 0.6), (0.5, 3.5, "top", 0.52)),
+    "roll": ((0, 4, "roll", 0.6),),
+    "pulse": ((0, 0.9, "all", 0.58), (1, 0.9, "top", 0.46), (2, 0.9, "all", 0.52), (3, 0.9, "top", 0.46)),
+    "arpeggio": (
+        (0, 4, "0", 0.58),
+        (0.5, 3.5, "1", 0.48),
+        (1, 3, "2", 0.5),
+        (1.5, 2.5, "3", 0.46),
+        (2.5, 1.5, "2", 0.42),
+        (3, 1, "1", 0.42),
+    ),
+    "arp16": tuple((k * 0.5, 0.45, str((0, 2, 1, 3, 2, 1, 3, 2)[k]), 0.5 if k % 2 == 0 else 0.42) for k in range(8)),
+    "picking": (
+        (0, 2, "0", 0.6),
+        (0.5, 1.4, "2", 0.46),
+        (1, 1.9, "3", 0.5),
+        (1.5, 1.4, "1", 0.44),
+        (2, 2, "0", 0.54),
+        (2.5, 1.4, "2", 0.44),
+        (3, 1, "3", 0.48),
+        (3.5, 0.5, "1", 0.42),
+    ),
+    "bossa": ((0, 1.3, "all", 0.58), (1.5, 0.9, "all", 0.5), (2.5, 0.9, "all", 0.54), (3.5, 0.5, "all", 0.46)),
+    "stabs": ((0, 0.7, "all", 0.62), (0.75, 0.6, "all", 0.5), (1.5, 1.3, "all", 0.58), (3, 0.7, "top", 0.48)),
+    "late": ((0, 0.4, "low", 0.5), (0.5, 2.0, "all", 0.58), (2.75, 1.25, "top", 0.46)),
+}
+OPEN = ("and_of_two", "charleston", "stabs", "late")  # styles of which a strike after the first may be left out
+AGAIN: Strike = (2.5, 1.5, "top", 0.42)  # what a string that dies away within a bar adds to a style that leaves it to
+
+
+def write_keys(
+    chance: Chance, chords: list[Sounding], style: str, part: str = "keys", dying: bool = False
+) -> list[Event]:
+    """The chords in a style. A chord shorter than a bar gets the strikes that fit."""
+    pattern = STYLES[style]
+    if dying and pattern[-1][0] < 2:
+        pattern = (*pattern, AGAIN)
+    events: list[Event] = []
+    for i, here in enumerate(chords):
+        draw = chance.of(i)
+        strikes = [s for s in pattern if s[0] < here.beats - 0.24]
+        left_out = [k > 0 and style in OPEN and draw.yes(0.12) for k in range(len(strikes))]
+        for k, (beat, length, which, weight) in enumerate(strikes):
+            if left_out[k]:
+                continue
+            if k + 1 < len(strikes) and left_out[k + 1]:  # what is left out leaves no hole: this one rings on
+                after = (strikes[n][0] for n in range(k + 1, len(strikes)) if not left_out[n])
+                length = next(after, here.beats) - beat
+            length = min(length, here.beats - beat) - 0.04
+            events += _strike(here, part, here.beat + beat, length, which, weight)
+    return events
+
+
+def _strike(here: Sounding, part: str, beat: float, length: float, which: str, weight: float) -> list[Event]:
+    tones = here.voicing
+    if which == "roll":
+        return [
+            Event(part, beat + 0.25 * k, length - 0.25 * k, p, weight * (1 - 0.05 * k), roll=0)
+            for k, p in enumerate(tones)
+            if length - 0.25 * k > 0.2
+        ]
+    if which == "low":
+        tones = tones[:1]
+    elif which == "top":
+        tones = tones[1:]
+    elif which != "all":
+        tones = (tones[min(int(which), len(tones) - 1)],)
+    return [
+        Event(part, beat, length, p, weight * (1.06 if p == tones[-1] else 0.94), roll=k) for k, p in enumerate(tones)
+    ]
+
+
+def write_pad(chords: list[Sounding], part: str = "pad") -> list[Event]:
+    """Two or three tones of each voicing held through it, none a semitone from another tone of the chord."""
+    events: list[Event] = []
+    for here in chords:
+        tones = [p for p in here.voicing if not any(clashing(p, q) for q in here.voicing)]
+        tones = tones[-3:] or [here.voicing[0]]
+        events += [Event(part, here.beat, here.beats - 0.05, p, 0.5) for p in tones]
+    return events

@@ -1,0 +1,208 @@
+"""From a piece in numbers to bars of notes: the parts in turn, each hearing those before it.
+
+A section is composed by itself from what the section before left behind (``Carry``), so that a stream composes
+only what it is about to play and resumes from a few numbers. Pure functions; knows neither prompts nor sound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ..chance import Chance
+from ..event import Event, Sounding
+from ..score import LOOKAHEAD_S, RATE, Bar, ChordAt, Hit, Note
+from ..spec import PieceSpec, Section
+from . import bass, comping, groove, harmony, melody
+from .clashes import mend
+from .mixing import mix_of
+
+BEATS = 4
+
+
+@dataclass(frozen=True)
+class Carry:
+    """What one section leaves to the next: the last voicing and the last bass note."""
+
+    voicing: tuple[int, ...] = ()
+    bass: int | None = None
+
+
+def bar_frames(tempo_bpm: float) -> int:
+    """How many frames a bar of four beats has."""
+    return round(BEATS * 60.0 / tempo_bpm * RATE)
+
+
+def compose(spec: PieceSpec) -> tuple[Bar, ...]:
+    """All bars of a piece, counted from frame 0."""
+    bars: list[Bar] = []
+    carry = Carry()
+    frame = number = 0
+    for index in range(len(spec.sections)):
+        written, carry = compose_section(spec, index, carry)
+        for bar in written:
+            bars.append(replace(bar, start_frame=frame, bar=number))
+            frame += bar.frames
+            number += 1
+    return tuple(bars)
+
+
+def compose_section(spec: PieceSpec, index: int, carry: Carry) -> tuple[list[Bar], Carry]:
+    """The bars of one section (counted from frame 0 and bar 0) and what they leave behind."""
+    section = spec.sections[index]
+    chance = Chance(spec.seed, spec.number, "section", index)
+    chords = _chords(section, carry.voicing)
+    events = _events(chance, spec, section, chords, carry)
+    frames = [bar_frames(section.tempo(bar)) for bar in range(section.bars)]
+    beat_s = min(frames) / RATE / BEATS
+    events = mend(events, beat_s)
+    bars = []
+    for bar in range(section.bars):
+        hits = _hits(chance, spec, section, bar, frames[bar] / RATE / BEATS)
+        notes = _notes(chance, spec, section, events, bar, frames)
+        named = tuple(
+            ChordAt(c.beat - bar * BEATS, c.chord.name(section.key), c.chord.root, c.chord.pitch_classes, c.borrowed)
+            for c in chords
+            if bar * BEATS <= c.beat < (bar + 1) * BEATS
+        )
+        bars.append(_bar(spec, section, bar, frames[bar], BEATS, notes, hits, named))
+    if section.tail_frames:
+        beats = max(1, round(section.tail_frames / RATE / beat_s))
+        bars.append(_bar(spec, section, section.bars, section.tail_frames, beats, (), (), ()))
+    last_bass = [e.pitch for e in events if e.part == "bass"][-1:]
+    return bars, Carry(chords[-1].voicing, last_bass[0] if last_bass else carry.bass)
+
+
+def voiced(section: Section, before: tuple[int, ...] = ()) -> list[Sounding]:
+    """The chords of a section with the voicings that the keys will play."""
+    return _chords(section, before)
+
+
+def _chords(section: Section, before: tuple[int, ...]) -> list[Sounding]:
+    chords: list[Sounding] = []
+    beat = 0.0
+    key = section.key
+    for slot in section.slots:
+        chord = slot.chord(key)
+        voicing = harmony.voice(chord, key, before, section.spread)
+        chords.append(Sounding(beat, slot.beats, chord, voicing, not chord.in_key(key)))
+        before = voicing
+        beat += slot.beats
+    return chords
+
+
+def _events(chance: Chance, spec: PieceSpec, section: Section, chords: list[Sounding], carry: Carry) -> list[Event]:
+    roles = section.roles
+    instruments = {**spec.band.instruments, **section.players}
+    ringing = section.closing == "ring"
+    events: list[Event] = []
+    if "bass" in roles:
+        low = bass.SUB_LOW if instruments.get("bass") == "sub_bass" else bass.LOW
+        cell = 0 if ringing else section.bass
+        events += bass.write_bass(chance.of("bass"), chords, section.key, cell, section.kick, carry.bass, low)
+    if "keys" in roles:
+        style = "low_top" if ringing and section.comp not in ("roll", "whole") else section.comp
+        dying = instruments["keys"] in ("nylon_guitar", "music_box") and not ringing
+        events += comping.write_keys(chance.of("keys"), chords, style, dying=dying)
+    if "pad" in roles:
+        events += comping.write_pad(chords)
+    if "lead" in roles and section.motif:
+        events += melody.write_melody(
+            chance.of("lead"),
+            chords,
+            section.key,
+            section.motif,
+            section.phrase,
+            section.bars,
+            answer="answer" if "answer" in roles else "",
+        )
+    if ringing:
+        events = [_ring(e, chords[-1]) for e in events]
+    return events
+
+
+def _ring(event: Event, last: Sounding) -> Event:
+    """Notes of the last chord that would end with it sound to the end of the piece."""
+    if event.beat >= last.beat - 0.01 and event.part != "lead":
+        return replace(event, ring=True)
+    return event
+
+
+def _notes(
+    chance: Chance, spec: PieceSpec, section: Section, events: list[Event], bar: int, frames: list[int]
+) -> tuple[Note, ...]:
+    band = spec.band
+    beat_s = frames[bar] / RATE / BEATS
+    start = bar * BEATS
+    hands: dict[str, groove.Hand] = {}
+    delays: dict[tuple[str, float], float] = {}
+    notes: list[Note] = []
+    for event in sorted(events, key=lambda e: (e.beat, e.part, e.pitch)):
+        early = bar == 0 and -0.5 < event.beat < 0
+        if not (start <= event.beat + 1e-6 < start + BEATS or early):
+            continue
+        hand = hands.get(event.part)
+        if hand is None:
+            feel = band.feel_ms.get(event.part, 8.0)
+            hand = hands[event.part] = groove.Hand(chance.of(bar, event.part), event.part, feel)
+        stroke = (event.part, event.beat)
+        if stroke not in delays:
+            delays[stroke] = hand.delay_s()
+        swing = groove.part_swing(band.swing, event.part)
+        at = groove.warp(max(0.0, event.beat - start), swing, band.swing_unit) * beat_s
+        end = groove.warp(event.end - start, swing, band.swing_unit) * beat_s
+        begun = max(-LOOKAHEAD_S, at + delays[stroke] + 0.011 * event.roll)
+        if event.ring:
+            end = (sum(frames[bar:]) + section.tail_frames) / RATE - 0.12
+        length = max(0.04, end + delays[stroke] * 0.5 - begun)
+        notes.append(
+            Note(event.part, begun, length, event.pitch, hand.weight(event.velocity), event.grace, event.slide_from)
+        )
+    return tuple(notes)
+
+
+def _hits(chance: Chance, spec: PieceSpec, section: Section, bar: int, beat_s: float) -> tuple[Hit, ...]:
+    band = spec.band
+    draw = chance.of("drums", bar)
+    fill = groove.pick_fill(draw.of("fill"), bar, section.bars, section.fill)
+    silent = 12 if section.drop and bar == section.bars - 1 else 16
+    strokes = groove.strokes(
+        draw,
+        section.drums,
+        section.kick,
+        section.hats,
+        band.kit,
+        section.energy,
+        bar,
+        fill if silent == 16 else "",
+        silent,
+    )
+    if section.closing == "ring" and bar == section.bars - 1:
+        strokes = [("kick", 0, 0.7)] if section.drums >= 2 else []
+    strokes = groove.without(strokes, band.muted)
+    feel = dict(band.feel_ms)
+    return tuple(groove.place_hits(draw.of("time"), strokes, beat_s, band.swing, band.swing_unit, feel))
+
+
+def _bar(
+    spec: PieceSpec,
+    section: Section,
+    bar: int,
+    frames: int,
+    beats: int,
+    notes: tuple[Note, ...],
+    hits: tuple[Hit, ...],
+    chords: tuple[ChordAt, ...],
+) -> Bar:
+    return Bar(
+        start_frame=0,
+        frames=frames,
+        beats=beats,
+        notes=notes,
+        hits=hits,
+        mix=mix_of(spec, section, bar),
+        chords=chords,
+        piece=spec.number,
+        bar=bar,
+        section=section.name,
+        tempo_bpm=section.tempo(min(bar, section.bars - 1)),
+    )

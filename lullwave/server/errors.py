@@ -1,0 +1,166 @@
+"""Errors to HTTP replies, in one place: JSON that names the field, what was wrong and what is allowed.
+
+::
+
+    {"error": {"field": "duration_s", "message": "duration_s: got -1; allowed: …", "allowed": "a number from 1 to 600"}}
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from ..errors import (
+    Busy,
+    CheckpointError,
+    EngineError,
+    InvalidInput,
+    LullwaveError,
+    MissingExtra,
+    NotFound,
+    SnapshotError,
+    Unkept,
+    UnknownEngine,
+)
+from .routes.pages import SECURITY_HEADERS
+
+log = logging.getLogger(__name__)
+
+
+class TooLarge(LullwaveError):
+    """A request body that is longer than is allowed."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"the body is too large; allowed: at most {limit_bytes} bytes")
+        self.allowed = f"at most {limit_bytes} bytes"
+
+
+class TooSlow(LullwaveError):
+    """A request body that does not come."""
+
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(f"nothing of the body came for {limit_s:g} s")
+
+
+class Forbidden(LullwaveError):
+    """Not without the owner's token."""
+
+
+class Full(Busy):
+    """No more listeners here."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, 30.0)
+
+
+def problem(
+    status: int,
+    message: str,
+    field: str | None = None,
+    allowed: str | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """The one shape of every error."""
+    body = {"error": {"field": field, "message": message, "allowed": allowed}}
+    return JSONResponse(body, status, headers=headers)
+
+
+def reply(error: Exception) -> JSONResponse:
+    """What an error means over HTTP."""
+    match error:
+        case TooLarge():
+            return problem(413, str(error), "body", error.allowed)
+        case TooSlow():
+            return problem(408, str(error), "body", None, {"Connection": "close"})
+        case Forbidden():
+            return problem(403, str(error), "Authorization")
+        case NotFound():
+            return problem(404, str(error), error.kind, ", ".join(error.known) or None)
+        case Busy():
+            status = 503 if isinstance(error, Full) else 429
+            return problem(status, str(error), None, None, {"Retry-After": str(max(1, round(error.retry_after_s)))})
+        case InvalidInput():
+            return problem(422, str(error), error.field, error.allowed)
+        case UnknownEngine() | MissingExtra():
+            return problem(422, str(error), "engine", str(error))
+        case CheckpointError():
+            return problem(422, str(error), "checkpoint", None)
+        case SnapshotError():
+            return problem(409, f"this cannot be made again: {error}")
+        case Unkept():
+            return problem(503, str(error), None, None, {"Retry-After": "30"})
+        case EngineError():
+            return problem(503, str(error), None, None, {"Retry-After": "5"})
+        case _:
+            return problem(500, "something broke inside the server; its log says what")
+
+
+def install(app: FastAPI) -> None:
+    """Let ``app`` answer every error in the one shape."""
+
+    @app.exception_handler(LullwaveError)
+    async def ours(request: Request, error: LullwaveError) -> JSONResponse:
+        return reply(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        return _validation(error.errors()[0])
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
+        headers = dict(error.headers or {})
+        if error.status_code == 404:
+            return problem(404, f"nothing is at {request.url.path[:200]}", "path", "the addresses in /openapi.json")
+        if error.status_code == 405:
+            headers["Allow"] = allowed = ", ".join(sorted(_methods(request)))
+            return problem(405, f"{request.method} is not allowed here", "method", allowed, headers)
+        if error.status_code == 400 and "parsing the body" in str(error.detail):
+            # not UTF-8, nested too deeply, or with a number that is too long
+            return problem(400, "body: it cannot be read; allowed: a JSON object", "body", "a JSON object", headers)
+        return problem(error.status_code, str(error.detail), None, None, headers)
+
+    @app.exception_handler(Exception)
+    async def broken(request: Request, error: Exception) -> JSONResponse:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        answer = reply(error)
+        answer.headers.update(SECURITY_HEADERS)  # it goes out past the middleware that adds them to all others
+        return answer
+
+
+def _methods(request: Request) -> set[str]:
+    """Every method that some route takes at the request's address."""
+    found: set[str] = set()
+    routers = [request.app.router]
+    while routers:
+        for route in routers.pop().routes:
+            if (inner := getattr(route, "original_router", None)) is not None:  # included by include_router
+                routers.append(inner)
+            elif hasattr(route, "methods") and route.matches(request.scope)[0] is not Match.NONE:
+                found |= route.methods or set()
+    return found
+
+
+def _validation(fault: Any) -> JSONResponse:
+    """One fault of the web framework's validation in our words."""
+    where = [str(part) for part in fault["loc"]]
+    field = ".".join(where[1:]) or where[0]
+    allowed = str(fault["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
+    if fault["type"] == "json_invalid" or len(where) == 1:
+        field, allowed = "body", "a JSON object"
+    elif fault["type"] == "extra_forbidden":
+        allowed = "no field of this name"
+    elif fault["type"] == "missing":
+        allowed = "required"
+    cause = (fault.get("ctx") or {}).get("error")
+    if isinstance(cause, InvalidInput):
+        allowed = cause.allowed
+    shown = repr(fault.get("input"))
+    if len(shown) > 120:
+        shown = shown[:117] + "..."
+    return problem(422, f"{field}: got {shown}; allowed: {allowed}", field, allowed)

@@ -1,0 +1,1 @@
+"""What runs while people listen: channels, their audience, connections and the queue of steering requests."""

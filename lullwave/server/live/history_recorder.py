@@ -1,0 +1,98 @@
+"""Writes what a station airs into the history, off the air thread; knows no HTTP."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import suppress
+from functools import partial
+
+from ...archive.history import History, KeptState
+from ...clock import Clock
+from ...errors import NotFound, Unkept
+from ...settings import Settings
+from ...station import RATE, Aired, Epoch, Event, Station
+
+log = logging.getLogger(__name__)
+
+
+class Recorder:
+    """Listens to one station. Its run begins with the first thing that it airs."""
+
+    def __init__(
+        self, station: Station, history: History, executor: Executor, settings: Settings, clock: Clock
+    ) -> None:
+        self._station = station
+        self._history = history
+        self._executor = executor
+        self._settings = settings
+        self._clock = clock
+        self._run: int | None = None
+        self._epoch: Epoch | None = None
+        self._frame = 0  # on air now
+        self._failed_at: int | None = None  # the frame from which on nothing could be written
+        station.subscribe(self._aired, self._event)
+
+    def _aired(self, aired: Aired) -> None:
+        """On the air thread: hand over what is to be kept."""
+        self._frame = aired.block.frame
+        if aired.epoch != self._epoch:
+            self._epoch = epoch = aired.epoch
+            self._later(lambda run: self._history.epoch(run, epoch.frame, epoch.wall))
+        for state in aired.block.states:
+            kept = KeptState(
+                state.frame,
+                state.engine,
+                state.snapshot,
+                state.skip,
+                state.overlap,
+                aired.block.frame,
+                aired.master_state,
+            )
+            self._later(partial(self._keep, kept))
+
+    def _keep(self, kept: KeptState, run: int) -> None:
+        self._history.state(run, kept)
+
+    def _event(self, event: Event) -> None:
+        if event.kind in ("piece", "steer"):
+            self._later(lambda run: self._history.event(run, event.frame, event.kind, event.data))
+        elif event.kind == "state" and event.data["state"] in ("asleep", "stopped") and self._epoch is not None:
+            self._later(lambda run: self._history.event(run, event.frame, "end", {}))
+
+    def _later(self, write: Callable[[int], None]) -> None:
+        frame = self._frame
+        with suppress(RuntimeError):  # the executor has ended
+            self._executor.submit(self._write, write, frame)
+
+    def _write(self, write: Callable[[int], None], frame: int) -> None:
+        """On the executor. What cannot be written ends the run: what follows a gap belongs to another one."""
+        try:
+            if self._failed_at is not None:
+                self._begin_again(frame)
+            if self._run is None:
+                self._run = self._begin()
+            write(self._run)
+        except Unkept as error:
+            if self._failed_at is None:
+                log.error("station %s: %s; the music plays on", self._station.id, error)
+                self._failed_at = frame
+
+    def _begin(self) -> int:
+        levels = self._settings.loudness_lufs, self._settings.ceiling_dbtp
+        return self._history.begin(self._station.id, self._clock.wall(), RATE, *levels)
+
+    def _begin_again(self, frame: int) -> None:
+        """It can be written again: the run ends where it could not, and a new one goes on from here."""
+        assert self._failed_at is not None
+        run = self._begin()
+        if self._run is not None:
+            with suppress(NotFound):  # in another file
+                self._history.levels(self._run)
+                self._history.event(self._run, self._failed_at, "end", {})
+        epoch = self._epoch
+        if epoch is not None:
+            self._history.epoch(run, frame, epoch.wall + (frame - epoch.frame) / RATE)
+        self._run, self._failed_at = run, None
+        log.info("station %s: the history is written again", self._station.id)

@@ -1,0 +1,235 @@
+"""Replies that go on until somebody leaves: the audio stream and the event stream, over plain ASGI.
+
+Each owns two tasks, one that sends and one that waits for the client to go; whichever ends first ends the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from ...ring import Chunk, FellBehind
+from ...station import RATE, Event
+from .audience import Audience
+from .channel import OnAir
+from .fanout import Listener
+from .icy import METAINT, Interleaver, clean
+
+HEARTBEAT_S = 15.0
+
+
+async def until_gone(receive: Receive) -> None:
+    """Return when the client has disconnected."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def while_there(work: Awaitable[None], receive: Receive) -> None:
+    """Run ``work`` until it ends or the client goes."""
+    tasks = [asyncio.ensure_future(work), asyncio.ensure_future(until_gone(receive))]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError, OSError):
+                await task
+
+
+@contextmanager
+def counted(counts: Counter[str], key: str) -> Iterator[None]:
+    """One more of ``key`` while the block runs."""
+    counts[key] += 1
+    try:
+        yield
+    finally:
+        counts[key] -= 1
+        if not counts[key]:
+            del counts[key]
+
+
+class LiveAudio(Response):
+    """The endless MP3 of a station."""
+
+    media_type = "audio/mpeg"
+
+    def __init__(
+        self,
+        onair: OnAir,
+        audience: Audience,
+        listener: str | None,
+        titles: bool = False,
+        kbps: int = 0,
+        by_address: Counter[str] | None = None,
+        address: str = "",
+    ) -> None:
+        self._by_address = by_address if by_address is not None else Counter()
+        self._address = address
+        self._onair = onair
+        self._icy = Interleaver() if titles else None
+        self._audience = audience
+        self._listener = listener
+        self.background = None
+        self.status_code = 200
+        self.init_headers(
+            {
+                "Cache-Control": "no-store, no-transform",
+                "Connection": "close",
+                "Accept-Ranges": "none",
+                "X-Accel-Buffering": "no",
+                "icy-name": clean(onair.station.own.title),
+                "icy-genre": "lo-fi",
+                "icy-br": str(kbps),
+                "icy-pub": "0",
+                **({"icy-metaint": str(METAINT)} if titles else {}),
+            }
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        if scope["method"] == "HEAD":
+            await send(start)
+            await send({"type": "http.response.body", "body": b""})
+            return
+        with (
+            counted(self._by_address, self._address),
+            self._audience.audio(self._onair.station.id, self._listener) as listener,
+        ):
+            await send(start)
+            transport = scope.get("lullwave.transport")
+            if transport is not None:
+                await self._fan_out(scope, receive, send, transport, listener)
+                return
+            await while_there(self._send(listener, send), receive)
+
+    async def _fan_out(
+        self, scope: Scope, receive: Receive, send: Send, transport: asyncio.Transport, listener: str
+    ) -> None:
+        """Let the station write to the socket itself, until somebody leaves."""
+        onair, chunked = self._onair, scope["http_version"] == "1.1"
+        one = Listener(transport, onair.burst_start(), chunked, self._icy, onair.title_at)
+        onair.fanout.add(one)
+        self._tell_first(listener, one)
+        gone = asyncio.ensure_future(until_gone(receive))
+        onair.releasing.add(gone)
+        try:
+            if onair.chunks.closed:
+                gone.cancel()
+            await gone
+        except asyncio.CancelledError:
+            if not onair.chunks.closed:
+                raise
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            onair.releasing.discard(gone)
+            gone.cancel()
+            onair.fanout.remove(one)
+
+    def _tell_first(self, listener: str, one: Listener) -> None:
+        """Say which frame the listener was given first, as soon as there is one."""
+        onair = self._onair
+        newest = onair.chunks.newest()
+        if newest is None or one.begun is None:
+            one.on_begin = lambda chunk: self._given_first(listener, chunk)
+        else:
+            self._given_first(listener, one.begun)
+
+    def _given_first(self, listener: str, chunk: Chunk) -> None:
+        onair = self._onair
+        frame = chunk.frame if self._icy is not None else onair.first_frame(chunk)
+        self._audience.given(onair.station.id, listener, frame)
+        onair.events.publish(Event("first", frame, {"listener": listener}))
+
+    async def _send(self, listener: str, send: Send) -> None:
+        chunks = self._onair.chunks
+        cursor = chunks.cursor(self._onair.burst_start())
+        first = True
+        while True:
+            try:
+                ready = await cursor.next()
+            except FellBehind:
+                break
+            if not ready:
+                break
+            if self._icy is not None:
+                body = b"".join([self._icy.feed(c.data, self._onair.title_at(c.frame + c.frames // 2)) for c in ready])
+            else:
+                body = b"".join([chunk.data for chunk in ready])
+            if first:
+                first = False
+                self._given_first(listener, ready[0])
+                if self._icy is None:
+                    body = ready[0].lead + body
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+
+class LiveEvents(Response):
+    """What happens at a station, as server-sent events stamped with stream frames."""
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self, onair: OnAir, audience: Audience, listener: str | None, hello: Callable[[], list[Event]]
+    ) -> None:
+        self._onair = onair
+        self._audience = audience
+        self._listener = listener
+        self._hello = hello
+        self.background = None
+        self.status_code = 200
+        self.init_headers({"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        self._onair.watching += 1
+        try:
+            await while_there(self._send(send), receive)
+        finally:
+            self._onair.watching -= 1
+
+    async def _send(self, send: Send) -> None:
+        events = self._onair.events
+        cursor = events.cursor()
+        first_frame = self._audience.first_frame(self._onair.station.id, self._listener)
+        hello = {
+            "station": self._onair.station.id,
+            "rate": RATE,
+            "frame": self._onair.station.edge,
+            "first_frame": first_frame,
+        }
+        text = "retry: 2000\n\n" + _framed("hello", hello) + "".join(map(_event, self._hello()))
+        while True:
+            if text:
+                await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+            try:
+                async with asyncio.timeout(HEARTBEAT_S):
+                    ready = await cursor.next()
+            except TimeoutError:
+                text = ": still here\n\n"
+                continue
+            except FellBehind:
+                break
+            if not ready:
+                break
+            text = "".join(
+                _event(one) for one in ready if one.kind != "first" or one.data["listener"] == self._listener
+            )
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _event(event: Event) -> str:
+    return _framed(event.kind, {"frame": event.frame, **event.data})
+
+
+def _framed(kind: str, data: object) -> str:
+    return f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n"

@@ -1,0 +1,105 @@
+"""Who may change state: tokens, and the checks that keep foreign web pages out; knows no particular route.
+
+A browser sends ``Origin`` with every request that a page of another site makes it send, and ``Host`` as the page
+wrote it: checking both keeps a page on the web from driving a server on its reader's own machine, also through a
+name that the page's owner lets point to 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ...settings import Settings
+from ..errors import problem
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+OPEN_TO_PAGES = frozenset({"/run_inference", "/run_inference/"})  # for the old web application, on another origin
+LEGACY = ("/run_inference", "/generate", "/clips/")  # the routes of the systems before this one
+
+
+def digest(token: str) -> bytes:
+    """The SHA-256 of a token, which is all that is compared."""
+    if token.startswith("sha256:"):
+        return bytes.fromhex(token.removeprefix("sha256:"))
+    return hashlib.sha256(token.encode()).digest()
+
+
+class Tokens:
+    """The token that may change state. Without one in the settings a new one is made, for the owner's eyes."""
+
+    def __init__(self, settings: Settings) -> None:
+        needed = settings.public or any(own.policy == "owner" for own in settings.stations)
+        self.made = secrets.token_urlsafe(24) if needed and not settings.token else ""
+        given = settings.token or self.made
+        self._digest = digest(given) if given else None
+
+    def allows(self, headers: Headers) -> bool:
+        """Whether a request shows the token (``Authorization: Bearer …`` or ``key …``). Constant time."""
+        scheme, _, shown = headers.get("authorization", "").partition(" ")
+        if self._digest is None or scheme.lower() not in ("bearer", "key"):
+            return False
+        return hmac.compare_digest(hashlib.sha256(shown.strip().encode()).digest(), self._digest)
+
+
+class Guard:
+    """Refuses foreign origins and names, and on a public address whoever has no token."""
+
+    def __init__(self, app: ASGIApp, settings: Settings, tokens: Tokens) -> None:
+        self._app = app
+        self._settings = settings
+        self._tokens = tokens
+        self._origins = _split(settings.allowed_origins)
+        self._hosts = _split(settings.allowed_hosts) | (frozenset() if settings.public else LOCAL_NAMES)
+        self._any_host = settings.public and not settings.allowed_hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = self._refusal(scope) if scope["type"] in ("http", "websocket") else None
+        if refusal is None:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": refusal[1]})
+        else:
+            status, message, field = refusal
+            headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+            await problem(status, message, field, None, headers)(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
+        settings, headers = self._settings, Headers(scope=scope)
+        legacy = scope["path"].startswith(LEGACY)
+        if legacy and settings.legacy_open:
+            return None
+        if not self._any_host and _host(headers.get("host", "")) not in self._hosts:
+            return 403, "this server does not answer to that name; see the setting allowed_hosts", "Host"
+        changes = scope["type"] == "websocket" or scope["method"] not in SAFE
+        if changes and scope["path"] not in OPEN_TO_PAGES and not self._own(headers):
+            return 403, "pages of another origin may not do this; see the setting allowed_origins", "Origin"
+        if scope["type"] == "websocket" or not changes or not settings.public or self._tokens.allows(headers):
+            return None
+        if settings.open_steering and scope["path"].startswith("/api/stations/"):
+            return None
+        return 401, "this needs the owner's token: Authorization: Bearer …", "Authorization"
+
+    def _own(self, headers: Headers) -> bool:
+        """Whether a request comes from no page at all, from our own, or from an allowed origin."""
+        origin = headers.get("origin")
+        if origin is None or "*" in self._origins or origin in self._origins:
+            return True
+        return bool(origin != "null" and urlsplit(origin).netloc == headers.get("host"))
+
+
+def _split(text: str) -> frozenset[str]:
+    return frozenset(part.strip() for part in text.split(",") if part.strip())
+
+
+def _host(header: str) -> str:
+    """The name in a Host header, without its port."""
+    if header.startswith("["):
+        return header[1:].partition("]")[0]
+    return header.partition(":")[0].lower()

@@ -1,0 +1,144 @@
+"""Clips of the Riffusion routes: made one by one, watched, cancelled, kept for a while; knows nothing of HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..audio import Audio
+from ..errors import Busy, LullwaveError, NotFound
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from ..engines.riffusion.batch_queue import Ticket
+    from ..engines.riffusion.engine import RiffusionEngine
+
+KEPT = 64  # finished clips that can still be fetched
+KEPT_COLUMNS = 128 * 512  # of them together: eleven minutes, about 220 MB
+
+State = Literal["waiting", "working", "done", "failed", "cancelled"]
+
+
+class Clip:
+    """One clip on its way. Used on the event loop; its progress comes in from the engine's thread."""
+
+    def __init__(self) -> None:
+        self.id = secrets.token_urlsafe(12)
+        self.state: State = "waiting"
+        self.step = 0
+        self.steps = 0
+        self.error: LullwaveError | None = None
+        self.image: Image | None = None
+        self.audio: Audio | None = None
+        self.ticket: Ticket | None = None
+        self._changed = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ("done", "failed", "cancelled")
+
+    @property
+    def columns(self) -> int:
+        """How wide its image is; 0 while it has none."""
+        return self.image.width if self.image is not None else 0
+
+    def progress(self, done: int, of: int) -> None:
+        """Called on the engine's thread after each step."""
+
+        def note() -> None:
+            if not self.ended:
+                self.state, self.step, self.steps = "working", done, of
+                self._wake()
+
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(note)
+
+    async def finish(self, engine: RiffusionEngine) -> None:
+        """Wait for the image and make its sound."""
+        assert self.ticket is not None
+        try:
+            image = await asyncio.wrap_future(self.ticket.result)
+            audio = await asyncio.to_thread(engine.sound.audio, image)
+        except asyncio.CancelledError:
+            self.state = "cancelled"
+        except LullwaveError as error:
+            self.state, self.error = "failed", error
+        else:
+            if self.state != "cancelled":
+                self.image, self.audio, self.state = image, audio, "done"
+                self.step = self.steps
+        self._wake()
+
+    def cancel(self) -> None:
+        """Free its place; a finished clip stays as it is."""
+        if not self.ended:
+            self.state = "cancelled"
+            if self.ticket is not None:
+                self.ticket.cancel()
+            self._wake()
+
+    async def changes(self) -> AsyncIterator[dict[str, Any]]:
+        """How it stands, now and after every change, until it has ended."""
+        while True:
+            changed = self._changed
+            yield self.json()
+            if self.ended:
+                return
+            await changed.wait()
+
+    def json(self) -> dict[str, Any]:
+        """How it stands."""
+        said: dict[str, Any] = {"id": self.id, "state": self.state, "step": self.step, "steps": self.steps}
+        if self.audio is not None:
+            said["duration_s"] = round(self.audio.duration_s, 3)
+        if self.error is not None:
+            said["error"] = str(self.error)
+        return said
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+
+class Clips:
+    """The clips that somebody may still ask for. Bounded; belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._clips: OrderedDict[str, Clip] = OrderedDict()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def begin(self, engine: RiffusionEngine, submit: Any) -> Clip:
+        """A new clip; ``submit(progress)`` takes its place in the queue and is called on a thread."""
+        self._make_room()
+        clip = Clip()
+        clip.ticket = await asyncio.to_thread(submit, clip.progress)
+        self._clips[clip.id] = clip
+        task = asyncio.create_task(clip.finish(engine))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return clip
+
+    def __getitem__(self, id: str) -> Clip:
+        if id not in self._clips:
+            raise NotFound("clip", id[:80])
+        return self._clips[id]
+
+    def stop(self) -> None:
+        """Cancel everything."""
+        for clip in self._clips.values():
+            clip.cancel()
+
+    def _make_room(self) -> None:
+        columns = sum(clip.columns for clip in self._clips.values())
+        for id in [id for id, clip in self._clips.items() if clip.ended]:
+            if len(self._clips) < KEPT and columns <= KEPT_COLUMNS:
+                break
+            columns -= self._clips.pop(id).columns
+        if len(self._clips) >= 4 * KEPT:
+            raise Busy(f"{len(self._clips)} clips are being made; fetch or cancel some", 30.0)

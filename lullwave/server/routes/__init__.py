@@ -1,0 +1,1 @@
+"""The HTTP interface, a module for each group of routes. Routes import no routes."""

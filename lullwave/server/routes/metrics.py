@@ -1,0 +1,83 @@
+"""``/metrics`` for Prometheus: read from the running parts when it is asked for; nothing is counted in the hot path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from ...station import Rung
+from ..live.channel import OnAirs
+from .generate import Kitchen
+from .radio import onairs
+
+router = APIRouter(tags=["server"])
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@router.get("/metrics", response_class=Response)
+def metrics(request: Request) -> Response:
+    """Figures for Prometheus."""
+    registry = CollectorRegistry()
+    registry.register(_Parts(onairs(request), request.app.state.kitchen))
+    ProcessCollector(registry=registry)
+    return Response(generate_latest(registry), media_type=MEDIA_TYPE)
+
+
+class _Parts(Collector):
+    def __init__(self, all_of_them: OnAirs, kitchen: Kitchen) -> None:
+        self._onairs = all_of_them
+        self._kitchen = kitchen
+
+    def collect(self) -> Iterator[Metric]:
+        audience = self._onairs.audience
+        people = GaugeMetricFamily("lullwave_listeners", "People who listen", labels=["station"])
+        connections = GaugeMetricFamily("lullwave_connections", "Audio connections", labels=["station"])
+        reserve = GaugeMetricFamily("lullwave_reserve_seconds", "Music that is made and not on air", labels=["station"])
+        awake = GaugeMetricFamily("lullwave_station_awake", "1 while a station is on air", labels=["station"])
+        speed = GaugeMetricFamily("lullwave_engine_speed", "Seconds of music a second of work", labels=["station"])
+        aired = CounterMetricFamily("lullwave_aired_seconds", "Music that went on air", labels=["station"])
+        dropped = CounterMetricFamily("lullwave_dropped_listeners", "Listeners who stalled", labels=["station"])
+        rungs = GaugeMetricFamily(
+            "lullwave_station_rung",
+            "1 for whose music a station airs: engine, reserve, recycled clips, embedded engine",
+            labels=["station", "rung"],
+        )
+        changes = CounterMetricFamily(
+            "lullwave_rung_changes", "How often a station came to a rung", labels=["station", "rung"]
+        )
+        lost = CounterMetricFamily("lullwave_engine_lost", "How often the engine was lost", labels=["station"])
+        sharing = GaugeMetricFamily(
+            "lullwave_governed", "1 while an engine that is too slow is heard in stretches", labels=["station"]
+        )
+        lighter = GaugeMetricFamily(
+            "lullwave_lighter_steps", "Steps of lighter options that a slow engine is asked for", labels=["station"]
+        )
+        stretch = GaugeMetricFamily(
+            "lullwave_stretch_seconds", "Length of the stretches of an engine that is governed", labels=["station"]
+        )
+        late = GaugeMetricFamily("lullwave_late_seconds", "The latest that anything went on air", labels=["station"])
+        for name, onair in self._onairs.stations.items():
+            station = onair.station
+            people.add_metric([name], audience.people(name))
+            connections.add_metric([name], audience.connections(name))
+            reserve.add_metric([name], station.reserve_s)
+            awake.add_metric([name], station.state == "on air")
+            speed.add_metric([name], station.speed)
+            aired.add_metric([name], station.edge / 44100)
+            dropped.add_metric([name], onair.dropped)
+            for rung in Rung:
+                rungs.add_metric([name, rung.value], station.standing.rung is rung)
+                changes.add_metric([name, rung.value], station.rungs[rung])
+            lost.add_metric([name], station.lost)
+            sharing.add_metric([name], station.sharing)
+            lighter.add_metric([name], station.level)
+            stretch.add_metric([name], station.standing.stretch_s)
+            late.add_metric([name], station.late_s)
+        yield from (people, connections, reserve, awake, speed, aired, dropped, rungs, changes, lost)
+        yield from (sharing, lighter, stretch, late)
+        yield GaugeMetricFamily("lullwave_generations", "Clips that are made or wait", value=self._kitchen.busy)

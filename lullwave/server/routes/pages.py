@@ -1,0 +1,137 @@
+"""The pages and the documentation page: static files of the package with validators and security headers."""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ...errors import NotFound
+from ...paths import web_dir
+from ..byte_ranges import whole_or_part
+
+# Scripts and styles only from files of our own; sound from our own address; nobody frames us.
+CSP = (
+    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; "
+    "script-src 'self'; style-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+SECURITY_HEADERS = {
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+_TYPES = {
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".css": "text/css",
+    ".html": "text/html",
+    ".json": "application/json",
+    ".webmanifest": "application/manifest+json",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".ico": "image/x-icon",
+    ".woff2": "font/woff2",
+}
+
+
+@dataclass(frozen=True)
+class StaticFile:
+    data: bytes
+    etag: str
+    media_type: str
+
+
+class StaticFolder:
+    """The files below a folder by their names; only files that were found by listing can be asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: dict[str, tuple[float, int, StaticFile]] = {}
+
+    def names(self) -> list[str]:
+        return [p.relative_to(self._folder).as_posix() for p in sorted(self._folder.rglob("*")) if p.is_file()]
+
+    def file(self, name: str) -> StaticFile:
+        """A file by its name below the folder; read again when it has changed.
+
+        Raises:
+            NotFound
+        """
+        path = self._folder.joinpath(*name.split("/"))
+        parts = name.split("/")
+        bad = any(part in ("", ".", "..") or part.startswith(".") or "\\" in part or "\0" in part for part in parts)
+        if bad or len(name) > 200 or not path.is_file() or not path.resolve().is_relative_to(self._folder.resolve()):
+            raise NotFound("file", name[:200])
+        stat = path.stat()
+        known = self._read.get(name)
+        if known is None or known[:2] != (stat.st_mtime, stat.st_size):
+            data = path.read_bytes()
+            kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+            found = StaticFile(data, f'"{hashlib.sha256(data).hexdigest()[:32]}"', kind)
+            self._read[name] = known = (stat.st_mtime, stat.st_size, found)
+        return known[2]
+
+
+def router_for(web: Path | None = None) -> APIRouter:
+    """``/``, ``/make``, ``/static/…``, files at the root of the folder under their own names, and ``/docs``."""
+    page = StaticFolder(web or web_dir())
+    docs = StaticFolder(Path(__file__).parents[1] / "docs")
+    router = APIRouter(include_in_schema=False)
+
+    def serve(request: Request, folder: StaticFolder, name: str) -> Response:
+        file = folder.file(name)
+        return whole_or_part(request, file.data, file.etag, file.media_type, {"Cache-Control": "no-cache"})
+
+    @router.api_route("/", methods=["GET", "HEAD"])
+    def index(request: Request) -> Response:
+        return serve(request, page, "index.html")
+
+    @router.api_route("/make", methods=["GET", "HEAD"])
+    def make(request: Request) -> Response:
+        return serve(request, page, "make.html")
+
+    @router.api_route("/static/{name:path}", methods=["GET", "HEAD"])
+    def static(request: Request, name: str) -> Response:
+        return serve(request, page, name)
+
+    @router.api_route("/docs", methods=["GET", "HEAD"])
+    def documentation(request: Request) -> Response:
+        return serve(request, docs, "docs.html")
+
+    @router.api_route("/docs/{name}", methods=["GET", "HEAD"])
+    def documentation_file(request: Request, name: str) -> Response:
+        return serve(request, docs, name)
+
+    @router.api_route("/{name}", methods=["GET", "HEAD"])
+    def root_file(request: Request, name: str) -> Response:
+        return serve(request, page, name)
+
+    return router
+
+
+class SecurityHeaders:
+    """Adds the headers above to every reply."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._headers = [(k.lower().encode(), v.encode()) for k, v in SECURITY_HEADERS.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], *self._headers]}
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
