@@ -32,7 +32,7 @@ bench:
 bench-%: $(VENV)/.dev
 	$(BIN)/python -m bench.$(subst -,_,$*) $(ARGS)
 
-# Every fault of the two servers, their network and their disk, while people listen: docs/faults.md.
+# Every fault of the two servers, their network and their disk, while people listen: docs/measured/faults.md.
 faults: bench-faults
 
 $(VENV)/bin/python:

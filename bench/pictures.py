@@ -1,4 +1,4 @@
-"""Spectrogram pictures of music files: ``python -m bench.pictures a.wav … --out docs``; knows nothing of who made them.
+"""Draws spectrograms of music files: ``python -m bench.pictures a.wav … --out docs/measured``.
 
 Time to the right, pitch upwards on a logarithmic axis, loudness as colour over 75 dB. Small PNGs (few colours).
 """
@@ -52,7 +52,7 @@ def picture(samples: Samples, rate: int) -> Image.Image:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="+", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("docs"))
+    parser.add_argument("--out", type=Path, default=Path("docs/measured"))
     arguments = parser.parse_args()
     for path in arguments.files:
         audio = decode(path)

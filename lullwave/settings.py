@@ -1,7 +1,7 @@
 """Settings from flags, environment and file → one frozen ``Settings``; knows nothing of what they are used for.
 
 The first source that names a setting wins: flags (keyword arguments), ``LULLWAVE_*`` environment variables,
-``lullwave.toml``, defaults. Fields here are the one definition: the command line's flags and ``docs/settings.md``
+``lullwave.toml``, defaults. Fields here are the one definition: the command line's flags and ``docs/run/settings.md``
 are made from them. In the environment, lists and stations are JSON.
 """
 

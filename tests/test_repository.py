@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def shell_lines(path: Path) -> list[str]:
@@ -31,7 +31,7 @@ def test_readme_begins_with_the_two_commands():
     assert first[:2] == ["make run", "make test"]
 
 
-@pytest.mark.parametrize("page", DOCS, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", DOCS, ids=lambda p: str(p.relative_to(ROOT)))
 def test_make_targets_in_the_docs_exist(page):
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"\bmake ([a-z][a-z-]*)", "\n".join(shell_lines(page))):
@@ -41,7 +41,7 @@ def test_make_targets_in_the_docs_exist(page):
             assert re.search(rf"^{target}:", makefile, re.M), target
 
 
-@pytest.mark.parametrize("page", DOCS, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", DOCS, ids=lambda p: str(p.relative_to(ROOT)))
 def test_commands_and_flags_in_the_docs_exist(page):
     helps: dict[tuple[str, ...], str] = {}
 
@@ -70,7 +70,7 @@ def test_commands_and_flags_in_the_docs_exist(page):
             assert flag in text, f"{line}: {flag}"
 
 
-@pytest.mark.parametrize("page", DOCS, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", DOCS, ids=lambda p: str(p.relative_to(ROOT)))
 def test_files_and_extras_in_the_docs_exist(page):
     text = page.read_text()
     for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", text):

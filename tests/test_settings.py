@@ -8,7 +8,7 @@ import pytest
 from lullwave.errors import InvalidInput, SettingsError
 from lullwave.settings import DEFAULT_STATIONS, PREFIX, Settings, StationSettings, load
 
-DOCS = Path(__file__).parent.parent / "docs" / "settings.md"
+DOCS = Path(__file__).parent.parent / "docs" / "run" / "settings.md"
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """The protocol ``lullwave.v1`` as text and bytes, for both of its ends; knows nothing of sockets, streams or threads.
 
 Text messages are JSON objects with an ``op``. Binary messages are a header of 28 bytes and what it announces: a block
-of samples, or a snapshot. ``docs/inference.md`` describes who sends what, and when.
+of samples, or a snapshot. ``docs/how/inference-protocol.md`` describes who sends what, and when.
 
 =======  ======  ===========================================================================
 offset   type    meaning (little-endian)

@@ -1,6 +1,6 @@
-"""Draws docs/spectrogram.png: spectrograms of renders beside those of their reconstructions, with the errors.
+"""Draws docs/measured/spectrogram.png: spectrograms of renders beside those of their reconstructions.
 
-Run in the root of the repository: ``python -m docs.spectrogram_gallery``.
+Run in the root of the repository: ``python -m bench.spectrogram_gallery``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from bench import spectral_metrics as metrics
 from bench.spectrogram import own_renders
 from lullwave import Audio, Spectrogram, SpectrogramParams
 
+PICTURE = Path(__file__).parent.parent / "docs" / "measured" / "spectrogram.png"
 WIDTH, HEIGHT, GAP, CAPTION = 384, 192, 12, 34
 COLUMNS = ("original", "fast", "good", "best")
 
@@ -41,7 +42,7 @@ def main() -> None:
                 words = f"{name}: SC {metrics.convergence(amplitudes, wanted):.3f}, {error:.2f} of 255 grey levels"
             sheet.paste(shown.to_image().resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS), (left, top))
             pen.text((left, top + HEIGHT + 6), words, fill="black", font_size=14)
-    sheet.convert("L").save(Path(__file__).with_suffix("").with_name("spectrogram.png"), optimize=True)
+    sheet.convert("L").save(PICTURE, optimize=True)
 
 
 if __name__ == "__main__":
