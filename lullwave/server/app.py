@@ -14,6 +14,7 @@ from ..clock import Clock, SystemClock
 from ..settings import Settings
 from . import errors as problems
 from . import openapi
+from .clip_service import ClipService
 from .engine_config import load_options, placed
 from .engine_pool import EngineShelf
 from .live.channel import OnAirs
@@ -38,8 +39,8 @@ def create_app(
     ``shelf``, ``clock`` and ``web`` replace the installed engines, the system's clock and the packaged page.
     """
     engines = shelf or EngineShelf(options=load_options(settings))
-    kitchen = generate.Kitchen(settings, engines)
-    clips = Clips()
+    clips = ClipService(settings, engines)
+    riffusion_clips = Clips()
     tokens = Tokens(settings)
 
     @asynccontextmanager
@@ -56,8 +57,8 @@ def create_app(
             onairs.release()
             for desk in app.state.desks.values():
                 desk.close()
-            kitchen.stop()
             clips.stop()
+            riffusion_clips.stop()
             await asyncio.to_thread(onairs.stop)
             await asyncio.to_thread(engines.close)
 
@@ -70,7 +71,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.settings = settings
-    app.state.kitchen = kitchen
+    app.state.clips = clips
     app.state.tokens = tokens
     problems.install(app)
     app.include_router(radio.router)
@@ -78,8 +79,8 @@ def create_app(
     app.include_router(past.router)
     app.include_router(directory.router)
     app.include_router(metrics.router)
-    app.include_router(generate.router_for(settings, engines, kitchen))
-    app.include_router(riffusion.router_for(settings, engines, clips))
+    app.include_router(generate.router_for(settings, engines, clips))
+    app.include_router(riffusion.router_for(settings, engines, riffusion_clips))
     app.include_router(health.router)
     app.include_router(pages.router_for(web))
     openapi.complete(app)
@@ -96,4 +97,4 @@ def release(app: FastAPI) -> None:
     onairs: OnAirs | None = getattr(app.state, "onairs", None)
     if onairs is not None:
         onairs.release()
-    app.state.kitchen.stop()
+    app.state.clips.stop()

@@ -134,21 +134,21 @@ def test_the_queue_has_an_end_and_who_leaves_stops_the_making(server):
     assert Gate.asked.acquire(timeout=30)  # the first is being made
     for thread in threads:
         thread.start()
-    kitchen = server.app.state.kitchen
-    while server.on_loop(lambda: kitchen.busy) < 3:
+    clips = server.app.state.clips
+    while server.on_loop(lambda: clips.active) < 3:
         pass
     full = server.ask("/api/generate", "POST", wish)[0]
     assert full.status == 429
     assert int(full.headers["Retry-After"]) >= 1
     leaver.close()
-    while server.on_loop(lambda: kitchen.busy) > 2:
+    while server.on_loop(lambda: clips.active) > 2:
         pass
     Gate.opened.set()
     for thread in threads:
         thread.join(30)
     assert replies == [200, 200]
     assert Gate.closed.acquire(timeout=30)
-    while server.on_loop(lambda: kitchen.busy):
+    while server.on_loop(lambda: clips.active):
         pass
     Gate.opened.clear()
 
@@ -209,7 +209,7 @@ def test_a_stopping_server_ends_clips_that_wait_and_that_are_made(tmp_path, capl
 
     replies = []
     with serving(tmp_path, engines={"synth": SineEngine, "unhurried": Unhurried}) as served:
-        kitchen = served.app.state.kitchen
+        clips = served.app.state.clips
 
         def ask():
             try:
@@ -220,7 +220,7 @@ def test_a_stopping_server_ends_clips_that_wait_and_that_are_made(tmp_path, capl
         askers = [threading.Thread(target=ask) for _ in range(3)]
         for asker in askers:
             asker.start()
-        while served.on_loop(lambda: kitchen.busy) < 3:
+        while served.on_loop(lambda: clips.active) < 3:
             pass
         assert under_way.wait(30)  # its first sound was given out long ago
     for asker in askers:

@@ -87,11 +87,11 @@ async def replayed(
         sound, exact = replay(states, moment.frame, frames, levels, all_of_them.engine)
         return encode(sound, named.name, all_of_them.settings.bitrate_kbps), exact
 
-    kitchen = request.app.state.kitchen
-    kitchen.enter()
+    clips = request.app.state.clips
+    clips.reserve_slot()
     try:
-        data, exact = await result_of(make, kitchen.executor)
+        data, exact = await result_of(make, clips.executor)
     finally:
-        kitchen.leave()
+        clips.release_slot()
     headers = {"Cache-Control": "no-store", "X-Lullwave-Exact": "yes" if exact else "no"}
     return Response(data, media_type=named.media_type, headers=headers)

@@ -11,8 +11,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from ...station import Rung
+from ..clip_service import ClipService
 from ..live.channel import OnAirs
-from .generate import Kitchen
 from .radio import onairs
 
 router = APIRouter(tags=["server"])
@@ -23,15 +23,15 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 def metrics(request: Request) -> Response:
     """Figures for Prometheus."""
     registry = CollectorRegistry()
-    registry.register(_Parts(onairs(request), request.app.state.kitchen))
+    registry.register(_Parts(onairs(request), request.app.state.clips))
     ProcessCollector(registry=registry)
     return Response(generate_latest(registry), media_type=MEDIA_TYPE)
 
 
 class _Parts(Collector):
-    def __init__(self, all_of_them: OnAirs, kitchen: Kitchen) -> None:
+    def __init__(self, all_of_them: OnAirs, clips: ClipService) -> None:
         self._onairs = all_of_them
-        self._kitchen = kitchen
+        self._clips = clips
 
     def collect(self) -> Iterator[Metric]:
         audience = self._onairs.audience
@@ -80,4 +80,4 @@ class _Parts(Collector):
             late.add_metric([name], station.late_s)
         yield from (people, connections, reserve, awake, speed, aired, dropped, rungs, changes, lost)
         yield from (sharing, lighter, stretch, late)
-        yield GaugeMetricFamily("lullwave_generations", "Clips that are made or wait", value=self._kitchen.busy)
+        yield GaugeMetricFamily("lullwave_generations", "Clips that are made or wait", value=self._clips.active)

@@ -1,0 +1,192 @@
+"""Clips for HTTP: rendered, mastered and encoded on worker threads, sent while they are made.
+
+A fixed number of clips is made at a time, a fixed number may wait, and further requests are refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import aclosing, suppress
+
+import numpy as np
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from ..audio import Audio
+from ..codecs import StreamEncoder, format_named, rate_for
+from ..engines.base import Stream
+from ..errors import Busy, LullwaveError, StreamClosed
+from ..mastering import Master
+from ..request import Request
+from ..settings import Settings
+from .engine_pool import EngineShelf
+from .errors import reply
+from .live.responses import until_gone
+from .threads import iterate
+
+log = logging.getLogger(__name__)
+
+BLOCK_S = 0.5  # seconds that are rendered, mastered and encoded at a time
+RETRY_S = 10.0  # seconds after which a refused client is told to try again
+
+
+class ClipService:
+    """Makes clips on ``settings.max_generations`` threads. Used on the event loop; the encoding runs on the threads."""
+
+    def __init__(self, settings: Settings, engines: EngineShelf) -> None:
+        self._settings = settings
+        self._engines = engines
+        self._executor = ThreadPoolExecutor(settings.max_generations, "generate")
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._streams: set[Stream] = set()  # open now; changed by the worker threads, under the lock
+        self._active = 0
+
+    @property
+    def active(self) -> int:
+        """Clips that are being made or wait for a thread."""
+        return self._active
+
+    @property
+    def executor(self) -> Executor:
+        """The worker threads, for other work that holds a slot."""
+        return self._executor
+
+    @property
+    def stopping(self) -> bool:
+        """Tell whether ``stop`` was called."""
+        return self._stopping.is_set()
+
+    def reserve_slot(self) -> None:
+        """Take a place among the clips that are made or wait; ``release_slot`` gives it back.
+
+        Raises:
+            Busy: every place is taken.
+        """
+        if self._active >= self._settings.max_generations + self._settings.max_queue:
+            raise Busy(f"{self._active} clips are being made or waiting; try again later", RETRY_S)
+        self._active += 1
+
+    def release_slot(self) -> None:
+        """Give back the place that ``reserve_slot`` took."""
+        self._active -= 1
+
+    def encode(self, engine: str, request: Request, format: str) -> AsyncIterator[bytes]:
+        """Make the clip and yield its file, block by block."""
+        return iterate(lambda: self._encode(engine, request, format), self._executor)
+
+    def stop(self) -> None:
+        """Cancel every clip that is being made or waits."""
+        self._stopping.set()
+        with self._lock:
+            streams = list(self._streams)
+        for stream in streams:
+            stream.close()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _encode(self, engine: str, request: Request, format: str) -> Iterator[bytes]:
+        settings = self._settings
+        with self._engines(engine).stream(request) as stream:
+            with self._lock:
+                self._streams.add(stream)
+            try:
+                total = stream.total_frames
+                assert total is not None, "a clip has a length"
+                master = Master(stream.rate, stream.channels, settings.loudness_lufs, settings.ceiling_dbtp)
+                out_rate = rate_for(format, stream.rate)
+                out_total = -(-total * out_rate // stream.rate)
+                resample = _resampler(stream.rate, out_rate, stream.channels)
+                encoder = StreamEncoder(format, out_rate, stream.channels, out_total, settings.bitrate_kbps)
+                latency, left = master.latency_frames, out_total
+                header = encoder.header
+                while left:
+                    if self.stopping:
+                        raise StreamClosed("the server ends")
+                    block = stream.read(round(BLOCK_S * stream.rate))
+                    ended = not block.frames
+                    mastered = master.flush() if ended else master.process(block)
+                    skip = min(latency, mastered.frames)
+                    latency -= skip
+                    audio = resample(mastered[skip : mastered.frames], ended)
+                    if ended and audio.frames < left:
+                        audio = Audio(np.pad(audio.samples, ((0, left - audio.frames), (0, 0))), out_rate)
+                    audio = audio[: min(left, audio.frames)]
+                    left -= audio.frames
+                    data = header + (encoder.encode(audio) if audio.frames else b"")
+                    header = b""
+                    if data:
+                        yield data
+                yield encoder.flush()
+            finally:
+                with self._lock:
+                    self._streams.discard(stream)
+
+
+def _resampler(rate: int, out_rate: int, channels: int) -> Callable[[Audio, bool], Audio]:
+    """A function of (block, whether it is the last) that converts blocks from ``rate`` to ``out_rate``."""
+    if rate == out_rate:
+        return lambda audio, last: audio
+    import soxr
+
+    stream = soxr.ResampleStream(rate, out_rate, channels, dtype="float32")
+    return lambda audio, last: Audio(stream.resample_chunk(audio.samples, last), out_rate)
+
+
+class StreamedClip(Response):
+    """The reply that sends a clip while it is made, and cancels it when the client disconnects.
+
+    Holds a slot of the service, which the caller has reserved. The status line waits for the first bytes of the clip,
+    so that an error before them is an ordinary reply; an error after them leaves the body incomplete.
+    """
+
+    def __init__(self, clips: ClipService, engine: str, request: Request, format: str) -> None:
+        self._clips = clips
+        self._engine, self._request, self._format = engine, request, format
+        named = format_named(format)
+        self.media_type = named.media_type
+        self.status_code = 200
+        self.background = None
+        self.init_headers(
+            {
+                "Cache-Control": "no-store",
+                "Content-Disposition": f'inline; filename="lullwave{named.suffix}"',
+                "X-Accel-Buffering": "no",
+            }
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        gone = asyncio.create_task(until_gone(receive))
+        sending = asyncio.create_task(self._send(scope, receive, send))
+        try:
+            await asyncio.wait({gone, sending}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            sending.cancel()
+            with suppress(asyncio.CancelledError):
+                await sending
+            self._clips.release_slot()
+
+    async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+        async with aclosing(self._clips.encode(self._engine, self._request, self._format)) as blocks:  # type: ignore[type-var]
+            try:
+                async for block in blocks:
+                    if not started:
+                        started = True
+                        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                    await send({"type": "http.response.body", "body": block, "more_body": True})
+            except LullwaveError as error:
+                if not started:
+                    await reply(error)(scope, receive, send)
+                elif self._clips.stopping and (transport := scope.get("lullwave.transport")) is not None:
+                    transport.abort()
+                    await until_gone(receive)
+                else:  # end without a final chunk: the client sees that the clip is incomplete
+                    log.error("a clip stopped before its end: %s", error)
+                return
+        if started:
+            await send({"type": "http.response.body", "body": b""})
