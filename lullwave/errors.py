@@ -17,7 +17,7 @@
     ├── AddressTaken            another program listens there
     ├── DownloadFailed          a file of a model that cannot be fetched
     ├── FellBehind              a reader of the stream who was too slow
-    ├── Unkept                  what was played cannot be written or read at present
+    ├── StorageUnavailable                  what was played cannot be written or read at present
     ├── Cancelled               a clip that nobody wants any more
     ├── ProtocolError           a message that does not follow the protocol between two machines
     └── EngineError
@@ -97,7 +97,7 @@ class ProtocolError(LullwaveError):
     """A message from another machine that does not follow the protocol."""
 
 
-class Unkept(LullwaveError):
+class StorageUnavailable(LullwaveError):
     """What was played cannot be written or read at present: the disk is full, or the file broke."""
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from .errors import LullwaveError
@@ -22,17 +21,6 @@ T = TypeVar("T")
 
 class FellBehind(LullwaveError):
     """The reader was slower than the ring is long."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """A run of whole MP3 frames of a station's one encoder."""
-
-    number: int  # counts from 0 for the life of the station
-    frame: int  # the stream frame that is heard at its beginning
-    frames: int
-    data: bytes
-    lead: bytes = b""  # silent MP3 frames that a decoder needs when it begins here (see ``codecs.mp3.muted``)
 
 
 class Ring(Generic[T]):

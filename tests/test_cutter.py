@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from lullwave.archive.clip_recorder import Cutter
-from lullwave.archive.clips import ClipShelf
+from lullwave.archive.clip_recorder import ClipRecorder
+from lullwave.archive.clips import ClipStore
 from lullwave.audio import Audio
 from lullwave.codecs import encode
 
@@ -16,33 +16,33 @@ class AtOnce:
 
 
 def test_clips_of_blocks_of_any_size_are_those_of_the_whole(tmp_path):
-    shelf = ClipShelf(tmp_path, 10, 1e9)
+    shelf = ClipStore(tmp_path, 10, 1e9)
     made = []
     shelf.watch(lambda clip: made.append(clip.data))
     random = np.random.default_rng(3)
     sound = (0.1 * random.standard_normal((25 * RATE, 2))).astype(np.float32)
-    cutter = Cutter(shelf, AtOnce(), RATE, 8.0, 128)
+    clip_recorder = ClipRecorder(shelf, AtOnce(), RATE, 8.0, 128)
     at = 0
     while at < len(sound):
         frames = int(random.integers(1, 3 * RATE))
-        cutter.feed(sound[at : at + frames])
+        clip_recorder.feed(sound[at : at + frames])
         at += frames
     wholes = [Audio(sound[start * RATE : (start + 10) * RATE], RATE) for start in (0, 8)]
     assert made == [encode(whole.fade(1.0, 1.0), "mp3", 128) for whole in wholes]
 
 
 def test_one_block_may_hold_several_clips(tmp_path):
-    shelf = ClipShelf(tmp_path, 10, 1e9)
-    Cutter(shelf, AtOnce(), RATE, 4.0, 64).feed(np.zeros((14 * RATE, 2), np.float32))
+    shelf = ClipStore(tmp_path, 10, 1e9)
+    ClipRecorder(shelf, AtOnce(), RATE, 4.0, 64).feed(np.zeros((14 * RATE, 2), np.float32))
     assert [path.name[:8] for path in shelf.files()] == ["00000000", "00000001", "00000002"]
 
 
 def test_a_clip_that_cannot_be_encoded_costs_no_other(tmp_path, caplog):
-    shelf = ClipShelf(tmp_path, 10, 1e9)
-    cutter = Cutter(shelf, AtOnce(), RATE, 4.0, 64)
-    cutter.feed(np.zeros((RATE, 2), np.float32))
-    cutter.feed(np.zeros((2 * RATE, 1), np.float32))  # of another shape
-    cutter.feed(np.zeros((6 * RATE, 2), np.float32))
+    shelf = ClipStore(tmp_path, 10, 1e9)
+    clip_recorder = ClipRecorder(shelf, AtOnce(), RATE, 4.0, 64)
+    clip_recorder.feed(np.zeros((RATE, 2), np.float32))
+    clip_recorder.feed(np.zeros((2 * RATE, 1), np.float32))  # of another shape
+    clip_recorder.feed(np.zeros((6 * RATE, 2), np.float32))
     assert shelf.newest is not None
     assert shelf.newest.number == 0
     assert "a clip was lost" in caplog.text

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sines import RATE, SineEngine
-from test_station import OnTape
+from test_station import RecordedStation
 
-from lullwave.archive.history import MIGRATIONS, History, KeptState, Moment
+from lullwave.archive.history import MIGRATIONS, History, Moment, SavedState
 from lullwave.errors import NotFound
 from lullwave.server.engine_pool import EngineShelf
 from lullwave.server.live.history_recorder import Recorder
 from lullwave.settings import load
-from lullwave.station.playout import Levels
+from lullwave.station.playout import OutputLevels
 from lullwave.station.replay import replay
 
 
@@ -28,25 +28,25 @@ def recorded(tape, tmp_path):
 
 
 def mastered(tape) -> np.ndarray:
-    assert tape.aired[0].mastered_frame < 0
-    whole = np.concatenate([a.mastered for a in tape.aired])
-    return whole[-tape.aired[0].mastered_frame :]
+    assert tape.steps[0].mastered_frame < 0
+    whole = np.concatenate([a.mastered for a in tape.steps])
+    return whole[-tape.steps[0].mastered_frame :]
 
 
 def compare(history, tape, frame, engines, seconds=3.0):
-    wall = tape.aired[0].epoch.wall + frame / RATE
+    wall = tape.steps[0].epoch.wall + frame / RATE
     moment = history.moment("test", wall)
     assert moment.frame == frame
     frames = round(seconds * RATE)
     states = history.states(moment, frames + RATE)
-    sound, exact = replay(states, moment.frame, frames, Levels(), EngineShelf(engines))
+    sound, exact = replay(states, moment.frame, frames, OutputLevels(), EngineShelf(engines))
     assert exact
     np.testing.assert_array_equal(sound.samples, mastered(tape)[frame : frame + frames])
 
 
 def test_random_moments_are_made_again_to_the_sample(tmp_path):
     draw = random.Random(5)
-    tape = OnTape()
+    tape = RecordedStation()
     history, executor = recorded(tape, tmp_path)
     with tape:
         for n in range(4):
@@ -64,7 +64,7 @@ def test_random_moments_are_made_again_to_the_sample(tmp_path):
 def test_the_crossfade_out_of_a_broken_engine_is_made_again(tmp_path):
     from sines import BrokenEngine
 
-    tape = OnTape("broken")
+    tape = RecordedStation("broken")
     history, executor = recorded(tape, tmp_path)
     with tape:
         tape.play(30)
@@ -74,16 +74,16 @@ def test_the_crossfade_out_of_a_broken_engine_is_made_again(tmp_path):
 
 
 def test_sleep_is_no_moment_and_pieces_have_times(tmp_path):
-    tape = OnTape(sleep_after_s=5.0)
+    tape = RecordedStation(sleep_after_s=5.0)
     history, executor = recorded(tape, tmp_path)
     with tape:
         tape.play(45)
-        tape.station.heard(False)
+        tape.station.set_listening(False)
         tape.play(1000)
-        tape.station.heard(True)
+        tape.station.set_listening(True)
         tape.play(30)
     executor.shutdown()
-    began = tape.aired[0].epoch.wall
+    began = tape.steps[0].epoch.wall
     with pytest.raises(NotFound):
         history.moment("test", began + 500)
     with pytest.raises(NotFound):
@@ -91,7 +91,7 @@ def test_sleep_is_no_moment_and_pieces_have_times(tmp_path):
     with pytest.raises(NotFound):
         history.moment("other", began + 1)
     woken = history.moment("test", began + 3 + 1045 + 10)
-    assert woken.frame == tape.aired[-1].epoch.frame + 10 * RATE
+    assert woken.frame == tape.steps[-1].epoch.frame + 10 * RATE
     pieces = [p for p in history.past("test") if p.kind == "piece"]
     slept = woken.frame - 10 * RATE  # in the middle of a piece: until then it was heard
     assert [p.until for p in pieces[1:]] == [
@@ -109,7 +109,7 @@ def test_states_are_bounded_and_migrations_run_once(tmp_path):
     run = history.begin("a", 0.0, RATE, -15.0, -1.0)
     noise = np.random.default_rng(1).bytes(1000)
     for n in range(10):
-        history.state(run, KeptState(n, "synth", noise, 0, 0, n, b""))
+        history.state(run, SavedState(n, "synth", noise, 0, 0, n, b""))
     history.close()
     db = sqlite3.connect(tmp_path / "h.sqlite3")
     assert db.execute("select count(*) from states").fetchone()[0] == 2
@@ -126,7 +126,7 @@ def test_a_long_history_costs_no_more_than_a_short_one(monkeypatch):
     asked, unpacked = [], []
     history._db.set_trace_callback(asked.append)
     for n in range(300):
-        history.state(run, KeptState(60 * n * RATE, "synth", b"state", 0, 0, 60 * n * RATE, b"master"))
+        history.state(run, SavedState(60 * n * RATE, "synth", b"state", 0, 0, 60 * n * RATE, b"master"))
     assert sum("sum(bytes)" in statement for statement in asked) == 1
 
     monkeypatch.setattr("lullwave.archive.history.zlib.decompress", lambda data: unpacked.append(data) or data)
@@ -139,12 +139,12 @@ def test_a_long_history_costs_no_more_than_a_short_one(monkeypatch):
 def test_a_damaged_file_is_moved_aside_and_a_new_one_begins(tmp_path, caplog):
     path = tmp_path / "h.sqlite3"
     path.write_text("this is no database\n" * 100)
-    history = History.kept(path, 1e6)
+    history = History.open_or_recover(path, 1e6)
     run = history.begin("test", 0.0, RATE, -15.0, -1.0)
     history.close()
     assert path.with_name("h.sqlite3.damaged").read_text().startswith("this is no database")
     assert len(caplog.records) == 1
-    again = History.kept(path, 1e6)
+    again = History.open_or_recover(path, 1e6)
     assert again.levels(run) == (-15.0, -1.0)
     again.close()
 
@@ -152,7 +152,7 @@ def test_a_damaged_file_is_moved_aside_and_a_new_one_begins(tmp_path, caplog):
 def test_where_no_file_can_be_the_history_is_kept_in_memory(tmp_path, caplog):
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "file" / "x" / "h.sqlite3", Path("/proc/nope/h.sqlite3")):
-        history = History.kept(path, 1e6)
+        history = History.open_or_recover(path, 1e6)
         assert history.levels(history.begin("test", 0.0, RATE, -15.0, -1.0)) == (-15.0, -1.0)
         history.close()
     assert len(caplog.records) == 2

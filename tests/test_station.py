@@ -14,25 +14,25 @@ from lullwave.errors import EngineFailed, PromptError
 from lullwave.server.engine_pool import EngineShelf
 from lullwave.settings import StationSettings, load
 from lullwave.station import CHUNK_S, Station
-from lullwave.station.adapter import Feed
+from lullwave.station.adapter import StationStream
 from lullwave.station.reserve import Block, Reserve
 
 ENGINES = {"synth": SineEngine, "broken": BrokenEngine, "slow-rate": SlowRateEngine}
 
 
-class OnTape:
+class RecordedStation:
     """A station that somebody hears, and all that it aired."""
 
-    def __init__(self, engine: str = "synth", prompts=("a tone",), engines=None, recycler=None, **changes):
+    def __init__(self, engine: str = "synth", prompts=("a tone",), engines=None, archive=None, **changes):
         self.clock = SimulatedClock()
         settings = load({"log_level": "error", **changes})
         own = StationSettings(id="test", engine=engine, seed=1, prompts=prompts)
-        self.station = Station(own, settings, engines or EngineShelf(ENGINES), self.clock, recycler)
-        self.aired, self.events = [], []
-        self.station.subscribe(self.aired.append, self.events.append)
+        self.station = Station(own, settings, engines or EngineShelf(ENGINES), self.clock, archive)
+        self.steps, self.events = [], []
+        self.station.subscribe(self.steps.append, self.events.append)
 
     def __enter__(self):
-        self.station.heard(True)
+        self.station.set_listening(True)
         return self
 
     def __exit__(self, *exc):
@@ -45,11 +45,11 @@ class OnTape:
     @property
     def sound(self) -> np.ndarray:
         """What came out of the reserve, from frame 0."""
-        return np.concatenate([a.block.samples for a in self.aired])
+        return np.concatenate([a.block.samples for a in self.steps])
 
     @property
     def mp3(self) -> bytes:
-        return b"".join(a.chunk.data for a in self.aired)
+        return b"".join(a.chunk.data for a in self.steps)
 
 
 def clicks(samples: np.ndarray, bound: float = 0.02) -> float:
@@ -58,20 +58,20 @@ def clicks(samples: np.ndarray, bound: float = 0.02) -> float:
 
 
 def test_the_programme_goes_on_air_by_the_clock_and_to_the_sample():
-    with OnTape() as tape:
+    with RecordedStation() as tape:
         tape.clock.settle()
-        ahead = sum(a.chunk.frames for a in tape.aired)
+        ahead = sum(a.chunk.frames for a in tape.steps)
         assert 2.5 * RATE <= ahead <= 3.5 * RATE  # the burst, at once
         tape.play(60)
         np.testing.assert_array_equal(tape.sound, tone(0, len(tape.sound), 220.0, []))
         assert abs(len(tape.sound) / RATE - 63) <= CHUNK_S + 0.01
-        assert [a.chunk.number for a in tape.aired] == list(range(len(tape.aired)))
-        ends = [a.chunk.frame + a.chunk.frames for a in tape.aired]
-        assert [a.chunk.frame for a in tape.aired[1:]] == ends[:-1]
+        assert [a.chunk.number for a in tape.steps] == list(range(len(tape.steps)))
+        ends = [a.chunk.frame + a.chunk.frames for a in tape.steps]
+        assert [a.chunk.frame for a in tape.steps[1:]] == ends[:-1]
 
 
 def test_pieces_are_told_with_the_frame_at_which_they_are_heard():
-    with OnTape() as tape:
+    with RecordedStation() as tape:
         tape.play(45)
         pieces = [e for e in tape.events if e.kind == "piece"]
         assert [e.frame for e in pieces] == [0, 20 * RATE, 40 * RATE]
@@ -82,11 +82,11 @@ def test_pieces_are_told_with_the_frame_at_which_they_are_heard():
 
 def test_chunk_stamps_agree_with_the_decoded_sound():
     """Frame 0 of the decoded stream is the first chunk's frame: the tone's phase says so."""
-    with OnTape() as tape:
+    with RecordedStation() as tape:
         tape.play(30)
         decoded = decode(tape.mp3).samples[:, 0].astype(np.float64)
-        at = tape.aired[20].chunk.frame
-        begin = at - tape.aired[0].chunk.frame
+        at = tape.steps[20].chunk.frame
+        begin = at - tape.steps[0].chunk.frame
         n = np.arange(RATE)
         turn = np.exp(-2j * np.pi * 220.0 * (n + at) / RATE)
         phase = np.angle(np.sum(decoded[begin : begin + RATE] * turn))
@@ -96,7 +96,7 @@ def test_chunk_stamps_agree_with_the_decoded_sound():
 
 
 def test_the_reserve_is_kept_full():
-    with OnTape(reserve_s=24.0) as tape:
+    with RecordedStation(reserve_s=24.0) as tape:
         for _ in range(5):
             tape.play(7)
             with tape.station._reserve.changed:
@@ -104,43 +104,43 @@ def test_the_reserve_is_kept_full():
 
 
 def test_nobody_listens_the_clock_of_the_station_stops_and_goes_on_without_a_seam():
-    with OnTape(sleep_after_s=5.0) as tape:
+    with RecordedStation(sleep_after_s=5.0) as tape:
         tape.play(20)
-        tape.station.heard(False)
+        tape.station.set_listening(False)
         tape.play(3600)
         assert tape.station.state == "asleep"
         frames = tape.station.edge
         assert abs(frames / RATE - 28) < 2 * CHUNK_S
-        tape.station.heard(True)
+        tape.station.set_listening(True)
         tape.clock.settle()
         assert tape.station.state == "on air"
         tape.play(10)
         np.testing.assert_array_equal(tape.sound, tone(0, len(tape.sound), 220.0, []))
         assert abs(len(tape.sound) - frames - 10 * RATE) < 2 * CHUNK_S * RATE
-        assert tape.aired[-1].epoch.frame == frames
+        assert tape.steps[-1].epoch.frame == frames
         assert [e.data["state"] for e in tape.events if e.kind == "state"] == ["on air", "asleep", "on air"]
 
 
 def test_an_engine_that_breaks_is_replaced_by_a_crossfade_and_logged_once(caplog):
-    with OnTape("broken") as tape:
+    with RecordedStation("broken") as tape:
         tape.play(40)
         assert "synth" in [e.data["engine"] for e in tape.events if e.kind == "rung"]
         assert clicks(tape.sound) < 0.02
         loud = [np.sqrt(np.mean(tape.sound[i : i + RATE // 2] ** 2)) for i in range(0, len(tape.sound), RATE // 2)]
         assert min(loud) > 0.02
-        assert tape.aired[-1].chunk.number == len(tape.aired) - 1
+        assert tape.steps[-1].chunk.number == len(tape.steps) - 1
     assert len([r for r in caplog.records if "told to" in r.getMessage()]) == 1
 
 
 def test_a_sink_that_breaks_does_not_end_the_music(caplog):
-    with OnTape() as tape:
+    with RecordedStation() as tape:
         calls = []
 
         def breaks(thing):
             calls.append(thing)
             raise ValueError("no more")
 
-        tape.station._chunk_sinks.insert(0, breaks)
+        tape.station._step_sinks.insert(0, breaks)
         tape.station._event_sinks.insert(0, breaks)
         tape.play(30)
         np.testing.assert_array_equal(tape.sound, tone(0, len(tape.sound), 220.0, []))
@@ -149,7 +149,7 @@ def test_a_sink_that_breaks_does_not_end_the_music(caplog):
 
 
 def test_other_rates_are_brought_to_the_stations():
-    with OnTape("slow-rate") as tape:
+    with RecordedStation("slow-rate") as tape:
         tape.play(45)
         ours, wanted = tape.sound[RATE:], tone(0, len(tape.sound), 220.0, [])[RATE:]
         assert np.max(np.abs(ours - wanted)) < 2e-3
@@ -158,7 +158,7 @@ def test_other_rates_are_brought_to_the_stations():
 
 @pytest.mark.parametrize("engine", ["synth", "slow-rate"])
 def test_steering_is_heard_soon_on_a_beat_and_without_a_seam(engine):
-    with OnTape(engine) as tape:
+    with RecordedStation(engine) as tape:
         tape.play(31.3)
         edge = tape.station.edge
         steered = tape.station.steer("more of it", over_s=2.0).result(30)
@@ -178,7 +178,7 @@ def test_steering_is_heard_soon_on_a_beat_and_without_a_seam(engine):
 
 
 def test_wishes_that_follow_one_another_all_count():
-    with OnTape() as tape:
+    with RecordedStation() as tape:
         tape.play(10)
         wishes = [tape.station.steer(f"wish {n}", over_s=1.0) for n in range(3)]
         frames = [wish.result(30).frame for wish in wishes]
@@ -188,7 +188,7 @@ def test_wishes_that_follow_one_another_all_count():
 
 
 def test_a_prompt_that_does_not_parse_is_refused_and_the_music_goes_on():
-    with OnTape() as tape:
+    with RecordedStation() as tape:
         with pytest.raises(PromptError):
             tape.station.steer("(open")
         tape.play(5)
@@ -196,11 +196,11 @@ def test_a_prompt_that_does_not_parse_is_refused_and_the_music_goes_on():
 
 
 def test_states_make_the_past_again():
-    with OnTape() as tape:
+    with RecordedStation() as tape:
         tape.play(50)
         steered = tape.station.steer("later", over_s=1.0).result(30)
         tape.play(60)
-        states = [s for a in tape.aired for s in a.block.states]
+        states = [s for a in tape.steps for s in a.block.restore_points]
         assert states[0].frame == 0
         for state in states:
             stream = SineEngine().restore(state.snapshot)
@@ -210,7 +210,7 @@ def test_states_make_the_past_again():
 
 
 def test_several_prompts_take_turns():
-    with OnTape(prompts=("one", "two")) as tape:
+    with RecordedStation(prompts=("one", "two")) as tape:
         for _ in range(16):
             tape.play(10)
         turned = [e.data["prompt"] for e in tape.events if e.kind == "steer"]
@@ -221,7 +221,7 @@ def test_several_prompts_take_turns():
 
 def test_stopping_ends_the_threads():
     before = threading.active_count()
-    with OnTape() as tape:
+    with RecordedStation() as tape:
         tape.play(3)
     assert threading.active_count() == before
     assert tape.station.state == "stopped"
@@ -256,6 +256,6 @@ def test_a_feed_refuses_what_cannot_be_aired():
     from lullwave.request import Request
 
     with pytest.raises(EngineFailed, match="no numbers"):
-        Feed(Nan().stream(Request()), 0).read(10)
+        StationStream(Nan().stream(Request()), 0).read(10)
     with pytest.raises(EngineFailed, match="ended"):
-        Feed(SineEngine().stream(Request(duration_s=1)), 0).read(2 * RATE)
+        StationStream(SineEngine().stream(Request(duration_s=1)), 0).read(2 * RATE)

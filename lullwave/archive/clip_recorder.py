@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ..audio import Audio
 from ..codecs import StreamEncoder
-from .clips import ClipShelf, Past
+from .clips import REPLAYED, ClipInfo, ClipStore
 
 FADE_S = 1.0  # at both ends of a clip
 OVERLAP_S = 2.0  # how much longer than its slot a clip is
@@ -27,13 +27,13 @@ _TOLD = ("title", "tempo_bpm", "key", "prompt")  # of the data of a piece, besid
 log = logging.getLogger(__name__)
 
 
-class Cutter:
+class ClipRecorder:
     """Cuts what goes on air into clips. ``feed`` comes from the air thread; encoding happens on ``executor``.
 
     The executor must do one thing after another.
     """
 
-    def __init__(self, shelf: ClipShelf, executor: Executor, rate: int, slot_s: float, kbps: int) -> None:
+    def __init__(self, shelf: ClipStore, executor: Executor, rate: int, slot_s: float, kbps: int) -> None:
         self._shelf = shelf
         self._executor = executor
         self._rate = rate
@@ -76,18 +76,18 @@ class Cutter:
         except RuntimeError:  # the server ends
             return
 
-    def _known(self, start: int, stop: int) -> tuple[Past | None, bool]:
+    def _known(self, start: int, stop: int) -> tuple[ClipInfo | None, bool]:
         """What is known of a stretch, and whether it is worth keeping."""
         spans: list[tuple[int, Mapping[str, Any]]] = []
         for (at, data), (end, _) in pairwise([*self._pieces, (stop, {})]):
             if min(end, stop) > max(at, start):
                 spans.append((min(end, stop) - max(at, start), data))
-        kept = not any(data.get("source") == "recycled" for _, data in spans)
+        kept = not any(data.get("source") == REPLAYED for _, data in spans)
         if not spans:
             return None, kept
         _, longest = max(spans, key=lambda span: span[0])
         data = {name: longest[name] for name in _TOLD if longest.get(name) is not None}
-        return Past(data, tuple(beat - start for beat in self._beats if start <= beat < stop)), kept
+        return ClipInfo(data, tuple(beat - start for beat in self._beats if start <= beat < stop)), kept
 
     def _forget(self, frame: int) -> None:
         """What was before ``frame`` is in no clip to come."""
@@ -95,7 +95,7 @@ class Cutter:
             self._pieces.pop(0)
         self._beats = [beat for beat in self._beats if beat >= frame]
 
-    def _keep(self, clip: ClipEncoder, past: Past | None, kept: bool) -> None:
+    def _keep(self, clip: ClipEncoder, past: ClipInfo | None, kept: bool) -> None:
         try:
             self._shelf.add(clip.data(), past, kept)
         except Exception:

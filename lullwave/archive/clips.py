@@ -20,6 +20,8 @@ from typing import Any
 from ..codecs.files import replacing
 from ..errors import NotFound
 
+REPLAYED = "recycled"  # `source` of a piece that was played from a clip
+
 _NAME = re.compile(r"^(\d{8})-([0-9a-f]{32})\.mp3$")
 
 log = logging.getLogger(__name__)
@@ -35,18 +37,18 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class Past:
+class ClipInfo:
     """What is known of a clip's music: the piece that was heard most of it, and its beats in frames of the clip."""
 
     data: Mapping[str, Any] = field(default_factory=dict)
     beats: tuple[int, ...] = ()
 
-    def later(self, frames: int) -> Past:
+    def later(self, frames: int) -> ClipInfo:
         """The same of a clip that begins ``frames`` earlier."""
-        return Past(self.data, tuple(beat + frames for beat in self.beats if beat + frames >= 0))
+        return ClipInfo(self.data, tuple(beat + frames for beat in self.beats if beat + frames >= 0))
 
 
-class ClipShelf:
+class ClipStore:
     """The clips of one station in one folder. Thread-safe."""
 
     def __init__(self, folder: Path, max_clips: int, max_bytes: float) -> None:
@@ -67,7 +69,7 @@ class ClipShelf:
         """Call ``watcher`` with every clip that is added, on the adding thread."""
         self._watchers.append(watcher)
 
-    def add(self, data: bytes, past: Past | None = None, kept: bool = True) -> Clip:
+    def add(self, data: bytes, past: ClipInfo | None = None, kept: bool = True) -> Clip:
         """The newest clip from now on; the oldest go when there are too many.
 
         A full disk costs the file, not the clip. ``kept`` False: it is not worth a file.
@@ -86,7 +88,7 @@ class ClipShelf:
         """Of the clips on disk, oldest first."""
         return list(self._digests)
 
-    def read(self, digest: str) -> tuple[bytes, Past]:
+    def read(self, digest: str) -> tuple[bytes, ClipInfo]:
         """The bytes of a clip on disk and what is known of its music.
 
         Raises:
@@ -95,10 +97,10 @@ class ClipShelf:
         path = next((path for path in self.files() if path.stem.endswith("-" + digest)), None)
         if path is None:
             raise NotFound("clip", digest)
-        past = Past()
+        past = ClipInfo()
         with suppress(OSError, ValueError, KeyError, TypeError):
             read = json.loads(path.with_suffix(".json").read_bytes())
-            past = Past(dict(read["data"]), tuple(int(beat) for beat in read["beats"]))
+            past = ClipInfo(dict(read["data"]), tuple(int(beat) for beat in read["beats"]))
         return path.read_bytes(), past
 
     def files(self) -> list[Path]:
@@ -107,7 +109,7 @@ class ClipShelf:
             return []
         return sorted(path for path in self.folder.iterdir() if _NAME.match(path.name))
 
-    def _keep(self, clip: Clip, past: Past | None) -> None:
+    def _keep(self, clip: Clip, past: ClipInfo | None) -> None:
         path = self.folder / f"{clip.number:08d}-{clip.digest}.mp3"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import NotFound, Unkept
+from ..errors import NotFound, StorageUnavailable
 
 REACH_S = 120.0  # nothing is made again further after the last state: it was not heard
 
@@ -46,7 +46,7 @@ MIGRATIONS = (
 
 
 @dataclass(frozen=True)
-class KeptState:
+class SavedState:
     """One state as it was kept."""
 
     frame: int
@@ -67,7 +67,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Past:
+class HistoryEntry:
     """Something that was heard."""
 
     run: int
@@ -99,7 +99,7 @@ class History:
         return self._works
 
     @classmethod
-    def kept(cls, path: Path, max_bytes: float) -> History:
+    def open_or_recover(cls, path: Path, max_bytes: float) -> History:
         """The history at ``path``, whatever is there: music must not wait for it.
 
         A damaged file is moved aside and a new one begun. Where no file can be, it is kept in memory until the end.
@@ -145,7 +145,7 @@ class History:
                 "insert into events values (?, ?, ?, ?)", (run, frame, kind, json.dumps(dict(data), default=str))
             )
 
-    def state(self, run: int, state: KeptState) -> None:
+    def state(self, run: int, state: SavedState) -> None:
         """Keep a state; the oldest of all stations go when there is too much."""
         snapshot, master = zlib.compress(state.snapshot, 3), zlib.compress(state.master, 3)
         size = len(snapshot) + len(master)
@@ -188,7 +188,7 @@ class History:
                     return Moment(run, frame)
         raise NotFound("moment", f"{station} at {wall:.3f}")
 
-    def states(self, moment: Moment, frames: int) -> list[KeptState]:
+    def states(self, moment: Moment, frames: int) -> list[SavedState]:
         """All that is needed to make ``frames`` from ``moment`` on: in order, from before the moment.
 
         The first lies at or before the second's ``master_frame``, from which mastering goes on.
@@ -208,10 +208,10 @@ class History:
                 " where run = ? and frame < ? order by frame desc, rowid desc",
                 (moment.run, moment.frame + frames),
             )
-            kept: list[KeptState] = []  # newest first; a run may have hundreds of megabytes before them
-            anchor: KeptState | None = None  # from which mastering goes on
+            kept: list[SavedState] = []  # newest first; a run may have hundreds of megabytes before them
+            anchor: SavedState | None = None  # from which mastering goes on
             for r in rows:
-                state = KeptState(r[0], r[1], zlib.decompress(r[2]), r[3], r[4], r[5], zlib.decompress(r[6]))
+                state = SavedState(r[0], r[1], zlib.decompress(r[2]), r[3], r[4], r[5], zlib.decompress(r[6]))
                 kept.append(state)
                 if anchor is None and state.master_frame <= moment.frame:
                     anchor = state
@@ -221,7 +221,7 @@ class History:
             raise NotFound("moment", f"run {moment.run}, frame {moment.frame}")
         return kept[::-1]
 
-    def past(self, station: str, limit: int = 50, before: float | None = None) -> list[Past]:
+    def past(self, station: str, limit: int = 50, before: float | None = None) -> list[HistoryEntry]:
         """Pieces and steering that were heard, newest first."""
         with self._transaction() as db:
             rows = db.execute(
@@ -242,7 +242,7 @@ class History:
                     ).fetchone()
                     wall = since + (frame - begin) / rate
                 if before is None or (wall is not None and wall < before):
-                    found.append(Past(run, frame, wall, kind, json.loads(data), until))
+                    found.append(HistoryEntry(run, frame, wall, kind, json.loads(data), until))
             return found[:limit]
 
     def close(self) -> None:
@@ -255,7 +255,7 @@ class History:
         """One transaction, all of it or nothing.
 
         Raises:
-            Unkept: the disk or the file does not let us; the next call tries with the file opened anew.
+            StorageUnavailable: the disk or the file does not let us; the next call tries with the file opened anew.
         """
         with self._lock:
             try:
@@ -272,7 +272,7 @@ class History:
             except (sqlite3.Error, OSError) as error:
                 self._works = self._closed
                 self._bytes = None
-                raise Unkept(f"the history cannot be read or written at present: {error}") from error
+                raise StorageUnavailable(f"the history cannot be read or written at present: {error}") from error
             self._works = True
 
     def _reopen(self) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ..archive.clips import ClipShelf
+from ..archive.clips import ClipStore
 from ..archive.history import History
 from ..codecs import format_of, write
 from ..engines import engine_class, load_engine
@@ -17,8 +17,7 @@ from ..engines.base import Engine
 from ..errors import InvalidInput, NotFound
 from ..server.engine_config import load_options
 from ..settings import Settings, load
-from ..station import RATE, RECYCLED, Recycler
-from ..station.playout import Levels
+from ..station import RATE, ArchiveEngine, OutputLevels
 from ..station.replay import replay
 from .outputs import check_file
 
@@ -51,7 +50,7 @@ def command(
     try:
         moment = history.moment(station, wall)
         frames = round(seconds * RATE)
-        levels = Levels(0, *history.levels(moment.run))
+        levels = OutputLevels(0, *history.levels(moment.run))
         sound, exact = replay(history.states(moment, frames + RATE), moment.frame, frames, levels, engine)
     finally:
         history.close()
@@ -63,8 +62,8 @@ def command(
 
 def _engine(name: str, settings: Settings, station: str) -> Engine:
     """An engine as the server has it, but without the memory of what it played, which is the server's alone."""
-    if name == RECYCLED:
-        return Recycler(ClipShelf(settings.paths.clips(station), settings.max_clips, settings.max_clip_mb * 1e6))
+    if name == ArchiveEngine.name:
+        return ArchiveEngine(ClipStore(settings.paths.clips(station), settings.max_clips, settings.max_clip_mb * 1e6))
     options = load_options(settings)(name, engine_class(name))
     options.pop("memory_file", None)
     return load_engine(name, **options)

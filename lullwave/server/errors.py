@@ -25,7 +25,7 @@ from ..errors import (
     MissingExtra,
     NotFound,
     SnapshotError,
-    Unkept,
+    StorageUnavailable,
     UnknownEngine,
 )
 from .routes.pages import SECURITY_HEADERS
@@ -93,7 +93,7 @@ def reply(error: Exception) -> JSONResponse:
             return problem(422, str(error), "checkpoint", None)
         case SnapshotError():
             return problem(409, f"this cannot be made again: {error}")
-        case Unkept():
+        case StorageUnavailable():
             return problem(503, str(error), None, None, {"Retry-After": "30"})
         case EngineError():
             return problem(503, str(error), None, None, {"Retry-After": "5"})

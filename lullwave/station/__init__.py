@@ -1,37 +1,37 @@
-"""The endless programme: rendered ahead by one thread, mastered and encoded at the air edge by another.
+"""The endless programme: rendered ahead by one thread, mastered and encoded by another.
 
 ::
 
-    engine ─▶ feed ─▶ reader ─▶ producer ─▶ reserve ─▶ air ─▶ Aired: chunk, mastered sound, marks
-             station  waits,   ladder: who   unmastered   clock, master,
-             frames   ahead    is heard      music ahead  encoder
+    engine ─▶ StationStream ─▶ Source ─▶ Producer ─▶ Reserve ─▶ Playout ─▶ PlayoutStep
+              station's rate   reads     failover,   unmastered  clock,     chunk, mastered
+              and frames       ahead     crossfades  music       master,    sound, marks
+                                                                 encoder
 
 Knows nothing of HTTP or of listeners.
 """
 
 from .adapter import CHANNELS, RATE
-from .archive_engine import RECYCLED, Recycler
-from .failover import Cause, Rung, Standing
-from .playout import CHUNK_FRAMES, CHUNK_S, Aired, Epoch
-from .reserve import State as MusicState
+from .archive_engine import ArchiveEngine
+from .failover import Cause, FailoverStatus, Tier
+from .playout import CHUNK_FRAMES, CHUNK_S, Chunk, Epoch, OutputLevels, PlayoutStep
 from .station import Event, Now, Station
-from .steering import Steered
+from .steering import SteerResult
 
 __all__ = [
     "CHANNELS",
     "CHUNK_FRAMES",
     "CHUNK_S",
     "RATE",
-    "RECYCLED",
-    "Aired",
+    "ArchiveEngine",
     "Cause",
+    "Chunk",
     "Epoch",
     "Event",
-    "MusicState",
+    "FailoverStatus",
     "Now",
-    "Recycler",
-    "Rung",
-    "Standing",
+    "OutputLevels",
+    "PlayoutStep",
     "Station",
-    "Steered",
+    "SteerResult",
+    "Tier",
 ]

@@ -20,7 +20,7 @@ _PRIME_S = 0.1  # how much of the past a resampler is given so that a fork sound
 LOUDEST = 64.0  # of a sample, nominally 1: what is beyond it is no music
 
 
-class Feed:
+class StationStream:
     """Reads ``stream`` from where it is; its next frame is heard at station frame ``origin``."""
 
     def __init__(self, stream: Stream, origin: int) -> None:
@@ -87,16 +87,16 @@ class Feed:
         frame = self._on_grid(self.position)
         return frame, self.stream.snapshot(self._to_stream(frame))
 
-    def fork(self, frame: int) -> Feed:
+    def fork(self, frame: int) -> StationStream:
         """A second feed that sounds the same from station frame ``frame`` until one of the two is steered.
 
         Raises:
             EngineError: the engine cannot fork, or not there.
         """
         if self._resampler is None:
-            return Feed(self.stream.fork(self._to_stream(frame)), frame)
+            return StationStream(self.stream.fork(self._to_stream(frame)), frame)
         start = self._on_grid(max(self._origin, frame - round(_PRIME_S * RATE)))
-        forked = Feed(self.stream.fork(self._to_stream(start)), start)
+        forked = StationStream(self.stream.fork(self._to_stream(start)), start)
         forked.read(frame - start)
         return forked
 

@@ -17,17 +17,16 @@ from typing import ClassVar
 import numpy as np
 
 from ..archive.clip_recorder import FADE_S
-from ..archive.clips import ClipShelf, Past
+from ..archive.clips import REPLAYED, ClipInfo, ClipStore
 from ..audio import Audio, Samples
 from ..codecs import decode
 from ..engines.base import Engine, Mark, Stream
 from ..errors import CodecError, NotFound, SnapshotError, StreamClosed
 from ..request import Request
 from .adapter import CHANNELS, RATE
-from .crossfade import CHOICE_S, COMPARED_S, CROSSFADE_S, end_of_reserve, meet
+from .crossfade import CHOICE_S, COMPARED_S, CROSSFADE_S, choose_join, latest_join
 from .reserve import Block, Reserve
 
-RECYCLED = "recycled"
 MOST = 240  # clips in one stream
 SKIP_S = 4.0  # of a clip that may be left out, so that it is as loud as what it follows: it begins anywhere in a piece
 _TAIL_S = COMPARED_S + CHOICE_S + CROSSFADE_S  # of a clip in which the next one may begin
@@ -36,15 +35,15 @@ _VERSION = 2
 log = logging.getLogger(__name__)
 
 
-class Recycler(Engine):
+class ArchiveEngine(Engine):
     """Plays what was on air earlier. Thread-safe."""
 
-    name: ClassVar[str] = RECYCLED
+    name: ClassVar[str] = REPLAYED
     summary: ClassVar[str] = "clips that were on air earlier"
     rate = RATE
     channels = CHANNELS
 
-    def __init__(self, shelf: ClipShelf) -> None:
+    def __init__(self, shelf: ClipStore) -> None:
         self._shelf = shelf
         self._lock = threading.Lock()
         self._heard: set[str] = set()  # digests
@@ -53,15 +52,15 @@ class Recycler(Engine):
         """Whether there is a clip to play."""
         return bool(self._shelf.digests())
 
-    def stream(self, request: Request) -> RecycledStream:
-        return RecycledStream(self, request, self._order(request.seed))
+    def stream(self, request: Request) -> ArchiveStream:
+        return ArchiveStream(self, request, self._order(request.seed))
 
-    def restore(self, snapshot: bytes) -> RecycledStream:
+    def restore(self, snapshot: bytes) -> ArchiveStream:
         try:
             state = json.loads(snapshot)
             if state["recycled"] != _VERSION:
                 raise SnapshotError(f"recycled music of version {state['recycled']!r}; this is version {_VERSION}")
-            stream = RecycledStream(self, Request(state["prompt"], state["seed"]), state["order"], exact=True)
+            stream = ArchiveStream(self, Request(state["prompt"], state["seed"]), state["order"], exact=True)
             stream.skip_to(state["position"])
         except (ValueError, KeyError, TypeError) as error:
             raise SnapshotError(f"no snapshot of recycled music: {error}") from error
@@ -85,7 +84,7 @@ class Recycler(Engine):
         random.Random(f"{seed} {len(kept)} {len(left)}").shuffle(older)
         return [*older[:MOST], *newest]
 
-    def clip(self, digest: str) -> tuple[Samples, Past]:
+    def clip(self, digest: str) -> tuple[Samples, ClipInfo]:
         """The sound of a clip without the fades at its ends, and what is known of it.
 
         Raises:
@@ -102,13 +101,13 @@ class Recycler(Engine):
         return sound.samples[fade:-fade], past.later(-fade)
 
 
-class RecycledStream(Stream):
+class ArchiveStream(Stream):
     """Clips one after another, decoded when their turn comes."""
 
     rate = RATE
     channels = CHANNELS
 
-    def __init__(self, engine: Recycler, request: Request, order: Sequence[str], exact: bool = False) -> None:
+    def __init__(self, engine: ArchiveEngine, request: Request, order: Sequence[str], exact: bool = False) -> None:
         self.request = request
         self._engine = engine
         self._order = tuple(order)
@@ -194,7 +193,7 @@ class RecycledStream(Stream):
         before = Reserve()
         before.append(Block(0, self._tail, beats=tuple(self._tail_beats)))
         music = Block(0, samples, beats=tuple(beat for beat in beats if beat >= 0))
-        at, start = meet(before, end_of_reserve(before), music, round(SKIP_S * RATE))
+        at, start = choose_join(before, latest_join(before), music, round(SKIP_S * RATE))
         overlap = min(round(CROSSFADE_S * RATE), len(self._tail) - at, len(samples) - start)
         self._add(self._tail[:at])
         angle = 0.5 * np.pi * (np.arange(overlap) + 0.5) / max(overlap, 1)

@@ -14,7 +14,7 @@ from ..audio import Audio, Samples
 from ..engines.base import Mark
 from ..mastering import short_term_lufs
 from .adapter import RATE
-from .reserve import Block, Reserve, State
+from .reserve import Block, Reserve, RestorePoint
 
 CROSSFADE_S = 2.0
 BEAT_REACH_S = 2.0  # a beat this far away is worth waiting for
@@ -28,14 +28,14 @@ _HOP = RATE // 10  # of the loudness that is compared
 
 
 @dataclass(frozen=True)
-class Place:
+class JoinWindow:
     """Where to leave what is in the reserve: best at station frame ``at``, or anywhere from there to ``until``."""
 
     at: int
     until: int
 
 
-def meet(reserve: Reserve, place: Place, music: Block, skip: int = 0) -> tuple[int, int]:
+def choose_join(reserve: Reserve, place: JoinWindow, music: Block, skip: int = 0) -> tuple[int, int]:
     """At which station frame ``music`` is to begin, and with which of its frames, up to ``skip`` later than its first.
 
     Beat on beat, and where both are about equally loud. Holding the reserve's lock.
@@ -59,7 +59,7 @@ def meet(reserve: Reserve, place: Place, music: Block, skip: int = 0) -> tuple[i
     return min(found)[1:] if found else (first, music.frame)
 
 
-def splice(reserve: Reserve, at: int, music: Block, state: State, marks: Sequence[Mark]) -> int:
+def splice(reserve: Reserve, at: int, music: Block, state: RestorePoint, marks: Sequence[Mark]) -> int:
     """Put ``music`` (from any frame on) into the reserve in place of what is there from ``at`` on.
 
     ``state`` is what it can be made from again, of its first frame. ``marks`` are set where it begins. Gives the
@@ -68,28 +68,28 @@ def splice(reserve: Reserve, at: int, music: Block, state: State, marks: Sequenc
     tail = reserve.cut(at)
     music = music.moved(at - music.frame)
     overlap = 0 if tail is None else min(round(CROSSFADE_S * RATE), len(tail.samples), len(music.samples))
-    states = (replace(state, frame=at, overlap=overlap), *(s for s in music.states if s.frame != at))
+    states = (replace(state, frame=at, overlap=overlap), *(s for s in music.restore_points if s.frame != at))
     told = (*(replace(mark, frame=at) for mark in marks), *music.marks)
-    reserve.append(replace(crossfaded(tail, music, overlap), states=states, marks=told))
+    reserve.append(replace(crossfaded(tail, music, overlap), restore_points=states, marks=told))
     reserve.faded_until = at + overlap
     return at
 
 
-def end_of_reserve(reserve: Reserve) -> Place:
+def latest_join(reserve: Reserve) -> JoinWindow:
     """Where to leave music that ends: about as late as its crossfade allows."""
     last = max(reserve.begin, reserve.end - round((CROSSFADE_S + 0.5) * RATE))
     soonest = reserve.begin + round(COMPARED_S * RATE)
-    return Place(last, min(last, max(soonest, last - round(CHOICE_S * RATE))))
+    return JoinWindow(last, min(last, max(soonest, last - round(CHOICE_S * RATE))))
 
 
-def soon(reserve: Reserve, lead_s: float, choice_s: float = 0.0) -> Place:
+def earliest_join(reserve: Reserve, lead_s: float, choice_s: float = 0.0) -> JoinWindow:
     """Where to leave music that goes on: at a piece's end if one is near, else at a beat after the lead."""
-    end = end_of_reserve(reserve).at
+    end = latest_join(reserve).at
     first = min(reserve.begin + round(lead_s * RATE), end)
     last = min(first + round(PIECE_REACH_S * RATE), end)
     ends = [m.frame for m in reserve.marks() if m.kind == "piece" and first < m.frame - CROSSFADE_S * RATE <= last]
     at = ends[0] - round(CROSSFADE_S * RATE) if ends else first
-    return Place(at, min(at + round(choice_s * RATE), end))
+    return JoinWindow(at, min(at + round(choice_s * RATE), end))
 
 
 def crossfaded(tail: Block | None, block: Block, overlap: int) -> Block:

@@ -18,12 +18,12 @@ from enum import StrEnum
 from typing import Any
 
 
-class Rung(StrEnum):
+class Tier(StrEnum):
     """What is put on air."""
 
-    ENGINE = "engine"  # the station's own
+    PRIMARY = "engine"  # the station's own
     RESERVE = "reserve"  # what it made before
-    RECYCLED = "recycled"  # clips that were on air earlier
+    ARCHIVE = "recycled"  # clips that were on air earlier
     EMBEDDED = "embedded"  # the embedded engine in its place
 
 
@@ -38,11 +38,11 @@ class Cause(StrEnum):
     FAILED = "failed"  # it cannot be loaded, and trying again would not help
 
 
-STAND_INS = (Rung.RECYCLED, Rung.EMBEDDED)
+FALLBACKS = (Tier.ARCHIVE, Tier.EMBEDDED)
 
 
 @dataclass(frozen=True)
-class Sight:
+class Observation:
     """What the producer sees."""
 
     cause: Cause
@@ -52,69 +52,69 @@ class Sight:
     margin_s: float = 0.5  # how much of it is enough to take over
     settled: bool = True  # the last change is over
     starving: bool = False  # the engine works, but gave nothing for a while, and the reserve is nearly out
-    ready: frozenset[Rung] = frozenset()  # stand-ins that have music
+    ready: frozenset[Tier] = frozenset()  # stand-ins that have music
     clips_over: bool = False  # every clip has been heard
-    wish: bool = False  # somebody wants the music to turn
+    steer_waiting: bool = False  # somebody wants the music to turn
 
 
 @dataclass(frozen=True)
-class Standing:
+class FailoverStatus:
     """Where a station is on the ladder, for people."""
 
-    rung: Rung
+    tier: Tier
     cause: Cause
     engine: str  # that makes what is put on air
-    wanted: str  # the station's own
+    primary: str  # name of the station's own engine
     detail: str = ""  # the engine's own words on what is the matter
-    asked: Mapping[str, Any] = field(default_factory=dict)  # lighter options that it is asked for meanwhile
+    lighter_options: Mapping[str, Any] = field(default_factory=dict)  # lighter options that it is asked for meanwhile
     stretch_s: float = field(default=0.0, compare=False)  # of its music at a time; 0: it is heard all the time
 
     def data(self) -> Mapping[str, Any]:
         """As events and replies tell it."""
         return {
-            "rung": self.rung.value,
+            "rung": self.tier.value,
             "cause": self.cause.value,
-            "wanted": self.wanted,
+            "wanted": self.primary,
             "detail": self.detail,
-            "asked": dict(self.asked),
+            "asked": dict(self.lighter_options),
             "stretch_s": self.stretch_s,
         }
 
 
-class Ladder:
+class Failover:
     """Begins with nothing on air."""
 
     def __init__(self) -> None:
-        self.rung = Rung.RESERVE
+        self.tier = Tier.RESERVE
 
-    def look(self, sight: Sight) -> Rung:
+    def next_tier(self, seen: Observation) -> Tier:
         """The rung to be on now; one that is new has music ready."""
-        self.rung = self._next(sight)
-        return self.rung
+        self.tier = self._next(seen)
+        return self.tier
 
-    def _next(self, sight: Sight) -> Rung:
-        works = sight.cause in (Cause.NONE, Cause.SLOW)
-        if self.rung is Rung.ENGINE:
+    def _next(self, seen: Observation) -> Tier:
+        works = seen.cause in (Cause.NONE, Cause.SLOW)
+        if self.tier is Tier.PRIMARY:
             if not works:
-                return self._from_reserve(sight)
-            slow = sight.cause is Cause.SLOW and sight.reserve_s < sight.low_s and not sight.ahead_s
-            return (self._stand_in(sight) or Rung.ENGINE) if slow or sight.starving else Rung.ENGINE
-        if works and sight.settled and sight.ahead_s > 0 and sight.ahead_s >= sight.margin_s:
-            return Rung.ENGINE
-        if self.rung is Rung.RESERVE:
-            return self._from_reserve(sight)
-        if self.rung is Rung.RECYCLED and (sight.wish or sight.clips_over) and Rung.EMBEDDED in sight.ready:
-            return Rung.EMBEDDED
-        if self.rung not in sight.ready:  # the stand-in broke as well
-            return self._stand_in(sight) or self.rung
-        return self.rung
+                return self._from_reserve(seen)
+            slow = seen.cause is Cause.SLOW and seen.reserve_s < seen.low_s and not seen.ahead_s
+            return (self._stand_in(seen) or Tier.PRIMARY) if slow or seen.starving else Tier.PRIMARY
+        if works and seen.settled and seen.ahead_s > 0 and seen.ahead_s >= seen.margin_s:
+            return Tier.PRIMARY
+        if self.tier is Tier.RESERVE:
+            return self._from_reserve(seen)
+        if self.tier is Tier.ARCHIVE and (seen.steer_waiting or seen.clips_over) and Tier.EMBEDDED in seen.ready:
+            return Tier.EMBEDDED
+        if self.tier not in seen.ready:  # the stand-in broke as well
+            return self._stand_in(seen) or self.tier
+        return self.tier
 
-    def _from_reserve(self, sight: Sight) -> Rung:
-        if sight.reserve_s < sight.low_s or sight.wish:
-            return self._stand_in(sight) or Rung.RESERVE
-        return Rung.RESERVE
+    def _from_reserve(self, seen: Observation) -> Tier:
+        if seen.reserve_s < seen.low_s or seen.steer_waiting:
+            return self._stand_in(seen) or Tier.RESERVE
+        return Tier.RESERVE
 
     @staticmethod
-    def _stand_in(sight: Sight) -> Rung | None:
-        order = (Rung.EMBEDDED,) if sight.wish else STAND_INS  # clips cannot be turned
-        return next((rung for rung in order if rung in sight.ready), None)
+    def _stand_in(seen: Observation) -> Tier | None:
+        order = (Tier.EMBEDDED,) if seen.steer_waiting else FALLBACKS  # clips cannot be turned
+        return next((tier for tier in order if tier in seen.ready), None)

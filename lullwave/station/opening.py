@@ -12,35 +12,37 @@ from ..engines.base import Engine
 from ..errors import EngineError, EngineLost, InvalidInput, StreamClosed
 from ..options import build, describe
 from ..request import Request
-from .adapter import Feed
-from .source import STEP, Kept, Opened, Reader
+from .adapter import StationStream
+from .source import STEP, OpenStream, Source, StreamSnapshot
 
 
-def fresh(engine: Callable[[], Engine], request: Request) -> Callable[[Reader], Opened]:
+def fresh(engine: Callable[[], Engine], request: Request) -> Callable[[Source], OpenStream]:
     """A stream of ``request`` from its beginning."""
 
-    def open_it(reader: Reader) -> Opened:
+    def open_it(reader: Source) -> OpenStream:
         loaded = engine()
-        return Opened(loaded, Feed(loaded.stream(request), 0), request.prompt)
+        return OpenStream(loaded, StationStream(loaded.stream(request), 0), request.prompt)
 
     return open_it
 
 
-def going_on(engine: Callable[[], Engine], kept: Kept, until: int, request: Request) -> Callable[[Reader], Opened]:
+def going_on(
+    engine: Callable[[], Engine], kept: StreamSnapshot, until: int, request: Request
+) -> Callable[[Source], OpenStream]:
     """The stream that was lost, from frame ``until`` of its reader on; where that cannot be, a fresh one.
 
     The frames from the snapshot to ``until`` have been heard: they are made once more, for nobody.
     """
 
-    def open_it(reader: Reader) -> Opened:
+    def open_it(reader: Source) -> OpenStream:
         loaded = engine()
         try:
             stream = loaded.restore(kept.snapshot)
         except EngineLost:
             raise
         except EngineError:  # it has no snapshots, or is another one than it was
-            return Opened(loaded, Feed(loaded.stream(request), 0), request.prompt)
-        feed = Feed(stream, kept.frame)
+            return OpenStream(loaded, StationStream(loaded.stream(request), 0), request.prompt)
+        feed = StationStream(stream, kept.frame)
         try:
             while feed.position < until:
                 if reader.closing:
@@ -51,20 +53,20 @@ def going_on(engine: Callable[[], Engine], kept: Kept, until: int, request: Requ
             raise
         reader.resumed = True
         reader.kept.append(kept)
-        return Opened(loaded, feed, request.prompt)
+        return OpenStream(loaded, feed, request.prompt)
 
     return open_it
 
 
 def in_place_of(
     engine: Callable[[], Engine], prompt: str, seed: int, piece: Mapping[str, Any]
-) -> Callable[[Reader], Opened]:
+) -> Callable[[Source], OpenStream]:
     """A stream of another engine, in the key and tempo of the piece before where it knows such wishes."""
 
-    def open_it(reader: Reader) -> Opened:
+    def open_it(reader: Source) -> OpenStream:
         loaded = engine()
         request = Request(prompt, seed, options=wishes(type(loaded), piece))
-        return Opened(loaded, Feed(loaded.stream(request), 0), prompt)
+        return OpenStream(loaded, StationStream(loaded.stream(request), 0), prompt)
 
     return open_it
 

@@ -16,7 +16,6 @@ from ..clock import FOREVER, Clock, Waiter
 from ..codecs import Mp3Encoder, mp3_frames, muted
 from ..codecs.mp3 import MUTED_LEAD
 from ..mastering import Master
-from ..ring import Chunk
 from .adapter import CHANNELS, RATE
 from .reserve import Block, Reserve
 
@@ -29,6 +28,17 @@ CATCH_UP_S = 10.0  # after a longer hold-up the time is lost: the stream goes on
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A run of whole MP3 frames of a station's one encoder."""
+
+    number: int  # counts from 0 for the life of the station
+    frame: int  # the stream frame that is heard at its beginning
+    frames: int
+    data: bytes
+    lead: bytes = b""  # silent MP3 frames that a decoder needs when it begins here (see ``codecs.mp3.muted``)
+
+
 @dataclass(frozen=True)
 class Epoch:
     """From when on frames follow the clock without a break: ``frame`` goes on air at ``wall``."""
@@ -38,7 +48,7 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class Aired:
+class PlayoutStep:
     """What went on air in one step."""
 
     chunk: Chunk
@@ -50,7 +60,7 @@ class Aired:
 
 
 @dataclass(frozen=True)
-class Levels:
+class OutputLevels:
     """How the air sounds; from the settings."""
 
     kbps: int = 192
@@ -67,7 +77,7 @@ class _Plan:
     on_time: bool = False  # the beginning, which runs ahead, is over
 
 
-class Air:
+class Playout:
     """The thread that puts a station on air while somebody listens."""
 
     def __init__(
@@ -75,10 +85,10 @@ class Air:
         name: str,
         reserve: Reserve,
         clock: Clock,
-        levels: Levels,
+        levels: OutputLevels,
         burst_s: float,
         sleep_after_s: float,
-        on_aired: Callable[[Aired], None],
+        on_step: Callable[[PlayoutStep], None],
         on_sleep: Callable[[bool], None],
     ) -> None:
         self._reserve = reserve
@@ -86,7 +96,7 @@ class Air:
         self._waiter: Waiter | None = None  # from the start on
         self._burst_s = burst_s
         self._sleep_after_s = sleep_after_s
-        self._on_aired = on_aired
+        self._on_step = on_step
         self._on_sleep = on_sleep
         self._master = Master(RATE, CHANNELS, levels.loudness_lufs, levels.ceiling_dbtp)
         self._encoder = Mp3Encoder(RATE, CHANNELS, levels.kbps)
@@ -95,7 +105,7 @@ class Air:
         self.late_s = 0.0  # the longest that anything went on air after its time
         self._complained = False
         self._stopping = threading.Event()
-        self._heard = False
+        self._listening = False
         self._unheard_since = -FOREVER
         self._thread = threading.Thread(target=self._run, name=f"air-{name}", daemon=True)
 
@@ -123,12 +133,12 @@ class Air:
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def heard(self, heard: bool) -> None:
+    def set_listening(self, listening: bool) -> None:
         """Whether anybody listens, from any thread. Nobody for long: the air sleeps; somebody: it wakes at once."""
-        if heard == self._heard:
+        if listening == self._listening:
             return
         self._unheard_since = self._clock.now()
-        self._heard = heard
+        self._listening = listening
         self._wake()
 
     def _wake(self) -> None:
@@ -165,7 +175,7 @@ class Air:
         if block is None:
             return False
         self._note_late(plan, block.frame)
-        state = self._master.state() if block.states else b""
+        state = self._master.state() if block.restore_points else b""
         mastered = self._master.process(Audio(block.samples, RATE))
         first = self._encoder.frames_out * MP3_FRAME - self._encoder.delay_frames - self._master.latency_frames
         data = self._encoder.encode(mastered)
@@ -176,8 +186,8 @@ class Air:
             chunk = Chunk(self._number, first, len(frames) * MP3_FRAME, data, lead)
             self._number += 1
             begin = block.frame - self._master.latency_frames
-            aired = Aired(chunk, block, mastered.samples, begin, plan.epoch, state)
-            self._tell(lambda: self._on_aired(aired))
+            step = PlayoutStep(chunk, block, mastered.samples, begin, plan.epoch, state)
+            self._tell(lambda: self._on_step(step))
         return True
 
     def _note_late(self, plan: _Plan, frame: int) -> None:
@@ -207,15 +217,15 @@ class Air:
         return _Plan(Epoch(self._reserve.begin, wall - ahead_s), now - ahead_s)
 
     def _unheard_s(self) -> float:
-        return 0.0 if self._heard else self._clock.now() - self._unheard_since
+        return 0.0 if self._listening else self._clock.now() - self._unheard_since
 
     def _sleep_moment(self) -> float:
-        return FOREVER if self._heard else self._unheard_since + self._sleep_after_s
+        return FOREVER if self._listening else self._unheard_since + self._sleep_after_s
 
     def _sleep(self) -> None:
         self._tell(lambda: self._on_sleep(True))
         assert self._waiter is not None
-        while not (self._heard or self._stopping.is_set()):
+        while not (self._listening or self._stopping.is_set()):
             self._waiter.wait_until(FOREVER)
         if not self._stopping.is_set():
             self._tell(lambda: self._on_sleep(False))

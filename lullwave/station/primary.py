@@ -19,7 +19,7 @@ from . import opening
 from .backoff import LONGEST_BROKEN_S, LONGEST_S, Backoff
 from .failover import Cause
 from .governor import TRIED_S, Governor, Move, Pace
-from .source import Kept, Opened, Reader
+from .source import OpenStream, Source, StreamSnapshot
 
 STARVE_S = 1.0  # an engine that owes music for longer may let a reserve that is nearly out run dry
 STALL_S = 5.0  # an engine that owes music for longer has stalled
@@ -34,15 +34,15 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Left:
+class ResumePoint:
     """Where an engine's music ended when it was lost."""
 
-    kept: Kept
+    kept: StreamSnapshot
     until: int  # the reader's frame
     offset: int  # of the reader
 
 
-class OwnEngine:
+class PrimarySupervisor:
     """The engine that a station is to play. ``begin`` makes a reader of an opening.
 
     ``at_once``: nothing can stand in for it for long, so it is opened again without patience.
@@ -55,13 +55,13 @@ class OwnEngine:
         load: Callable[[], Engine],
         request: Request,
         clock: Clock,
-        begin: Callable[[str, Callable[[Reader], Opened]], Reader],
+        begin: Callable[[str, Callable[[Source], OpenStream]], Source],
         at_once: bool = False,
     ) -> None:
         self.name = name
-        self.reader: Reader | None = None
-        self.trial: Reader | None = None  # with fuller options, which nobody hears yet
-        self._dropped: Reader | None = None  # what was tried last
+        self.reader: Source | None = None
+        self.trial: Source | None = None  # with fuller options, which nobody hears yet
+        self._dropped: Source | None = None  # what was tried last
         self.governor = Governor()
         self.lost = 0  # times
         self.played = False  # since the station began
@@ -74,11 +74,11 @@ class OwnEngine:
         self._at_once = at_once
         self._backoff = Backoff(random.Random(f"{station} {request.seed}").random)
         self._due = -FOREVER
-        self._left: Left | None = None
-        self._tried: Left | None = None
+        self._left: ResumePoint | None = None
+        self._tried: ResumePoint | None = None
         self._hopeless = False
         self._pace = Pace(1.0, 0.0)
-        self._hanging: list[Reader] = []
+        self._hanging: list[Source] = []
         self._easing = False  # the stream that is being opened is lighter than the one before
         self._changes = 0  # of what is asked for: each begins other music
         self._lighter: tuple[Mapping[str, Any], ...] = ()
@@ -226,7 +226,7 @@ class OwnEngine:
         options = {**self._request.options, **opening.lightest(self._lighter, level)}
         return replace(self._request, prompt=prompt, seed=seed, options=options)
 
-    def _judge(self, trial: Reader, ready_s: float, target_s: float) -> None:
+    def _judge(self, trial: Source, ready_s: float, target_s: float) -> None:
         """Put what is tried in the place of what is heard, or let go of it."""
         now = self._clock.now()
         broken = trial.ended or trial.waits_s(now) > HANG_S
@@ -246,7 +246,7 @@ class OwnEngine:
     def _say_pace(self, speed: float, what: str) -> None:
         log.info("station %s: engine %s makes %.2f s of music in a second: %s", self._station, self.name, speed, what)
 
-    def _end(self, reader: Reader, now: float) -> None:
+    def _end(self, reader: Source, now: float) -> None:
         """Note why a reader ended, and when the engine is tried again."""
         error = reader.error
         assert error is not None
@@ -272,7 +272,7 @@ class OwnEngine:
             self._left = self._tried  # it was not reached
         elif reader.feed is not None and reader.kept and not reader.resumed_in_vain:
             # What broke as it went on from a snapshot may break there each time: the next stream is a fresh one.
-            self._left = Left(reader.kept[-1], reader.feed.position, reader.offset)
+            self._left = ResumePoint(reader.kept[-1], reader.feed.position, reader.offset)
         first = self._backoff.failures == 0
         self._due = self._backoff.failed(now, LONGEST_S if isinstance(error, EngineLost) else LONGEST_BROKEN_S)
         if self._at_once:

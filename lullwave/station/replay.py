@@ -10,19 +10,19 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..archive.history import KeptState
+from ..archive.history import SavedState
 from ..audio import Audio, Samples, concat
 from ..engines.base import Engine
 from ..errors import SnapshotError
 from ..mastering import Master
-from .adapter import CHANNELS, RATE, Feed
-from .playout import Levels
+from .adapter import CHANNELS, RATE, StationStream
+from .playout import OutputLevels
 
 _STEP = RATE  # frames
 
 
 def replay(
-    states: list[KeptState], frame: int, frames: int, levels: Levels, engine: Callable[[str], Engine]
+    states: list[SavedState], frame: int, frames: int, levels: OutputLevels, engine: Callable[[str], Engine]
 ) -> tuple[Audio, bool]:
     """``frames`` of mastered sound from station frame ``frame`` on, and whether they are exact.
 
@@ -42,7 +42,7 @@ def replay(
 
 
 def _unmastered(
-    states: list[KeptState], start: int, stop: int, engine: Callable[[str], Engine]
+    states: list[SavedState], start: int, stop: int, engine: Callable[[str], Engine]
 ) -> tuple[Samples, bool]:
     """What came out of the reserve from ``start`` to ``stop``, and whether no stream was of another rate."""
     exact = True
@@ -55,7 +55,7 @@ def _unmastered(
             raise SnapshotError(f"engine {state.engine!r} has no snapshots: its music cannot be made again")
         stream = engine(state.engine).restore(state.snapshot)
         exact = exact and stream.rate == RATE
-        feed = Feed(stream, begin - state.skip)
+        feed = StationStream(stream, begin - state.skip)
         try:
             feed.read(state.skip)
             samples = feed.read(max(0, end - begin))

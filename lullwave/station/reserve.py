@@ -18,7 +18,7 @@ from .adapter import CHANNELS
 
 
 @dataclass(frozen=True)
-class State:
+class RestorePoint:
     """From what the music can be made again: the engine's snapshot."""
 
     frame: int  # the station frame from which the engine's music is heard
@@ -36,7 +36,7 @@ class Block:
     samples: Samples  # (T, 2)
     marks: tuple[Mark, ...] = ()
     beats: tuple[int, ...] = ()
-    states: tuple[State, ...] = ()
+    restore_points: tuple[RestorePoint, ...] = ()
 
     @property
     def end(self) -> int:
@@ -49,7 +49,7 @@ class Block:
             self.samples[start - self.frame : stop - self.frame],
             tuple(m for m in self.marks if start <= m.frame < stop),
             tuple(b for b in self.beats if start <= b < stop),
-            tuple(s for s in self.states if start <= s.frame < stop),
+            tuple(s for s in self.restore_points if start <= s.frame < stop),
         )
 
     def moved(self, frames: int) -> Block:
@@ -59,7 +59,7 @@ class Block:
             self.samples,
             tuple(replace(m, frame=m.frame + frames) for m in self.marks),
             tuple(b + frames for b in self.beats),
-            tuple(replace(s, frame=s.frame + frames) for s in self.states),
+            tuple(replace(s, frame=s.frame + frames) for s in self.restore_points),
         )
 
 
@@ -72,7 +72,7 @@ def join(blocks: list[Block]) -> Block:
         np.concatenate([b.samples for b in blocks]),
         tuple(m for b in blocks for m in b.marks),
         tuple(f for b in blocks for f in b.beats),
-        tuple(s for b in blocks for s in b.states),
+        tuple(s for b in blocks for s in b.restore_points),
     )
 
 

@@ -17,9 +17,9 @@ from typing import Any
 from ..clock import FOREVER, Clock
 from ..engines.base import Engine, Mark
 from ..errors import EngineError, EngineFailed, EngineLost, StreamClosed
-from .adapter import RATE, Feed
+from .adapter import RATE, StationStream
 from .governor import Pace
-from .reserve import Block, State
+from .reserve import Block, RestorePoint
 
 STEP = RATE // 2  # frames that are read at a time
 STATE_S = 60.0  # how often a state goes on air with the music, for the history
@@ -32,16 +32,16 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenStream:
     """A stream that begins or goes on."""
 
     engine: Engine
-    feed: Feed
+    feed: StationStream
     prompt: str  # that it follows
 
 
 @dataclass(frozen=True)
-class Kept:
+class StreamSnapshot:
     """From what a stream can go on: a snapshot, the frame of the reader that it is of, and the prompt in force."""
 
     frame: int
@@ -49,13 +49,13 @@ class Kept:
     prompt: str
 
 
-class Reader:
+class Source:
     """Opens a stream by ``opening`` and reads it, both on its own thread. ``told`` is called after every change."""
 
     def __init__(
         self,
         name: str,
-        opening: Callable[[Reader], Opened],
+        opening: Callable[[Source], OpenStream],
         clock: Clock,
         lock: threading.Condition,
         told: Callable[[], None],
@@ -67,10 +67,10 @@ class Reader:
         self.room_s = ROOM_S
         self.error: BaseException | None = None  # why it ended
         self.engine: Engine | None = None
-        self.feed: Feed | None = None
+        self.feed: StationStream | None = None
         self.prompt = ""
         self.piece: Mark | None = None  # the last one that was taken, in the reader's frames
-        self.kept: deque[Kept] = deque(maxlen=6)
+        self.kept: deque[StreamSnapshot] = deque(maxlen=6)
         self.resumed = False  # it goes on where another one ended, to the sample
         self.began = clock.now()
         self.called: float | None = self.began  # when the call of the engine began that has not ended
@@ -142,12 +142,12 @@ class Reader:
         self._waiter.wake()
         return block.moved(self.offset)
 
-    def state_at(self, frame: int) -> State:
+    def state_at(self, frame: int) -> RestorePoint:
         """From what the music from a frame of the reader on can be made again. Holding the lock."""
         kept = next((k for k in reversed(self.kept) if k.frame <= frame), None)
         if kept is None:
-            return State(frame, self.name, b"")
-        return State(frame, self.name, kept.snapshot, skip=frame - kept.frame)
+            return RestorePoint(frame, self.name, b"")
+        return RestorePoint(frame, self.name, kept.snapshot, skip=frame - kept.frame)
 
     def ask(self, job: Callable[[], None]) -> None:
         """Let ``job`` run on the reader's thread, before anything else is read."""
@@ -161,7 +161,7 @@ class Reader:
             self.room_s = room_s
             self._waiter.wake()
 
-    def turned(self, feed: Feed, prompt: str, since: int, kept: Kept | None) -> None:
+    def turned(self, feed: StationStream, prompt: str, since: int, kept: StreamSnapshot | None) -> None:
         """From frame ``since`` on ``feed`` is read, which follows ``prompt``; ``kept`` goes on from there.
 
         Holding the lock, on the reader's thread. A feed that is replaced is the caller's.
@@ -194,7 +194,7 @@ class Reader:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def keep(self, feed: Feed, prompt: str) -> Kept | None:
+    def keep(self, feed: StationStream, prompt: str) -> StreamSnapshot | None:
         """A snapshot of ``feed``; None where the engine has none. On the reader's thread."""
         try:
             frame, snapshot = feed.snapshot()
@@ -202,9 +202,9 @@ class Reader:
             raise
         except EngineError:
             return None
-        return Kept(frame, snapshot, prompt)
+        return StreamSnapshot(frame, snapshot, prompt)
 
-    def block(self, feed: Feed) -> Block:
+    def block(self, feed: StationStream) -> Block:
         """The next block of ``feed``. On the reader's thread."""
         began = self._clock.now()
         start = feed.position
@@ -271,11 +271,11 @@ class Reader:
         with self._lock:
             if self._since_state >= STATE_S:
                 self._since_state = 0.0
-                block = replace(block, states=(self.state_at(block.frame),))
+                block = replace(block, restore_points=(self.state_at(block.frame),))
             self._since_state += STEP / RATE
             self._blocks.append(block)
 
 
-def _close(feed: Feed) -> None:
+def _close(feed: StationStream) -> None:
     with suppress(Exception):  # it is not needed any more, whatever it says
         feed.close()

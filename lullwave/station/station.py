@@ -22,12 +22,12 @@ from ..errors import EngineLost
 from ..request import Request
 from ..settings import Settings, StationSettings
 from .adapter import RATE
-from .archive_engine import Recycler
-from .failover import Rung, Standing
-from .playout import Air, Aired, Epoch, Levels
+from .archive_engine import ArchiveEngine
+from .failover import FailoverStatus, Tier
+from .playout import Epoch, OutputLevels, Playout, PlayoutStep
 from .producer import EMBEDDED, Producer
 from .reserve import Reserve
-from .steering import Steered
+from .steering import SteerResult
 
 T = TypeVar("T")
 State = Literal["starting", "on air", "asleep", "stopped"]
@@ -55,25 +55,25 @@ class Now:
 
 
 class Station:
-    """Start it once; it sleeps until it is ``heard``."""
+    """Start it once; it sleeps until it is listened to."""
 
     def __init__(
         self,
-        own: StationSettings,
+        config: StationSettings,
         settings: Settings,
         engine: Callable[[str], Engine],
         clock: Clock,
-        recycler: Recycler | None = None,
+        archive: ArchiveEngine | None = None,
     ) -> None:
-        self.id = own.id
-        self.own = own
-        self.engine_name = own.engine or settings.engine
+        self.id = config.id
+        self.config = config
+        self.engine_name = config.engine or settings.engine
         self._engine = engine
-        chosen = own.seed if own.seed is not None else settings.seed
+        chosen = config.seed if config.seed is not None else settings.seed
         self.seed = chosen if chosen is not None else secrets.randbits(48)
-        self.prompt = own.prompt()  # that was asked for last
+        self.prompt = config.prompt()  # that was asked for last
         self._lock = threading.Lock()
-        self._chunk_sinks: list[Callable[[Aired], None]] = []
+        self._step_sinks: list[Callable[[PlayoutStep], None]] = []
         self._event_sinks: list[Callable[[Event], None]] = []
         self._broken: list[Callable[..., None]] = []  # sinks that failed
         self._state: State = "asleep"
@@ -82,26 +82,26 @@ class Station:
         self._pieces = 0  # that began since the station was turned last
         self._turn = 0  # which of its own prompts it plays
         self._started = False
-        self._rung = Rung.RESERVE
-        self.rungs: Counter[Rung] = Counter()  # how often it came to each
+        self._tier = Tier.RESERVE
+        self.tier_changes: Counter[Tier] = Counter()  # how often it came to each
         self._reserve_s = settings.reserve_s
         self._reserve = Reserve()
         self._producer = Producer(
-            own.id,
+            config.id,
             self._reserve,
             engine,
             self.engine_name,
             Request(self.prompt, self.seed),
             settings.reserve_s,
             clock,
-            recycler,
-            self._stood,
+            archive,
+            self._failover_changed,
         )
-        self._air = Air(
-            own.id,
+        self._playout = Playout(
+            config.id,
             self._reserve,
             clock,
-            Levels(settings.bitrate_kbps, settings.loudness_lufs, settings.ceiling_dbtp),
+            OutputLevels(settings.bitrate_kbps, settings.loudness_lufs, settings.ceiling_dbtp),
             settings.burst_s,
             settings.sleep_after_s,
             self._aired,
@@ -125,7 +125,7 @@ class Station:
     @property
     def edge(self) -> int:
         """The station frame that goes on air next."""
-        return self._air.edge
+        return self._playout.edge
 
     @property
     def reserve_s(self) -> float:
@@ -135,27 +135,27 @@ class Station:
     @property
     def playing_engine(self) -> str:
         """The engine whose music goes into the reserve."""
-        return self._producer.standing.engine
+        return self._producer.failover.engine
 
     @property
-    def standing(self) -> Standing:
+    def failover(self) -> FailoverStatus:
         """Where the station is on the ladder between its engine and what stands in for it."""
-        return self._producer.standing
+        return self._producer.failover
 
     @property
-    def sharing(self) -> bool:
+    def intermittent(self) -> bool:
         """Whether its engine is too slow to be heard all the time."""
-        return self._producer.sharing
+        return self._producer.intermittent
 
     @property
-    def level(self) -> int:
+    def lighter_level(self) -> int:
         """How many steps of its lighter options its engine is asked for."""
-        return self._producer.level
+        return self._producer.lighter_level
 
     @property
-    def lost(self) -> int:
+    def times_lost(self) -> int:
         """How often its engine was lost."""
-        return self._producer.lost
+        return self._producer.times_lost
 
     @property
     def speed(self) -> float:
@@ -165,32 +165,32 @@ class Station:
     @property
     def late_s(self) -> float:
         """The longest that anything went on air after its time: more than the burst can be heard."""
-        return self._air.late_s
+        return self._playout.late_s
 
     @property
-    def works(self) -> bool:
+    def alive(self) -> bool:
         """Whether its threads live, if they were started and not stopped."""
-        return not self._started or self._state == "stopped" or (self._producer.alive and self._air.alive)
+        return not self._started or self._state == "stopped" or (self._producer.alive and self._playout.alive)
 
     def upcoming(self) -> list[Event]:
         """What is in the reserve and not on air yet."""
         return [Event(m.kind, m.frame, dict(m.data)) for m in self._reserve.marks()]
 
-    def rung_event(self) -> Event:
+    def tier_event(self) -> Event:
         """Where the station is on the ladder now."""
-        standing = self.standing
-        return Event("rung", self._reserve.begin, {"engine": standing.engine, **standing.data()})
+        failover = self.failover
+        return Event("rung", self._reserve.begin, {"engine": failover.engine, **failover.data()})
 
     def subscribe(
-        self, aired: Callable[[Aired], None] | None = None, event: Callable[[Event], None] | None = None
+        self, aired: Callable[[PlayoutStep], None] | None = None, event: Callable[[Event], None] | None = None
     ) -> None:
         """Be told of everything from now on; on the station's threads, so be quick. Before ``start``."""
         if aired is not None:
-            self._chunk_sinks.append(aired)
+            self._step_sinks.append(aired)
         if event is not None:
             self._event_sinks.append(event)
 
-    def prepare(self, reserve_s: float | None = None) -> None:
+    def start(self, reserve_s: float | None = None) -> None:
         """Begin to make music, so that the first listener need not wait for it.
 
         ``reserve_s`` is for a machine that has something more urgent to do: no more than this until ``fill``.
@@ -201,19 +201,19 @@ class Station:
             self._started = True
             self._state = "starting"
             if reserve_s is not None:
-                self._producer.aim(reserve_s)
+                self._producer.set_target(reserve_s)
             self._producer.start()
-            self._air.start()
+            self._playout.start()
 
-    def fill(self) -> None:
+    def fill_reserve(self) -> None:
         """Keep the whole reserve from now on."""
-        self._producer.aim(self._reserve_s)
+        self._producer.set_target(self._reserve_s)
 
-    def heard(self, heard: bool) -> None:
+    def set_listening(self, listening: bool) -> None:
         """Tell whether anybody listens. Quick, from any thread."""
-        self._air.heard(heard)
-        if heard:
-            self.prepare()
+        self._playout.set_listening(listening)
+        if listening:
+            self.start()
 
     def understand(self, prompt: str) -> Understanding:
         """What the engine makes of a prompt.
@@ -227,21 +227,21 @@ class Station:
                 return engine.understand(prompt)
         return self._engine(EMBEDDED).understand(prompt)  # a model that loads is not waited for
 
-    def steer(self, prompt: str, over_s: float = 8.0) -> Future[Steered]:
+    def steer(self, prompt: str, over_s: float = 8.0) -> Future[SteerResult]:
         """Turn the music; the result says from which frame on it is heard.
 
         Raises:
             PromptError
         """
         Request(prompt)
-        self.prepare()
+        self.start()
         before, self.prompt = self.prompt, prompt
         self._pieces = 0
         granted = self._producer.steer(prompt, over_s)
         granted.add_done_callback(lambda wish: self._wished(wish, prompt, before))
         return granted
 
-    def _wished(self, wish: Future[Steered], prompt: str, before: str) -> None:
+    def _wished(self, wish: Future[SteerResult], prompt: str, before: str) -> None:
         """A wish that nobody could grant has changed nothing."""
         if (wish.cancelled() or wish.exception() is not None) and self.prompt == prompt:
             self.prompt = before
@@ -252,17 +252,17 @@ class Station:
             self._say_state("stopped")
         self._state = "stopped"
         self._producer.stop()
-        self._air.stop()
+        self._playout.stop()
 
     def join(self) -> None:
-        if not (self._producer.join(STOP_S) and self._air.join(STOP_S)):
+        if not (self._producer.join(STOP_S) and self._playout.join(STOP_S)):
             log.warning("station %s: its engine has not let go yet", self.id)
 
-    def _aired(self, aired: Aired) -> None:
+    def _aired(self, step: PlayoutStep) -> None:
         if self._state == "starting":
             self._say_state("on air")
-        self._epoch = aired.epoch
-        for mark in aired.block.marks:
+        self._epoch = step.epoch
+        for mark in step.block.marks:
             data = dict(mark.data)
             if mark.kind == "piece":
                 self._now = Now(mark.frame, data)
@@ -270,14 +270,14 @@ class Station:
             elif mark.kind == "steer" and self._now is not None and "prompt" in data:
                 self._now = Now(self._now.started_frame, {**self._now.data, "prompt": data["prompt"]})
             self._tell(Event(mark.kind, mark.frame, data))
-        self._give(self._chunk_sinks, aired)
+        self._give(self._step_sinks, step)
 
     def _take_turns(self) -> None:
         """After a few pieces the next of the station's own prompts, if it has several."""
         self._pieces += 1
-        if len(self.own.prompts) > 1 and self._pieces > TURN_PIECES:
+        if len(self.config.prompts) > 1 and self._pieces > TURN_PIECES:
             self._turn += 1
-            self.steer(self.own.prompt(self._turn))
+            self.steer(self.config.prompt(self._turn))
 
     def _slept(self, asleep: bool) -> None:
         self._producer.rest(asleep)
@@ -288,13 +288,13 @@ class Station:
         self._state = state
         self._tell(Event("state", self._reserve.begin, {"state": state, "engine": self.playing_engine}))
 
-    def _stood(self, standing: Standing) -> None:
+    def _failover_changed(self, status: FailoverStatus) -> None:
         """On the producer's thread: the rung or its cause is another one."""
-        if standing.rung is not self._rung:
-            self._rung = standing.rung
-            self.rungs[standing.rung] += 1
+        if status.tier is not self._tier:
+            self._tier = status.tier
+            self.tier_changes[status.tier] += 1
         if self._state != "stopped":
-            self._tell(self.rung_event())
+            self._tell(self.tier_event())
 
     def _tell(self, event: Event) -> None:
         self._give(self._event_sinks, event)

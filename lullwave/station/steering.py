@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 
 from ..engines.base import Understanding
 from ..errors import EngineError, EngineFailed, StreamClosed
-from .adapter import RATE, Feed
+from .adapter import RATE, StationStream
 from .reserve import Block, Reserve, join
-from .source import Reader
+from .source import Source
 
 LEAD_S = 2.0  # a fork begins at least this far after the air edge
 MARGIN_S = 1.0  # a fork takes over when it is this far ahead
@@ -24,7 +24,7 @@ _STEP_S = 0.5
 
 
 @dataclass(frozen=True)
-class Steered:
+class SteerResult:
     """What became of a wish."""
 
     frame: int  # the station frame from which it is heard
@@ -32,23 +32,23 @@ class Steered:
 
 
 @dataclass(frozen=True)
-class Wish:
+class SteerRequest:
     """A prompt that somebody asked for."""
 
     prompt: str
     over_s: float
-    done: Future[Steered]
+    done: Future[SteerResult]
 
 
-class LeftTheAir(Exception):
+class SourceReplaced(Exception):
     """The reader is not on air any more: somebody else has to grant the wish."""
 
 
-def turn(reader: Reader, reserve: Reserve, wish: Wish, on_air: Callable[[], bool]) -> Steered:
+def turn(reader: Source, reserve: Reserve, wish: SteerRequest, on_air: Callable[[], bool]) -> SteerResult:
     """Grant a wish. ``on_air`` is asked while the reserve's lock is held.
 
     Raises:
-        LeftTheAir, PromptError, EngineError
+        SourceReplaced, PromptError, EngineError
     """
     feed = reader.feed
     assert feed is not None
@@ -77,7 +77,7 @@ def turn(reader: Reader, reserve: Reserve, wish: Wish, on_air: Callable[[], bool
         with reserve.changed:
             if not on_air():
                 fork.close()
-                raise LeftTheAir
+                raise SourceReplaced
             in_time = reserve.begin <= at and bool(ahead)
             if in_time:
                 while (block := reader.take()) is not None:
@@ -85,35 +85,39 @@ def turn(reader: Reader, reserve: Reserve, wish: Wish, on_air: Callable[[], bool
                 reserve.cut(at)
                 reader.turned(fork, wish.prompt, own, kept)
                 state = replace(reader.state_at(own), frame=at)
-                reserve.append(replace(join(ahead).moved(reader.offset), states=(state,)))
+                reserve.append(replace(join(ahead).moved(reader.offset), restore_points=(state,)))
         if in_time:
             feed.close()
-            return Steered(at, understanding)
+            return SteerResult(at, understanding)
         fork.close()
         lead_s *= 2.0
     return _at_the_end(reader, feed, reserve, wish, on_air)
 
 
-def _at_the_end(reader: Reader, feed: Feed, reserve: Reserve, wish: Wish, on_air: Callable[[], bool]) -> Steered:
+def _at_the_end(
+    reader: Source, feed: StationStream, reserve: Reserve, wish: SteerRequest, on_air: Callable[[], bool]
+) -> SteerResult:
     """Turn the stream where its music ends."""
     understanding = feed.steer(wish.prompt, wish.over_s)
     kept = reader.keep(feed, wish.prompt)
     with reserve.changed:
         if not on_air():
-            raise LeftTheAir
+            raise SourceReplaced
         frame = feed.position + reader.offset
         while (block := reader.take()) is not None:
             reserve.append(block)
         reader.turned(feed, wish.prompt, feed.position, kept)
-    return Steered(frame, understanding)
+    return SteerResult(frame, understanding)
 
 
-def _fork_frame(reader: Reader, feed: Feed, reserve: Reserve, lead_s: float, on_air: Callable[[], bool]) -> int | None:
+def _fork_frame(
+    reader: Source, feed: StationStream, reserve: Reserve, lead_s: float, on_air: Callable[[], bool]
+) -> int | None:
     """The first beat after the lead that a fork can reach; None when that is the end of the music."""
     assert reader.engine is not None
     with reserve.changed:
         if not on_air():
-            raise LeftTheAir
+            raise SourceReplaced
         while (block := reader.take()) is not None:
             reserve.append(block)
     end = feed.position + reader.offset

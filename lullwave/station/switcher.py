@@ -10,17 +10,17 @@ from typing import Any
 
 from ..engines.base import Mark
 from .adapter import RATE
-from .crossfade import CROSSFADE_S, Place, meet, splice
+from .crossfade import CROSSFADE_S, JoinWindow, choose_join, splice
 from .reserve import Reserve, join
-from .source import Reader
+from .source import Source
 
 
-class Deck:
+class Switcher:
     """One reader at a time is on air."""
 
     def __init__(self, reserve: Reserve) -> None:
         self.reserve = reserve
-        self.on_air: Reader | None = None
+        self.on_air: Source | None = None
         self._heard: Mapping[str, Any] = {}
 
     @property
@@ -53,12 +53,12 @@ class Deck:
                     return
                 self.reserve.append(block)
 
-    def follows(self, reader: Reader) -> bool:
+    def follows(self, reader: Source) -> bool:
         """Whether what ``reader`` has next follows the reserve's end to the sample."""
         return reader.next_frame == self.reserve.end
 
     def put(
-        self, reader: Reader, place: Callable[[Reserve], Place], told: Mark | None = None, skip_s: float = 0.0
+        self, reader: Source, place: Callable[[Reserve], JoinWindow], told: Mark | None = None, skip_s: float = 0.0
     ) -> int:
         """Let ``reader`` be heard from about ``place`` on; gives the frame. Up to ``skip_s`` of it may be left out.
 
@@ -79,13 +79,13 @@ class Deck:
                 blocks.append(block)
             assert blocks, "who is put on air has music"
             music = join(blocks)
-            at, first = meet(self.reserve, place(self.reserve), music, round(skip_s * RATE))
+            at, first = choose_join(self.reserve, place(self.reserve), music, round(skip_s * RATE))
             left_out = [m for m in music.marks if m.kind == "piece" and m.frame < first]
             piece = left_out[-1] if left_out else piece
             music, state = music.part(first, music.end), reader.state_at(first)
-            soon = first + CROSSFADE_S * RATE
+            earliest_join = first + CROSSFADE_S * RATE
             marks = [] if told is None else [told]
-            if not any(m.kind == "piece" and m.frame < soon for m in music.marks):
+            if not any(m.kind == "piece" and m.frame < earliest_join for m in music.marks):
                 marks.append(_piece(reader, piece, first))
             splice(self.reserve, at, music, state, marks)
             reader.offset = at - first
@@ -93,7 +93,7 @@ class Deck:
             return at
 
 
-def _piece(reader: Reader, piece: Mark | None, first: int) -> Mark:
+def _piece(reader: Source, piece: Mark | None, first: int) -> Mark:
     """What is heard when a reader begins in the middle of a piece."""
     if piece is None:
         data: dict[str, Any] = {"title": "", "prompt": reader.prompt}

@@ -13,23 +13,23 @@ from concurrent.futures import Future
 
 from ..engines.base import Mark
 from ..errors import EngineFailed, LullwaveError, StreamClosed
-from .source import Reader
-from .steering import LeftTheAir, Steered, Wish, turn
-from .switcher import Deck
+from .source import Source
+from .steering import SourceReplaced, SteerRequest, SteerResult, turn
+from .switcher import Switcher
 
 TRIES = 3  # so many readers may fail over one wish
 
 
-class Wishes:
+class SteerQueue:
     """Added to from any thread; all else from the producer's. ``told`` is called when there is something to do."""
 
-    def __init__(self, prompt: str, deck: Deck, told: Callable[[], None]) -> None:
+    def __init__(self, prompt: str, deck: Switcher, told: Callable[[], None]) -> None:
         self.prompt = prompt  # in force now
         self._deck = deck
         self._told = told
         self._lock: threading.Condition = deck.reserve.changed
-        self._waiting: deque[Wish] = deque()
-        self._turning: Wish | None = None  # that a reader is at work on
+        self._waiting: deque[SteerRequest] = deque()
+        self._turning: SteerRequest | None = None  # that a reader is at work on
         self._tries: Counter[int] = Counter()
 
     @property
@@ -41,14 +41,14 @@ class Wishes:
         """The prompt that somebody who begins now should follow."""
         return self._waiting[0].prompt if self._waiting else self.prompt
 
-    def add(self, prompt: str, over_s: float) -> Future[Steered]:
-        wish = Wish(prompt, over_s, Future())
+    def add(self, prompt: str, over_s: float) -> Future[SteerResult]:
+        wish = SteerRequest(prompt, over_s, Future())
         with self._lock:
             self._waiting.append(wish)
         self._told()
         return wish.done
 
-    def serve(self, reader: Reader) -> None:
+    def serve(self, reader: Source) -> None:
         """Let ``reader``, which is on air, grant the next wish, if none is at work."""
         with self._lock:
             if self._turning is not None or not self._waiting:
@@ -66,13 +66,13 @@ class Wishes:
                 self._waiting.appendleft(self._turning)
                 self._turning = None
 
-    def told_by(self, reader: Reader) -> Mark | None:
+    def told_by(self, reader: Source) -> Mark | None:
         """What to mark where ``reader`` begins, if its beginning grants the next wish."""
         if self._waiting and self._waiting[0].prompt == reader.prompt != self.prompt:
             return Mark(0, "steer", {"prompt": reader.prompt})
         return None
 
-    def begun(self, reader: Reader, frame: int) -> None:
+    def begun(self, reader: Source, frame: int) -> None:
         """``reader`` is heard from ``frame`` on: with it the wish that it began with is granted."""
         assert reader.engine is not None
         if self.told_by(reader) is None:
@@ -80,7 +80,7 @@ class Wishes:
         wish = self._waiting.popleft()
         self.prompt = wish.prompt
         if wish.done.running() or wish.done.set_running_or_notify_cancel():
-            wish.done.set_result(Steered(frame, reader.engine.understand(wish.prompt)))
+            wish.done.set_result(SteerResult(frame, reader.engine.understand(wish.prompt)))
 
     def close(self) -> None:
         """Nobody grants anything any more."""
@@ -91,13 +91,13 @@ class Wishes:
                     wish.done.set_exception(StreamClosed("the station was stopped"))
             self._waiting.clear()
 
-    def _grant(self, reader: Reader, wish: Wish) -> None:
+    def _grant(self, reader: Source, wish: SteerRequest) -> None:
         """On the reader's thread."""
         try:
             steered = turn(
                 reader, self._deck.reserve, wish, lambda: self._turning is wish and self._deck.on_air is reader
             )
-        except LeftTheAir:
+        except SourceReplaced:
             self._hand_on(wish, None)
         except Exception as error:
             broken = isinstance(error, EngineFailed | StreamClosed) or not isinstance(error, LullwaveError)
@@ -113,7 +113,7 @@ class Wishes:
                 wish.done.set_result(steered)
         self._told()
 
-    def _hand_on(self, wish: Wish, error: Exception | None, again: bool = True) -> None:
+    def _hand_on(self, wish: SteerRequest, error: Exception | None, again: bool = True) -> None:
         """Let somebody else grant it, unless it was taken back already, or it has failed often enough."""
         with self._lock:
             if self._turning is not wish:

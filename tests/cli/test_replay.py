@@ -7,16 +7,16 @@ import sys
 import numpy as np
 import pytest
 
-from lullwave.archive.clips import ClipShelf
-from lullwave.archive.history import History, KeptState
+from lullwave.archive.clips import ClipStore
+from lullwave.archive.history import History, SavedState
 from lullwave.audio import Audio
 from lullwave.codecs import decode, encode
 from lullwave.engines import load_engine
 from lullwave.mastering import Master
 from lullwave.paths import DataPaths
 from lullwave.request import Request
-from lullwave.station import RATE, Recycler
-from lullwave.station.playout import Levels
+from lullwave.station import RATE, ArchiveEngine
+from lullwave.station.playout import OutputLevels
 from lullwave.station.replay import replay
 
 BEGAN = 1_700_000_000.0
@@ -40,20 +40,20 @@ def kept(tmp_path, engine):
     history = History(DataPaths(tmp_path).history, 1e9)
     begun = history.begin("piano", BEGAN, RATE, -15.0, -1.0)
     history.epoch(begun, 0, BEGAN)
-    history.state(begun, KeptState(0, engine.name, snapshot, 0, 0, 0, Master(RATE, 2, -15.0, -1.0).state()))
+    history.state(begun, SavedState(0, engine.name, snapshot, 0, 0, 0, Master(RATE, 2, -15.0, -1.0).state()))
     moment = history.moment("piano", BEGAN + 1)
     states = history.states(moment, 3 * RATE)
     history.close()
-    return replay(states, moment.frame, 2 * RATE, Levels(), lambda name: engine)[0].samples
+    return replay(states, moment.frame, 2 * RATE, OutputLevels(), lambda name: engine)[0].samples
 
 
 @pytest.mark.parametrize("name", ["synth", "recycled"])
 def test_a_moment_is_made_as_the_server_makes_it(tmp_path, name):
     if name == "recycled":
         tone = 0.3 * np.sin(np.arange(20 * RATE) * 2 * np.pi * 330 / RATE).astype(np.float32)
-        shelf = ClipShelf(DataPaths(tmp_path).clips("piano"), 10, 1e9)
+        shelf = ClipStore(DataPaths(tmp_path).clips("piano"), 10, 1e9)
         shelf.add(encode(Audio(np.stack([tone, tone], 1), RATE), "mp3", 192))
-        engine = Recycler(shelf)
+        engine = ArchiveEngine(shelf)
     else:
         engine = load_engine(name)
     expected = kept(tmp_path, engine)

@@ -8,7 +8,7 @@ from serving import read_exactly, serving
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from lullwave.archive.clips import ClipShelf
+from lullwave.archive.clips import ClipStore
 from lullwave.server import run
 from lullwave.server.middleware import address_limit as connections
 from lullwave.server.middleware import body_limit as limits
@@ -20,7 +20,7 @@ PATIENCE_S = 0.3
 def impatient(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "impatient", partial(connections.impatient, head_s=PATIENCE_S))
     monkeypatch.setattr(limits, "BODY_S", PATIENCE_S)
-    ClipShelf(tmp_path / "clips" / "piano", 10, 1e9).add(b"not needed here")
+    ClipStore(tmp_path / "clips" / "piano", 10, 1e9).add(b"not needed here")
     with serving(tmp_path) as served:
         yield served
 
@@ -71,7 +71,7 @@ def test_who_listens_is_not_let_go(impatient):
 
 
 def test_one_address_holds_no_more_than_its_share(tmp_path):
-    ClipShelf(tmp_path / "clips" / "piano", 10, 1e9).add(b"not needed here")
+    ClipStore(tmp_path / "clips" / "piano", 10, 1e9).add(b"not needed here")
     with serving(tmp_path, max_per_address=1) as server:
         events = b"GET /api/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
         held = [opened(server, events) for _ in range(connections.BESIDE_AUDIO)]

@@ -4,7 +4,7 @@ import pytest
 from serving import read_exactly, serving
 from sines import RATE
 
-from lullwave.archive.clips import ClipShelf
+from lullwave.archive.clips import ClipStore
 from lullwave.codecs import decode
 
 
@@ -115,7 +115,7 @@ def test_after_a_restart_the_newest_clip_is_there_at_once(tmp_path):
 
 
 def test_clips_are_bounded_in_number_and_bytes_and_damage_is_noticed(tmp_path, caplog):
-    shelf = ClipShelf(tmp_path / "clips", max_clips=3, max_bytes=1000)
+    shelf = ClipStore(tmp_path / "clips", max_clips=3, max_bytes=1000)
     for n in range(5):
         shelf.add(bytes([n]) * 100)
     assert [p.name[:8] for p in shelf.files()] == ["00000002", "00000003", "00000004"]
@@ -123,7 +123,7 @@ def test_clips_are_bounded_in_number_and_bytes_and_damage_is_noticed(tmp_path, c
     assert [p.name[:8] for p in shelf.files()] == ["00000005"]
     (tmp_path / "clips" / "notes.txt").write_text("not ours")
     shelf.files()[0].write_bytes(b"damaged")
-    again = ClipShelf(tmp_path / "clips", 3, 1000)
+    again = ClipStore(tmp_path / "clips", 3, 1000)
     assert again.newest is None
     assert "damaged" in caplog.text
     assert (tmp_path / "clips" / "notes.txt").exists()

@@ -5,7 +5,7 @@ import socket
 import pytest
 from serving import read_exactly, serving
 
-from lullwave.archive.clips import ClipShelf
+from lullwave.archive.clips import ClipStore
 from lullwave.clock import SystemClock
 
 
@@ -20,7 +20,7 @@ def stalled_reader(port: int) -> socket.socket:
 
 @pytest.fixture
 def radio(tmp_path):
-    ClipShelf(tmp_path / "clips" / "piano", 10, 1e9).add(b"not needed here")
+    ClipStore(tmp_path / "clips" / "piano", 10, 1e9).add(b"not needed here")
     with serving(tmp_path, clock=SystemClock(), stall_s=1.0) as served:
         yield served
 

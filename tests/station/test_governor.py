@@ -10,7 +10,7 @@ from faulty import HZ, LIGHTER_HZ, SMALLER_HZ
 from test_faults import Faulty, clips, hz_at  # noqa: F401
 
 from lullwave.errors import CheckpointError, EngineError, EngineFailed, EngineLost
-from lullwave.station import Rung
+from lullwave.station import Tier
 from lullwave.station.failover import Cause
 from lullwave.station.governor import (
     BARRED_S,
@@ -186,27 +186,27 @@ def test_less_is_asked_for_until_it_is_enough_and_nothing_else_is_heard(clips, c
         tape.fault.speed, tape.fault.speeds = 0.5, {LIGHTER_HZ: 0.7, SMALLER_HZ: 2.0}
         assert watched(tape, 60) > 7.0
         assert tape.fault.options == [{}, LIGHTER, EVERY]
-        assert set(tape.rungs) <= {"engine", "reserve"}
-        assert tape.station.standing.rung is Rung.ENGINE
-        assert tape.station.standing.cause is Cause.NONE
-        assert (tape.station.level, tape.station.sharing) == (2, False)
-        assert tape.station.standing.data()["asked"] == EVERY
+        assert set(tape.tiers) <= {"engine", "reserve"}
+        assert tape.station.failover.tier is Tier.PRIMARY
+        assert tape.station.failover.cause is Cause.NONE
+        assert (tape.station.lighter_level, tape.station.intermittent) == (2, False)
+        assert tape.station.failover.data()["asked"] == EVERY
         # in the same state for long: every trial fails, fewer and fewer of them, and nobody hears any
         assert watched(tape, 600) > 11.0
-        assert tape.station.level == 2
+        assert tape.station.lighter_level == 2
         assert 2 <= len(tape.fault.options) - 3 <= 4
         tape.fault.speed, tape.fault.speeds = 20.0, {}
         for _ in range(600):
             tape.play(1.0)
-            if not tape.station.level:
+            if not tape.station.lighter_level:
                 break
         tape.play(60)
-        assert tape.station.level == 0
+        assert tape.station.lighter_level == 0
         assert tape.fault.options[-1] == {}
         tape.check()
-        assert tape.station.standing.asked == {}
+        assert tape.station.failover.lighter_options == {}
     assert asked(tape) == [{}, LIGHTER, EVERY, LIGHTER, {}]
-    assert set(tape.rungs) <= {"engine", "reserve"}
+    assert set(tape.tiers) <= {"engine", "reserve"}
     said = "\n".join(record.getMessage() for record in caplog.records)
     assert said.index("asked for less: hz=550.0\n") < said.index("asked for less: hz=550.0, smaller=True")
     assert said.count("goes on with") == 2
@@ -219,9 +219,9 @@ def test_an_engine_whose_reserve_ran_low_meanwhile_is_heard_only_when_it_is_know
         tape.fault.speed, tape.fault.speeds = 0.2, {LIGHTER_HZ: 0.4, SMALLER_HZ: 1.5}
         tape.play(90)
         tape.check()
-        assert tape.station.level == 2
+        assert tape.station.lighter_level == 2
     told = [(e.data["rung"], e.data["cause"]) for e in tape.events if e.kind == "rung"]
-    assert tape.rungs == ["engine", "reserve", "embedded", "engine"]  # and not off the air again at once
+    assert tape.tiers == ["engine", "reserve", "embedded", "engine"]  # and not off the air again at once
     assert told[-1] == ("engine", "none")
 
 
@@ -230,10 +230,10 @@ def test_a_lighter_engine_is_tried_with_more_as_soon_as_it_is_twice_as_quick():
         tape.play(20)
         tape.fault.speed, tape.fault.speeds = 0.6, {LIGHTER_HZ: 1.4}
         tape.play(45)
-        assert tape.station.level == 1
+        assert tape.station.lighter_level == 1
         tape.fault.speed, tape.fault.speeds = 5.0, {}
         tape.play(60)
-        assert tape.station.level == 0
+        assert tape.station.lighter_level == 0
         tape.check()
     assert len(tape.fault.options) == 3
 
@@ -245,9 +245,9 @@ def test_last_of_all_it_is_heard_in_stretches_which_are_short_where_it_is_very_s
             tape.play(20)
             tape.fault.speed = speed
             assert watched(tape, 250) > 1.5
-            assert tape.station.sharing
-            assert tape.station.standing.cause is Cause.SLOW
-            stretches[speed] = tape.station.standing.stretch_s
+            assert tape.station.intermittent
+            assert tape.station.failover.cause is Cause.SLOW
+            stretches[speed] = tape.station.failover.stretch_s
             tape.check()
             own = [e.frame for e in tape.events if e.kind == "piece" and "source" not in e.data and e.frame]
             waits = [(b - a) / 44100 for a, b in pairwise(own)]
@@ -266,23 +266,23 @@ def test_what_is_too_slow_with_all_that_can_be_left_out_is_heard_in_stretches(cl
         for _ in range(400):
             tape.play(1.0)
             lowest = min(lowest, tape.station.reserve_s)
-            if tape.station.sharing and sharing is None:
+            if tape.station.intermittent and sharing is None:
                 sharing = tape.station.reserve_s
         assert sharing is not None
         assert sharing > 6.0
         assert lowest > 3.0
         tape.check()
-        rungs = tape.rungs
+        rungs = tape.tiers
         assert rungs.count("engine") >= 2
         assert len(rungs) <= 40  # whole stretches
         assert tape.fault.options[-1] == EVERY  # less is asked for
         tape.fault.speed = 4.0
         tape.play(120)
-        assert not tape.station.sharing
-        changes = len(tape.rungs)
+        assert not tape.station.intermittent
+        changes = len(tape.tiers)
         tape.play(120)
-        assert tape.station.standing.rung is Rung.ENGINE
-        assert len(tape.rungs) == changes
+        assert tape.station.failover.tier is Tier.PRIMARY
+        assert len(tape.tiers) == changes
         tape.check()
     share = sum(abs(hz_at(tape.sound, s) - SMALLER_HZ) < 9 for s in range(60, 400, 4)) / 85
     assert share == pytest.approx(speed, abs=0.2)
@@ -292,7 +292,7 @@ def test_an_engine_that_is_slow_from_the_beginning_does_not_flap():
     with Faulty(speed=0.8) as tape:
         tape.play(300)
         tape.check()
-        assert len(tape.rungs) <= 12
+        assert len(tape.tiers) <= 12
 
 
 @pytest.mark.parametrize(
@@ -313,13 +313,13 @@ def test_a_step_that_the_engine_refuses_is_left_out_and_the_engine_is_kept(error
         tape.play(200)
         tries = 3 if isinstance(error, EngineLost) else 1
         assert tape.fault.options.count(EVERY) == tries
-        assert tape.station.lost == tries - 1
-        assert tape.station.level == 1
-        assert tape.station.sharing
+        assert tape.station.times_lost == tries - 1
+        assert tape.station.lighter_level == 1
+        assert tape.station.intermittent
         tape.fault.speed = 20.0
         tape.play(150)
-        assert tape.station.standing.rung is Rung.ENGINE
-        assert tape.station.level == 0
+        assert tape.station.failover.tier is Tier.PRIMARY
+        assert tape.station.lighter_level == 0
         tape.check()
     assert len([r for r in caplog.records if f"does without smaller=True: {error}" in r.message]) == 1
 
@@ -331,9 +331,9 @@ def test_a_smaller_model_that_breaks_again_and_again_is_left_out():
         tape.fault.breaks[SMALLER_HZ] = EngineFailed("no numbers")
         for _ in range(200):
             tape.play(1.0)
-            if tape.station.lost:
-                assert tape.station.standing.cause in (Cause.LOST, Cause.SLOW)
-        assert (tape.station.level, tape.station.lost, tape.station.sharing) == (1, 2, True)
+            if tape.station.times_lost:
+                assert tape.station.failover.cause in (Cause.LOST, Cause.SLOW)
+        assert (tape.station.lighter_level, tape.station.times_lost, tape.station.intermittent) == (1, 2, True)
         tape.check()
 
 
@@ -342,14 +342,14 @@ def test_an_engine_that_breaks_with_whatever_it_is_asked_for_is_asked_for_less_a
         tape.play(20)
         tape.fault.speed, tape.fault.speeds = 0.8, {SMALLER_HZ: 2.0}
         tape.play(70)
-        assert tape.station.level == 2
+        assert tape.station.lighter_level == 2
         tape.fault.error = EngineFailed("it broke")
         tape.play(60)
-        assert tape.station.level == 0
+        assert tape.station.lighter_level == 0
         tape.fault.error = None
-        tape.until(Rung.ENGINE, 320)
+        tape.until(Tier.PRIMARY, 320)
         tape.play(70)
-        assert tape.station.level == 2
+        assert tape.station.lighter_level == 2
         tape.check()
 
 
@@ -361,9 +361,9 @@ def test_an_engine_that_is_lost_while_it_does_less_goes_on_doing_less():
         tape.fault.error = EngineLost("gone")
         tape.play(40)
         tape.fault.error = None
-        tape.until(Rung.ENGINE)
+        tape.until(Tier.PRIMARY)
         tape.play(10)
-        assert tape.station.level == 1
+        assert tape.station.lighter_level == 1
         tape.check()
     assert tape.fault.options[1] == LIGHTER
 
@@ -373,17 +373,17 @@ def test_what_hangs_when_it_is_tried_is_not_tried_over_and_over_and_nobody_hears
         tape.play(20)
         tape.fault.speed, tape.fault.speeds = 0.6, {LIGHTER_HZ: 2.0}
         tape.play(40)
-        assert tape.station.level == 1
+        assert tape.station.lighter_level == 1
         tape.fault.stuck.add(HZ)
         tape.play(330)  # twice the wait, and more
         assert tape.fault.options == [{}, LIGHTER, {}]
-        assert (tape.station.level, tape.station.lost) == (1, 0)
+        assert (tape.station.lighter_level, tape.station.times_lost) == (1, 0)
         tape.fault.speed = 5.0
         tape.fault.stuck.clear()
         tape.play(30)
-        assert tape.station.level == 0
+        assert tape.station.lighter_level == 0
         tape.check()
-    assert set(tape.rungs) == {"engine", "reserve"}
+    assert set(tape.tiers) == {"engine", "reserve"}
 
 
 def test_a_wish_while_more_is_tried_is_granted(clips):  # noqa: F811
@@ -394,7 +394,7 @@ def test_a_wish_while_more_is_tried_is_granted(clips):  # noqa: F811
             tape.play(1.0)
             if tape.fault.options[-1] == {} and len(tape.fault.options) > 2:
                 break
-        assert tape.station.level == 1  # a trial has just begun
+        assert tape.station.lighter_level == 1  # a trial has just begun
         wish = tape.station.steer("another way", over_s=2.0)
         tape.play(10)
         assert wish.result(10).frame < tape.station.edge

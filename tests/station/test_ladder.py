@@ -1,52 +1,52 @@
-"""The ladder and the waits by themselves: what is to be heard, decided from what is seen."""
+"""The failover and the waits by themselves: what is to be heard, decided from what is seen."""
 
 from dataclasses import replace
 
 import pytest
 
 from lullwave.station.backoff import LONGEST_BROKEN_S, LONGEST_S, TRUST_S, Backoff
-from lullwave.station.failover import Cause, Ladder, Rung, Sight
+from lullwave.station.failover import Cause, Failover, Observation, Tier
 
-WELL = Sight(Cause.NONE, reserve_s=24.0, low_s=8.0, ahead_s=1.0, margin_s=0.5)
-BOTH = frozenset({Rung.RECYCLED, Rung.EMBEDDED})
-CLIPS = frozenset({Rung.RECYCLED})
-BAND = frozenset({Rung.EMBEDDED})
+WELL = Observation(Cause.NONE, reserve_s=24.0, low_s=8.0, ahead_s=1.0, margin_s=0.5)
+BOTH = frozenset({Tier.ARCHIVE, Tier.EMBEDDED})
+CLIPS = frozenset({Tier.ARCHIVE})
+BAND = frozenset({Tier.EMBEDDED})
 
 
-def on(rung: Rung) -> Ladder:
-    ladder = Ladder()
-    ladder.rung = rung
-    return ladder
+def on(tier: Tier) -> Failover:
+    failover = Failover()
+    failover.tier = tier
+    return failover
 
 
 @pytest.mark.parametrize(
     ("begin", "changes", "end"),
     [
-        (Rung.RESERVE, {}, Rung.ENGINE),
-        (Rung.RESERVE, {"ahead_s": 0.2}, Rung.RESERVE),
-        (Rung.RESERVE, {"settled": False}, Rung.RESERVE),
-        (Rung.ENGINE, {}, Rung.ENGINE),
-        (Rung.ENGINE, {"cause": Cause.LOST}, Rung.RESERVE),
-        (Rung.ENGINE, {"cause": Cause.LOST, "reserve_s": 7.0}, Rung.RESERVE),  # nobody is ready
-        (Rung.ENGINE, {"cause": Cause.LOST, "reserve_s": 7.0, "ready": BOTH}, Rung.RECYCLED),
-        (Rung.ENGINE, {"cause": Cause.STALLED, "wish": True, "ready": BOTH}, Rung.EMBEDDED),
-        (Rung.ENGINE, {"cause": Cause.SLOW, "reserve_s": 7.0, "ready": BOTH}, Rung.ENGINE),  # it has music ready
-        (Rung.ENGINE, {"cause": Cause.SLOW, "reserve_s": 7.0, "ready": BOTH, "ahead_s": 0.0}, Rung.RECYCLED),
-        (Rung.ENGINE, {"reserve_s": 2.0, "ready": BAND, "starving": True}, Rung.EMBEDDED),
-        (Rung.RESERVE, {"cause": Cause.LOADING, "reserve_s": 0.0, "ready": BAND}, Rung.EMBEDDED),
-        (Rung.RECYCLED, {"cause": Cause.LOST, "ready": CLIPS}, Rung.RECYCLED),
-        (Rung.RECYCLED, {"cause": Cause.LOST, "ready": BOTH, "wish": True}, Rung.EMBEDDED),
-        (Rung.RECYCLED, {"cause": Cause.LOST, "ready": CLIPS, "wish": True}, Rung.RECYCLED),
-        (Rung.RECYCLED, {"cause": Cause.LOST, "ready": BAND, "clips_over": True}, Rung.EMBEDDED),
-        (Rung.RECYCLED, {"ready": CLIPS, "ahead_s": 3.0, "margin_s": 4.0}, Rung.RECYCLED),
-        (Rung.RECYCLED, {"ready": CLIPS, "ahead_s": 4.0, "margin_s": 4.0}, Rung.ENGINE),
-        (Rung.EMBEDDED, {"cause": Cause.FAILED, "ready": BAND, "reserve_s": 1.0}, Rung.EMBEDDED),
-        (Rung.EMBEDDED, {"cause": Cause.LOST, "ready": CLIPS}, Rung.RECYCLED),  # it broke as well
-        (Rung.EMBEDDED, {"cause": Cause.SLOW, "ready": BAND, "ahead_s": 30.0, "margin_s": 30.0}, Rung.ENGINE),
+        (Tier.RESERVE, {}, Tier.PRIMARY),
+        (Tier.RESERVE, {"ahead_s": 0.2}, Tier.RESERVE),
+        (Tier.RESERVE, {"settled": False}, Tier.RESERVE),
+        (Tier.PRIMARY, {}, Tier.PRIMARY),
+        (Tier.PRIMARY, {"cause": Cause.LOST}, Tier.RESERVE),
+        (Tier.PRIMARY, {"cause": Cause.LOST, "reserve_s": 7.0}, Tier.RESERVE),  # nobody is ready
+        (Tier.PRIMARY, {"cause": Cause.LOST, "reserve_s": 7.0, "ready": BOTH}, Tier.ARCHIVE),
+        (Tier.PRIMARY, {"cause": Cause.STALLED, "steer_waiting": True, "ready": BOTH}, Tier.EMBEDDED),
+        (Tier.PRIMARY, {"cause": Cause.SLOW, "reserve_s": 7.0, "ready": BOTH}, Tier.PRIMARY),  # it has music ready
+        (Tier.PRIMARY, {"cause": Cause.SLOW, "reserve_s": 7.0, "ready": BOTH, "ahead_s": 0.0}, Tier.ARCHIVE),
+        (Tier.PRIMARY, {"reserve_s": 2.0, "ready": BAND, "starving": True}, Tier.EMBEDDED),
+        (Tier.RESERVE, {"cause": Cause.LOADING, "reserve_s": 0.0, "ready": BAND}, Tier.EMBEDDED),
+        (Tier.ARCHIVE, {"cause": Cause.LOST, "ready": CLIPS}, Tier.ARCHIVE),
+        (Tier.ARCHIVE, {"cause": Cause.LOST, "ready": BOTH, "steer_waiting": True}, Tier.EMBEDDED),
+        (Tier.ARCHIVE, {"cause": Cause.LOST, "ready": CLIPS, "steer_waiting": True}, Tier.ARCHIVE),
+        (Tier.ARCHIVE, {"cause": Cause.LOST, "ready": BAND, "clips_over": True}, Tier.EMBEDDED),
+        (Tier.ARCHIVE, {"ready": CLIPS, "ahead_s": 3.0, "margin_s": 4.0}, Tier.ARCHIVE),
+        (Tier.ARCHIVE, {"ready": CLIPS, "ahead_s": 4.0, "margin_s": 4.0}, Tier.PRIMARY),
+        (Tier.EMBEDDED, {"cause": Cause.FAILED, "ready": BAND, "reserve_s": 1.0}, Tier.EMBEDDED),
+        (Tier.EMBEDDED, {"cause": Cause.LOST, "ready": CLIPS}, Tier.ARCHIVE),  # it broke as well
+        (Tier.EMBEDDED, {"cause": Cause.SLOW, "ready": BAND, "ahead_s": 30.0, "margin_s": 30.0}, Tier.PRIMARY),
     ],
 )
 def test_each_step(begin, changes, end):
-    assert on(begin).look(replace(WELL, **changes)) is end
+    assert on(begin).next_tier(replace(WELL, **changes)) is end
 
 
 def test_waits_grow_are_bounded_and_begin_anew_after_long_good_play():

@@ -7,7 +7,7 @@ import numpy as np
 
 from lullwave.clock import SystemClock
 from lullwave.station.reserve import Block
-from lullwave.station.source import Reader
+from lullwave.station.source import Source
 
 
 def test_how_far_ahead_it_is_can_be_asked_while_it_changes():
@@ -17,7 +17,7 @@ def test_how_far_ahead_it_is_can_be_asked_while_it_changes():
         stop.wait(30)
         raise RuntimeError("never opened")
 
-    reader = Reader("x", opening, SystemClock(), threading.Condition(), lambda: None)
+    reader = Source("x", opening, SystemClock(), threading.Condition(), lambda: None)
     block = Block(0, np.zeros((10, 2), np.float32))
     switch = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)

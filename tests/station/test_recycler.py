@@ -4,14 +4,14 @@ import json
 
 import numpy as np
 import pytest
-from test_faults import RECYCLED_HZ, clips  # noqa: F401  (a fixture)
+from test_faults import CLIP_HZ, clips  # noqa: F401  (a fixture)
 from test_station import clicks
 
-from lullwave.archive.clip_recorder import Cutter
-from lullwave.archive.clips import ClipShelf
+from lullwave.archive.clip_recorder import ClipRecorder
+from lullwave.archive.clips import ClipStore
 from lullwave.errors import NotFound, SnapshotError
 from lullwave.request import Request
-from lullwave.station import RATE, Recycler
+from lullwave.station import RATE, ArchiveEngine
 
 
 def played(stream, seconds=200.0):
@@ -22,10 +22,10 @@ def played(stream, seconds=200.0):
 
 
 def test_each_clip_once_in_an_order_that_varies_and_all_of_them_again(clips):  # noqa: F811
-    recycler = Recycler(clips)
+    archive = ArchiveEngine(clips)
     orders = set()
     for seed in range(8):
-        stream = recycler.stream(Request(seed=seed))
+        stream = archive.stream(Request(seed=seed))
         sound = played(stream)
         titles = [mark.data["title"] for mark in stream.marks(0, len(sound))]
         assert sorted(titles) == ["Clip 0", "Clip 1", "Clip 2"]
@@ -35,17 +35,17 @@ def test_each_clip_once_in_an_order_that_varies_and_all_of_them_again(clips):  #
 
 
 def test_a_clip_that_was_heard_waits_for_all_others_also_over_streams(clips):  # noqa: F811
-    recycler = Recycler(clips)
+    archive = ArchiveEngine(clips)
     heard = []
     for seed in range(3):
-        stream = recycler.stream(Request(seed=seed))
+        stream = archive.stream(Request(seed=seed))
         stream.read(RATE)
         heard += [mark.data["title"] for mark in stream.marks(0, RATE)]
     assert sorted(heard) == ["Clip 0", "Clip 1", "Clip 2"]
 
 
 def test_joins_are_even_and_on_the_beat(clips):  # noqa: F811
-    stream = Recycler(clips).stream(Request(seed=1))
+    stream = ArchiveEngine(clips).stream(Request(seed=1))
     sound = played(stream)
     assert 3 * 30 - 3 * 4 <= len(sound) / RATE <= 90
     assert clicks(sound) < 0.02
@@ -59,25 +59,25 @@ def test_joins_are_even_and_on_the_beat(clips):  # noqa: F811
 
 
 def test_it_is_made_again_to_the_sample_while_its_clips_are_kept(clips):  # noqa: F811
-    recycler = Recycler(clips)
-    stream = recycler.stream(Request(seed=3))
+    archive = ArchiveEngine(clips)
+    stream = archive.stream(Request(seed=3))
     played(stream, 40)
     snapshot = stream.snapshot()
-    again = Recycler(clips).restore(snapshot)
+    again = ArchiveEngine(clips).restore(snapshot)
     np.testing.assert_array_equal(again.read(RATE).samples, stream.read(RATE).samples)
     for path in clips.files():
         path.unlink()
     with pytest.raises(SnapshotError, match="not kept"):
-        Recycler(clips).restore(snapshot)
+        ArchiveEngine(clips).restore(snapshot)
     with pytest.raises(SnapshotError):
-        recycler.restore(json.dumps({"recycled": 2}).encode())
+        archive.restore(json.dumps({"recycled": 2}).encode())
 
 
 def test_what_is_no_clip_is_left_out(clips):  # noqa: F811
     clips.add(b"no music at all")
-    stream = Recycler(clips).stream(Request())
+    stream = ArchiveEngine(clips).stream(Request())
     assert len(played(stream)) > 60 * RATE
-    assert Recycler(ClipShelf(clips.folder / "none", 3, 1e9)).clips_left() is False
+    assert ArchiveEngine(ClipStore(clips.folder / "none", 3, 1e9)).clips_left() is False
 
 
 class AtOnce:
@@ -86,8 +86,8 @@ class AtOnce:
 
 
 def test_the_cutter_keeps_what_is_known_and_does_not_keep_clips_of_clips(tmp_path):
-    shelf = ClipShelf(tmp_path, 10, 1e9)
-    cutter = Cutter(shelf, AtOnce(), RATE, 10.0, 64)
+    shelf = ClipStore(tmp_path, 10, 1e9)
+    clip_recorder = ClipRecorder(shelf, AtOnce(), RATE, 10.0, 64)
     step = RATE // 2
     for n in range(100):
         at = n * 0.5
@@ -96,7 +96,7 @@ def test_the_cutter_keeps_what_is_known_and_does_not_keep_clips_of_clips(tmp_pat
             pieces = [(0, {"title": "Old", "source": "recycled"})]
         if at == 40.0:
             pieces = [(0, {"title": "New"})]
-        cutter.feed(np.full((step, 2), 0.001 * n, np.float32), pieces, [50])
+        clip_recorder.feed(np.full((step, 2), 0.001 * n, np.float32), pieces, [50])
     kept = [shelf.read(digest)[1] for digest in shelf.digests()]
     assert [past.data.get("title") for past in kept] == ["Piece 0", "Piece 26"]
     assert kept[0].data["key"] == "A minor"

@@ -13,8 +13,8 @@ from lullwave.clock import FOREVER
 from lullwave.errors import EngineLost, SnapshotError
 from lullwave.server.live.history_recorder import Recorder
 from lullwave.settings import load
-from lullwave.station import RECYCLED, Recycler, Rung
-from lullwave.station.playout import Levels
+from lullwave.station import ArchiveEngine, Tier
+from lullwave.station.playout import OutputLevels
 from lullwave.station.replay import replay
 
 
@@ -29,19 +29,19 @@ def taped(tmp_path, clips):  # noqa: F811
     history.close()
 
 
-def made_again(tape, history, frame, seconds=3.0, recycler=None):
-    moment = history.moment("test", tape.aired[0].epoch.wall + frame / RATE)
+def made_again(tape, history, frame, seconds=3.0, archive=None):
+    moment = history.moment("test", tape.steps[0].epoch.wall + frame / RATE)
     assert moment.frame == frame
     frames = round(seconds * RATE)
-    engines = {"synth": SineEngine(), "faulty": faulty(tape.fault)(), RECYCLED: recycler}
-    sound, exact = replay(history.states(moment, frames + RATE), frame, frames, Levels(), engines.__getitem__)
+    engines = {"synth": SineEngine(), "faulty": faulty(tape.fault)(), ArchiveEngine.name: archive}
+    sound, exact = replay(history.states(moment, frames + RATE), frame, frames, OutputLevels(), engines.__getitem__)
     assert exact
     return sound.samples
 
 
 def aired(tape) -> np.ndarray:
-    whole = np.concatenate([a.mastered for a in tape.aired])
-    return whole[-tape.aired[0].mastered_frame :]
+    whole = np.concatenate([a.mastered for a in tape.steps])
+    return whole[-tape.steps[0].mastered_frame :]
 
 
 def test_every_stretch_and_every_join_is_made_again_to_the_sample(taped, clips):  # noqa: F811
@@ -49,29 +49,29 @@ def test_every_stretch_and_every_join_is_made_again_to_the_sample(taped, clips):
     with tape:
         tape.play(40)
         tape.fault.error = EngineLost("gone")
-        tape.until(Rung.RECYCLED)
+        tape.until(Tier.ARCHIVE)
         tape.play(50)
         tape.station.steer("something else")
-        tape.until(Rung.EMBEDDED)
+        tape.until(Tier.EMBEDDED)
         tape.play(20)
         tape.fault.error = None
-        tape.until(Rung.ENGINE)
+        tape.until(Tier.PRIMARY)
         tape.play(40)
         tape.check(0.1)
     executor.shutdown()
-    joins = [s.frame for a in tape.aired for s in a.block.states if s.overlap]
+    joins = [s.frame for a in tape.steps for s in a.block.restore_points if s.overlap]
     assert len(joins) == 3
     sound = aired(tape)
     for join in joins:
         for frame in (join - RATE, join + RATE, join + 5 * RATE):
-            again = made_again(tape, history, frame, recycler=Recycler(clips))
+            again = made_again(tape, history, frame, archive=ArchiveEngine(clips))
             np.testing.assert_array_equal(again, sound[frame : frame + len(again)])
     past = [(p.data.get("source"), p.data.get("title")) for p in history.past("test") if p.kind == "piece"]
     assert {source for source, _ in past} == {None, "recycled", "embedded"}
     for path in clips.files():
         path.unlink()
     with pytest.raises(SnapshotError, match="not kept any more"):
-        made_again(tape, history, joins[0] + 5 * RATE, recycler=Recycler(clips))
+        made_again(tape, history, joins[0] + 5 * RATE, archive=ArchiveEngine(clips))
 
 
 def test_what_an_engine_made_with_less_is_made_again_with_the_changes_to_it_and_back(taped, clips):  # noqa: F811
@@ -80,18 +80,18 @@ def test_what_an_engine_made_with_less_is_made_again_with_the_changes_to_it_and_
         tape.play(20)
         tape.fault.speed, tape.fault.speeds = 0.6, {LIGHTER_HZ: 0.7, SMALLER_HZ: 2.0}
         tape.play(65)
-        assert tape.station.level == 2
+        assert tape.station.lighter_level == 2
         tape.fault.speed, tape.fault.speeds = 5.0, {}
         tape.play(50)
-        assert tape.station.level == 1
+        assert tape.station.lighter_level == 1
         tape.check()
     tape.fault.speed = FOREVER
     executor.shutdown()
-    joins = [s.frame for a in tape.aired for s in a.block.states if s.overlap]
+    joins = [s.frame for a in tape.steps for s in a.block.restore_points if s.overlap]
     assert len(joins) == 3
     sound = aired(tape)
     for join in joins:
-        again = made_again(tape, history, join - RATE, 6.0, Recycler(clips))
+        again = made_again(tape, history, join - RATE, 6.0, ArchiveEngine(clips))
         np.testing.assert_array_equal(again, sound[join - RATE : join - RATE + len(again)])
 
     class Smaller(SineEngine):
@@ -103,8 +103,8 @@ def test_what_an_engine_made_with_less_is_made_again_with_the_changes_to_it_and_
             return stream
 
     for frame, alike in ((5 * RATE, False), (joins[1] + 5 * RATE, True)):
-        states = history.states(history.moment("test", tape.aired[0].epoch.wall + frame / RATE), RATE)
-        assert replay(states, frame, RATE, Levels(), lambda name: Smaller())[1] is not alike
+        states = history.states(history.moment("test", tape.steps[0].epoch.wall + frame / RATE), RATE)
+        assert replay(states, frame, RATE, OutputLevels(), lambda name: Smaller())[1] is not alike
 
 
 def test_music_of_an_engine_without_snapshots_is_refused_not_made_up(taped, clips):  # noqa: F811
@@ -113,14 +113,14 @@ def test_music_of_an_engine_without_snapshots_is_refused_not_made_up(taped, clip
     with tape:
         tape.play(40)
         tape.fault.error = EngineLost("gone")
-        tape.until(Rung.RECYCLED)
+        tape.until(Tier.ARCHIVE)
         tape.play(20)
         tape.fault.error = None
-        tape.until(Rung.ENGINE)
+        tape.until(Tier.PRIMARY)
         tape.play(40)
         tape.check()
     executor.shutdown()
-    back = [s.frame for a in tape.aired for s in a.block.states if s.engine == "faulty"][-1]
+    back = [s.frame for a in tape.steps for s in a.block.restore_points if s.engine == "faulty"][-1]
     for frame in (5 * RATE, back + 5 * RATE):
         with pytest.raises(SnapshotError, match="has no snapshots"):
-            made_again(tape, history, frame, recycler=Recycler(clips))
+            made_again(tape, history, frame, archive=ArchiveEngine(clips))

@@ -10,14 +10,14 @@ pytest.importorskip("transformers")
 
 from bare_air import bare_air  # noqa: F401
 from sines import SineEngine
-from test_station import OnTape
+from test_station import RecordedStation
 
 from lullwave.clock import FOREVER
 from lullwave.engines.musicgen.engine import MusicGenEngine
 from lullwave.engines.musicgen.random_checkpoint import write_random
 from lullwave.engines.smaller import MAGIC, with_smaller
 from lullwave.server.engine_pool import EngineShelf
-from lullwave.station import Rung
+from lullwave.station import Tier
 from lullwave.station.failover import Cause
 
 HOW = {"device": "cpu", "threads": 1, "max_songs": 2}
@@ -61,7 +61,7 @@ def test_the_smaller_model_plays_while_the_large_one_is_too_slow(folder):
             super().__init__(load_smaller=lambda: Dragged("small"), model="large")
 
     shelf = EngineShelf({"synth": SineEngine, "model": Pair})
-    tape = OnTape("model", engines=shelf, reserve_s=32)
+    tape = RecordedStation("model", engines=shelf, reserve_s=32)
     try:
         with tape:
             tape.play(5)
@@ -71,17 +71,17 @@ def test_the_smaller_model_plays_while_the_large_one_is_too_slow(folder):
             for _ in range(120):
                 tape.play(1.0)
                 lowest = min(lowest, tape.station.reserve_s)
-                if tape.station.standing.asked.get("smaller") and tape.station.standing.cause is Cause.NONE:
+                if tape.station.failover.lighter_options.get("smaller") and tape.station.failover.cause is Cause.NONE:
                     break
-            asked = tape.station.standing.asked
+            asked = tape.station.failover.lighter_options
             assert asked == {"window_s": 10.0, "guidance": 1.0, "smaller": True}
-            assert tape.station.standing.rung is Rung.ENGINE
+            assert tape.station.failover.tier is Tier.PRIMARY
             assert lowest > 8.0  # else another would have been heard
             models = [model for model, _ in begun]
             assert models == ["large", "large", "large", "small"]
             assert [len(options) for _, options in begun] == [0, 1, 2, 2]
             tape.play(tape.station.reserve_s)
-            states = [state for one in tape.aired for state in one.block.states]
+            states = [state for one in tape.steps for state in one.block.restore_points]
             assert any(state.snapshot.startswith(MAGIC) for state in states)  # the history can make it again
             assert {one.data["rung"] for one in tape.events if one.kind == "rung"} <= {"engine", "reserve"}
             assert tape.station.late_s <= 1e-6

@@ -9,15 +9,15 @@ from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from ...archive.clip_recorder import OVERLAP_S, Cutter
-from ...archive.clips import Clip, ClipShelf
+from ...archive.clip_recorder import OVERLAP_S, ClipRecorder
+from ...archive.clips import Clip, ClipStore
 from ...archive.history import History
 from ...clock import Clock
 from ...engines.base import Engine
 from ...request import Request
-from ...ring import Chunk, Ring
+from ...ring import Ring
 from ...settings import Settings
-from ...station import CHUNK_S, RATE, RECYCLED, Aired, Event, Recycler, Station
+from ...station import CHUNK_S, RATE, ArchiveEngine, Chunk, Event, PlayoutStep, Station
 from ...station.playout import MP3_FRAME
 from ...station.producer import EMBEDDED
 from ..engine_pool import EngineShelf
@@ -110,15 +110,15 @@ class OnAir:
         self._tell()
 
     def _tell(self) -> None:
-        self.station.heard(self._people > 0 or self._lease is not None)
+        self.station.set_listening(self._people > 0 or self._lease is not None)
 
-    def _aired(self, aired: Aired) -> None:
-        for mark in aired.block.marks:
+    def _aired(self, step: PlayoutStep) -> None:
+        for mark in step.block.marks:
             if mark.kind == "piece":
                 self._titles.append((mark.frame, str(mark.data.get("title", ""))))
-        self.chunks.publish(aired.chunk)
+        self.chunks.publish(step.chunk)
         if self.watching:
-            for frame, levels in measured(aired.mastered, aired.mastered_frame):
+            for frame, levels in measured(step.mastered, step.mastered_frame):
                 self.events.publish(Event("bands", frame, {"levels": levels}))
 
 
@@ -129,10 +129,12 @@ class OnAirs:
         self.settings = settings
         self.audience = Audience([own.id for own in settings.stations], settings.default_station)
         main = settings.default_station
-        self.clips = ClipShelf(settings.paths.clips(main), settings.max_clips, settings.max_clip_mb * 1e6)
-        self.recycler = Recycler(self.clips)
+        self.clips = ClipStore(settings.paths.clips(main), settings.max_clips, settings.max_clip_mb * 1e6)
+        self.archive_engine = ArchiveEngine(self.clips)
         self.stations = {
-            own.id: OnAir(Station(own, settings, shelf, clock, self.recycler if own.id == main else None), settings)
+            own.id: OnAir(
+                Station(own, settings, shelf, clock, self.archive_engine if own.id == main else None), settings
+            )
             for own in settings.stations
         }
         self.default = self.stations[main]
@@ -140,7 +142,7 @@ class OnAirs:
         self.by_address: Counter[str] = Counter()  # audio connections
         self.clock = clock
         self.began = clock.wall()
-        self.history = History.kept(settings.paths.history, settings.max_history_mb * 1e6)
+        self.history = History.open_or_recover(settings.paths.history, settings.max_history_mb * 1e6)
         self.shelf = shelf
         self._stopping = threading.Event()
         self._encoding = ThreadPoolExecutor(1, "clips")
@@ -149,8 +151,8 @@ class OnAirs:
         self.audience.watch(lambda station, count: self.stations[station].people(count))
         for onair in self.stations.values():
             Recorder(onair.station, self.history, self._encoding, settings, clock)
-        cutter = Cutter(self.clips, self._encoding, RATE, settings.clip_s, settings.bitrate_kbps)
-        self.default.station.subscribe(lambda aired: _cut(cutter, aired))
+        clip_recorder = ClipRecorder(self.clips, self._encoding, RATE, settings.clip_s, settings.bitrate_kbps)
+        self.default.station.subscribe(lambda step: _cut(clip_recorder, step))
 
         def ready(clip: Clip) -> None:
             with suppress(RuntimeError):
@@ -162,11 +164,11 @@ class OnAirs:
 
     def engine(self, name: str) -> Engine:
         """The engine of that name, clips of earlier included: what a past moment is made again with."""
-        return self.recycler if name == RECYCLED else self.shelf(name)
+        return self.archive_engine if name == ArchiveEngine.name else self.shelf(name)
 
     def start(self) -> None:
         """Let the default station make its first music, and a first clip if there is none."""
-        self.default.station.prepare(FIRST_RESERVE_S if self.clips.newest is None else None)
+        self.default.station.start(FIRST_RESERVE_S if self.clips.newest is None else None)
         if self.clips.newest is None:
             self._first = threading.Thread(target=self._first_clip, name="first-clip", daemon=True)
             self._first.start()
@@ -201,11 +203,11 @@ class OnAirs:
             if not self._stopping.is_set():
                 log.exception("the first clip could not be made; the next one comes with the programme")
         finally:
-            station.fill()
+            station.fill_reserve()
 
 
-def _cut(cutter: Cutter, aired: Aired) -> None:
+def _cut(clip_recorder: ClipRecorder, step: PlayoutStep) -> None:
     """What went on air, with its pieces and beats, to who cuts it into clips."""
-    begin = aired.mastered_frame
-    pieces = [(m.frame - begin, m.data) for m in aired.block.marks if m.kind == "piece"]
-    cutter.feed(aired.mastered, pieces, [beat - begin for beat in aired.block.beats])
+    begin = step.mastered_frame
+    pieces = [(m.frame - begin, m.data) for m in step.block.marks if m.kind == "piece"]
+    clip_recorder.feed(step.mastered, pieces, [beat - begin for beat in step.block.beats])

@@ -14,7 +14,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ...ring import Chunk, FellBehind, Ring
+from ...ring import FellBehind, Ring
+from ...station import Chunk
 from .icy import Interleaver
 
 SWEEP_S = 1.0

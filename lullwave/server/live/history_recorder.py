@@ -8,11 +8,11 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from functools import partial
 
-from ...archive.history import History, KeptState
+from ...archive.history import History, SavedState
 from ...clock import Clock
-from ...errors import NotFound, Unkept
+from ...errors import NotFound, StorageUnavailable
 from ...settings import Settings
-from ...station import RATE, Aired, Epoch, Event, Station
+from ...station import RATE, Epoch, Event, PlayoutStep, Station
 
 log = logging.getLogger(__name__)
 
@@ -34,25 +34,25 @@ class Recorder:
         self._failed_at: int | None = None  # the frame from which on nothing could be written
         station.subscribe(self._aired, self._event)
 
-    def _aired(self, aired: Aired) -> None:
+    def _aired(self, step: PlayoutStep) -> None:
         """On the air thread: hand over what is to be kept."""
-        self._frame = aired.block.frame
-        if aired.epoch != self._epoch:
-            self._epoch = epoch = aired.epoch
+        self._frame = step.block.frame
+        if step.epoch != self._epoch:
+            self._epoch = epoch = step.epoch
             self._later(lambda run: self._history.epoch(run, epoch.frame, epoch.wall))
-        for state in aired.block.states:
-            kept = KeptState(
+        for state in step.block.restore_points:
+            kept = SavedState(
                 state.frame,
                 state.engine,
                 state.snapshot,
                 state.skip,
                 state.overlap,
-                aired.block.frame,
-                aired.master_state,
+                step.block.frame,
+                step.master_state,
             )
             self._later(partial(self._keep, kept))
 
-    def _keep(self, kept: KeptState, run: int) -> None:
+    def _keep(self, kept: SavedState, run: int) -> None:
         self._history.state(run, kept)
 
     def _event(self, event: Event) -> None:
@@ -74,7 +74,7 @@ class Recorder:
             if self._run is None:
                 self._run = self._begin()
             write(self._run)
-        except Unkept as error:
+        except StorageUnavailable as error:
             if self._failed_at is None:
                 log.error("station %s: %s; the music plays on", self._station.id, error)
                 self._failed_at = frame

@@ -35,7 +35,7 @@ class Warming:
             if station is default or station.engine_name != EMBEDDED or self._onairs.audience.people(name):
                 continue
             self._warm.add(name)
-            station.prepare(WARM_S)
+            station.start(WARM_S)
             await self._until_ready(name, WARM_S)
 
     async def _until_ready(self, name: str, reserve_s: float) -> None:
@@ -48,4 +48,4 @@ class Warming:
     def _heard(self, name: str, people: int) -> None:
         if people and name in self._warm:
             self._warm.discard(name)
-            self._onairs.stations[name].station.fill()
+            self._onairs.stations[name].station.fill_reserve()

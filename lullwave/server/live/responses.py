@@ -14,8 +14,8 @@ from contextlib import contextmanager, suppress
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ...ring import Chunk, FellBehind
-from ...station import RATE, Event
+from ...ring import FellBehind
+from ...station import RATE, Chunk, Event
 from .audience import Audience
 from .channel import OnAir
 from .fanout import Listener
@@ -86,7 +86,7 @@ class LiveAudio(Response):
                 "Connection": "close",
                 "Accept-Ranges": "none",
                 "X-Accel-Buffering": "no",
-                "icy-name": clean(onair.station.own.title),
+                "icy-name": clean(onair.station.config.title),
                 "icy-genre": "lo-fi",
                 "icy-br": str(kbps),
                 "icy-pub": "0",

@@ -16,7 +16,7 @@ from typing import Any
 from ...engines.base import Understanding
 from ...errors import Busy, LullwaveError
 from ...settings import Settings
-from ...station import RATE, Event, Steered
+from ...station import RATE, Event, SteerResult
 from .channel import OnAir
 
 UNDO_KEPT = 32
@@ -86,7 +86,7 @@ class Desk:
             Busy: the queue is full.
         """
         understanding = await asyncio.to_thread(self._station.understand, prompt)
-        if self._station.own.policy == "vote":
+        if self._station.config.policy == "vote":
             return self._vote(prompt, who, understanding)
         return await self._queue(_Wish(prompt, who), understanding)
 
@@ -101,7 +101,7 @@ class Desk:
             raise NothingToUndo
         prompt = self._before[-1]
         understanding = await asyncio.to_thread(self._station.understand, prompt)
-        if self._station.own.policy == "vote":
+        if self._station.config.policy == "vote":
             return self._vote(prompt, who, understanding)
         return await self._queue(_Wish(prompt, who, undo=True), understanding)
 
@@ -168,7 +168,7 @@ class Desk:
         finally:
             self._schedule(self._every_s)
 
-    async def _turn(self, wish: _Wish) -> Steered:
+    async def _turn(self, wish: _Wish) -> SteerResult:
         async with self._turning:
             before = self._station.prompt
             if wish.undo and not self._before:
@@ -183,5 +183,5 @@ class Desk:
             return steered
 
     def _tell(self) -> None:
-        data = {"policy": self._station.own.policy, "waiting": self.waiting, "votes": self.votes}
+        data = {"policy": self._station.config.policy, "waiting": self.waiting, "votes": self.votes}
         self._onair.events.publish(Event("queue", self._station.edge, data))

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from ...station import Cause, Rung
+from ...station import Cause, Tier
 from ..live.channel import OnAir, OnAirs
 from .radio import onairs
 
@@ -18,7 +18,7 @@ router = APIRouter(tags=["server"])
 @router.get("/healthz", responses={503: {"description": "a part of the process has died; start it again"}})
 async def healthz(request: Request) -> JSONResponse:
     """The server answers, and the threads that make its music live."""
-    dead = [name for name, onair in onairs(request).stations.items() if not onair.station.works]
+    dead = [name for name, onair in onairs(request).stations.items() if not onair.station.alive]
     return JSONResponse({"status": "broken", "stations": dead}, 503) if dead else JSONResponse({"status": "ok"})
 
 
@@ -47,8 +47,8 @@ def _has_music(onair: OnAir) -> bool:
 
 
 def _degraded(onair: OnAir) -> bool:
-    standing = onair.station.standing
-    well = standing.rung is Rung.ENGINE and standing.cause is Cause.NONE and not standing.asked
+    status = onair.station.failover
+    well = status.tier is Tier.PRIMARY and status.cause is Cause.NONE and not status.lighter_options
     return _has_music(onair) and not well
 
 
@@ -57,7 +57,7 @@ def _told(onair: OnAir) -> dict[str, Any]:
     return {
         "state": station.state,
         "engine": station.playing_engine,
-        **station.standing.data(),
+        **station.failover.data(),
         "reserve_s": round(station.reserve_s, 1),
     }
 

@@ -12,8 +12,7 @@ from fastapi.responses import JSONResponse, Response
 
 from ...codecs import encode, format_named
 from ...errors import InvalidInput, NotFound
-from ...station import RATE
-from ...station.playout import Levels
+from ...station import RATE, OutputLevels
 from ...station.replay import replay
 from ..threads import result_of
 from .radio import AUDIO, onairs, station_of
@@ -83,7 +82,7 @@ async def replayed(
         moment = all_of_them.history.moment(onair.station.id, wall)
         frames = round(seconds * RATE)
         states = all_of_them.history.states(moment, frames + RATE)
-        levels = Levels(0, *all_of_them.history.levels(moment.run))
+        levels = OutputLevels(0, *all_of_them.history.levels(moment.run))
         sound, exact = replay(states, moment.frame, frames, levels, all_of_them.engine)
         return encode(sound, named.name, all_of_them.settings.bitrate_kbps), exact
 

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ...station import Rung
+from ...station import Tier
 from ..clip_service import ClipService
 from ..live.channel import OnAirs
 from .radio import onairs
@@ -70,13 +70,13 @@ class _Parts(Collector):
             speed.add_metric([name], station.speed)
             aired.add_metric([name], station.edge / 44100)
             dropped.add_metric([name], onair.dropped)
-            for rung in Rung:
-                rungs.add_metric([name, rung.value], station.standing.rung is rung)
-                changes.add_metric([name, rung.value], station.rungs[rung])
-            lost.add_metric([name], station.lost)
-            sharing.add_metric([name], station.sharing)
-            lighter.add_metric([name], station.level)
-            stretch.add_metric([name], station.standing.stretch_s)
+            for rung in Tier:
+                rungs.add_metric([name, rung.value], station.failover.tier is rung)
+                changes.add_metric([name, rung.value], station.tier_changes[rung])
+            lost.add_metric([name], station.times_lost)
+            sharing.add_metric([name], station.intermittent)
+            lighter.add_metric([name], station.lighter_level)
+            stretch.add_metric([name], station.failover.stretch_s)
             late.add_metric([name], station.late_s)
         yield from (people, connections, reserve, awake, speed, aired, dropped, rungs, changes, lost)
         yield from (sharing, lighter, stretch, late)

@@ -29,7 +29,7 @@ async def m3u(request: Request, station: StationName = None) -> Response:
     """A playlist of the streams for players."""
     lines = ["#EXTM3U"]
     for onair in _chosen(request, station):
-        lines += [f"#EXTINF:-1,{onair.station.own.title}", _address(request, onair)]
+        lines += [f"#EXTINF:-1,{onair.station.config.title}", _address(request, onair)]
     return Response("\r\n".join([*lines, ""]), media_type="audio/x-mpegurl; charset=utf-8")
 
 
@@ -39,7 +39,7 @@ async def pls(request: Request, station: StationName = None) -> Response:
     chosen = _chosen(request, station)
     lines = ["[playlist]", f"NumberOfEntries={len(chosen)}"]
     for number, onair in enumerate(chosen, 1):
-        title = onair.station.own.title
+        title = onair.station.config.title
         lines += [f"File{number}={_address(request, onair)}", f"Title{number}={title}", f"Length{number}=-1"]
     return Response("\r\n".join([*lines, "Version=2", ""]), media_type="audio/x-scpls; charset=utf-8")
 
@@ -72,7 +72,7 @@ def _source(request: Request, onair: OnAir) -> dict[str, Any]:
         "listeners": onairs(request).audience.connections(onair.station.id),
         "listenurl": _address(request, onair),
         "server_description": onair.station.prompt,
-        "server_name": onair.station.own.title,
+        "server_name": onair.station.config.title,
         "server_type": "audio/mpeg",
         "title": now_json(onair)["title"],
     }

@@ -110,12 +110,12 @@ def station_json(all_of_them: OnAirs, onair: OnAir) -> dict[str, Any]:
     station = onair.station
     return {
         "id": station.id,
-        "name": station.own.title,
+        "name": station.config.title,
         "prompt": station.prompt,
         "engine": station.playing_engine,
         "listeners": all_of_them.audience.people(station.id),
         "state": station.state,
-        **station.standing.data(),
+        **station.failover.data(),
         "stream": f"{all_of_them.settings.root_path}/stations/{station.id}/stream.mp3",
         "now": now_json(onair),
     }
@@ -153,7 +153,7 @@ async def events(
         now = onair.station.now
         told = [
             Event("state", onair.station.edge, {"state": onair.station.state, "engine": onair.station.playing_engine}),
-            onair.station.rung_event(),
+            onair.station.tier_event(),
             Event("listeners", onair.station.edge, {"count": all_of_them.audience.people(onair.station.id)}),
         ]
         if now is not None:

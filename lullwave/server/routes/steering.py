@@ -54,7 +54,7 @@ async def station(request: Request, station: str) -> JSONResponse:
             "epoch": None if epoch is None else {"frame": epoch.frame, "wall": epoch.wall},
             "time": time.time(),
             "reserve_s": round(onair.station.reserve_s, 2),
-            "policy": onair.station.own.policy,
+            "policy": onair.station.config.policy,
             "next": upcoming,
             "waiting": desk.waiting,
             "votes": desk.votes,
@@ -87,7 +87,7 @@ def _allowed(request: Request, station: str) -> Desk:
     """The station's desk, if who asks may use it."""
     desk = _desk(request, station)
     tokens: Tokens = request.app.state.tokens
-    if station_of(request, station).station.own.policy == "owner" and not tokens.allows(request.headers):
+    if station_of(request, station).station.config.policy == "owner" and not tokens.allows(request.headers):
         raise Forbidden("only the owner may steer this station: Authorization: Bearer …")
     return desk
 
