@@ -1,8 +1,9 @@
-"""One connection to an inference server: says hello, carries messages, notices when nobody is there any more.
+"""One websocket connection to an inference server: handshake, requests and replies, detection of a dead peer.
 
-A thread of its own with an event loop, so that nothing that blocks elsewhere keeps pings from being answered. Callers
-on other threads ``ask`` and wait; blocks go to the stream that they belong to. Knows nothing of what is in a block.
-When the connection is lost, everybody who waits gets ``EngineLost``; a link is never mended, the engine makes another.
+The connection runs an event loop on a thread of its own, so that blocking code elsewhere never delays a ping. Callers
+on other threads use ``call`` and wait for the future; blocks of samples go to the stream with their number. When the
+connection is lost, every waiting call and every stream gets ``EngineLost``. A connection never reconnects: the engine
+opens a new one.
 """
 
 from __future__ import annotations
@@ -25,22 +26,22 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from websockets.typing import Subprotocol
 
 from ...errors import EngineLost, LullwaveError, ProtocolError
-from . import protocol as wire
+from . import protocol
 
-CONNECT_S = 8.0  # to connect and to be greeted
-PING_S = 2.0
-HERE_S = 15.0  # a server hears from us at least this often
-LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+CONNECT_S = 8.0  # timeout for connecting and for the server's hello
+PING_S = 2.0  # interval of pings
+HEARTBEAT_S = 15.0  # interval of the message ``here``, which keeps the server from closing a quiet connection
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Behind:
-    """The engine at the other end."""
+class RemoteEngineInfo:
+    """Describes the engine that the server runs, as its hello states it."""
 
     name: str
-    version: str  # of the program that runs it
+    version: str  # of lullwave on the server
     summary: str
     rate: int
     channels: int
@@ -48,103 +49,106 @@ class Behind:
     lighter: tuple[Mapping[str, Any], ...]
 
 
-class Sink(Protocol):
-    """A stream as its link sees it. Called on the link's thread; ``ProtocolError`` ends the connection."""
+class StreamHandler(Protocol):
+    """Receives what arrives for one stream, on the connection's thread; a ``ProtocolError`` ends the connection."""
 
-    def audio(self, block: wire.Binary) -> None: ...
-    def told(self, message: Mapping[str, Any]) -> None: ...
-    def lost(self, error: EngineLost) -> None: ...
+    def on_audio(self, block: protocol.BinaryMessage) -> None: ...
+    def on_message(self, message: Mapping[str, Any]) -> None: ...
+    def on_lost(self, error: EngineLost) -> None: ...
 
 
 @dataclass
-class _Asked:
-    """A question that has not been answered."""
+class _PendingReply:
+    """A call whose reply has not arrived."""
 
     answer: Future[Any]
-    settle: Callable[[Any], None]
+    on_reply: Callable[[Any], None]
 
 
-class Link:
-    """Connects at once; raises when that fails.
+class Connection:
+    """An open connection, made by the constructor; thread-safe.
 
-    ``behind`` is None when the server selected no subprotocol: it is an old one, and the connection is closed again.
+    ``engine_info`` is None when the server selected no subprotocol: it speaks a legacy protocol, and the connection is
+    closed again.
 
     Raises:
-        EngineLost: nobody is there, or refuses us, or speaks something else.
+        EngineLost: the server does not answer, refuses the connection or speaks another protocol.
     """
 
     def __init__(self, url: str, token: str, deadline_s: float) -> None:
-        self.behind: Behind | None = None
-        self.rtt_s = 0.0  # measured
+        self.engine_info: RemoteEngineInfo | None = None
+        self.rtt_s = 0.0  # round-trip time of the last ping
         self._url, self._token, self._deadline_s = url, token, deadline_s
         self._ready: Future[None] = Future()
         self._lock = threading.Lock()
-        self._asked: dict[int, _Asked] = {}
-        self._sinks: dict[int, Sink] = {}
-        self._numbers = 0
-        self._error: EngineLost | None = None
-        self._heard = 0.0
-        self._why = ""  # the connection was broken off from this side
+        self._pending: dict[int, _PendingReply] = {}
+        self._streams: dict[int, StreamHandler] = {}
+        self._last_id = 0
+        self._lost: EngineLost | None = None
+        self._last_heard = 0.0
+        self._close_reason = ""  # why this side closed the connection
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._outbox: asyncio.Queue[str | bytes | None]  # None is the end
-        self._thread = threading.Thread(target=self._run, name="link", daemon=True)
+        self._outbox: asyncio.Queue[str | bytes | None]  # None closes the connection
+        self._thread = threading.Thread(target=self._run, name="connection", daemon=True)
         self._thread.start()
         self._ready.result()
 
     @property
     def open(self) -> bool:
-        """Whether it still serves."""
-        return self._error is None
+        """Whether the connection still works."""
+        return self._lost is None
 
-    def number(self) -> int:
-        """A number that nothing else on this connection has."""
+    def next_id(self) -> int:
+        """A number not used before on this connection, for a stream or a call."""
         with self._lock:
-            self._numbers += 1
-            return self._numbers
+            self._last_id += 1
+            return self._last_id
 
-    def join(self, number: int, sink: Sink) -> None:
-        """What arrives for stream ``number`` goes to ``sink``.
+    def attach(self, number: int, stream: StreamHandler) -> None:
+        """Deliver what arrives for stream ``number`` to ``stream``.
 
         Raises:
             EngineLost
         """
         with self._lock:
-            if self._error is not None:
-                raise self._error
-            self._sinks[number] = sink
+            if self._lost is not None:
+                raise self._lost
+            self._streams[number] = stream
 
-    def leave(self, number: int) -> None:
-        """Nobody reads stream ``number`` any more."""
+    def detach(self, number: int) -> None:
+        """Stop delivering stream ``number`` and cancel it on the server."""
         with self._lock:
-            self._sinks.pop(number, None)
-        self.tell("cancel", stream=number)
+            self._streams.pop(number, None)
+        self.send("cancel", stream=number)
 
-    def tell(self, op: str, **fields: Any) -> None:
-        """Send a message that has no answer; on a lost connection it goes nowhere."""
-        self._send(wire.pack(op, **fields))
+    def send(self, op: str, **fields: Any) -> None:
+        """Send a message that has no reply; does nothing on a lost connection."""
+        self._send(protocol.pack(op, **fields))
 
-    def ask(
+    def call(
         self,
         message: Callable[[int], str | bytes],
-        settle: Callable[[Any], None] = lambda answer: None,
+        on_reply: Callable[[Any], None] = lambda answer: None,
     ) -> Future[Any]:
-        """Send what ``message`` makes of an id. ``settle`` sees the answer first, on the link's thread.
+        """Send ``message(id)`` and return a future of the reply.
+
+        ``on_reply`` gets the reply on the connection's thread before the future does.
 
         Raises:
             EngineLost
         """
-        id = self.number()
-        asked = _Asked(Future(), settle)
+        id = self.next_id()
+        reply = _PendingReply(Future(), on_reply)
         with self._lock:
-            if self._error is not None:
-                raise self._error
-            self._asked[id] = asked
+            if self._lost is not None:
+                raise self._lost
+            self._pending[id] = reply
         self._send(message(id))
-        return asked.answer
+        return reply.answer
 
     def close(self) -> None:
-        """End the connection; whoever waits gets ``EngineLost``."""
-        self._lose("it was closed")
+        """Close the connection; waiting calls raise ``EngineLost``."""
+        self._fail("it was closed")
         self._send(None)
         if threading.current_thread() is not self._thread:
             self._thread.join(2.0)
@@ -152,42 +156,42 @@ class Link:
     def _send(self, message: str | bytes | None) -> None:
         loop = self._loop
         if loop is not None:
-            with suppress(RuntimeError):  # it has ended
+            with suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(self._outbox.put_nowait, message)
 
-    # ---- on the link's thread
+    # ---- on the connection's thread
 
     def _run(self) -> None:
         try:
             asyncio.run(self._main())
         except Exception as error:
             log.exception("the connection to %s failed", self._url)
-            self._lose(repr(error))
+            self._fail(repr(error))
         if not self._ready.done():
-            self._ready.set_exception(self._error or EngineLost(f"{self._url}: the connection ended"))
+            self._ready.set_exception(self._lost or EngineLost(f"{self._url}: the connection ended"))
 
     async def _main(self) -> None:
         self._outbox = asyncio.Queue()
         try:
             async with asyncio.timeout(CONNECT_S):
-                socket = await self._connected()
+                socket = await self._connect()
                 if socket.subprotocol is None:
                     await socket.close()
-                    self._error = EngineLost(f"{self._url}: an old server has no link")
+                    self._lost = EngineLost(f"{self._url}: the server speaks a legacy protocol")
                     self._ready.set_result(None)
                     return
                 try:
-                    self.behind = _behind(await socket.recv())
+                    self.engine_info = _parse_hello(await socket.recv())
                 except BaseException:
                     socket.transport.abort()
                     raise
         except TimeoutError:
-            self._lose(f"no answer within {CONNECT_S:g} seconds")
+            self._fail(f"no answer within {CONNECT_S:g} seconds")
             return
         except (OSError, WebSocketException, ProtocolError, ValueError) as error:
-            self._lose(_words(error))
+            self._fail(_reason(error))
             return
-        self._heard = time.monotonic()
+        self._last_heard = time.monotonic()
         self._loop = asyncio.get_running_loop()
         self._ready.set_result(None)
         tasks = [asyncio.create_task(work(socket)) for work in (self._write, self._ping, self._watch)]
@@ -199,68 +203,68 @@ class Link:
             await asyncio.gather(*tasks, return_exceptions=True)
             socket.transport.abort()
 
-    async def _connected(self) -> ClientConnection:
+    async def _connect(self) -> ClientConnection:
         return await connect(
             self._url,
-            subprotocols=[Subprotocol(wire.SUBPROTOCOL)],
+            subprotocols=[Subprotocol(protocol.SUBPROTOCOL)],
             additional_headers={"Authorization": f"Bearer {self._token}"} if self._token else None,
             compression=None,
             open_timeout=None,
-            ping_interval=None,  # see _ping: what arrives counts as a sign of life as well
+            ping_interval=None,  # _ping does it: any message counts as a sign of life too
             close_timeout=1,
-            max_size=wire.MAX_MESSAGE_BYTES,
-            proxy=None if urlsplit(self._url).hostname in LOCAL else True,
+            max_size=protocol.MAX_MESSAGE_BYTES,
+            proxy=None if urlsplit(self._url).hostname in LOOPBACK else True,
         )
 
     async def _read(self, socket: ClientConnection) -> None:
         try:
             async for message in socket:
-                self._heard = time.monotonic()
+                self._last_heard = time.monotonic()
                 if isinstance(message, str):
-                    self._take(wire.parse(message))
+                    self._on_text(protocol.parse(message))
                 else:
-                    self._take_binary(wire.unpack(message))
-            self._lose(self._why or "the server closed the connection")
+                    self._on_binary(protocol.unpack(message))
+            self._fail(self._close_reason or "the server closed the connection")
         except ConnectionClosed as error:
-            self._lose(self._why or _words(error))
+            self._fail(self._close_reason or _reason(error))
         except ProtocolError as error:
-            self._lose(f"what arrived is garbled: {error}")
+            self._fail(f"the server sent an invalid message: {error}")
             with suppress(Exception):
-                await socket.close(wire.JUNK, str(error)[:120])
+                await socket.close(protocol.BAD_MESSAGE, str(error)[:120])
 
-    def _take_binary(self, message: wire.Binary) -> None:
-        if message.kind == wire.SNAPSHOT:
-            self._answer(message.epoch, message.body)
-        elif (sink := self._sinks.get(message.stream)) is not None:
-            sink.audio(message)
+    def _on_binary(self, message: protocol.BinaryMessage) -> None:
+        if message.kind == protocol.SNAPSHOT:
+            self._on_reply(message.epoch, message.body)
+        elif (stream := self._streams.get(message.stream)) is not None:
+            stream.on_audio(message)
 
-    def _take(self, message: Mapping[str, Any]) -> None:
+    def _on_text(self, message: Mapping[str, Any]) -> None:
         match message["op"]:
             case "done":
-                self._answer(wire.whole(message, "id"), message)
+                self._on_reply(protocol.int_field(message, "id"), message)
             case "failed":
                 with self._lock:
-                    asked = self._asked.pop(wire.whole(message, "id"), None)
-                if asked is not None:
-                    _end(asked.answer, wire.error_in(message))
+                    reply = self._pending.pop(protocol.int_field(message, "id"), None)
+                if reply is not None:
+                    _reject(reply.answer, protocol.decode_error(message))
             case "notes" | "broken" | "progress":
-                if (sink := self._sinks.get(wire.whole(message, "stream"))) is not None:
-                    sink.told(message)
+                if (stream := self._streams.get(protocol.int_field(message, "stream"))) is not None:
+                    stream.on_message(message)
             case _:
-                pass  # of a later server
+                pass  # sent by a newer server
 
-    def _answer(self, id: int, answer: Any) -> None:
+    def _on_reply(self, id: int, answer: Any) -> None:
         with self._lock:
-            asked = self._asked.pop(id, None)
-        if asked is None:
+            reply = self._pending.pop(id, None)
+        if reply is None:
             return
         try:
-            asked.settle(answer)
+            reply.on_reply(answer)
         except ProtocolError as error:
-            _end(asked.answer, EngineLost(f"{self._url}: {error}"))
+            _reject(reply.answer, EngineLost(f"{self._url}: {error}"))
             raise
-        with suppress(InvalidStateError):  # nobody waits any more
-            asked.answer.set_result(answer)
+        with suppress(InvalidStateError):  # the caller has given up
+            reply.answer.set_result(answer)
 
     async def _write(self, socket: ClientConnection) -> None:
         with suppress(ConnectionClosed):
@@ -269,64 +273,64 @@ class Link:
             await socket.close()
 
     async def _ping(self, socket: ClientConnection) -> None:
-        heres = time.monotonic()
+        last_heartbeat = time.monotonic()
         with suppress(ConnectionClosed):
             while True:
                 sent = time.monotonic()
                 pong = asyncio.ensure_future(await socket.ping())
-                pong.add_done_callback(partial(self._ponged, sent))
-                if sent - heres > HERE_S:
-                    heres = sent
-                    await socket.send(wire.pack("here"))
+                pong.add_done_callback(partial(self._on_pong, sent))
+                if sent - last_heartbeat > HEARTBEAT_S:
+                    last_heartbeat = sent
+                    await socket.send(protocol.pack("here"))
                 await asyncio.sleep(PING_S)
 
-    def _ponged(self, sent: float, answer: asyncio.Future[float]) -> None:
+    def _on_pong(self, sent: float, answer: asyncio.Future[float]) -> None:
         if not answer.cancelled() and answer.exception() is None:
-            self._heard = time.monotonic()
-            self.rtt_s = self._heard - sent
+            self._last_heard = time.monotonic()
+            self.rtt_s = self._last_heard - sent
 
     async def _watch(self, socket: ClientConnection) -> None:
-        """Break the connection off when nothing came for too long: by the transport, which asks nobody."""
+        """Abort the transport when nothing arrived for ``deadline_s``; a closing handshake would wait for the peer."""
         while True:
-            silent_s = time.monotonic() - self._heard
+            silent_s = time.monotonic() - self._last_heard
             if silent_s >= self._deadline_s:
-                self._why = f"nothing was heard for {silent_s:.0f} seconds"
-                self._lose(self._why)
+                self._close_reason = f"the server sent nothing for {silent_s:.0f} seconds"
+                self._fail(self._close_reason)
                 socket.transport.abort()
                 return
             await asyncio.sleep(max(0.1, self._deadline_s - silent_s))
 
-    def _lose(self, why: str) -> None:
-        """Tell everybody, once."""
+    def _fail(self, reason: str) -> None:
+        """Mark the connection as lost, once, and pass the error to all calls and streams."""
         with self._lock:
-            if self._error is not None:
+            if self._lost is not None:
                 return
-            self._error = error = EngineLost(f"{self._url}: {why}")
-            asked, self._asked = self._asked, {}
-            sinks = list(self._sinks.values())
-        for one in asked.values():
-            _end(one.answer, error)
-        for sink in sinks:
-            sink.lost(error)
+            self._lost = error = EngineLost(f"{self._url}: {reason}")
+            pending, self._pending = self._pending, {}
+            streams = list(self._streams.values())
+        for reply in pending.values():
+            _reject(reply.answer, error)
+        for stream in streams:
+            stream.on_lost(error)
 
 
-def _end(answer: Future[Any], error: LullwaveError) -> None:
-    with suppress(InvalidStateError):  # nobody waits any more
+def _reject(answer: Future[Any], error: LullwaveError) -> None:
+    with suppress(InvalidStateError):  # the caller has given up
         answer.set_exception(error)
 
 
-def _behind(message: str | bytes) -> Behind:
-    """The engine that the server's hello speaks of.
+def _parse_hello(message: str | bytes) -> RemoteEngineInfo:
+    """Parse the server's hello.
 
     Raises:
-        ProtocolError: it is no hello, or of another version.
+        ProtocolError: the message is not a hello of this protocol version.
     """
-    hello: Mapping[str, Any] = wire.parse(message) if isinstance(message, str) else {"op": ""}
-    if hello["op"] != "hello" or hello.get("protocol") != wire.SUBPROTOCOL:
-        raise ProtocolError(f"the server did not begin with a hello of {wire.SUBPROTOCOL}")
+    hello: Mapping[str, Any] = protocol.parse(message) if isinstance(message, str) else {"op": ""}
+    if hello["op"] != "hello" or hello.get("protocol") != protocol.SUBPROTOCOL:
+        raise ProtocolError(f"the server did not begin with a hello of {protocol.SUBPROTOCOL}")
     try:
         engine = hello["engine"]
-        return Behind(
+        return RemoteEngineInfo(
             str(engine["name"]),
             str(hello["version"]),
             str(engine["summary"]),
@@ -339,8 +343,8 @@ def _behind(message: str | bytes) -> Behind:
         raise ProtocolError("the server's hello does not describe its engine") from None
 
 
-def _words(error: Exception) -> str:
-    """Why there is no connection, in one line."""
+def _reason(error: Exception) -> str:
+    """Describe a connection error in one line."""
     if isinstance(error, InvalidStatus):
         body = bytes(error.response.body or b"")
         try:

@@ -1,7 +1,7 @@
-"""The engine that is elsewhere: connects when it is asked for music, and again after a connection was lost.
+"""The remote engine: plays streams that an inference server makes.
 
-It finds out by itself what the other side speaks: ``lullwave.v1``, or the old ``generate``, or, at an ``http://``
-address, the old HTTP dialect. One connection serves all streams of an engine.
+It connects when it is first used and reconnects after a lost connection. It detects the protocol: ``lullwave.v1``, the
+legacy websocket protocol, or, at an ``http://`` address, the legacy HTTP protocol. One connection serves all streams.
 """
 
 from __future__ import annotations
@@ -13,19 +13,17 @@ from typing import Any
 from ...errors import EngineError, EngineLost, LullwaveError, ProtocolError, StreamClosed
 from ...request import Request
 from ..base import Engine, Stream, Understanding
-from . import protocol as wire
-from .clips import CHANNELS, RATE, ClipStream
-from .connection import Behind, Link
-from .crate import Crate
-from .legacy import HttpDialect, SocketDialect
+from . import protocol
+from .connection import Connection, RemoteEngineInfo
+from .legacy import CHANNELS, RATE, ClipBuffer, LegacyHttp, LegacyStream, LegacyWebSocket
 from .options import RemoteFacts, RemoteOptions, check_address
-from .stream import MAX_AHEAD_S, Manner, RemoteStream
+from .stream import MAX_AHEAD_S, RemoteStream, TransferOptions
 
-CLOSE_S = 0.5  # how long closing waits for a connection that is being made
+CLOSE_S = 0.5  # how long closing waits for a connection attempt
 
 
 class RemoteEngine(RemoteFacts, Engine):
-    """An engine on another machine. Loading it connects to nothing yet."""
+    """An engine on an inference server; thread-safe. Loading it does not connect yet."""
 
     def __init__(self, **options: Any) -> None:
         chosen = RemoteOptions(**options)
@@ -33,58 +31,58 @@ class RemoteEngine(RemoteFacts, Engine):
         self._token, self._encoding = chosen.token, chosen.encoding
         self._ahead_s, self._deadline_s = chosen.ahead_s, chosen.deadline_s
         self._connecting = threading.Lock()
-        self._link: Link | None = None
-        self._behind: Behind | None = None
-        self._crate: Crate | None = None
+        self._connection: Connection | None = None
+        self._engine_info: RemoteEngineInfo | None = None
+        self._clips: ClipBuffer | None = None
         self._closed = False
 
     @property
-    def behind(self) -> Behind:
-        """The engine at the other end and the version of the program that runs it, as it was met last.
+    def engine_info(self) -> RemoteEngineInfo:
+        """The engine that the server runs and the server's version, from the last connection.
 
         Raises:
-            EngineLost: nobody is there.
-            EngineError: an old server does not say.
+            EngineLost: the server does not answer.
+            EngineError: the server speaks a legacy protocol, which does not tell.
         """
-        if (behind := self._met()) is None:
-            raise EngineError(f"{self.url}: an old server does not say what makes its music")
-        return behind
+        if (info := self._known_info()) is None:
+            raise EngineError(f"{self.url}: a legacy server does not tell which engine it runs")
+        return info
 
     @property
     def rate(self) -> int:  # type: ignore[override]
-        """Of the engine at the other end."""
-        behind = self._met()
-        return behind.rate if behind is not None else RATE
+        """Of the engine on the server."""
+        info = self._known_info()
+        return info.rate if info is not None else RATE
 
     @property
     def channels(self) -> int:  # type: ignore[override]
-        """Of the engine at the other end."""
-        behind = self._met()
-        return behind.channels if behind is not None else CHANNELS
+        """Of the engine on the server."""
+        info = self._known_info()
+        return info.channels if info is not None else CHANNELS
 
     @property
     def rewindable_s(self) -> float:  # type: ignore[override]
-        """Less than that of the engine at the other end, which is a little ahead of what is read."""
-        behind = self._met()
-        return max(0.0, behind.rewindable_s - MAX_AHEAD_S) if behind is not None else 0.0
+        """Of the engine on the server, less what that engine may be ahead of the reader."""
+        info = self._known_info()
+        return max(0.0, info.rewindable_s - MAX_AHEAD_S) if info is not None else 0.0
 
     @property
     def lighter(self) -> Sequence[Mapping[str, Any]]:  # type: ignore[override]
-        """Of the engine at the other end."""
-        behind = self._met()
-        return behind.lighter if behind is not None else ()
+        """Of the engine on the server."""
+        info = self._known_info()
+        return info.lighter if info is not None else ()
 
     def stream(self, request: Request) -> Stream:
         """Begin a stream.
 
         Raises:
-            EngineLost: nobody is there, or refuses us.
-            LullwaveError: what the engine at the other end raises.
+            EngineLost: the server does not answer or refuses the connection.
+            LullwaveError: raised by the engine on the server.
         """
         peer = self._peer()
-        if isinstance(peer, Crate):
-            return ClipStream(request, peer)
-        number = peer.number()
+        if isinstance(peer, ClipBuffer):
+            return LegacyStream(request, peer)
+        number = peer.next_id()
         fields = {"stream": number, "encoding": self._encoding}
         fields["request"] = {
             "prompt": request.prompt,
@@ -92,82 +90,82 @@ class RemoteEngine(RemoteFacts, Engine):
             "duration_s": request.duration_s,
             "options": dict(request.options),
         }
-        return self._begin(peer, number, lambda id: wire.pack("open", id=id, **fields))
+        return self._begin(peer, number, lambda id: protocol.pack("open", id=id, **fields))
 
     def restore(self, snapshot: bytes) -> Stream:
-        """Continue from a snapshot, made here or by the same engine anywhere.
+        """Continue from a snapshot of the server's engine, made through this engine or directly.
 
         Raises:
             EngineLost, SnapshotError
         """
         peer = self._peer()
-        if isinstance(peer, Crate):
+        if isinstance(peer, ClipBuffer):
             return super().restore(snapshot)
-        number = peer.number()
-        return self._begin(peer, number, lambda id: wire.pack_snapshot(number, id, snapshot, self._encoding))
+        number = peer.next_id()
+        return self._begin(peer, number, lambda id: protocol.pack_snapshot(number, id, snapshot, self._encoding))
 
     def understand(self, prompt: str) -> Understanding:
         peer = self._peer()
-        if isinstance(peer, Crate):
+        if isinstance(peer, ClipBuffer):
             return super().understand(prompt)
-        reply = peer.ask(lambda id: wire.pack("understand", id=id, prompt=prompt)).result()
-        return wire.understanding_in(reply.get("understanding"))
+        reply = peer.call(lambda id: protocol.pack("understand", id=id, prompt=prompt)).result()
+        return protocol.decode_understanding(reply.get("understanding"))
 
     def close(self) -> None:
         self._closed = True
-        if self._connecting.acquire(timeout=CLOSE_S):  # else somebody connects, and will see that it is closed
+        if self._connecting.acquire(timeout=CLOSE_S):  # if not, _peer is connecting and will see _closed
             self._connecting.release()
-        if self._link is not None:
-            self._link.close()
-        if self._crate is not None:
-            self._crate.close()
+        if self._connection is not None:
+            self._connection.close()
+        if self._clips is not None:
+            self._clips.close()
 
     def address(self) -> tuple[str, str]:
-        """Where to connect to now, and with which token.
+        """The address to connect to and the token.
 
         Raises:
-            EngineLost: there is no such place now.
+            EngineLost: there is no address now (see ``IsolatedEngine``).
         """
         return self.url, self._token
 
-    def _begin(self, link: Link, number: int, message: Callable[[int], str | bytes]) -> RemoteStream:
-        reply = link.ask(message).result()
-        assert link.behind is not None
-        # An engine that cannot go back must not run ahead: its state is to be that of what was read.
-        ahead_s = min(self._ahead_s, link.behind.rewindable_s / 2.0)
+    def _begin(self, connection: Connection, number: int, message: Callable[[int], str | bytes]) -> RemoteStream:
+        reply = connection.call(message).result()
+        assert connection.engine_info is not None
+        # An engine that cannot go back must not run ahead: a snapshot must match what was read.
+        ahead_s = min(self._ahead_s, connection.engine_info.rewindable_s / 2.0)
         try:
-            return RemoteStream(link, number, reply, Manner(self._encoding, ahead_s))
+            return RemoteStream(connection, number, reply, TransferOptions(self._encoding, ahead_s))
         except (ProtocolError, LullwaveError) as error:
-            link.tell("cancel", stream=number)  # at the other end it has begun
+            connection.send("cancel", stream=number)  # it has begun on the server
             if isinstance(error, EngineLost):
                 raise
             raise EngineLost(f"{self.url}: {error}") from None
 
-    def _met(self) -> Behind | None:
-        """What is known of the other end; asks only if nothing is."""
-        if self._behind is None and self._crate is None:
+    def _known_info(self) -> RemoteEngineInfo | None:
+        """The server's engine, None for a legacy server; connects only if that is unknown."""
+        if self._engine_info is None and self._clips is None:
             self._peer()
-        return self._behind
+        return self._engine_info
 
-    def _peer(self) -> Link | Crate:
-        """Who to ask: the connection, made anew where it was lost, or the clips of an old server."""
+    def _peer(self) -> Connection | ClipBuffer:
+        """The open connection, reconnected if it was lost, or the clip buffer of a legacy server."""
         with self._connecting:
             if self._closed:
                 raise StreamClosed("the engine was closed")
-            if self._link is not None and self._link.open:
-                return self._link
-            if self._crate is not None and not self._crate.lost:
-                return self._crate
+            if self._connection is not None and self._connection.open:
+                return self._connection
+            if self._clips is not None and not self._clips.lost:
+                return self._clips
             url, token = self.address()
             if url.startswith("http"):
-                self._crate = self._crate or Crate(HttpDialect(url, token))
-                return self._crate
-            link = Link(url, token, self._deadline_s)
+                self._clips = self._clips or ClipBuffer(LegacyHttp(url, token))
+                return self._clips
+            connection = Connection(url, token, self._deadline_s)
             if self._closed:
-                link.close()
+                connection.close()
                 raise StreamClosed("the engine was closed")
-            if link.behind is None:
-                self._crate = self._crate or Crate(SocketDialect(url, token))
-                return self._crate
-            self._link, self._behind, self._crate = link, link.behind, None
-            return link
+            if connection.engine_info is None:
+                self._clips = self._clips or ClipBuffer(LegacyWebSocket(url, token))
+                return self._clips
+            self._connection, self._engine_info, self._clips = connection, connection.engine_info, None
+            return connection

@@ -1,6 +1,6 @@
-"""An engine in a process of its own on this machine, so that its crash is no more than a lost connection.
+"""Runs an engine in a child process, so that its crash is only a lost connection.
 
-It is a remote engine whose server is a child process. Its options are those of the engine inside.
+An isolated engine is a remote engine whose server is the child process. Its options are those of the engine inside.
 """
 
 from __future__ import annotations
@@ -11,40 +11,37 @@ from typing import Any, ClassVar
 from ..base import EngineFacts
 from .engine import RemoteEngine
 from .options import ISOLATED
-from .process import Child
+from .process import EngineProcess
 
 
 class IsolatedEngine(RemoteEngine):
-    """See ``isolated_class``. Loading it starts the process."""
+    """The base of the classes that ``isolated_class`` makes. Loading the engine starts the process."""
 
-    inside: ClassVar[str]
+    inside: ClassVar[str]  # name of the engine in the process
 
     def __init__(self, **options: Any) -> None:
         super().__init__(url="ws://127.0.0.1")
         self.url = self.name
         defaults = self.load_options()
         known = {field.name for field in fields(defaults) if getattr(defaults, field.name) != options.get(field.name)}
-        self.child = Child(self.inside, {name: value for name, value in options.items() if name in known})
+        self.process = EngineProcess(self.inside, {name: value for name, value in options.items() if name in known})
 
     def address(self) -> tuple[str, str]:
-        return self.child.address()
+        return self.process.address()
 
     def close(self) -> None:
         super().close()
-        self.child.close()
+        self.process.close()
 
 
 def isolated_class(facts: type[EngineFacts]) -> type[IsolatedEngine]:
-    """The engine that ``facts`` speaks of, in a process of its own."""
-    return type(
-        "Isolated" + facts.__name__,
-        (IsolatedEngine,),
-        {
-            "__doc__": f"Engine {facts.name} in a process of its own.",
-            "name": ISOLATED + facts.name,
-            "summary": f"{facts.summary}; in a process of its own",
-            "inside": facts.name,
-            "load_options": facts.load_options,
-            "options": facts.options,
-        },
-    )
+    """Return the engine class that runs the engine described by ``facts`` in a child process."""
+
+    class Isolated(IsolatedEngine):
+        name = ISOLATED + facts.name
+        summary = f"{facts.summary}; in a process of its own"
+        inside = facts.name
+        load_options = facts.load_options
+        options = facts.options
+
+    return Isolated

@@ -1,68 +1,103 @@
-"""How old inference servers are asked for five clips: ``generate`` over a websocket, or requests over HTTP.
+"""Plays from inference servers that predate ``lullwave.v1``: they send whole clips and accept no prompts.
 
-Such a server may do nothing else for minutes while it makes music, not even answer a ping. So no ping is sent, and a
-peer that is gone is noticed by the kernels of the two machines. Knows nothing of what is in a clip.
+``LegacyWebSocket`` and ``LegacyHttp`` request a batch of five clips; ``ClipBuffer`` requests the next batch while the
+last one plays; ``LegacyStream`` decodes the clips and crossfades them into one endless stream.
+
+Such a server may be busy for minutes while it makes music and then answers nothing, not even a ping. So no pings are
+sent, and TCP keepalive detects a dead peer.
 """
 
 from __future__ import annotations
 
 import hashlib
 import http.client
+import logging
 import random
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from ...errors import EngineLost
+from ...audio import Audio, crossfade
+from ...codecs import decode
+from ...errors import CodecError, EngineError, EngineLost, InvalidInput, StreamClosed
+from ...request import Request
+from ..base import Mark, Stream, Understanding
 
-CLIPS = 5
-CONNECT_S = 8.0
-BATCH_S = 3600.0  # more than the slowest machine takes for five clips
-SAME_S = 900.0  # after so long an HTTP clip is taken, though it is that of the batch before
-LOOK_S = 0.5  # how often those who wait see whether they still should
-POLL_S = (2.0, 4.0)  # HTTP clips are asked for as often, at random in between
-RENEW_S = 60.0  # after so long without a clip the server is asked for them again
-REPLY_S = 30.0  # for one HTTP reply
-MAX_CLIP_BYTES = 64 * 1024 * 1024
+RATE = 44100  # Hz; clips of other rates are resampled
+CHANNELS = 2
+OVERLAP_S = 5.0  # crossfade between two clips, as on the web page of those servers
+MIN_CLIP_S = 3.0  # shorter clips are rejected
+MAX_CLIP_S = 1800.0  # longer clips are rejected
+MAX_CLIP_BYTES = 64 * 1024 * 1024  # of one encoded clip
+MARKS_KEPT = 64
+
+BATCH = 5  # clips that one request gives
+LOW_WATER = 5  # with fewer clips in the buffer than this, the next batch is requested
+
+CONNECT_S = 8.0  # timeout for the TCP connection
+BATCH_S = 3600.0  # timeout for a batch: longer than the slowest machine needs for five clips
+STALE_S = 900.0  # HTTP: after this long, accept a clip that equals the one of the batch before
+STOP_CHECK_S = 0.5  # how often a waiting receiver checks whether to stop
+POLL_S = (2.0, 4.0)  # HTTP: range of the random pause between two requests for a clip
+RENEW_S = 60.0  # HTTP: after this long without a clip, request the batch again
+REPLY_S = 30.0  # HTTP: timeout of one reply
 KEEPALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 3, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 15_000}
 
+log = logging.getLogger(__name__)
 
-class SocketDialect:
-    """The text ``generate`` is answered by five binary messages."""
+
+class LegacyClient(Protocol):
+    """Requests clips from a server."""
+
+    def batch(self, stopping: threading.Event) -> Iterator[bytes]:
+        """Yield the encoded clips of one batch as they arrive; end early when ``stopping`` is set.
+
+        Raises:
+            EngineLost: the server does not answer, or the connection was lost.
+        """
+
+    def close(self) -> None:
+        """Interrupt a ``batch`` that is waiting."""
+
+
+class LegacyWebSocket:
+    """Sends the text ``generate`` and receives five binary messages, one clip each."""
 
     def __init__(self, url: str, token: str) -> None:
         self._url, self._token = url, token
         self._connection: ClientConnection | None = None
-        self._stack = ExitStack()  # closes it
+        self._stack = ExitStack()  # closes the connection
 
     def batch(self, stopping: threading.Event) -> Iterator[bytes]:
         try:
-            connection = self._connection or self._connected()
+            connection = self._connection or self._connect()
             self._connection = connection
             connection.send("generate")
-            until = time.monotonic() + BATCH_S
-            for _ in range(CLIPS):
+            deadline = time.monotonic() + BATCH_S
+            for _ in range(BATCH):
                 while True:
                     if stopping.is_set():
                         return
                     with suppress(TimeoutError):
-                        message = connection.recv(LOOK_S)
+                        message = connection.recv(STOP_CHECK_S)
                         break
-                    if time.monotonic() > until:
+                    if time.monotonic() > deadline:
                         raise TimeoutError(f"no clip within {BATCH_S:g} seconds")
                 if isinstance(message, str):
-                    raise EngineLost(f"{self._url}: the server sent words instead of a clip: {message[:80]!r}")
+                    raise EngineLost(f"{self._url}: the server sent text instead of a clip: {message[:80]!r}")
                 yield message
         except (OSError, WebSocketException) as error:
             self.close()
-            raise EngineLost(f"{self._url}: {_words(error)}") from None
+            raise EngineLost(f"{self._url}: {_reason(error)}") from None
         except EngineLost:
             self.close()
             raise
@@ -74,7 +109,7 @@ class SocketDialect:
                 connection.socket.shutdown(socket.SHUT_RDWR)
             self._stack.close()
 
-    def _connected(self) -> ClientConnection:
+    def _connect(self) -> ClientConnection:
         parts = urlsplit(self._url)
         assert parts.hostname is not None
         secure = parts.scheme == "wss"
@@ -85,7 +120,7 @@ class SocketDialect:
             sock=plain,
             ssl=ssl.create_default_context() if secure else None,
             additional_headers={"Authorization": f"Bearer {self._token}"} if self._token else None,
-            open_timeout=BATCH_S,  # who makes music for somebody else answers afterwards
+            open_timeout=BATCH_S,  # the server answers only after the clip that it is making
             ping_interval=None,
             close_timeout=1,
             max_size=MAX_CLIP_BYTES,
@@ -94,28 +129,28 @@ class SocketDialect:
         return self._stack.enter_context(opening)
 
 
-class HttpDialect:
-    """``POST /generate`` begins a batch, ``POST /clips/0`` to ``/clips/4`` give it, once they are there.
+class LegacyHttp:
+    """Starts a batch by ``POST /generate`` and polls ``POST /clips/0`` to ``/clips/4`` until each clip is ready.
 
-    Some servers give the clips of the batch before until new ones are there. So one that is the same as then is not
-    taken, unless the server said since that it had none, or goes on giving it. A server that broke or was started again
-    meanwhile has forgotten that it was asked: it is asked again now and then, and says 409 if it had not.
+    Some servers return the clips of the previous batch until new ones are ready. A clip that equals the previous one is
+    therefore skipped, unless the server has answered 404 since, or still returns it after ``STALE_S``. A server that
+    restarted has forgotten the request, so it is repeated every ``RENEW_S``; a server that is still busy answers 409.
     """
 
     def __init__(self, url: str, token: str) -> None:
         self._url, self._token = url.rstrip("/"), token
-        self._before = [""] * CLIPS  # digests of the last batch
+        self._previous = [""] * BATCH  # digests of the last batch
 
     def batch(self, stopping: threading.Event) -> Iterator[bytes]:
-        self._ask()
+        self._request_batch()
         began = asked = time.monotonic()
         cleared = False
-        for number in range(CLIPS):
+        for number in range(BATCH):
             while True:
                 status, body = self._post(f"/clips/{number}")
                 took_s = time.monotonic() - began
                 digest = hashlib.sha256(body).hexdigest()
-                if status == 200 and (cleared or digest != self._before[number] or took_s > SAME_S):
+                if status == 200 and (cleared or digest != self._previous[number] or took_s > STALE_S):
                     break
                 cleared = cleared or status == 404
                 if status not in (200, 404, 409, 425, 503):
@@ -125,15 +160,15 @@ class HttpDialect:
                 if stopping.wait(random.uniform(*POLL_S)):
                     return
                 if time.monotonic() - asked > RENEW_S:
-                    self._ask()
+                    self._request_batch()
                     asked = time.monotonic()
-            self._before[number] = digest
+            self._previous[number] = digest
             yield body
 
     def close(self) -> None:
-        """Every exchange is short, and ends by itself."""
+        """Do nothing: every HTTP exchange is short."""
 
-    def _ask(self) -> None:
+    def _request_batch(self) -> None:
         status, body = self._post("/generate")
         if status not in (200, 201, 202, 204, 409):
             raise EngineLost(f"{self._url}/generate: refused with status {status}: {body[:80]!r}")
@@ -149,23 +184,172 @@ class HttpDialect:
             response = connection.getresponse()
             body = response.read(MAX_CLIP_BYTES + 1)
             if len(body) > MAX_CLIP_BYTES:
-                raise EngineLost(f"{self._url}{path}: a clip has at most {MAX_CLIP_BYTES} bytes")
+                raise EngineLost(f"{self._url}{path}: the reply is longer than the allowed {MAX_CLIP_BYTES} bytes")
             return response.status, body
         except (OSError, http.client.HTTPException) as error:
-            raise EngineLost(f"{self._url}: {_words(error)}") from None
+            raise EngineLost(f"{self._url}: {_reason(error)}") from None
         finally:
             connection.close()
 
 
+class ClipBuffer:
+    """Buffers the encoded clips of one server for all its streams; thread-safe.
+
+    Clips wait encoded: a minute of music is 1 MB encoded and 20 MB decoded.
+    """
+
+    def __init__(self, dialect: LegacyClient) -> None:
+        self._client = dialect
+        self._clips: deque[bytes] = deque()
+        self._changed = threading.Condition()
+        self._stopping = threading.Event()
+        self._fetching: threading.Thread | None = None
+        self._error: EngineError | None = None
+        self.lost = False  # the last request for clips failed
+
+    def take(self, cancelled: Callable[[], bool]) -> bytes:
+        """Wait for the next clip and remove it from the buffer.
+
+        Raises:
+            EngineLost: the buffer is empty and the server is lost; the next call tries again.
+            StreamClosed: ``cancelled()`` became true (see ``wake``), or the buffer was closed.
+        """
+        with self._changed:
+            while True:
+                if self._stopping.is_set() or cancelled():
+                    raise StreamClosed("the stream was closed")
+                if self._clips:
+                    clip = self._clips.popleft()
+                    self._fetch()
+                    return clip
+                if self._error is not None:
+                    error, self._error = self._error, None
+                    raise error
+                self._fetch()
+                self._changed.wait()
+
+    def wake(self) -> None:
+        """Make every waiting ``take`` check whether it was cancelled."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Stop fetching; waiting ``take`` calls raise ``StreamClosed``."""
+        self._stopping.set()
+        self.wake()
+        self._client.close()
+        if self._fetching is not None:
+            self._fetching.join(2.0)
+
+    def _fetch(self) -> None:
+        """Request a batch on a thread of its own if the buffer is low and no request is under way."""
+        if self._fetching is None and len(self._clips) < LOW_WATER and self._error is None:
+            self._fetching = threading.Thread(target=self._run, name="legacy-clips", daemon=True)
+            self._fetching.start()
+
+    def _run(self) -> None:
+        error: EngineError | None = None
+        try:
+            for clip in self._client.batch(self._stopping):
+                with self._changed:
+                    self._clips.append(clip)
+                    self.lost = False
+                    self._changed.notify_all()
+        except EngineError as failed:
+            error = failed
+            log.info("no more clips: %s", failed)
+        except Exception as failed:
+            error = EngineLost(f"clips could not be fetched: {failed!r}")
+            log.exception("clips could not be fetched")
+        with self._changed:
+            self._fetching = None
+            self._error = error
+            self.lost = error is not None
+            self._changed.notify_all()
+
+
+class LegacyStream(Stream):
+    """Crossfades clips into an endless stream. It cannot be steered: the server accepts no prompts."""
+
+    rate = RATE
+    channels = CHANNELS
+
+    def __init__(self, request: Request, clips: ClipBuffer) -> None:
+        self.request = request
+        self._buffer = clips
+        self._position = 0
+        self._ready = Audio.silence(0, RATE, CHANNELS)  # decoded and not read yet
+        self._overlap_s = 0.0  # how much of the end of `_ready` the next clip is crossfaded with
+        self._count = 0
+        self._marks: list[Mark] = []
+        self._closed = False
+
+    @property
+    def position(self) -> int:
+        return self._position
+
+    def read(self, frames: int) -> Audio:
+        if frames < 0:
+            raise InvalidInput("frames", frames, "a number of frames, at least 0")
+        if self.total_frames is not None:
+            frames = min(frames, self.total_frames - self._position)
+        while self._ready.frames - round(self._overlap_s * RATE) < frames:
+            self._join(self._next())
+        if self._closed:
+            raise StreamClosed("the stream was closed")
+        audio, self._ready = self._ready[:frames], self._ready[frames:]
+        self._position += audio.frames
+        return audio
+
+    def steer(self, prompt: str, over_s: float = 8.0) -> Understanding:
+        raise EngineError("the inference server uses the legacy protocol, which accepts no prompts")
+
+    def marks(self, start: int, stop: int) -> Sequence[Mark]:
+        return [mark for mark in self._marks if start <= mark.frame < stop]
+
+    def close(self) -> None:
+        self._closed = True
+        self._buffer.wake()
+
+    def _join(self, clip: Audio) -> None:
+        """Append ``clip`` with a crossfade."""
+        overlap_s = min(self._overlap_s, clip.duration_s / 3.0)
+        begin = self._position + max(0, self._ready.frames - round(overlap_s * RATE))
+        self._ready = crossfade(self._ready, clip, overlap_s)
+        self._overlap_s = min(OVERLAP_S, clip.duration_s / 3.0)
+        self._count += 1
+        data = {"title": f"Clip {self._count}", "prompt": "", "frames": clip.frames}
+        self._marks = [*self._marks[-MARKS_KEPT:], Mark(begin, "piece", data)]
+
+    def _next(self) -> Audio:
+        """Decode the next clip, in stereo at ``RATE``.
+
+        Raises:
+            EngineLost: the server is lost, or sent something that is not a clip of allowed length.
+        """
+        data = self._buffer.take(lambda: self._closed)
+        try:
+            clip = decode(data, MAX_CLIP_S)
+        except CodecError as error:
+            raise EngineLost(f"the server sent something that is not a clip: {error}") from None
+        if clip.duration_s < MIN_CLIP_S:
+            raise EngineLost(
+                f"the server sent a clip of {clip.duration_s:.1f} seconds; allowed: {MIN_CLIP_S:g} or more"
+            )
+        if clip.channels > CHANNELS:
+            clip = Audio(clip.samples[:, :CHANNELS].copy(), clip.rate)
+        return clip.to_channels(CHANNELS).resample(RATE)
+
+
 def _keep_alive(plain: socket.socket) -> None:
-    """Let the kernel find out that the peer is gone."""
+    """Let the kernel detect that the peer is gone."""
     plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in KEEPALIVE.items():
         if hasattr(socket, name):
             plain.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-def _words(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, ConnectionClosed):
         reason = error.rcvd.reason if error.rcvd is not None else ""
         return f"the server closed the connection{': ' + reason if reason else ''}"

@@ -1,4 +1,4 @@
-"""What an engine elsewhere says of itself, and how it is reached; imports nothing heavy."""
+"""Options of the remote engine and parsing of its addresses; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from ..base import EngineFacts
 from .protocol import ENCODINGS
 
 SCHEMES = ("ws", "wss", "http", "https")
-ISOLATED = "isolated:"  # before an engine's name: the same, in a process of its own
+ISOLATED = "isolated:"  # prefix of an engine's name: run it in a process of its own
 
 
 @dataclass(frozen=True)
 class RemoteOptions:
-    """How an engine elsewhere is reached."""
+    """How the remote engine reaches its server."""
 
-    url: str = option(MISSING, "where it is: ws://, wss://, or http:// for the old HTTP dialect", max_length=2048)
-    token: str = option("", "what lets us in there", max_length=4096)
-    encoding: str = option(ENCODINGS[0], "of the samples on their way; int16 is half the traffic", choices=ENCODINGS)
-    ahead_s: float = option(2.0, "how much is on its way beyond what is read", low=0, high=10, unit="seconds")
+    url: str = option(MISSING, "address: ws:// or wss://, or http:// for the legacy HTTP protocol", max_length=2048)
+    token: str = option("", "access token of the server", max_length=4096)
+    encoding: str = option(ENCODINGS[0], "sample format on the network; int16 halves the traffic", choices=ENCODINGS)
+    ahead_s: float = option(2.0, "how much audio to request ahead of the reader", low=0, high=10, unit="seconds")
     deadline_s: float = option(
-        8.0, "after so long without a sign of life the connection is lost", low=1, high=600, unit="seconds"
+        8.0, "silence of the server after which the connection counts as lost", low=1, high=600, unit="seconds"
     )
 
 
@@ -37,12 +37,12 @@ class RemoteFacts(EngineFacts):
 
 
 def is_address(name: str) -> bool:
-    """Whether ``name`` says where an engine is, instead of which it is."""
+    """Tell whether ``name`` is an address and not the name of an engine."""
     return name.partition("://")[0] in SCHEMES and "://" in name
 
 
 def check_address(url: str) -> str:
-    """``url``, if it can be one of a server.
+    """Return ``url`` if it is a valid server address.
 
     Raises:
         InvalidInput

@@ -1,7 +1,7 @@
-"""An inference server in a child process, started again whenever it ends; knows nothing of what it is asked for.
+"""Runs an inference server in a child process and restarts it whenever it ends.
 
-The child listens on a loopback port of its own choice, asks for a token that only the two know, and ends when its stdin
-does: when this process is gone, however it went.
+The child listens on a free loopback port, requires a random token, and ends when its stdin closes: that is, when this
+process ends for any reason.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from typing import IO, Any
 
 from ...errors import EngineLost, StreamClosed
 
-FIRST_S, LONGEST_S = 0.5, 30.0  # before it is started again: twice as long each time, less up to half by chance
-TRUSTED_S = 60.0  # who ran for so long is started again at once
-LET_GO_S = 4.0  # how long it may take to end
-VARIABLE = "LULLWAVE_INFERENCE_"
+FIRST_RESTART_S, MAX_RESTART_S = 0.5, 30.0  # delay before a restart: doubles each time, less a random half
+STABLE_S = 60.0  # after a run of this length the delay starts from FIRST_RESTART_S again
+STOP_S = 4.0  # timeout for the child to end by itself
+ENV_PREFIX = "LULLWAVE_INFERENCE_"
 _ADDRESS = re.compile(r"\bws://127\.0\.0\.1:\d+")
-_LAST_WORDS = "lullwave: "  # why a command fails, on its stderr
+_ERROR_PREFIX = "lullwave: "  # begins the line on stderr that says why a command failed
 
 log = logging.getLogger(__name__)
 
 
-class Child:
-    """The process, and the thread that looks after it."""
+class EngineProcess:
+    """The child process and the thread that supervises it; thread-safe."""
 
     def __init__(self, engine: str, options: Mapping[str, Any]) -> None:
         self._engine = engine
@@ -40,42 +40,42 @@ class Child:
         self._token = secrets.token_urlsafe(24)
         self._changed = threading.Condition()
         self._process: subprocess.Popen[str] | None = None
-        self._url: str | None = None  # while it answers
+        self._url: str | None = None  # None while it does not answer
         self._starts = 0
-        self._ended = False  # at least once
-        self._why = "it is starting"
-        self._said = ""  # its last words
+        self._has_ended = False  # whether it ended at least once
+        self._reason = "it is starting"
+        self._last_error = ""  # the error that it printed last
         self._closed = False
-        self._thread = threading.Thread(target=self._look_after, name=f"child-{engine}", daemon=True)
+        self._thread = threading.Thread(target=self._supervise, name=f"child-{engine}", daemon=True)
         self._thread.start()
 
     @property
     def pid(self) -> int | None:
-        """Of the process; None while there is none."""
+        """Process id; None while no process runs."""
         process = self._process
         return process.pid if process is not None and process.poll() is None else None
 
     @property
     def starts(self) -> int:
-        """How often it was started."""
+        """How often the process was started."""
         return self._starts
 
     def address(self) -> tuple[str, str]:
-        """Where it answers, and the token. A child that starts for the first time may take as long as its model needs.
+        """The address of the server and its token; waits without a timeout for the first start, which loads the model.
 
         Raises:
-            EngineLost: it does not answer now.
+            EngineLost: the process ended and has not restarted yet.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._url is not None or self._closed or self._ended)
+            self._changed.wait_for(lambda: self._url is not None or self._closed or self._has_ended)
             if self._closed:
                 raise StreamClosed("the engine was closed")
             if self._url is None:
-                raise EngineLost(f"the process of engine {self._engine} does not answer yet: {self._why}")
+                raise EngineLost(f"the process of engine {self._engine} does not answer yet: {self._reason}")
             return self._url, self._token
 
     def close(self) -> None:
-        """End it, kindly first."""
+        """End the process: close its stdin, then kill it after ``STOP_S``."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -85,39 +85,39 @@ class Child:
                 assert process.stdin is not None
                 process.stdin.close()
             with suppress(subprocess.TimeoutExpired):
-                process.wait(LET_GO_S)
+                process.wait(STOP_S)
             process.kill()
-        self._thread.join(LET_GO_S)
+        self._thread.join(STOP_S)
 
-    def _look_after(self) -> None:
-        wait_s = FIRST_S
+    def _supervise(self) -> None:
+        wait_s = FIRST_RESTART_S
         while not self._closed:
             began = time.monotonic()
             try:
                 status = self._run_once()
-                why = f"it ended with signal {-status}" if status < 0 else f"it ended with status {status}"
-                why += f": {self._said}" if self._said else ""
-            except (OSError, RuntimeError) as error:  # out of memory, processes, threads or files
-                why = f"it cannot be started: {error}"
+                reason = f"it ended with signal {-status}" if status < 0 else f"it ended with status {status}"
+                reason += f": {self._last_error}" if self._last_error else ""
+            except (OSError, RuntimeError) as error:  # no memory, processes, threads or files left
+                reason = f"it cannot be started: {error}"
             if self._closed:
                 return
-            if time.monotonic() - began > TRUSTED_S:
-                wait_s = FIRST_S
+            if time.monotonic() - began > STABLE_S:
+                wait_s = FIRST_RESTART_S
             pause_s = wait_s * random.uniform(0.5, 1.0)
-            wait_s = min(2.0 * wait_s, LONGEST_S)
-            log.error("the process of engine %s is gone: %s; again in %.1f s", self._engine, why, pause_s)
+            wait_s = min(2.0 * wait_s, MAX_RESTART_S)
+            log.error("the process of engine %s ended: %s; restarting in %.1f s", self._engine, reason, pause_s)
             with self._changed:
-                self._why, self._ended = why, True
+                self._reason, self._has_ended = reason, True
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: self._closed, pause_s)
 
     def _run_once(self) -> int:
-        """Start it and wait for its end; its exit status."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(VARIABLE) and k != "API_KEY"}
-        environment[VARIABLE + "TOKEN"] = self._token
+        """Start the process, wait for its end and return its exit status."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(ENV_PREFIX) and k != "API_KEY"}
+        environment[ENV_PREFIX + "TOKEN"] = self._token
         with self._changed:
             self._starts += 1
-            self._said = ""
+            self._last_error = ""
             if self._closed:
                 return 0
             self._process = process = subprocess.Popen(
@@ -128,33 +128,33 @@ class Child:
                 text=True,
                 errors="replace",
                 env=environment,
-                start_new_session=True,  # Ctrl-C is for us, who then end it
+                start_new_session=True,  # Ctrl-C goes to this process, which then ends the child
             )
         assert process.stdout is not None
         assert process.stdin is not None
-        listening = threading.Thread(target=self._listen, args=(process.stderr,), daemon=True)
-        listening.start()
+        forwarding = threading.Thread(target=self._forward_stderr, args=(process.stderr,), daemon=True)
+        forwarding.start()
         with process.stdout, suppress(OSError), process.stdin:
             for line in process.stdout:
                 if (found := _ADDRESS.search(line)) is not None:
                     with self._changed:
                         self._url = found[0]
                         self._changed.notify_all()
-                    log.info("the process of engine %s answers", self._engine)
+                    log.info("the process of engine %s is ready", self._engine)
         with self._changed:
             self._url = None
             self._changed.notify_all()
         status = process.wait()
-        listening.join(LET_GO_S)
+        forwarding.join(STOP_S)
         return status
 
-    def _listen(self, stderr: IO[str]) -> None:
-        """What it says goes where we say things."""
+    def _forward_stderr(self, stderr: IO[str]) -> None:
+        """Copy the child's stderr to our own, and remember the last error."""
         with stderr:
             for line in stderr:
-                if line.startswith(_LAST_WORDS):
-                    self._said = line.removeprefix(_LAST_WORDS).strip()
-                with suppress(OSError, ValueError):  # ours is closed
+                if line.startswith(_ERROR_PREFIX):
+                    self._last_error = line.removeprefix(_ERROR_PREFIX).strip()
+                with suppress(OSError, ValueError):  # our stderr is closed
                     sys.stderr.write(line)
                     sys.stderr.flush()
 

@@ -1,7 +1,8 @@
-"""The protocol ``lullwave.v1`` as text and bytes, for both of its ends; knows nothing of sockets, streams or threads.
+"""Encodes and decodes the messages of the protocol ``lullwave.v1``, for the client and the server.
 
-Text messages are JSON objects with an ``op``. Binary messages are a header of 28 bytes and what it announces: a block
-of samples, or a snapshot. ``docs/how/inference-protocol.md`` describes who sends what, and when.
+Text messages are JSON objects with an ``op``. Binary messages are a header of 28 bytes and a body: a block of samples
+or a snapshot. ``docs/how/inference-protocol.md`` describes the exchange of messages. Knows nothing of sockets, streams
+or threads.
 
 =======  ======  ===========================================================================
 offset   type    meaning (little-endian)
@@ -9,12 +10,12 @@ offset   type    meaning (little-endian)
 0        u8      kind: 1 audio, 2 snapshot
 1        u8      encoding of the samples: 0 float32, 1 int16 (of a snapshot: of its stream)
 2        u8      channels
-3        u8      flags: 1 the last block of music that ends
+3        u8      flags: 1 the last block of a finite stream
 4        u32     stream
 8        u32     epoch of the stream; in a snapshot, the id of the request
 12       u32     rate in Hz
-16       u64     the stream's frame at which the block begins
-24       u32     CRC-32 (that of zip files) of the 24 bytes before it and of all that follows it
+16       u64     first frame of the block in its stream
+24       u32     CRC-32 (as in zip files) of the 24 bytes before it and of the body
 =======  ======  ===========================================================================
 """
 
@@ -47,20 +48,20 @@ from ..base import Mark, Understanding
 FAMILY = "lullwave."
 SUBPROTOCOL = FAMILY + "v1"
 MAX_TEXT_BYTES = 256 * 1024
-MAX_MESSAGE_BYTES = 32 * 1024 * 1024  # a snapshot of a long song
-LOUDEST = 64.0  # of a sample, nominally 1: what is beyond it is no music
-MAX_STREAM = 2**32 - 1  # of stream numbers, epochs and ids
+MAX_MESSAGE_BYTES = 32 * 1024 * 1024  # room for the snapshot of a long song
+MAX_SAMPLE = 64.0  # largest allowed sample (full scale is 1); a larger one is an error of the sender
+MAX_ID = 2**32 - 1  # largest stream number, epoch or call id
 
-# why a connection is closed, besides the codes of RFC 6455
-JUNK, WRONG_VERSION, SILENT = 4400, 4406, 4408
-TOO_BIG, TRY_LATER, GOING_AWAY = 1009, 1013, 1001
+# close codes: our own, then those of RFC 6455
+BAD_MESSAGE, WRONG_VERSION, TIMED_OUT = 4400, 4406, 4408
+TOO_LARGE = 1009
 
 AUDIO, SNAPSHOT = 1, 2
 ENCODINGS = ("float32", "int16")
 _LAST = 1
-_HEAD = struct.Struct("<BBBBIIIQ")
-_SEAL = struct.Struct("<I")
-_SIZE = _HEAD.size + _SEAL.size
+_HEADER = struct.Struct("<BBBBIIIQ")
+_CHECKSUM = struct.Struct("<I")
+_HEADER_BYTES = _HEADER.size + _CHECKSUM.size
 _ERRORS: Mapping[str, type[LullwaveError]] = {
     kind.__name__: kind
     for kind in (EngineError, EngineFailed, StreamClosed, SnapshotError, CheckpointError, ProtocolError)
@@ -69,8 +70,8 @@ _INPUT_ERRORS: Mapping[str, type[InvalidInput]] = {"InvalidInput": InvalidInput,
 
 
 @dataclass(frozen=True)
-class Binary:
-    """A binary message, taken apart."""
+class BinaryMessage:
+    """A decoded binary message. ``epoch`` of a snapshot is the id of the call that it answers."""
 
     kind: int
     encoding: str
@@ -83,78 +84,80 @@ class Binary:
     body: bytes
 
     def audio(self) -> Audio:
-        """The samples of a block.
+        """The samples of an audio message.
 
         Raises:
-            ProtocolError: they are not whole frames of numbers that can be sound.
+            ProtocolError: not an audio message, not whole frames, not finite, or beyond ``MAX_SAMPLE``.
         """
         dtype = "<f4" if self.encoding == "float32" else "<i2"
         if self.kind != AUDIO or not self.channels or not self.rate:
-            raise ProtocolError("a binary message that is no block of samples")
+            raise ProtocolError("a binary message that is not a block of samples")
         if len(self.body) % (np.dtype(dtype).itemsize * self.channels):
-            raise ProtocolError(f"a block of {len(self.body)} bytes, which are no whole frames")
+            raise ProtocolError(f"a block of {len(self.body)} bytes is not a whole number of frames")
         samples = np.frombuffer(self.body, dtype).reshape(-1, self.channels)
-        # One sample of 1e30 would make whoever follows the loudness turn the music down for minutes.
-        if dtype == "<f4" and not (np.abs(samples) <= LOUDEST).all():
-            raise ProtocolError(f"a block with samples that are no numbers, or beyond {LOUDEST:g} times full scale")
+        # One sample of 1e30 would make the mastering turn the music down for minutes.
+        if dtype == "<f4" and not (np.abs(samples) <= MAX_SAMPLE).all():
+            raise ProtocolError(f"a block with samples that are not finite or beyond {MAX_SAMPLE:g} times full scale")
         return Audio.of(samples.astype(np.int16 if dtype == "<i2" else np.float32), self.rate)
 
 
 def pack_audio(stream: int, epoch: int, frame: int, audio: Audio, encoding: str, last: bool = False) -> bytes:
-    """One block of samples as a message."""
-    head = _HEAD.pack(AUDIO, ENCODINGS.index(encoding), audio.channels, _LAST * last, stream, epoch, audio.rate, frame)
+    """Encode a block of samples that begins at ``frame``."""
+    head = _HEADER.pack(
+        AUDIO, ENCODINGS.index(encoding), audio.channels, _LAST * last, stream, epoch, audio.rate, frame
+    )
     if encoding == "int16":
-        return _sealed(head, audio.to_int16().astype("<i2", copy=False).tobytes())
-    return _sealed(head, audio.samples.astype("<f4", copy=False).tobytes())
+        return _with_checksum(head, audio.to_int16().astype("<i2", copy=False).tobytes())
+    return _with_checksum(head, audio.samples.astype("<f4", copy=False).tobytes())
 
 
 def pack_snapshot(stream: int, id: int, snapshot: bytes, encoding: str = ENCODINGS[0]) -> bytes:
-    """A snapshot as a message: the reply to ``snapshot``, or the wish to ``restore`` as stream ``stream``."""
-    return _sealed(_HEAD.pack(SNAPSHOT, ENCODINGS.index(encoding), 0, 0, stream, id, 0, 0), snapshot)
+    """Encode a snapshot: the reply to ``snapshot``, or the request to restore it as stream ``stream``."""
+    return _with_checksum(_HEADER.pack(SNAPSHOT, ENCODINGS.index(encoding), 0, 0, stream, id, 0, 0), snapshot)
 
 
-def unpack(message: bytes) -> Binary:
-    """A binary message, taken apart.
+def unpack(message: bytes) -> BinaryMessage:
+    """Decode a binary message.
 
     Raises:
-        ProtocolError: it is none, or not as it was sent.
+        ProtocolError: too short, of an unknown kind, or with a wrong checksum.
     """
-    if len(message) < _SIZE:
-        raise ProtocolError(f"a binary message of {len(message)} bytes; its header alone has {_SIZE}")
-    body = message[_SIZE:]
-    if _SEAL.unpack_from(message, _HEAD.size)[0] != _checksum(message[: _HEAD.size], body):
-        raise ProtocolError("a binary message that is not what its checksum says")
-    kind, encoding, channels, flags, stream, epoch, rate, frame = _HEAD.unpack_from(message)
+    if len(message) < _HEADER_BYTES:
+        raise ProtocolError(f"a binary message of {len(message)} bytes; the header alone has {_HEADER_BYTES}")
+    body = message[_HEADER_BYTES:]
+    if _CHECKSUM.unpack_from(message, _HEADER.size)[0] != _checksum(message[: _HEADER.size], body):
+        raise ProtocolError("a binary message with a wrong checksum")
+    kind, encoding, channels, flags, stream, epoch, rate, frame = _HEADER.unpack_from(message)
     if kind not in (AUDIO, SNAPSHOT) or encoding >= len(ENCODINGS):
-        raise ProtocolError(f"a binary message of kind {kind} and encoding {encoding}; there is none")
-    return Binary(kind, ENCODINGS[encoding], channels, bool(flags & _LAST), stream, epoch, rate, frame, body)
+        raise ProtocolError(f"a binary message of unknown kind {kind} or encoding {encoding}")
+    return BinaryMessage(kind, ENCODINGS[encoding], channels, bool(flags & _LAST), stream, epoch, rate, frame, body)
 
 
 def pack(op: str, **fields: Any) -> str:
-    """A JSON message."""
+    """Encode a text message."""
     return json.dumps({"op": op, **fields}, separators=(",", ":"))
 
 
 def parse(text: str) -> dict[str, Any]:
-    """A JSON message.
+    """Decode a text message.
 
     Raises:
-        ProtocolError: it is none.
+        ProtocolError: not a JSON object with an ``op``.
     """
     try:
         message = json.loads(text)
     except (ValueError, RecursionError):
-        raise ProtocolError("a text message that is no JSON") from None
+        raise ProtocolError("a text message that is not JSON") from None
     if not isinstance(message, dict) or not isinstance(message.get("op"), str):
-        raise ProtocolError("a text message that is no JSON object with an op")
+        raise ProtocolError("a text message that is not a JSON object with an op")
     return message
 
 
-def whole(message: Mapping[str, Any], name: str, low: int = 0, high: int = MAX_STREAM) -> int:
-    """A whole number of a message.
+def int_field(message: Mapping[str, Any], name: str, low: int = 0, high: int = MAX_ID) -> int:
+    """Return the integer field ``name`` of a message.
 
     Raises:
-        ProtocolError: it is absent or something else.
+        ProtocolError: the field is absent, not an integer or out of range.
     """
     value = message.get(name)
     if type(value) is not int or not low <= value <= high:
@@ -162,11 +165,11 @@ def whole(message: Mapping[str, Any], name: str, low: int = 0, high: int = MAX_S
     return value
 
 
-def words(message: Mapping[str, Any], name: str) -> str:
-    """A text of a message.
+def str_field(message: Mapping[str, Any], name: str) -> str:
+    """Return the text field ``name`` of a message.
 
     Raises:
-        ProtocolError: it is absent or something else.
+        ProtocolError: the field is absent or not text.
     """
     value = message.get(name)
     if not isinstance(value, str):
@@ -174,21 +177,21 @@ def words(message: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def error_out(error: Exception) -> dict[str, Any]:
-    """What a reply says of an error."""
+def encode_error(error: Exception) -> dict[str, Any]:
+    """The fields of a reply that reports ``error``."""
     if isinstance(error, InvalidInput):
         kind = "PromptError" if isinstance(error, PromptError) else "InvalidInput"
-        return {"error": kind, "field": error.field, "value": _plain(error.value), "allowed": error.allowed}
+        return {"error": kind, "field": error.field, "value": _json_value(error.value), "allowed": error.allowed}
     if isinstance(error, Busy):
         return {"error": "Busy", "message": str(error), "retry_after_s": error.retry_after_s}
     if isinstance(error, LullwaveError):
         kind = next((c.__name__ for c in type(error).__mro__ if c.__name__ in _ERRORS), "EngineError")
         return {"error": kind, "message": str(error)}
-    return {"error": "EngineFailed", "message": f"the engine broke: {type(error).__name__}: {error}"}
+    return {"error": "EngineFailed", "message": f"the engine failed: {type(error).__name__}: {error}"}
 
 
-def error_in(message: Mapping[str, Any]) -> LullwaveError:
-    """The error that a reply speaks of."""
+def decode_error(message: Mapping[str, Any]) -> LullwaveError:
+    """The error that a reply reports."""
     kind, said = str(message.get("error")), str(message.get("message"))
     if kind in _INPUT_ERRORS:
         return _INPUT_ERRORS[kind](str(message.get("field")), message.get("value"), str(message.get("allowed")))
@@ -198,29 +201,29 @@ def error_in(message: Mapping[str, Any]) -> LullwaveError:
     return _ERRORS.get(kind, EngineError)(said)
 
 
-def notes_out(marks: Sequence[Mark], beats: Sequence[int]) -> dict[str, Any]:
-    """Marks and beats as JSON knows them."""
+def encode_notes(marks: Sequence[Mark], beats: Sequence[int]) -> dict[str, Any]:
+    """Marks and beats as JSON values."""
     return {
         "marks": [{"frame": mark.frame, "kind": mark.kind, "data": dict(mark.data)} for mark in marks],
         "beats": [int(beat) for beat in beats],
     }
 
 
-def notes_in(message: Mapping[str, Any]) -> tuple[list[Mark], list[int]]:
+def decode_notes(message: Mapping[str, Any]) -> tuple[list[Mark], list[int]]:
     """Marks and beats of a message.
 
     Raises:
-        ProtocolError: they are none.
+        ProtocolError: they are absent or of another form.
     """
     try:
         marks = [Mark(int(one["frame"]), one["kind"], dict(one["data"])) for one in message["marks"]]
         return marks, [int(beat) for beat in message["beats"]]
     except (KeyError, TypeError, ValueError):
-        raise ProtocolError("marks or beats that are none") from None
+        raise ProtocolError("invalid marks or beats") from None
 
 
-def understanding_out(understanding: Understanding) -> dict[str, Any]:
-    """An understanding as JSON knows it."""
+def encode_understanding(understanding: Understanding) -> dict[str, Any]:
+    """An understanding as JSON values."""
     return {
         "text": understanding.text,
         "understood": dict(understanding.understood),
@@ -228,10 +231,14 @@ def understanding_out(understanding: Understanding) -> dict[str, Any]:
     }
 
 
-def understanding_in(message: Any) -> Understanding:
-    """An understanding of a message; what is not there is empty."""
+def decode_understanding(message: Any) -> Understanding:
+    """The understanding in a message; absent fields are empty.
+
+    Raises:
+        ProtocolError: not a JSON object.
+    """
     if not isinstance(message, dict):
-        raise ProtocolError("an understanding that is none")
+        raise ProtocolError("an understanding that is not a JSON object")
     understood = message.get("understood")
     ignored = message.get("ignored")
     return Understanding(
@@ -241,16 +248,16 @@ def understanding_in(message: Any) -> Understanding:
     )
 
 
-def _sealed(head: bytes, body: bytes) -> bytes:
-    return head + _SEAL.pack(_checksum(head, body)) + body
+def _with_checksum(head: bytes, body: bytes) -> bytes:
+    return head + _CHECKSUM.pack(_checksum(head, body)) + body
 
 
 def _checksum(head: bytes, body: bytes) -> int:
     return zlib.crc32(body, zlib.crc32(head))
 
 
-def _plain(value: object) -> Any:
-    """A value as JSON knows it, for messages about it."""
+def _json_value(value: object) -> Any:
+    """``value`` if JSON can express it, else its ``repr``."""
     try:
         json.dumps(value)
     except (TypeError, ValueError):

@@ -1,8 +1,8 @@
-"""A stream whose blocks arrive over a link: read, steered, forked and saved like any other; knows no sockets.
+"""A stream whose blocks arrive over a connection; knows nothing of sockets.
 
-The server makes blocks as far as it was given credit: what is read next and a little more, so that memory is bounded on
-both sides and a slow way between them is hidden. A change goes back to the frame that is read next, whatever has
-arrived beyond it: from there on blocks carry the next epoch, and those of the one before are dropped.
+The client grants credit: the server makes blocks up to a frame a little ahead of the reader. That bounds memory on both
+sides and hides network latency. Steering takes effect at the frame that is read next: from there on, blocks carry the
+next epoch, and blocks of earlier epochs are dropped.
 """
 
 from __future__ import annotations
@@ -22,41 +22,43 @@ from ...audio import Audio, Samples
 from ...errors import EngineLost, InvalidInput, LullwaveError, ProtocolError, SnapshotError, StreamClosed
 from ...request import Request
 from ..base import Mark, Stream, Understanding
-from . import protocol as wire
-from .connection import Link
+from . import protocol
+from .connection import Connection
 
-REMEMBERED_S = 900.0  # how long marks and beats are kept
-MAX_AHEAD_S = 10.0  # that a slow way may be hidden by
+MARKS_KEPT_S = 900.0  # how long marks and beats are kept after they were read
+MAX_AHEAD_S = 10.0  # most audio that is requested ahead of the reader
 
 
 @dataclass(frozen=True)
-class Manner:
-    """How streams are asked for."""
+class TransferOptions:
+    """How samples are sent: their format, and how far ahead of the reader."""
 
     encoding: str
-    ahead_s: float  # how much is on its way beyond what is read
+    ahead_s: float  # audio requested ahead of the reader
 
 
 class RemoteStream(Stream):
-    """One stream of a link."""
+    """One stream of a connection. The connection's thread adds blocks while the caller reads."""
 
-    def __init__(self, link: Link, number: int, opened: Mapping[str, Any], manner: Manner) -> None:
+    def __init__(
+        self, connection: Connection, number: int, opened: Mapping[str, Any], transfer: TransferOptions
+    ) -> None:
         self.request = _request(opened)
-        self.rate = wire.whole(opened, "rate", 1)
-        self.channels = wire.whole(opened, "channels", 1, 255)
-        self._total = None if opened.get("total_frames") is None else wire.whole(opened, "total_frames")
-        self._position = self._arrived = self._credit = wire.whole(opened, "position", high=2**63 - 1)
-        self._link, self._number, self._manner = link, number, manner
+        self.rate = protocol.int_field(opened, "rate", 1)
+        self.channels = protocol.int_field(opened, "channels", 1, 255)
+        self._total = None if opened.get("total_frames") is None else protocol.int_field(opened, "total_frames")
+        self._position = self._arrived = self._credit = protocol.int_field(opened, "position", high=2**63 - 1)
+        self._connection, self._number, self._transfer = connection, number, transfer
         self._epoch = 0
         self._blocks: deque[Samples] = deque()
         self._changed = threading.Condition()
-        self._asking: set[Future[Any]] = set()
+        self._waiting: set[Future[Any]] = set()
         self._marks: list[Mark] = []
         self._beats: list[int] = []
         self._error: LullwaveError | None = None
         self._ended = self._closed = False
         self._progress: Mapping[str, Any] = {}
-        link.join(number, self)
+        connection.attach(number, self)
 
     @property
     def position(self) -> int:
@@ -68,13 +70,13 @@ class RemoteStream(Stream):
 
     @property
     def tokens_made(self) -> int | None:
-        """What the engine says that it has done for this stream, where it counts."""
+        """Tokens that the engine has made for this stream; None if it does not count any."""
         tokens = self._progress.get("tokens")
         return tokens if isinstance(tokens, int) else None
 
     @property
     def progress(self) -> Mapping[str, Any]:
-        """What the server said last of a block that it was asked for: ``working_s``, ``queue``, ``frame``."""
+        """The server's last progress report: ``working_s``, ``queue``, ``frame``."""
         return self._progress
 
     def read(self, frames: int) -> Audio:
@@ -83,7 +85,7 @@ class RemoteStream(Stream):
         with self._changed:
             if self._total is not None:
                 frames = min(frames, self._total - self._position)
-            self._grant(frames)
+            self._give_credit(frames)
             self._changed.wait_for(
                 lambda: self._closed or self._error or self._ended or self._arrived - self._position >= frames
             )
@@ -91,30 +93,30 @@ class RemoteStream(Stream):
                 raise StreamClosed("the stream was closed")
             if self._arrived - self._position < frames and self._error is not None:
                 raise self._error
-            audio = Audio(self._taken(frames), self.rate)
-            self._grant(0)
+            audio = Audio(self._take(frames), self.rate)
+            self._give_credit(0)
             return audio
 
     def steer(self, prompt: str, over_s: float = 8.0) -> Understanding:
         fields = {"stream": self._number, "epoch": self._epoch + 1, "at": self._position}
-        reply = self._ask(
-            lambda id: wire.pack("steer", id=id, **fields, prompt=prompt, over_s=over_s), settle=self._turned
+        reply = self._call(
+            lambda id: protocol.pack("steer", id=id, **fields, prompt=prompt, over_s=over_s), on_reply=self._on_steered
         )
-        return wire.understanding_in(reply.get("understanding"))
+        return protocol.decode_understanding(reply.get("understanding"))
 
     def snapshot(self, at_frame: int | None = None) -> bytes:
-        at = self._within(at_frame)
-        snapshot: bytes = self._ask(lambda id: wire.pack("snapshot", id=id, stream=self._number, at=at))
+        at = self._check_frame(at_frame)
+        snapshot: bytes = self._call(lambda id: protocol.pack("snapshot", id=id, stream=self._number, at=at))
         return snapshot
 
     def fork(self, at_frame: int | None = None) -> RemoteStream:
-        at, number = self._within(at_frame), self._link.number()
-        fields = {"stream": number, "of": self._number, "at": at, "encoding": self._manner.encoding}
+        at, number = self._check_frame(at_frame), self._connection.next_id()
+        fields = {"stream": number, "of": self._number, "at": at, "encoding": self._transfer.encoding}
         try:
-            reply = self._ask(lambda id: wire.pack("fork", id=id, **fields))
-            branch = RemoteStream(self._link, number, reply, self._manner)
+            reply = self._call(lambda id: protocol.pack("fork", id=id, **fields))
+            branch = RemoteStream(self._connection, number, reply, self._transfer)
         except Exception:
-            self._link.tell("cancel", stream=number)  # it may have begun, or still do so
+            self._connection.send("cancel", stream=number)  # it may have begun, or may still begin
             raise
         with self._changed:
             branch._marks = [mark for mark in self._marks if mark.frame < at]
@@ -134,18 +136,18 @@ class RemoteStream(Stream):
             if self._closed:
                 return
             self._closed = True
-            asking = list(self._asking)
+            waiting = list(self._waiting)
             self._blocks.clear()
             self._changed.notify_all()
-        for answer in asking:
-            with suppress(InvalidStateError):  # it was answered just now
+        for answer in waiting:
+            with suppress(InvalidStateError):  # the reply has just arrived
                 answer.set_exception(StreamClosed("the stream was closed"))
-        self._link.leave(self._number)
+        self._connection.detach(self._number)
 
-    # ---- on the link's thread
+    # ---- on the connection's thread
 
-    def audio(self, block: wire.Binary) -> None:
-        """A block arrived."""
+    def on_audio(self, block: protocol.BinaryMessage) -> None:
+        """Append a block."""
         with self._changed:
             if self._closed or block.epoch != self._epoch:
                 return
@@ -156,42 +158,42 @@ class RemoteStream(Stream):
                     f"expected: {self._arrived} ({self.rate} Hz, {self.channels} channels)"
                 )
             if self._arrived + audio.frames > self._credit:
-                raise ProtocolError("more blocks than there was credit for")
+                raise ProtocolError("the server sent more audio than the credit allows")
             self._blocks.append(audio.samples)
             self._arrived += audio.frames
             self._ended = block.last
             self._changed.notify_all()
 
-    def told(self, message: Mapping[str, Any]) -> None:
-        """Something about the stream."""
+    def on_message(self, message: Mapping[str, Any]) -> None:
+        """Take in progress, marks and beats, or the error that ended the stream."""
         with self._changed:
             if message["op"] == "progress":
                 self._progress = message
             elif message.get("epoch") != self._epoch:
                 return
             elif message["op"] == "broken":
-                self._error = wire.error_in(message)
+                self._error = protocol.decode_error(message)
             else:
-                marks, beats = wire.notes_in(message)
-                forgotten = self._position - round(REMEMBERED_S * self.rate)
+                marks, beats = protocol.decode_notes(message)
+                forgotten = self._position - round(MARKS_KEPT_S * self.rate)
                 self._marks = [mark for mark in self._marks if mark.frame >= forgotten] + marks
                 self._beats = self._beats[bisect_left(self._beats, forgotten) :] + beats
             self._changed.notify_all()
 
-    def lost(self, error: EngineLost) -> None:
-        """The link is gone. What has arrived can still be read."""
+    def on_lost(self, error: EngineLost) -> None:
+        """End the stream: what has arrived can still be read."""
         with self._changed:
             self._error = error
             self._changed.notify_all()
 
-    def _turned(self, reply: Any) -> None:
-        """What lies at or behind the turn belongs to the old epoch."""
-        start = wire.whole(reply, "from", high=2**63 - 1)
+    def _on_steered(self, reply: Any) -> None:
+        """Drop what arrived from the steered frame on: it belongs to the old epoch."""
+        start = protocol.int_field(reply, "from", high=2**63 - 1)
         with self._changed:
-            self._epoch = wire.whole(reply, "epoch")
+            self._epoch = protocol.int_field(reply, "epoch")
             if not self._position <= start <= self._arrived:
                 raise ProtocolError(f"steered at frame {start}; allowed: {self._position} to {self._arrived}")
-            kept = self._taken(start - self._position, keep=True)
+            kept = self._take(start - self._position, keep=True)
             self._blocks = deque([kept] if len(kept) else [])
             self._arrived = start
             self._marks = [mark for mark in self._marks if mark.frame < start]
@@ -202,18 +204,18 @@ class RemoteStream(Stream):
 
     # ---- parts
 
-    def _grant(self, frames: int) -> None:
-        """Give credit for ``frames`` more and for what is to be on its way, in large steps."""
-        ahead_s = self._manner.ahead_s
+    def _give_credit(self, frames: int) -> None:
+        """Grant credit for ``frames`` and the look-ahead; skipped while half of the look-ahead is left."""
+        ahead_s = self._transfer.ahead_s
         if ahead_s:
-            ahead_s = min(ahead_s + 2.0 * self._link.rtt_s, MAX_AHEAD_S)
+            ahead_s = min(ahead_s + 2.0 * self._connection.rtt_s, MAX_AHEAD_S)
         ahead = round(ahead_s * self.rate)
         if self._credit < self._position + max(frames, ahead // 2 if self._credit > self._position else 0):
             self._credit = self._position + frames + ahead
-            self._link.tell("credit", stream=self._number, to=self._credit)
+            self._connection.send("credit", stream=self._number, to=self._credit)
 
-    def _taken(self, frames: int, keep: bool = False) -> Samples:
-        """Up to ``frames`` frames of what has arrived; ``keep``: without moving on."""
+    def _take(self, frames: int, keep: bool = False) -> Samples:
+        """Take up to ``frames`` of the frames that have arrived; ``keep`` leaves them in place."""
         parts: list[Samples] = []
         wanted = min(frames, self._arrived - self._position)
         blocks = deque(self._blocks)
@@ -230,31 +232,33 @@ class RemoteStream(Stream):
             self._position += len(taken)
         return taken
 
-    def _ask(self, message: Callable[[int], str | bytes], settle: Callable[[Any], None] = lambda answer: None) -> Any:
+    def _call(
+        self, message: Callable[[int], str | bytes], on_reply: Callable[[Any], None] = lambda answer: None
+    ) -> Any:
         with self._changed:
             if self._closed:
                 raise StreamClosed("the stream was closed")
-        answer = self._link.ask(message, settle)
-        self._asking.add(answer)
+        answer = self._connection.call(message, on_reply)
+        self._waiting.add(answer)
         try:
-            if self._closed:  # just now
+            if self._closed:  # closed since the check above
                 raise StreamClosed("the stream was closed")
             return answer.result()
         finally:
-            self._asking.discard(answer)
+            self._waiting.discard(answer)
 
-    def _within(self, at_frame: int | None) -> int:
+    def _check_frame(self, at_frame: int | None) -> int:
         at = self._position if at_frame is None else at_frame
         if not 0 <= at <= self._position:
-            raise SnapshotError(f"at_frame: got {at}; allowed: up to {self._position}")
+            raise SnapshotError(f"at_frame: got {at}; allowed: 0 to {self._position}")
         return at
 
 
 def _request(opened: Mapping[str, Any]) -> Request:
-    """What the stream was asked for, as the server has it."""
+    """The request of the stream, as the server reports it."""
     fields = opened.get("request")
     if not isinstance(fields, dict):
-        raise ProtocolError("a stream without a request")
+        raise ProtocolError("a reply that opens a stream without a request")
     return Request(
         str(fields.get("prompt", "")), fields.get("seed", 0), fields.get("duration_s"), fields.get("options") or {}
     )

@@ -54,9 +54,9 @@ class Session:
             await self._obey()
         except ProtocolError as error:
             log.warning("a client was sent away: %s", error)
-            await self._close(wire.JUNK, str(error))
+            await self._close(wire.BAD_MESSAGE, str(error))
         except TimeoutError:
-            await self._close(wire.SILENT, f"nothing was heard for {SILENCE_S:g} seconds")
+            await self._close(wire.TIMED_OUT, f"nothing was heard for {SILENCE_S:g} seconds")
         except (WebSocketDisconnect, RuntimeError, OSError):
             pass
         finally:
@@ -95,7 +95,7 @@ class Session:
             text, data = message.get("text"), message.get("bytes")
             if text is not None:
                 if len(text) > wire.MAX_TEXT_BYTES:
-                    await self._close(wire.TOO_BIG, f"a text message has at most {wire.MAX_TEXT_BYTES} bytes")
+                    await self._close(wire.TOO_LARGE, f"a text message has at most {wire.MAX_TEXT_BYTES} bytes")
                     return
                 self._obeyed(wire.parse(text))
             elif data is not None:
@@ -109,31 +109,31 @@ class Session:
                 request = message.get("request")
                 self._begin(message, lambda: self._engine.stream(_request(request)))
             case "fork":
-                begin, source = _frame(message), self._streams.get(wire.whole(message, "of"))
+                begin, source = _frame(message), self._streams.get(wire.int_field(message, "of"))
                 if source is None:
                     raise ProtocolError(f"fork: there is no stream {message['of']}")
                 self._begin(message, lambda: source.fork(begin), source)
             case "steer":
-                playing, id = self._playing(message), wire.whole(message, "id")
-                epoch, at = wire.whole(message, "epoch"), wire.whole(message, "at", high=2**63 - 1)
-                prompt, over_s = wire.words(message, "prompt"), message.get("over_s")
+                playing, id = self._playing(message), wire.int_field(message, "id")
+                epoch, at = wire.int_field(message, "epoch"), wire.int_field(message, "at", high=2**63 - 1)
+                prompt, over_s = wire.str_field(message, "prompt"), message.get("over_s")
                 if not isinstance(over_s, (int, float)) or not 0 <= over_s <= 3600:
                     raise ProtocolError("steer: over_s must be a number of seconds from 0 to 3600")
                 playing.call(id, lambda: playing.steer(epoch, at, prompt, over_s))
             case "snapshot":
-                playing, id, frame = self._playing(message), wire.whole(message, "id"), _frame(message)
+                playing, id, frame = self._playing(message), wire.int_field(message, "id"), _frame(message)
                 playing.call(id, lambda: playing.snapshot(id, frame))
             case "credit":
-                number = wire.whole(message, "stream")
+                number = wire.int_field(message, "stream")
                 if number in self._streams:  # else it was cancelled, and this one was on its way
-                    self._streams[number].grant(wire.whole(message, "to", high=2**63 - 1))
+                    self._streams[number].grant(wire.int_field(message, "to", high=2**63 - 1))
             case "understand":
-                id, prompt = wire.whole(message, "id"), wire.words(message, "prompt")
+                id, prompt = wire.int_field(message, "id"), wire.str_field(message, "prompt")
                 self._chores.call(
-                    id, lambda: {"understanding": wire.understanding_out(self._engine.understand(prompt))}
+                    id, lambda: {"understanding": wire.encode_understanding(self._engine.understand(prompt))}
                 )
             case "cancel":
-                if (gone := self._streams.pop(wire.whole(message, "stream"), None)) is not None:
+                if (gone := self._streams.pop(wire.int_field(message, "stream"), None)) is not None:
                     gone.abandon()
                     self._table.rise(gone)
                     self._loop.run_in_executor(None, _close_all, [gone])
@@ -142,7 +142,7 @@ class Session:
             case other:
                 raise ProtocolError(f"there is no op {other[:40]!r}")
 
-    def _restore(self, message: wire.Binary) -> None:
+    def _restore(self, message: wire.BinaryMessage) -> None:
         if message.kind != wire.SNAPSHOT:
             raise ProtocolError("a client sends no audio")
         fields = {"op": "restore", "stream": message.stream, "id": message.epoch, "encoding": message.encoding}
@@ -150,7 +150,7 @@ class Session:
 
     def _begin(self, message: Mapping[str, Any], make: Callable[[], Stream], source: Playing | None = None) -> None:
         """A new stream, made by ``make`` when its turn comes (by the turn of the stream that it is forked from)."""
-        number, id = wire.whole(message, "stream"), wire.whole(message, "id")
+        number, id = wire.int_field(message, "stream"), wire.int_field(message, "id")
         encoding = message.get("encoding", wire.ENCODINGS[0])
         if encoding not in wire.ENCODINGS:
             raise ProtocolError(f"{message['op']}: encoding must be one of " + ", ".join(wire.ENCODINGS))
@@ -158,7 +158,7 @@ class Session:
             raise ProtocolError(f"{message['op']}: there is a stream {number} already")
         if len(self._streams) >= MAX_STREAMS:
             full = Busy(f"one client has at most {MAX_STREAMS} streams", 10.0)
-            self._put(Parcel(wire.pack("failed", id=id, **wire.error_out(full))))
+            self._put(Parcel(wire.pack("failed", id=id, **wire.encode_error(full))))
             return
         playing = self._streams[number] = Playing(number, encoding, self._send, self._room)
         self._table.sit(playing)
@@ -180,7 +180,7 @@ class Session:
         self._table.rise(playing)
 
     def _playing(self, message: Mapping[str, Any]) -> Playing:
-        number = wire.whole(message, "stream")
+        number = wire.int_field(message, "stream")
         if number not in self._streams:
             raise ProtocolError(f"{message['op']}: there is no stream {number}")
         return self._streams[number]
@@ -231,7 +231,7 @@ def _close_all(streams: list[Playing]) -> None:
 
 
 def _frame(message: Mapping[str, Any]) -> int | None:
-    return None if message.get("at") is None else wire.whole(message, "at", high=2**63 - 1)
+    return None if message.get("at") is None else wire.int_field(message, "at", high=2**63 - 1)
 
 
 def _request(fields: Any) -> Request:

@@ -58,7 +58,7 @@ class Chores:
             except Exception as error:
                 if not isinstance(error, LullwaveError):
                     log.exception("a command failed")
-                self.tell("failed", id=id, **wire.error_out(error))
+                self.tell("failed", id=id, **wire.encode_error(error))
             else:
                 if reply:
                     self.tell("done", id=id, **reply)
@@ -155,7 +155,7 @@ class Playing(Chores):
                     stream.close()
         understanding = stream.steer(prompt, over_s)
         self._epoch, self._cut, self._ended = epoch, stream.position, False
-        return {"epoch": epoch, "from": stream.position, "understanding": wire.understanding_out(understanding)}
+        return {"epoch": epoch, "from": stream.position, "understanding": wire.encode_understanding(understanding)}
 
     def snapshot(self, id: int, at: int | None) -> dict[str, Any]:
         """Send the state at a frame; the reply is a binary message of its own."""
@@ -194,12 +194,12 @@ class Playing(Chores):
             self._ended = True
             if not self._closed:
                 log.warning("stream %d broke: %s", self.number, error)
-                self.tell("broken", stream=self.number, epoch=epoch, **wire.error_out(error))
+                self.tell("broken", stream=self.number, epoch=epoch, **wire.encode_error(error))
             return
         finally:
             self._since = None
         self._ended = audio.frames < frames or stop == stream.total_frames
         if marks or beats:
-            self.tell("notes", stream=self.number, epoch=epoch, **wire.notes_out(marks, beats))
+            self.tell("notes", stream=self.number, epoch=epoch, **wire.encode_notes(marks, beats))
         data = wire.pack_audio(self.number, epoch, start, audio, self._encoding, self._ended)
         self._send(Parcel(data, lambda: self._closed or (epoch < self._epoch and start >= self._cut)))

@@ -56,7 +56,7 @@ class Client:
             if isinstance(message, str) and json.loads(message)["op"] == op:
                 return json.loads(message)
 
-    def block(self) -> wire.Binary:
+    def block(self) -> wire.BinaryMessage:
         while True:
             if isinstance(message := self.socket.recv(30), bytes):
                 return wire.unpack(message)
@@ -142,18 +142,18 @@ def test_a_turn_begins_a_new_epoch_at_the_frame_asked_for(served):
 @pytest.mark.parametrize(
     ("junk", "code"),
     [
-        ("{", wire.JUNK),
-        ('{"op":"open","stream":1', wire.JUNK),
-        ("[" * 100000, wire.JUNK),
-        ('"x"', wire.JUNK),
-        ('{"op":"fly"}', wire.JUNK),
-        ('{"op":"open","stream":-1,"id":1}', wire.JUNK),
-        ('{"op":"steer","stream":7,"id":1}', wire.JUNK),
-        ('{"op":"credit","stream":1,"to":1e99}', wire.JUNK),
-        (b"", wire.JUNK),
-        (b"\xff" * 64, wire.JUNK),
-        (wire.pack_snapshot(1, 1, b"a state")[:-1] + b"f", wire.JUNK),
-        (wire.pack("open", padding="x" * wire.MAX_TEXT_BYTES), wire.TOO_BIG),
+        ("{", wire.BAD_MESSAGE),
+        ('{"op":"open","stream":1', wire.BAD_MESSAGE),
+        ("[" * 100000, wire.BAD_MESSAGE),
+        ('"x"', wire.BAD_MESSAGE),
+        ('{"op":"fly"}', wire.BAD_MESSAGE),
+        ('{"op":"open","stream":-1,"id":1}', wire.BAD_MESSAGE),
+        ('{"op":"steer","stream":7,"id":1}', wire.BAD_MESSAGE),
+        ('{"op":"credit","stream":1,"to":1e99}', wire.BAD_MESSAGE),
+        (b"", wire.BAD_MESSAGE),
+        (b"\xff" * 64, wire.BAD_MESSAGE),
+        (wire.pack_snapshot(1, 1, b"a state")[:-1] + b"f", wire.BAD_MESSAGE),
+        (wire.pack("open", padding="x" * wire.MAX_TEXT_BYTES), wire.TOO_LARGE),
     ],
     ids=[
         "cut off",
@@ -182,7 +182,7 @@ def test_junk_ends_the_connection_with_a_reason(served, junk, code):
 def test_a_giant_frame_is_refused_by_its_header_alone(served):
     with Client(served.url) as client:
         client.socket.socket.sendall(b"\x82\xff" + (2**40).to_bytes(8, "big") + bytes(4))
-        assert client.closed()[0] == wire.TOO_BIG
+        assert client.closed()[0] == wire.TOO_LARGE
     lives(served)
 
 
@@ -229,7 +229,7 @@ def test_another_version_is_named_and_closed(served):
 def test_a_silent_client_is_sent_away(served, monkeypatch):
     monkeypatch.setattr("lullwave.server.inference.session.SILENCE_S", 0.3)
     with Client(served.url) as client:
-        assert client.closed()[0] == wire.SILENT
+        assert client.closed()[0] == wire.TIMED_OUT
     lives(served)
 
 

@@ -19,8 +19,8 @@ from sines import SineEngine
 
 from lullwave import Audio, Request, load_engine
 from lullwave.codecs import FrameSplitter, decode, encode
-from lullwave.engines.remote.clips import OVERLAP_S, RATE
 from lullwave.engines.remote.engine import RemoteEngine
+from lullwave.engines.remote.legacy import OVERLAP_S, RATE
 from lullwave.errors import EngineError, EngineFailed, EngineLost
 
 CLIP_S = 16.0
@@ -90,7 +90,7 @@ def test_clips_follow_one_another_by_crossfades(clips):
             assert (stream.rate, stream.channels, engine.rewindable_s) == (RATE, 2, 0.0)
             heard = np.concatenate([stream.read(44100).samples[:, 0] for _ in range(60)])
             marks = stream.marks(0, stream.position)
-            with pytest.raises(EngineError, match="takes no wishes"):
+            with pytest.raises(EngineError, match="accepts no prompts"):
                 stream.steer("something else")
         step = round((CLIP_S - OVERLAP_S) * RATE)
         assert [mark.frame for mark in marks] == [n * step for n in range(len(marks))]

@@ -14,13 +14,13 @@ from inferring import Wire, inferring
 from sines import SineEngine
 
 from lullwave import Request, load_engine
-from lullwave.engines.remote import protocol as wire
+from lullwave.engines.remote import protocol
 from lullwave.errors import EngineLost, InvalidInput, StreamClosed
 
 WISH = Request("rainy night piano", 7)
-HELLO = wire.pack(
+HELLO = protocol.pack(
     "hello",
-    protocol=wire.SUBPROTOCOL,
+    protocol=protocol.SUBPROTOCOL,
     version="1",
     engine={"name": "x", "summary": "", "rate": 44100, "channels": 2, "rewindable_s": 9.0},
 )
@@ -61,7 +61,7 @@ def test_silence_is_noticed_by_who_waits_and_by_who_asks(line):
     between, engine = line
     stream, other = engine.stream(WISH), engine.stream(WISH)
     between.stop()
-    assert "nothing was heard" in str(read_until_lost(stream))
+    assert "the server sent nothing" in str(read_until_lost(stream))
     with pytest.raises(EngineLost):
         other.snapshot()
     between.cut()
@@ -99,7 +99,7 @@ def test_nobody_there_wrong_token_and_wrong_addresses():
 
 
 @contextmanager
-def strange_server(handler, subprotocols=(wire.SUBPROTOCOL,)):
+def strange_server(handler, subprotocols=(protocol.SUBPROTOCOL,)):
     """A server that does what ``handler`` does with its connections."""
     loop, ready, port = asyncio.new_event_loop(), threading.Event(), []
 
@@ -125,7 +125,7 @@ def strange_server(handler, subprotocols=(wire.SUBPROTOCOL,)):
 
 
 def opened(id: int, stream: int) -> str:
-    return wire.pack("done", id=id, stream=stream, rate=44100, channels=2, position=0, request={"prompt": ""})
+    return protocol.pack("done", id=id, stream=stream, rate=44100, channels=2, position=0, request={"prompt": ""})
 
 
 def block(stream: int, epoch: int = 0, frame: int = 0, channels: int = 2, sample: float = 0.0) -> bytes:
@@ -133,7 +133,7 @@ def block(stream: int, epoch: int = 0, frame: int = 0, channels: int = 2, sample
 
     audio = Audio.silence(1000, 44100, channels)
     audio.samples[500, 0] = sample
-    return wire.pack_audio(stream, epoch, frame, audio, "float32")
+    return protocol.pack_audio(stream, epoch, frame, audio, "float32")
 
 
 @pytest.mark.parametrize(
@@ -163,8 +163,8 @@ def test_a_garbled_greeting_is_a_lost_engine(greeting):
         lambda n: block(n, channels=1),
         lambda n: block(n, sample=float("nan")),
         lambda n: block(n, sample=1e30),
-        lambda n: wire.pack("notes", stream=n, epoch=0, marks=[{"frame": "x"}], beats=[]),
-        lambda n: wire.pack("done", id=-1),
+        lambda n: protocol.pack("notes", stream=n, epoch=0, marks=[{"frame": "x"}], beats=[]),
+        lambda n: protocol.pack("done", id=-1),
     ],
     ids=[
         "truncated JSON",
@@ -192,7 +192,7 @@ def test_garbage_in_the_middle_is_a_lost_engine(garbage):
         await socket.wait_closed()
 
     with strange_server(handler) as url, load_engine(url) as engine:
-        assert "garbled" in str(read_until_lost(engine.stream(WISH)))
+        assert "an invalid message" in str(read_until_lost(engine.stream(WISH)))
 
 
 def test_a_flood_beyond_the_credit_is_a_lost_engine():
@@ -213,7 +213,7 @@ def test_a_flood_beyond_the_credit_is_a_lost_engine():
 
 def test_a_server_of_another_version_says_so():
     async def handler(socket):
-        await socket.close(wire.WRONG_VERSION, "this server speaks lullwave.v7")
+        await socket.close(protocol.WRONG_VERSION, "this server speaks lullwave.v7")
 
     with strange_server(handler) as url, load_engine(url) as engine, pytest.raises(EngineLost, match=r"lullwave\.v7"):
         engine.stream(WISH)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from lullwave import Request, load_engine
-from lullwave.engines.remote.process import Child
+from lullwave.engines.remote.process import EngineProcess
 from lullwave.errors import EngineLost, InvalidInput, StreamClosed, UnknownEngine
 
 WISH = Request("rainy night piano", 7)
@@ -30,20 +30,20 @@ def wait_for_end(pid: int) -> None:
 def test_it_is_killed_starts_again_and_goes_on_with_the_same_samples():
     with load_engine("isolated:synth", cache_mb=30) as engine, load_engine("synth") as inside:
         assert engine.name == "isolated:synth"
-        assert (engine.options, engine.behind.name) == (inside.options, "synth")
+        assert (engine.options, engine.engine_info.name) == (inside.options, "synth")
         stream, local = engine.stream(WISH), inside.stream(WISH)
         assert np.array_equal(stream.read(50000).samples, local.read(50000).samples)
-        snapshot, first = stream.snapshot(), engine.child.pid
+        snapshot, first = stream.snapshot(), engine.process.pid
         os.kill(first, signal.SIGKILL)
         with pytest.raises(EngineLost):  # noqa: PT012
             while True:
                 stream.read(44100)
-        with engine.child._changed:
-            assert engine.child._changed.wait_for(lambda: engine.child.starts == 2 and engine.child._url, 30)
-        assert engine.child.pid != first
+        with engine.process._changed:
+            assert engine.process._changed.wait_for(lambda: engine.process.starts == 2 and engine.process._url, 30)
+        assert engine.process.pid != first
         with engine.restore(snapshot) as again:
             assert np.array_equal(again.read(50000).samples, local.read(50000).samples)
-        second = engine.child.pid
+        second = engine.process.pid
     with pytest.raises(ProcessLookupError):
         os.kill(second, 0)
 
@@ -51,7 +51,7 @@ def test_it_is_killed_starts_again_and_goes_on_with_the_same_samples():
 def test_it_dies_with_its_parent_however_that_dies():
     code = (
         "import os, signal; from lullwave import load_engine\n"
-        "engine = load_engine('isolated:synth'); engine.behind; print(engine.child.pid, flush=True); input()"
+        "engine = load_engine('isolated:synth'); engine.engine_info; print(engine.process.pid, flush=True); input()"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
     pid = int(parent.stdout.readline())
@@ -65,12 +65,12 @@ def test_the_reason_for_its_end_is_told_and_said(capfd, tmp_path):
     with load_engine("isolated:musicgen", model=str(tmp_path)) as engine:  # an empty folder
         with pytest.raises(EngineLost, match=r"status 1: .*config\.json"):
             engine.stream(WISH)
-        engine.child.close()
+        engine.process.close()
     assert "lullwave: " in capfd.readouterr().err
 
 
 def test_a_child_that_loads_is_waited_for_and_closing_ends_the_wait():
-    class Silent(Child):
+    class Silent(EngineProcess):
         """Its process runs, and is never heard of."""
 
         def _arguments(self):
@@ -104,8 +104,8 @@ def test_a_machine_that_has_no_room_for_it_is_asked_again(monkeypatch):
 
     monkeypatch.setattr("lullwave.engines.remote.process.subprocess.Popen", full)
     with load_engine("isolated:synth") as engine:
-        with engine.child._changed:
-            assert engine.child._changed.wait_for(lambda: engine.child._url, 30)
+        with engine.process._changed:
+            assert engine.process._changed.wait_for(lambda: engine.process._url, 30)
         with engine.stream(WISH) as stream:
             assert stream.read(100).frames == 100
     assert len(tries) == 2
