@@ -5,7 +5,8 @@
     LullwaveError
     ├── InvalidInput            what the caller gave is wrong: field, value, what is allowed
     │   ├── PromptError         the prompt does not parse
-    │   └── SettingsError       a setting from file, environment or flag
+    │   ├── SettingsError       a setting from file, environment or flag
+    │   └── Unsupported         a value that is valid, but not here: the message says why
     ├── NotFound                a station, clip, file or model that does not exist
     ├── CodecError              audio that cannot be decoded or encoded
     ├── Busy                    a limit is reached; says when to try again
@@ -68,6 +69,15 @@ class PromptError(InvalidInput):
 
 class SettingsError(InvalidInput):
     """A setting with a value that is not allowed."""
+
+
+class Unsupported(InvalidInput):
+    """A value that is valid in itself and cannot be used here. ``reason`` is a clause about the field."""
+
+    def __init__(self, field: str, value: object, reason: str) -> None:
+        super().__init__(field, value, "another value, or none")
+        self.reason = reason
+        self.args = (f"{self.field}: {reason}",)
 
 
 class NotFound(LullwaveError, LookupError):

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import InvalidInput
+from ..errors import InvalidInput, Unsupported
 from ..options import OptionInfo, describe, parse_pairs
 
 __all__ = ["FlagGroup", "called", "given", "parse_pairs", "with_flags"]
@@ -32,7 +32,8 @@ class FlagGroup:
 def with_flags(command: Callable[..., None], groups: Iterable[FlagGroup]) -> Callable[..., None]:
     """``command`` with a flag for each option. It must have a keyword parameter for each group.
 
-    A name that the command or an earlier group has already is reached by ``--option name=value`` alone.
+    Where the command or an earlier group already has a flag of that name, an option that is on by default keeps its
+    ``--no-name``; others are set by ``--option name=value``.
     """
     groups = tuple(groups)
     own = inspect.signature(command, eval_str=True).parameters
@@ -41,13 +42,19 @@ def with_flags(command: Callable[..., None], groups: Iterable[FlagGroup]) -> Cal
     homes: dict[str, tuple[FlagGroup, str]] = {}
     for group in groups:
         for info in describe(group.options):
-            if info.name in taken:
-                continue
-            taken.add(info.name)
-            homes[info.name] = (group, info.name)
-            annotation = Annotated[info.type | None, _flag(info)]  # type: ignore[name-defined]
+            name, flag = info.name, _flag(info)
+            if name in taken:
+                if info.default is not True:
+                    continue
+                name, flag = (
+                    f"no_{name}",
+                    typer.Option(f"--no-{name.replace('_', '-')}", help=f"turn off: {info.limits.doc}"),
+                )
+            taken.add(name)
+            homes[name] = (group, info.name)
+            annotation = Annotated[info.type | None, flag]  # type: ignore[name-defined]
             parameters.append(
-                inspect.Parameter(info.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+                inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
             )
 
     @functools.wraps(command)
@@ -56,7 +63,7 @@ def with_flags(command: Callable[..., None], groups: Iterable[FlagGroup]) -> Cal
         for name, (group, option) in homes.items():
             value = values.pop(name)
             if value is not None:
-                gathered[group.keyword][option] = value
+                gathered[group.keyword][option] = value if name == option else not value
         command(*args, **values, **gathered)
 
     del flagged.__wrapped__
@@ -71,7 +78,7 @@ def called(names: Mapping[str, str]) -> Iterator[None]:
     try:
         yield
     except InvalidInput as error:
-        if error.field not in names:
+        if error.field not in names or isinstance(error, Unsupported):
             raise
         raise InvalidInput(names[error.field], error.value, error.allowed) from None
 
@@ -90,9 +97,10 @@ def given(arguments: list[str], flag: str, default: str) -> str:
 
 
 def _flag(info: OptionInfo) -> Any:
-    default = "nothing" if info.default is None else str(info.default)
-    words = f"{info.limits.doc}: {info.allowed}  [default: {default}]"
     name = "--" + info.name.replace("_", "-")
-    if info.type is bool:
-        return typer.Option(f"{name}/--no-{name[2:]}", help=words)
-    return typer.Option(name, help=words)
+    return typer.Option(f"{name}/--no-{name[2:]}" if info.type is bool else name, help=_help(info))
+
+
+def _help(info: OptionInfo) -> str:
+    default = "none" if info.default is None else str(info.default)
+    return f"{info.limits.doc}: {info.allowed}  [default: {default}]"

@@ -1,11 +1,11 @@
-"""``lullwave generate``: one clip of any engine, into a file or to stdout."""
+"""``lullwave generate``: arguments and outputs of one clip; its flags include those of the chosen engine."""
 
 from __future__ import annotations
 
 import math
 import secrets
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -16,15 +16,17 @@ from rich.console import Console
 from ..audio import Audio, concat
 from ..codecs import FORMATS, Format, StreamEncoder, decode, format_named, rate_for, replacing, write, write_bytes
 from ..engines import engine_class, engine_facts, load_engine
-from ..engines.base import Engine, Stream, Understanding
-from ..errors import InvalidInput
+from ..engines.base import Engine, Stream
+from ..errors import Unsupported
 from ..mastering import TARGET_LUFS, Master, check_levels, master
 from ..request import Request
+from .arguments import AsJson, Force, Kbps, Quiet, Words
 from .flags import FlagGroup, called, given, parse_pairs, with_flags
-from .outputs import check_file, check_folder, check_stdout, format_for
+from .outputs import check_distinct, check_file, check_folder, check_stdout, format_for, next_free, print_json
 from .progress import Progress
 
 DEFAULT_ENGINE = "synth"
+DEFAULT_FORMAT = "mp3"
 DEFAULT_SECONDS = 60.0
 BLOCK_S = 0.5  # what is made between two looks at the progress bar
 _STEM_PEAK = 0.9
@@ -42,80 +44,123 @@ def build(arguments: list[str]) -> Callable[..., None]:
 
 
 def generate(
-    prompt: Annotated[str, typer.Argument(help="What the music should be like; may be empty.")] = "",
-    output: Annotated[str, typer.Option("--output", "-o", help="The file to make; - is stdout.")] = "lullwave.mp3",
-    seconds: Annotated[float, typer.Option("--seconds", "-s", help="Length of the clip.")] = DEFAULT_SECONDS,
-    seed: Annotated[int | None, typer.Option(help="Where all chance comes from; drawn and shown if absent.")] = None,
-    engine: Annotated[str, typer.Option(help="Who makes it: see lullwave engines.")] = DEFAULT_ENGINE,
-    format: Annotated[str | None, typer.Option(help="Format, if the name does not say: " + ", ".join(FORMATS))] = None,
-    kbps: Annotated[int, typer.Option(help="Bit rate of the lossy formats.")] = 128,
-    lufs: Annotated[float, typer.Option(help="Loudness of the clip.")] = TARGET_LUFS,
-    option: Annotated[list[str] | None, typer.Option(help="name=value, for any option of the engine.")] = None,
-    midi: Annotated[Path | None, typer.Option(help="Write the notes too, where the engine knows them.")] = None,
-    stems: Annotated[Path | None, typer.Option(help="Write each part into this folder, where the engine can.")] = None,
-    continue_from: Annotated[
-        Path | None, typer.Option(help="Go on from the end of this audio, where the engine can.")
+    words: Words = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="File to write; - is stdout.  [default: lullwave.mp3, or lullwave-2.mp3 and so on]",
+        ),
     ] = None,
-    melody: Annotated[Path | None, typer.Option(help="Follow the tune of this audio, where the engine can.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")] = False,
+    seconds: Annotated[float, typer.Option("--seconds", "-s", help="Length of the clip.")] = DEFAULT_SECONDS,
+    seed: Annotated[int | None, typer.Option(help="Random seed; drawn and printed if absent.")] = None,
+    engine: Annotated[str, typer.Option(help="Engine that makes the music; see lullwave engines.")] = DEFAULT_ENGINE,
+    format: Annotated[
+        str | None, typer.Option(help="Format, if the suffix of --output is none: " + ", ".join(FORMATS) + ".")
+    ] = None,
+    kbps: Kbps = 128,
+    lufs: Annotated[float, typer.Option(help="Loudness of the clip, in LUFS.")] = TARGET_LUFS,
+    option: Annotated[list[str] | None, typer.Option(help="name=value, for any option of the engine.")] = None,
+    midi: Annotated[Path | None, typer.Option(help="Also write the notes, if the engine can.")] = None,
+    stems: Annotated[
+        Path | None, typer.Option(help="Also write each part into this folder, if the engine can.")
+    ] = None,
+    continue_from: Annotated[
+        Path | None, typer.Option(help="Continue from the end of this audio file, if the engine can.")
+    ] = None,
+    melody: Annotated[
+        Path | None, typer.Option(help="Follow the melody of this audio file, if the engine can.")
+    ] = None,
+    force: Force = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
     *,
     load_options: dict[str, Any],
     options: dict[str, Any],
 ) -> None:
     """Make one clip: a file, or bytes on stdout.
 
-    The same words, seed, length and options make the same clip. The flags below are those of the engine that --engine
-    names.
+    The same prompt, seed, length and options make the same clip. The last flags below are those of the engine that
+    --engine names.
     """
-    if output == "-":
-        check_stdout()
-    else:
-        check_file(Path(output))
     with called({"duration_s": "--seconds", "seed": "--seed", "target_lufs": "--lufs", "format": "--format"}):
+        if output is None:
+            output = str(next_free(Path("lullwave" + format_named(format or DEFAULT_FORMAT).suffix)))
+        _check_outputs(output, midi, stems, force, as_json)
         named = format_named(format) if format is not None else format_for(output)
         check_levels(target_lufs=lufs)
         kind = engine_class(engine)
         values = {**options, **parse_pairs(option or (), kind.options)}
-        request = Request(prompt, secrets.randbelow(2**31) if seed is None else seed, seconds, values)
-    for wanted, name in ((midi, "midi"), (stems, "stems")):
+        request = Request(" ".join(words or ()), secrets.randbelow(2**31) if seed is None else seed, seconds, values)
+    for wanted, name, what in ((midi, "midi", "write MIDI"), (stems, "stems", "write stems")):
         if wanted is not None and not hasattr(kind, name):
-            raise InvalidInput(f"--{name}", str(wanted), f"nothing: the engine {engine} has none")
+            raise Unsupported(f"--{name}", str(wanted), f"the engine {engine!r} cannot {what}")
     heard: dict[str, Audio] = {}
-    for path, name in ((continue_from, "continue_from"), (melody, "melody")):
+    for path, name, what in (
+        (continue_from, "continue_from", "continue from audio"),
+        (melody, "melody", "follow a melody"),
+    ):
         if path is not None:
             if name not in getattr(kind, "listens_to", ()):
-                raise InvalidInput(f"--{name.replace('_', '-')}", str(path), f"nothing: the engine {engine} cannot")
+                raise Unsupported(f"--{name.replace('_', '-')}", str(path), f"the engine {engine!r} cannot {what}")
             heard[name] = decode(path)
-    if midi is not None:
-        check_file(midi, "--midi")
-    if stems is not None:
-        check_folder(stems, "--stems")
     console = Console(stderr=True, quiet=quiet)
+    made: dict[str, Any] = {
+        "file": output, "format": named.name, "seconds": seconds, "prompt": request.prompt, "seed": request.seed,
+        "engine": engine,
+    }  # fmt: skip
     with load_engine(engine, **load_options) as loaded:
         begin: Callable[..., Stream] = loaded.stream
         with begin(request, **heard) as stream:
-            speed = _clip(stream, output, named.name, kbps, lufs, console)
-            told = getattr(stream, "understanding", None) or loaded.understand(prompt)
-            titles = [
-                str(t) for m in stream.marks(0, stream.position) if m.kind == "piece" and (t := m.data.get("title"))
-            ]
-        notes = f"{output}: {seconds:g} s, seed {request.seed}, {speed:.1f}x real time"
+            made["speed"] = round(_clip(stream, output, named.name, kbps, lufs, console), 2)
+            understood = getattr(stream, "understanding", None) or loaded.understand(request.prompt)
+            marks = stream.marks(0, stream.position)
+        made["titles"] = [str(mark.data["title"]) for mark in marks if mark.kind == "piece" and mark.data.get("title")]
+        made["understood"], made["ignored"] = understood.text, list(understood.ignored)
         if midi is not None:
             write_bytes(midi, loaded.midi(request))  # type: ignore[attr-defined]
-            notes += f"; {midi}"
+            made["midi"] = str(midi)
         if stems is not None:
-            made, gain_db = _stems(stems, loaded, request, FORMATS["flac"] if named.lossy else named)
-            notes += "; " + ", ".join(map(str, made)) + (f", all {-gain_db:.2f} dB softer" if gain_db else "")
-    for line in (notes, *_told(told, titles)):
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
+            taken = {"--output": Path(output), **({"--midi": midi} if midi else {})}
+            files, gain_db = _stems(stems, loaded, request, FORMATS["flac"] if named.lossy else named, taken)
+            made["stems"], made["stems_gain_db"] = [str(file) for file in files], round(gain_db, 2)
+    if as_json:
+        print_json(made)
+    else:
+        for line in _summary(made):
+            console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
-def _told(understood: Understanding, titles: list[str]) -> Iterator[str]:
-    """What the music is called, and what was made of the words."""
-    if titles:
-        yield "Title: " + ", ".join(titles)
-    if understood.text:
-        yield "Understood: " + understood.text
+def _check_outputs(output: str, midi: Path | None, stems: Path | None, force: bool, as_json: bool) -> None:
+    """Check every path before work begins."""
+    files = [] if output == "-" else [("--output", Path(output))]
+    if output == "-":
+        check_stdout()
+        if as_json:
+            raise Unsupported("--json", True, "stdout already gets the audio of --output -")
+    if midi is not None:
+        files.append(("--midi", midi))
+    check_distinct([*files, *([("--stems", stems)] if stems else [])])
+    for flag, path in files:
+        check_file(path, flag, force)
+    if stems is not None:
+        check_folder(stems, "--stems", force)
+
+
+def _summary(made: Mapping[str, Any]) -> Iterator[str]:
+    """The lines that tell a person what was made."""
+    notes = f"{made['file']}: {made['seconds']:g} s, seed {made['seed']}, {made['speed']:.1f}x real time"
+    if "midi" in made:
+        notes += f"; {made['midi']}"
+    if "stems" in made:
+        gain_db = made["stems_gain_db"]
+        notes += "; " + ", ".join(made["stems"]) + (f", all {-gain_db:.2f} dB softer" if gain_db else "")
+    yield notes
+    if made["titles"]:
+        yield "Title: " + ", ".join(made["titles"])
+    if made["understood"]:
+        yield "Understood: " + made["understood"]
 
 
 def _clip(stream: Stream, output: str, format: str, kbps: int, lufs: float, console: Console) -> float:
@@ -135,28 +180,29 @@ def _clip(stream: Stream, output: str, format: str, kbps: int, lufs: float, cons
     return progress.speed
 
 
-def _stems(folder: Path, engine: Engine, request: Request, format: Format) -> tuple[list[Path], float]:
-    """Each part as a lossless file of its own, unmastered, and the gain in dB that all of them have in common.
+def _stems(
+    folder: Path, engine: Engine, request: Request, format: Format, taken: Mapping[str, Path]
+) -> tuple[list[Path], float]:
+    """Write each part as a lossless, unmastered file; return the files and the gain in dB that all have in common.
 
-    The gain is 0, or what it takes that neither a stem nor their sum clips. Their sum is the engine's mix as far as
-    that can be divided: what hears all parts at once, such as a bus compressor or the mastering, is not in it.
+    The gain is 0, or low enough that neither a stem nor their sum clips. The sum of the stems is the engine's mix
+    before everything that works on all parts together, such as a bus compressor or the mastering.
+
+    Raises:
+        Unsupported: a stem would replace one of the files ``taken`` by other flags.
     """
     import numpy as np
 
-    folder.mkdir(exist_ok=True)
     stems: dict[str, Audio] = engine.stems(request)  # type: ignore[attr-defined]
+    paths = {name: folder / f"{Path(name).name}{format.suffix}" for name in stems}
+    check_distinct([*taken.items(), *(("--stems", path) for path in paths.values())])
+    folder.mkdir(exist_ok=True)
     every = [audio.samples for audio in stems.values()]
     peak = max((float(np.abs(samples).max(initial=0.0)) for samples in (*every, sum(every, np.zeros(1)))), default=0.0)
     gain = min(1.0, _STEM_PEAK / max(peak, 1e-9))
-    made = [
-        write(
-            folder / f"{Path(name).name}{format.suffix}",
-            Audio(audio.samples * np.float32(gain), audio.rate),
-            format.name,
-        )
-        for name, audio in stems.items()
-    ]
-    return made, 20.0 * math.log10(gain)
+    for name, audio in stems.items():
+        write(paths[name], Audio(audio.samples * np.float32(gain), audio.rate), format.name)
+    return list(paths.values()), 20.0 * math.log10(gain)
 
 
 def _read(stream: Stream) -> Iterator[Audio]:

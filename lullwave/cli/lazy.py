@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from .exit_codes import translated
+from .parsing import WordCommand
 
 
 class LazyCommand(TyperCommand):
@@ -35,7 +36,7 @@ class LazyCommand(TyperCommand):
         build: Callable[[list[str]], Callable[..., None]] | None = getattr(module, "build", None)
         function = build(args) if build is not None else module.command
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
-        single.command(self.name, help=function.__doc__ or self._summary)(function)
+        single.command(self.name, cls=WordCommand, help=function.__doc__ or self._summary)(function)
         return typer.main.get_command(single)
 
 
@@ -44,16 +45,10 @@ class LazyGroup(TyperGroup):
 
     table: Mapping[str, tuple[str, str]] = {}
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        """In the order of the table."""
-        return list(self.table)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """A stand-in; None for an unknown name."""
-        if cmd_name not in self.table:
-            return None
-        module, summary = self.table[cmd_name]
-        return LazyCommand(cmd_name, module, summary)
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, (module, summary) in self.table.items():
+            self.commands[name] = LazyCommand(name, module, summary)
 
     def invoke(self, ctx: Any) -> Any:
         """Parse and run the command, its failures translated."""

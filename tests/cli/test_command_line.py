@@ -1,6 +1,7 @@
 """The command line from outside: what it makes, what it says, how it ends."""
 
 import io
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,8 @@ import pytest
 from lullwave.codecs import decode
 from lullwave.mastering import loudness_lufs
 
-BIRDSONG = Path(__file__).parents[2] / "examples" / "lullwave-birdsong"
+ROOT = Path(__file__).parents[2]
+BIRDSONG = ROOT / "examples" / "lullwave-birdsong"
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +26,8 @@ def environment(tmp_path_factory):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: lullwave-birdsong\nVersion: 0.1.0\n")
     (info / "entry_points.txt").write_text("[lullwave.engines]\nbirdsong = lullwave_birdsong:Birdsong\n")
     (folder / "lullwave_birdsong.py").write_text((BIRDSONG / "lullwave_birdsong.py").read_text())
-    return {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "100", "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
+    path = os.pathsep.join([str(folder), str(ROOT)])
+    return {**os.environ, "PYTHONPATH": path, "COLUMNS": "100", "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture
@@ -54,6 +57,46 @@ def test_the_same_request_gives_the_same_bytes_in_another_process(lullwave, tmp_
             lullwave("generate", "dawn", "-o", name, "-s", "3", "--seed", "7", "--engine", "birdsong").returncode == 0
         )
     assert (tmp_path / "a.mp3").read_bytes() == (tmp_path / "b.mp3").read_bytes()
+
+
+def test_unquoted_words_are_one_prompt_that_may_begin_with_a_minus(lullwave):
+    common = ("-s", "1", "--seed", "7", "--engine", "birdsong", "--json", "-o")
+    asked = {
+        "a.wav": ("rainy", "night", "piano"),
+        "b.wav": ("-drums,", "piano"),
+        "c.wav": ("piano,", "-organ", "-sleepy"),  # not -o rgan
+        "d.wav": ("--", "--loud", "-o"),
+    }
+    for name, words in asked.items():
+        split = words.index("--") if "--" in words else len(words)
+        ran = lullwave("generate", *words[:split], *common, name, *words[split:])
+        assert ran.returncode == 0, ran.stderr
+        assert json.loads(ran.stdout)["prompt"] == " ".join(word for word in words if word != "--")
+
+
+def test_json_tells_what_was_made(lullwave, tmp_path):
+    ran = lullwave("generate", "dawn", "-s", "1", "--seed", "7", "--engine", "birdsong", "--format", "flac", "--json")
+    made = json.loads(ran.stdout)
+    assert (made["file"], made["format"], made["seconds"], made["seed"]) == ("lullwave.flac", "flac", 1.0, 7)
+    assert (made["prompt"], made["engine"]) == ("dawn", "birdsong")
+    assert decode(tmp_path / made["file"]).frames == 32000
+    assert ran.stderr == b""  # stderr is no terminal: no progress bar
+
+
+def test_without_an_output_the_next_free_name_is_taken(lullwave, tmp_path):
+    for _ in range(3):
+        assert lullwave("generate", "-s", "1", "--engine", "birdsong", "-q").returncode == 0
+    assert sorted(os.listdir(tmp_path)) == ["lullwave-2.mp3", "lullwave-3.mp3", "lullwave.mp3"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(("genrate",), b"generate"), (("generate", "--secnds", "3"), b"--seconds"), (("generate", "-k", "3"), b"-k")],
+)
+def test_mistyped_commands_and_flags_get_a_suggestion(lullwave, arguments, said):
+    ran = lullwave(*arguments)
+    assert ran.returncode == 2
+    assert said in ran.stderr.splitlines()[-1]
 
 
 def test_stdout_gets_the_bytes_and_nothing_else(lullwave):
@@ -87,7 +130,7 @@ WRONG = [
     (("-o", "absent/a.mp3"), "a folder that exists"),
     (("-o", "."), "this is a folder"),
     (("-o", "-"), "--format"),
-    (("-o", "/dev/null", "--format", "wav"), "a file, and this is none"),
+    (("-o", "/dev/null", "--format", "wav"), "a regular file"),
     (("-o", "a.mp3", "--format", "aiff"), "--format: got 'aiff'"),
     (("-o", "a.mp3", "--seconds", "0"), "--seconds: got 0.0; allowed: a number from 1 to 3600"),
     (("-o", "a.mp3", "--seed", "-1"), "--seed: got -1"),
@@ -97,8 +140,10 @@ WRONG = [
     (("-o", "a.mp3", "--option", "cats=1"), "one of birds"),
     (("-o", "a.mp3", "--option", "birds"), "name=value"),
     (("-o", "a.mp3", "--option", "birds=many"), "birds: got 'many'"),
-    (("-o", "a.mp3", "--midi", "a.mid"), "--midi"),
-    (("-o", "a.mp3", "--stems", "parts"), "--stems"),
+    (("-o", "a.mp3", "--midi", "a.mid"), "--midi: the engine 'birdsong' cannot write MIDI"),
+    (("-o", "a.mp3", "--stems", "parts"), "--stems: the engine 'birdsong' cannot write stems"),
+    (("-o", "a.mid", "--format", "wav", "--midi", "./a.mid"), "a.mid is the file of --output too"),
+    (("-o", "-", "--format", "wav", "--json"), "--json: stdout already gets the audio"),
     (("(unbalanced", "-o", "a.mp3"), "prompt: got '(unbalanced'"),
     (("-o", "a.mp3", "--engine", "theremin"), "no engine 'theremin'; installed: synth"),
 ]
@@ -196,9 +241,13 @@ def test_a_reader_that_goes_away_is_no_fault(environment):
 
 def test_an_existing_file_is_replaced_only_by_a_whole_one(lullwave, tmp_path):
     (tmp_path / "a.wav").write_bytes(b"old")
-    assert lullwave("generate", "-o", "a.wav", "--engine", "birdsong", "--birds", "99").returncode == 2
-    assert (tmp_path / "a.wav").read_bytes() == b"old"
-    assert lullwave("generate", "-o", "a.wav", "-s", "1", "--engine", "birdsong").returncode == 0
+    common = ("generate", "-o", "a.wav", "-s", "1", "--engine", "birdsong")
+    for wrong, said in ((("--force", "--birds", "99"), b"birds"), ((), b"--output: a.wav exists")):
+        kept = lullwave(*common, *wrong)
+        assert kept.returncode == 2
+        assert said in kept.stderr
+        assert (tmp_path / "a.wav").read_bytes() == b"old"
+    assert lullwave(*common, "--force").returncode == 0
     assert os.listdir(tmp_path) == ["a.wav"]
     assert decode(tmp_path / "a.wav").frames == 32000
 

@@ -1,0 +1,59 @@
+"""Command classes that parse arguments as people type them; knows no command.
+
+A prompt may be typed without quotes, and its words may begin with ``-``: ``lullwave generate piano, -drums -o a.mp3``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from typer.core import TyperCommand
+
+_ATTACHED = re.compile(r"-?[\d.]+$|.*[./]")  # a value that follows a short flag without a space: -s30, -onight.mp3
+
+
+class WordCommand(TyperCommand):
+    """A command whose arguments may begin with ``-``. A flag that does not exist is still an error."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse with the flags first and all other words behind ``--``."""
+        return super().parse_args(ctx, words_last(args, self.get_params(ctx)))
+
+
+def words_last(args: Sequence[str], parameters: Iterable[Any]) -> list[str]:
+    """``args`` in another order: flags with their values, then ``--`` and the words.
+
+    ``parameters`` are those of the command. Flags are exact names, everything that begins with ``--``, a single letter
+    after ``-``, and a short flag with its value attached. ``-drums`` is a word.
+    """
+    takes_value = {
+        flag: not parameter.is_flag
+        for parameter in parameters
+        if parameter.param_type_name == "option"
+        for flag in (*parameter.opts, *parameter.secondary_opts)
+    }
+    flags: list[str] = []
+    words: list[str] = []
+    rest = iter(args)
+    for arg in rest:
+        if arg == "--":
+            words += rest
+        elif arg in takes_value:
+            flags.append(arg)
+            if takes_value[arg]:
+                flags += [value for value in [next(rest, None)] if value is not None]
+        elif _is_flag(arg, takes_value):
+            flags.append(arg)
+        else:
+            words.append(arg)
+    return [*flags, "--", *words] if words else flags
+
+
+def _is_flag(arg: str, takes_value: dict[str, bool]) -> bool:
+    if arg.startswith("--"):
+        return not re.search(r"\s", arg.partition("=")[0])
+    if len(arg) == 2:
+        return arg[0] == "-" and arg[1].isalpha()
+    return bool(takes_value.get(arg[:2])) and bool(_ATTACHED.match(arg[2:])) and " " not in arg
