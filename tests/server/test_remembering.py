@@ -3,7 +3,7 @@
 import serving
 from serving import read_exactly
 
-from lullwave.engines.synth.planning.memory_file import MemoryKeeper
+from lullwave.engines.synth.planning.memory_file import MemoryFile
 from lullwave.server.engine_config import load_options
 from lullwave.settings import load
 
@@ -14,7 +14,7 @@ def heard_once(folder, monkeypatch):
     with serving.serving(folder) as served, served.listening() as stream:
         served.clock.advance(2)
         read_exactly(stream, 8000)
-    keeper = MemoryKeeper(folder / "memory-synth.json")
+    keeper = MemoryFile(folder / "memory-synth.json")
     return keeper.memory(served.settings.stations[0].prompts[0])
 
 

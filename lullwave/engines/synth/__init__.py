@@ -2,7 +2,7 @@
 
 ::
 
-    prompt ──▶ wishes ──▶ planner ──▶ PieceSpec ──▶ composer ──▶ bars (score.Bar) ──▶ renderer ──▶ audio
+    prompt ──▶ intent ──▶ planner ──▶ PieceSpec ──▶ composer ──▶ bars (score.Bar) ──▶ renderer ──▶ audio
               what was    variety     a piece in     notes, hits,   one after        instruments,
               asked for   and memory  numbers        the mix        another          effects, ambience
 

@@ -28,12 +28,12 @@ from ..base import Engine, Mark, Stream, Understanding
 from . import snapshots
 from .midi import midi_bytes
 from .options import SynthOptions
-from .planning.memory_file import MemoryKeeper
+from .planning.memory_file import MemoryFile
 from .programme import Programme
 from .prompts.explanation import understand
 from .score import RATE, Bar
 from .sound.instruments.cache import SoundCache
-from .sound.renderer import LATENCY, Renderer, State
+from .sound.renderer import LATENCY, Renderer, RendererState
 from .sound.stems import render_stems
 from .theory import Key
 
@@ -62,7 +62,7 @@ class Checkpoint:
 
     frame: int
     programme: Mapping[str, Any]
-    sound: State
+    sound: RendererState
 
 
 class SynthEngine(Engine):
@@ -80,10 +80,10 @@ class SynthEngine(Engine):
     def __init__(self, cache_mb: int = 40, memory_file: str = "") -> None:
         self.cache = SoundCache(cache_mb * 1_000_000)
         self.closed = False
-        self._keeper = MemoryKeeper(Path(memory_file)) if memory_file else None
+        self._keeper = MemoryFile(Path(memory_file)) if memory_file else None
 
     def stream(self, request: Request) -> SynthStream:
-        return SynthStream(self, request, self._programme(request), State())
+        return SynthStream(self, request, self._programme(request), RendererState())
 
     def restore(self, snapshot: bytes) -> SynthStream:
         head, sound = snapshots.unpack(type(self), snapshot)
@@ -139,7 +139,7 @@ class SynthStream(Stream):
     rate = RATE
     channels = 2
 
-    def __init__(self, engine: SynthEngine, request: Request, programme: Programme, sound: State) -> None:
+    def __init__(self, engine: SynthEngine, request: Request, programme: Programme, sound: RendererState) -> None:
         self.request = request
         self._engine = engine
         self._programme = programme

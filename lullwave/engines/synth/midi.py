@@ -8,18 +8,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 
+from .catalogue.drums import DRUMS
+from .catalogue.instruments import INSTRUMENTS, InstrumentName
 from .score import RATE, Bar
 from .theory import Key
 
 TICKS = 480  # in a beat
-_PROGRAMS = {
-    "rhodes": 4, "wurli": 5, "felt_piano": 0, "nylon_guitar": 24, "upright_bass": 32, "sub_bass": 39, "synth_bass": 38,
-    "vibraphone": 11, "pad": 89, "flute": 73, "muted_trumpet": 59, "synth_lead": 81, "music_box": 10,
-}  # fmt: skip
-_DRUMS = {
-    "kick": 36, "snare": 38, "rim": 37, "clap": 39, "hat": 42, "pedal_hat": 44, "open_hat": 46, "ride": 51,
-    "shaker": 70, "brush_tap": 38, "brush_sweep": 40, "tom_low": 45, "tom_high": 50,
-}  # fmt: skip
 _DRUM_CHANNEL = 9
 
 Message = tuple[int, int, bytes]  # tick, order within it, bytes
@@ -76,12 +70,12 @@ def _tick(bar: Bar, start: int, seconds: float) -> int:
 
 def _part_messages(bars: Sequence[Bar], ticks: list[int], part: str, channel: int) -> list[Message]:
     messages: list[Message] = [(0, 0, b"\xff\x03" + _text(part))]
-    instrument = ""
+    instrument: InstrumentName | None = None
     for bar, start in zip(bars, ticks, strict=True):
         track = bar.mix.tracks.get(part)
         if track is not None and track.instrument != instrument:
             instrument = track.instrument
-            messages.append((start, 0, bytes((0xC0 | channel, _PROGRAMS[instrument]))))
+            messages.append((start, 0, bytes((0xC0 | channel, INSTRUMENTS[instrument].midi_program))))
         for note in bar.notes:
             if note.part == part:
                 on = _tick(bar, start, note.start_s)
@@ -95,9 +89,9 @@ def _drum_messages(bars: Sequence[Bar], ticks: list[int]) -> list[Message]:
     messages: list[Message] = [(0, 0, b"\xff\x03" + _text("drums"))]
     for bar, start in zip(bars, ticks, strict=True):
         for hit in bar.hits:
-            on = _tick(bar, start, hit.start_s)
-            messages.append((on, 2, bytes((0x90 | _DRUM_CHANNEL, _DRUMS[hit.drum], _velocity(hit.velocity)))))
-            messages.append((on + TICKS // 8, 1, bytes((0x80 | _DRUM_CHANNEL, _DRUMS[hit.drum], 64))))
+            on, note = _tick(bar, start, hit.start_s), DRUMS[hit.drum].midi_note
+            messages.append((on, 2, bytes((0x90 | _DRUM_CHANNEL, note, _velocity(hit.velocity)))))
+            messages.append((on + TICKS // 8, 1, bytes((0x80 | _DRUM_CHANNEL, note, 64))))
     return messages
 
 

@@ -1,4 +1,4 @@
-"""What a request may set of the embedded engine besides words; wishes in the prompt and these mean the same things.
+"""What a request may set of the embedded engine besides words; intent in the prompt and these mean the same things.
 
 Knows nothing of HTTP or the command line: ``lullwave.options`` makes both from this definition.
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ...errors import InvalidInput
 from ...options import check, option
+from .score import AMBIENCES
 from .theory import Key
 
 
@@ -28,7 +29,7 @@ class SynthOptions:
     ambience: str = option(
         "prompt",
         "a layer of surroundings, whatever the prompt says",
-        choices=("prompt", "none", "rain", "fire", "cafe", "night", "waves", "train"),
+        choices=("prompt", "none", *AMBIENCES),
     )
     drums: bool = option(True, "whether there may be drums")
     melody: bool = option(True, "whether there may be a melody")

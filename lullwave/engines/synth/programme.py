@@ -16,14 +16,14 @@ from .chance import digest
 from .options import SynthOptions
 from .planning.memory import Memory
 from .planning.planner import Length, plan_piece
-from .planning.replanning import turned
-from .planning.turns import unheard
+from .planning.replanning import replan
+from .planning.turns import players_without_notes
 from .prompts.explanation import describe, name_of
-from .prompts.intent import Wishes
-from .prompts.parser import adds, read_wishes
+from .prompts.intent import Intent
+from .prompts.parser import adds, read_intent
 from .score import RATE, Bar
 from .spec import PieceSpec
-from .writing.composer import Carry, bar_frames, compose_section
+from .writing.composer import SectionState, bar_frames, compose_section
 
 VERSION = 2
 _LONGEST_PIECE_S = 200.0
@@ -39,18 +39,18 @@ class Programme:
         self.memory = memory or Memory()
         self._seed = digest(request.seed, request.prompt) >> 1
         self._prompt = request.prompt
-        self._wishes, self._ignored = read_wishes(request.prompt, options)
+        self._intent, self._ignored = read_intent(request.prompt, options)
         self._total = None if request.duration_s is None else round(request.duration_s * RATE)
         self._spec: PieceSpec | None = None
         self._section = 0  # of the piece
-        self._carry = Carry()  # into that section
+        self._carry = SectionState()  # into that section
         self._given = 0  # bars of the section that were given
         self._bar = 0  # of the piece
         self._frame = 0
         self._number = 0
         self._turns = 0
         self._pieces: dict[int, dict[str, Any]] = {}
-        self._written: tuple[list[Bar], Carry] | None = None  # the section, composed
+        self._written: tuple[list[Bar], SectionState] | None = None  # the section, composed
         self._told: dict[
             type, tuple[object, dict[str, Any]]
         ] = {}  # the JSON of memory and spec, for as long as they hold
@@ -58,10 +58,10 @@ class Programme:
     @property
     def understanding(self) -> Understanding:
         """What was understood; once a piece is planned, also whom it has no room for."""
-        wishes = self._wishes
-        if self._spec is not None and (missing := unheard(self._spec.sections, wishes, self._spec.band)):
-            wishes = replace(wishes, notes=(*wishes.notes, *(f"no room for {name_of(name)}" for name in missing)))
-        return describe(wishes, self._ignored)
+        intent = self._intent
+        if self._spec is not None and (missing := players_without_notes(self._spec.sections, intent, self._spec.band)):
+            intent = replace(intent, notes=(*intent.notes, *(f"no room for {name_of(name)}" for name in missing)))
+        return describe(intent, self._ignored)
 
     def next_bar(self) -> Bar | None:
         """The next bar; None after the end of a finite programme."""
@@ -85,14 +85,14 @@ class Programme:
         Raises:
             PromptError: the prompt does not parse; nothing has changed then.
         """
-        said, ignored = read_wishes(prompt, self.options)
-        wishes = said.after(self._wishes) if adds(prompt, said) else said
-        self._wishes, self._prompt, self._ignored = wishes, prompt, ignored
+        said, ignored = read_intent(prompt, self.options)
+        intent = said.after(self._intent) if adds(prompt, said) else said
+        self._intent, self._prompt, self._ignored = intent, prompt, ignored
         self._turns += 1
         if self._spec is not None and self._section < len(self._spec.sections):
             _, carry = self._compose()
-            spec, self.memory = turned(
-                self._spec, self._section, self._given, wishes, said, prompt, self.memory, self._turns, over_s
+            spec, self.memory = replan(
+                self._spec, self._section, self._given, intent, said, prompt, self.memory, self._turns, over_s
             )
             self._spec = spec
             if self._given and spec.sections[self._section].bars == self._given:
@@ -118,10 +118,10 @@ class Programme:
 
     def _begin(self) -> None:
         length = self._length()
-        self._spec, self.memory = plan_piece(self._seed, self._number, self._wishes, self._prompt, self.memory, length)
+        self._spec, self.memory = plan_piece(self._seed, self._number, self._intent, self._prompt, self.memory, length)
         self._number += 1
         self._section = self._given = self._bar = 0
-        self._carry = Carry()
+        self._carry = SectionState()
         self._written = None
         self._note_facts()
 
@@ -132,7 +132,7 @@ class Programme:
         pieces = max(1, round(left / RATE / 150.0)) if left > _LONGEST_PIECE_S * RATE else 1
         return Length(left // pieces, last=pieces == 1)
 
-    def _compose(self) -> tuple[list[Bar], Carry]:
+    def _compose(self) -> tuple[list[Bar], SectionState]:
         assert self._spec is not None
         if self._written is None:
             self._written = compose_section(self._spec, self._section, self._carry)
@@ -168,7 +168,7 @@ class Programme:
             "options": dict(vars(self.options)),
             "memory": self._json(self.memory),
             "prompt": self._prompt,
-            "wishes": self._wishes.to_json(),
+            "wishes": self._intent.to_json(),
             "ignored": list(self._ignored),
             "spec": None if self._spec is None else self._json(self._spec),
             "section": self._section,
@@ -195,10 +195,10 @@ class Programme:
         request = Request(asked["prompt"], asked["seed"], asked["duration_s"], asked["options"])
         programme = cls(request, SynthOptions(**state["options"]), Memory.of_json(state["memory"]))
         programme._prompt = state["prompt"]
-        programme._wishes, programme._ignored = Wishes.of_json(state["wishes"]), tuple(state["ignored"])
+        programme._intent, programme._ignored = Intent.of_json(state["wishes"]), tuple(state["ignored"])
         programme._spec = None if state["spec"] is None else PieceSpec.of_json(state["spec"])
         voicing, low = state["carry"]
-        programme._carry = Carry(tuple(voicing), low)
+        programme._carry = SectionState(tuple(voicing), low)
         for name in ("section", "given", "bar", "frame", "number", "turns"):
             setattr(programme, "_" + name, state[name])
         programme._pieces = {int(n): dict(facts) for n, facts in state["pieces"].items()}

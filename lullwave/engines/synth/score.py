@@ -9,21 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
+
+from .catalogue.drums import DrumName, KitName
+from .catalogue.instruments import InstrumentName
 
 RATE = 44100  # Hz, of everything that the synth renders; stereo
 LOOKAHEAD_S = 0.03  # how far before its bar an event may begin
 
-Instrument = Literal[
-    "rhodes", "wurli", "felt_piano", "nylon_guitar", "upright_bass", "sub_bass", "synth_bass",
-    "vibraphone", "pad", "flute", "muted_trumpet", "synth_lead", "music_box",
-]  # fmt: skip
-Drum = Literal[
-    "kick", "snare", "rim", "clap", "hat", "pedal_hat", "open_hat", "ride", "shaker",
-    "brush_tap", "brush_sweep", "tom_low", "tom_high",
-]  # fmt: skip
-Kit = Literal["dusty", "brushes", "electronic", "acoustic"]
 Ambience = Literal["rain", "fire", "cafe", "night", "waves", "train"]
+AMBIENCES: tuple[Ambience, ...] = get_args(Ambience)
 
 
 @dataclass(frozen=True)
@@ -43,7 +38,7 @@ class Note:
 class Hit:
     """One stroke on the drum kit."""
 
-    drum: Drum
+    drum: DrumName
     start_s: float
     velocity: float  # above 0, at most 1; ghosts are about 0.15-0.3
 
@@ -52,7 +47,7 @@ class Hit:
 class Track:
     """How one part sounds in this bar. Values that differ from the bar before are glided to."""
 
-    instrument: Instrument
+    instrument: InstrumentName
     level_db: float = 0.0  # relative to the instrument's own calibrated level; -60 and below is silent
     pan: float = 0.0  # -1 left … 1 right
     cutoff_hz: float = 20000.0  # low-pass of the part
@@ -67,7 +62,7 @@ class Mix:
     """Everything about a bar's sound that is not a note."""
 
     tracks: Mapping[str, Track]
-    kit: Kit = "dusty"
+    kit: KitName = "dusty"
     drums_db: float = 0.0
     drums_cutoff_hz: float = 9000.0
     drums_crush: float = 0.3  # wet share of bit reduction 0…1

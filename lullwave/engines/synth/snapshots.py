@@ -13,14 +13,14 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from ...errors import SnapshotError
 from ..base import Engine
 from .score import Mix, Track
-from .sound.renderer import PartState, Sounding, State, Struck
+from .sound.renderer import ActiveHit, ActiveNote, PartState, RendererState
 
 MAGIC = b"LULLSNAP"
 VERSION = 4  # of the layout and of the sound: a change that alters samples makes old snapshots useless
@@ -28,7 +28,7 @@ _HEAD = struct.Struct("<8sIQ")
 _ARRAYS = ("room", "plate", "drums", "bus", "tape")
 
 
-def pack(engine: type[Engine], head: Mapping[str, Any], state: State) -> bytes:
+def pack(engine: type[Engine], head: Mapping[str, Any], state: RendererState) -> bytes:
     """One snapshot of the JSON-able ``head`` and a renderer's state."""
     arrays = {name: getattr(state, name) for name in _ARRAYS}
     for n, part in enumerate(state.parts.values()):
@@ -52,7 +52,7 @@ def pack(engine: type[Engine], head: Mapping[str, Any], state: State) -> bytes:
     return _HEAD.pack(MAGIC, zlib.crc32(body), len(body)) + body
 
 
-def unpack(engine: type[Engine], snapshot: bytes) -> tuple[dict[str, Any], State]:
+def unpack(engine: type[Engine], snapshot: bytes) -> tuple[dict[str, Any], RendererState]:
     """What ``pack`` was given.
 
     Raises:
@@ -82,17 +82,17 @@ def unpack(engine: type[Engine], snapshot: bytes) -> tuple[dict[str, Any], State
     return words["head"], state
 
 
-def _state_in(sound: Mapping[str, Any], arrays: Mapping[str, Any]) -> State:
+def _state_in(sound: Mapping[str, Any], arrays: Mapping[str, Any]) -> RendererState:
     parts = {
         name: PartState(Track(**track), arrays[f"lowpass{n}"], arrays[f"chorus{n}"])
         for n, (name, track) in enumerate(sound["parts"].items())
     }
-    state = State(
+    state = RendererState(
         frame=sound["frame"],
         music=sound["music"],
         mix=None if sound["mix"] is None else _mix_in(sound["mix"]),
-        sounding=tuple(Sounding(**one) for one in sound["sounding"]),
-        struck=tuple(Struck(**one) for one in sound["struck"]),
+        sounding=tuple(ActiveNote(**one) for one in sound["sounding"]),
+        struck=tuple(ActiveHit(**one) for one in sound["struck"]),
         kicks=tuple((at, velocity) for at, velocity in sound["kicks"]),
         parts=parts,
         level=sound["level"],
@@ -111,5 +111,5 @@ def _mix_out(mix: Mix) -> dict[str, Any]:
 
 def _mix_in(words: Mapping[str, Any]) -> Mix:
     values = dict(words)
-    values["tracks"] = {name: Track(**cast(Any, track)) for name, track in words["tracks"].items()}
+    values["tracks"] = {name: Track(**track) for name, track in words["tracks"].items()}
     return Mix(**values)

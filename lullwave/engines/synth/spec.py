@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, get_type_hints
 
+from .catalogue.drums import KitName
+from .catalogue.instruments import InstrumentName, Role
+from .score import Ambience
 from .theory import Chord, Key
 
-Role = str  # a part: "keys", "bass", "lead", "answer", "pad"
 VERSION = 2
 
 
@@ -64,7 +66,7 @@ class Section:
     closing: str = ""  # "" goes on, "turn" leads to another piece, "ring" is the end of all
     border: bool = False  # it joins another piece
     tail_frames: int = 0  # a last bar of this length in which everything rings
-    players: Mapping[Role, str] = field(default_factory=dict)  # who plays here instead of the band's own
+    players: Mapping[Role, InstrumentName] = field(default_factory=dict)  # who plays here instead of the band's own
 
     @property
     def key(self) -> Key:
@@ -81,8 +83,8 @@ class Section:
 class Band:
     """Who plays what, and how it is placed."""
 
-    instruments: Mapping[Role, str]
-    kit: str
+    instruments: Mapping[Role, InstrumentName]
+    kit: KitName
     swing: float  # 0.5 straight … 0.68
     swing_unit: float  # in beats: 0.5 swings the sixteenths, 1.0 the eighths
     feel_ms: Mapping[str, float]  # push and pull of each part and drum
@@ -93,7 +95,7 @@ class Band:
     cutoff_hz: float
     crackle_db: float
     hiss_db: float
-    ambience_lufs: Mapping[str, float]
+    ambience_lufs: Mapping[Ambience, float]
     drums_db: float
     gate: bool = False  # a big gated snare
     muted: tuple[str, ...] = ()  # strokes that nobody wants: "kick", "snare", "hat"

@@ -10,7 +10,7 @@ from lullwave.engines.synth.options import SynthOptions
 from lullwave.engines.synth.planning.planner import blend_of
 from lullwave.engines.synth.programme import Programme
 from lullwave.engines.synth.prompts.explanation import name_of
-from lullwave.engines.synth.prompts.parser import read_wishes
+from lullwave.engines.synth.prompts.parser import read_intent
 from lullwave.request import Request
 
 BANDS = [
@@ -29,7 +29,7 @@ BANDS = [
 
 @pytest.mark.parametrize("prompt", BANDS)
 def test_everybody_is_heard_in_half_a_minute(prompt):
-    wishes = read_wishes(prompt)[0]
+    wishes = read_intent(prompt)[0]
     for seed in range(6):
         bars = clip(prompt, seed, 30.0)
         played = instruments(bars)
@@ -47,9 +47,9 @@ def test_who_finds_no_room_is_told():
         while (bar := programme.next_bar()) is not None:
             bars.append(bar)
         played = instruments(bars)
-        missing = {name for name in read_wishes(prompt)[0].instruments if not played[name]}
+        missing = {name for name in read_intent(prompt)[0].instruments if not played[name]}
         text = programme.understanding.text
-        assert {n for n in read_wishes(prompt)[0].instruments if f"no room for {name_of(n)}" in text} == missing
+        assert {n for n in read_intent(prompt)[0].instruments if f"no room for {name_of(n)}" in text} == missing
         told += len(missing)
     assert told > 0
 
@@ -105,7 +105,7 @@ def test_a_key_that_is_not_wanted_is_not_chosen(key):
 
 
 def test_a_style_that_is_not_wanted_is_no_guest():
-    wishes = read_wishes("not jazz")[0]
+    wishes = read_intent("not jazz")[0]
     guests = {style for seed in range(200) for style, _ in blend_of(wishes, Chance(seed)).shares}
     assert "jazz" not in guests
     assert {"lofi", "soul", "hiphop"} <= guests

@@ -1,125 +1,139 @@
-"""Who plays: from wishes and styles to a band; knows nothing of keys, chords and forms."""
+"""Who plays: from intent and styles to a band; knows nothing of keys, chords and forms."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+from ..catalogue.drums import KITS, KitName
+from ..catalogue.instruments import INSTRUMENTS, InstrumentName, Role
 from ..chance import Chance
-from ..prompts.intent import Wishes
-from ..spec import Band, Role
+from ..prompts.intent import Intent
+from ..spec import Band
 from ..writing.groove import HATS
 from .memory import Memory
 from .styles import Blend, Style
 
-_BASSES = ("upright_bass", "sub_bass", "synth_bass")
-_COMPS = ("rhodes", "wurli", "felt_piano", "nylon_guitar", "pad")
-LEADS = ("flute", "muted_trumpet", "synth_lead", "vibraphone", "music_box")
-_HANDS = ("felt_piano", "nylon_guitar", "rhodes", "wurli", "pad", "vibraphone", "music_box")  # can play low notes too
-_PAIR_GAP = 4
+PAD: InstrumentName = "pad"  # holds chords in the background where the prompt names nothing for it
+_PAIR_GAP = 4  # pieces before the same pair of chord player and melody player may return
+
+_Pair = tuple[InstrumentName, InstrumentName]  # chord player, melody player
 
 
-def cast(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> dict[Role, str]:
-    """The instrument of each role; a role that nobody plays is absent."""
-    avoid = set(wishes.avoid)
-    wanted = list(wishes.instruments)
-    if wishes.only and (wanted or wishes.parts or wishes.drums):
-        return _only(wanted) | {r: i for r, i in _drawn(chance, wishes, blend).items() if r not in _only(wanted)}
-    if wishes.only and wishes.ambience:  # "just rain": as little music as music can be
-        return {"keys": "pad"}
-    comps = hands_of(wishes) or [i for i in wanted if i == "pad"]
-    leads = tunes_of(wishes)
-    hands = blend.weights("keys")
-    if comps:
-        hands = {comps[0]: 1.0} if comps[0] != "pad" else {k: w for k, w in hands.items() if k != "pad"}
-    tunes = blend.weights("lead")
-    if comps and comps[0] != "pad":  # who was asked for sings, too
-        tunes[comps[0]] = tunes.get(comps[0], 0.0) + 1.2
-    if leads:
-        tunes = {leads[0]: 1.0}
+def cast(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> dict[Role, InstrumentName]:
+    """The instrument of each role; a role without a player is absent."""
+    avoid = set(intent.avoid)
+    named = list(intent.instruments)
+    if intent.only and (named or intent.parts or intent.drums):
+        return _shared(named) | {r: i for r, i in _drawn(chance, intent, blend).items() if r not in _shared(named)}
+    if intent.only and intent.ambience:  # "just rain": as little music as possible
+        return {"keys": PAD}
+    chords = [i for i in chord_players(intent) if not is_pad(i)]
+    melodies, basses = melody_players(intent), bass_players(intent)
+    keys_weights = blend.weights(lambda style: style.keys)
+    if chords:
+        keys_weights = {chords[0]: 1.0}
+    elif any(is_pad(name) for name in named):
+        keys_weights = {k: w for k, w in keys_weights.items() if not is_pad(k)}
+    lead_weights = blend.weights(lambda style: style.lead)
+    if chords:  # a named instrument is likely to play the melody too
+        lead_weights[chords[0]] = lead_weights.get(chords[0], 0.0) + 1.2
+    if melodies:
+        lead_weights = {melodies[0]: 1.0}
     pairs = {
         (keys, lead): a * b
-        for keys, a in (_allowed(hands, avoid) or {"rhodes": 1.0}).items()
-        for lead, b in (_allowed(tunes, avoid) or {"vibraphone": 1.0}).items()
+        for keys, a in (_allowed(keys_weights, avoid) or {"rhodes": 1.0}).items()
+        for lead, b in (_allowed(lead_weights, avoid) or {"vibraphone": 1.0}).items()
     }
     keys, lead = chance.weighted(_fresh(pairs, memory) or pairs)
-    others = {k: w for k, w in blend.weights("answer").items() if k != lead}
-    answer = leads[1] if len(leads) > 1 else _draw(chance, others, avoid, "vibraphone")
-    basses = basses_of(wishes)
-    low = basses[0] if basses else _draw(chance, blend.weights("bass"), avoid, "sub_bass")
-    best: dict[Role, str] = {"keys": keys, "bass": low, "lead": lead, "answer": answer, "pad": "pad"}
-    if "pad" in avoid or best["keys"] == "pad":
-        del best["pad"]
-    if avoid & {"bass"} or best["bass"] in avoid:
-        best.pop("bass", None)
-    if "melody" in avoid:
-        best.pop("lead", None)
-        best.pop("answer", None)
-    if "keys" in avoid:
-        best.pop("keys", None)
-    return {role: instrument for role, instrument in best.items() if instrument not in avoid or instrument in wanted}
+    others = {k: w for k, w in blend.weights(lambda style: style.answer).items() if k != lead}
+    answer = melodies[1] if len(melodies) > 1 else _draw(chance, others, avoid, "vibraphone")
+    bass = basses[0] if basses else _draw(chance, blend.weights(lambda style: style.bass), avoid, "sub_bass")
+    band: dict[Role, InstrumentName] = {"keys": keys, "bass": bass, "lead": lead, "answer": answer}
+    if not is_pad(keys):
+        band["pad"] = next((name for name in named if is_pad(name)), PAD)
+    refused: dict[str, tuple[Role, ...]] = {
+        "pad": ("pad",), "bass": ("bass",), "melody": ("lead", "answer"), "keys": ("keys",),
+    }  # fmt: skip
+    gone = {role for part, roles in refused.items() if part in avoid for role in roles}
+    return {r: i for r, i in band.items() if r not in gone and (i not in avoid or (i in named and r != "bass"))}
 
 
-def tunes_of(wishes: Wishes) -> list[str]:
-    """Who was asked for and carries tunes: those made for it, else the second of those that play chords."""
-    leads = [i for i in wishes.instruments if i in LEADS]
-    return leads or [i for i in _hands(wishes) if i != "pad"][1:2]
+def is_pad(name: InstrumentName) -> bool:
+    """Whether an instrument holds chords in the background."""
+    return INSTRUMENTS[name].role == "pad"
 
 
-def hands_of(wishes: Wishes) -> list[str]:
-    """Who was asked for and plays chords."""
-    hands = [i for i in _hands(wishes) if i != "pad" or len(_hands(wishes)) == 1]
-    return [i for i in hands if i not in tunes_of(wishes)]
+def pad_plays_chords(band: Band) -> bool:
+    """Whether the chords are held by a pad, which has no rhythm."""
+    keys = band.instruments.get("keys")
+    return keys is not None and is_pad(keys)
 
 
-def basses_of(wishes: Wishes) -> list[str]:
-    return [i for i in wishes.instruments if i in _BASSES]
+def melody_players(intent: Intent) -> list[InstrumentName]:
+    """The named instruments that play the melody: those made for it, else the second of those that play chords."""
+    leads = [i for i in intent.instruments if INSTRUMENTS[i].role == "lead"]
+    return leads or [i for i in _accompanists(intent.instruments) if not is_pad(i)][1:2]
 
 
-def _hands(wishes: Wishes) -> list[str]:
-    return [i for i in wishes.instruments if i in _COMPS]
+def chord_players(intent: Intent) -> list[InstrumentName]:
+    """The named instruments that play the chords; a pad only where it is the only one named for them."""
+    players = _accompanists(intent.instruments)
+    melodies = melody_players(intent)
+    return [i for i in players if (not is_pad(i) or len(players) == 1) and i not in melodies]
 
 
-def _drawn(chance: Chance, wishes: Wishes, blend: Blend) -> dict[Role, str]:
-    """Players for the parts that were asked for by no more than their name."""
-    avoid = set(wishes.avoid)
-    drawn: dict[Role, str] = {}
-    for part, role, otherwise in (
-        ("bass", "bass", "sub_bass"),
-        ("keys", "keys", "rhodes"),
-        ("melody", "lead", "vibraphone"),
-    ):
-        if part in wishes.parts:
-            drawn[role] = _draw(chance.of(part), blend.weights(role), avoid, otherwise)
+def bass_players(intent: Intent) -> list[InstrumentName]:
+    """The named basses."""
+    return [i for i in intent.instruments if INSTRUMENTS[i].role == "bass"]
+
+
+def _accompanists(names: Sequence[InstrumentName]) -> list[InstrumentName]:
+    return [i for i in names if INSTRUMENTS[i].role in ("keys", "pad")]
+
+
+def _drawn(chance: Chance, intent: Intent, blend: Blend) -> dict[Role, InstrumentName]:
+    """Players for the parts that were asked for ("bass") without an instrument."""
+    avoid = set(intent.avoid)
+    drawn: dict[Role, InstrumentName] = {}
+    if "bass" in intent.parts:
+        drawn["bass"] = _draw(chance.of("bass"), blend.weights(lambda style: style.bass), avoid, "sub_bass")
+    if "keys" in intent.parts:
+        drawn["keys"] = _draw(chance.of("keys"), blend.weights(lambda style: style.keys), avoid, "rhodes")
+    if "melody" in intent.parts:
+        drawn["lead"] = _draw(chance.of("melody"), blend.weights(lambda style: style.lead), avoid, "vibraphone")
     return drawn
 
 
-def _only(wanted: list[str]) -> dict[Role, str]:
-    """The named instruments share all the parts between them."""
-    comps = [i for i in wanted if i in _COMPS]
-    if not wanted:
+def _shared(named: list[InstrumentName]) -> dict[Role, InstrumentName]:
+    """All roles shared among the named instruments alone."""
+    if not named:
         return {}
-    leads = [i for i in wanted if i in LEADS]
-    basses = [i for i in wanted if i in _BASSES]
-    keys = comps[0] if comps else next((i for i in leads if i in _HANDS), "")
-    band: dict[Role, str] = {}
-    if keys:
+    chords = _accompanists(named)
+    leads = [i for i in named if INSTRUMENTS[i].role == "lead"]
+    basses = [i for i in named if INSTRUMENTS[i].role == "bass"]
+    keys = chords[0] if chords else next((i for i in leads if "keys" in INSTRUMENTS[i].roles), None)
+    band: dict[Role, InstrumentName] = {}
+    if keys is not None:
         band["keys"] = keys
-    tune = [*leads, *comps[1:]] or comps[:1] or basses[:1]
-    band["lead"] = tune[0]
-    if len(tune) > 1:
-        band["answer"] = tune[1]
+    melodies = [*leads, *chords[1:]] or chords[:1] or basses[:1]
+    band["lead"] = melodies[0]
+    if len(melodies) > 1:
+        band["answer"] = melodies[1]
     if basses:
         band["bass"] = basses[0]
-    elif keys in ("felt_piano", "nylon_guitar", "rhodes", "wurli"):
+    elif keys is not None and "bass" in INSTRUMENTS[keys].roles:
         band["bass"] = keys
-    if "pad" in wanted and keys != "pad":
-        band["pad"] = "pad"
+    pads = [i for i in named if is_pad(i) and i != keys]
+    if pads:
+        band["pad"] = pads[0]
     return band
 
 
-def _allowed(weights: dict[str, float], avoid: set[str]) -> dict[str, float]:
+def _allowed(weights: dict[InstrumentName, float], avoid: set[str]) -> dict[InstrumentName, float]:
     return {k: w for k, w in weights.items() if k not in avoid}
 
 
-def _fresh(pairs: dict[tuple[str, str], float], memory: Memory) -> dict[tuple[str, str], float]:
+def _fresh(pairs: dict[_Pair, float], memory: Memory) -> dict[_Pair, float]:
     """The pairs not heard in the last pieces; where all were, those of longest ago."""
     for gap in range(_PAIR_GAP, 0, -1):
         heard = {(p.comp, p.lead) for p in memory.pieces[-gap:]}
@@ -128,24 +142,26 @@ def _fresh(pairs: dict[tuple[str, str], float], memory: Memory) -> dict[tuple[st
     return {}
 
 
-def _draw(chance: Chance, weights: dict[str, float], avoid: set[str], otherwise: str) -> str:
+def _draw(
+    chance: Chance, weights: dict[InstrumentName, float], avoid: set[str], otherwise: InstrumentName
+) -> InstrumentName:
     allowed = _allowed(weights, avoid)
     return chance.weighted(allowed) if allowed else otherwise
 
 
-def make_band(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> Band:
+def make_band(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> Band:
     """The band and its manner."""
     draw = chance.of("manner")
     style = blend.draw(chance.of("style"))
-    instruments = cast(chance.of("cast"), wishes, blend, memory)
-    kits = wishes.kit or _kit(draw, style, wishes)
-    low, high = blend.span("swing")
-    swing = draw.between(low, high) + 0.05 * wishes.mood("swing")
-    if wishes.mood("swing") > 0.3:
+    instruments = cast(chance.of("cast"), intent, blend, memory)
+    kit = intent.kit or _kit(draw, style, intent)
+    low, high = blend.span(lambda style: style.swing)
+    swing = draw.between(low, high) + 0.05 * intent.mood("swing")
+    if intent.mood("swing") > 0.3:
         swing = max(swing, 0.58)
-    elif wishes.mood("swing") < -0.3:
+    elif intent.mood("swing") < -0.3:
         swing = 0.5
-    bright = wishes.mood("bright")
+    bright = intent.mood("bright")
     feel = {
         "kick": draw.between(-4, 6),
         "snare": draw.between(8, 20),
@@ -157,59 +173,60 @@ def make_band(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> B
         "pad": 0.0,
     }
     side = 1.0 if draw.yes(0.5) else -1.0
-    crackle = -120.0 if wishes.crackle <= -1.0 else -44.0 + 3.0 * wishes.crackle + draw.between(-2, 1)
+    crackle = -120.0 if intent.crackle <= -1.0 else -44.0 + 3.0 * intent.crackle + draw.between(-2, 1)
     return Band(
         instruments=instruments,
-        kit=kits,
+        kit=kit,
         swing=round(max(0.5, min(0.67, swing)), 3),
         swing_unit=style.unit,
         feel_ms=feel,
         pan={"keys": -0.12 * side, "lead": 0.16 * side, "answer": -0.3 * side, "bass": 0.0, "pad": 0.0},
-        wet=max(0.1, min(1.0, blend.number("wet") + 0.4 * wishes.mood("wet"))),
-        warmth=max(0.1, min(1.0, blend.number("warmth") + 0.25 * wishes.mood("warm"))),
-        wow=blend.number("wow"),
-        cutoff_hz=max(5500.0, min(12000.0, blend.number("cutoff_hz") * 2.0 ** (0.5 * bright))),
+        wet=max(0.1, min(1.0, blend.number(lambda style: style.wet) + 0.4 * intent.mood("wet"))),
+        warmth=max(0.1, min(1.0, blend.number(lambda style: style.warmth) + 0.25 * intent.mood("warm"))),
+        wow=blend.number(lambda style: style.wow),
+        cutoff_hz=max(5500.0, min(12000.0, blend.number(lambda style: style.cutoff_hz) * 2.0 ** (0.5 * bright))),
         crackle_db=crackle,
-        hiss_db=-120.0 if wishes.crackle <= -1.0 else -59.0,
-        ambience_lufs={layer: -36.0 + 3.0 * min(2.0, weight) for layer, weight in wishes.ambience},
-        drums_db=2.5 * wishes.mood("beat")
-        + (-2.0 if wishes.mood("energy") < -0.3 else 0.0)
+        hiss_db=-120.0 if intent.crackle <= -1.0 else -59.0,
+        ambience_lufs={layer: -36.0 + 3.0 * min(2.0, weight) for layer, weight in intent.ambience},
+        drums_db=2.5 * intent.mood("beat")
+        + (-2.0 if intent.mood("energy") < -0.3 else 0.0)
         - (1.0 if style.drums < 0.8 else 0.0),
         gate=style.gate,
-        muted=tuple(d for d in ("kick", "snare", "hat") if d in wishes.avoid),
-        levels_db=dict(wishes.levels_db),
+        muted=tuple(d for d in ("kick", "snare", "hat") if d in intent.avoid),
+        levels_db=dict(intent.levels_db),
     )
 
 
-def _kit(chance: Chance, style: Style, wishes: Wishes) -> str:
+def _kit(chance: Chance, style: Style, intent: Intent) -> KitName:
     """One of the style's kits that is not refused."""
-    refused = {k.removeprefix("kit ") for k in wishes.avoid if k.startswith("kit ")}
-    for kits in (dict(style.kits), {"dusty": 2.0, "acoustic": 1.0}, {"electronic": 1.0, "brushes": 1.0}):
+    refused = {k.removeprefix("kit ") for k in intent.avoid if k.startswith("kit ")}
+    others: tuple[Mapping[KitName, float], ...] = ({"dusty": 2.0, "acoustic": 1.0}, {"electronic": 1.0, "brushes": 1.0})
+    for kits in (style.kits, *others):
         if left := {k: w for k, w in kits.items() if k not in refused}:
             return chance.weighted(left)
     return "dusty"
 
 
-def drum_limit(wishes: Wishes, blend: Blend) -> int:
+def drum_limit(intent: Intent, blend: Blend) -> int:
     """The fullest that the drums may play, 0 … 3."""
-    if "drums" in wishes.avoid or (wishes.only and not wishes.drums):
+    if "drums" in intent.avoid or (intent.only and not intent.drums):
         return 0
-    share = blend.number("drums")
-    if wishes.drums:
-        return 3 if share > 0.5 and wishes.mood("beat") > -0.3 else 2
-    if wishes.mood("energy") < -0.65 or wishes.mood("dense") < -0.6:
+    share = blend.number(lambda style: style.drums)
+    if intent.drums:
+        return 3 if share > 0.5 and intent.mood("beat") > -0.3 else 2
+    if intent.mood("energy") < -0.65 or intent.mood("dense") < -0.6:
         share -= 0.4
     return 0 if share < 0.2 else 1 if share < 0.45 else 2 if share < 0.75 else 3
 
 
-def draw_hats(chance: Chance, blend: Blend, kit: str, wishes: Wishes) -> str:
+def draw_hats(chance: Chance, blend: Blend, kit: KitName, intent: Intent) -> str:
     """How the cymbals go; brushes go round."""
-    if wishes.hats:
-        return wishes.hats
-    if kit == "brushes":
+    if intent.hats:
+        return intent.hats
+    if KITS[kit].brushed:
         return "brushes"
-    weights = {h: w for h, w in blend.weights("hats").items() if h != "brushes"}
-    if "shaker" in wishes.avoid:  # the bossa's time is kept by one, too
+    weights = {h: w for h, w in blend.weights(lambda style: style.hats).items() if h != "brushes"}
+    if "shaker" in intent.avoid:  # the bossa's time is kept by one, too
         weights = {h: w for h, w in weights.items() if h not in ("shaker", "bossa")}
     weights = weights or {"eighths": 1.0}
     hats = chance.weighted(weights)

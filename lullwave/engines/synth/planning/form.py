@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ..catalogue.instruments import Role
 from ..chance import Chance
 
 
 @dataclass(frozen=True)
-class Part:
+class SectionPlan:
     """A section to be: ``theme`` names the chords and the tune that it shares with others of its letter."""
 
     name: str
     bars: int
     theme: str
-    roles: tuple[str, ...]
+    roles: tuple[Role, ...]
     drums: int
     energy: float
     fill: bool = False
@@ -126,12 +127,12 @@ FORMS: dict[str, tuple[_Unit, tuple[_Unit, ...], _Unit, _Unit]] = {
         ("outro", "A", "kp", 0, 0.35),
     ),
 }
-_ROLES = {"k": "keys", "b": "bass", "p": "pad", "l": "lead", "a": "answer"}
+_ROLES: dict[str, Role] = {"k": "keys", "b": "bass", "p": "pad", "l": "lead", "a": "answer"}
 
 
 def plan_form(
     chance: Chance, form: str, bars: int, finite: bool, intro: bool = True, joins: bool = False
-) -> list[Part]:
+) -> list[SectionPlan]:
     """The sections of a form, ``bars`` long together.
 
     ``finite`` ends with a chord that rings out; ``joins`` begins where another piece ends.
@@ -192,18 +193,18 @@ def _renamed(unit: _Unit, place: int, around: int) -> _Unit:
     return (name, theme, roles, drums, min(1.0, energy + 0.05))
 
 
-def _part(unit: _Unit, bars: int, fill: bool = False, drop: bool = False, closing: str = "") -> Part:
+def _part(unit: _Unit, bars: int, fill: bool = False, drop: bool = False, closing: str = "") -> SectionPlan:
     name, theme, roles, drums, energy = unit
-    return Part(name, bars, theme, tuple(_ROLES[r] for r in roles), drums, energy, fill, drop, closing)
+    return SectionPlan(name, bars, theme, tuple(_ROLES[r] for r in roles), drums, energy, fill, drop, closing)
 
 
-def _distinct(parts: list[Part]) -> list[Part]:
+def _distinct(parts: list[SectionPlan]) -> list[SectionPlan]:
     """Neighbours differ: where two would play alike, the second gains or loses its pad."""
     out = parts[:1]
     for part in parts[1:]:
         if (part.roles, part.theme, part.drums) == (out[-1].roles, out[-1].theme, out[-1].drums):
             roles = tuple(r for r in part.roles if r != "pad") if "pad" in part.roles else (*part.roles, "pad")
-            part = Part(
+            part = SectionPlan(
                 part.name, part.bars, part.theme, roles, part.drums, part.energy, part.fill, part.drop, part.closing
             )
         out.append(part)

@@ -18,7 +18,7 @@ TITLES = 400
 
 
 @dataclass(frozen=True)
-class Heard:
+class PlayedPiece:
     """One piece that was planned."""
 
     tonic: int
@@ -36,7 +36,7 @@ class Heard:
 class Memory:
     """What the planner remembers."""
 
-    pieces: tuple[Heard, ...] = ()  # the newest last
+    pieces: tuple[PlayedPiece, ...] = ()  # the newest last
     motifs: tuple[int, ...] = ()  # fingerprints of 32 bits
     titles: tuple[str, ...] = ()
     next_tonic: int | None = None  # the key that the last piece leads to
@@ -45,7 +45,7 @@ class Memory:
     def knows_motif(self, name: str) -> bool:
         return _fingerprint(name) in self.motifs
 
-    def with_piece(self, heard: Heard, motifs: list[str], title: str, next_key: tuple[int, bool]) -> Memory:
+    def with_piece(self, heard: PlayedPiece, motifs: list[str], title: str, next_key: tuple[int, bool]) -> Memory:
         """The memory after a piece."""
         return Memory(
             (*self.pieces, heard)[-PIECES:],
@@ -90,7 +90,7 @@ class Memory:
     def of_json(cls, data: Mapping[str, Any]) -> Memory:
         packed = b64decode(data["motifs"])
         return cls(
-            tuple(Heard(**{**p, "progressions": tuple(p["progressions"])}) for p in data["pieces"]),
+            tuple(PlayedPiece(**{**p, "progressions": tuple(p["progressions"])}) for p in data["pieces"]),
             tuple(int.from_bytes(packed[i : i + 4], "little") for i in range(0, len(packed), 4)),
             tuple(data["titles"]),
             data["next_tonic"],
@@ -98,7 +98,7 @@ class Memory:
         )
 
 
-def _begun_alike(one: Heard, other: Heard) -> bool:
+def _begun_alike(one: PlayedPiece, other: PlayedPiece) -> bool:
     return replace(one, progressions=(), comp="", lead="") == replace(other, progressions=(), comp="", lead="")
 
 

@@ -21,7 +21,7 @@ PROMPTS = 16  # whose memories are kept: those of the last that played
 log = logging.getLogger(__name__)
 
 
-class MemoryKeeper:
+class MemoryFile:
     """The memories of an engine's streams; safe to share among threads.
 
     A file that is missing, broken or of another version is a beginning, not an error: the music is worth more.

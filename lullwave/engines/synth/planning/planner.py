@@ -1,6 +1,6 @@
-"""Plans pieces: from wishes, chance and the memory of what was played to a ``PieceSpec``; writes no notes.
+"""Plans pieces: from intent, chance and the memory of what was played to a ``PieceSpec``; writes no notes.
 
-Explicit wishes win over everything. Where they leave room, variety decides: no progression again within ten pieces,
+Explicit intent win over everything. Where they leave room, variety decides: no progression again within ten pieces,
 no pair of comping and leading instrument within four, no key within three, no motif ever.
 """
 
@@ -9,19 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..chance import Chance
-from ..prompts.intent import Wishes
+from ..prompts.intent import Intent
 from ..score import RATE
 from ..spec import PieceSpec
 from ..theory import Key
 from ..writing.composer import bar_frames
 from .casting import make_band
 from .form import FORMS, plan_form
-from .memory import Heard, Memory
+from .memory import Memory, PlayedPiece
 from .sections import build_section, close_section, distinct, joined
 from .styles import Blend
 from .themes import make_themes, progressions_of
 from .titles import make_title
-from .turns import share_out
+from .turns import assign_turns
 
 SHORTEST_S, LONGEST_S = 95.0, 200.0  # of an endless stream's pieces
 _TEMPO_STEP = 0.078
@@ -36,11 +36,11 @@ class Length:
     last: bool = False
 
 
-def blend_of(wishes: Wishes, chance: Chance) -> Blend:
+def blend_of(intent: Intent, chance: Chance) -> Blend:
     """The styles asked for; unasked, lo-fi with a guest now and then."""
-    if wishes.styles:
-        shares = dict(wishes.styles)
-        if set(shares) == {"piano"} and wishes.drums:
+    if intent.styles:
+        shares = dict(intent.styles)
+        if set(shares) == {"piano"} and intent.drums:
             shares = {"piano": 0.6, "lofi": 0.4}
         if "lofi" in shares and len(shares) > 1:  # "lo-fi" beside another style is the genre, not a rival
             small = 0.25 * shares.pop("lofi") / max(1e-9, sum(shares.values()) + 1e-9)
@@ -48,34 +48,34 @@ def blend_of(wishes: Wishes, chance: Chance) -> Blend:
             shares = {s: (1 - min(0.25, small)) * w / total for s, w in shares.items()} | {"lofi": min(0.25, small)}
         return Blend(tuple(shares.items()))
     guests = {"": 6.0, "jazz": 1.0, "soul": 1.2, "hiphop": 1.2, "piano": 0.6, "folk": 0.5}
-    guest = chance.weighted({g: w for g, w in guests.items() if "style " + g not in wishes.avoid})
+    guest = chance.weighted({g: w for g, w in guests.items() if "style " + g not in intent.avoid})
     return Blend((("lofi", 0.6), (guest, 0.4)) if guest else (("lofi", 1.0),))
 
 
 def plan_piece(
-    seed: int, number: int, wishes: Wishes, prompt: str, memory: Memory, length: Length
+    seed: int, number: int, intent: Intent, prompt: str, memory: Memory, length: Length
 ) -> tuple[PieceSpec, Memory]:
     """The next piece, and the memory after it."""
     chance = Chance(seed, "plan", number)
-    blend = blend_of(wishes, chance.of("blend"))
-    tempo = _tempo(chance.of("tempo"), wishes, blend, memory)
-    key = _key(chance.of("key"), wishes, blend, memory)
-    band = make_band(chance.of("band"), wishes, blend, memory)
-    following = _next_key(chance.of("next"), wishes, blend, memory, key)
+    blend = blend_of(intent, chance.of("blend"))
+    tempo = _tempo(chance.of("tempo"), intent, blend, memory)
+    key = _key(chance.of("key"), intent, blend, memory)
+    band = make_band(chance.of("band"), intent, blend, memory)
+    following = _next_key(chance.of("next"), intent, blend, memory, key)
     style = blend.draw(chance.of("themes"))
-    themes, taken = make_themes(chance.of("themes"), wishes, blend, style, band, key, tempo, memory)
+    themes, taken = make_themes(chance.of("themes"), intent, blend, style, band, key, tempo, memory)
     bars, tail = _bars(chance.of("bars"), tempo, length)
-    form = _form(chance.of("form"), blend, memory)
+    form = _form(chance.of("form"), memory)
     parts = plan_form(chance.of("parts"), form, bars, length.last, joins=number > 0)
     sections = tuple(
-        build_section(chance.of("section", i), part, parts, i, themes, wishes, blend, band, key, tempo)
+        build_section(chance.of("section", i), part, parts, i, themes, intent, blend, band, key, tempo)
         for i, part in enumerate(parts)
     )
     sections = (*sections[:-1], close_section(sections[-1], following, tail))
-    sections = share_out(distinct(joined(sections), themes, band), wishes, band)
+    sections = assign_turns(distinct(joined(sections), themes, band), intent, band)
     title = make_title(chance.of("title"), key.minor, band.ambience_lufs, memory.titles)
     spec = PieceSpec(number, seed, title, prompt, tempo, key.tonic, key.minor, form, themes["A"].loop, band, sections)
-    heard = Heard(
+    heard = PlayedPiece(
         key.tonic,
         key.minor,
         tempo,
@@ -89,12 +89,12 @@ def plan_piece(
     return spec, memory.with_piece(heard, taken, title, (following.tonic, following.minor))
 
 
-def _tempo(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> float:
-    if wishes.tempo_bpm is not None:
-        return wishes.tempo_bpm
-    low, high = blend.span("tempo_bpm")
-    energy = wishes.mood("energy")
-    middle = (low + high) / 2 + energy * 12.0 + wishes.mood("pace") * 8.0
+def _tempo(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> float:
+    if intent.tempo_bpm is not None:
+        return intent.tempo_bpm
+    low, high = blend.span(lambda style: style.tempo_bpm)
+    energy = intent.mood("energy")
+    middle = (low + high) / 2 + energy * 12.0 + intent.mood("pace") * 8.0
     half = (high - low) / 2 * (1.0 - 0.4 * abs(energy))
     tempo = float(round(max(58.0, min(112.0, chance.between(middle - half, middle + half)))))
     if memory.pieces:
@@ -104,72 +104,78 @@ def _tempo(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> floa
     return tempo
 
 
-def tempo_beside(chance: Chance, wishes: Wishes, blend: Blend, now: float) -> float:
-    """The tempo that a playing piece turns to: its own where that suits the wishes."""
-    if wishes.tempo_bpm is not None:
-        return wishes.tempo_bpm
-    low, high = blend.span("tempo_bpm")
-    if abs(wishes.mood("pace")) > 0.1:
-        return float(round(max(52.0, min(126.0, now * (1.0 + 0.22 * wishes.mood("pace"))))))
-    shift = wishes.mood("energy") * 12.0
-    if not wishes.styles and abs(shift) < 3.0:
+def tempo_after_steer(intent: Intent, blend: Blend, now: float) -> float:
+    """The tempo that a playing piece turns to: its own where that suits the intent."""
+    if intent.tempo_bpm is not None:
+        return intent.tempo_bpm
+    low, high = blend.span(lambda style: style.tempo_bpm)
+    if abs(intent.mood("pace")) > 0.1:
+        return float(round(max(52.0, min(126.0, now * (1.0 + 0.22 * intent.mood("pace"))))))
+    shift = intent.mood("energy") * 12.0
+    if not intent.styles and abs(shift) < 3.0:
         return now
     return float(round(max(low + shift, min(high + shift, now))))
 
 
-def key_beside(chance: Chance, wishes: Wishes, now: Key) -> Key:
+def key_after_steer(intent: Intent, now: Key) -> Key:
     """The key that a playing piece turns to: its own, unless another is asked for or the mood turns."""
-    if wishes.key is not None:
-        return wishes.key
-    minor = wishes.minor
-    if minor is None and abs(wishes.mood("valence")) > 0.45:
-        minor = wishes.mood("valence") < 0
+    if intent.key is not None:
+        return intent.key
+    minor = intent.minor
+    if minor is None and abs(intent.mood("valence")) > 0.45:
+        minor = intent.mood("valence") < 0
     if minor is None or minor == now.minor:
         return now
     return Key((now.tonic + (9 if minor else 3)) % 12, minor)
 
 
-def _key(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory) -> Key:
-    if wishes.key is not None:
-        return wishes.key
+def _key(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> Key:
+    if intent.key is not None:
+        return intent.key
     if memory.pieces and memory.next_tonic is not None:
         announced = Key(memory.next_tonic, memory.next_minor)
-        if wishes.minor in (None, announced.minor) and not wishes.refuses(announced):
+        if intent.minor in (None, announced.minor) and not intent.refuses(announced):
             return announced
         last = Key(memory.pieces[-1].tonic, memory.pieces[-1].minor)
-        return chance.pick(_near(last, memory, wishes))
+        return chance.pick(_near(last, memory, intent))
     tonic = chance.whole(0, 11)
-    minor = _minor(chance, wishes, blend)
-    return next(k for by in range(12) if not wishes.refuses(k := Key((tonic + 7 * by) % 12, minor)) or by == 11)
+    minor = _minor(chance, intent, blend)
+    return next(k for by in range(12) if not intent.refuses(k := Key((tonic + 7 * by) % 12, minor)) or by == 11)
 
 
-def _minor(chance: Chance, wishes: Wishes, blend: Blend) -> bool:
-    if wishes.minor is not None:
-        return wishes.minor
+def _minor(chance: Chance, intent: Intent, blend: Blend) -> bool:
+    if intent.minor is not None:
+        return intent.minor
     return chance.yes(
-        max(0.03, min(0.97, blend.number("minor") - 0.75 * wishes.mood("valence") - 0.15 * wishes.mood("bright")))
+        max(
+            0.03,
+            min(
+                0.97,
+                blend.number(lambda style: style.minor) - 0.75 * intent.mood("valence") - 0.15 * intent.mood("bright"),
+            ),
+        )
     )
 
 
-def _near(key: Key, memory: Memory, wishes: Wishes) -> list[Key]:
+def _near(key: Key, memory: Memory, intent: Intent) -> list[Key]:
     """Keys within two fifths that were not heard lately, of the mode if one is asked for."""
     lately = {(p.tonic, p.minor) for p in memory.pieces[-_KEY_GAP:]}
-    every = [k for k in key.neighbours(2) if not wishes.refuses(k)] or key.neighbours(2)
-    return [k for k in every if (k.tonic, k.minor) not in lately and wishes.minor in (None, k.minor)] or every
+    every = [k for k in key.neighbours(2) if not intent.refuses(k)] or key.neighbours(2)
+    return [k for k in every if (k.tonic, k.minor) not in lately and intent.minor in (None, k.minor)] or every
 
 
-def _next_key(chance: Chance, wishes: Wishes, blend: Blend, memory: Memory, key: Key) -> Key:
+def _next_key(chance: Chance, intent: Intent, blend: Blend, memory: Memory, key: Key) -> Key:
     """The key of the piece after this one, so that this one can lead to it."""
-    if wishes.key is not None:
+    if intent.key is not None:
         return key
     lately = {(p.tonic, p.minor) for p in memory.pieces[-(_KEY_GAP - 1) :]} | {(key.tonic, key.minor)}
-    minor = _minor(chance, wishes, blend)
-    near = [k for k in key.neighbours(2) if (k.tonic, k.minor) not in lately and not wishes.refuses(k)]
+    minor = _minor(chance, intent, blend)
+    near = [k for k in key.neighbours(2) if (k.tonic, k.minor) not in lately and not intent.refuses(k)]
     near = near or key.neighbours(2)
     return chance.pick([k for k in near if k.minor == minor] or near)
 
 
-def _form(chance: Chance, blend: Blend, memory: Memory) -> str:
+def _form(chance: Chance, memory: Memory) -> str:
     lately = {p.form for p in memory.pieces[-_FORM_GAP:]}
     return chance.pick([f for f in FORMS if f not in lately])
 

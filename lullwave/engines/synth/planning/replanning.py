@@ -1,4 +1,4 @@
-"""Turns a piece that is playing towards other wishes: a new plan for what is left of it; writes no notes.
+"""Turns a piece that is playing towards other intent: a new plan for what is left of it; writes no notes.
 
 What can change at the next bar changes there: instruments, drums, density, filters, ambience. Chords, tune and feel
 follow at the next section, the key by way of its dominant, the tempo a few per cent a bar.
@@ -9,31 +9,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ..catalogue.drums import KITS
 from ..chance import Chance
-from ..prompts.intent import Wishes
+from ..prompts.intent import Intent
 from ..score import RATE
 from ..spec import Band, PieceSpec, Section
 from ..writing import harmony
 from ..writing.composer import bar_frames
-from .casting import drum_limit, make_band, tunes_of
-from .form import Part, plan_form
+from .casting import drum_limit, is_pad, make_band, melody_players, pad_plays_chords
+from .form import SectionPlan, plan_form
 from .memory import Memory
-from .planner import blend_of, key_beside, tempo_beside
+from .planner import blend_of, key_after_steer, tempo_after_steer
 from .sections import brightness, build_section, close_section, distinct, joined
 from .themes import make_themes, progressions_of
-from .turns import share_out
+from .turns import assign_turns
 
 _STEP = 0.035  # how much the tempo may change from bar to bar
 _WAIT_BARS = 4  # after which the new chords come at the latest
 _SHORT_S = 12.0  # with less left, a finite piece keeps its form
 
 
-def turned(
+def replan(
     spec: PieceSpec,
     index: int,
     given: int,
-    wishes: Wishes,
-    said: Wishes,
+    intent: Intent,
+    said: Intent,
     prompt: str,
     memory: Memory,
     turn: int,
@@ -41,15 +42,15 @@ def turned(
 ) -> tuple[PieceSpec, Memory]:
     """The piece with new sections after the first ``given`` bars of section ``index``, and the memory after that.
 
-    ``wishes`` are all that hold from now on, ``said`` those that were said just now.
+    ``intent`` are all that hold from now on, ``said`` those that were said just now.
     """
     here = spec.sections[index]
     if given >= here.bars:  # all that is left is the ring of its last chord
         return replace(spec, prompt=prompt), memory
     chance = Chance(spec.seed, spec.number, "turn", turn)
-    blend = blend_of(wishes, chance.of("blend"))
-    limit = drum_limit(wishes, blend)
-    band = _kept(spec.band, make_band(chance.of("band"), wishes, blend, memory), wishes, said)
+    blend = blend_of(intent, chance.of("blend"))
+    limit = drum_limit(intent, blend)
+    band = _kept(spec.band, make_band(chance.of("band"), intent, blend, memory), intent, said)
     played = (*spec.sections[:index], *([replace(here, bars=given)] if given else []))
     cut = replace(
         here, bars=here.bars - given, slots=harmony.unroll(here.slots, (here.bars - given) * 4.0, given * 4.0)
@@ -58,14 +59,14 @@ def turned(
     finite = ahead[-1].closing == "ring"
     left_frames = sum(_frames(s) for s in ahead)
     if finite and left_frames < _SHORT_S * RATE:
-        kept = tuple(_resurfaced(s, wishes, said, band, limit) for s in ahead)
+        kept = tuple(_resurfaced(s, intent, said, band, limit) for s in ahead)
         return replace(spec, prompt=prompt, band=band, sections=(*played, *kept)), memory
 
     before = here.tempo(given - 1) if given else here.tempo_from
-    target = tempo_beside(chance.of("tempo"), said, blend, before)
-    key = key_beside(chance.of("key"), said, here.key)
+    target = tempo_after_steer(said, blend, before)
+    key = key_after_steer(said, here.key)
     wait = max(1, min(cut.bars, _WAIT_BARS, max(2, round(over_s * RATE / bar_frames(before)))))
-    bridge = _resurfaced(cut, wishes, said, band, limit)
+    bridge = _resurfaced(cut, intent, said, band, limit)
     bridge = replace(bridge, bars=wait, slots=harmony.unroll(cut.slots, wait * 4.0), closing="", tail_frames=0)
     if key != here.key:
         bridge = replace(bridge, slots=harmony.lead_to(bridge.slots, here.key, key))
@@ -78,16 +79,16 @@ def turned(
     parts = plan_form(form, spec.form, bars, finite, intro=False)
     tempos = _tempos([p.bars for p in parts], bridge.tempo_to, target)
     style = blend.draw(chance.of("style"))
-    themes, taken = make_themes(chance.of("themes"), wishes, blend, style, band, key, target, memory)
+    themes, taken = make_themes(chance.of("themes"), intent, blend, style, band, key, target, memory)
     rest: list[Section] = []
     for i, part in enumerate(parts):
         section = build_section(
-            chance.of("section", i), _early(part, i), parts, i, themes, wishes, blend, band, key, target
+            chance.of("section", i), _early(part, i), parts, i, themes, intent, blend, band, key, target
         )
         rest.append(replace(section, tempo_from=tempos[i][0], tempo_to=tempos[i][1]))
     tail = left_frames - sum(_frames(s) for s in rest) if finite else 0
     rest[-1] = close_section(rest[-1], key, max(0, tail))
-    rest = list(share_out(distinct(joined(tuple(rest)), themes, band), wishes, band))
+    rest = list(assign_turns(distinct(joined(tuple(rest)), themes, band), intent, band))
     players = band.instruments
     memory = memory.with_turn(
         taken, progressions_of(themes, key.minor), players.get("keys", ""), players.get("lead", "")
@@ -100,44 +101,49 @@ def _frames(section: Section) -> int:
     return sum(bar_frames(section.tempo(bar)) for bar in range(section.bars)) + section.tail_frames
 
 
-def _kept(old: Band, new: Band, wishes: Wishes, said: Wishes) -> Band:
+def _kept(old: Band, new: Band, intent: Intent, said: Intent) -> Band:
     """The new band, with the players of the old one where nothing was said against them."""
-    if said.styles or wishes.only:
+    if said.styles or intent.only:
         return new
     players = {
         role: old.instruments[role]
-        if role in old.instruments and old.instruments[role] not in wishes.avoid and instrument not in said.instruments
+        if role in old.instruments and old.instruments[role] not in intent.avoid and instrument not in said.instruments
         else instrument
         for role, instrument in new.instruments.items()
     }
     return replace(
         new,
         instruments=players,
-        kit=said.kit or (new.kit if "kit " + old.kit in wishes.avoid else old.kit),
+        kit=said.kit or (new.kit if "kit " + old.kit in intent.avoid else old.kit),
         swing=old.swing,
         swing_unit=old.swing_unit,
         feel_ms=old.feel_ms,
     )
 
 
-def _resurfaced(section: Section, wishes: Wishes, said: Wishes, band: Band, limit: int) -> Section:
+def _resurfaced(section: Section, intent: Intent, said: Intent, band: Band, limit: int) -> Section:
     """A section with its chords and tune, played by the new band."""
     roles = [r for r in section.roles if r in band.instruments]
     asked = [r for r, i in band.instruments.items() if i in said.instruments and r not in roles]
-    tunes = [i for i in tunes_of(wishes) if i in said.instruments]
+    tunes = [i for i in melody_players(intent) if i in said.instruments]
     sings = "lead" in band.instruments and (bool(tunes) or "melody" in said.parts)
     roles += asked + (["lead"] if sings and "lead" not in (*roles, *asked) else [])
-    players = {r: i for r, i in section.players.items() if r in band.instruments and i not in wishes.avoid}
+    players = {r: i for r, i in section.players.items() if r in band.instruments and i not in intent.avoid}
     players |= {"lead": tunes[0]} if sings and tunes else {}
     players |= {r: i for r, i in band.instruments.items() if r != "lead" and i in said.instruments and r in players}
     if not {"keys", "pad"} & set(roles):
         roles = [r for r in ("keys", "pad") if r in band.instruments][:1] + roles
-    if "pad" in roles and wishes.mood("dense") < -0.3 and len(roles) > 2 and "pad" not in wishes.instruments:
+    if (
+        "pad" in roles
+        and intent.mood("dense") < -0.3
+        and len(roles) > 2
+        and not any(is_pad(name) for name in intent.instruments)
+    ):
         roles.remove("pad")
     drums = min(section.drums, limit)
-    if wishes.drums and drums < 2:
+    if intent.drums and drums < 2:
         drums = min(2, limit)
-    comp = "whole" if band.instruments.get("keys") == "pad" else section.comp
+    comp = "whole" if pad_plays_chords(band) else section.comp
     return replace(
         section,
         roles=tuple(roles) or tuple(band.instruments)[:1],
@@ -145,19 +151,19 @@ def _resurfaced(section: Section, wishes: Wishes, said: Wishes, band: Band, limi
         players=players,
         phrase="call" if sings else section.phrase,  # it begins at once
         comp=comp,
-        hats=_hats(section, wishes, band),
-        energy=max(0.1, min(1.0, section.energy + 0.2 * wishes.mood("energy"))),
-        bright=brightness(section.name, section.energy, wishes),
+        hats=_hats(section, intent, band),
+        energy=max(0.1, min(1.0, section.energy + 0.2 * intent.mood("energy"))),
+        bright=brightness(section.name, section.energy, intent),
         fill=section.fill and drums >= 2,
         drop=section.drop and drums >= 2,
     )
 
 
-def _hats(section: Section, wishes: Wishes, band: Band) -> str:
-    if band.kit == "brushes":
+def _hats(section: Section, intent: Intent, band: Band) -> str:
+    if KITS[band.kit].brushed:
         return "brushes"
-    refused = section.hats == "brushes" or section.hats in wishes.avoid
-    return wishes.hats or ("eighths" if refused else section.hats)
+    refused = section.hats == "brushes" or section.hats in intent.avoid
+    return intent.hats or ("eighths" if refused else section.hats)
 
 
 def _reach(tempo: float, target: float, bars: int) -> float:
@@ -189,6 +195,6 @@ def _most_bars(frames: int, tempo: float, target: float) -> int:
         count += 1
 
 
-def _early(part: Part, place: int) -> Part:
+def _early(part: SectionPlan, place: int) -> SectionPlan:
     """The first section after a turn plays with the whole band, so that the turn is heard."""
     return part if place or not part.name.startswith("A") else replace(part, energy=max(part.energy, 0.7))

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ..catalogue.instruments import Role
 from ..chance import Chance
-from ..prompts.intent import Wishes
+from ..prompts.intent import Intent
 from ..spec import Band, Section, Slot
 from ..theory import Key
 from ..writing import harmony
-from .casting import drum_limit
-from .form import Part
+from .casting import drum_limit, is_pad, pad_plays_chords
+from .form import SectionPlan
 from .styles import Blend
 from .themes import HALF_BARS_BPM, Theme
 
@@ -23,11 +24,11 @@ _TONIC = {True: "m9", False: "maj9"}
 
 def build_section(
     chance: Chance,
-    part: Part,
-    parts: list[Part],
+    part: SectionPlan,
+    parts: list[SectionPlan],
     index: int,
     themes: dict[str, Theme],
-    wishes: Wishes,
+    intent: Intent,
     blend: Blend,
     band: Band,
     key: Key,
@@ -35,13 +36,13 @@ def build_section(
 ) -> Section:
     """A part of the form with everything that the composer needs."""
     theme = themes[part.theme]
-    limit = drum_limit(wishes, blend)
+    limit = drum_limit(intent, blend)
     drums = min(part.drums, limit)
-    if wishes.drums and part.drums == 0 and part.name == "break":
+    if intent.drums and part.drums == 0 and part.name == "break":
         drums = 1
-    if wishes.only and wishes.drums:  # there is little else to hear
+    if intent.only and intent.drums:  # there is little else to hear
         drums = min(limit, max(2, part.drums))
-    roles = _roles(chance, part, wishes, blend, band, limit)
+    roles = _roles(chance, part, intent, blend, band, limit)
     comp = theme.comp
     if part.name in ("break", "intro") and comp not in ("picking", "bossa"):
         comp = _calm(comp)
@@ -49,14 +50,14 @@ def build_section(
         roles = (*roles, *(r for r in ("keys", "bass", "pad") if r in band.instruments and r not in roles))
         drums = min(limit, 1)
         comp = comp if comp not in ("whole", "roll", "low_top") else "and_of_two"
-        if band.instruments.get("keys") == "pad":
+        if pad_plays_chords(band):
             comp = "whole"
     slots = harmony.unroll(theme.loop, part.bars * 4.0)
     earlier = [p for p in parts[:index] if p.theme == part.theme]
     lent = earlier and len(earlier) % 2 == 1 and part.name[0] in "ABC" and tempo <= HALF_BARS_BPM
-    if lent and chance.yes(blend.number("borrow")):
+    if lent and chance.yes(blend.number(lambda style: style.borrow)):
         slots = harmony.borrow(chance.of("borrow"), slots, key.minor, rich=blend.leading() not in ("folk", "zen"))
-    energy = max(0.1, min(1.0, part.energy + 0.2 * wishes.mood("energy")))
+    energy = max(0.1, min(1.0, part.energy + 0.2 * intent.mood("energy")))
     return Section(
         name=part.name,
         bars=part.bars,
@@ -73,10 +74,10 @@ def build_section(
         phrase=theme.phrase,
         spread=part.theme == "B",
         energy=energy,
-        bright=brightness(part.name, part.energy, wishes),
+        bright=brightness(part.name, part.energy, intent),
         tempo_from=tempo,
         tempo_to=tempo,
-        fill=part.fill and drums >= 2 and "fills" not in wishes.avoid,
+        fill=part.fill and drums >= 2 and "fills" not in intent.avoid,
         drop=part.drop and drums >= 2,
         closing=part.closing,
         border=part.border,
@@ -154,10 +155,10 @@ def distinct(sections: tuple[Section, ...], themes: Mapping[str, Theme], band: B
     return tuple(out)
 
 
-def brightness(name: str, energy: float, wishes: Wishes) -> float:
+def brightness(name: str, energy: float, intent: Intent) -> float:
     """How open the filters of a section are."""
     own = {"intro": 0.75, "break": 0.7, "outro": 0.8}.get(name, 0.88 + 0.2 * energy)
-    return float(own * 2.0 ** (0.6 * wishes.mood("bright")))
+    return float(own * 2.0 ** (0.6 * intent.mood("bright")))
 
 
 def _calm(comp: str) -> str:
@@ -170,16 +171,16 @@ def _calm(comp: str) -> str:
     }.get(comp, comp)
 
 
-def _roles(chance: Chance, part: Part, wishes: Wishes, blend: Blend, band: Band, limit: int) -> tuple[str, ...]:
+def _roles(chance: Chance, part: SectionPlan, intent: Intent, blend: Blend, band: Band, limit: int) -> tuple[Role, ...]:
     roles = [r for r in part.roles if r in band.instruments]
-    padded = blend.number("pad") + 0.35 * wishes.mood("dense") + 0.2 * wishes.mood("wet")
-    if "pad" in wishes.instruments:
+    padded = blend.number(lambda style: style.pad) + 0.35 * intent.mood("dense") + 0.2 * intent.mood("wet")
+    if any(is_pad(name) for name in intent.instruments):
         padded = 1.0
     if "pad" in roles and not chance.yes(max(0.0, min(1.0, padded + 0.25))) and len(roles) > 2:
         roles.remove("pad")
     elif "pad" not in roles and "pad" in band.instruments and chance.yes(max(0.0, padded - 0.45)):
         roles.append("pad")
-    if wishes.mood("dense") < -0.3 and "answer" in roles:
+    if intent.mood("dense") < -0.3 and "answer" in roles:
         roles.remove("answer")
     if "keys" not in roles and "pad" not in roles and "keys" in band.instruments:
         roles.insert(0, "keys")

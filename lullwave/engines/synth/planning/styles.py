@@ -5,12 +5,17 @@ Knows nothing of prompts or of how a preference is put into notes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+from ..catalogue.drums import KitName
+from ..catalogue.instruments import InstrumentName
 from ..chance import Chance
 
+T = TypeVar("T")
 Weights = Mapping[str, float]
+Players = Mapping[InstrumentName, float]
 
 
 @dataclass(frozen=True)
@@ -18,17 +23,16 @@ class Style:
     """What a style prefers. Ranges are (low, high); weights need not add up to 1."""
 
     tempo_bpm: tuple[float, float]
-    keys: Weights
-    lead: Weights
-    bass: Weights
-    kits: Weights
+    keys: Players
+    lead: Players
+    bass: Players
+    kits: Mapping[KitName, float]
     hats: Weights
     comps: Weights
     cells: Mapping[int, float]
     palette: Weights
-    answer: Weights = field(default_factory=lambda: {"vibraphone": 2, "music_box": 1, "flute": 1})
+    answer: Players = field(default_factory=lambda: {"vibraphone": 2, "music_box": 1, "flute": 1})
     kicks: str = ""
-    forms: Weights = field(default_factory=dict)
     swing: tuple[float, float] = (0.52, 0.6)
     unit: float = 0.5
     minor: float = 0.5  # how likely a minor key is
@@ -254,20 +258,20 @@ class Blend:
 
     shares: tuple[tuple[str, float], ...]
 
-    def number(self, name: str) -> float:
+    def number(self, of: Callable[[Style], float]) -> float:
         """The mean of a number."""
-        return float(sum(getattr(STYLES[style], name) * share for style, share in self.shares))
+        return float(sum(of(STYLES[style]) * share for style, share in self.shares))
 
-    def span(self, name: str) -> tuple[float, float]:
+    def span(self, of: Callable[[Style], tuple[float, float]]) -> tuple[float, float]:
         """The mean of a range."""
-        pairs = [(getattr(STYLES[style], name), share) for style, share in self.shares]
+        pairs = [(of(STYLES[style]), share) for style, share in self.shares]
         return sum(p[0] * s for p, s in pairs), sum(p[1] * s for p, s in pairs)
 
-    def weights(self, name: str) -> dict[str, float]:
+    def weights(self, of: Callable[[Style], Mapping[T, float]]) -> dict[T, float]:
         """The weights of a choice, each style's scaled to its share."""
-        mixed: dict[str, float] = {}
+        mixed: dict[T, float] = {}
         for style, share in self.shares:
-            own = getattr(STYLES[style], name)
+            own = of(STYLES[style])
             total = sum(own.values()) or 1.0
             for choice, weight in own.items():
                 mixed[choice] = mixed.get(choice, 0.0) + share * weight / total

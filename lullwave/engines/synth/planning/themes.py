@@ -9,15 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from ..catalogue.instruments import INSTRUMENTS
 from ..chance import Chance
-from ..event import Sounding
-from ..prompts.intent import Wishes
+from ..prompts.intent import Intent
 from ..spec import Band, MotifNote, Section, Slot
 from ..theory import Key
 from ..writing import groove, harmony, melody
 from ..writing.bass import LOFI_CELLS
 from ..writing.composer import voiced
-from .casting import draw_hats
+from ..writing.event import VoicedChord
+from .casting import draw_hats, pad_plays_chords
 from .memory import Memory
 from .styles import Blend, Style
 
@@ -44,7 +45,7 @@ class Theme:
 
 def make_themes(
     chance: Chance,
-    wishes: Wishes,
+    intent: Intent,
     blend: Blend,
     style: Style,
     band: Band,
@@ -56,10 +57,10 @@ def make_themes(
     played = {name for p in memory.pieces[-_PROGRESSION_GAP:] for name in p.progressions}
     themes: dict[str, Theme] = {}
     taken: list[str] = []
-    split = blend.number("split") if tempo <= HALF_BARS_BPM else 0.0
+    split = blend.number(lambda style: style.split) if tempo <= HALF_BARS_BPM else 0.0
     for letter in "ABC":
         draw = chance.of(letter)
-        palette = draw.weighted(blend.weights("palette"))
+        palette = draw.weighted(blend.weights(lambda style: style.palette))
         known = {s.degree: s.quality for t in themes.values() for s in t.loop}
         others = {progression_name(t.loop, key.minor) for t in themes.values()}
         firsts = {t.loop[0].degree for t in themes.values()}
@@ -80,8 +81,8 @@ def make_themes(
             loop=loop,
             motif=motif,
             kick=_other(draw.of("kick"), _kicks(style), [t.kick for t in used]),
-            hats=draw_hats(draw.of("hats"), blend, band.kit, wishes),
-            comp=_other_weighted(draw.of("comp"), _comps(blend, wishes, band), [t.comp for t in used]),
+            hats=draw_hats(draw.of("hats"), blend, band.kit, intent),
+            comp=_other_weighted(draw.of("comp"), _comps(blend, intent, band), [t.comp for t in used]),
             bass=_cell(draw.of("cell"), blend),
             phrase=_other(draw.of("phrase"), tuple(melody.PHRASES), [t.phrase for t in used]),
         )
@@ -92,14 +93,14 @@ def _kicks(style: Style) -> tuple[tuple[int, ...], ...]:
     return groove.STYLE_KICKS.get(style.kicks, groove.KICKS)
 
 
-def _comps(blend: Blend, wishes: Wishes, band: Band) -> dict[str, float]:
-    weights = blend.weights("comps")
+def _comps(blend: Blend, intent: Intent, band: Band) -> dict[str, float]:
+    weights = blend.weights(lambda style: style.comps)
     keys = band.instruments.get("keys")
-    if keys == "pad":
+    if pad_plays_chords(band):
         return {"whole": 1.0}
-    if keys == "nylon_guitar" and not {"bossa", "picking"} & set(weights):
+    if keys is not None and INSTRUMENTS[keys].family == "plucked" and not {"bossa", "picking"} & set(weights):
         weights = weights | {"picking": 0.4}
-    if wishes.mood("dense") < -0.3:
+    if intent.mood("dense") < -0.3:
         weights = {c: w for c, w in weights.items() if c in ("whole", "low_top", "roll", "arpeggio")} or {
             "whole": 1.0,
             "roll": 1.0,
@@ -108,7 +109,7 @@ def _comps(blend: Blend, wishes: Wishes, band: Band) -> dict[str, float]:
 
 
 def _cell(chance: Chance, blend: Blend) -> int:
-    weights = {int(cell): weight for cell, weight in blend.weights("cells").items()}
+    weights = {int(cell): weight for cell, weight in blend.weights(lambda style: style.cells).items()}
     return chance.weighted(weights or dict.fromkeys(LOFI_CELLS, 1.0))
 
 
@@ -135,7 +136,7 @@ def _motif(chance: Chance, key: Key, loop: tuple[Slot, ...], memory: Memory, tak
     return motif
 
 
-def voiced_loop(loop: tuple[Slot, ...], key: Key) -> list[Sounding]:
+def voiced_loop(loop: tuple[Slot, ...], key: Key) -> list[VoicedChord]:
     """The loop as the keys would play it from nowhere."""
     section = Section(
         "A", 4, key.tonic, key.minor, loop, (), 0, (), "", "whole", 0, (), "call", False, 0.5, 1.0, 80.0, 80.0

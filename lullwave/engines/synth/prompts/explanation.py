@@ -6,8 +6,8 @@ from typing import Any
 
 from ...base import Understanding
 from ..options import SynthOptions
-from .intent import Wishes
-from .parser import read_wishes
+from .intent import Intent
+from .parser import read_intent
 from .vocabulary import NAMES
 
 _MOOD_WORDS = {
@@ -23,68 +23,68 @@ _MOOD_WORDS = {
 }
 
 
-def describe(wishes: Wishes, ignored: tuple[str, ...] = ()) -> Understanding:
-    """The wishes in plain words and as data."""
+def describe(intent: Intent, ignored: tuple[str, ...] = ()) -> Understanding:
+    """The intent in plain words and as data."""
     data: dict[str, Any] = {
-        "tempo_bpm": wishes.tempo_bpm,
-        "key": wishes.key.name if wishes.key else None,
-        "mode": None if wishes.minor is None else "minor" if wishes.minor else "major",
-        "styles": dict(wishes.styles),
-        "instruments": list(wishes.instruments),
-        "parts": list(wishes.parts),
-        "only": wishes.only,
-        "drums": True if wishes.drums else False if "drums" in wishes.avoid else None,
-        "kit": wishes.kit or None,
-        "avoid": list(wishes.avoid),
-        "ambience": [a for a, _ in wishes.ambience],
-        "crackle": None if wishes.crackle == 0.0 else wishes.crackle > -1.0,
-        "moods": {m: round(v, 2) for m, v in wishes.moods.items()},
-        "levels_db": dict(wishes.levels_db),
-        "notes": list(wishes.notes),
+        "tempo_bpm": intent.tempo_bpm,
+        "key": intent.key.name if intent.key else None,
+        "mode": None if intent.minor is None else "minor" if intent.minor else "major",
+        "styles": dict(intent.styles),
+        "instruments": list(intent.instruments),
+        "parts": list(intent.parts),
+        "only": intent.only,
+        "drums": True if intent.drums else False if "drums" in intent.avoid else None,
+        "kit": intent.kit or None,
+        "avoid": list(intent.avoid),
+        "ambience": [a for a, _ in intent.ambience],
+        "crackle": None if intent.crackle == 0.0 else intent.crackle > -1.0,
+        "moods": {m: round(v, 2) for m, v in intent.moods.items()},
+        "levels_db": dict(intent.levels_db),
+        "notes": list(intent.notes),
     }
-    words = _words(wishes)
+    words = _words(intent)
     text = "; ".join(words) if words else "whatever comes: lo-fi"
-    if wishes.notes:
-        text += "; " + "; ".join(wishes.notes)
+    if intent.notes:
+        text += "; " + "; ".join(intent.notes)
     if ignored:
         text += "; not understood: " + ", ".join(dict.fromkeys(ignored))
     return Understanding(text=text, understood=data, ignored=tuple(dict.fromkeys(ignored)))
 
 
-def _words(wishes: Wishes) -> list[str]:
+def _words(intent: Intent) -> list[str]:
     words: list[str] = []
-    if wishes.styles:
+    if intent.styles:
         words.append(
             " and ".join(
-                name_of(s) + (f" ({share:.0%})" if len(wishes.styles) > 1 else "") for s, share in wishes.styles
+                name_of(s) + (f" ({share:.0%})" if len(intent.styles) > 1 else "") for s, share in intent.styles
             )
         )
-    named = [name_of(name) for name in (*wishes.instruments, *wishes.parts)]
-    if wishes.drums:
-        named.append("drums" + (f" ({wishes.kit})" if wishes.kit else "") + (" (shaker)" if wishes.hats else ""))
-    elif wishes.hats or wishes.kit:
-        named.append(wishes.hats or wishes.kit)
+    named = [name_of(name) for name in (*intent.instruments, *intent.parts)]
+    if intent.drums:
+        named.append("drums" + (f" ({intent.kit})" if intent.kit else "") + (" (shaker)" if intent.hats else ""))
+    elif intent.hats or intent.kit:
+        named.append(intent.hats or intent.kit)
     if named:
-        words.append(("only " if wishes.only else "") + ", ".join(named))
-    elif wishes.only:
+        words.append(("only " if intent.only else "") + ", ".join(named))
+    elif intent.only:
         words.append("hardly any music")
-    if wishes.tempo_bpm is not None:
-        words.append(f"{wishes.tempo_bpm:g} bpm")
-    if wishes.key is not None:
-        words.append(f"in {wishes.key.name}")
-    elif wishes.minor is not None:
-        words.append("in minor" if wishes.minor else "in major")
-    words += [pair[value > 0] for name, pair in _MOOD_WORDS.items() if abs(value := wishes.mood(name)) >= 0.1]
-    words += [("more " if level > 0 else "less ") + name_of(name) for name, level in wishes.levels_db if level]
-    if wishes.ambience:
-        words.append("with " + " and ".join(name_of(a) for a, _ in wishes.ambience))
+    if intent.tempo_bpm is not None:
+        words.append(f"{intent.tempo_bpm:g} bpm")
+    if intent.key is not None:
+        words.append(f"in {intent.key.name}")
+    elif intent.minor is not None:
+        words.append("in minor" if intent.minor else "in major")
+    words += [pair[value > 0] for name, pair in _MOOD_WORDS.items() if abs(value := intent.mood(name)) >= 0.1]
+    words += [("more " if level > 0 else "less ") + name_of(name) for name, level in intent.levels_db if level]
+    if intent.ambience:
+        words.append("with " + " and ".join(name_of(a) for a, _ in intent.ambience))
     words += [
-        "not " + a.replace("key ", "in ", 1) if a.startswith("key ") else "without " + name_of(a) for a in wishes.avoid
+        "not " + a.replace("key ", "in ", 1) if a.startswith("key ") else "without " + name_of(a) for a in intent.avoid
     ]
-    if wishes.crackle <= -1.0:
+    if intent.crackle <= -1.0:
         words.append("without crackle")
-    elif wishes.crackle:
-        words.append("with crackle" if wishes.crackle > 0.0 else "less crackle")
+    elif intent.crackle:
+        words.append("with crackle" if intent.crackle > 0.0 else "less crackle")
     return words
 
 
@@ -100,4 +100,4 @@ def understand(prompt: str, options: SynthOptions | None = None) -> Understandin
     Raises:
         PromptError: the prompt does not parse.
     """
-    return describe(*read_wishes(prompt, options))
+    return describe(*read_intent(prompt, options))

@@ -1,30 +1,35 @@
-"""What was asked for, as values; knows nothing of the words that said it or of how wishes are met."""
+"""What a prompt asks for, as values; knows neither the words of the prompt nor how the music follows them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Literal, TypeVar
 
+from ..catalogue.drums import KitName
+from ..catalogue.instruments import INSTRUMENTS, InstrumentName
+from ..score import Ambience
 from ..theory import Key
+
+T = TypeVar("T", bound=str)
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What was asked for. Empty wishes leave everything to the planner."""
+class Intent:
+    """What was asked for. A field that is empty leaves its choice to the planner."""
 
     tempo_bpm: float | None = None
     tonic: int | None = None
     minor: bool | None = None
     styles: tuple[tuple[str, float], ...] = ()
-    instruments: tuple[str, ...] = ()
-    parts: tuple[str, ...] = ()  # "bass", "keys", "melody": asked for, whoever plays them
+    instruments: tuple[InstrumentName, ...] = ()
+    parts: tuple[str, ...] = ()  # "bass", "keys", "melody": asked for without an instrument
     avoid: tuple[str, ...] = ()  # instruments, parts, places; "style x", "kit x", "key x"
     only: bool = False
     drums: bool = False  # asked for outright
-    kit: str = ""
+    kit: KitName | Literal[""] = ""
     hats: str = ""
-    ambience: tuple[tuple[str, float], ...] = ()
+    ambience: tuple[tuple[Ambience, float], ...] = ()
     moods: Mapping[str, float] = field(
         default_factory=dict
     )  # energy, valence, bright, wet, warm, swing, dense, pace, beat: -1…1
@@ -46,8 +51,8 @@ class Wishes:
         """Whether a key is not wanted."""
         return "key " + key.name in self.avoid
 
-    def after(self, before: Wishes) -> Wishes:
-        """These wishes on top of earlier ones: what they say holds, what they leave open stays as it was."""
+    def after(self, before: Intent) -> Intent:
+        """These intent on top of earlier ones: what they say holds, what they leave open stays as it was."""
         styles = dict(before.styles) if not self.styles else {s: 0.5 * w for s, w in before.styles}
         for style, share in self.styles:
             styles[style] = styles.get(style, 0.0) + (0.5 if before.styles else 1.0) * share
@@ -55,7 +60,7 @@ class Wishes:
         total = sum(styles.values()) or 1.0
         asked = {*self.instruments, *self.parts, *dict(self.ambience), *("style " + s for s, _ in self.styles)}
         asked |= {"drums", "kick", "snare", "hat"} if self.drums else set()
-        asked |= {"keys"} if set(self.instruments) & {"rhodes", "wurli", "felt_piano", "nylon_guitar"} else set()
+        asked |= {"keys"} if any(INSTRUMENTS[name].role == "keys" for name in self.instruments) else set()
         asked |= {"ambience"} if self.ambience else set()
         key = self if self.tonic is not None else before
         minor = self.minor if self.minor is not None else before.minor
@@ -90,7 +95,7 @@ class Wishes:
         return asdict(self)
 
     @classmethod
-    def of_json(cls, data: Mapping[str, Any]) -> Wishes:
+    def of_json(cls, data: Mapping[str, Any]) -> Intent:
         values = {one.name: data[one.name] for one in fields(cls)}
         for name in ("styles", "ambience", "levels_db"):
             values[name] = tuple((str(key), float(value)) for key, value in values[name])
@@ -99,5 +104,5 @@ class Wishes:
         return cls(**values)
 
 
-def _joined(before: tuple[str, ...], after: tuple[str, ...], without: tuple[str, ...]) -> tuple[str, ...]:
+def _joined(before: tuple[T, ...], after: tuple[T, ...], without: tuple[str, ...]) -> tuple[T, ...]:
     return tuple(name for name in dict.fromkeys((*before, *after)) if name not in without)

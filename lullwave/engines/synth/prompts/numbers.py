@@ -1,4 +1,4 @@
-"""Tempo, key and metre in the words of a prompt, and the words that are left; knows no vocabulary and no wishes.
+"""Tempo, key and metre in the words of a prompt, and the words that are left; knows no vocabulary and no intent.
 
 What is asked for but cannot be done as asked is noted in plain words.
 """
@@ -55,7 +55,7 @@ _MINOR_MODES = ("dorian", "phrygian", "aeolian", "locrian")
 
 
 @dataclass
-class Figures:
+class NumberReader:
     """What was found, from all that was read."""
 
     tempo_bpm: float | None = None

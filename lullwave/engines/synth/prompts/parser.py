@@ -1,18 +1,21 @@
-"""From the words of a prompt to wishes: what is asked for outright and what the mood suggests.
+"""Reads a prompt into an ``Intent``: what it asks for outright and what its mood suggests.
 
-Finds phrases of the vocabulary and hears negations, amounts and shares. Knows nothing of how wishes are met.
+Finds phrases of the vocabulary, negations, amounts and shares. Knows nothing of how the music follows them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from ....prompt import Prompt
+from ..catalogue.drums import KitName
+from ..catalogue.instruments import InstrumentName
 from ..options import SynthOptions
+from ..score import AMBIENCES, Ambience
 from ..theory import Key
-from .intent import Wishes
-from .numbers import Figures
+from .intent import Intent
+from .numbers import NumberReader
 from .tokens import AND, OR, Tokens, list_goes_on, phrase_at, tokens_of
 from .vocabulary import (
     ADDING,
@@ -38,14 +41,14 @@ _CONCRETE = {"instrument", "part", "kit", "hats", "ambience"}
 _LOUDER_DB, _SOFTER_DB = 3.0, -4.0
 
 
-def read_wishes(prompt: str, options: SynthOptions | None = None) -> tuple[Wishes, tuple[str, ...]]:
-    """The wishes in a prompt (options win over it), and the words that meant nothing.
+def read_intent(prompt: str, options: SynthOptions | None = None) -> tuple[Intent, tuple[str, ...]]:
+    """The intent in a prompt (options win over it), and the words that meant nothing.
 
     Raises:
         PromptError: the prompt does not parse.
     """
     parsed = Prompt.parse(prompt)
-    found = _Found()
+    found = _PromptReader()
     for part in parsed.parts:
         found.share = part.share if len(parsed.parts) > 1 else 1.0
         for span in part.spans:
@@ -58,33 +61,34 @@ def read_wishes(prompt: str, options: SynthOptions | None = None) -> tuple[Wishe
         found.read(span.text, span.weight, avoid=True)
     if options is not None:
         found.obey(options)
-    return found.wishes(), tuple(dict.fromkeys(found.ignored))
+    return found.intent(), tuple(dict.fromkeys(found.ignored))
 
 
-def adds(prompt: str, wishes: Wishes) -> bool:
+def adds(prompt: str, intent: Intent) -> bool:
     """Whether a prompt changes what is asked for already ("add rain", "no drums") instead of asking anew."""
     first = next((t for t in tokens_of(prompt) if t not in (",", ";", "please", "can", "could", "you", "now")), "")
     if first in ("no", "without", "with", "and", "but") or prompt.lstrip().startswith("-"):
-        return not wishes.styles and (not wishes.instruments or first in ("with", "and", "but"))
+        return not intent.styles and (not intent.instruments or first in ("with", "and", "but"))
     return first in ADDING
 
 
-class _Found:
+class _PromptReader:
     """Collects while the prompt is read."""
 
     def __init__(self) -> None:
         self.share = 1.0
         self.ignored: list[str] = []
-        self._figures = Figures()
+        self._figures = NumberReader()
         self._styles: dict[str, float] = {}
-        self._instruments: dict[str, set[str]] = {}  # and the phrases that asked for them
+        self._instruments: dict[InstrumentName, set[str]] = {}  # and the phrases that asked for them
         self._refused: dict[str, set[str]] = {}  # what is not wanted, and the phrases that said so
         self._parts: list[str] = []
         self._only = False
         self._only_next = False  # "just": the next thing, if it is one, is to be alone
         self._drums = False
-        self._kit = self._hats = ""
-        self._ambience: dict[str, float] = {}
+        self._kit: KitName | Literal[""] = ""
+        self._hats = ""
+        self._ambience: dict[Ambience, float] = {}
         self._moods: dict[str, float] = {}
         self._levels: dict[str, float] = {}
         self._crackle = 0.0
@@ -270,17 +274,18 @@ class _Found:
             self._ambience.clear()
             self._refuse("ambience", "")
         elif options.ambience != "prompt":
-            self._ambience[options.ambience] = 1.0
+            self._ambience |= {place: 1.0 for place in AMBIENCES if place == options.ambience}
         if not options.drums:
             self._refuse("drums", "")
             self._drums = False
         if not options.melody:
             self._refuse("melody", "")
 
-    def wishes(self) -> Wishes:
+    def intent(self) -> Intent:
         avoid = []
+        named = {str(name): phrases for name, phrases in self._instruments.items()}
         for name, phrases in self._refused.items():
-            asking = self._instruments.get(name, set())
+            asking = named.get(name, set())
             if asking and not asking & phrases:  # "guitar, not electric guitar": there is but one
                 self.ignored += sorted("no " + phrase for phrase in phrases)
             else:
@@ -292,7 +297,7 @@ class _Found:
         parts = tuple(p for p in self._parts if p not in avoid)
         drums = self._drums and "drums" not in avoid
         figures = self._figures
-        return Wishes(
+        return Intent(
             tempo_bpm=figures.tempo_bpm,
             tonic=figures.tonic,
             minor=figures.minor,

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..catalogue.drums import KITS
+from ..catalogue.instruments import INSTRUMENTS
+
 Effects = dict[str, Any]
 
 
@@ -46,39 +49,10 @@ PHRASES: dict[str, Effects] = {
         "zen, japanese, oriental, meditation, meditative, yoga, temple, spa, shakuhachi garden, koi pond, zen garden",
     ),
     **_all({"style": "hiphop"}, "hip hop, hiphop, boom bap, boombap, old school, trip hop, rap beat"),
-    # keys
-    **_all({"instrument": "felt_piano"}, "piano, felt piano, upright piano, grand piano, pianist, felt"),
-    **_all({"instrument": "rhodes"}, "rhodes, electric piano, e piano, epiano, fender rhodes, ep, mk1"),
+    # instruments and kits
+    **{phrase: {"instrument": one.name} for one in INSTRUMENTS.values() for phrase in one.phrases},
+    **{phrase: {"kit": kit.name, "part": "drums"} for kit in KITS.values() for phrase in kit.phrases},
     **_all({"instrument": "rhodes", "part": "keys"}, "keys, keyboard"),
-    **_all({"instrument": "wurli"}, "wurli, wurlitzer, organ"),
-    **_all(
-        {"instrument": "nylon_guitar"},
-        "guitar, nylon guitar, acoustic guitar, classical guitar, spanish guitar, ukulele, strings plucked",
-    ),
-    **_all({"instrument": "nylon_guitar"}, "fingerpicked guitar, fingerpicking, nylon, koto, harp, lute, banjo"),
-    # leads
-    **_all({"instrument": "flute"}, "flute, shakuhachi, recorder, woodwind, pan flute, whistle, ocarina, clarinet"),
-    **_all(
-        {"instrument": "muted_trumpet"},
-        "trumpet, muted trumpet, horn, brass, cornet, sax, saxophone, flugelhorn",
-    ),
-    **_all(
-        {"instrument": "vibraphone"},
-        "vibraphone, and vibes, with vibes, on vibes, jazz vibes, marimba, xylophone, glockenspiel, mallet, bell",
-    ),
-    **_all({"instrument": "music_box"}, "music box, celesta, kalimba, chime, toy piano, lullaby box"),
-    **_all(
-        {"instrument": "synth_lead"},
-        "synth lead, synth, lead synth, synthesizer, synthesiser, saw lead, theremin",
-    ),
-    **_all({"instrument": "pad"}, "pad, synth pad, string, strings, string section, choir, pads"),
-    # basses
-    **_all(
-        {"instrument": "upright_bass"},
-        "upright bass, double bass, contrabass, acoustic bass, walking bass, stand up bass",
-    ),
-    **_all({"instrument": "sub_bass"}, "sub bass, sub, 808, 808 bass, deep bass"),
-    **_all({"instrument": "synth_bass"}, "synth bass, saw bass, moog, moog bass, bass synth"),
     # parts
     **_all(
         {"part": "drums"},
@@ -92,14 +66,7 @@ PHRASES: dict[str, Effects] = {
     **_all({"part": "keys"}, "chord, chords, comping"),
     **_all({"part": "vocals"}, "vocal, vocals, voice, singing, singer, lyric, words, rap, rapping, humming"),
     **_all({"part": "fills"}, "fill, drum fill, break"),
-    **_all({"kit": "brushes", "part": "drums"}, "brush, brushes, brushed drums, brushed snare"),
-    **_all(
-        {"kit": "electronic", "part": "drums"},
-        "gated snare, gated drums, 808 drums, electronic drums, drum machine beat",
-    ),
-    **_all({"kit": "acoustic", "part": "drums"}, "acoustic drums, live drums, bongo, conga, cajon"),
     **_all({"hats": "shaker", "part": "drums"}, "shaker, maraca"),
-    **_all({"kit": "dusty", "part": "drums"}, "dusty drums, dusty beat, dusty beats, sampled drums, mpc"),
     **_all(
         {"part": "drums", "beat": -0.6},
         "less drums, fewer drums, quiet drums, soft drums, subtle drums, light drums",
@@ -113,15 +80,6 @@ PHRASES: dict[str, Effects] = {
     ),
     **_all({"pace": 0.6, "energy": 0.3}, "faster, speed up, speed it up, quicker, quickly, more upbeat, more energy"),
     **_all({"pace": -0.6, "energy": -0.3}, "slower, slow down, slow it down, less energy, calm down"),
-    **_all(
-        {"instrument": "pad"},
-        "violin, viola, cello, orchestra, string quartet, violins, mellotron, synth strings, bowed strings",
-    ),
-    **_all(
-        {"instrument": "nylon_guitar"},
-        "nylon string guitar, steel string guitar, electric guitar, string guitar, jazz guitar, mandolin",
-    ),
-    **_all({"instrument": "wurli"}, "wurly, wurlitzer piano, hammond, church organ"),
     **_all({"crackle": -1.0}, "clean, clean recording, hi fi, pristine, studio quality, clean sound"),
     # surroundings
     **_all(
@@ -311,25 +269,15 @@ ADDING = _words(
 
 # How a name of the engine reads in a sentence.
 NAMES: dict[str, str] = {
+    **{one.name: one.label for one in INSTRUMENTS.values()},
     "lofi": "lo-fi",
     "citypop": "city pop",
     "hiphop": "hip-hop",
     "bossa": "bossa nova",
-    "rhodes": "Rhodes",
-    "wurli": "Wurlitzer",
-    "felt_piano": "piano",
-    "nylon_guitar": "guitar",
-    "upright_bass": "upright bass",
-    "muted_trumpet": "muted trumpet",
     "cafe": "a café",
     "fire": "a fire",
     "night": "the sounds of a night",
     "train": "a train",
     "keys": "chords",
     "hat": "hi-hats",
-    "pad": "pads",
-    "synth_lead": "synth lead",
-    "synth_bass": "synth bass",
-    "sub_bass": "sub-bass",
-    "music_box": "music box",
 }

@@ -15,9 +15,9 @@ import numpy as np
 
 from ....audio import Samples
 from ..score import RATE, Ambience
-from .effects.dust import looped, noise_loop
 from .effects.filtering import between
-from .instruments.tone import chance
+from .effects.surface_noise import looped, noise_loop
+from .synthesis import generator
 
 LUFS = -30.0
 _SCATTER_S = 1.0  # events are drawn for each such stretch
@@ -84,7 +84,7 @@ def _scatter(
     frames = out.shape[1]
     first = int((start - _LONGEST_S * RATE) // RATE)
     for second in range(first, (start + frames) // RATE + 1):
-        for at_s, wave, place in scatter(chance("scatter", name, seed, second), second):
+        for at_s, wave, place in scatter(generator("scatter", name, seed, second), second):
             begin = second * RATE + round(at_s * RATE) - start
             low, high = max(0, begin), min(frames, begin + len(wave))
             if low < high:
@@ -107,13 +107,13 @@ def _hill(seconds: float) -> Samples:
 
 @lru_cache(maxsize=1)
 def _drop_bank() -> tuple[Samples, ...]:
-    draw = chance("drops")
+    draw = generator("drops")
     return tuple(
         _ping(np.exp(draw.uniform(np.log(900), np.log(4800))), draw.uniform(0.002, 0.009), 1.0) for _ in range(64)
     )
 
 
-def _drops(draw: np.random.Generator, second: int) -> Iterator[Event]:
+def _drops(draw: np.random.Generator, _second: int) -> Iterator[Event]:
     bank, count = _drop_bank(), int(draw.poisson(26))
     which, at, place = draw.integers(0, len(bank), count), draw.uniform(0, 1, count), draw.uniform(-0.7, 0.7, count)
     level = np.minimum(0.16 * np.exp(0.7 * draw.standard_normal(count)), 0.8)
@@ -124,7 +124,7 @@ def _drops(draw: np.random.Generator, second: int) -> Iterator[Event]:
 @lru_cache(maxsize=1)
 def _spark_bank() -> tuple[Samples, ...]:
     """Crackles of wood: short, dull and soft-edged, some of them double."""
-    draw = chance("sparks")
+    draw = generator("sparks")
     bank = []
     for _ in range(48):
         hz = np.exp(draw.uniform(np.log(220), np.log(1100)))
@@ -151,7 +151,7 @@ def _sparks(draw: np.random.Generator, second: int) -> Iterator[Event]:
 @lru_cache(maxsize=1)
 def _syllable_bank() -> tuple[Samples, ...]:
     """Vowels of people too far away to be understood: harmonics through two formants."""
-    draw = chance("syllables")
+    draw = generator("syllables")
     bank = []
     for _ in range(36):
         length, voice = draw.uniform(0.09, 0.26), draw.uniform(95, 230)
@@ -168,7 +168,7 @@ def _syllable_bank() -> tuple[Samples, ...]:
     return tuple(bank)
 
 
-def _talk(draw: np.random.Generator, second: int) -> Iterator[Event]:
+def _talk(draw: np.random.Generator, _second: int) -> Iterator[Event]:
     """Syllables, and now and then a cup."""
     bank, count = _syllable_bank(), int(draw.poisson(9))
     which, at, place = draw.integers(0, len(bank), count), draw.uniform(0, 1, count), draw.uniform(-0.7, 0.7, count)
@@ -203,7 +203,7 @@ def _crickets(draw: np.random.Generator, second: int) -> Iterator[Event]:
 
 @lru_cache(maxsize=1)
 def _knock_bank() -> tuple[Samples, ...]:
-    draw = chance("knocks")
+    draw = generator("knocks")
     bank = []
     for _ in range(8):
         hill = _hill(0.11)

@@ -10,7 +10,7 @@
                                                            crackle, hiss, ambience ─────────┘
 
 Knows nothing of composing, streams or requests. What is heard lags the score by ``LATENCY`` frames, because an event
-may begin a little before its bar. The whole state between two bars is one immutable `State`.
+may begin a little before its bar. The whole state between two bars is one immutable `RendererState`.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ....audio import Samples
-from ..score import LOOKAHEAD_S, RATE, Ambience, Bar, Drum, Instrument, Kit, Mix, Track
+from ..catalogue.drums import DRUMS, DrumName, KitName
+from ..catalogue.instruments import INSTRUMENTS, InstrumentName
+from ..score import LOOKAHEAD_S, RATE, Ambience, Bar, Mix, Track
 from . import ambience
-from .effects import dust, dynamics, movement, tape
+from .effects import dynamics, modulation, surface_noise, tape
 from .effects.filtering import HISTORY, lowpass
 from .effects.reverb import PLATE_HISTORY, ROOM_HISTORY, reverberate
 from .effects.upsampling import BUS_HISTORY, LOOK, double
-from .instruments import VOICES, amplitude, sound_of, stroke_of
 from .instruments.cache import SoundCache
-from .instruments.drums import LEVELS_DB, PANS
-from .instruments.gliding import slid
-from .instruments.tone import MUSIC_RATE
+from .instruments.notes import amplitude, slid, sound_of, stroke_of
+from .synthesis import MUSIC_RATE
 
 LATENCY = 1764  # frames from the score to what is heard: look-ahead, filters and the slack of the tape
 _AHEAD = round(LOOKAHEAD_S * RATE)
@@ -44,11 +44,11 @@ MUSIC_GAIN_DB = 9.0  # brings a full arrangement to about -15 LUFS
 
 
 @dataclass(frozen=True)
-class Sounding:
+class ActiveNote:
     """A note from its beginning (music sample ``at``) until it has died away."""
 
     part: str
-    instrument: Instrument
+    instrument: InstrumentName
     pitch: int
     velocity: float
     at: int
@@ -58,11 +58,11 @@ class Sounding:
 
 
 @dataclass(frozen=True)
-class Struck:
+class ActiveHit:
     """A drum stroke that is heard from music sample ``at``."""
 
-    kit: Kit
-    drum: Drum
+    kit: KitName
+    drum: DrumName
     velocity: float
     at: int
     variant: int
@@ -78,14 +78,14 @@ class PartState:
 
 
 @dataclass(frozen=True)
-class State:
+class RendererState:
     """Everything that the next bar needs of those before it. Arrays are never written to."""
 
     frame: int = 0  # the next output frame
     music: int = -_AHEAD // 2  # the next sample of the buses, at MUSIC_RATE
     mix: Mix | None = None
-    sounding: tuple[Sounding, ...] = ()
-    struck: tuple[Struck, ...] = ()
+    sounding: tuple[ActiveNote, ...] = ()
+    struck: tuple[ActiveHit, ...] = ()
     kicks: tuple[tuple[int, float], ...] = ()
     parts: Mapping[str, PartState] = field(default_factory=dict)
     room: Samples = field(default_factory=lambda: np.zeros(ROOM_HISTORY, np.float32))
@@ -102,13 +102,18 @@ class Renderer:
     """Plays bars in order. One per stream; the cache of sounds may be shared."""
 
     def __init__(
-        self, seed: int, cache: SoundCache, state: State | None = None, only: str | None = None, glue: bool = True
+        self,
+        seed: int,
+        cache: SoundCache,
+        state: RendererState | None = None,
+        only: str | None = None,
+        glue: bool = True,
     ) -> None:
         """``only`` renders one stem: a part's name, "drums", "ambience" or "noise". Stems, and what is rendered without
         ``glue``, pass neither compressor nor saturation, so that they add up."""
         self.seed = seed
         self.cache = cache
-        self.state = state or State()
+        self.state = state or RendererState()
         self.only = only
         self.glue = glue and only is None
 
@@ -124,7 +129,7 @@ class Renderer:
 
         kicks = self._kicks(bar)
         dip = dynamics.duck(was.music, frames, kicks, old.duck_db + (bar.mix.duck_db - old.duck_db) * ramp)
-        bus, room, plate, sounding, parts = self._play_parts(bar, dip, ramp, music_end)
+        bus, room, plate, sounding, parts = self._play_parts(bar, dip, ramp)
         drums, struck, drums_kept = self._play_drums(bar, old, ramp, music_end)
         bus += drums
         room += (drums[0] + drums[1]) * (0.5 * _glide_db(old.drums_room_db, bar.mix.drums_room_db, ramp))
@@ -138,11 +143,11 @@ class Renderer:
         fast, bus_kept = double(bus, was.bus, old.cutoff_hz, bar.mix.cutoff_hz, ramp)
         out, tape_kept = self._play_tape(bar, old, fast, music_end)
         if self.glue and bar.bar == 0 and was.ending > 0.0 and bar.frames > LATENCY + RATE:
-            after = dynamics.power_heard(out[:, LATENCY : LATENCY + RATE])
-            out *= dynamics.even_out(bar.frames, LATENCY, was.ending, after)
-        ending = dynamics.power_heard(out[:, -RATE:])
-        self._add_air(out, bar, old)
-        self.state = State(
+            after = dynamics.weighted_power(out[:, LATENCY : LATENCY + RATE])
+            out *= dynamics.level_join(bar.frames, LATENCY, was.ending, after)
+        ending = dynamics.weighted_power(out[:, -RATE:])
+        self._add_noise_and_ambience(out, bar, old)
+        self.state = RendererState(
             end, music_end, bar.mix, sounding, struck,
             tuple(k for k in kicks if k[0] > music_end - round(dynamics.DUCK_S * MUSIC_RATE)),
             parts, room_kept, plate_kept, drums_kept, bus_kept, tape_kept, level, gain, ending,
@@ -165,15 +170,15 @@ class Renderer:
         return (*self.state.kicks, *new)
 
     def _play_parts(
-        self, bar: Bar, dip: Samples, ramp: Samples, music_end: int
-    ) -> tuple[Samples, Samples, Samples, tuple[Sounding, ...], dict[str, PartState]]:
+        self, bar: Bar, dip: Samples, ramp: Samples
+    ) -> tuple[Samples, Samples, Samples, tuple[ActiveNote, ...], dict[str, PartState]]:
         was, start, frames = self.state, self.state.music, len(ramp)
         notes = list(was.sounding)
         for n, note in enumerate(bar.notes):
             track = bar.mix.tracks[note.part]
             variant = zlib.crc32(b"%d %d %d" % (bar.piece, bar.bar, n)) >> 8
             notes.append(
-                Sounding(
+                ActiveNote(
                     note.part, track.instrument, note.pitch, note.velocity, _sample_of(bar, note.start_s),
                     round(note.length_s * MUSIC_RATE), variant, note.slide_from,
                 )
@@ -195,7 +200,7 @@ class Renderer:
                 assert before is not None
                 new = replace(before.track, level_db=-120.0)
             if before is None:
-                before = PartState(new, np.zeros(HISTORY, np.float32), np.zeros(movement.CHORUS_HISTORY, np.float32))
+                before = PartState(new, np.zeros(HISTORY, np.float32), np.zeros(modulation.CHORUS_HISTORY, np.float32))
             mono = dry.get(name)
             if mono is None:
                 if not before.lowpass.any() and not before.chorus.any():
@@ -214,21 +219,22 @@ class Renderer:
                 plate += sent * _glide_db(before.track.plate_db, new.plate_db, ramp)
         return bus, room, plate, tuple(n for n in alive if n.part in bar.mix.tracks), parts
 
-    def _mix_note(self, note: Sounding, into: Samples, start: int) -> bool:
+    def _mix_note(self, note: ActiveNote, into: Samples, start: int) -> bool:
         """Add what is heard of a note in this block; whether anything of it is left after the block."""
-        voice = VOICES[note.instrument]
-        needed_s = note.held / MUSIC_RATE + 7 * voice.release_s
+        instrument = INSTRUMENTS[note.instrument]
+        release_s = instrument.voice.release_s
+        needed_s = note.held / MUSIC_RATE + 7 * release_s
         sound = sound_of(self.cache, note.instrument, note.pitch, note.velocity, needed_s, note.variant)
-        if note.slide_from is not None and voice.glides:
+        if note.slide_from is not None and "slide" in instrument.articulations:
             sound = slid(sound, note.slide_from - note.pitch)
-        release = round(7 * voice.release_s * MUSIC_RATE)
+        release = round(7 * release_s * MUSIC_RATE)
         length = min(len(sound), note.held + release)
         low, high = max(0, start - note.at), min(length, start + len(into) - note.at)
         if low < high:
             piece = sound.part(low, high) * np.float32(amplitude(note.instrument, note.velocity))
             if high > note.held:
                 since = np.arange(max(low, note.held), high, dtype=np.float32) - note.held
-                letting_go = np.exp(since * np.float32(-1 / (voice.release_s * MUSIC_RATE))) * (1 - since / release)
+                letting_go = np.exp(since * np.float32(-1 / (release_s * MUSIC_RATE))) * (1 - since / release)
                 soft = np.minimum(1.0, since / np.float32(0.004 * MUSIC_RATE))
                 piece[max(0, note.held - low) :] *= 1 + (letting_go - 1) * soft
             into[low + note.at - start : high + note.at - start] += piece
@@ -236,22 +242,23 @@ class Renderer:
 
     def _play_drums(
         self, bar: Bar, old: Mix, ramp: Samples, music_end: int
-    ) -> tuple[Samples, tuple[Struck, ...], Samples]:
+    ) -> tuple[Samples, tuple[ActiveHit, ...], Samples]:
         was, start, frames = self.state, self.state.music, len(ramp)
         strokes = [*was.struck]
         for n, hit in enumerate(bar.hits):
             variant = zlib.crc32(b"%d %d %d drum" % (bar.piece, bar.bar, n)) >> 8
-            strokes.append(Struck(bar.mix.kit, hit.drum, hit.velocity, _sample_of(bar, hit.start_s), variant))
+            strokes.append(ActiveHit(bar.mix.kit, hit.drum, hit.velocity, _sample_of(bar, hit.start_s), variant))
         both = np.zeros((2, frames), np.float32)
         alive = []
         for one in strokes:
             sound = stroke_of(self.cache, one.kit, one.drum, one.velocity, one.variant)
             low, high = max(0, start - one.at), min(len(sound), music_end - one.at)
             if low < high:
-                loud = 10 ** (LEVELS_DB[one.drum] / 20) * one.velocity**1.25
+                drum = DRUMS[one.drum]
+                loud = 10 ** (drum.level_db / 20) * one.velocity**1.25
                 piece = sound.part(low, high) * np.float32(loud)
                 span = slice(low + one.at - start, high + one.at - start)
-                left, right = _pan(PANS.get(one.drum, 0.0))
+                left, right = _pan(drum.pan)
                 both[0, span] += piece * left
                 both[1, span] += piece * right
             if one.at + len(sound) > music_end:
@@ -279,18 +286,18 @@ class Renderer:
         depth = old.wow + (bar.mix.wow - old.wow) * ramp
         shift = tape.transport(bar.start_frame, bar.frames, self.seed) * depth
         places = np.arange(bar.frames) + (bar.start_frame - LATENCY - first) + shift.astype(np.float64)
-        return tape.read_at(tape.heard_by_head(whole), places), np.ascontiguousarray(whole[:, -_TAPE_HISTORY:])
+        return tape.read_at(tape.playback_head(whole), places), np.ascontiguousarray(whole[:, -_TAPE_HISTORY:])
 
-    def _add_air(self, out: Samples, bar: Bar, old: Mix) -> None:
+    def _add_noise_and_ambience(self, out: Samples, bar: Bar, old: Mix) -> None:
         """Crackle, hiss and ambience, which no tape bends. Where a stream begins, its place comes up out of silence."""
         start, frames = bar.start_frame, bar.frames
         ramp = np.linspace(0, 1, frames, dtype=np.float32)
         if self.only in (None, "noise"):
             if max(old.crackle_db, bar.mix.crackle_db) > -100.0:
                 level, before = bar.mix.crackle_db + _POP_DB, old.crackle_db + _POP_DB
-                out += dust.crackle(start, frames, self.seed) * _glide_db(before, level, ramp)
+                out += surface_noise.crackle(start, frames, self.seed) * _glide_db(before, level, ramp)
             if max(old.hiss_db, bar.mix.hiss_db) > -100.0:
-                out += dust.hiss(start, frames) * _glide_db(old.hiss_db, bar.mix.hiss_db, ramp)
+                out += surface_noise.hiss(start, frames) * _glide_db(old.hiss_db, bar.mix.hiss_db, ramp)
         if self.only in (None, "ambience"):
             layers: set[Ambience] = {*old.ambience_lufs, *bar.mix.ambience_lufs}
             for name in sorted(layers):
@@ -312,13 +319,13 @@ def _play_part(
     chorus_kept = before.chorus
     if max(old.chorus, new.chorus) > 0.0 or before.chorus.any():
         depth = old.chorus + (new.chorus - old.chorus) * ramp
-        stereo = movement.chorus(mono, before.chorus, start, depth)
+        stereo = modulation.chorus(mono, before.chorus, start, depth)
     else:
         stereo = np.stack([mono, mono])
-    chorus_kept = np.concatenate([before.chorus, mono])[-movement.CHORUS_HISTORY :].copy()
+    chorus_kept = np.concatenate([before.chorus, mono])[-modulation.CHORUS_HISTORY :].copy()
     if max(old.tremolo, new.tremolo) > 0.0:
         rate_hz = 4.2 + (zlib.crc32(name.encode()) % 16) / 10.0
-        stereo = movement.tremolo(stereo, start, old.tremolo + (new.tremolo - old.tremolo) * ramp, rate_hz)
+        stereo = modulation.tremolo(stereo, start, old.tremolo + (new.tremolo - old.tremolo) * ramp, rate_hz)
     if old.pan != 0.0 or new.pan != 0.0:
         (left, right), (left_to, right_to) = _pan(old.pan), _pan(new.pan)
         stereo = stereo * np.stack([left + (left_to - left) * ramp, right + (right_to - right) * ramp])

@@ -6,11 +6,10 @@ Hears the chords and the kick; knows nothing of the other parts.
 from __future__ import annotations
 
 from ..chance import Chance
-from ..event import Event, Sounding
 from ..theory import Key, nearest
+from .event import Event, VoicedChord
 
 LOW, HIGH = 28, 43  # E1 … G2
-SUB_LOW = 26
 
 # (beat, length) of the notes in a bar under one chord.
 CELLS: tuple[tuple[tuple[float, float], ...], ...] = (
@@ -30,7 +29,7 @@ LOFI_CELLS = (0, 1, 2, 3, 4, 5)
 
 def write_bass(
     chance: Chance,
-    chords: list[Sounding],
+    chords: list[VoicedChord],
     key: Key,
     cell: int,
     kick: tuple[int, ...],
@@ -80,8 +79,8 @@ def _pitch(
     beat: float,
     length: float,
     root: int,
-    here: Sounding,
-    following: Sounding,
+    here: VoicedChord,
+    following: VoicedChord,
     key: Key,
     cell: int,
     last: bool,

@@ -9,25 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from ..event import Event
 from ..theory import clashing
+from .event import Event
 
 LONGEST_S = 0.25  # how long two notes may rub
 _LOW = 52  # E3
 _WEIGHT = {"bass": 5, "lead": 4, "answer": 3, "keys": 2, "pad": 1}
 
-Sung = tuple[str, float, float, int]  # part, start and end in seconds, pitch
+TimedNote = tuple[str, float, float, int]  # part, start and end in seconds, pitch
 T = TypeVar("T")
 
 
-def clashes(notes: Iterable[Sung], longest_s: float = LONGEST_S) -> list[tuple[Sung, Sung]]:
+def clashes(notes: Iterable[TimedNote], longest_s: float = LONGEST_S) -> list[tuple[TimedNote, TimedNote]]:
     """Every pair that rubs for at least ``longest_s``."""
-    return [(a, b) for a, b in _rubbing(list(notes), lambda n: n, longest_s)]
+    return [(a, b) for a, b in _find(list(notes), lambda n: n, longest_s)]
 
 
-def _rubbing(items: list[T], sung: Callable[[T], Sung], longest: float) -> list[tuple[T, T]]:
+def _find(items: list[T], sung: Callable[[T], TimedNote], longest: float) -> list[tuple[T, T]]:
     order = sorted(items, key=lambda n: sung(n)[1])
-    active: list[tuple[T, Sung]] = []
+    active: list[tuple[T, TimedNote]] = []
     found: list[tuple[T, T]] = []
     for item in order:
         here = sung(item)
@@ -47,7 +47,7 @@ def mend(events: list[Event], beat_s: float) -> list[Event]:
     """
     longest = 0.15 / beat_s  # in beats, with room for the spread
     for _ in range(6):
-        pairs = _rubbing(events, lambda e: (e.part, e.beat, e.end, e.pitch), longest)
+        pairs = _find(events, lambda e: (e.part, e.beat, e.end, e.pitch), longest)
         if not pairs:
             break
         changes: dict[int, Event | None] = {}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..chance import Chance
-from ..event import Event, Sounding
 from ..theory import clashing
+from .event import Event, VoicedChord
 
 # Strikes of a bar under one chord: (beat, length, which tones, weight). "all" is the chord, "low" its lowest
 # tone, "top" the rest; a number is one tone, counted from below.
@@ -44,11 +44,11 @@ AGAIN: Strike = (2.5, 1.5, "top", 0.42)  # what a string that dies away within a
 
 
 def write_keys(
-    chance: Chance, chords: list[Sounding], style: str, part: str = "keys", dying: bool = False
+    chance: Chance, chords: list[VoicedChord], style: str, part: str = "keys", fades: bool = False
 ) -> list[Event]:
     """The chords in a style. A chord shorter than a bar gets the strikes that fit."""
     pattern = STYLES[style]
-    if dying and pattern[-1][0] < 2:
+    if fades and pattern[-1][0] < 2:
         pattern = (*pattern, AGAIN)
     events: list[Event] = []
     for i, here in enumerate(chords):
@@ -66,7 +66,7 @@ def write_keys(
     return events
 
 
-def _strike(here: Sounding, part: str, beat: float, length: float, which: str, weight: float) -> list[Event]:
+def _strike(here: VoicedChord, part: str, beat: float, length: float, which: str, weight: float) -> list[Event]:
     tones = here.voicing
     if which == "roll":
         return [
@@ -85,7 +85,7 @@ def _strike(here: Sounding, part: str, beat: float, length: float, which: str, w
     ]
 
 
-def write_pad(chords: list[Sounding], part: str = "pad") -> list[Event]:
+def write_pad(chords: list[VoicedChord], part: str = "pad") -> list[Event]:
     """Two or three tones of each voicing held through it, none a semitone from another tone of the chord."""
     events: list[Event] = []
     for here in chords:

@@ -1,6 +1,6 @@
 """From a piece in numbers to bars of notes: the parts in turn, each hearing those before it.
 
-A section is composed by itself from what the section before left behind (``Carry``), so that a stream composes
+A section is composed by itself from what the section before left behind (``SectionState``), so that a stream composes
 only what it is about to play and resumes from a few numbers. Pure functions; knows neither prompts nor sound.
 """
 
@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ..catalogue.instruments import INSTRUMENTS
 from ..chance import Chance
-from ..event import Event, Sounding
 from ..score import LOOKAHEAD_S, RATE, Bar, ChordAt, Hit, Note
 from ..spec import PieceSpec, Section
 from . import bass, comping, groove, harmony, melody
 from .clashes import mend
+from .event import Event, VoicedChord
 from .mixing import mix_of
 
 BEATS = 4
 
 
 @dataclass(frozen=True)
-class Carry:
+class SectionState:
     """What one section leaves to the next: the last voicing and the last bass note."""
 
     voicing: tuple[int, ...] = ()
@@ -35,7 +36,7 @@ def bar_frames(tempo_bpm: float) -> int:
 def compose(spec: PieceSpec) -> tuple[Bar, ...]:
     """All bars of a piece, counted from frame 0."""
     bars: list[Bar] = []
-    carry = Carry()
+    carry = SectionState()
     frame = number = 0
     for index in range(len(spec.sections)):
         written, carry = compose_section(spec, index, carry)
@@ -46,7 +47,7 @@ def compose(spec: PieceSpec) -> tuple[Bar, ...]:
     return tuple(bars)
 
 
-def compose_section(spec: PieceSpec, index: int, carry: Carry) -> tuple[list[Bar], Carry]:
+def compose_section(spec: PieceSpec, index: int, carry: SectionState) -> tuple[list[Bar], SectionState]:
     """The bars of one section (counted from frame 0 and bar 0) and what they leave behind."""
     section = spec.sections[index]
     chance = Chance(spec.seed, spec.number, "section", index)
@@ -69,40 +70,42 @@ def compose_section(spec: PieceSpec, index: int, carry: Carry) -> tuple[list[Bar
         beats = max(1, round(section.tail_frames / RATE / beat_s))
         bars.append(_bar(spec, section, section.bars, section.tail_frames, beats, (), (), ()))
     last_bass = [e.pitch for e in events if e.part == "bass"][-1:]
-    return bars, Carry(chords[-1].voicing, last_bass[0] if last_bass else carry.bass)
+    return bars, SectionState(chords[-1].voicing, last_bass[0] if last_bass else carry.bass)
 
 
-def voiced(section: Section, before: tuple[int, ...] = ()) -> list[Sounding]:
+def voiced(section: Section, before: tuple[int, ...] = ()) -> list[VoicedChord]:
     """The chords of a section with the voicings that the keys will play."""
     return _chords(section, before)
 
 
-def _chords(section: Section, before: tuple[int, ...]) -> list[Sounding]:
-    chords: list[Sounding] = []
+def _chords(section: Section, before: tuple[int, ...]) -> list[VoicedChord]:
+    chords: list[VoicedChord] = []
     beat = 0.0
     key = section.key
     for slot in section.slots:
         chord = slot.chord(key)
         voicing = harmony.voice(chord, key, before, section.spread)
-        chords.append(Sounding(beat, slot.beats, chord, voicing, not chord.in_key(key)))
+        chords.append(VoicedChord(beat, slot.beats, chord, voicing, not chord.in_key(key)))
         before = voicing
         beat += slot.beats
     return chords
 
 
-def _events(chance: Chance, spec: PieceSpec, section: Section, chords: list[Sounding], carry: Carry) -> list[Event]:
+def _events(
+    chance: Chance, spec: PieceSpec, section: Section, chords: list[VoicedChord], carry: SectionState
+) -> list[Event]:
     roles = section.roles
     instruments = {**spec.band.instruments, **section.players}
     ringing = section.closing == "ring"
     events: list[Event] = []
     if "bass" in roles:
-        low = bass.SUB_LOW if instruments.get("bass") == "sub_bass" else bass.LOW
+        low = INSTRUMENTS[instruments["bass"]].lowest
         cell = 0 if ringing else section.bass
         events += bass.write_bass(chance.of("bass"), chords, section.key, cell, section.kick, carry.bass, low)
     if "keys" in roles:
         style = "low_top" if ringing and section.comp not in ("roll", "whole") else section.comp
-        dying = instruments["keys"] in ("nylon_guitar", "music_box") and not ringing
-        events += comping.write_keys(chance.of("keys"), chords, style, dying=dying)
+        fades = INSTRUMENTS[instruments["keys"]].fades_within_bar and not ringing
+        events += comping.write_keys(chance.of("keys"), chords, style, fades=fades)
     if "pad" in roles:
         events += comping.write_pad(chords)
     if "lead" in roles and section.motif:
@@ -120,7 +123,7 @@ def _events(chance: Chance, spec: PieceSpec, section: Section, chords: list[Soun
     return events
 
 
-def _ring(event: Event, last: Sounding) -> Event:
+def _ring(event: Event, last: VoicedChord) -> Event:
     """Notes of the last chord that would end with it sound to the end of the piece."""
     if event.beat >= last.beat - 0.01 and event.part != "lead":
         return replace(event, ring=True)

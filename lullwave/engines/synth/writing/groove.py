@@ -1,15 +1,16 @@
-"""Drum patterns and the placing of every stroke and note in time: swing, push and pull, human spread.
+"""DrumName patterns and the placing of every stroke and note in time: swing, push and pull, human spread.
 
 Knows bars, beats and steps of sixteen; knows neither chords nor sound.
 """
 
 from __future__ import annotations
 
+from ..catalogue.drums import DRUMS, KITS, DrumName, KitName
 from ..chance import Chance
-from ..score import LOOKAHEAD_S, Drum, Hit
+from ..score import LOOKAHEAD_S, Hit
 
 BEATS = 4
-Stroke = tuple[Drum, int, float]  # drum, step of sixteen, velocity
+Stroke = tuple[DrumName, int, float]  # drum, step of sixteen, velocity
 KICKS: tuple[tuple[int, ...], ...] = ((0, 10), (0, 7, 10), (0, 6, 10), (0, 3, 10), (0, 10, 11), (0, 8, 14), (0, 8, 10))
 STYLE_KICKS: dict[str, tuple[tuple[int, ...], ...]] = {
     "synthwave": ((0, 8), (0, 4, 8, 12), (0, 8, 10)),
@@ -64,7 +65,7 @@ def strokes(
     level: int,
     kick: tuple[int, ...],
     hats: str,
-    kit: str,
+    kit: KitName,
     energy: float,
     bar: int,
     fill: str,
@@ -80,7 +81,7 @@ def strokes(
         out += _backbeat(chance, kit, hats, level, soft)
     out += _cymbals(chance, hats, level, energy, bar)
     out = [stroke for stroke in out if stroke[1] < silent_from]
-    return _filled(chance, out, fill, soft)
+    return _filled(out, fill, soft)
 
 
 def _kicks(chance: Chance, kick: tuple[int, ...], bar: int, soft: float) -> list[Stroke]:
@@ -97,15 +98,16 @@ def _kicks(chance: Chance, kick: tuple[int, ...], bar: int, soft: float) -> list
     return out
 
 
-def _backbeat(chance: Chance, kit: str, hats: str, level: int, soft: float) -> list[Stroke]:
+def _backbeat(chance: Chance, kit: KitName, hats: str, level: int, soft: float) -> list[Stroke]:
     if hats == "bossa":
         clave = (0, 3, 6, 10, 12) if chance.yes(0.5) else (0, 3, 6, 10, 13)
         return [("rim", step, (0.62 if step in (0, 10) else 0.5) * soft) for step in clave]
-    if kit == "brushes":
-        return [("brush_tap", step, 0.75 * soft) for step in (4, 12)]
-    drum: Drum = "snare" if level >= 3 or kit != "dusty" else "rim"
+    drums = KITS[kit]
+    if drums.brushed:
+        return [(drums.backbeat, step, 0.75 * soft) for step in (4, 12)]
+    drum = drums.backbeat if level >= 3 else drums.soft_backbeat
     out: list[Stroke] = [(drum, step, 0.82 * soft) for step in (4, 12)]
-    if kit == "electronic" and level >= 3:
+    if drums.clap and level >= 3:
         out += [("clap", step, 0.5 * soft) for step in (4, 12)]
     if level >= 3:
         out += [("snare", s, chance.between(0.15, 0.28) * soft) for s in (7, 9, 15) if chance.yes(0.24)]
@@ -125,7 +127,7 @@ def _cymbals(chance: Chance, hats: str, level: int, energy: float, bar: int) -> 
         return [
             ("ride", s, loud * (0.85 if s % 4 == 0 else 0.6)) for s in range(0, 16, 2) if s % 4 == 0 or chance.yes(0.9)
         ]
-    drum: Drum = "shaker" if hats in ("shaker", "bossa") else "hat"
+    drum: DrumName = "shaker" if hats in ("shaker", "bossa") else "hat"
     if hats in ("sixteenths", "shaker", "bossa"):
         for step in range(16):
             if chance.yes(0.96 if step % 2 == 0 else 0.85):
@@ -153,7 +155,7 @@ def pick_fill(chance: Chance, bar: int, bars: int, leads_out: bool) -> str:
     return ""
 
 
-def _filled(chance: Chance, strokes: list[Stroke], fill: str, soft: float) -> list[Stroke]:
+def _filled(strokes: list[Stroke], fill: str, soft: float) -> list[Stroke]:
     if not fill:
         return strokes
     if fill == "hats_off":
@@ -168,12 +170,12 @@ def _filled(chance: Chance, strokes: list[Stroke], fill: str, soft: float) -> li
     return [*kept, ("tom_high", 13, 0.5 * soft), ("tom_high", 14, 0.55 * soft), ("tom_low", 15, 0.62 * soft)]
 
 
-_GROUPS: dict[str, tuple[Drum, ...]] = {
+_GROUPS: dict[str, tuple[DrumName, ...]] = {
     "kick": ("kick",),
     "snare": ("snare", "clap", "brush_tap"),
     "hat": ("hat", "open_hat", "pedal_hat", "ride"),
 }
-_INSTEAD: dict[str, Drum] = {"kick": "tom_low", "snare": "rim", "hat": "shaker"}
+_INSTEAD: dict[str, DrumName] = {"kick": "tom_low", "snare": "rim", "hat": "shaker"}
 
 
 def without(strokes: list[Stroke], muted: tuple[str, ...]) -> list[Stroke]:
@@ -199,14 +201,14 @@ def place_hits(
     """The strokes of a bar as hits, each where a hand would put it; of two on one drum at once, the louder."""
     hands: dict[str, Hand] = {}
     hits: list[Hit] = []
-    loudest: dict[tuple[int, Drum], float] = {}
+    loudest: dict[tuple[int, DrumName], float] = {}
     for drum, step, velocity in strokes:
         loudest[step, drum] = max(velocity, loudest.get((step, drum), 0.0))
     for (step, drum), velocity in sorted(loudest.items()):
-        group = "kick" if drum == "kick" else "snare" if drum in ("snare", "rim", "clap", "brush_tap") else "hat"
-        hand = hands.get(group)
+        limb = DRUMS[drum].limb
+        hand = hands.get(limb)
         if hand is None:
-            hand = hands[group] = Hand(chance.of(group), "drums", feel_ms.get(group, 0.0))
-        at = warp(step / 4.0, part_swing(swing, "hat" if group == "hat" else "drums"), unit) * beat_s
+            hand = hands[limb] = Hand(chance.of(limb), "drums", feel_ms.get(limb, 0.0))
+        at = warp(step / 4.0, part_swing(swing, "hat" if limb == "hat" else "drums"), unit) * beat_s
         hits.append(Hit(drum, max(-LOOKAHEAD_S, at + hand.delay_s()), hand.weight(velocity)))
     return hits

@@ -9,9 +9,9 @@ from dataclasses import replace
 from itertools import pairwise
 
 from ..chance import Chance
-from ..event import Event, Sounding, sounding_at
 from ..spec import MotifNote
 from ..theory import Key, clashing
+from .event import Event, VoicedChord, chord_at
 
 LOW, HIGH = 69, 86  # A4 … D6
 
@@ -29,7 +29,7 @@ ANSWERS = {"call": 6.0, "mirror": 6.0, "thin": 4.0, "late": 12.0, "period": 12.0
 
 
 def make_motif(
-    chance: Chance, key: Key, chords: list[Sounding], low: int = LOW, high: int = HIGH
+    chance: Chance, key: Key, chords: list[VoicedChord], low: int = LOW, high: int = HIGH
 ) -> tuple[MotifNote, ...]:
     """A motif of four to six notes over the first chords, with a rhythm of its own."""
     onset = chance.weighted({0: 3.0, 2: 3.0, 4: 1.5, 6: 0.8, 3: 0.6})
@@ -75,7 +75,7 @@ def motif_name(motif: tuple[MotifNote, ...]) -> str:
 def _choose(
     chance: Chance,
     key: Key,
-    chords: list[Sounding],
+    chords: list[VoicedChord],
     beat: float,
     beats: float,
     at: float,
@@ -105,9 +105,9 @@ def _choose(
     return chance.weighted(choices)
 
 
-def _fitness(key: Key, chords: list[Sounding], beat: float, beats: float, pitch: int, strong: bool) -> float:
+def _fitness(key: Key, chords: list[VoicedChord], beat: float, beats: float, pitch: int, strong: bool) -> float:
     """How well a pitch stands on the chords that sound under it; 0 where it would clash."""
-    here = sounding_at(chords, beat)
+    here = chord_at(chords, beat)
     if pitch % 12 not in key.scale:
         return 0.0
     pitches = {
@@ -127,7 +127,7 @@ def _fitness(key: Key, chords: list[Sounding], beat: float, beats: float, pitch:
 
 def _snap(
     key: Key,
-    chords: list[Sounding],
+    chords: list[VoicedChord],
     beat: float,
     beats: float,
     target: int,
@@ -154,7 +154,7 @@ def _snap(
 
 def write_melody(
     chance: Chance,
-    chords: list[Sounding],
+    chords: list[VoicedChord],
     key: Key,
     motif: tuple[MotifNote, ...],
     phrase: str,
@@ -185,7 +185,7 @@ def write_melody(
 
 def _statement(
     chance: Chance,
-    chords: list[Sounding],
+    chords: list[VoicedChord],
     key: Key,
     motif: tuple[MotifNote, ...],
     change: str,

@@ -8,7 +8,7 @@ import numpy as np
 
 from .....audio import Samples
 from ...score import RATE
-from ..instruments.tone import MUSIC_RATE
+from ..synthesis import MUSIC_RATE
 
 DUCK_S = 0.7  # after a kick the music is back within a hundredth of a decibel
 _STEP = 64  # samples between two values of the compressor's gain
@@ -56,7 +56,7 @@ def compress(bus: Samples, level: float, gain: float) -> tuple[Samples, float, f
     return curve.astype(np.float32), level, float(gains[-1])
 
 
-def power_heard(stereo: Samples) -> float:
+def weighted_power(stereo: Samples) -> float:
     """Power of (2, T) at the full rate as an ear takes it: below 100 Hz less and above 1.5 kHz more (after BS.1770)."""
     size = stereo.shape[1]
     freqs = np.fft.rfftfreq(size, 1 / RATE)
@@ -67,7 +67,7 @@ def power_heard(stereo: Samples) -> float:
     return power / float(size**2)
 
 
-def even_out(frames: int, meet: int, before: float, after: float) -> Samples:
+def level_join(frames: int, meet: int, before: float, after: float) -> Samples:
     """Gain (T,) for a block in which another piece begins at ``meet``: it comes as loud as the one before it ended.
 
     ``before`` and ``after`` are the powers of a second on either side. Small steps are left; what is corrected is given

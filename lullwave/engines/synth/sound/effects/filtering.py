@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .....audio import Samples
-from ..instruments.tone import MUSIC_RATE, Spectrum, good_size, response
+from ..synthesis import MUSIC_RATE, Spectrum, good_size, response
 
 HISTORY = 512  # input kept by `lowpass`; 23 ms, enough for cutoffs above 150 Hz
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from .....audio import Samples
-from ..instruments.tone import MUSIC_RATE, Spectrum, noise, shaped
+from ..synthesis import MUSIC_RATE, Spectrum, noise, shaped
 from .filtering import block_size, spectrum_of
 
 ROOM_S, PLATE_S = 0.55, 1.75

@@ -34,7 +34,7 @@ def _head() -> Samples:
     return np.asarray((taps / taps.sum())[HEAD_REACH:], np.float32)
 
 
-def heard_by_head(stereo: Samples) -> Samples:
+def playback_head(stereo: Samples) -> Samples:
     """(2, T) to (2, T - 2 ``HEAD_REACH``): what is on the tape without the top, as a head with a gap hears it.
 
     Saturation makes harmonics of what is loud, and beats among the partials of a chord, up to the top of the band,

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from .....audio import Samples
-from ..instruments.tone import MUSIC_RATE, Spectrum, noise, response, rise
+from ..synthesis import MUSIC_RATE, Spectrum, noise, response, rise
 from .filtering import block_size, lowpass_response, spectrum_of
 
 BUS_HISTORY = 2048  # samples kept before a block; the high-pass has died away in fewer

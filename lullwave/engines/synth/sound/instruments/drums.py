@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .....audio import Samples
-from ...score import Drum, Kit
-from .tone import MUSIC_RATE, chance, decay, modes, noise, phase_of, rise, shaped, sine
+from ...catalogue.drums import DrumName, KitName
+from ..synthesis import MUSIC_RATE, decay, generator, modes, noise, phase_of, rise, shaped, sine
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class KitSound:
     hat_bright_hz: float
 
 
-KITS: dict[Kit, KitSound] = {
+KIT_SOUNDS: dict[KitName, KitSound] = {
     "dusty": KitSound(132, 50, 0.36, 0.30, 182, 0.28, 0.58, 3100, 0.10, 7600),
     "brushes": KitSound(112, 52, 0.30, 0.12, 196, 0.20, 0.80, 3200, 0.08, 7000),
     "electronic": KitSound(150, 46, 0.46, 0.20, 176, 0.32, 0.60, 3200, 0.09, 8600),
@@ -56,12 +56,12 @@ class _Stroke:
         return noise(round(seconds * MUSIC_RATE), what, *self.key)
 
 
-def stroke(kit: Kit, drum: Drum, hardness: float, variant: int) -> Samples:
+def stroke(kit: KitName, drum: DrumName, hardness: float, variant: int) -> Samples:
     """One stroke, mono, peak near 1 at full hardness; the score's velocity scales it further."""
     key = (kit, drum, variant)
-    spread = chance("stroke", *key)
+    spread = generator("stroke", *key)
     made = _Stroke(
-        KITS[kit],
+        KIT_SOUNDS[kit],
         hardness,
         2.0 ** (spread.uniform(-15, 15) / 1200),
         spread.uniform(0.9, 1.1),
@@ -205,7 +205,7 @@ def _tom(hz: float) -> Callable[[_Stroke], Samples]:
     return made
 
 
-_DRUMS: dict[Drum, Callable[[_Stroke], Samples]] = {
+_DRUMS: dict[DrumName, Callable[[_Stroke], Samples]] = {
     "kick": _kick,
     "snare": _snare,
     "rim": _rim,
@@ -219,32 +219,4 @@ _DRUMS: dict[Drum, Callable[[_Stroke], Samples]] = {
     "brush_sweep": _brush_sweep,
     "tom_low": _tom(92.0),
     "tom_high": _tom(138.0),
-}
-
-# Peak of a stroke of velocity 1 in the mix, dB of full scale, and where it stands.
-LEVELS_DB: dict[Drum, float] = {
-    "kick": -10.0,
-    "snare": -12.0,
-    "rim": -15.0,
-    "clap": -18.5,
-    "hat": -34.5,
-    "pedal_hat": -32.0,
-    "open_hat": -35.0,
-    "ride": -36.5,
-    "shaker": -36.0,
-    "brush_tap": -20.5,
-    "brush_sweep": -19.0,
-    "tom_low": -12.0,
-    "tom_high": -13.0,
-}
-PANS: dict[Drum, float] = {
-    "hat": 0.22,
-    "pedal_hat": 0.22,
-    "open_hat": 0.22,
-    "ride": -0.3,
-    "shaker": -0.35,
-    "rim": -0.1,
-    "tom_low": -0.25,
-    "tom_high": 0.2,
-    "brush_sweep": 0.12,
 }

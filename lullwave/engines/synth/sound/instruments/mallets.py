@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from .....audio import Samples
-from .tone import MUSIC_RATE, chance, levelled, modes, phase_of, rise, shaped, sine
+from ..synthesis import MUSIC_RATE, generator, levelled, modes, phase_of, rise, shaped, sine
 
 
 def vibraphone(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
     """Aluminium bars tuned to 1 : 4 : 10, with the motor's slow beating in the resonators."""
     frames = round(seconds * MUSIC_RATE)
-    spread = chance("vibes", round(pitch_hz, 2), variant)
+    spread = generator("vibes", round(pitch_hz, 2), variant)
     slow = float(np.clip((440.0 / pitch_hz) ** 0.4, 0.6, 1.6))
     wave = modes(
         frames,
@@ -28,7 +28,7 @@ def vibraphone(pitch_hz: float, velocity: float, variant: int, seconds: float) -
 def music_box(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
     """Steel teeth: a clear fundamental, the 6.27th mode of a clamped bar, and a small tick."""
     frames = round(seconds * MUSIC_RATE)
-    spread = chance("music box", round(pitch_hz, 2), variant)
+    spread = generator("music box", round(pitch_hz, 2), variant)
     slow = float(np.clip((523.0 / pitch_hz) ** 0.5, 0.5, 1.8))
     wave = modes(
         frames,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from .....audio import Samples
-from .tone import MUSIC_RATE, bloom, chance, levelled, noise, rise, shaped
+from ..synthesis import MUSIC_RATE, bloom, generator, levelled, noise, rise, shaped
 
 
 def _string(
@@ -26,7 +26,7 @@ def _string(
 
     ``high_loss`` is how much faster the loop loses its harmonics at 4 kHz than its fundamental.
     """
-    spread = chance("string", *key)
+    spread = generator("string", *key)
     count = int(np.clip(0.42 * MUSIC_RATE / pitch_hz, 3, 36))
     n = np.arange(1, count + 1, dtype=np.float64)
     freqs = n * pitch_hz * np.sqrt((1 + 4e-5 * n * n) / (1 + 4e-5))
@@ -51,7 +51,7 @@ def nylon_guitar(pitch_hz: float, velocity: float, variant: int, seconds: float)
     """Nylon strings, a finger and a wooden body."""
     frames = round(seconds * MUSIC_RATE)
     key = ("nylon", round(pitch_hz, 2), variant)
-    spread = chance(*key)
+    spread = generator(*key)
     pick = spread.uniform(0.13, 0.24)
     t60 = float(np.clip(3.4 * (196.0 / pitch_hz) ** 0.35, 1.5, 4.5))
     wave = _string(frames, pitch_hz, t60, 5.0, pick, 1100.0 + 2200.0 * velocity, key)
@@ -67,7 +67,7 @@ def upright_bass(pitch_hz: float, velocity: float, variant: int, seconds: float)
     """A thick damped string with the thump of the finger."""
     frames = round(seconds * MUSIC_RATE)
     key = ("upright", round(pitch_hz, 2), variant)
-    spread = chance(*key)
+    spread = generator(*key)
     pick = spread.uniform(0.16, 0.22)
     wave = _string(frames, pitch_hz, 2.4, 16.0, pick, 330.0 + 520.0 * velocity, key)
     wave = levelled(wave)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .....audio import Samples
-from .tone import MUSIC_RATE, chance, cycle, levelled, noise, phase_of, play_cycle, rise, shaped, sine
+from ..synthesis import MUSIC_RATE, cycle, generator, levelled, noise, phase_of, play_cycle, rise, shaped, sine
 
 
 def _vibrato(
@@ -23,7 +23,7 @@ def _vibrato(
 def flute(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
     """A sine with a second and third harmonic and breath around them."""
     frames = round(seconds * MUSIC_RATE)
-    spread = chance("flute", round(pitch_hz, 2), variant)
+    spread = generator("flute", round(pitch_hz, 2), variant)
     cycles, waver = _vibrato(frames, pitch_hz, spread.uniform(4.7, 5.3), 11.0, 0.25, spread.uniform(0, 1), 18.0)
     tone = play_cycle(cycle([1.0, 0.10 + 0.25 * velocity, 0.05 + 0.08 * velocity, 0.015]), cycles)
     breath = shaped(noise(frames, "flute", round(pitch_hz, 2), variant), low_hz=4200.0, high_hz=700.0)
@@ -37,7 +37,7 @@ def flute(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Sam
 def muted_trumpet(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
     """A saw through the formants of a Harmon mute."""
     frames = round(seconds * MUSIC_RATE)
-    spread = chance("trumpet", round(pitch_hz, 2), variant)
+    spread = generator("trumpet", round(pitch_hz, 2), variant)
     cycles, waver = _vibrato(frames, pitch_hz, spread.uniform(4.8, 5.4), 9.0, 0.3, spread.uniform(0, 1), 30.0)
     count = int(np.clip(6500.0 / pitch_hz, 3, 40))
     n = np.arange(1, count + 1, dtype=np.float64)

@@ -4,12 +4,12 @@ import pytest
 
 from lullwave.engines.synth.options import SynthOptions
 from lullwave.engines.synth.prompts.explanation import understand
-from lullwave.engines.synth.prompts.parser import read_wishes
+from lullwave.engines.synth.prompts.parser import read_intent
 from lullwave.errors import InvalidInput, PromptError
 
 
 def wishes(prompt, **options):
-    return read_wishes(prompt, SynthOptions(**options))[0]
+    return read_intent(prompt, SynthOptions(**options))[0]
 
 
 @pytest.mark.parametrize(

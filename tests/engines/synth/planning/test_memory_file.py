@@ -3,7 +3,7 @@ import pytest
 
 from lullwave.engines.synth.engine import SynthEngine
 from lullwave.engines.synth.planning.memory import Memory
-from lullwave.engines.synth.planning.memory_file import MemoryKeeper
+from lullwave.engines.synth.planning.memory_file import MemoryFile
 from lullwave.engines.synth.programme import Programme
 from lullwave.request import Request
 
@@ -32,7 +32,7 @@ def test_streams_of_one_engine_share_it(tmp_path):
     engine = SynthEngine(memory_file=str(tmp_path / "memory.json"))
     first_piece(engine)
     first_piece(engine)
-    kept = MemoryKeeper(tmp_path / "memory.json").memory("")
+    kept = MemoryFile(tmp_path / "memory.json").memory("")
     assert len(kept.pieces) == 2
     assert len(kept.titles) == 2
     assert [p.name for p in tmp_path.iterdir()] == ["memory.json"]
@@ -53,12 +53,12 @@ def test_without_a_file_a_seed_gives_the_same_piece():
 
 
 def test_prompts_remember_apart(tmp_path):
-    keeper = MemoryKeeper(tmp_path / "memory.json")
+    keeper = MemoryFile(tmp_path / "memory.json")
     engine = SynthEngine(memory_file=str(keeper.path))
     first_piece(engine)
     with engine.stream(Request("jazz", 5)) as stream:
         stream.read(1000)
-    kept = MemoryKeeper(keeper.path)
+    kept = MemoryFile(keeper.path)
     assert len(kept.memory("").pieces) == len(kept.memory("jazz").pieces) == 1
     assert kept.memory("never played") == Memory()
 
@@ -84,7 +84,7 @@ def test_a_broken_file_is_logged_and_variety_begins_anew(tmp_path, caplog, conte
     engine = SynthEngine(memory_file=str(path))
     assert str(path) in caplog.text
     first_piece(engine)
-    assert len(MemoryKeeper(path).memory("").pieces) == 1
+    assert len(MemoryFile(path).memory("").pieces) == 1
 
 
 def test_a_folder_in_its_place_is_no_reason_to_stop(tmp_path, caplog):

@@ -7,8 +7,16 @@ import pytest
 
 from lullwave.engines.synth.score import RATE, Ambience
 from lullwave.engines.synth.sound import ambience
-from lullwave.engines.synth.sound.effects import dust, dynamics, filtering, movement, reverb, tape, upsampling
-from lullwave.engines.synth.sound.instruments.tone import MUSIC_RATE
+from lullwave.engines.synth.sound.effects import (
+    dynamics,
+    filtering,
+    modulation,
+    reverb,
+    surface_noise,
+    tape,
+    upsampling,
+)
+from lullwave.engines.synth.sound.synthesis import MUSIC_RATE
 
 
 def tone(hz, frames, rate=MUSIC_RATE):
@@ -122,12 +130,12 @@ def test_reading_tape_between_samples():
 
 
 def test_a_step_at_a_join_is_evened_out_and_given_back():
-    gain_db = 20 * np.log10(dynamics.even_out(4 * RATE, 1000, before=1.0, after=10**0.6))
+    gain_db = 20 * np.log10(dynamics.level_join(4 * RATE, 1000, before=1.0, after=10**0.6))
     assert gain_db[0] == pytest.approx(0.0, abs=1e-6)
     assert gain_db[-1] == pytest.approx(0.0, abs=1e-3)
     assert gain_db[1000 + RATE // 2] == pytest.approx(-(6.0 - 1.8), abs=1e-3)
     assert np.abs(np.diff(gain_db)).max() < 0.01
-    assert np.array_equal(dynamics.even_out(RATE * 4, 1000, 1.0, 1.2), np.ones(4 * RATE, np.float32))
+    assert np.array_equal(dynamics.level_join(RATE * 4, 1000, 1.0, 1.2), np.ones(4 * RATE, np.float32))
 
 
 def test_heard_power_weighs_as_the_standard_does():
@@ -137,7 +145,7 @@ def test_heard_power_weighs_as_the_standard_does():
     for hz in (200, 1000, 4000):
         wave = np.stack([0.1 * tone(hz, 2 * RATE, RATE)] * 2)
         known = meter.integrated_loudness(wave.T.astype(np.float64)) + 0.691
-        assert 10 * np.log10(dynamics.power_heard(wave) * 2) == pytest.approx(known, abs=1.6)
+        assert 10 * np.log10(dynamics.weighted_power(wave) * 2) == pytest.approx(known, abs=1.6)
 
 
 def test_duck_dips_as_asked_and_recovers():
@@ -159,11 +167,11 @@ def test_compressor_holds_back_at_most_three_decibels():
 def test_chorus_and_tremolo_in_blocks_equal_whole():
     sound = tone(300, 8000)
     depth = np.full(8000, 0.5, np.float32)
-    empty = np.zeros(movement.CHORUS_HISTORY, np.float32)
-    whole = movement.tremolo(movement.chorus(sound, empty, 1000, depth), 1000, depth, 5.0)
-    first = movement.tremolo(movement.chorus(sound[:3000], empty, 1000, depth[:3000]), 1000, depth[:3000], 5.0)
-    kept = sound[3000 - movement.CHORUS_HISTORY : 3000]
-    second = movement.tremolo(movement.chorus(sound[3000:], kept, 4000, depth[3000:]), 4000, depth[3000:], 5.0)
+    empty = np.zeros(modulation.CHORUS_HISTORY, np.float32)
+    whole = modulation.tremolo(modulation.chorus(sound, empty, 1000, depth), 1000, depth, 5.0)
+    first = modulation.tremolo(modulation.chorus(sound[:3000], empty, 1000, depth[:3000]), 1000, depth[:3000], 5.0)
+    kept = sound[3000 - modulation.CHORUS_HISTORY : 3000]
+    second = modulation.tremolo(modulation.chorus(sound[3000:], kept, 4000, depth[3000:]), 4000, depth[3000:], 5.0)
     assert np.abs(np.concatenate([first, second], axis=1) - whole).max() < 1e-3
 
 
@@ -172,7 +180,7 @@ def test_crushing_leaves_few_levels():
     assert len(np.unique(held)) <= 65
 
 
-@pytest.mark.parametrize("make", [dust.hiss, lambda start, frames: dust.crackle(start, frames, 9)])
+@pytest.mark.parametrize("make", [surface_noise.hiss, lambda start, frames: surface_noise.crackle(start, frames, 9)])
 def test_dust_is_addressed_by_position(make):
     whole = make(1000, 150000)
     assert np.allclose(make(91234, 30000), whole[:, 90234:120234], atol=1e-6)

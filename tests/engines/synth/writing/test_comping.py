@@ -3,11 +3,11 @@
 import pytest
 
 from lullwave.engines.synth.chance import Chance
-from lullwave.engines.synth.event import Sounding
 from lullwave.engines.synth.theory import Chord
 from lullwave.engines.synth.writing.comping import OPEN, STYLES, write_keys
+from lullwave.engines.synth.writing.event import VoicedChord
 
-CHORDS = [Sounding(4.0 * n, 4.0, Chord(0, "maj9"), (52, 55, 59, 62), False) for n in range(60)]
+CHORDS = [VoicedChord(4.0 * n, 4.0, Chord(0, "maj9"), (52, 55, 59, 62), False) for n in range(60)]
 
 
 @pytest.mark.parametrize("style", OPEN)

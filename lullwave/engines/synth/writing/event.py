@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .theory import Chord
+from ..theory import Chord
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Sounding:
+class VoicedChord:
     """A chord in its place, with the voicing that the keys play."""
 
     beat: float
@@ -44,7 +44,7 @@ class Sounding:
         return self.beat + self.beats
 
 
-def sounding_at(chords: list[Sounding], beat: float) -> Sounding:
+def chord_at(chords: list[VoicedChord], beat: float) -> VoicedChord:
     """The chord that holds at a beat."""
     for one in reversed(chords):
         if one.beat <= beat + 1e-6:

@@ -1,15 +1,14 @@
 """Instruments and drums: in tune, free of clicks, pure functions of their keys."""
 
-import typing
-
 import numpy as np
 import pytest
 
-from lullwave.engines.synth.score import Drum, Instrument, Kit
-from lullwave.engines.synth.sound.instruments import VOICES, amplitude, drums, sound_of, stroke_of
+from lullwave.engines.synth.catalogue.drums import DRUMS, KITS
+from lullwave.engines.synth.catalogue.instruments import INSTRUMENTS
+from lullwave.engines.synth.sound.instruments import drums
 from lullwave.engines.synth.sound.instruments.cache import SoundCache
-from lullwave.engines.synth.sound.instruments.gliding import slid
-from lullwave.engines.synth.sound.instruments.tone import (
+from lullwave.engines.synth.sound.instruments.notes import amplitude, render_function, slid, sound_of, stroke_of
+from lullwave.engines.synth.sound.synthesis import (
     MUSIC_RATE,
     cycle,
     good_size,
@@ -21,8 +20,8 @@ from lullwave.engines.synth.sound.instruments.tone import (
     play_voices,
 )
 
-BASS = {"upright_bass", "sub_bass", "synth_bass"}
-PITCHED = typing.get_args(Instrument)
+BASS = {name for name, one in INSTRUMENTS.items() if one.role == "bass"}
+PITCHED = tuple(INSTRUMENTS)
 
 
 def fundamental_hz(samples, near_hz):
@@ -38,7 +37,7 @@ def fundamental_hz(samples, near_hz):
 @pytest.mark.parametrize("octave", [0, 1])
 def test_every_instrument_is_in_tune(instrument, octave):
     pitch = (33 if instrument in BASS else 57) + 12 * octave
-    samples = VOICES[instrument].render(hertz(pitch), 0.6, 0, 2.0)
+    samples = render_function(instrument)(hertz(pitch), 0.6, 0, 2.0)
     cents = 1200 * np.log2(fundamental_hz(samples, hertz(pitch)) / hertz(pitch))
     assert abs(cents) < 4
 
@@ -46,7 +45,7 @@ def test_every_instrument_is_in_tune(instrument, octave):
 @pytest.mark.parametrize("instrument", PITCHED)
 def test_notes_begin_softly_and_carry_no_offset(instrument):
     pitch = 36 if instrument in BASS else 64
-    samples = VOICES[instrument].render(hertz(pitch), 0.9, 1, 1.4)
+    samples = render_function(instrument)(hertz(pitch), 0.9, 1, 1.4)
     assert samples.dtype == np.float32
     assert np.isfinite(samples).all()
     assert abs(samples[0]) < 0.02 * np.abs(samples).max()
@@ -56,7 +55,7 @@ def test_notes_begin_softly_and_carry_no_offset(instrument):
 @pytest.mark.parametrize("instrument", ["rhodes", "wurli", "felt_piano", "nylon_guitar"])
 def test_harder_notes_are_brighter(instrument):
     def centroid(velocity):
-        samples = VOICES[instrument].render(hertz(57), velocity, 0, 1.4)
+        samples = render_function(instrument)(hertz(57), velocity, 0, 1.4)
         power = np.abs(np.fft.rfft(samples)) ** 2
         return np.sum(power * np.fft.rfftfreq(len(samples), 1 / MUSIC_RATE)) / np.sum(power)
 
@@ -66,7 +65,7 @@ def test_harder_notes_are_brighter(instrument):
 @pytest.mark.parametrize("instrument", ["rhodes", "felt_piano", "nylon_guitar", "vibraphone"])
 def test_struck_notes_decay_and_low_ones_last_longer(instrument):
     def late_share(pitch):
-        samples = VOICES[instrument].render(hertz(pitch), 0.6, 0, 2.5)
+        samples = render_function(instrument)(hertz(pitch), 0.6, 0, 2.5)
         early = np.mean(samples[4410:8820] ** 2)
         return np.mean(samples[-8820:] ** 2) / early
 
@@ -105,8 +104,8 @@ def test_levelled_reaches_its_level():
     assert np.sqrt(np.mean(loudest**2, axis=1)).max() == pytest.approx(0.1, rel=0.02)
 
 
-@pytest.mark.parametrize("kit", typing.get_args(Kit))
-@pytest.mark.parametrize("drum", typing.get_args(Drum))
+@pytest.mark.parametrize("kit", KITS)
+@pytest.mark.parametrize("drum", DRUMS)
 def test_strokes_end_in_silence_and_differ_between_variants(kit, drum):
     one, two = (drums.stroke(kit, drum, 0.6, variant) for variant in (0, 1))
     assert np.abs(one).max() == pytest.approx(1.0, abs=1e-5)

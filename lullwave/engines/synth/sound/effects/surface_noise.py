@@ -8,7 +8,7 @@ import numpy as np
 
 from .....audio import Samples
 from ...score import RATE
-from ..instruments.tone import chance
+from ..synthesis import generator
 
 _LOOP = 1 << 18  # frames of a noise loop; both ears read it, far apart
 
@@ -23,7 +23,7 @@ def noise_loop(name: str, corners: tuple[tuple[float, float], ...]) -> Samples:
     hz, level_db = np.log(np.array([c[0] for c in corners])), np.array([c[1] for c in corners])
     gains = 10 ** (np.interp(np.log(np.maximum(freqs, 1.0)), hz, level_db) / 20)
     gains /= np.sqrt(1 + (freqs / 12500.0) ** 8)  # air, but nothing near the end of hearing
-    draw = chance("loop", name)
+    draw = generator("loop", name)
     spectrum = gains * (draw.standard_normal(len(freqs)) + 1j * draw.standard_normal(len(freqs)))
     spectrum[0] = spectrum[-1] = 0
     loop = np.fft.irfft(spectrum, _LOOP)
@@ -53,7 +53,7 @@ def crackle(start: int, frames: int, seed: int) -> Samples:
     out = np.zeros((2, frames), np.float32)
     longest = round(0.006 * RATE)
     for second in range((start - longest) // RATE, (start + frames) // RATE + 1):
-        draw = chance("crackle", seed, second)
+        draw = generator("crackle", seed, second)
         busy = 3.0 + 6.0 * (0.5 + 0.5 * np.sin(second * 0.37 + seed % 7))
         loud, dust = int(draw.poisson(busy)), int(draw.poisson(22.0))
         count = loud + dust

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .....audio import Samples
-from ..instruments.tone import MUSIC_RATE
+from ..synthesis import MUSIC_RATE
 from .filtering import between
 
 CHORUS_HISTORY = 512  # samples of the past that the chorus reads, more than its longest delay

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from .....audio import Samples
+from ....audio import Samples
 
 MUSIC_RATE = 22050  # Hz, of notes, hits and the buses of the music
 _ROW = 512  # samples of a row in `modes`
@@ -27,7 +27,7 @@ def hertz(pitch: float) -> float:
     return float(440.0 * 2.0 ** ((pitch - 69.0) / 12.0))
 
 
-def chance(*key: object) -> np.random.Generator:
+def generator(*key: object) -> np.random.Generator:
     """Random numbers that depend on ``key`` alone: the same in every process."""
     return np.random.Generator(np.random.PCG64(zlib.crc32(repr(key).encode())))
 
@@ -153,7 +153,7 @@ def play_voices(tables: Samples, voices: Sequence[tuple[float, float]], frames: 
 
 def noise(frames: int, *key: object) -> Samples:
     """White Gaussian noise of unit variance that depends on ``key`` alone."""
-    return chance("noise", *key).standard_normal(frames, dtype=np.float32)
+    return generator("noise", *key).standard_normal(frames, dtype=np.float32)
 
 
 def response(
