@@ -9,7 +9,8 @@ from lullwave.engines.synth.catalogue.instruments import INSTRUMENTS
 from lullwave.engines.synth.options import SynthOptions
 from lullwave.engines.synth.planning.styles import STYLES
 from lullwave.engines.synth.programme import Programme
-from lullwave.engines.synth.prompts.parser import read_intent
+from lullwave.engines.synth.prompts.tokens import phrase_at, tokens_of
+from lullwave.engines.synth.prompts.vocabulary import PHRASES
 from lullwave.engines.synth.sound.instruments.notes import render_function
 from lullwave.request import Request
 
@@ -28,7 +29,10 @@ def test_no_phrase_names_two_instruments():
 @pytest.mark.parametrize("name", INSTRUMENTS)
 def test_every_phrase_asks_for_its_instrument(name):
     for phrase in INSTRUMENTS[name].phrases:
-        assert read_intent(f"lo-fi, {phrase}")[0].instruments == (name,)
+        words = tokens_of(phrase)
+        found, length = phrase_at(words, 0)
+        assert length == len(words)
+        assert PHRASES[found]["instrument"] == name
 
 
 @pytest.mark.parametrize("name", INSTRUMENTS)
