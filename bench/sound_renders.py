@@ -11,7 +11,7 @@ import tempfile
 from collections import defaultdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -67,9 +67,9 @@ def clip(prompt: str, seed: int, seconds: float) -> tuple[Samples, int]:
 
 def instruments() -> tuple[str, ...]:
     """Every pitched instrument of the engine."""
-    from lullwave.engines.synth.score import Instrument
+    from lullwave.engines.synth.catalogue.instruments import INSTRUMENTS
 
-    return tuple(get_args(Instrument))
+    return tuple(INSTRUMENTS)
 
 
 def solos(instrument: str) -> list[tuple[Samples, int]]:
