@@ -43,8 +43,8 @@ class Drag(SynthEngine):
         super().__init__()
         self._smaller = bool(model)
 
-    def stream(self, request: Request) -> Stream:  # type: ignore[override]
-        return Dragged(super().stream(request), self._smaller)
+    def open(self, request: Request, **audio_prompts: Audio) -> Stream:
+        return Dragged(super().open(request), self._smaller)
 
     def restore(self, snapshot: bytes) -> Stream:  # type: ignore[override]
         return Dragged(super().restore(snapshot), self._smaller)

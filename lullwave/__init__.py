@@ -5,11 +5,11 @@
     import lullwave
 
     engine = lullwave.load_engine("synth")
-    with engine.stream(lullwave.Request(prompt="rainy night piano", seed=7)) as stream:
-        for block in stream:          # lullwave.Audio: float32 (T, C) and a sample rate
+    with engine.stream("rainy night piano") as stream:
+        for block in stream:  # lullwave.Audio: float32 (T, C) and a sample rate
             ...
 
-The public names below are imported when they are first used, so that ``import lullwave`` stays light.
+All but the errors is imported when it is first used, so that ``import lullwave`` stays light.
 """
 
 from __future__ import annotations
@@ -17,33 +17,108 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .errors import (
+    Busy,
+    CheckpointError,
+    CodecError,
+    EngineError,
+    EngineFailed,
+    EngineLost,
+    InvalidInput,
+    LullwaveError,
+    MissingExtra,
+    NotFound,
+    PromptError,
+    ProtocolError,
+    SettingsError,
+    SnapshotError,
+    StorageUnavailable,
+    StreamClosed,
+    UnknownEngine,
+    Unsupported,
+)
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .audio import Audio as Audio
+    from .audio import concat as concat
+    from .audio import crossfade as crossfade
     from .engines import engine_names as engine_names
     from .engines import load_engine as load_engine
+    from .engines.base import BlockStream as BlockStream
     from .engines.base import Engine as Engine
+    from .engines.base import Mark as Mark
     from .engines.base import Stream as Stream
-    from .errors import LullwaveError as LullwaveError
+    from .engines.base import Understanding as Understanding
+    from .options import option as option
     from .prompt import Prompt as Prompt
     from .request import Request as Request
     from .spectrogram import Spectrogram as Spectrogram
     from .spectrogram import SpectrogramParams as SpectrogramParams
 
-_HOMES = {
-    "Audio": ".audio",
-    "Engine": ".engines.base",
-    "LullwaveError": ".errors",
-    "Prompt": ".prompt",
-    "Request": ".request",
-    "Spectrogram": ".spectrogram",
-    "SpectrogramParams": ".spectrogram",
-    "Stream": ".engines.base",
-    "engine_names": ".engines",
-    "load_engine": ".engines",
+_LAZY = {
+    ".audio": (
+        "Audio",
+        "concat",
+        "crossfade",
+    ),
+    ".engines": (
+        "engine_names",
+        "load_engine",
+    ),
+    ".engines.base": (
+        "BlockStream",
+        "Engine",
+        "Mark",
+        "Stream",
+        "Understanding",
+    ),
+    ".options": ("option",),
+    ".prompt": ("Prompt",),
+    ".request": ("Request",),
+    ".spectrogram": (
+        "Spectrogram",
+        "SpectrogramParams",
+    ),
 }
-__all__ = ["__version__", *sorted(_HOMES)]
+_HOMES = {name: home for home, names in _LAZY.items() for name in names}
+__all__ = [
+    "Audio",
+    "BlockStream",
+    "Busy",
+    "CheckpointError",
+    "CodecError",
+    "Engine",
+    "EngineError",
+    "EngineFailed",
+    "EngineLost",
+    "InvalidInput",
+    "LullwaveError",
+    "Mark",
+    "MissingExtra",
+    "NotFound",
+    "Prompt",
+    "PromptError",
+    "ProtocolError",
+    "Request",
+    "SettingsError",
+    "SnapshotError",
+    "Spectrogram",
+    "SpectrogramParams",
+    "StorageUnavailable",
+    "Stream",
+    "StreamClosed",
+    "Understanding",
+    "UnknownEngine",
+    "Unsupported",
+    "__version__",
+    "concat",
+    "crossfade",
+    "engine_names",
+    "load_engine",
+    "option",
+]
 
 
 def __getattr__(name: str) -> Any:

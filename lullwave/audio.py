@@ -1,12 +1,14 @@
-"""The one value type for sound: float32 samples with their rate; knows nothing of files or engines.
+"""The one value type for sound: float32 samples with their rate; knows nothing of engines.
 
-Conversion to and from int16, mono, other rates and file formats happens at the edges (``codecs``).
+Conversion to and from int16, mono, other rates and file formats happens at the edges. ``save`` and ``load`` are short
+ways into ``codecs``, which is imported when they are called.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,6 +57,30 @@ class Audio:
         """``frames`` of digital zero."""
         return cls(np.zeros((frames, channels), np.float32), rate)
 
+    @classmethod
+    def load(cls, path: str | Path) -> Audio:
+        """The sound of a WAV, FLAC, MP3, Ogg Vorbis or Opus file; of more formats with the extra ``media``.
+
+        Raises:
+            CodecError: the file cannot be read or decoded.
+        """
+        from .codecs.media import read
+
+        return read(Path(path))
+
+    def save(self, path: str | Path, kbps: int = 128) -> Path:
+        """Write a file whose suffix names its format: .wav, .flac, .mp3, .ogg or .opus; returns the path.
+
+        ``kbps`` is the bit rate of the lossy formats. The file is never half written.
+
+        Raises:
+            InvalidInput: the suffix, rate or bit rate is not allowed.
+            CodecError: there is no sound to write.
+        """
+        from .codecs import write
+
+        return write(path, self, kbps=kbps)
+
     @property
     def frames(self) -> int:
         """T."""
@@ -84,6 +110,23 @@ class Audio:
     def __getitem__(self, span: slice) -> Audio:
         """A view of a span of frames."""
         return Audio(self.samples[span], self.rate)
+
+    def __add__(self, after: Audio) -> Audio:
+        """This sound, then ``after``; both must agree in rate and channels."""
+        return concat([self, after])
+
+    def trim(self, start_s: float = 0.0, stop_s: float | None = None) -> Audio:
+        """A view of the sound from ``start_s`` to ``stop_s`` seconds (None: to its end).
+
+        Raises:
+            InvalidInput: not ``0 <= start_s <= stop_s <= duration_s``.
+        """
+        end_s = self.duration_s if stop_s is None else stop_s
+        if not 0.0 <= start_s <= self.duration_s:
+            raise InvalidInput("start_s", start_s, f"0 to {self.duration_s:g} seconds")
+        if not start_s <= end_s <= self.duration_s:
+            raise InvalidInput("stop_s", stop_s, f"{start_s:g} to {self.duration_s:g} seconds")
+        return self[round(start_s * self.rate) : round(end_s * self.rate)]
 
     def gain(self, level_db: float) -> Audio:
         """The same sound, louder by ``level_db``."""

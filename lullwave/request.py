@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from .errors import InvalidInput
-from .options import check, option
+from .options import build, check, option
 from .prompt import MAX_PROMPT_CHARS, Prompt
 
 MAX_SEED = 2**63 - 1
+RANDOM_SEEDS = 2**31  # seeds are drawn below it: short enough to be typed, and exact as a number in JavaScript
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -37,3 +41,16 @@ class Request:
         if not isinstance(self.options, Mapping):
             raise InvalidInput("options", self.options, "an object of named options")
         object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
+
+    def chosen(self, options: type[T]) -> T:
+        """``options`` of the request as an instance of the engine's option class.
+
+        Raises:
+            InvalidInput: a name or a value is not allowed.
+        """
+        return build(options, self.options, where="options.")
+
+
+def random_seed() -> int:
+    """A seed for a request that names none."""
+    return secrets.randbelow(RANDOM_SEEDS)

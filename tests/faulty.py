@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sines import SineEngine, SineOptions, SineStream
 
+from lullwave.audio import Audio
 from lullwave.clock import FOREVER, SimulatedClock
 from lullwave.engines.base import Understanding
 from lullwave.options import build, option
@@ -77,7 +78,7 @@ def faulty(fault: Fault) -> type[SineEngine]:
             fault.check()
             return super().understand(prompt)
 
-        def stream(self, request: Request) -> SineStream:
+        def open(self, request: Request, **audio_prompts: Audio) -> SineStream:
             fault.check()
             fault.opened.append("stream")
             fault.options.append(dict(request.options))

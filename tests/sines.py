@@ -46,7 +46,7 @@ class SineEngine(Engine):
     rewindable_s = 3600.0
     fails_at: ClassVar[int | None] = None  # frame at which every stream breaks
 
-    def stream(self, request: Request) -> SineStream:
+    def open(self, request: Request, **audio_prompts: Audio) -> SineStream:
         from lullwave.options import build
 
         return SineStream(self, request, build(SineOptions, request.options, "options.").hz, 0, [])

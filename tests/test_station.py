@@ -248,8 +248,8 @@ def test_the_reserve_takes_and_cuts_to_the_frame():
 
 def test_a_feed_refuses_what_cannot_be_aired():
     class Nan(SineEngine):
-        def stream(self, request):
-            stream = super().stream(request)
+        def open(self, request):
+            stream = super().open(request)
             stream.read = lambda frames: Audio(np.full((frames, 2), np.nan, np.float32), RATE)
             return stream
 

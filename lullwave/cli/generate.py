@@ -16,7 +16,7 @@ from rich.console import Console
 from ..audio import Audio, concat
 from ..codecs import FORMATS, Format, StreamEncoder, decode, format_named, rate_for, replacing, write, write_bytes
 from ..engines import engine_class, engine_facts, load_engine
-from ..engines.base import Engine, Stream
+from ..engines.base import AudioPrompt, Engine, Stream
 from ..errors import Unsupported
 from ..mastering import TARGET_LUFS, Master, check_levels, master
 from ..request import Request
@@ -93,16 +93,18 @@ def generate(
         kind = engine_class(engine)
         values = {**options, **parse_pairs(option or (), kind.options)}
         request = Request(" ".join(words or ()), secrets.randbelow(2**31) if seed is None else seed, seconds, values)
-    for wanted, name, what in ((midi, "midi", "write MIDI"), (stems, "stems", "write stems")):
-        if wanted is not None and not hasattr(kind, name):
-            raise Unsupported(f"--{name}", str(wanted), f"the engine {engine!r} cannot {what}")
-    heard: dict[str, Audio] = {}
-    for path, name, what in (
+    if midi is not None and not kind.writes_midi:
+        raise Unsupported("--midi", str(midi), f"the engine {engine!r} cannot write MIDI")
+    if stems is not None and not kind.writes_stems:
+        raise Unsupported("--stems", str(stems), f"the engine {engine!r} cannot write stems")
+    prompts: tuple[tuple[Path | None, AudioPrompt, str], ...] = (
         (continue_from, "continue_from", "continue from audio"),
         (melody, "melody", "follow a melody"),
-    ):
+    )
+    heard: dict[AudioPrompt, Audio] = {}
+    for path, name, what in prompts:
         if path is not None:
-            if name not in getattr(kind, "listens_to", ()):
+            if name not in kind.audio_prompts:
                 raise Unsupported(f"--{name.replace('_', '-')}", str(path), f"the engine {engine!r} cannot {what}")
             heard[name] = decode(path)
     console = Console(stderr=True, quiet=quiet)
@@ -111,15 +113,14 @@ def generate(
         "engine": engine,
     }  # fmt: skip
     with load_engine(engine, **load_options) as loaded:
-        begin: Callable[..., Stream] = loaded.stream
-        with begin(request, **heard) as stream:
+        with loaded.stream(request, **heard) as stream:
             made["speed"] = round(_clip(stream, output, named.name, kbps, lufs, console), 2)
-            understood = getattr(stream, "understanding", None) or loaded.understand(request.prompt)
+            understood = stream.understanding or loaded.understand(request.prompt)
             marks = stream.marks(0, stream.position)
         made["titles"] = [str(mark.data["title"]) for mark in marks if mark.kind == "piece" and mark.data.get("title")]
         made["understood"], made["ignored"] = understood.text, list(understood.ignored)
         if midi is not None:
-            write_bytes(midi, loaded.midi(request))  # type: ignore[attr-defined]
+            write_bytes(midi, loaded.midi(request))
             made["midi"] = str(midi)
         if stems is not None:
             taken = {"--output": Path(output), **({"--midi": midi} if midi else {})}
@@ -171,7 +172,7 @@ def _clip(stream: Stream, output: str, format: str, kbps: int, lufs: float, cons
     # Only formats that state their length beforehand need it; a resampled one is known at its end.
     total = stream.total_frames if rate == stream.rate else None
     encoder = StreamEncoder(format, rate, stream.channels, total, kbps)
-    with Progress(console, seconds, lambda: getattr(stream, "tokens_made", None)) as progress, _opened(output) as file:
+    with Progress(console, seconds, lambda: stream.tokens_made) as progress, _opened(output) as file:
         file.write(encoder.header)
         blocks = progress.through(_read(stream))
         for block in _resampled(_mastered(blocks, seconds, lufs), rate):
@@ -193,7 +194,7 @@ def _stems(
     """
     import numpy as np
 
-    stems: dict[str, Audio] = engine.stems(request)  # type: ignore[attr-defined]
+    stems = engine.stems(request)
     paths = {name: folder / f"{Path(name).name}{format.suffix}" for name in stems}
     check_distinct([*taken.items(), *(("--stems", path) for path in paths.values())])
     folder.mkdir(exist_ok=True)

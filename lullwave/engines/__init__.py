@@ -4,7 +4,7 @@ Built-in engines are listed here. Third parties add theirs by an entry point of 
 whose value is a subclass of ``Engine``::
 
     [project.entry-points."lullwave.engines"]
-    birdsong = "birdsong:Birdsong"
+    birdsong = "lullwave_birdsong:Birdsong"
 """
 
 from __future__ import annotations
@@ -168,6 +168,8 @@ def _check_described(name: str, found: type[Engine]) -> None:
             raise LookupError(f"an engine with weights has the load options {found.weights!r} and 'smaller'")
     except Exception as error:
         raise EngineError(f"engine {name!r} is described wrongly: {type(error).__name__}: {error}") from error
+    if all(getattr(found, method) is getattr(Engine, method) for method in ("read", "open", "stream")):
+        raise EngineError(f"engine {name!r}: its class {found.__name__} defines neither read nor open")
 
 
 def _third_party() -> dict[str, EntryPoint]:

@@ -1,9 +1,16 @@
 """What every engine is: something that gives endless, steerable streams of audio blocks.
 
-Knows nothing of any particular engine, of stations or of the web. An engine is a class with a name, a rate and
-``stream``; see ``examples/`` for a complete one of a few dozen lines, and ``lullwave.engines`` for how engines are
-found. Streams are *pulled* by their caller: nothing is made ahead unless the engine chooses to, and the samples
-are the same whatever the sizes of the blocks that are read.
+Knows nothing of any particular engine, of stations or of the web. Streams are *pulled* by their caller: nothing is
+made ahead unless the engine chooses to, and the samples are the same whatever the sizes of the blocks that are read.
+
+There are three ways to write an engine, from the least work to the most::
+
+    Engine.read(request, start)      sound as a function of the request and a frame: everything else is given here
+    BlockStream.next_block()         sound with a state: counting, slicing, ending and closing are given here
+    Stream                           everything by hand
+
+For the second and third, ``Engine.open`` returns the stream. ``examples/lullwave-birdsong`` is a complete engine of the
+first kind; ``lullwave.engines`` says how engines are found.
 """
 
 from __future__ import annotations
@@ -14,12 +21,17 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, ClassVar, Literal, Self
 
-from ..audio import Audio
-from ..errors import EngineError
+import numpy as np
+
+from ..audio import Audio, Samples
+from ..errors import EngineError, EngineFailed, InvalidInput, StreamClosed
 from ..options import option
 from ..request import Request
 
-BLOCK_S = 0.25  # length of the blocks that iteration gives
+BLOCK_S = 0.25  # seconds in a block of `for block in stream`
+UNLIMITED_S = 1e9  # rewindable seconds of an engine that reaches any frame
+
+AudioPrompt = Literal["continue_from", "melody"]
 
 
 @dataclass(frozen=True)
@@ -73,11 +85,22 @@ class Stream(ABC):
             return None
         return round(self.request.duration_s * self.rate)
 
+    @property
+    def understanding(self) -> Understanding | None:
+        """What was made of the words of this stream, where that is more than ``Engine.understand`` tells."""
+        return None
+
+    @property
+    def tokens_made(self) -> int | None:
+        """How many tokens the model has made for this stream, where it makes tokens."""
+        return None
+
     @abstractmethod
     def read(self, frames: int) -> Audio:
         """The next ``frames`` frames; fewer only at the end of a finite stream, none after it.
 
         Raises:
+            InvalidInput: ``frames`` is negative.
             StreamClosed: the stream was closed.
             EngineFailed: the engine broke.
         """
@@ -127,6 +150,61 @@ class Stream(ABC):
         self.close()
 
 
+class BlockStream(Stream):
+    """A stream whose subclass gives blocks of any length; counting, slicing, ending and closing are done here."""
+
+    def __init__(self, request: Request, rate: int, channels: int, position: int = 0) -> None:
+        self.request, self.rate, self.channels = request, rate, channels
+        self._position = self._made = position
+        self._unread: list[Samples] = []  # (T, C) each, made and not yet read
+        self._closed = False
+
+    @abstractmethod
+    def next_block(self) -> Audio:
+        """The sound that follows all blocks so far: at least one frame, at the stream's rate and channels."""
+
+    @property
+    def position(self) -> int:
+        return self._position
+
+    @property
+    def frames_made(self) -> int:
+        """The frame at which the next block begins."""
+        return self._made
+
+    def read(self, frames: int) -> Audio:
+        if frames < 0:
+            raise InvalidInput("frames", frames, "a number of frames, at least 0")
+        if self.total_frames is not None:
+            frames = max(0, min(frames, self.total_frames - self._position))
+        self._check_open()
+        while self._made - self._position < frames:
+            block = self.next_block()
+            self._check_open()
+            if not block.frames or (block.rate, block.channels) != (self.rate, self.channels):
+                raise EngineFailed(
+                    f"{type(self).__name__}: a block of {block.frames} frames, {block.rate} Hz, {block.channels} "
+                    f"channels; expected: at least 1 frame, {self.rate} Hz, {self.channels} channels"
+                )
+            self._unread.append(block.samples)
+            self._made += block.frames
+        samples = np.concatenate([np.zeros((0, self.channels), np.float32), *self._unread])
+        self._unread = [samples[frames:]]
+        self._position += frames
+        return Audio(samples[:frames], self.rate)
+
+    def discard_unread(self) -> None:
+        """Drop what was made and not yet read: the next block begins at ``position``."""
+        self._unread, self._made = [], self._position
+
+    def close(self) -> None:
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StreamClosed("the stream was closed")
+
+
 class EngineFacts:
     """What an engine says of itself. Engines with heavy packages keep it in a module that imports none of them."""
 
@@ -136,6 +214,9 @@ class EngineFacts:
     options: ClassVar[type] = NoOptions  # what a request may set: Request.options
     lighter: ClassVar[Sequence[Mapping[str, Any]]] = ()  # options that make it quicker, added one by one
     weights: ClassVar[str] = ""  # the load option that names its weights, where ``smaller`` ones may stand beside them
+    audio_prompts: ClassVar[Sequence[AudioPrompt]] = ()  # the audio that ``Engine.stream`` takes besides the words
+    writes_midi: ClassVar[bool] = False  # whether ``Engine.midi`` works
+    writes_stems: ClassVar[bool] = False  # whether ``Engine.stems`` works
 
 
 def smaller_weights() -> Any:
@@ -144,20 +225,59 @@ def smaller_weights() -> Any:
 
 
 class Engine(EngineFacts, ABC):
-    """Makes streams. One engine may feed many streams at once, from as many threads."""
+    """Makes streams. One engine may feed many streams at once, from as many threads.
+
+    A subclass defines ``read`` or ``open``; all else has a default.
+    """
 
     rate: int  # Hz; a stream's own counts
     channels: int
-    rewindable_s: float = 0.0  # how far back of a stream's position snapshots reach
     reads_at_once: int = 2  # streams that are worth reading at the same time: more where the engine batches them
 
-    @abstractmethod
-    def stream(self, request: Request) -> Stream:
-        """Begin a stream.
+    @property
+    def rewindable_s(self) -> float:
+        """How far back of a stream's position snapshots reach, in seconds. A subclass may set it as an attribute."""
+        return 0.0 if type(self).read is Engine.read else UNLIMITED_S
+
+    def stream(
+        self, request: Request | str = "", *, continue_from: Audio | None = None, melody: Audio | None = None
+    ) -> Stream:
+        """Begin a stream. Words alone are an endless request of seed 0.
+
+        ``continue_from``: the music goes on from the end of this audio. ``melody``: it follows the tune of this
+        audio. Both only where ``audio_prompts`` names them.
 
         Raises:
-            InvalidInput: ``request.options`` has a name or a value that the engine does not allow.
+            InvalidInput: ``request.options`` has a name or a value that the engine does not allow, or the engine does
+                not take this audio.
         """
+        request = Request(request) if isinstance(request, str) else request
+        given: dict[AudioPrompt, Audio] = {}
+        if continue_from is not None:
+            given["continue_from"] = continue_from
+        if melody is not None:
+            given["melody"] = melody
+        for name, audio in given.items():
+            if name not in self.audio_prompts:
+                raise InvalidInput(name, audio, f"nothing: the engine {self.name} does not take it")
+        return self.open(request, **given)
+
+    def open(self, request: Request, **audio_prompts: Audio) -> Stream:
+        """Begin a stream: what ``stream`` calls, and what an engine with a state of its own defines.
+
+        Only the names in ``audio_prompts`` of the class are passed. By default the stream consists of ``read``.
+        """
+        from .function import FunctionStream
+
+        return FunctionStream(self, request)
+
+    def read(self, request: Request, start: int) -> Audio:
+        """The sound from frame ``start`` on, of any length above zero, as a function of the two arguments alone.
+
+        An engine that defines it has everything else: lengths, steering (a crossfade from one prompt to the next),
+        snapshots and forks.
+        """
+        raise NotImplementedError(f"the engine {self.name} defines neither read nor open")
 
     def restore(self, snapshot: bytes) -> Stream:
         """Continue from ``Stream.snapshot`` with the same samples.
@@ -165,11 +285,31 @@ class Engine(EngineFacts, ABC):
         Raises:
             SnapshotError: made by another engine or version.
         """
-        raise EngineError(f"engine {self.name!r} has no snapshots")
+        if type(self).read is Engine.read:
+            raise EngineError(f"engine {self.name!r} has no snapshots")
+        from .function import FunctionStream
+
+        return FunctionStream.restore(self, snapshot)
 
     def understand(self, prompt: str) -> Understanding:
         """What the engine makes of ``prompt``, without playing it."""
         return Understanding(text=prompt)
+
+    def midi(self, request: Request) -> bytes:
+        """A finite request as a MIDI file, where ``writes_midi``.
+
+        Raises:
+            EngineError: the engine writes none.
+        """
+        raise EngineError(f"the engine {self.name} cannot write MIDI")
+
+    def stems(self, request: Request) -> Mapping[str, Audio]:
+        """Each part of a finite request by itself, by its name, where ``writes_stems``.
+
+        Raises:
+            EngineError: the engine writes none.
+        """
+        raise EngineError(f"the engine {self.name} cannot write stems")
 
     def close(self) -> None:
         """Free models and devices. Streams still open end with ``StreamClosed``."""

@@ -49,16 +49,15 @@ class WithSmaller(Engine):
         self._timer: threading.Timer | None = None
         self._ended = False
 
-    def stream(self, request: Request, **heard: Any) -> Stream:
-        """As the engine's own; ``heard`` is what it takes besides the request."""
+    def open(self, request: Request, **audio_prompts: Audio) -> Stream:
         options = dict(request.options)
         small = options.pop(OPTION, False)
         if type(small) is not bool:
             raise InvalidInput(f"options.{OPTION}", small, "true or false")
         own = replace(request, options=options)
         if not small:
-            return super().stream(own, **heard)  # type: ignore[safe-super]
-        return self._played(lambda engine: engine.stream(own, **heard))
+            return super().open(own, **audio_prompts)
+        return self._played(lambda engine: engine.open(own, **audio_prompts))
 
     def restore(self, snapshot: bytes) -> Stream:
         if not snapshot.startswith(MAGIC):
@@ -149,8 +148,7 @@ class SmallStream(Stream):
 
     @property
     def tokens_made(self) -> int | None:
-        """What the model says that it has done for this stream, where it counts."""
-        return getattr(self._inner, "tokens_made", None)
+        return self._inner.tokens_made
 
     def read(self, frames: int) -> Audio:
         return self._inner.read(frames)

@@ -52,7 +52,7 @@ class ArchiveEngine(Engine):
         """Whether there is a clip to play."""
         return bool(self._shelf.digests())
 
-    def stream(self, request: Request) -> ArchiveStream:
+    def open(self, request: Request, **audio_prompts: Audio) -> ArchiveStream:
         return ArchiveStream(self, request, self._order(request.seed))
 
     def restore(self, snapshot: bytes) -> ArchiveStream:

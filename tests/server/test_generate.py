@@ -23,7 +23,7 @@ class Gate(SineEngine):
     asked = threading.Semaphore(0)
     closed = threading.Semaphore(0)
 
-    def stream(self, request):
+    def open(self, request):
         stream = GateStream(self, request, 220.0, 0, [])
         Gate.asked.release()
         return stream
@@ -192,8 +192,8 @@ def test_a_stopping_server_ends_clips_that_wait_and_that_are_made(tmp_path, capl
     under_way = threading.Event()
 
     class Unhurried(SineEngine):
-        def stream(self, request):
-            stream = super().stream(request)
+        def open(self, request):
+            stream = super().open(request)
             read, closed = stream.read, threading.Event()
             stream.close = closed.set
 

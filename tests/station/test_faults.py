@@ -192,8 +192,8 @@ def test_a_wish_while_the_engine_is_away_is_granted_by_the_embedded_one_and_kept
 
 def test_a_wish_that_cannot_be_granted_leaves_no_trace():
     class Deaf(SineEngine):
-        def stream(self, request):
-            stream = super().stream(request)
+        def open(self, request):
+            stream = super().open(request)
             stream.fork = stream.steer = self.refuse
             return stream
 

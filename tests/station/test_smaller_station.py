@@ -42,9 +42,9 @@ def test_the_smaller_model_plays_while_the_large_one_is_too_slow(folder):
             super().__init__(model=str(folder / model), **HOW)
             self.model = model
 
-        def stream(self, request, **heard):
+        def open(self, request, **heard):
             begun.append((self.model, dict(request.options)))
-            stream = super().stream(request, **heard)
+            stream = super().open(request, **heard)
             own_read = stream.read
 
             def read(frames):

@@ -38,7 +38,7 @@ CONTROLS = """() => Object.fromEntries([...document.querySelectorAll('.own .opti
 class Slow(SineEngine):
     """Ten times as fast as the music: ten minutes take a minute, unless it is told to stop."""
 
-    def stream(self, request: Any) -> SineStream:
+    def open(self, request: Any, **audio_prompts: Any) -> SineStream:
         return SlowStream(self, request, 220.0, 0, [])
 
 

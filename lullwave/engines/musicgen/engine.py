@@ -48,7 +48,6 @@ class MusicGenEngine(MusicGenFacts, Engine):
     """MusicGen in all published shapes (small, medium, large, stereo, melody) and fine-tunes of them."""
 
     rewindable_s = KEPT_S
-    listens_to = ("continue_from", "melody")  # audio that `stream` takes besides the request
 
     def __init__(self, **options: Any) -> None:
         """Load a checkpoint.
@@ -111,14 +110,13 @@ class MusicGenEngine(MusicGenFacts, Engine):
         self.scheduler = Scheduler(stepper, prefill, self._sounds, self._cache, device.type != "cpu", set_up_thread)
         self._finalizer = weakref.finalize(self, self.scheduler.close)  # also when the program ends
 
-    def stream(
-        self, request: Request, *, continue_from: Audio | None = None, melody: Audio | None = None
-    ) -> MusicGenStream:
+    def open(self, request: Request, **audio_prompts: Audio) -> MusicGenStream:
         """Begin a song.
 
         ``continue_from``: the song goes on from the end of this audio (its last 12 s are listened to).
         ``melody``: its tune is followed, by checkpoints that can.
         """
+        continue_from, melody = audio_prompts.get("continue_from"), audio_prompts.get("melody")
         chosen = build(MusicOptions, request.options, "options.")
         apart(lambda: self._text(request.prompt))  # refuses what cannot be encoded
         song = Song(

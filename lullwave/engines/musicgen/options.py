@@ -67,3 +67,4 @@ class MusicGenFacts(EngineFacts):
     weights = "model"
     options = MusicOptions
     lighter = ({"window_s": 10.0}, {"guidance": 1.0})
+    audio_prompts = ("continue_from", "melody")

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ...audio import Audio
 from ...errors import EngineError, EngineLost, LullwaveError, ProtocolError, StreamClosed
 from ...request import Request
 from ..base import Engine, Stream, Understanding
@@ -61,7 +62,7 @@ class RemoteEngine(RemoteFacts, Engine):
         return info.channels if info is not None else CHANNELS
 
     @property
-    def rewindable_s(self) -> float:  # type: ignore[override]
+    def rewindable_s(self) -> float:
         """Of the engine on the server, less what that engine may be ahead of the reader."""
         info = self._known_info()
         return max(0.0, info.rewindable_s - MAX_AHEAD_S) if info is not None else 0.0
@@ -72,7 +73,7 @@ class RemoteEngine(RemoteFacts, Engine):
         info = self._known_info()
         return info.lighter if info is not None else ()
 
-    def stream(self, request: Request) -> Stream:
+    def open(self, request: Request, **audio_prompts: Audio) -> Stream:
         """Begin a stream.
 
         Raises:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
+from ...audio import Audio
 from ...checkpoints import locate
 from ...device import choose_device
 from ...errors import InvalidInput
@@ -69,7 +70,7 @@ class RiffusionEngine(RiffusionFacts, Engine):
         self.sound = Sound()
         self.workshop = Workshop(self.pipeline, max_batch, max_waiting)
 
-    def stream(self, request: Request) -> RiffusionStream:
+    def open(self, request: Request, **audio_prompts: Audio) -> RiffusionStream:
         options: RiffusionOptions = build(RiffusionOptions, request.options, where="options.")
         return RiffusionStream(request, _Studio(self, request, options), self.understand, self.restore)
 

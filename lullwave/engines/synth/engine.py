@@ -72,6 +72,8 @@ class SynthEngine(Engine):
     summary: ClassVar[str] = "composes and synthesises endless lo-fi; needs no model and no GPU"
     load_options: ClassVar[type] = SynthLoadOptions
     options: ClassVar[type] = SynthOptions
+    writes_midi: ClassVar[bool] = True
+    writes_stems: ClassVar[bool] = True
 
     rate = RATE
     channels = 2
@@ -82,7 +84,7 @@ class SynthEngine(Engine):
         self.closed = False
         self._keeper = MemoryFile(Path(memory_file)) if memory_file else None
 
-    def stream(self, request: Request) -> SynthStream:
+    def open(self, request: Request, **audio_prompts: Audio) -> SynthStream:
         return SynthStream(self, request, self._programme(request), RendererState())
 
     def restore(self, snapshot: bytes) -> SynthStream:

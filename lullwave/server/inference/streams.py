@@ -109,7 +109,7 @@ class Playing(Chores):
             "stream": self.number,
             "frame": stream.position,
             "working_s": None if since is None else round(time.monotonic() - since, 2),
-            "tokens": getattr(stream, "tokens_made", None),
+            "tokens": stream.tokens_made,
         }
 
     def begin(self, make: Callable[[], Stream]) -> dict[str, Any]:

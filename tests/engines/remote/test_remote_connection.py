@@ -225,8 +225,8 @@ class ForksLater(SineEngine):
     def __init__(self) -> None:
         self.forking, self.let = threading.Event(), threading.Event()
 
-    def stream(self, request):
-        stream = super().stream(request)
+    def open(self, request):
+        stream = super().open(request)
         fork = stream.fork
 
         def later(at_frame=None):

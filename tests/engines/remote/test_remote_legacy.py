@@ -234,8 +234,8 @@ def test_a_listener_of_our_web_server_hears_what_an_old_server_sent(clips, tmp_p
 class Seeded(SineEngine):
     """Another tone for each seed."""
 
-    def stream(self, request):
-        return super().stream(Request(request.prompt, 0, request.duration_s, {"hz": 100.0 + request.seed % 1000}))
+    def open(self, request):
+        return super().open(Request(request.prompt, 0, request.duration_s, {"hz": 100.0 + request.seed % 1000}))
 
 
 def test_our_own_server_speaks_the_http_dialect_that_we_speak(monkeypatch):
@@ -258,11 +258,11 @@ def test_a_server_that_forgot_that_it_was_asked_is_asked_again(monkeypatch):
     begun = []
 
     class BreaksOnce(SineEngine):
-        def stream(self, request):
+        def open(self, request):
             begun.append(request)
             if len(begun) == 1:
                 raise EngineFailed("out of memory")
-            return super().stream(request)
+            return super().open(request)
 
     with inferring(BreaksOnce()) as served:
         address = served.url.replace("ws://", "http://")

@@ -126,8 +126,8 @@ def test_an_engine_that_breaks_is_not_lost():
 class Stuck(SineEngine):
     """Never ends its first block, until the stream is closed."""
 
-    def stream(self, request):
-        stream = super().stream(request)
+    def open(self, request):
+        stream = super().open(request)
         closed = threading.Event()
         close = stream.close
 

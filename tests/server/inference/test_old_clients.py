@@ -101,9 +101,9 @@ class Gated(SineEngine):
     def __init__(self) -> None:
         self.let = threading.Event()
 
-    def stream(self, request):
+    def open(self, request):
         self.let.wait(60)
-        return super().stream(request)
+        return super().open(request)
 
 
 def test_the_http_dialect(short):

@@ -239,8 +239,8 @@ class Slow(SineEngine):
     def __init__(self) -> None:
         self.turns: list[str] = []
 
-    def stream(self, request):
-        stream = super().stream(request)
+    def open(self, request):
+        stream = super().open(request)
         read = stream.read
 
         def slow(frames):
