@@ -1,4 +1,4 @@
-"""Chance by key: numbers that depend on names alone, never on what was drawn before; knows nothing of music.
+"""Keyed random numbers: they depend on the key alone, never on what was drawn elsewhere; knows nothing of music.
 
 ``Chance(seed, "bass", 3)`` gives the same draws wherever and whenever it is made, so that a stream can be cut,
 steered, forked and restored, and each part still plays what it would have played.
@@ -18,7 +18,7 @@ _GOLDEN = 0x9E3779B97F4A7C15
 
 
 class Chance:
-    """Draws for one purpose. Make one for each purpose; the n-th draw of a key is always the same."""
+    """A random generator for one purpose; the n-th draw of a key is always the same."""
 
     __slots__ = ("_count", "_key")
 
@@ -75,5 +75,5 @@ class Chance:
 
 
 def digest(*keys: int | str) -> int:
-    """64 bits that stand for the keys."""
+    """A hash of the keys, 64 bits."""
     return int.from_bytes(blake2b(repr(keys).encode(), digest_size=8).digest(), "little")

@@ -38,7 +38,7 @@ from .sound.stems import render_stems
 from .theory import Key
 
 REWINDABLE_S = 100.0
-_REMEMBERED_S = 900.0  # how long marks and beats are kept after they were read
+_REMEMBERED_S = 900.0  # seconds for which marks and beats are kept after they were read
 _REST_FRAMES = 2 * RATE  # after the last bar, tails are rendered in blocks of this length
 END_FADE_S = 0.6
 
@@ -58,7 +58,7 @@ class SynthLoadOptions:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """All that is needed to render the bar that begins at ``frame`` and what follows."""
+    """The state of composition and sound before the bar that begins at ``frame``."""
 
     frame: int
     programme: Mapping[str, Any]
@@ -104,7 +104,7 @@ class SynthEngine(Engine):
         return {
             name: Audio(_faded(samples, 0, len(samples)), RATE)
             for name, samples in render_stems(
-                self._composed(request)[1], _frames(request), _seed(request), self.cache
+                self._composed(request)[1], _frames(request), request.seed, self.cache
             ).items()
         }
 
@@ -145,7 +145,7 @@ class SynthStream(Stream):
         self.request = request
         self._engine = engine
         self._programme = programme
-        self._renderer = Renderer(_seed(request), engine.cache, sound)
+        self._renderer = Renderer(request.seed, engine.cache, sound)
         self._position = sound.frame
         self._ready: Samples = np.zeros((0, 2), np.float32)  # rendered and not yet read
         self._ring: deque[Checkpoint] = deque()
@@ -161,7 +161,7 @@ class SynthStream(Stream):
 
     @property
     def understanding(self) -> Understanding:
-        """What was made of the words, as far as the music has been planned."""
+        """What was understood of the prompt, as far as the music has been planned."""
         return self._programme.understanding
 
     def read(self, frames: int) -> Audio:
@@ -287,10 +287,6 @@ class SynthStream(Stream):
     def _check_open(self) -> None:
         if self._closed or self._engine.closed:
             raise StreamClosed("the stream was closed")
-
-
-def _seed(request: Request) -> int:
-    return request.seed
 
 
 def _frames(request: Request) -> int:

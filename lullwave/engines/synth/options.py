@@ -1,4 +1,4 @@
-"""What a request may set of the embedded engine besides words; intent in the prompt and these mean the same things.
+"""The options of a request besides its prompt. Where both set the same thing, the option wins.
 
 Knows nothing of HTTP or the command line: ``lullwave.options`` makes both from this definition.
 """
@@ -15,7 +15,7 @@ from .theory import Key
 
 @dataclass(frozen=True)
 class SynthOptions:
-    """Settings win over the words of the prompt.
+    """Options win over the words of the prompt.
 
     Raises:
         InvalidInput: a value is not allowed; the message names the field.

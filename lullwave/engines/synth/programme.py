@@ -1,7 +1,7 @@
-"""An endless or finite sequence of bars: plans pieces, composes them section by section, turns when steered.
+"""An endless or finite sequence of bars: plans pieces, composes them section by section, replans when steered.
 
-The one place where composition has a state, and that state is a few kilobytes of JSON: restored, it goes on with
-the very same bars. Knows nothing of sound.
+All state of composition is here: a few kilobytes of JSON, from which the very same bars continue. Knows
+nothing of sound.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .planning.replanning import replan
 from .planning.turns import players_without_notes
 from .prompts.explanation import describe, name_of
 from .prompts.intent import Intent
-from .prompts.parser import adds, read_intent
+from .prompts.parser import is_addition, read_intent
 from .score import RATE, Bar
 from .spec import PieceSpec
 from .writing.composer import SectionState, bar_frames, compose_section
@@ -31,7 +31,7 @@ _KEPT = 16  # pieces whose facts are kept
 
 
 class Programme:
-    """Bars, one after another, as a request wants them."""
+    """The bars of one request, one after another. Not thread-safe."""
 
     def __init__(self, request: Request, options: SynthOptions, memory: Memory | None = None) -> None:
         self.request = request
@@ -57,7 +57,7 @@ class Programme:
 
     @property
     def understanding(self) -> Understanding:
-        """What was understood; once a piece is planned, also whom it has no room for."""
+        """What was understood and, once a piece is planned, which instruments found no room in it."""
         intent = self._intent
         if self._spec is not None and (missing := players_without_notes(self._spec.sections, intent, self._spec.band)):
             intent = replace(intent, notes=(*intent.notes, *(f"no room for {name_of(name)}" for name in missing)))
@@ -80,13 +80,13 @@ class Programme:
         return bar
 
     def steer(self, prompt: str, over_s: float = 8.0) -> Understanding:
-        """Turn towards another prompt from the next bar on.
+        """Follow another prompt from the next bar on.
 
         Raises:
             PromptError: the prompt does not parse; nothing has changed then.
         """
         said, ignored = read_intent(prompt, self.options)
-        intent = said.after(self._intent) if adds(prompt, said) else said
+        intent = said.after(self._intent) if is_addition(prompt, said) else said
         self._intent, self._prompt, self._ignored = intent, prompt, ignored
         self._turns += 1
         if self._spec is not None and self._section < len(self._spec.sections):
@@ -182,7 +182,7 @@ class Programme:
         }
 
     def _json(self, value: Memory | PieceSpec) -> dict[str, Any]:
-        """The JSON of a value that seldom changes; shared by all states that it is in."""
+        """The JSON of a value that seldom changes, made once and shared by all states that hold it."""
         told = self._told.get(type(value))
         if told is None or told[0] is not value:
             told = self._told[type(value)] = (value, value.to_json())

@@ -79,7 +79,7 @@ class Mix:
 
 @dataclass(frozen=True)
 class ChordAt:
-    """A chord that begins in this bar, for those who read along (page, MIDI, tests)."""
+    """A chord that begins in this bar, for readers other than the renderer (page, MIDI, tests)."""
 
     beat: float
     name: str  # such as "Dm9"

@@ -53,7 +53,7 @@ def pack(engine: type[Engine], head: Mapping[str, Any], state: RendererState) ->
 
 
 def unpack(engine: type[Engine], snapshot: bytes) -> tuple[dict[str, Any], RendererState]:
-    """What ``pack`` was given.
+    """The ``head`` and the renderer's state that ``pack`` was given.
 
     Raises:
         SnapshotError: damaged, or of another engine or version.

@@ -41,14 +41,14 @@ class MotifNote:
 
 @dataclass(frozen=True)
 class Section:
-    """A stretch of bars that share chords, players and manner."""
+    """Consecutive bars that share chords, players and patterns."""
 
     name: str
     bars: int
     tonic: int
     minor: bool
     slots: tuple[Slot, ...]  # fill the bars exactly
-    roles: tuple[Role, ...]  # who plays
+    roles: tuple[Role, ...]  # that play here
     drums: int  # 0 none, 1 hats or rim alone, 2 without ghosts, 3 full
     kick: tuple[int, ...]  # steps of 16
     hats: str
@@ -64,9 +64,9 @@ class Section:
     fill: bool = False  # a fill leads out of it
     drop: bool = False  # the drums fall silent before its end
     closing: str = ""  # "" goes on, "turn" leads to another piece, "ring" is the end of all
-    border: bool = False  # it joins another piece
+    border: bool = False  # another piece joins here
     tail_frames: int = 0  # a last bar of this length in which everything rings
-    players: Mapping[Role, InstrumentName] = field(default_factory=dict)  # who plays here instead of the band's own
+    players: Mapping[Role, InstrumentName] = field(default_factory=dict)  # in the place of the band's
 
     @property
     def key(self) -> Key:
@@ -81,7 +81,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Band:
-    """Who plays what, and how it is placed."""
+    """The players of a piece, their feel, and their place in the mix."""
 
     instruments: Mapping[Role, InstrumentName]
     kit: KitName
@@ -98,7 +98,7 @@ class Band:
     ambience_lufs: Mapping[Ambience, float]
     drums_db: float
     gate: bool = False  # a big gated snare
-    muted: tuple[str, ...] = ()  # strokes that nobody wants: "kick", "snare", "hat"
+    muted: tuple[str, ...] = ()  # strokes that were refused: "kick", "snare", "hat"
     levels_db: Mapping[str, float] = field(default_factory=dict)  # of instruments and parts, beside the usual
 
 

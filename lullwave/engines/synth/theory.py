@@ -1,4 +1,4 @@
-"""Keys, scales and chords as numbers: what is in a key, what a chord is made of and called.
+"""Keys, scales and chords as numbers: the notes of a key, the notes and the name of a chord.
 
 Pitch classes are 0 (C) to 11 (B), pitches are MIDI numbers (60 is C4). Knows nothing of pieces or parts.
 """

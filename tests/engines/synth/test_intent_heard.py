@@ -1,4 +1,4 @@
-"""Intent that notes do not show, read from the sound: places, noise, kits, brightness and time of day."""
+"""Requests that notes do not show, read from the sound: places, noise, kits, brightness and time of day."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Everybody who was asked for is heard, whatever the length; who is not wanted is not."""
+"""Every named instrument is heard, whatever the length; an excluded one is not."""
 
 import itertools
 

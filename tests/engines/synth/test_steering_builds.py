@@ -7,7 +7,7 @@ from scores import drums, instruments, layers
 
 from lullwave.engines.synth.options import SynthOptions
 from lullwave.engines.synth.programme import Programme
-from lullwave.engines.synth.prompts.parser import adds, read_intent
+from lullwave.engines.synth.prompts.parser import is_addition, read_intent
 from lullwave.request import Request
 
 
@@ -30,7 +30,7 @@ def after(start, *steers, seed=3, bars=60, played=9):
     ],
 )  # fmt: skip
 def test_which_prompts_add(prompt, expected):
-    assert adds(prompt, read_intent(prompt)[0]) == expected
+    assert is_addition(prompt, read_intent(prompt)[0]) == expected
 
 
 def test_rain_is_added_to_what_was_asked_for():

@@ -1,4 +1,4 @@
-"""Who plays: from intent and styles to a band; knows nothing of keys, chords and forms."""
+"""Casts the band: which instrument plays which role, on which kit and with what feel; knows no key, chord or form."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def _allowed(weights: dict[InstrumentName, float], avoid: set[str]) -> dict[Inst
 
 
 def _fresh(pairs: dict[_Pair, float], memory: Memory) -> dict[_Pair, float]:
-    """The pairs not heard in the last pieces; where all were, those of longest ago."""
+    """The pairs that the last pieces did not use; if all were used, those used longest ago."""
     for gap in range(_PAIR_GAP, 0, -1):
         heard = {(p.comp, p.lead) for p in memory.pieces[-gap:]}
         if fresh := {pair: w for pair, w in pairs.items() if pair not in heard}:

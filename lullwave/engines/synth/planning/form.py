@@ -1,4 +1,4 @@
-"""Forms: which sections a piece has, who plays in each and how strongly; knows no chord and no note."""
+"""Forms: the sections of a piece, which roles play in each and how strongly; knows no chord and no note."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..chance import Chance
 
 @dataclass(frozen=True)
 class SectionPlan:
-    """A section to be: ``theme`` names the chords and the tune that it shares with others of its letter."""
+    """A section as the form plans it; sections of one ``theme`` share chords and melody."""
 
     name: str
     bars: int
@@ -21,13 +21,13 @@ class SectionPlan:
     fill: bool = False
     drop: bool = False
     closing: str = ""
-    border: bool = False  # a piece joins another here: nothing may be bare
+    border: bool = False  # another piece joins here: the arrangement must be full
 
 
-# (name, theme, who plays: k keys, b bass, p pad, l lead, a answer; drums 0-3; energy)
+# (name, theme, roles: k keys, b bass, p pad, l lead, a answer; drums 0-3; energy)
 _Unit = tuple[str, str, str, int, float]
-# For each form: the intro, the units of four bars in the order in which they come (a longer piece goes round again
-# from the second), what a break is, and the outro.
+# For each form: the intro, the units of four bars in order (a longer piece repeats them from the second), the break,
+# and the outro.
 FORMS: dict[str, tuple[_Unit, tuple[_Unit, ...], _Unit, _Unit]] = {
     "arch": (
         ("intro", "A", "kp", 0, 0.35),
@@ -199,7 +199,7 @@ def _part(unit: _Unit, bars: int, fill: bool = False, drop: bool = False, closin
 
 
 def _distinct(parts: list[SectionPlan]) -> list[SectionPlan]:
-    """Neighbours differ: where two would play alike, the second gains or loses its pad."""
+    """The sections, where two neighbours would play alike the second with or without its pad."""
     out = parts[:1]
     for part in parts[1:]:
         if (part.roles, part.theme, part.drums) == (out[-1].roles, out[-1].theme, out[-1].drums):

@@ -1,4 +1,4 @@
-"""What was played lately, so that it is not played again; a value that grows by making a new one.
+"""The memory of past pieces, which keeps the planner from repeating itself; immutable.
 
 JSON-able and bounded: the last pieces in a few words each, and the fingerprints of motifs.
 """
@@ -34,7 +34,7 @@ class PlayedPiece:
 
 @dataclass(frozen=True)
 class Memory:
-    """What the planner remembers."""
+    """Past pieces, motifs and titles; every method returns a new memory."""
 
     pieces: tuple[PlayedPiece, ...] = ()  # the newest last
     motifs: tuple[int, ...] = ()  # fingerprints of 32 bits
@@ -55,7 +55,7 @@ class Memory:
         )
 
     def with_turn(self, motifs: list[str], progressions: tuple[str, ...], comp: str, lead: str) -> Memory:
-        """The memory after the newest piece was turned towards other themes and players."""
+        """The memory after the newest piece was steered to other themes and players."""
         pieces = self.pieces
         if pieces:
             known = tuple(dict.fromkeys((*pieces[-1].progressions, *progressions)))
@@ -63,10 +63,10 @@ class Memory:
         return replace(self, pieces=pieces, motifs=(*self.motifs, *(_fingerprint(m) for m in motifs))[-MOTIFS:])
 
     def with_other(self, other: Memory) -> Memory:
-        """The memory after the newest piece of another one that began as this one did."""
+        """This memory plus the newest piece of ``other``, a memory that grew from the same beginning."""
         known = set(self.motifs)
         mine = self.pieces
-        if mine and other.pieces[-2:-1] and _begun_alike(mine[-1], other.pieces[-2]):  # it may have been turned since
+        if mine and other.pieces[-2:-1] and _begun_alike(mine[-1], other.pieces[-2]):  # it may have been steered since
             mine = (*mine[:-1], other.pieces[-2])
         return Memory(
             (*mine, *other.pieces[-1:])[-PIECES:],

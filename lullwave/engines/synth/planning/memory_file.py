@@ -1,7 +1,7 @@
-"""Keeps the planner's memories in a file, so that a restarted radio does not play yesterday's music again.
+"""Keeps the planner's memories in a file, so that a restarted radio does not repeat itself.
 
-One memory for each prompt that endless streams began with: stations remember apart. Written whole beside the file and
-then put in its place, never half. Knows nothing of what a memory is for.
+There is one memory for each prompt that an endless stream started with, so stations do not share one. The file is
+replaced atomically.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from .memory import Memory
 
 VERSION = 3
-PROMPTS = 16  # whose memories are kept: those of the last that played
+PROMPTS = 16  # memories kept, by prompt; the least recently played is dropped first
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 class MemoryFile:
     """The memories of an engine's streams; safe to share among threads.
 
-    A file that is missing, broken or of another version is a beginning, not an error: the music is worth more.
+    A file that is missing, damaged or of another version counts as empty: music matters more than variety.
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,12 +42,12 @@ class MemoryFile:
             log.warning("memory_file %s was not read, so variety begins anew: %s", path, error)
 
     def memory(self, prompt: str) -> Memory:
-        """What streams that began with a prompt have played."""
+        """The memory of the streams that started with a prompt."""
         with self._lock:
             return self._memories.get(prompt) or Memory()
 
     def add(self, prompt: str, memory: Memory) -> None:
-        """What a stream remembers now that a piece of it begins. A full disk is logged and the music plays on."""
+        """Store the memory of a stream when one of its pieces begins. A write error is logged, never raised."""
         with self._lock:
             known = self._memories.pop(prompt, None) or Memory()
             self._memories[prompt] = known.with_other(memory)

@@ -1,7 +1,7 @@
-"""Plans pieces: from intent, chance and the memory of what was played to a ``PieceSpec``; writes no notes.
+"""Plans pieces: makes a ``PieceSpec`` from the intent, a seed and the memory of past pieces; writes no notes.
 
-Explicit intent win over everything. Where they leave room, variety decides: no progression again within ten pieces,
-no pair of comping and leading instrument within four, no key within three, no motif ever.
+What the prompt asks for outright always wins. Where it leaves room, variety decides: no progression again within ten
+pieces, no pair of comping and leading instrument within four, no key within three, no motif ever.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..writing.composer import bar_frames
 from .casting import make_band
 from .form import FORMS, plan_form
 from .memory import Memory, PlayedPiece
-from .sections import build_section, close_section, distinct, joined
+from .sections import avoid_repeated_chords, avoid_repeated_sections, build_section, close_section
 from .styles import Blend
 from .themes import make_themes, progressions_of
 from .titles import make_title
@@ -30,14 +30,14 @@ _KEY_GAP, _FORM_GAP = 3, 3
 
 @dataclass(frozen=True)
 class Length:
-    """How long a piece is to be: ``frames`` exactly, or as it likes; ``last`` rings out."""
+    """How long a piece must be: exactly ``frames`` (None: free); the ``last`` one ends with a chord that rings out."""
 
     frames: int | None = None
     last: bool = False
 
 
 def blend_of(intent: Intent, chance: Chance) -> Blend:
-    """The styles asked for; unasked, lo-fi with a guest now and then."""
+    """The styles that were asked for; without any, lo-fi, sometimes mixed with a second style."""
     if intent.styles:
         shares = dict(intent.styles)
         if set(shares) == {"piano"} and intent.drums:
@@ -72,7 +72,7 @@ def plan_piece(
         for i, part in enumerate(parts)
     )
     sections = (*sections[:-1], close_section(sections[-1], following, tail))
-    sections = assign_turns(distinct(joined(sections), themes, band), intent, band)
+    sections = assign_turns(avoid_repeated_sections(avoid_repeated_chords(sections), themes, band), intent, band)
     title = make_title(chance.of("title"), key.minor, band.ambience_lufs, memory.titles)
     spec = PieceSpec(number, seed, title, prompt, tempo, key.tonic, key.minor, form, themes["A"].loop, band, sections)
     heard = PlayedPiece(
@@ -105,7 +105,7 @@ def _tempo(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> floa
 
 
 def tempo_after_steer(intent: Intent, blend: Blend, now: float) -> float:
-    """The tempo that a playing piece turns to: its own where that suits the intent."""
+    """The new tempo of a piece that is steered: its own if that suits the intent."""
     if intent.tempo_bpm is not None:
         return intent.tempo_bpm
     low, high = blend.span(lambda style: style.tempo_bpm)
@@ -118,7 +118,7 @@ def tempo_after_steer(intent: Intent, blend: Blend, now: float) -> float:
 
 
 def key_after_steer(intent: Intent, now: Key) -> Key:
-    """The key that a playing piece turns to: its own, unless another is asked for or the mood turns."""
+    """The new key of a piece that is steered: its own, unless another key or the opposite mood is asked for."""
     if intent.key is not None:
         return intent.key
     minor = intent.minor

@@ -1,4 +1,4 @@
-"""Turns a piece that is playing towards other intent: a new plan for what is left of it; writes no notes.
+"""Replans the rest of a piece after a steer; writes no notes.
 
 What can change at the next bar changes there: instruments, drums, density, filters, ambience. Chords, tune and feel
 follow at the next section, the key by way of its dominant, the tempo a few per cent a bar.
@@ -20,12 +20,12 @@ from .casting import drum_limit, is_pad, make_band, melody_players, pad_plays_ch
 from .form import SectionPlan, plan_form
 from .memory import Memory
 from .planner import blend_of, key_after_steer, tempo_after_steer
-from .sections import brightness, build_section, close_section, distinct, joined
+from .sections import avoid_repeated_chords, avoid_repeated_sections, brightness, build_section, close_section
 from .themes import make_themes, progressions_of
 from .turns import assign_turns
 
 _STEP = 0.035  # how much the tempo may change from bar to bar
-_WAIT_BARS = 4  # after which the new chords come at the latest
+_WAIT_BARS = 4  # the new chords come after this many bars at the latest
 _SHORT_S = 12.0  # with less left, a finite piece keeps its form
 
 
@@ -42,7 +42,7 @@ def replan(
 ) -> tuple[PieceSpec, Memory]:
     """The piece with new sections after the first ``given`` bars of section ``index``, and the memory after that.
 
-    ``intent`` are all that hold from now on, ``said`` those that were said just now.
+    ``intent`` is all that holds from now on, ``said`` what the last prompt alone asked for.
     """
     here = spec.sections[index]
     if given >= here.bars:  # all that is left is the ring of its last chord
@@ -88,7 +88,7 @@ def replan(
         rest.append(replace(section, tempo_from=tempos[i][0], tempo_to=tempos[i][1]))
     tail = left_frames - sum(_frames(s) for s in rest) if finite else 0
     rest[-1] = close_section(rest[-1], key, max(0, tail))
-    rest = list(assign_turns(distinct(joined(tuple(rest)), themes, band), intent, band))
+    rest = list(assign_turns(avoid_repeated_sections(avoid_repeated_chords(tuple(rest)), themes, band), intent, band))
     players = band.instruments
     memory = memory.with_turn(
         taken, progressions_of(themes, key.minor), players.get("keys", ""), players.get("lead", "")
@@ -102,7 +102,7 @@ def _frames(section: Section) -> int:
 
 
 def _kept(old: Band, new: Band, intent: Intent, said: Intent) -> Band:
-    """The new band, with the players of the old one where nothing was said against them."""
+    """The new band, keeping the players of the old one unless the prompt excludes or replaces them."""
     if said.styles or intent.only:
         return new
     players = {
@@ -167,7 +167,7 @@ def _hats(section: Section, intent: Intent, band: Band) -> str:
 
 
 def _reach(tempo: float, target: float, bars: int) -> float:
-    """How near to ``target`` the tempo comes within some bars."""
+    """The tempo after ``bars`` bars on the way to ``target``."""
     return max(tempo * (1 - _STEP * bars), min(tempo * (1 + _STEP * bars), target))
 
 
@@ -182,7 +182,7 @@ def _tempos(bars: Sequence[int], tempo: float, target: float) -> list[tuple[floa
 
 
 def _most_bars(frames: int, tempo: float, target: float) -> int:
-    """How many bars fit into some frames, whatever sections they are grouped into."""
+    """How many bars fit into ``frames`` while the tempo moves to ``target``, however they are grouped into sections."""
     slow = min(tempo, target)
     if abs(tempo / target - 1.0) < 1e-9:
         return max(1, frames // bar_frames(target))
@@ -196,5 +196,5 @@ def _most_bars(frames: int, tempo: float, target: float) -> int:
 
 
 def _early(part: SectionPlan, place: int) -> SectionPlan:
-    """The first section after a turn plays with the whole band, so that the turn is heard."""
+    """The first section after a steer, strong enough for the change to be heard."""
     return part if place or not part.name.startswith("A") else replace(part, energy=max(part.energy, 0.7))

@@ -1,6 +1,6 @@
-"""From the parts of a form to sections: each with its chords, players and manner, its cadence and its borders.
+"""Turns section plans into sections with chords, roles, patterns and cadences.
 
-Writes no notes; knows nothing of what was played before the piece.
+Writes no notes; knows nothing of earlier pieces.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def build_section(
     key: Key,
     tempo: float,
 ) -> Section:
-    """A part of the form with everything that the composer needs."""
+    """A planned section with everything that the composer needs."""
     theme = themes[part.theme]
     limit = drum_limit(intent, blend)
     drums = min(part.drums, limit)
@@ -116,8 +116,8 @@ def close_section(section: Section, following: Key, tail: int) -> Section:
     return replace(section, slots=slots, tail_frames=tail)
 
 
-def joined(sections: tuple[Section, ...]) -> tuple[Section, ...]:
-    """The sections, where the same chord would stand on both sides of a border the first gives way half a bar early."""
+def avoid_repeated_chords(sections: tuple[Section, ...]) -> tuple[Section, ...]:
+    """The sections; where two neighbours would share a chord at their border, the first leaves it half a bar early."""
     out = list(sections)
     for i, section in enumerate(out[:-1]):
         last, after = section.slots[-1], out[i + 1].slots[0]
@@ -136,8 +136,10 @@ def joined(sections: tuple[Section, ...]) -> tuple[Section, ...]:
     return tuple(out)
 
 
-def distinct(sections: tuple[Section, ...], themes: Mapping[str, Theme], band: Band) -> tuple[Section, ...]:
-    """The sections, none played quite as the one before it."""
+def avoid_repeated_sections(
+    sections: tuple[Section, ...], themes: Mapping[str, Theme], band: Band
+) -> tuple[Section, ...]:
+    """The sections, each arranged differently from the one before it."""
     out = list(sections)
     for i in range(1, len(out)):
         before, here = out[i - 1], out[i]
@@ -156,7 +158,7 @@ def distinct(sections: tuple[Section, ...], themes: Mapping[str, Theme], band: B
 
 
 def brightness(name: str, energy: float, intent: Intent) -> float:
-    """How open the filters of a section are."""
+    """Factor of the cutoff frequencies of a section."""
     own = {"intro": 0.75, "break": 0.7, "outro": 0.8}.get(name, 0.88 + 0.2 * energy)
     return float(own * 2.0 ** (0.6 * intent.mood("bright")))
 

@@ -40,7 +40,6 @@ class Style:
     borrow: float = 0.5
     drums: float = 1.0  # how much drumming there is: 0 none
     pad: float = 0.5  # how likely there is a pad
-    melody: float = 1.0
     wet: float = 0.5
     warmth: float = 0.5
     wow: float = 0.5
@@ -126,7 +125,6 @@ STYLES: dict[str, Style] = {
         split=0.05,
         borrow=0.15,
         pad=1.0,
-        melody=0.7,
         wet=1.0,
         minor=0.4,
     ),

@@ -1,6 +1,6 @@
-"""Themes: the chords, the tune and the manner that sections of one letter share; never one that was heard lately.
+"""Makes themes: the chords, motif and patterns that sections of one letter share, none of them played recently.
 
-Knows the memory of what was played, but no form and no bar.
+Knows no form and no bar.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _CLEAR = 0.1  # how much better a loop must fit its key than another's
 
 @dataclass(frozen=True)
 class Theme:
-    """What sections of one letter share."""
+    """What the sections of one letter have in common."""
 
     loop: tuple[Slot, ...]
     motif: tuple[MotifNote, ...]
@@ -124,7 +124,7 @@ def _other_weighted(chance: Chance, weights: dict[str, float], used: list[str]) 
 
 
 def _motif(chance: Chance, key: Key, loop: tuple[Slot, ...], memory: Memory, taken: list[str]) -> tuple[MotifNote, ...]:
-    """A motif that was never heard."""
+    """A motif that the memory does not hold."""
     chords = voiced_loop(loop, key)
     motif: tuple[MotifNote, ...] = ()
     for attempt in range(60):
@@ -137,7 +137,7 @@ def _motif(chance: Chance, key: Key, loop: tuple[Slot, ...], memory: Memory, tak
 
 
 def voiced_loop(loop: tuple[Slot, ...], key: Key) -> list[VoicedChord]:
-    """The loop as the keys would play it from nowhere."""
+    """The loop with the voicings of a piece that begins with it."""
     section = Section(
         "A", 4, key.tonic, key.minor, loop, (), 0, (), "", "whole", 0, (), "call", False, 0.5, 1.0, 80.0, 80.0
     )
@@ -145,7 +145,7 @@ def voiced_loop(loop: tuple[Slot, ...], key: Key) -> list[VoicedChord]:
 
 
 def progression_name(loop: tuple[Slot, ...], minor: bool) -> str:
-    """What makes a progression itself: the degrees of its chords and their places, whatever key and colour."""
+    """The identity of a progression: degrees and positions of its chords, independent of key and extensions."""
     return ("m:" if minor else "M:") + " ".join(f"{s.degree}/{s.beats:g}" for s in loop)
 
 

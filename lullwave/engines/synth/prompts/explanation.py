@@ -1,4 +1,4 @@
-"""What was understood of a prompt, in plain words and as data, for those who asked; knows nothing of music."""
+"""Tells what was understood of a prompt, in plain words and as data; knows nothing of music."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOOD_WORDS = {
 
 
 def describe(intent: Intent, ignored: tuple[str, ...] = ()) -> Understanding:
-    """The intent in plain words and as data."""
+    """An intent in plain words and as data."""
     data: dict[str, Any] = {
         "tempo_bpm": intent.tempo_bpm,
         "key": intent.key.name if intent.key else None,
@@ -89,13 +89,13 @@ def _words(intent: Intent) -> list[str]:
 
 
 def name_of(name: str) -> str:
-    """How a name of the engine reads in a sentence."""
+    """The words for an internal name: "felt_piano" is a piano."""
     name = name.removeprefix("style ").removeprefix("kit ")
     return NAMES.get(name, name.replace("_", " "))
 
 
 def understand(prompt: str, options: SynthOptions | None = None) -> Understanding:
-    """What the engine makes of a prompt.
+    """How the engine understands a prompt.
 
     Raises:
         PromptError: the prompt does not parse.

@@ -1,6 +1,6 @@
-"""Tempo, key and metre in the words of a prompt, and the words that are left; knows no vocabulary and no intent.
+"""Reads tempo, key and metre from the words of a prompt and returns the other words; knows no vocabulary.
 
-What is asked for but cannot be done as asked is noted in plain words.
+A request that cannot be met as it stands leaves a note in plain words.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _MINOR_MODES = ("dorian", "phrygian", "aeolian", "locrian")
 
 @dataclass
 class NumberReader:
-    """What was found, from all that was read."""
+    """Collects tempo, key and notes from all text that it is given."""
 
     tempo_bpm: float | None = None
     tonic: int | None = None
@@ -69,7 +69,7 @@ class NumberReader:
         return None if self.tonic is None else Key(self.tonic, bool(self.minor))
 
     def read(self, text: str) -> str:
-        """Take in a run of words; gives those that say something else, commas where figures stood."""
+        """Read a run of words; returns it with a comma in the place of each tempo, key and metre."""
         text = _METRE.sub(self._metre, _in_figures(text))
         for pattern in _TEMPOS:
             text = pattern.sub(self._tempo, text)
@@ -132,7 +132,7 @@ class NumberReader:
         return text
 
     def _is_minor(self, mode: str, said: str) -> bool:
-        """Whether a scale counts as minor; what is lost on the way is noted."""
+        """Whether a scale counts as minor; notes a mode that is simplified."""
         kind = mode.lower().replace("-", " ").split()
         minor = kind[-1] in ("m", "min", "minor", "moll", *_MINOR_MODES)
         exotic = (kind[-1] in _CHURCH and kind[-1] not in ("ionian", "aeolian")) or kind[0] in ("harmonic", "melodic")
@@ -142,7 +142,7 @@ class NumberReader:
 
 
 def _first(text: str) -> re.Match[str] | None:
-    """The best kind of key that is named, and of that kind the first."""
+    """The first key named in the most reliable notation that occurs."""
     return next((found for pattern in _KEYS if (found := pattern.search(text)) is not None), None)
 
 

@@ -42,7 +42,7 @@ _LOUDER_DB, _SOFTER_DB = 3.0, -4.0
 
 
 def read_intent(prompt: str, options: SynthOptions | None = None) -> tuple[Intent, tuple[str, ...]]:
-    """The intent in a prompt (options win over it), and the words that meant nothing.
+    """The intent of a prompt (options win over it), and the words that were not understood.
 
     Raises:
         PromptError: the prompt does not parse.
@@ -60,12 +60,12 @@ def read_intent(prompt: str, options: SynthOptions | None = None) -> tuple[Inten
     for span in parsed.avoid:
         found.read(span.text, span.weight, avoid=True)
     if options is not None:
-        found.obey(options)
+        found.apply(options)
     return found.intent(), tuple(dict.fromkeys(found.ignored))
 
 
-def adds(prompt: str, intent: Intent) -> bool:
-    """Whether a prompt changes what is asked for already ("add rain", "no drums") instead of asking anew."""
+def is_addition(prompt: str, intent: Intent) -> bool:
+    """Whether a prompt builds on the earlier one ("add rain", "no drums") instead of replacing it."""
     first = next((t for t in tokens_of(prompt) if t not in (",", ";", "please", "can", "could", "you", "now")), "")
     if first in ("no", "without", "with", "and", "but") or prompt.lstrip().startswith("-"):
         return not intent.styles and (not intent.instruments or first in ("with", "and", "but"))
@@ -73,7 +73,7 @@ def adds(prompt: str, intent: Intent) -> bool:
 
 
 class _PromptReader:
-    """Collects while the prompt is read."""
+    """Collects what a prompt asks for, run of words by run of words."""
 
     def __init__(self) -> None:
         self.share = 1.0
@@ -260,8 +260,8 @@ class _PromptReader:
     def _refuse(self, name: str, phrase: str) -> None:
         self._refused.setdefault(name, set()).add(phrase)
 
-    def obey(self, options: SynthOptions) -> None:
-        """Settings win over words."""
+    def apply(self, options: SynthOptions) -> None:
+        """Let options win over words."""
         figures = self._figures
         if options.tempo_bpm is not None:
             figures.tempo_bpm = options.tempo_bpm

@@ -1,4 +1,4 @@
-"""Rain, fire, café, night, waves and train: endless stereo places, addressed by position.
+"""Ambience: rain, fire, café, night, waves and train as endless stereo sound, addressed by position.
 
 Each layer is a bed of shaped noise that drifts and a scatter of small events. Any stretch of it is a pure function of
 (name, seed, first frame), so it can be cut, stored and joined anywhere, and no two minutes are alike. Knows nothing of

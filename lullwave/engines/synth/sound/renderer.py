@@ -70,7 +70,7 @@ class ActiveHit:
 
 @dataclass(frozen=True)
 class PartState:
-    """What a part's effects remember."""
+    """The state of a part's effects."""
 
     track: Track
     lowpass: Samples
@@ -79,7 +79,7 @@ class PartState:
 
 @dataclass(frozen=True)
 class RendererState:
-    """Everything that the next bar needs of those before it. Arrays are never written to."""
+    """Everything that the next bar needs from the bars before it. Immutable: arrays are never written to."""
 
     frame: int = 0  # the next output frame
     music: int = -_AHEAD // 2  # the next sample of the buses, at MUSIC_RATE
@@ -118,7 +118,7 @@ class Renderer:
         self.glue = glue and only is None
 
     def render(self, bar: Bar) -> Samples:
-        """(T, 2), T = ``bar.frames``: what is heard while the bar is the current one."""
+        """The sound of a bar: (T, 2), T = ``bar.frames``."""
         was = self.state
         assert bar.start_frame == was.frame, (bar.start_frame, was.frame)
         old = was.mix or bar.mix
@@ -155,7 +155,7 @@ class Renderer:
         return np.ascontiguousarray(out.T)
 
     def rest(self, frames: int) -> Samples:
-        """The tails of what was played, as if an empty bar followed."""
+        """The tails of the notes played so far, (``frames``, 2), as if an empty bar followed."""
         mix = self.state.mix or Mix({})
         return self.render(Bar(self.state.frame, frames, 4, (), (), mix, (), -1, 0, "tail", 60.0))
 
@@ -220,7 +220,7 @@ class Renderer:
         return bus, room, plate, tuple(n for n in alive if n.part in bar.mix.tracks), parts
 
     def _mix_note(self, note: ActiveNote, into: Samples, start: int) -> bool:
-        """Add what is heard of a note in this block; whether anything of it is left after the block."""
+        """Add the part of a note that falls in this block; returns whether it sounds on after the block."""
         instrument = INSTRUMENTS[note.instrument]
         release_s = instrument.voice.release_s
         needed_s = note.held / MUSIC_RATE + 7 * release_s

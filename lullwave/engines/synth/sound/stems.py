@@ -2,8 +2,8 @@
 
 Stems are what reaches the bus: each part with its own filter, effects, room, plate, dip under the kick, tape and fades,
 but before the bus compressor, the saturation and the swell at the joins of pieces, which hear everything at once and
-cannot be divided. The sum of the stems is therefore the mix without those, to within rounding. Single stems may be
-louder than full scale: who writes them as integers gives all of them the same headroom.
+cannot be divided. The sum of the stems is therefore the mix without those, to within rounding. A stem may exceed full
+scale: to write integers, scale all stems by the same gain.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .renderer import Renderer
 
 
 def stem_names(bars: Sequence[Bar]) -> list[str]:
-    """What there is to hear: the parts that play, then "drums", "ambience" and "noise" (crackle and hiss)."""
+    """The stems that are not silent: the parts, then "drums", "ambience" and "noise" (crackle and hiss)."""
     names = sorted({note.part for bar in bars for note in bar.notes})
     if any(bar.hits for bar in bars):
         names.append("drums")

@@ -1,4 +1,4 @@
-"""What instruments are made of: decaying modes, cycles, noise, envelopes and filters of whole notes.
+"""Building blocks of instruments: decaying modes, cycles, noise, envelopes and filters of whole notes.
 
 Every function is pure and gives mono float32 at ``MUSIC_RATE``; knows nothing of scores, caches or mixing. The music
 is synthesised at half the output rate: lo-fi lives below 10 kHz, and what is saturated later is then oversampled.
@@ -200,7 +200,7 @@ def _gain(
     order: int,
     rate: int,
 ) -> Spectrum:
-    """What ``shaped`` multiplies a spectrum by; notes of one instrument, layer and length share it."""
+    """The response of ``shaped``, cached for all notes of one instrument, layer and length."""
     freqs = np.fft.rfftfreq(size, 1 / rate).astype(np.float32)
     gain = np.ones(len(freqs), np.complex64)
     for centre, q, amount in peaks:

@@ -6,23 +6,17 @@ about; it only shortens or drops notes of the part that matters less.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TypeVar
 
 from ..theory import clashing
 from .event import Event
 
-LONGEST_S = 0.25  # how long two notes may rub
 _LOW = 52  # E3
 _WEIGHT = {"bass": 5, "lead": 4, "answer": 3, "keys": 2, "pad": 1}
 
 TimedNote = tuple[str, float, float, int]  # part, start and end in seconds, pitch
 T = TypeVar("T")
-
-
-def clashes(notes: Iterable[TimedNote], longest_s: float = LONGEST_S) -> list[tuple[TimedNote, TimedNote]]:
-    """Every pair that rubs for at least ``longest_s``."""
-    return [(a, b) for a, b in _find(list(notes), lambda n: n, longest_s)]
 
 
 def _find(items: list[T], sung: Callable[[T], TimedNote], longest: float) -> list[tuple[T, T]]:
@@ -40,7 +34,7 @@ def _find(items: list[T], sung: Callable[[T], TimedNote], longest: float) -> lis
     return found
 
 
-def mend(events: list[Event], beat_s: float) -> list[Event]:
+def resolve_clashes(events: list[Event], beat_s: float) -> list[Event]:
     """The events without clashes: the note that began first ends early, or the lesser one goes.
 
     ``beat_s`` is the length of the shortest beat; a margin covers swing and human spread.

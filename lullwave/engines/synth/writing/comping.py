@@ -1,4 +1,4 @@
-"""How the keys (or the guitar) and the pad play the chords; hears the voicings, knows nothing of the tune."""
+"""Writes the chords of the keys (or the guitar) and of the pad from their voicings; knows nothing of the melody."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""From a piece in numbers to bars of notes: the parts in turn, each hearing those before it.
+"""Composes the bars of a planned piece: part after part, each written over those before it.
 
-A section is composed by itself from what the section before left behind (``SectionState``), so that a stream composes
+A section is composed from its plan and the ``SectionState`` that the section before left, so that a stream composes
 only what it is about to play and resumes from a few numbers. Pure functions; knows neither prompts nor sound.
 """
 
@@ -13,7 +13,7 @@ from ..chance import Chance
 from ..score import LOOKAHEAD_S, RATE, Bar, ChordAt, Hit, Note
 from ..spec import PieceSpec, Section
 from . import bass, comping, groove, harmony, melody
-from .clashes import mend
+from .clashes import resolve_clashes
 from .event import Event, VoicedChord
 from .mixing import mix_of
 
@@ -22,7 +22,7 @@ BEATS = 4
 
 @dataclass(frozen=True)
 class SectionState:
-    """What one section leaves to the next: the last voicing and the last bass note."""
+    """What one section hands to the next: the last voicing and the last bass note."""
 
     voicing: tuple[int, ...] = ()
     bass: int | None = None
@@ -51,11 +51,11 @@ def compose_section(spec: PieceSpec, index: int, carry: SectionState) -> tuple[l
     """The bars of one section (counted from frame 0 and bar 0) and what they leave behind."""
     section = spec.sections[index]
     chance = Chance(spec.seed, spec.number, "section", index)
-    chords = _chords(section, carry.voicing)
+    chords = voiced(section, carry.voicing)
     events = _events(chance, spec, section, chords, carry)
     frames = [bar_frames(section.tempo(bar)) for bar in range(section.bars)]
     beat_s = min(frames) / RATE / BEATS
-    events = mend(events, beat_s)
+    events = resolve_clashes(events, beat_s)
     bars = []
     for bar in range(section.bars):
         hits = _hits(chance, spec, section, bar, frames[bar] / RATE / BEATS)
@@ -74,11 +74,7 @@ def compose_section(spec: PieceSpec, index: int, carry: SectionState) -> tuple[l
 
 
 def voiced(section: Section, before: tuple[int, ...] = ()) -> list[VoicedChord]:
-    """The chords of a section with the voicings that the keys will play."""
-    return _chords(section, before)
-
-
-def _chords(section: Section, before: tuple[int, ...]) -> list[VoicedChord]:
+    """The chords of a section with the voicings that the keys will play after the voicing ``before``."""
     chords: list[VoicedChord] = []
     beat = 0.0
     key = section.key
@@ -136,7 +132,7 @@ def _notes(
     band = spec.band
     beat_s = frames[bar] / RATE / BEATS
     start = bar * BEATS
-    hands: dict[str, groove.Hand] = {}
+    hands: dict[str, groove.PlayerTiming] = {}
     delays: dict[tuple[str, float], float] = {}
     notes: list[Note] = []
     for event in sorted(events, key=lambda e: (e.beat, e.part, e.pitch)):
@@ -146,13 +142,13 @@ def _notes(
         hand = hands.get(event.part)
         if hand is None:
             feel = band.feel_ms.get(event.part, 8.0)
-            hand = hands[event.part] = groove.Hand(chance.of(bar, event.part), event.part, feel)
+            hand = hands[event.part] = groove.PlayerTiming(chance.of(bar, event.part), event.part, feel)
         stroke = (event.part, event.beat)
         if stroke not in delays:
             delays[stroke] = hand.delay_s()
         swing = groove.part_swing(band.swing, event.part)
-        at = groove.warp(max(0.0, event.beat - start), swing, band.swing_unit) * beat_s
-        end = groove.warp(event.end - start, swing, band.swing_unit) * beat_s
+        at = groove.swung(max(0.0, event.beat - start), swing, band.swing_unit) * beat_s
+        end = groove.swung(event.end - start, swing, band.swing_unit) * beat_s
         begun = max(-LOOKAHEAD_S, at + delays[stroke] + 0.011 * event.roll)
         if event.ring:
             end = (sum(frames[bar:]) + section.tail_frames) / RATE - 0.12
@@ -181,7 +177,7 @@ def _hits(chance: Chance, spec: PieceSpec, section: Section, bar: int, beat_s: f
     )
     if section.closing == "ring" and bar == section.bars - 1:
         strokes = [("kick", 0, 0.7)] if section.drums >= 2 else []
-    strokes = groove.without(strokes, band.muted)
+    strokes = groove.replace_muted(strokes, band.muted)
     feel = dict(band.feel_ms)
     return tuple(groove.place_hits(draw.of("time"), strokes, beat_s, band.swing, band.swing_unit, feel))
 

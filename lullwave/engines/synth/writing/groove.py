@@ -25,7 +25,7 @@ _SPREAD_MS = {"drums": 3.5, "bass": 4.5, "keys": 7.0, "lead": 7.0, "answer": 7.0
 _SWUNG = {"hat": 1.0, "drums": 0.85, "bass": 0.8, "keys": 0.6, "lead": 0.8, "answer": 0.8, "pad": 0.0}
 
 
-def warp(beat: float, swing: float, unit: float) -> float:
+def swung(beat: float, swing: float, unit: float) -> float:
     """Where a beat falls when the second half of each ``2 * unit / 2`` is late: 0.5 is straight.
 
     ``unit`` is the length of the pair in beats: 0.5 swings sixteenths, 1.0 swings eighths.
@@ -41,8 +41,8 @@ def part_swing(swing: float, part: str) -> float:
     return 0.5 + (swing - 0.5) * _SWUNG[part]
 
 
-class Hand:
-    """The timing and weight of one player in one bar: jitter that wanders, not noise."""
+class PlayerTiming:
+    """The timing and weight of one player in one bar: correlated jitter, not white noise."""
 
     def __init__(self, chance: Chance, part: str, feel_ms: float) -> None:
         self._chance = chance
@@ -178,8 +178,8 @@ _GROUPS: dict[str, tuple[DrumName, ...]] = {
 _INSTEAD: dict[str, DrumName] = {"kick": "tom_low", "snare": "rim", "hat": "shaker"}
 
 
-def without(strokes: list[Stroke], muted: tuple[str, ...]) -> list[Stroke]:
-    """The strokes with other drums in the place of the backbeat or the time-keeping that nobody wants."""
+def replace_muted(strokes: list[Stroke], muted: tuple[str, ...]) -> list[Stroke]:
+    """The strokes, with other drums in the place of those that were refused."""
     for group in muted:
         gone = _GROUPS[group]
         strokes = [
@@ -198,8 +198,8 @@ def place_hits(
     unit: float,
     feel_ms: dict[str, float],
 ) -> list[Hit]:
-    """The strokes of a bar as hits, each where a hand would put it; of two on one drum at once, the louder."""
-    hands: dict[str, Hand] = {}
+    """The strokes of a bar as hits with human timing; of two on one drum at once, the louder."""
+    hands: dict[str, PlayerTiming] = {}
     hits: list[Hit] = []
     loudest: dict[tuple[int, DrumName], float] = {}
     for drum, step, velocity in strokes:
@@ -208,7 +208,7 @@ def place_hits(
         limb = DRUMS[drum].limb
         hand = hands.get(limb)
         if hand is None:
-            hand = hands[limb] = Hand(chance.of(limb), "drums", feel_ms.get(limb, 0.0))
-        at = warp(step / 4.0, part_swing(swing, "hat" if limb == "hat" else "drums"), unit) * beat_s
+            hand = hands[limb] = PlayerTiming(chance.of(limb), "drums", feel_ms.get(limb, 0.0))
+        at = swung(step / 4.0, part_swing(swing, "hat" if limb == "hat" else "drums"), unit) * beat_s
         hits.append(Hit(drum, max(-LOOKAHEAD_S, at + hand.delay_s()), hand.weight(velocity)))
     return hits

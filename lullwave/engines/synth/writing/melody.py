@@ -1,6 +1,6 @@
-"""Tunes: motifs that sing, and phrases that develop them, rest and answer.
+"""Melodies: singable motifs, and phrases that develop, rest and answer.
 
-Hears the chords with their voicings and stays clear of them; knows nothing of drums or sound.
+Stays clear of the voicings of the chords below; knows nothing of drums or sound.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def make_motif(
 
 
 def motif_name(motif: tuple[MotifNote, ...]) -> str:
-    """What makes a motif itself: its intervals and note lengths."""
+    """The identity of a motif: its intervals and note lengths."""
     steps = [str(b.pitch - a.pitch) for a, b in pairwise(motif)]
     return ".".join(steps) + ":" + ".".join(str(n.length) for n in motif)
 

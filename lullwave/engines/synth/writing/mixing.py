@@ -1,4 +1,4 @@
-"""What each bar sounds like besides its notes: tracks, filters, fades; numbers only, knows no sample."""
+"""The mix settings of each bar: tracks, filters, fades; numbers only, knows no sample."""
 
 from __future__ import annotations
 

@@ -16,11 +16,11 @@ from lullwave.engines.synth.writing import groove
     (2 / 3, 1.0, 3.0, 3.0),
 ])  # fmt: skip
 def test_swing_delays_the_second_of_each_pair(swing, unit, beat, falls):
-    assert groove.warp(beat, swing, unit) == pytest.approx(falls)
+    assert groove.swung(beat, swing, unit) == pytest.approx(falls)
 
 
 def test_swing_keeps_the_order_of_time():
-    times = [groove.warp(k / 16, 0.66, 0.5) for k in range(64)]
+    times = [groove.swung(k / 16, 0.66, 0.5) for k in range(64)]
     assert times == sorted(times)
 
 
@@ -68,8 +68,8 @@ def test_fills_come_where_sections_end():
 
 def test_unwanted_drums_are_replaced():
     for strokes in bars():
-        assert "snare" not in {d for d, _, _ in groove.without(strokes, ("snare",))}
-        assert not {"hat", "open_hat"} & {d for d, _, _ in groove.without(strokes, ("hat",))}
+        assert "snare" not in {d for d, _, _ in groove.replace_muted(strokes, ("snare",))}
+        assert not {"hat", "open_hat"} & {d for d, _, _ in groove.replace_muted(strokes, ("hat",))}
 
 
 def test_hands_stray_by_milliseconds():

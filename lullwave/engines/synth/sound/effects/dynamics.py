@@ -1,4 +1,4 @@
-"""What moves the level: the dip under each kick, the bus compressor, and the evening out of joins."""
+"""Level over time: the ducking under each kick, the bus compressor, and the matching of levels where pieces join."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters over endless sound in blocks, by one transform a block; knows nothing of what passes through.
+"""Filters over endless sound in blocks, by one transform a block; knows no part.
 
 A block is filtered together with the input just before it (its history), long enough for the filter's memory to have
 died away by more than 100 dB. Changing a filter fades from the old one's output to the new one's.
@@ -72,5 +72,5 @@ def lowpass(
 
 
 def _rounded(hz: float) -> float:
-    """To a hundredth of an octave or so, so that the cache of responses hits."""
+    """Rounded to 1/48 octave, so that cached responses are found again."""
     return float(min(10000.0, round(2.0 ** (round(np.log2(max(hz, 150.0)) * 48) / 48), 1)))

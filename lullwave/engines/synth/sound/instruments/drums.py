@@ -19,7 +19,7 @@ from ..synthesis import MUSIC_RATE, decay, generator, modes, noise, phase_of, ri
 
 @dataclass(frozen=True)
 class KitSound:
-    """What makes a kit itself. Times in seconds, pitches in Hz."""
+    """The sound of a kit. Times in seconds, pitches in Hz."""
 
     kick_from_hz: float
     kick_hz: float
