@@ -60,7 +60,7 @@ def test_tempo_key_and_style_stay():
     programme, bars = after("bossa nova, 78 bpm in E minor", "add rain", "more bass", bars=150)
     assert {round(b.tempo_bpm, 3) for b in bars} == {78}
     assert {s.key.name for s in programme.spec.sections} == {"E minor"}
-    assert dict(programme._wishes.styles) == {"bossa": 1.0}
+    assert dict(programme._intent.styles) == {"bossa": 1.0}
 
 
 def test_more_bass_is_louder_and_less_is_softer():
