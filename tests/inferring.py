@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 from lullwave.engines.base import Engine
 from lullwave.server.inference.app import create_inference_app
-from lullwave.server.inference.auth import Gate
+from lullwave.server.inference.auth import AccessGuard
 from lullwave.server.inference.run import inference_server
 from lullwave.server.sockets import listening_socket
 
@@ -20,9 +20,9 @@ TIMEOUT_S = 60
 class Inferring:
     """A running inference server."""
 
-    def __init__(self, engine: Engine, token: str = "", plain_open: bool = True, workers: int = 2) -> None:
+    def __init__(self, engine: Engine, token: str = "", legacy_open: bool = True, workers: int = 2) -> None:
         self.engine = engine
-        self.app = create_inference_app(engine, Gate(token, False, plain_open), workers)
+        self.app = create_inference_app(engine, AccessGuard(token, False, legacy_open), workers)
         self._bound = listening_socket("127.0.0.1", 0)
         self.port = self._bound.getsockname()[1]
         self.url = f"ws://127.0.0.1:{self.port}"

@@ -15,7 +15,7 @@ from sines import BrokenEngine, SineEngine, SlowRateEngine
 
 from lullwave.clock import Clock, SimulatedClock
 from lullwave.server.app import create_app
-from lullwave.server.engine_pool import EngineShelf
+from lullwave.server.engine_pool import EnginePool
 from lullwave.server.run import listening_socket, server_for
 from lullwave.settings import Settings, load
 
@@ -29,7 +29,7 @@ class Served:
     def __init__(self, settings: Settings, clock: Clock | None, engines: dict[str, type] | None = None) -> None:
         self.settings = settings
         self.clock = clock or SimulatedClock()
-        self.app = create_app(settings, EngineShelf(engines or ENGINES), self.clock)
+        self.app = create_app(settings, EnginePool(engines or ENGINES), self.clock)
         self.bound = listening_socket("127.0.0.1", 0)
         self.port = self.bound.getsockname()[1]
         self._server = server_for(self.app, settings)
@@ -85,7 +85,7 @@ class Served:
         async def call() -> Any:
             return function()
 
-        loop = self.app.state.onairs.default.chunks._loop
+        loop = self.app.state.channels.default.chunks._loop
         return asyncio.run_coroutine_threadsafe(call(), loop).result(TIMEOUT_S)
 
 

@@ -13,8 +13,8 @@ from test_station import RecordedStation
 
 from lullwave.archive.history import MIGRATIONS, History, Moment, SavedState
 from lullwave.errors import NotFound
-from lullwave.server.engine_pool import EngineShelf
-from lullwave.server.live.history_recorder import Recorder
+from lullwave.server.engine_pool import EnginePool
+from lullwave.server.live.history_recorder import HistoryRecorder
 from lullwave.settings import load
 from lullwave.station.playout import OutputLevels
 from lullwave.station.replay import replay
@@ -23,7 +23,7 @@ from lullwave.station.replay import replay
 def recorded(tape, tmp_path):
     history = History(tmp_path / "h.sqlite3", 1e9)
     executor = ThreadPoolExecutor(1)
-    Recorder(tape.station, history, executor, load(), tape.clock)
+    HistoryRecorder(tape.station, history, executor, load(), tape.clock)
     return history, executor
 
 
@@ -39,7 +39,7 @@ def compare(history, tape, frame, engines, seconds=3.0):
     assert moment.frame == frame
     frames = round(seconds * RATE)
     states = history.states(moment, frames + RATE)
-    sound, exact = replay(states, moment.frame, frames, OutputLevels(), EngineShelf(engines))
+    sound, exact = replay(states, moment.frame, frames, OutputLevels(), EnginePool(engines).get)
     assert exact
     np.testing.assert_array_equal(sound.samples, mastered(tape)[frame : frame + frames])
 

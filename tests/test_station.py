@@ -11,7 +11,7 @@ from lullwave.clock import SimulatedClock
 from lullwave.codecs import decode
 from lullwave.engines.base import Mark
 from lullwave.errors import EngineFailed, PromptError
-from lullwave.server.engine_pool import EngineShelf
+from lullwave.server.engine_pool import EnginePool
 from lullwave.settings import StationSettings, load
 from lullwave.station import CHUNK_S, Station
 from lullwave.station.adapter import StationStream
@@ -27,7 +27,7 @@ class RecordedStation:
         self.clock = SimulatedClock()
         settings = load({"log_level": "error", **changes})
         own = StationSettings(id="test", engine=engine, seed=1, prompts=prompts)
-        self.station = Station(own, settings, engines or EngineShelf(ENGINES), self.clock, archive)
+        self.station = Station(own, settings, (engines or EnginePool(ENGINES)).get, self.clock, archive)
         self.steps, self.events = [], []
         self.station.subscribe(self.steps.append, self.events.append)
 

@@ -7,14 +7,14 @@ from test_station import RecordedStation
 from bench.estimators import clicks, clipped_samples, longest_gap_s
 from lullwave.codecs import decode
 from lullwave.engines.synth.engine import SynthEngine
-from lullwave.server.engine_pool import EngineShelf
+from lullwave.server.engine_pool import EnginePool
 from lullwave.station.adapter import RATE
 
 
 @pytest.mark.parametrize("minutes", [4, pytest.param(20, marks=pytest.mark.slow)])
 def test_the_radio_s_own_music_has_no_gap_no_click_and_no_clipped_sample_across_pieces(minutes):
     """Crackle is clicks on purpose, so the prompt leaves it out; all else is as on air, through master and codec."""
-    tape = RecordedStation(prompts=("calm lo-fi, no crackle",), engines=EngineShelf({"synth": SynthEngine}))
+    tape = RecordedStation(prompts=("calm lo-fi, no crackle",), engines=EnginePool({"synth": SynthEngine}))
     with tape:
         for _ in range(6 * minutes):
             tape.play(10)

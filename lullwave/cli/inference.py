@@ -87,7 +87,7 @@ def inference(
     The engine is loaded first: who can connect is served. The flags below are those of the engine that --engine names.
     """
     from ..server.inference.app import create_inference_app
-    from ..server.inference.auth import Gate
+    from ..server.inference.auth import AccessGuard
     from ..server.inference.run import inference_server, serve_inference
     from ..server.sockets import address_of, check_certificate, listening_socket
 
@@ -96,18 +96,18 @@ def inference(
     check_certificate(tls_cert, tls_key)
     secret = _secret(token, token_file)
     # The old systems' key is for HTTP and what is new: their websocket knew none.
-    gate = Gate(secret or os.environ.get("API_KEY", ""), _public(host), legacy_open or not secret)
+    guard = AccessGuard(secret or os.environ.get("API_KEY", ""), _public(host), legacy_open or not secret)
     kind = engine_facts(engine)
     with load_engine(engine, **{**load_options, **parse_pairs(option or (), kind.load_options)}) as loaded:
-        app = create_inference_app(loaded, gate, workers or loaded.reads_at_once)
+        app = create_inference_app(loaded, guard, workers or loaded.reads_at_once)
         server = inference_server(app, tls_cert, tls_key)
         bound = listening_socket(host, port)
         address = address_of(bound, "wss" if tls_cert else "ws")
 
         def ready() -> None:
             print(f"Lullwave makes music at {address}  (engine {engine}; press Ctrl-C to stop)", flush=True)
-            if gate.made:
-                print(f"Who shows this token may ask for it: {gate.made}", flush=True)
+            if guard.made:
+                print(f"Who shows this token may ask for it: {guard.made}", flush=True)
 
         server.ready = ready
         serve_inference(server, bound, with_parent)

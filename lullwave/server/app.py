@@ -16,15 +16,15 @@ from . import errors as problems
 from . import openapi
 from .clip_service import ClipService
 from .engine_config import load_options, placed
-from .engine_pool import EngineShelf
-from .live.channel import OnAirs
-from .live.prewarm import Warming
-from .live.steering_queue import Desk
+from .engine_pool import EnginePool
+from .live.channel import Channels
+from .live.prewarm import Prewarmer
+from .live.prompt_queue import PromptQueue
 from .middleware.address_limit import BESIDE_AUDIO, AddressLimit
-from .middleware.auth import Guard, Tokens
+from .middleware.auth import OriginAndTokenGuard, OwnerToken
 from .middleware.body_limit import BodyLimit
 from .middleware.prefix import Prefix
-from .riffusion_jobs import Clips
+from .riffusion_jobs import ClipJobs
 from .routes import generate, health, metrics, pages, radio, riffusion, steering
 from .routes import history as past
 from .routes import playlists as directory
@@ -32,34 +32,34 @@ from .routes.pages import SecurityHeaders
 
 
 def create_app(
-    settings: Settings, shelf: EngineShelf | None = None, clock: Clock | None = None, web: Path | None = None
+    settings: Settings, engines: EnginePool | None = None, clock: Clock | None = None, web: Path | None = None
 ) -> FastAPI:
     """An application of its own: its stations start and stop with its lifespan.
 
-    ``shelf``, ``clock`` and ``web`` replace the installed engines, the system's clock and the packaged page.
+    ``engines``, ``clock`` and ``web`` replace the installed engines, the system's clock and the packaged page.
     """
-    engines = shelf or EngineShelf(options=load_options(settings))
+    engines = engines or EnginePool(options=load_options(settings))
     clips = ClipService(settings, engines)
-    riffusion_clips = Clips()
-    tokens = Tokens(settings)
+    riffusion_jobs = ClipJobs()
+    owner_token = OwnerToken(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        onairs = OnAirs(placed(settings), engines, clock or SystemClock())
-        app.state.onairs = onairs
-        app.state.desks = {name: Desk(onair, settings) for name, onair in onairs.stations.items()}
-        onairs.start()
-        warming = Warming(onairs)
+        channels = Channels(placed(settings), engines, clock or SystemClock())
+        app.state.channels = channels
+        app.state.prompt_queues = {name: PromptQueue(channel, settings) for name, channel in channels.stations.items()}
+        channels.start()
+        prewarmer = Prewarmer(channels)
         try:
             yield
         finally:
-            warming.stop()
-            onairs.release()
-            for desk in app.state.desks.values():
-                desk.close()
+            prewarmer.stop()
+            channels.release()
+            for prompt_queue in app.state.prompt_queues.values():
+                prompt_queue.close()
             clips.stop()
-            riffusion_clips.stop()
-            await asyncio.to_thread(onairs.stop)
+            riffusion_jobs.stop()
+            await asyncio.to_thread(channels.stop)
             await asyncio.to_thread(engines.close)
 
     app = FastAPI(
@@ -72,7 +72,7 @@ def create_app(
     )
     app.state.settings = settings
     app.state.clips = clips
-    app.state.tokens = tokens
+    app.state.owner_token = owner_token
     problems.install(app)
     app.include_router(radio.router)
     app.include_router(steering.router)
@@ -80,12 +80,12 @@ def create_app(
     app.include_router(directory.router)
     app.include_router(metrics.router)
     app.include_router(generate.router_for(settings, engines, clips))
-    app.include_router(riffusion.router_for(settings, engines, riffusion_clips))
+    app.include_router(riffusion.router_for(settings, engines, riffusion_jobs))
     app.include_router(health.router)
     app.include_router(pages.router_for(web))
     openapi.complete(app)
     app.add_middleware(BodyLimit, limit_bytes=settings.max_body_kb * 1024, larger=riffusion.LARGER)
-    app.add_middleware(Guard, settings=settings, tokens=tokens)
+    app.add_middleware(OriginAndTokenGuard, settings=settings, owner_token=owner_token)
     app.add_middleware(AddressLimit, most=BESIDE_AUDIO * settings.max_per_address)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Prefix, prefix=settings.root_path)
@@ -94,7 +94,7 @@ def create_app(
 
 def release(app: FastAPI) -> None:
     """Let every endless reply of ``app`` end, before the server waits for open connections."""
-    onairs: OnAirs | None = getattr(app.state, "onairs", None)
-    if onairs is not None:
-        onairs.release()
+    channels: Channels | None = getattr(app.state, "channels", None)
+    if channels is not None:
+        channels.release()
     app.state.clips.stop()

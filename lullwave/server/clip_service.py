@@ -23,7 +23,7 @@ from ..errors import Busy, LullwaveError, StreamClosed
 from ..mastering import Master
 from ..request import Request
 from ..settings import Settings
-from .engine_pool import EngineShelf
+from .engine_pool import EnginePool
 from .errors import reply
 from .live.responses import until_gone
 from .threads import iterate
@@ -37,7 +37,7 @@ RETRY_S = 10.0  # seconds after which a refused client is told to try again
 class ClipService:
     """Makes clips on ``settings.max_generations`` threads. Used on the event loop; the encoding runs on the threads."""
 
-    def __init__(self, settings: Settings, engines: EngineShelf) -> None:
+    def __init__(self, settings: Settings, engines: EnginePool) -> None:
         self._settings = settings
         self._engines = engines
         self._executor = ThreadPoolExecutor(settings.max_generations, "generate")
@@ -90,7 +90,7 @@ class ClipService:
 
     def _encode(self, engine: str, request: Request, format: str) -> Iterator[bytes]:
         settings = self._settings
-        with self._engines(engine).stream(request) as stream:
+        with self._engines.get(engine).stream(request) as stream:
             with self._lock:
                 self._streams.add(stream)
             try:

@@ -11,7 +11,7 @@ from ..engines.base import Engine, EngineFacts
 from ..errors import EngineError, UnknownEngine
 
 
-class EngineShelf:
+class EnginePool:
     """Loads an engine when it is first asked for, from any thread; a second asker waits for the first.
 
     ``classes`` are the engines to choose from; None means all that are installed. ``options`` gives the load options of
@@ -53,7 +53,7 @@ class EngineShelf:
         """
         return engine_facts(name) if self._classes is None else self.class_of(name)
 
-    def __call__(self, name: str) -> Engine:
+    def get(self, name: str) -> Engine:
         """The engine called ``name``.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Clips of the Riffusion routes: made one by one, watched, cancelled, kept for a while; knows nothing of HTTP."""
+"""ClipJobs of the Riffusion routes: made one by one, watched, cancelled, kept for a while; knows nothing of HTTP."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KEPT_COLUMNS = 128 * 512  # of them together: eleven minutes, about 220 MB
 State = Literal["waiting", "working", "done", "failed", "cancelled"]
 
 
-class Clip:
+class ClipJob:
     """One clip on its way. Used on the event loop; its progress comes in from the engine's thread."""
 
     def __init__(self) -> None:
@@ -106,17 +106,17 @@ class Clip:
         self._changed = asyncio.Event()
 
 
-class Clips:
+class ClipJobs:
     """The clips that somebody may still ask for. Bounded; belongs to one event loop."""
 
     def __init__(self) -> None:
-        self._clips: OrderedDict[str, Clip] = OrderedDict()
+        self._clips: OrderedDict[str, ClipJob] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def begin(self, engine: RiffusionEngine, submit: Any) -> Clip:
+    async def begin(self, engine: RiffusionEngine, submit: Any) -> ClipJob:
         """A new clip; ``submit(progress)`` takes its place in the queue and is called on a thread."""
         self._make_room()
-        clip = Clip()
+        clip = ClipJob()
         clip.ticket = await asyncio.to_thread(submit, clip.progress)
         self._clips[clip.id] = clip
         task = asyncio.create_task(clip.finish(engine))
@@ -124,7 +124,7 @@ class Clips:
         task.add_done_callback(self._tasks.discard)
         return clip
 
-    def __getitem__(self, id: str) -> Clip:
+    def __getitem__(self, id: str) -> ClipJob:
         if id not in self._clips:
             raise NotFound("clip", id[:80])
         return self._clips[id]

@@ -232,11 +232,11 @@ def test_a_stopping_server_ends_clips_that_wait_and_that_are_made(tmp_path, capl
 LISTED = """
 import sys
 from lullwave.errors import MissingExtra
-from lullwave.server.engine_pool import EngineShelf
-shelf = EngineShelf()
-for name in shelf.names():
+from lullwave.server.engine_pool import EnginePool
+pool = EnginePool()
+for name in pool.names():
     try:
-        shelf.facts_of(name)
+        pool.facts_of(name)
     except MissingExtra:
         pass
 assert "torch" not in sys.modules, "torch was imported"

@@ -10,7 +10,7 @@ from lullwave.settings import load
 
 def heard_once(folder, monkeypatch):
     """What the default station remembers after a server played for a few seconds and ended."""
-    monkeypatch.setattr(serving, "EngineShelf", lambda engines: None)  # the server's own engines
+    monkeypatch.setattr(serving, "EnginePool", lambda engines: None)  # the server's own engines
     with serving.serving(folder) as served, served.listening() as stream:
         served.clock.advance(2)
         read_exactly(stream, 8000)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from lullwave.audio import Audio
-from lullwave.server.riffusion_jobs import KEPT, KEPT_COLUMNS, Clips
+from lullwave.server.riffusion_jobs import KEPT, KEPT_COLUMNS, ClipJobs
 
 ENGINE = SimpleNamespace(sound=SimpleNamespace(audio=lambda image: Audio.silence(100, 44100)))
 
@@ -21,7 +21,7 @@ def test_finished_clips_go_oldest_first(width, most):
         return SimpleNamespace(result=result, cancel=lambda: None)
 
     async def make():
-        clips, made = Clips(), []
+        clips, made = ClipJobs(), []
         for _ in range(KEPT + 10):
             clip = await clips.begin(ENGINE, submit)
             made.append(clip.id)

@@ -14,7 +14,7 @@ from lullwave.audio import Audio
 from lullwave.clock import SimulatedClock
 from lullwave.codecs import encode
 from lullwave.errors import CheckpointError, EngineError, EngineFailed, EngineLost
-from lullwave.server.engine_pool import EngineShelf
+from lullwave.server.engine_pool import EnginePool
 from lullwave.station import ArchiveEngine, Tier
 from lullwave.station.failover import Cause
 
@@ -27,7 +27,7 @@ class Faulty(RecordedStation):
 
     def __init__(self, clips=None, **faults):
         self.fault = Fault(SimulatedClock(), **faults)
-        engines = EngineShelf({"synth": SineEngine, "faulty": faulty(self.fault)})
+        engines = EnginePool({"synth": SineEngine, "faulty": faulty(self.fault)})
         super().__init__("faulty", engines=engines, archive=clips and ArchiveEngine(clips))
         self.fault.clock = self.clock
 
@@ -200,7 +200,7 @@ def test_a_wish_that_cannot_be_granted_leaves_no_trace():
         def refuse(self, *args):
             raise EngineError("it takes no wishes")
 
-    with RecordedStation("synth", engines=EngineShelf({"synth": Deaf})) as tape:
+    with RecordedStation("synth", engines=EnginePool({"synth": Deaf})) as tape:
         tape.play(10)
         before = tape.station.prompt
         wish = tape.station.steer("another way")
@@ -305,7 +305,7 @@ def test_the_embedded_engine_itself_breaks_and_goes_on_at_once():
     class Patient(SineEngine):
         fails_at = 30 * RATE
 
-    tape = RecordedStation("synth", engines=EngineShelf({"synth": Patient}))
+    tape = RecordedStation("synth", engines=EnginePool({"synth": Patient}))
     with tape:
         tape.play(200)
         assert tape.station.late_s <= 1e-6

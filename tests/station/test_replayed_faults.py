@@ -11,7 +11,7 @@ from test_faults import Faulty, clips  # noqa: F401  (a fixture)
 from lullwave.archive.history import History
 from lullwave.clock import FOREVER
 from lullwave.errors import EngineLost, SnapshotError
-from lullwave.server.live.history_recorder import Recorder
+from lullwave.server.live.history_recorder import HistoryRecorder
 from lullwave.settings import load
 from lullwave.station import ArchiveEngine, Tier
 from lullwave.station.playout import OutputLevels
@@ -24,7 +24,7 @@ def taped(tmp_path, clips):  # noqa: F811
     tape = Faulty(clips)
     history = History(tmp_path / "h.sqlite3", 1e9)
     executor = ThreadPoolExecutor(1)
-    Recorder(tape.station, history, executor, load(), tape.clock)
+    HistoryRecorder(tape.station, history, executor, load(), tape.clock)
     yield tape, history, executor
     history.close()
 

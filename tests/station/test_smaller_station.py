@@ -16,7 +16,7 @@ from lullwave.clock import FOREVER
 from lullwave.engines.musicgen.engine import MusicGenEngine
 from lullwave.engines.musicgen.random_checkpoint import write_random
 from lullwave.engines.smaller import MAGIC, with_smaller
-from lullwave.server.engine_pool import EngineShelf
+from lullwave.server.engine_pool import EnginePool
 from lullwave.station import Tier
 from lullwave.station.failover import Cause
 
@@ -60,12 +60,12 @@ def test_the_smaller_model_plays_while_the_large_one_is_too_slow(folder):
         def __init__(self):
             super().__init__(load_smaller=lambda: Dragged("small"), model="large")
 
-    shelf = EngineShelf({"synth": SineEngine, "model": Pair})
-    tape = RecordedStation("model", engines=shelf, reserve_s=32)
+    pool = EnginePool({"synth": SineEngine, "model": Pair})
+    tape = RecordedStation("model", engines=pool, reserve_s=32)
     try:
         with tape:
             tape.play(5)
-            assert not shelf("model").smaller_loaded
+            assert not pool.get("model").smaller_loaded
             speeds["large"] = 0.6
             lowest = 32.0
             for _ in range(120):
@@ -87,4 +87,4 @@ def test_the_smaller_model_plays_while_the_large_one_is_too_slow(folder):
             assert tape.station.late_s <= 1e-6
             assert np.isfinite(tape.sound).all()
     finally:
-        shelf.close()
+        pool.close()

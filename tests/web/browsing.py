@@ -9,7 +9,7 @@ from typing import Any
 import uvicorn
 
 from lullwave.server.app import create_app
-from lullwave.server.engine_pool import EngineShelf
+from lullwave.server.engine_pool import EnginePool
 from lullwave.server.run import Server, listening_socket
 from lullwave.settings import Settings, StationSettings
 from tests.sines import SineEngine
@@ -50,8 +50,8 @@ class Radio:
         self._bound = listening_socket("127.0.0.1", port)
         self.port: int = self._bound.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/"
-        shelf = EngineShelf(engines or {"sines": SineEngine, "synth": SineEngine})
-        app = create_app(self._settings, shelf)
+        pool = EnginePool(engines or {"sines": SineEngine, "synth": SineEngine})
+        app = create_app(self._settings, pool)
         self._server = Server(uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=1), app)
         self._thread = threading.Thread(target=lambda: self._server.run([self._bound]), daemon=True)
         self._thread.start()

@@ -17,7 +17,7 @@ from lullwave.engines import engine_class, engine_names
 from lullwave.engines.synth.engine import SynthEngine
 from lullwave.errors import LullwaveError, MissingExtra
 from lullwave.options import OptionInfo, describe
-from lullwave.server.engine_pool import EngineShelf
+from lullwave.server.engine_pool import EnginePool
 from tests.sines import RATE, SineEngine, SineStream
 from tests.web.browsing import Radio, until
 
@@ -293,12 +293,12 @@ def test_a_public_server_asks_for_the_owners_token(serve: Callable[..., Radio], 
 def test_engines_that_are_not_here_are_listed_with_why(
     serve: Callable[..., Radio], visit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ):
-    def class_of(shelf: EngineShelf, name: str) -> Any:
+    def class_of(pool: EnginePool, name: str) -> Any:
         if name == "far":
             raise MissingExtra("the engine far", "ai", "torch")
         return SineEngine
 
-    monkeypatch.setattr(EngineShelf, "class_of", class_of)
+    monkeypatch.setattr(EnginePool, "class_of", class_of)
     radio = serve(engines={"sines": SineEngine, "synth": SineEngine, "far": SineEngine})
     page = visit(radio.url + "make")
     page.get_by_text("Engines that are not here").click()

@@ -31,6 +31,7 @@ from ...codecs import decode
 from ...errors import CodecError, EngineError, EngineLost, InvalidInput, StreamClosed
 from ...request import Request
 from ..base import Mark, Stream, Understanding
+from .keepalive import keep_alive
 
 RATE = 44100  # Hz; clips of other rates are resampled
 CHANNELS = 2
@@ -50,7 +51,7 @@ STOP_CHECK_S = 0.5  # how often a waiting receiver checks whether to stop
 POLL_S = (2.0, 4.0)  # HTTP: range of the random pause between two requests for a clip
 RENEW_S = 60.0  # HTTP: after this long without a clip, request the batch again
 REPLY_S = 30.0  # HTTP: timeout of one reply
-KEEPALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 3, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 15_000}
+UNACKNOWLEDGED_MS = 15_000  # the kernel ends the connection when sent bytes stay unacknowledged for this long
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +115,9 @@ class LegacyWebSocket:
         assert parts.hostname is not None
         secure = parts.scheme == "wss"
         plain = socket.create_connection((parts.hostname, parts.port or (443 if secure else 80)), CONNECT_S)
-        _keep_alive(plain)
+        keep_alive(plain, idle_s=5, interval_s=3, probes=3)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
         opening = connect(
             self._url,
             sock=plain,
@@ -339,14 +342,6 @@ class LegacyStream(Stream):
         if clip.channels > CHANNELS:
             clip = Audio(clip.samples[:, :CHANNELS].copy(), clip.rate)
         return clip.to_channels(CHANNELS).resample(RATE)
-
-
-def _keep_alive(plain: socket.socket) -> None:
-    """Let the kernel detect that the peer is gone."""
-    plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in KEEPALIVE.items():
-        if hasattr(socket, name):
-            plain.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _reason(error: Exception) -> str:

@@ -1,13 +1,13 @@
-"""The inference server: any engine for other machines, in the old dialects and in ``lullwave.v1``.
+"""The inference server: any engine for other machines, by ``lullwave.v1`` and by two legacy protocols.
 
 ::
 
-    app.py         the application: routes and their life
-    gate.py        who may come in
-    session.py     one connection that speaks lullwave.v1
-    playing.py     one stream of a session, and the commands that it is given
-    batches.py     five clips at a time, for who knows nothing else
-    plain.py       the old dialects: a websocket, and HTTP
-    turns.py       which of all these is worked for next
-    run.py         the server process
+    app.py             the application: routes, start and stop
+    auth.py            the token and origin checks
+    session.py         one connection that speaks lullwave.v1
+    streams.py         one stream of a session, and its commands
+    legacy.py          the legacy protocols: a websocket, and HTTP
+    batches.py         batches of five clips for the legacy protocols
+    fair_scheduler.py  the worker threads, shared fairly among all clients
+    run.py             the server process
 """

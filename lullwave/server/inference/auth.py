@@ -1,7 +1,7 @@
-"""Who may come in to an inference server: the token, and the checks that keep web pages of others out.
+"""Access checks of an inference server: the token, and the checks that keep other sites' pages out.
 
-Knows no protocol: it sees headers. A plain client of the old websocket dialect cannot show a token in a header, so one
-in the address (``?token=…``) does as well.
+Knows no protocol: it sees headers. A client of the legacy websocket protocol cannot send a token in a header, so a
+token in the address (``?token=…``) is accepted too.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ from starlette.types import Scope
 from ..middleware.auth import LOCAL_NAMES, digest
 
 
-class Gate:
-    """Whoever has the token may do everything.
+class AccessGuard:
+    """Accepts or refuses requests by their headers. Immutable, so thread-safe.
 
-    Without a token, everybody who reaches a loopback address may; on a public address one is made, for the owner's
-    eyes. ``plain_open``: clients of the old websocket dialect, which never knew a token, need none.
+    With a token every request needs it. Without one, a ``public`` server makes its own (``made``, to be shown to the
+    owner), and a server on loopback needs none. ``legacy_open``: clients of the legacy websocket protocol, which has
+    no token, need none.
     """
 
-    def __init__(self, token: str, public: bool, plain_open: bool) -> None:
+    def __init__(self, token: str, public: bool, legacy_open: bool) -> None:
         self.made = secrets.token_urlsafe(24) if public and not token else ""
         self._digest = digest(token or self.made) if token or public else None
-        self._plain_open = plain_open
+        self._legacy_open = legacy_open
         self._public = public
 
-    def refusal(self, scope: Scope, plain: bool = False) -> tuple[int, str] | None:
-        """Why a request is refused, as status and words; None lets it in."""
+    def refusal(self, scope: Scope, legacy: bool = False) -> tuple[int, str] | None:
+        """Why a request is refused, as HTTP status and message; None accepts it."""
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if not self._public and (urlsplit("//" + host).hostname or "") not in LOCAL_NAMES:
@@ -39,12 +40,12 @@ class Gate:
         origin = headers.get("origin")
         if origin is not None and (urlsplit(origin).netloc or "null") != host:
             return 403, "pages of another origin may not do this"
-        if self._digest is None or (plain and self._plain_open) or self._shown(scope, headers):
+        if self._digest is None or (legacy and self._legacy_open) or self._has_token(scope, headers):
             return None
         return 401, "this needs the server's token: Authorization: Bearer …"
 
-    def _shown(self, scope: Scope, headers: Headers) -> bool:
-        """Whether a request shows the token. Constant time."""
+    def _has_token(self, scope: Scope, headers: Headers) -> bool:
+        """Tell whether a request carries the token. Constant time."""
         scheme, _, shown = headers.get("authorization", "").partition(" ")
         if scheme.lower() not in ("bearer", "key"):
             shown = next(iter(parse_qs(scope["query_string"].decode("latin-1")).get("token", [])), "")

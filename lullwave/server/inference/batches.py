@@ -1,6 +1,7 @@
-"""Five clips at a time, for clients who know nothing else: one batch after the other, each clip a whole MP3.
+"""Batches of five clips for the legacy protocols: one batch after the other, each clip a whole MP3.
 
-Work is done by ``turns``, a block at a time, beside the streams of other clients. Knows nothing of sockets.
+The scheduler's threads make them, a block at a time, in turn with the streams of other clients. Knows nothing of
+sockets.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from ...errors import Busy
 from ...mastering import master
 from ...request import Request
 from ...settings import DEFAULT_STATIONS
-from .fair_scheduler import Turns
+from .fair_scheduler import FairScheduler
 
-CLIP_S = 60.0
-CLIP_LUFS = -14.0
-CLIP_KBPS = 128  # 60 s are 960 kB: old clients take no frame over 1 MiB
-BLOCK_S = 1.0
-MAX_WAITING = 32
+CLIP_S = 60.0  # seconds in a clip, as legacy clients expect
+CLIP_LUFS = -14.0  # integrated loudness of a clip, as legacy clients expect
+CLIP_KBPS = 128  # 60 s are 960 kB: legacy clients accept no frame over 1 MiB
+BLOCK_S = 1.0  # seconds made in one turn
+MAX_WAITING = 32  # batches in the queue
 _ORDER = ("synthwave", "piano", "organic", "guitar", "ambient")
 PROMPTS = tuple(station.prompt() for name in _ORDER for station in DEFAULT_STATIONS if station.id == name)
 
@@ -31,27 +32,30 @@ log = logging.getLogger(__name__)
 
 
 class Batch:
-    """One clip for each prompt, in their order: a seat of ``turns``.
+    """One clip for each of ``PROMPTS``, in order: a job of the scheduler.
 
-    ``clip`` is called with each MP3, ``failed`` when there will be no more; both on a worker's thread.
+    ``on_clip`` is called with (number, MP3) of each clip, ``on_failure`` when no more clips will come; both on a worker
+    thread. ``done`` and ``first`` are flags that the event loop sets and a worker reads.
     """
 
-    def __init__(self, engine: Engine, clip: Callable[[int, bytes], None], failed: Callable[[Exception], None]) -> None:
+    def __init__(
+        self, engine: Engine, on_clip: Callable[[int, bytes], None], on_failure: Callable[[Exception], None]
+    ) -> None:
         self._engine = engine
-        self._clip = clip
-        self._failed = failed
+        self._on_clip = on_clip
+        self._on_failure = on_failure
         self._made = 0
         self._stream: Stream | None = None
         self._blocks: list[Audio] = []
         self.done = False
-        self.head = False  # its turn has come
+        self.first = False  # it is the first in the queue
 
     def due(self) -> bool:
-        """Whether there is more to make."""
-        return self.head and not self.done
+        """Tell whether there is more to make and the batch is the first in the queue."""
+        return self.first and not self.done
 
     def work(self) -> None:
-        """The next block; at its end, the clip."""
+        """Make the next block; encode the clip after its last block."""
         try:
             if self._stream is None:
                 seed = secrets.randbits(48)
@@ -62,14 +66,14 @@ class Batch:
                 self._finish()
         except Exception as error:
             if not self.done:
-                log.warning("a batch of clips broke off: %s", error)
+                log.warning("a batch of clips failed: %s", error)
                 self.done = True
-                self._failed(error)
+                self._on_failure(error)
         if self.done and self._stream is not None:
             self._stream.close()
 
     def close(self) -> None:
-        """Nobody wants it any more."""
+        """Cancel the batch."""
         self.done = True
         if self._stream is not None:
             self._stream.close()
@@ -82,47 +86,47 @@ class Batch:
         self._stream, self._blocks = None, []
         if not self.done:
             self.done = self._made == len(PROMPTS)
-            self._clip(number, encode(clip, "mp3", CLIP_KBPS))
+            self._on_clip(number, encode(clip, "mp3", CLIP_KBPS))
 
 
 class Batches:
-    """The queue of batches. All calls from the event loop."""
+    """The queue of batches, made one at a time. Event loop only."""
 
-    def __init__(self, engine: Engine, turns: Turns) -> None:
+    def __init__(self, engine: Engine, scheduler: FairScheduler) -> None:
         self._engine = engine
-        self._turns = turns
-        self._table = turns.table()
+        self._scheduler = scheduler
+        self._client = scheduler.client()
         self._queue: deque[Batch] = deque()
 
-    def add(self, clip: Callable[[int, bytes], None], failed: Callable[[Exception], None]) -> Batch:
-        """Another batch, made when those before it are done.
+    def add(self, on_clip: Callable[[int, bytes], None], on_failure: Callable[[Exception], None]) -> Batch:
+        """Queue a batch; it is made when the batches before it are done.
 
         Raises:
-            Busy: too many wait.
+            Busy: the queue is full.
         """
         self._advance()
         if len(self._queue) >= MAX_WAITING:
             raise Busy(f"{len(self._queue)} batches of clips are waiting; try again later", 60.0)
-        batch = Batch(self._engine, clip, failed)
+        batch = Batch(self._engine, on_clip, on_failure)
         self._queue.append(batch)
-        self._table.sit(batch)
+        self._client.add(batch)
         self._advance()
         return batch
 
     def drop(self, batch: Batch) -> None:
-        """It is done, or nobody wants it any more."""
+        """Take a batch out of the queue; one that is not done is cancelled."""
         batch.done = True
         self._advance()
 
     def stop(self) -> None:
-        """Break off what is being made."""
+        """Cancel every batch."""
         for batch in self._queue:
             batch.close()
 
     def _advance(self) -> None:
         for batch in [one for one in self._queue if one.done]:
             self._queue.remove(batch)
-            self._table.rise(batch)
+            self._client.remove(batch)
         if self._queue:
-            self._queue[0].head = True
-            self._turns.wake()
+            self._queue[0].first = True
+            self._scheduler.wake()

@@ -1,8 +1,8 @@
-"""Who is next: a few threads that work for many clients in turn; knows nothing of music or of sockets.
+"""A fair scheduler: a few worker threads that serve many clients in turn. Knows nothing of music or of sockets.
 
-Each client has a table, each of its pieces of work a seat there. Whoever asks for ten things at once gets no more of
-the threads than who asks for one: tables take turns, and the seats of a table among themselves. A turn is short (one
-block of music, one command), and a seat is served by one thread at a time.
+Threads are shared per client, not per job: a client with ten jobs gets no more of them than a client with one. Clients
+take turns, and so do the jobs of one client. A turn is short (one block of music, one command), and one thread at a
+time works on a job.
 """
 
 from __future__ import annotations
@@ -15,111 +15,121 @@ from typing import Protocol
 log = logging.getLogger(__name__)
 
 
-class Seat(Protocol):
-    """Something that has work to do now and then."""
+class Job(Protocol):
+    """Work that comes up now and then."""
 
     def due(self) -> bool:
-        """Whether there is something to do. Quick; any thread."""
+        """Tell whether there is something to do. Quick; called on any thread, under the scheduler's lock."""
 
     def work(self) -> None:
-        """One turn's worth of it, on a worker's thread."""
+        """Do one turn's worth of it, on a worker thread."""
 
 
-class Table:
-    """The seats of one client."""
+class Client:
+    """The jobs of one client. Thread-safe: the scheduler's lock guards them."""
 
-    def __init__(self, turns: Turns) -> None:
-        self._turns = turns
-        self.seats: deque[Seat] = deque()
+    def __init__(self, scheduler: FairScheduler) -> None:
+        self._scheduler = scheduler
 
-    def sit(self, seat: Seat) -> None:
-        """Let ``seat`` take part."""
-        with self._turns.changed:
-            self.seats.append(seat)
-            self._turns.changed.notify_all()
+    def add(self, job: Job) -> None:
+        """Give ``job`` turns from now on."""
+        self._scheduler.add(self, job)
 
-    def rise(self, seat: Seat) -> None:
-        """Let ``seat`` take part no longer; a turn that it has now is its last."""
-        with self._turns.changed:
-            if seat in self.seats:
-                self.seats.remove(seat)
+    def remove(self, job: Job) -> None:
+        """Give ``job`` no more turns; one that runs now is its last."""
+        self._scheduler.remove(self, job)
 
     def leave(self) -> None:
-        """The client is gone."""
-        with self._turns.changed:
-            self.seats.clear()
-            if self in self._turns.tables:
-                self._turns.tables.remove(self)
+        """Remove the client with all its jobs."""
+        self._scheduler.remove_client(self)
 
 
-class Turns:
-    """The threads and the tables that they serve."""
+class FairScheduler:
+    """``workers`` threads and the clients that they serve. Thread-safe."""
 
     def __init__(self, workers: int) -> None:
-        self.changed = threading.Condition()
-        self.tables: deque[Table] = deque()
-        self._busy: list[Seat] = []
+        self._changed = threading.Condition()  # notified when a job may have become due, and after each turn
+        self._jobs: dict[Client, deque[Job]] = {}
+        self._row: deque[Client] = deque()  # in the order of their next turns
+        self._running: list[Job] = []
         self._closed = False
         self._threads = [
-            threading.Thread(target=self._serve, name=f"turns-{number}", daemon=True) for number in range(workers)
+            threading.Thread(target=self._serve, name=f"inference-{number}", daemon=True) for number in range(workers)
         ]
         for thread in self._threads:
             thread.start()
 
-    def table(self) -> Table:
-        """A place for another client."""
-        table = Table(self)
-        with self.changed:
-            self.tables.append(table)
-        return table
+    def client(self) -> Client:
+        """Make a client without jobs."""
+        client = Client(self)
+        with self._changed:
+            self._jobs[client] = deque()
+            self._row.append(client)
+        return client
+
+    def add(self, client: Client, job: Job) -> None:
+        """Give a client's ``job`` turns from now on; ignored once the client has left."""
+        with self._changed:
+            if client in self._jobs:
+                self._jobs[client].append(job)
+                self._changed.notify_all()
+
+    def remove(self, client: Client, job: Job) -> None:
+        """Give a client's ``job`` no more turns."""
+        with self._changed:
+            jobs = self._jobs.get(client, ())
+            if job in jobs:
+                self._jobs[client].remove(job)
+
+    def remove_client(self, client: Client) -> None:
+        """Remove a client with all its jobs."""
+        with self._changed:
+            if self._jobs.pop(client, None) is not None:
+                self._row.remove(client)
 
     def wake(self) -> None:
-        """Some seat has something to do."""
-        with self.changed:
-            self.changed.notify_all()
-
-    def busy(self, seat: Seat) -> bool:
-        """Whether a thread works for ``seat`` now."""
-        return seat in self._busy
+        """Look for due jobs again: some job has something to do."""
+        with self._changed:
+            self._changed.notify_all()
 
     def waiting(self) -> int:
-        """How many seats wait for a thread."""
-        with self.changed:
-            return sum(seat.due() and seat not in self._busy for table in self.tables for seat in table.seats)
+        """Count the jobs that are due and wait for a thread."""
+        with self._changed:
+            return sum(job.due() and job not in self._running for jobs in self._jobs.values() for job in jobs)
 
     def close(self, timeout_s: float = 1.0) -> None:
-        """Let the threads end after what they do now, and wait a little for them."""
-        with self.changed:
+        """End every thread after its present turn, and wait up to ``timeout_s`` for them."""
+        with self._changed:
             self._closed = True
-            self.changed.notify_all()
+            self._changed.notify_all()
         for thread in self._threads:
             thread.join(timeout_s / len(self._threads))
 
     def _serve(self) -> None:
         while True:
-            with self.changed:
-                while (seat := self._next()) is None and not self._closed:
-                    self.changed.wait()
-                if seat is None or self._closed:
+            with self._changed:
+                while (job := self._next()) is None and not self._closed:
+                    self._changed.wait()
+                if job is None or self._closed:
                     return
-                self._busy.append(seat)
+                self._running.append(job)
             try:
-                seat.work()
+                job.work()
             except Exception:
-                log.exception("%r failed", seat)
+                log.exception("%r failed", job)
             finally:
-                with self.changed:
-                    self._busy.remove(seat)
-                    self.changed.notify_all()
+                with self._changed:
+                    self._running.remove(job)
+                    self._changed.notify_all()
 
-    def _next(self) -> Seat | None:
-        """The next seat with something to do; its table and it go to the end of their rows."""
-        for _ in range(len(self.tables)):
-            table = self.tables[0]
-            self.tables.rotate(-1)
-            for _ in range(len(table.seats)):
-                seat = table.seats[0]
-                table.seats.rotate(-1)
-                if seat not in self._busy and seat.due():
-                    return seat
+    def _next(self) -> Job | None:
+        """Choose the next due job; it and its client go to the end of their rows. Called under the lock."""
+        for _ in range(len(self._row)):
+            jobs = self._jobs[self._row[0]]
+            self._row.rotate(-1)
+            for _ in range(len(jobs)):
+                job = jobs[0]
+                jobs.rotate(-1)
+                if job not in self._running and job.due():
+                    return job
         return None

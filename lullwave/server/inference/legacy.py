@@ -1,6 +1,6 @@
-"""The old dialects: ``generate`` over a websocket gives five MP3s; over HTTP they are asked for one by one.
+"""The two legacy protocols: over a websocket, ``generate`` returns five MP3s; over HTTP they are fetched one by one.
 
-Knows nothing of how clips are made (``batches``).
+``batches`` makes the clips.
 """
 
 from __future__ import annotations
@@ -17,64 +17,67 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from ...errors import Busy, EngineFailed
 from .batches import PROMPTS, Batch, Batches
 
-MAX_ASKED = 4  # batches that one connection may wait for
-_BROKE, _BUSY = 1011, 1013  # RFC 6455, 7.4; and IANA's registry of close codes
+MAX_REQUESTS = 4  # batches that one connection may wait for
+_FAILED, _BUSY = 1011, 1013  # close codes: RFC 6455, 7.4; and IANA's registry
 
 log = logging.getLogger(__name__)
 
 
-class PlainSocket:
-    """One old client: each ``generate`` is answered by five binary frames; other text is ignored."""
+class LegacySocket:
+    """One websocket client: each ``generate`` is answered by five binary frames; other text is ignored.
+
+    Event loop only.
+    """
 
     def __init__(self, socket: WebSocket, batches: Batches) -> None:
         self._socket = socket
         self._batches = batches
         self._loop = asyncio.get_running_loop()
-        self._asked = 0
-        self._wanted = asyncio.Event()
+        self._requests = 0
+        self._requested = asyncio.Event()
 
     async def run(self) -> None:
-        """Serve the client until one of the two goes away."""
+        """Serve the client until either side closes the connection."""
         await self._socket.accept()
         answering = asyncio.create_task(self._answer())
-        hearing = asyncio.create_task(self._hear())
+        receiving = asyncio.create_task(self._receive())
         try:
-            await asyncio.wait({answering, hearing}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({answering, receiving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             answering.cancel()
-            hearing.cancel()
-            await asyncio.gather(answering, hearing, return_exceptions=True)
+            receiving.cancel()
+            await asyncio.gather(answering, receiving, return_exceptions=True)
 
-    async def _hear(self) -> None:
+    async def _receive(self) -> None:
         with suppress(WebSocketDisconnect, RuntimeError):
             while (message := await self._socket.receive())["type"] == "websocket.receive":
-                if message.get("text") == "generate" and self._asked < MAX_ASKED:
-                    self._asked += 1
-                    self._wanted.set()
+                if message.get("text") == "generate" and self._requests < MAX_REQUESTS:
+                    self._requests += 1
+                    self._requested.set()
 
     async def _answer(self) -> None:
         try:
             while True:
-                await self._wanted.wait()
-                await self._one_batch()
-                self._asked -= 1
-                if not self._asked:
-                    self._wanted.clear()
+                await self._requested.wait()
+                await self._send_batch()
+                self._requests -= 1
+                if not self._requests:
+                    self._requested.clear()
         except Busy as error:
             await self._close(_BUSY, str(error))
         except EngineFailed as error:
-            await self._close(_BROKE, str(error))
+            await self._close(_FAILED, str(error))
         except (WebSocketDisconnect, RuntimeError, OSError):
             return
 
-    async def _one_batch(self) -> None:
+    async def _send_batch(self) -> None:
         clips: asyncio.Queue[bytes | Exception] = asyncio.Queue()
-        batch = self._batches.add(*_handed_over(self._loop, clips))
+        batch = self._batches.add(*_into_queue(self._loop, clips))
         try:
             for _ in PROMPTS:
                 clip = await clips.get()
                 if isinstance(clip, Exception):
-                    raise EngineFailed(f"the engine broke: {clip}") from clip
+                    raise EngineFailed(f"the engine failed: {clip}") from clip
                 await self._socket.send_bytes(clip)
         finally:
             self._batches.drop(batch)
@@ -84,8 +87,8 @@ class PlainSocket:
             await self._socket.close(code, reason.encode()[:120].decode(errors="ignore"))
 
 
-class PlainHttp:
-    """``POST /generate`` starts five clips, ``POST /clips/0`` … ``/clips/4`` give them."""
+class LegacyHttp:
+    """``POST /generate`` starts a batch, ``POST /clips/0`` … ``/clips/4`` return its clips. Event loop only."""
 
     def __init__(self, batches: Batches) -> None:
         self._batches = batches
@@ -93,12 +96,12 @@ class PlainHttp:
         self._gathering: asyncio.Task[None] | None = None
 
     async def generate(self, request: Request) -> Response:
-        """409 while a batch is being made."""
+        """Start a batch; 409 while one is being made."""
         if self._gathering is not None and not self._gathering.done():
             return JSONResponse({"error": "five clips are being made already"}, 409)
         clips: asyncio.Queue[bytes | Exception] = asyncio.Queue()
         try:
-            batch = self._batches.add(*_handed_over(asyncio.get_running_loop(), clips))
+            batch = self._batches.add(*_into_queue(asyncio.get_running_loop(), clips))
         except Busy as error:
             return JSONResponse({"error": str(error)}, 503, {"Retry-After": str(round(error.retry_after_s))})
         self._clips = {}
@@ -106,13 +109,14 @@ class PlainHttp:
         return JSONResponse({"status": "generating", "clips": len(PROMPTS)})
 
     async def clip(self, request: Request) -> Response:
-        """404 until it is ready."""
+        """Return a clip; 404 until it is ready."""
         number = request.path_params["number"]
         if number not in self._clips:
             return JSONResponse({"error": f"clip {number} is not ready"}, 404)
         return Response(self._clips[number], media_type="audio/mpeg", headers={"Cache-Control": "no-store"})
 
     def stop(self) -> None:
+        """Cancel the batch that is being made."""
         if self._gathering is not None:
             self._gathering.cancel()
 
@@ -127,10 +131,10 @@ class PlainHttp:
             self._batches.drop(batch)
 
 
-def _handed_over(
+def _into_queue(
     loop: asyncio.AbstractEventLoop, clips: asyncio.Queue[bytes | Exception]
 ) -> tuple[Callable[[int, bytes], None], Callable[[Exception], None]]:
-    """What a batch calls on a worker's thread, so that clips and failures come into ``clips`` on the loop."""
+    """The two callbacks of a batch, which put clips and failures into ``clips`` from a worker thread."""
 
     def put(item: bytes | Exception) -> None:
         with suppress(RuntimeError):  # the loop has ended

@@ -1,4 +1,4 @@
-"""Runs the inference server's application on uvicorn until a signal, or until its parent is gone; knows no route."""
+"""Runs the inference server's application on uvicorn until a signal arrives or its parent process ends."""
 
 from __future__ import annotations
 
@@ -17,17 +17,15 @@ import uvicorn
 from starlette.applications import Starlette
 
 from ...engines.remote import protocol as wire
+from ...engines.remote.keepalive import keep_alive
 from ..sockets import raise_file_limit
 
-GRACE_S = 1  # how long open connections may take to end
-LET_GO_S = 3.0  # how long after its parent's end a process may live
-# A peer that is gone without a word is noticed by the kernel, which needs nothing of the peer's program: an old client
-# may be silent for as long as it likes.
-KEEPALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4}
+GRACE_S = 1  # seconds that open connections may take to end
+ORPHAN_EXIT_S = 3.0  # seconds after its parent's end in which the process must have stopped
 
 
 class InferenceServer(uvicorn.Server):
-    """Says when it answers."""
+    """A uvicorn server that calls ``ready`` once it answers requests."""
 
     ready: Callable[[], None] = staticmethod(lambda: None)
 
@@ -38,7 +36,7 @@ class InferenceServer(uvicorn.Server):
 
 
 def inference_server(app: Starlette, cert: Path | None = None, key: Path | None = None) -> InferenceServer:
-    """A server of ``app``; ``should_exit`` ends it."""
+    """Configure a server for ``app``; setting ``should_exit`` stops it."""
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -46,8 +44,8 @@ def inference_server(app: Starlette, cert: Path | None = None, key: Path | None 
         access_log=False,
         lifespan="on",
         ws_max_size=wire.MAX_MESSAGE_BYTES,
-        ws_ping_interval=None,  # see KEEPALIVE; clients' own pings are answered
-        ws_per_message_deflate=False,  # samples hardly shrink
+        ws_ping_interval=None,  # TCP keepalive finds dead peers; legacy clients answer no pings
+        ws_per_message_deflate=False,  # audio hardly compresses
         timeout_graceful_shutdown=GRACE_S,
         server_header=False,
         ssl_certfile=cert,
@@ -56,29 +54,25 @@ def inference_server(app: Starlette, cert: Path | None = None, key: Path | None 
     return InferenceServer(config)
 
 
-def keep_alive(bound: socket.socket) -> None:
-    """Let the kernel find out about peers that are gone, on every connection that ``bound`` accepts."""
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in KEEPALIVE.items():
-        if hasattr(socket, name):
-            bound.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-
-
 def serve_inference(server: InferenceServer, bound: socket.socket, with_parent: bool = False) -> None:
-    """Serve on ``bound`` until SIGINT or SIGTERM; ``with_parent``: or until stdin ends, which a parent holds open."""
+    """Serve on ``bound`` until SIGINT or SIGTERM arrives or, ``with_parent``, until the parent closes stdin.
+
+    Connections that ``bound`` accepts use TCP keepalive, so that the kernel notices a peer that disappeared: legacy
+    clients may be silent for any time.
+    """
     raise_file_limit()
-    keep_alive(bound)
+    keep_alive(bound, idle_s=20, interval_s=5, probes=4)
     if with_parent:
-        with suppress(OSError):  # when memory runs out, this process goes before its parent (Linux)
+        with suppress(OSError):  # Linux: when memory runs out, the kernel kills this process before its parent
             Path("/proc/self/oom_score_adj").write_text("500")
         threading.Thread(target=_watch_parent, name="parent", daemon=True).start()
     asyncio.run(server.serve([bound]))
 
 
 def _watch_parent() -> None:
-    """The system closes a pipe when the process at its other end is gone, however it went."""
+    """Stop when the parent ends: the system closes its end of the pipe however the parent ended."""
     while sys.stdin.buffer.read(4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(LET_GO_S)
+    time.sleep(ORPHAN_EXIT_S)
     os._exit(0)

@@ -1,6 +1,7 @@
-"""One connection that speaks ``lullwave.v1``: messages in, messages out; makes no music on the event loop.
+"""One connection that speaks ``lullwave.v1``: messages in, messages out. Makes no music on the event loop.
 
-Three tasks: one reads and obeys, one writes, one tells who waits how far things are. All work is done by ``turns``.
+Three tasks: one receives messages, one sends, one reports progress to a client that waits. The scheduler's threads do
+all work.
 """
 
 from __future__ import annotations
@@ -18,54 +19,54 @@ from ...engines.base import Engine, Stream
 from ...engines.remote import protocol as wire
 from ...errors import Busy, InvalidInput, ProtocolError
 from ...request import Request
-from .fair_scheduler import Turns
-from .streams import Chores, Parcel, Playing
+from .fair_scheduler import FairScheduler
+from .streams import CommandQueue, Message, ServedStream
 
-MAX_STREAMS = 64  # of one client
-MAX_BACKLOG = 4_000_000  # bytes made for a client that it has not taken
-SILENCE_S = 60.0  # a client says something at least this often
-PROGRESS_S = 1.0
-_REQUEST = {"prompt", "seed", "duration_s", "options"}
+MAX_STREAMS = 64  # open streams of one client
+MAX_BACKLOG = 4_000_000  # bytes that wait to be sent; beyond, no block is made
+SILENCE_S = 60.0  # a client that sends nothing for this long is disconnected
+PROGRESS_S = 1.0  # seconds between progress messages
+_REQUEST_FIELDS = {"prompt", "seed", "duration_s", "options"}
 
 log = logging.getLogger(__name__)
 
 
 class Session:
-    """One client."""
+    """One client. Event loop only, but for ``_send``."""
 
-    def __init__(self, socket: WebSocket, engine: Engine, turns: Turns) -> None:
+    def __init__(self, socket: WebSocket, engine: Engine, scheduler: FairScheduler) -> None:
         self._socket = socket
         self._engine = engine
-        self._turns = turns
-        self._table = turns.table()
+        self._scheduler = scheduler
+        self._client = scheduler.client()
         self._loop = asyncio.get_running_loop()
-        self._outbox: asyncio.Queue[Parcel] = asyncio.Queue()
+        self._outbox: asyncio.Queue[Message] = asyncio.Queue()
         self._backlog = 0  # bytes in the outbox; counted on the event loop
-        self._streams: dict[int, Playing] = {}
-        self._chores = Chores(self._send)
-        self._table.sit(self._chores)
+        self._streams: dict[int, ServedStream] = {}
+        self._commands = CommandQueue(self._send)
+        self._client.add(self._commands)
 
     async def run(self) -> None:
-        """Serve the client until one of the two goes away."""
+        """Serve the client until either side closes the connection."""
         await self._socket.accept(wire.SUBPROTOCOL)
         self._hello()
         tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._report())]
         try:
-            await self._obey()
+            await self._receive()
         except ProtocolError as error:
-            log.warning("a client was sent away: %s", error)
+            log.warning("a client was disconnected: %s", error)
             await self._close(wire.BAD_MESSAGE, str(error))
         except TimeoutError:
-            await self._close(wire.TIMED_OUT, f"nothing was heard for {SILENCE_S:g} seconds")
+            await self._close(wire.TIMED_OUT, f"nothing was received for {SILENCE_S:g} seconds")
         except (WebSocketDisconnect, RuntimeError, OSError):
             pass
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self._table.leave()
-            for playing in self._streams.values():
-                playing.abandon()
+            self._client.leave()
+            for served in self._streams.values():
+                served.abandon()
             await asyncio.to_thread(_close_all, list(self._streams.values()))
 
     def _hello(self) -> None:
@@ -84,9 +85,9 @@ class Session:
             },
             limits={"streams": MAX_STREAMS, "backlog_bytes": MAX_BACKLOG, "message_bytes": wire.MAX_MESSAGE_BYTES},
         )
-        self._put(Parcel(hello))
+        self._put(Message(hello))
 
-    async def _obey(self) -> None:
+    async def _receive(self) -> None:
         while True:
             async with asyncio.timeout(SILENCE_S):
                 message = await self._socket.receive()
@@ -97,45 +98,45 @@ class Session:
                 if len(text) > wire.MAX_TEXT_BYTES:
                     await self._close(wire.TOO_LARGE, f"a text message has at most {wire.MAX_TEXT_BYTES} bytes")
                     return
-                self._obeyed(wire.parse(text))
+                self._execute(wire.parse(text))
             elif data is not None:
                 self._restore(wire.unpack(data))
-            self._turns.wake()
+            self._scheduler.wake()
 
-    def _obeyed(self, message: Mapping[str, Any]) -> None:
-        """Begin what a text message asks for."""
+    def _execute(self, message: Mapping[str, Any]) -> None:
+        """Start what a text message asks for."""
         match message["op"]:
             case "open":
                 request = message.get("request")
-                self._begin(message, lambda: self._engine.stream(_request(request)))
+                self._open(message, lambda: self._engine.stream(_request(request)))
             case "fork":
                 begin, source = _frame(message), self._streams.get(wire.int_field(message, "of"))
                 if source is None:
                     raise ProtocolError(f"fork: there is no stream {message['of']}")
-                self._begin(message, lambda: source.fork(begin), source)
+                self._open(message, lambda: source.fork(begin), source)
             case "steer":
-                playing, id = self._playing(message), wire.int_field(message, "id")
+                served, id = self._stream(message), wire.int_field(message, "id")
                 epoch, at = wire.int_field(message, "epoch"), wire.int_field(message, "at", high=2**63 - 1)
                 prompt, over_s = wire.str_field(message, "prompt"), message.get("over_s")
                 if not isinstance(over_s, (int, float)) or not 0 <= over_s <= 3600:
                     raise ProtocolError("steer: over_s must be a number of seconds from 0 to 3600")
-                playing.call(id, lambda: playing.steer(epoch, at, prompt, over_s))
+                served.call(id, lambda: served.steer(epoch, at, prompt, over_s))
             case "snapshot":
-                playing, id, frame = self._playing(message), wire.int_field(message, "id"), _frame(message)
-                playing.call(id, lambda: playing.snapshot(id, frame))
+                served, id, frame = self._stream(message), wire.int_field(message, "id"), _frame(message)
+                served.call(id, lambda: served.snapshot(id, frame))
             case "credit":
                 number = wire.int_field(message, "stream")
-                if number in self._streams:  # else it was cancelled, and this one was on its way
+                if number in self._streams:  # else the stream was cancelled while this message was on its way
                     self._streams[number].grant(wire.int_field(message, "to", high=2**63 - 1))
             case "understand":
                 id, prompt = wire.int_field(message, "id"), wire.str_field(message, "prompt")
-                self._chores.call(
+                self._commands.call(
                     id, lambda: {"understanding": wire.encode_understanding(self._engine.understand(prompt))}
                 )
             case "cancel":
                 if (gone := self._streams.pop(wire.int_field(message, "stream"), None)) is not None:
                     gone.abandon()
-                    self._table.rise(gone)
+                    self._client.remove(gone)
                     self._loop.run_in_executor(None, _close_all, [gone])
             case "here":
                 pass
@@ -146,10 +147,10 @@ class Session:
         if message.kind != wire.SNAPSHOT:
             raise ProtocolError("a client sends no audio")
         fields = {"op": "restore", "stream": message.stream, "id": message.epoch, "encoding": message.encoding}
-        self._begin(fields, lambda: self._engine.restore(message.body))
+        self._open(fields, lambda: self._engine.restore(message.body))
 
-    def _begin(self, message: Mapping[str, Any], make: Callable[[], Stream], source: Playing | None = None) -> None:
-        """A new stream, made by ``make`` when its turn comes (by the turn of the stream that it is forked from)."""
+    def _open(self, message: Mapping[str, Any], make: Callable[[], Stream], source: ServedStream | None = None) -> None:
+        """Queue the creation of a stream by ``make``; a fork is queued among the commands of its source."""
         number, id = wire.int_field(message, "stream"), wire.int_field(message, "id")
         encoding = message.get("encoding", wire.ENCODINGS[0])
         if encoding not in wire.ENCODINGS:
@@ -158,28 +159,28 @@ class Session:
             raise ProtocolError(f"{message['op']}: there is a stream {number} already")
         if len(self._streams) >= MAX_STREAMS:
             full = Busy(f"one client has at most {MAX_STREAMS} streams", 10.0)
-            self._put(Parcel(wire.pack("failed", id=id, **wire.encode_error(full))))
+            self._put(Message(wire.pack("failed", id=id, **wire.encode_error(full))))
             return
-        playing = self._streams[number] = Playing(number, encoding, self._send, self._room)
-        self._table.sit(playing)
+        served = self._streams[number] = ServedStream(number, encoding, self._send, self._room)
+        self._client.add(served)
 
-        def begun() -> dict[str, Any]:
+        def create() -> dict[str, Any]:
             try:
-                return playing.begin(make)
+                return served.create(make)
             except Exception:
                 with suppress(RuntimeError):  # the loop has ended
-                    self._loop.call_soon_threadsafe(self._forget, playing)
+                    self._loop.call_soon_threadsafe(self._forget, served)
                 raise
 
-        (source or playing).call(id, begun)
+        (source or served).call(id, create)
 
-    def _forget(self, playing: Playing) -> None:
-        """It never began: it takes nobody's place."""
-        if self._streams.get(playing.number) is playing:
-            del self._streams[playing.number]
-        self._table.rise(playing)
+    def _forget(self, served: ServedStream) -> None:
+        """Drop a stream that could not be created."""
+        if self._streams.get(served.number) is served:
+            del self._streams[served.number]
+        self._client.remove(served)
 
-    def _playing(self, message: Mapping[str, Any]) -> Playing:
+    def _stream(self, message: Mapping[str, Any]) -> ServedStream:
         number = wire.int_field(message, "stream")
         if number not in self._streams:
             raise ProtocolError(f"{message['op']}: there is no stream {number}")
@@ -188,46 +189,46 @@ class Session:
     def _room(self) -> bool:
         return self._backlog < MAX_BACKLOG
 
-    def _send(self, parcel: Parcel) -> None:
-        """From any thread."""
+    def _send(self, message: Message) -> None:
+        """Queue a message to the client. Thread-safe."""
         with suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(self._put, parcel)
+            self._loop.call_soon_threadsafe(self._put, message)
 
-    def _put(self, parcel: Parcel) -> None:
-        self._backlog += len(parcel.data)
-        self._outbox.put_nowait(parcel)
+    def _put(self, message: Message) -> None:
+        self._backlog += len(message.data)
+        self._outbox.put_nowait(message)
 
     async def _write(self) -> None:
         with suppress(WebSocketDisconnect, RuntimeError, OSError):
             while True:
-                parcel = await self._outbox.get()
-                if not parcel.stale():
+                message = await self._outbox.get()
+                if not message.stale():
                     await self._socket.send(
-                        {"type": "websocket.send", "text": parcel.data}
-                        if isinstance(parcel.data, str)
-                        else {"type": "websocket.send", "bytes": parcel.data}
+                        {"type": "websocket.send", "text": message.data}
+                        if isinstance(message.data, str)
+                        else {"type": "websocket.send", "bytes": message.data}
                     )
                 was_full = not self._room()
-                self._backlog -= len(parcel.data)
+                self._backlog -= len(message.data)
                 if was_full and self._room():
-                    self._turns.wake()
+                    self._scheduler.wake()
 
     async def _report(self) -> None:
         while True:
             await asyncio.sleep(PROGRESS_S)
-            waiting = [p for playing in self._streams.values() if (p := playing.progress()) is not None]
+            waiting = [p for served in self._streams.values() if (p := served.progress()) is not None]
             for progress in waiting:
-                self._put(Parcel(wire.pack("progress", queue=self._turns.waiting(), **progress)))
+                self._put(Message(wire.pack("progress", queue=self._scheduler.waiting(), **progress)))
 
     async def _close(self, code: int, reason: str) -> None:
         with suppress(RuntimeError, OSError):
             await self._socket.close(code, reason.encode()[:120].decode(errors="ignore"))
 
 
-def _close_all(streams: list[Playing]) -> None:
-    for playing in streams:
-        with suppress(Exception):  # an engine that breaks while it lets go
-            playing.close()
+def _close_all(streams: list[ServedStream]) -> None:
+    for served in streams:
+        with suppress(Exception):  # an engine that fails while it closes
+            served.close()
 
 
 def _frame(message: Mapping[str, Any]) -> int | None:
@@ -235,9 +236,9 @@ def _frame(message: Mapping[str, Any]) -> int | None:
 
 
 def _request(fields: Any) -> Request:
-    """What the client asks for, checked like every request."""
+    """Build the request of an ``open`` message."""
     if not isinstance(fields, dict):
         raise InvalidInput("request", fields, "an object")
-    for name in fields.keys() - _REQUEST:
-        raise InvalidInput(name, fields[name], "fields named " + ", ".join(sorted(_REQUEST)))
+    for name in fields.keys() - _REQUEST_FIELDS:
+        raise InvalidInput(name, fields[name], "fields named " + ", ".join(sorted(_REQUEST_FIELDS)))
     return Request(**fields)

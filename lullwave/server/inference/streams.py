@@ -1,7 +1,7 @@
-"""One stream that is played for a client elsewhere: its commands in order, its blocks as far as there is credit.
+"""One stream that is generated for a remote client: its commands in order, its blocks as far as there is credit.
 
-Everything that touches the engine happens in ``work``, on a worker's thread. Knows nothing of sockets: what the client
-is to be told goes to ``send``.
+Everything that touches the engine happens in ``work``, on a worker thread. Knows nothing of sockets: messages to the
+client go to ``send``.
 """
 
 from __future__ import annotations
@@ -18,60 +18,67 @@ from ...engines.base import Stream
 from ...engines.remote import protocol as wire
 from ...errors import EngineError, LullwaveError, ProtocolError
 
-BLOCK_S = 0.25  # what is made in one turn, and sent in one message
+BLOCK_S = 0.25  # seconds made in one turn and sent in one message
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Parcel:
+class Message:
     """One message to the client."""
 
     data: str | bytes
-    stale: Callable[[], bool] = lambda: False  # nobody wants it any more
+    stale: Callable[[], bool] = lambda: False  # asked before it is sent: a stale message is dropped
 
 
-Send = Callable[[Parcel], None]
+Send = Callable[[Message], None]
 
 
-class Chores:
-    """Commands that are carried out one after the other: a seat of ``turns``."""
+class CommandQueue:
+    """Commands that run one after the other: a job of the scheduler.
+
+    The event loop adds commands; one worker thread at a time runs them.
+    """
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self._commands: deque[Callable[[], None]] = deque()
 
     def due(self) -> bool:
-        """Whether a command waits."""
+        """Tell whether a command waits."""
         return bool(self._commands)
 
     def work(self) -> None:
-        """The next command."""
+        """Run the next command."""
         self._commands.popleft()()
 
     def call(self, id: int, command: Callable[[], dict[str, Any]]) -> None:
-        """Queue a command. Its reply ``id`` is what it gives, or the error that it raises."""
+        """Queue a command. The reply ``id`` holds its result, or the error that it raises."""
 
-        def answered() -> None:
+        def run() -> None:
             try:
                 reply = command()
             except Exception as error:
                 if not isinstance(error, LullwaveError):
                     log.exception("a command failed")
-                self.tell("failed", id=id, **wire.encode_error(error))
+                self.notify("failed", id=id, **wire.encode_error(error))
             else:
                 if reply:
-                    self.tell("done", id=id, **reply)
+                    self.notify("done", id=id, **reply)
 
-        self._commands.append(answered)
+        self._commands.append(run)
 
-    def tell(self, op: str, **fields: Any) -> None:
-        """Send a message."""
-        self._send(Parcel(wire.pack(op, **fields)))
+    def notify(self, op: str, **fields: Any) -> None:
+        """Send the message ``op``."""
+        self._send(Message(wire.pack(op, **fields)))
 
 
-class Playing(Chores):
-    """One stream."""
+class ServedStream(CommandQueue):
+    """One stream of a client: its commands, and its blocks as long as the client grants credit.
+
+    One worker thread at a time reads and steers the stream. The event loop grants credit, asks for ``progress`` and
+    abandons the stream: it writes only ``_credit`` and ``_closed``, each a single value.
+    """
 
     def __init__(self, number: int, encoding: str, send: Send, room: Callable[[], bool]) -> None:
         super().__init__(send)
@@ -80,29 +87,29 @@ class Playing(Chores):
         self._room = room
         self._stream: Stream | None = None
         self._epoch = 0
-        self._cut = 0  # blocks of earlier epochs are stale from this frame on
+        self._cut = 0  # from this frame on, blocks of earlier epochs are stale
         self._credit = 0  # the frame up to which the client takes blocks
-        self._ended = False  # the music did, or the engine broke
+        self._ended = False  # the music ended, or the engine failed
         self._closed = False
-        self._since: float | None = None  # when the block that is being made was begun
+        self._since: float | None = None  # monotonic time at which the present block was begun
 
     def due(self) -> bool:
-        """Whether a command waits, or a block may be made."""
+        """Tell whether a command waits, or a block may be made."""
         if self._closed:
             return False
-        return bool(self._commands) or (self._wanting() and self._room())
+        return bool(self._commands) or (self._wants_block() and self._room())
 
     def work(self) -> None:
-        """The next command, else the next block."""
+        """Run the next command, or else make the next block."""
         if self._commands:
             super().work()
         elif self._stream is not None:
             self._make(self._stream)
 
     def progress(self) -> dict[str, Any] | None:
-        """What is being done, for a client that waits; None when it does not."""
+        """What is being made, for a client that waits for blocks; None when it does not wait."""
         stream = self._stream
-        if stream is None or not self._wanting():
+        if stream is None or not self._wants_block():
             return None
         since = self._since
         return {
@@ -112,10 +119,10 @@ class Playing(Chores):
             "tokens": stream.tokens_made,
         }
 
-    def begin(self, make: Callable[[], Stream]) -> dict[str, Any]:
-        """The stream is there from now on; the reply about it."""
+    def create(self, make: Callable[[], Stream]) -> dict[str, Any]:
+        """Create the stream with ``make`` and return the reply that describes it."""
         self._stream = stream = make()
-        if self._closed:  # meanwhile; whoever comes second closes it
+        if self._closed:  # cancelled while ``make`` ran
             stream.close()
             return {}
         request = stream.request
@@ -134,20 +141,20 @@ class Playing(Chores):
         }
 
     def grant(self, frame: int) -> None:
-        """Credit: the client takes blocks up to ``frame``."""
+        """Let blocks be sent up to ``frame``."""
         self._credit = max(self._credit, frame)
 
     def fork(self, at: int | None) -> Stream:
-        """A second stream from frame ``at`` on."""
+        """Fork the stream at frame ``at``."""
         return self._open().fork(at)
 
     def steer(self, epoch: int, at: int, prompt: str, over_s: float) -> dict[str, Any]:
-        """Turn the music from frame ``at`` on, which the client reads next; what lies behind it is made again."""
+        """Steer the music from frame ``at`` on, which the client reads next; blocks made after it are made again."""
         stream = self._open()
         if epoch <= self._epoch:
             raise ProtocolError(f"steer: epoch {epoch} follows epoch {self._epoch}; it must be later")
         if stream.position > at:
-            with suppress(EngineError):  # it cannot go back: the change is heard after what was sent
+            with suppress(EngineError):  # it cannot rewind: the change is heard after the blocks already sent
                 self._stream = fork = stream.fork(at)
                 stream.close()
                 stream = fork
@@ -158,31 +165,31 @@ class Playing(Chores):
         return {"epoch": epoch, "from": stream.position, "understanding": wire.encode_understanding(understanding)}
 
     def snapshot(self, id: int, at: int | None) -> dict[str, Any]:
-        """Send the state at a frame; the reply is a binary message of its own."""
+        """Send the state at frame ``at`` as a binary message, and return an empty reply."""
         snapshot = self._open().snapshot(at)
-        self._send(Parcel(wire.pack_snapshot(self.number, id, snapshot, self._encoding)))
+        self._send(Message(wire.pack_snapshot(self.number, id, snapshot, self._encoding)))
         return {}
 
     def close(self) -> None:
-        """End what is going on. From any thread but the event loop's: engines may take a moment."""
+        """Close the engine's stream. Blocks while the engine finishes, so never call it on the event loop."""
         self._closed = True
         if self._stream is not None:
             self._stream.close()
 
     def abandon(self) -> None:
-        """Nothing of it is due any more."""
+        """Make nothing more; ``close`` follows on another thread."""
         self._closed = True
 
-    def _wanting(self) -> bool:
+    def _wants_block(self) -> bool:
         return self._stream is not None and not self._ended and self._stream.position < self._credit
 
     def _open(self) -> Stream:
         if self._stream is None:
-            raise EngineError(f"stream {self.number} has not begun")
+            raise EngineError(f"stream {self.number} has not been created")
         return self._stream
 
     def _make(self, stream: Stream) -> None:
-        """The next block and what begins in it."""
+        """Make the next block and send it with the marks and beats in it."""
         epoch, start = self._epoch, stream.position
         frames = min(max(1, round(BLOCK_S * stream.rate)), self._credit - start)
         self._since = time.monotonic()
@@ -193,13 +200,13 @@ class Playing(Chores):
         except Exception as error:
             self._ended = True
             if not self._closed:
-                log.warning("stream %d broke: %s", self.number, error)
-                self.tell("broken", stream=self.number, epoch=epoch, **wire.encode_error(error))
+                log.warning("stream %d failed: %s", self.number, error)
+                self.notify("broken", stream=self.number, epoch=epoch, **wire.encode_error(error))
             return
         finally:
             self._since = None
         self._ended = audio.frames < frames or stop == stream.total_frames
         if marks or beats:
-            self.tell("notes", stream=self.number, epoch=epoch, **wire.encode_notes(marks, beats))
+            self.notify("notes", stream=self.number, epoch=epoch, **wire.encode_notes(marks, beats))
         data = wire.pack_audio(self.number, epoch, start, audio, self._encoding, self._ended)
-        self._send(Parcel(data, lambda: self._closed or (epoch < self._epoch and start >= self._cut)))
+        self._send(Message(data, lambda: self._closed or (epoch < self._epoch and start >= self._cut)))

@@ -20,12 +20,12 @@ from ...settings import Settings
 from ...station import CHUNK_S, RATE, ArchiveEngine, Chunk, Event, PlayoutStep, Station
 from ...station.playout import MP3_FRAME
 from ...station.producer import EMBEDDED
-from ..engine_pool import EngineShelf
+from ..engine_pool import EnginePool
 from .audience import Audience
 from .bands import measured
 from .fanout import Fanout
 from .first_clip import first_clip
-from .history_recorder import Recorder
+from .history_recorder import HistoryRecorder
 
 EVENTS_KEPT = 512
 COUNT_EVERY_S = 0.2  # a crowd that comes in at once is told once
@@ -35,7 +35,7 @@ LEASE_S = 180.0  # how long a station stays awake for somebody who fetches its c
 log = logging.getLogger(__name__)
 
 
-class OnAir:
+class Channel:
     """One station and all that the routes need of it."""
 
     def __init__(self, station: Station, settings: Settings) -> None:
@@ -122,18 +122,18 @@ class OnAir:
                 self.events.publish(Event("bands", frame, {"levels": levels}))
 
 
-class OnAirs:
+class Channels:
     """All stations of a server, from start to stop."""
 
-    def __init__(self, settings: Settings, shelf: EngineShelf, clock: Clock) -> None:
+    def __init__(self, settings: Settings, engines: EnginePool, clock: Clock) -> None:
         self.settings = settings
         self.audience = Audience([own.id for own in settings.stations], settings.default_station)
         main = settings.default_station
         self.clips = ClipStore(settings.paths.clips(main), settings.max_clips, settings.max_clip_mb * 1e6)
         self.archive_engine = ArchiveEngine(self.clips)
         self.stations = {
-            own.id: OnAir(
-                Station(own, settings, shelf, clock, self.archive_engine if own.id == main else None), settings
+            own.id: Channel(
+                Station(own, settings, engines.get, clock, self.archive_engine if own.id == main else None), settings
             )
             for own in settings.stations
         }
@@ -143,14 +143,14 @@ class OnAirs:
         self.clock = clock
         self.began = clock.wall()
         self.history = History.open_or_recover(settings.paths.history, settings.max_history_mb * 1e6)
-        self.shelf = shelf
+        self.engines = engines
         self._stopping = threading.Event()
         self._encoding = ThreadPoolExecutor(1, "clips")
         self._first: threading.Thread | None = None
         loop = asyncio.get_running_loop()
         self.audience.watch(lambda station, count: self.stations[station].people(count))
-        for onair in self.stations.values():
-            Recorder(onair.station, self.history, self._encoding, settings, clock)
+        for channel in self.stations.values():
+            HistoryRecorder(channel.station, self.history, self._encoding, settings, clock)
         clip_recorder = ClipRecorder(self.clips, self._encoding, RATE, settings.clip_s, settings.bitrate_kbps)
         self.default.station.subscribe(lambda step: _cut(clip_recorder, step))
 
@@ -164,7 +164,7 @@ class OnAirs:
 
     def engine(self, name: str) -> Engine:
         """The engine of that name, clips of earlier included: what a past moment is made again with."""
-        return self.archive_engine if name == ArchiveEngine.name else self.shelf(name)
+        return self.archive_engine if name == ArchiveEngine.name else self.engines.get(name)
 
     def start(self) -> None:
         """Let the default station make its first music, and a first clip if there is none."""
@@ -175,16 +175,16 @@ class OnAirs:
 
     def release(self) -> None:
         """Let every listener's connection end."""
-        for onair in self.stations.values():
-            onair.close()
+        for channel in self.stations.values():
+            channel.close()
 
     def stop(self) -> None:
         """End all threads. Blocks, shortly."""
         self._stopping.set()
-        for onair in self.stations.values():
-            onair.station.stop()
-        for onair in self.stations.values():
-            onair.station.join()
+        for channel in self.stations.values():
+            channel.station.stop()
+        for channel in self.stations.values():
+            channel.station.join()
         if self._first is not None:
             self._first.join(1.0)
         self._encoding.shutdown(wait=True)
@@ -196,7 +196,7 @@ class OnAirs:
         try:
             length_s = max(1.0, settings.clip_s + OVERLAP_S)
             request = Request(station.prompt, (station.seed + 1) % 2**63, duration_s=length_s)
-            data = first_clip(self.shelf(EMBEDDED), request, settings, self._encoding, self._stopping)
+            data = first_clip(self.engines.get(EMBEDDED), request, settings, self._encoding, self._stopping)
             if data is not None and self.clips.newest is None:
                 self.clips.add(data)
         except Exception:

@@ -25,7 +25,7 @@ _SIOCOUTQ = 0x5411  # Linux: bytes of the socket's send queue that are not ackno
 log = logging.getLogger(__name__)
 
 
-class Listener:
+class Connection:
     """One audio connection."""
 
     def __init__(
@@ -97,19 +97,19 @@ class Fanout:
         self._stall_s = stall_s
         self._chunks = chunks
         self._on_drop = on_drop
-        self._listeners: set[Listener] = set()
+        self._connections: set[Connection] = set()
         self._timer: asyncio.TimerHandle | None = None
         chunks.watch(self._spread)
 
-    def add(self, listener: Listener) -> None:
+    def add(self, listener: Connection) -> None:
         """Give it what is there, and everything that comes."""
-        self._listeners.add(listener)
+        self._connections.add(listener)
         self._catch_up(listener, begins=True)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
 
-    def remove(self, listener: Listener) -> None:
-        self._listeners.discard(listener)
+    def remove(self, listener: Connection) -> None:
+        self._connections.discard(listener)
 
     def close(self) -> None:
         if self._timer is not None:
@@ -117,7 +117,7 @@ class Fanout:
 
     def _spread(self, chunk: Chunk) -> None:
         framed = frame_of(chunk.data)
-        for listener in self._listeners:
+        for listener in self._connections:
             if listener.transport.is_closing() or listener.waits:
                 continue
             if listener.at == chunk.number:
@@ -125,7 +125,7 @@ class Fanout:
             else:
                 self._catch_up(listener)
 
-    def _catch_up(self, listener: Listener, begins: bool = False) -> None:
+    def _catch_up(self, listener: Connection, begins: bool = False) -> None:
         """Everything from where the listener is; who fell out of the ring is dropped."""
         try:
             chunks = self._chunks.items(listener.at)
@@ -140,12 +140,12 @@ class Fanout:
 
     def _sweep(self) -> None:
         now = asyncio.get_running_loop().time()
-        for listener in [one for one in self._listeners if one.stalled(now, self._stall_s)]:
+        for listener in [one for one in self._connections if one.stalled(now, self._stall_s)]:
             self._drop(listener)
-        self._timer = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep) if self._listeners else None
+        self._timer = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep) if self._connections else None
 
-    def _drop(self, listener: Listener) -> None:
-        self._listeners.discard(listener)
+    def _drop(self, listener: Connection) -> None:
+        self._connections.discard(listener)
         listener.transport.abort()
         self._on_drop()
 

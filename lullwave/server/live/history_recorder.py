@@ -17,7 +17,7 @@ from ...station import RATE, Epoch, Event, PlayoutStep, Station
 log = logging.getLogger(__name__)
 
 
-class Recorder:
+class HistoryRecorder:
     """Listens to one station. Its run begins with the first thing that it airs."""
 
     def __init__(

@@ -17,8 +17,8 @@ from starlette.types import Receive, Scope, Send
 from ...ring import FellBehind
 from ...station import RATE, Chunk, Event
 from .audience import Audience
-from .channel import OnAir
-from .fanout import Listener
+from .channel import Channel
+from .fanout import Connection
 from .icy import METAINT, Interleaver, clean
 
 HEARTBEAT_S = 15.0
@@ -64,7 +64,7 @@ class LiveAudio(Response):
 
     def __init__(
         self,
-        onair: OnAir,
+        channel: Channel,
         audience: Audience,
         listener: str | None,
         titles: bool = False,
@@ -74,7 +74,7 @@ class LiveAudio(Response):
     ) -> None:
         self._by_address = by_address if by_address is not None else Counter()
         self._address = address
-        self._onair = onair
+        self._channel = channel
         self._icy = Interleaver() if titles else None
         self._audience = audience
         self._listener = listener
@@ -86,7 +86,7 @@ class LiveAudio(Response):
                 "Connection": "close",
                 "Accept-Ranges": "none",
                 "X-Accel-Buffering": "no",
-                "icy-name": clean(onair.station.config.title),
+                "icy-name": clean(channel.station.config.title),
                 "icy-genre": "lo-fi",
                 "icy-br": str(kbps),
                 "icy-pub": "0",
@@ -102,7 +102,7 @@ class LiveAudio(Response):
             return
         with (
             counted(self._by_address, self._address),
-            self._audience.audio(self._onair.station.id, self._listener) as listener,
+            self._audience.audio(self._channel.station.id, self._listener) as listener,
         ):
             await send(start)
             transport = scope.get("lullwave.transport")
@@ -115,43 +115,43 @@ class LiveAudio(Response):
         self, scope: Scope, receive: Receive, send: Send, transport: asyncio.Transport, listener: str
     ) -> None:
         """Let the station write to the socket itself, until somebody leaves."""
-        onair, chunked = self._onair, scope["http_version"] == "1.1"
-        one = Listener(transport, onair.burst_start(), chunked, self._icy, onair.title_at)
-        onair.fanout.add(one)
+        channel, chunked = self._channel, scope["http_version"] == "1.1"
+        one = Connection(transport, channel.burst_start(), chunked, self._icy, channel.title_at)
+        channel.fanout.add(one)
         self._tell_first(listener, one)
         gone = asyncio.ensure_future(until_gone(receive))
-        onair.releasing.add(gone)
+        channel.releasing.add(gone)
         try:
-            if onair.chunks.closed:
+            if channel.chunks.closed:
                 gone.cancel()
             await gone
         except asyncio.CancelledError:
-            if not onair.chunks.closed:
+            if not channel.chunks.closed:
                 raise
             await send({"type": "http.response.body", "body": b""})
         finally:
-            onair.releasing.discard(gone)
+            channel.releasing.discard(gone)
             gone.cancel()
-            onair.fanout.remove(one)
+            channel.fanout.remove(one)
 
-    def _tell_first(self, listener: str, one: Listener) -> None:
+    def _tell_first(self, listener: str, one: Connection) -> None:
         """Say which frame the listener was given first, as soon as there is one."""
-        onair = self._onair
-        newest = onair.chunks.newest()
+        channel = self._channel
+        newest = channel.chunks.newest()
         if newest is None or one.begun is None:
             one.on_begin = lambda chunk: self._given_first(listener, chunk)
         else:
             self._given_first(listener, one.begun)
 
     def _given_first(self, listener: str, chunk: Chunk) -> None:
-        onair = self._onair
-        frame = chunk.frame if self._icy is not None else onair.first_frame(chunk)
-        self._audience.given(onair.station.id, listener, frame)
-        onair.events.publish(Event("first", frame, {"listener": listener}))
+        channel = self._channel
+        frame = chunk.frame if self._icy is not None else channel.first_frame(chunk)
+        self._audience.given(channel.station.id, listener, frame)
+        channel.events.publish(Event("first", frame, {"listener": listener}))
 
     async def _send(self, listener: str, send: Send) -> None:
-        chunks = self._onair.chunks
-        cursor = chunks.cursor(self._onair.burst_start())
+        chunks = self._channel.chunks
+        cursor = chunks.cursor(self._channel.burst_start())
         first = True
         while True:
             try:
@@ -161,7 +161,9 @@ class LiveAudio(Response):
             if not ready:
                 break
             if self._icy is not None:
-                body = b"".join([self._icy.feed(c.data, self._onair.title_at(c.frame + c.frames // 2)) for c in ready])
+                body = b"".join(
+                    [self._icy.feed(c.data, self._channel.title_at(c.frame + c.frames // 2)) for c in ready]
+                )
             else:
                 body = b"".join([chunk.data for chunk in ready])
             if first:
@@ -179,9 +181,9 @@ class LiveEvents(Response):
     media_type = "text/event-stream"
 
     def __init__(
-        self, onair: OnAir, audience: Audience, listener: str | None, hello: Callable[[], list[Event]]
+        self, channel: Channel, audience: Audience, listener: str | None, hello: Callable[[], list[Event]]
     ) -> None:
-        self._onair = onair
+        self._channel = channel
         self._audience = audience
         self._listener = listener
         self._hello = hello
@@ -191,20 +193,20 @@ class LiveEvents(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        self._onair.watching += 1
+        self._channel.watching += 1
         try:
             await while_there(self._send(send), receive)
         finally:
-            self._onair.watching -= 1
+            self._channel.watching -= 1
 
     async def _send(self, send: Send) -> None:
-        events = self._onair.events
+        events = self._channel.events
         cursor = events.cursor()
-        first_frame = self._audience.first_frame(self._onair.station.id, self._listener)
+        first_frame = self._audience.first_frame(self._channel.station.id, self._listener)
         hello = {
-            "station": self._onair.station.id,
+            "station": self._channel.station.id,
             "rate": RATE,
-            "frame": self._onair.station.edge,
+            "frame": self._channel.station.edge,
             "first_frame": first_frame,
         }
         text = "retry: 2000\n\n" + _framed("hello", hello) + "".join(map(_event, self._hello()))

@@ -1,4 +1,4 @@
-"""Who may change state: tokens, and the checks that keep foreign web pages out; knows no particular route.
+"""Who may change state: owner_token, and the checks that keep foreign web pages out; knows no particular route.
 
 A browser sends ``Origin`` with every request that a page of another site makes it send, and ``Host`` as the page
 wrote it: checking both keeps a page on the web from driving a server on its reader's own machine, also through a
@@ -31,7 +31,7 @@ def digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-class Tokens:
+class OwnerToken:
     """The token that may change state. Without one in the settings a new one is made, for the owner's eyes."""
 
     def __init__(self, settings: Settings) -> None:
@@ -48,13 +48,13 @@ class Tokens:
         return hmac.compare_digest(hashlib.sha256(shown.strip().encode()).digest(), self._digest)
 
 
-class Guard:
+class OriginAndTokenGuard:
     """Refuses foreign origins and names, and on a public address whoever has no token."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, tokens: Tokens) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, owner_token: OwnerToken) -> None:
         self._app = app
         self._settings = settings
-        self._tokens = tokens
+        self._owner_token = owner_token
         self._origins = _split(settings.allowed_origins)
         self._hosts = _split(settings.allowed_hosts) | (frozenset() if settings.public else LOCAL_NAMES)
         self._any_host = settings.public and not settings.allowed_hosts
@@ -80,7 +80,7 @@ class Guard:
         changes = scope["type"] == "websocket" or scope["method"] not in SAFE
         if changes and scope["path"] not in OPEN_TO_PAGES and not self._own(headers):
             return 403, "pages of another origin may not do this; see the setting allowed_origins", "Origin"
-        if scope["type"] == "websocket" or not changes or not settings.public or self._tokens.allows(headers):
+        if scope["type"] == "websocket" or not changes or not settings.public or self._owner_token.allows(headers):
             return None
         if settings.open_steering and scope["path"].startswith("/api/stations/"):
             return None

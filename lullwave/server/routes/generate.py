@@ -13,13 +13,13 @@ from ...errors import InvalidInput, LullwaveError
 from ...settings import Settings
 from ..clip_service import ClipService, StreamedClip
 from ..engine_config import elsewhere, place
-from ..engine_pool import EngineShelf
+from ..engine_pool import EnginePool
 from ..schema import model_of, options_schema
 
 CLIP_S = 60.0  # seconds of a clip whose request names no length
 
 
-def router_for(settings: Settings, shelf: EngineShelf, clips: ClipService) -> APIRouter:
+def router_for(settings: Settings, engines: EnginePool, clips: ClipService) -> APIRouter:
     """The routes, with a body model that is made from ``Request`` and the settings."""
     router = APIRouter(tags=["music"])
     Wish = model_of(
@@ -59,7 +59,7 @@ def router_for(settings: Settings, shelf: EngineShelf, clips: ClipService) -> AP
 
     async def generate(wish: Any) -> Response:
         """A clip of music, sent while it is made."""
-        names = shelf.names() + elsewhere(settings)
+        names = engines.names() + elsewhere(settings)
         if wish.engine not in names:
             raise InvalidInput("engine", wish.engine, "one of " + ", ".join(names))
         format_named(wish.format)
@@ -77,14 +77,14 @@ def router_for(settings: Settings, shelf: EngineShelf, clips: ClipService) -> AP
         responses={200: {"content": {f.media_type: binary for f in FORMATS.values()}, "description": "the clip"}},
     )
 
-    @router.get("/api/engines")
-    def engines() -> JSONResponse:
+    @router.get("/api/engines", name="engines")
+    def list_engines() -> JSONResponse:
         """The engines, with the options that a request may set, and the schema of the request itself."""
-        names = shelf.names() + elsewhere(settings)
+        names = engines.names() + elsewhere(settings)
         return JSONResponse(
             {
                 "default": settings.engine,
-                "engines": [_engine_json(shelf, name) for name in names],
+                "engines": [_engine_json(engines, name) for name in names],
                 "request": request_schema,
                 "needs_token": settings.public,
             }
@@ -93,9 +93,9 @@ def router_for(settings: Settings, shelf: EngineShelf, clips: ClipService) -> AP
     return router
 
 
-def _engine_json(shelf: EngineShelf, name: str) -> dict[str, Any]:
+def _engine_json(engines: EnginePool, name: str) -> dict[str, Any]:
     try:
-        found = shelf.facts_of(name)
+        found = engines.facts_of(name)
     except LullwaveError as error:
         return {"name": name, "available": False, "why": str(error)}
     return {"name": name, "available": True, "summary": found.summary, "options": options_schema(found.options)}

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from ...station import Cause, Tier
-from ..live.channel import OnAir, OnAirs
-from .radio import onairs
+from ..live.channel import Channel, Channels
+from .radio import channels_of
 
 router = APIRouter(tags=["server"])
 
@@ -18,7 +18,7 @@ router = APIRouter(tags=["server"])
 @router.get("/healthz", responses={503: {"description": "a part of the process has died; start it again"}})
 async def healthz(request: Request) -> JSONResponse:
     """The server answers, and the threads that make its music live."""
-    dead = [name for name, onair in onairs(request).stations.items() if not onair.station.alive]
+    dead = [name for name, channel in channels_of(request).stations.items() if not channel.station.alive]
     return JSONResponse({"status": "broken", "stations": dead}, 503) if dead else JSONResponse({"status": "ok"})
 
 
@@ -29,31 +29,31 @@ async def readyz(request: Request) -> JSONResponse:
 
     A station that plays without its own engine, or asks less of it than it should, is ready, and degraded.
     """
-    all_of_them = onairs(request)
-    ready = _has_music(all_of_them.default)
-    degraded = [name for name, onair in all_of_them.stations.items() if _degraded(onair)]
+    channels = channels_of(request)
+    ready = _has_music(channels.default)
+    degraded = [name for name, channel in channels.stations.items() if _degraded(channel)]
     body = {
         "status": "ready" if ready else "starting",
-        "reserve_s": round(all_of_them.default.station.reserve_s, 1),
+        "reserve_s": round(channels.default.station.reserve_s, 1),
         "degraded": degraded,
-        "stations": {name: _told(onair) for name, onair in all_of_them.stations.items()},
-        "history": _history(all_of_them),
+        "stations": {name: _told(channel) for name, channel in channels.stations.items()},
+        "history": _history(channels),
     }
     return JSONResponse(body, 200 if ready else 503)
 
 
-def _has_music(onair: OnAir) -> bool:
-    return onair.station.reserve_s > 0 or onair.station.edge > 0
+def _has_music(channel: Channel) -> bool:
+    return channel.station.reserve_s > 0 or channel.station.edge > 0
 
 
-def _degraded(onair: OnAir) -> bool:
-    status = onair.station.failover
+def _degraded(channel: Channel) -> bool:
+    status = channel.station.failover
     well = status.tier is Tier.PRIMARY and status.cause is Cause.NONE and not status.lighter_options
-    return _has_music(onair) and not well
+    return _has_music(channel) and not well
 
 
-def _told(onair: OnAir) -> dict[str, Any]:
-    station = onair.station
+def _told(channel: Channel) -> dict[str, Any]:
+    station = channel.station
     return {
         "state": station.state,
         "engine": station.playing_engine,
@@ -62,5 +62,5 @@ def _told(onair: OnAir) -> dict[str, Any]:
     }
 
 
-def _history(all_of_them: OnAirs) -> str:
-    return "kept" if all_of_them.history.works else "cannot be kept"
+def _history(channels: Channels) -> str:
+    return "kept" if channels.history.works else "cannot be kept"

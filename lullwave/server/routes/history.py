@@ -15,7 +15,7 @@ from ...errors import InvalidInput, NotFound
 from ...station import RATE, OutputLevels
 from ...station.replay import replay
 from ..threads import result_of
-from .radio import AUDIO, onairs, station_of
+from .radio import AUDIO, channels_of, station_of
 
 MAX_REPLAY_S = 300.0
 
@@ -50,10 +50,12 @@ async def history(
     before: Annotated[str | None, Query(max_length=64, description="only what was heard before this time")] = None,
 ) -> JSONResponse:
     """Pieces and steering that were heard, newest first, with the time at which each began."""
-    onair = station_of(request, station)
-    kept = onairs(request).history
-    found = await asyncio.to_thread(kept.past, onair.station.id, limit, wall_time(before, "before") if before else None)
-    return JSONResponse({"station": onair.station.id, "rate": RATE, "history": [_entry(past) for past in found]})
+    channel = station_of(request, station)
+    kept = channels_of(request).history
+    found = await asyncio.to_thread(
+        kept.past, channel.station.id, limit, wall_time(before, "before") if before else None
+    )
+    return JSONResponse({"station": channel.station.id, "rate": RATE, "history": [_entry(past) for past in found]})
 
 
 def _entry(past: Any) -> dict[str, Any]:
@@ -72,19 +74,19 @@ async def replayed(
 ) -> Response:
     """A moment that was on air, made again: the same samples while the engine's version is the same."""
     named = format_named(format)
-    onair = station_of(request, station)
-    all_of_them = onairs(request)
+    channel = station_of(request, station)
+    channels = channels_of(request)
     wall = wall_time(at)
-    if wall + seconds > all_of_them.clock.wall():
+    if wall + seconds > channels.clock.wall():
         raise NotFound("moment", f"{at} and {seconds:g} s after it, which have not all passed")
 
     def make() -> tuple[bytes, bool]:
-        moment = all_of_them.history.moment(onair.station.id, wall)
+        moment = channels.history.moment(channel.station.id, wall)
         frames = round(seconds * RATE)
-        states = all_of_them.history.states(moment, frames + RATE)
-        levels = OutputLevels(0, *all_of_them.history.levels(moment.run))
-        sound, exact = replay(states, moment.frame, frames, levels, all_of_them.engine)
-        return encode(sound, named.name, all_of_them.settings.bitrate_kbps), exact
+        states = channels.history.states(moment, frames + RATE)
+        levels = OutputLevels(0, *channels.history.levels(moment.run))
+        sound, exact = replay(states, moment.frame, frames, levels, channels.engine)
+        return encode(sound, named.name, channels.settings.bitrate_kbps), exact
 
     clips = request.app.state.clips
     clips.reserve_slot()

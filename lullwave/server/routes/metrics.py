@@ -12,8 +12,8 @@ from prometheus_client.registry import Collector
 
 from ...station import Tier
 from ..clip_service import ClipService
-from ..live.channel import OnAirs
-from .radio import onairs
+from ..live.channel import Channels
+from .radio import channels_of
 
 router = APIRouter(tags=["server"])
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -23,18 +23,18 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 def metrics(request: Request) -> Response:
     """Figures for Prometheus."""
     registry = CollectorRegistry()
-    registry.register(_Parts(onairs(request), request.app.state.clips))
+    registry.register(_Parts(channels_of(request), request.app.state.clips))
     ProcessCollector(registry=registry)
     return Response(generate_latest(registry), media_type=MEDIA_TYPE)
 
 
 class _Parts(Collector):
-    def __init__(self, all_of_them: OnAirs, clips: ClipService) -> None:
-        self._onairs = all_of_them
+    def __init__(self, channels: Channels, clips: ClipService) -> None:
+        self._channels = channels
         self._clips = clips
 
     def collect(self) -> Iterator[Metric]:
-        audience = self._onairs.audience
+        audience = self._channels.audience
         people = GaugeMetricFamily("lullwave_listeners", "People who listen", labels=["station"])
         connections = GaugeMetricFamily("lullwave_connections", "Audio connections", labels=["station"])
         reserve = GaugeMetricFamily("lullwave_reserve_seconds", "Music that is made and not on air", labels=["station"])
@@ -61,15 +61,15 @@ class _Parts(Collector):
             "lullwave_stretch_seconds", "Length of the stretches of an engine that is governed", labels=["station"]
         )
         late = GaugeMetricFamily("lullwave_late_seconds", "The latest that anything went on air", labels=["station"])
-        for name, onair in self._onairs.stations.items():
-            station = onair.station
+        for name, channel in self._channels.stations.items():
+            station = channel.station
             people.add_metric([name], audience.people(name))
             connections.add_metric([name], audience.connections(name))
             reserve.add_metric([name], station.reserve_s)
             awake.add_metric([name], station.state == "on air")
             speed.add_metric([name], station.speed)
             aired.add_metric([name], station.edge / 44100)
-            dropped.add_metric([name], onair.dropped)
+            dropped.add_metric([name], channel.dropped)
             for rung in Tier:
                 rungs.add_metric([name, rung.value], station.failover.tier is rung)
                 changes.add_metric([name, rung.value], station.tier_changes[rung])

@@ -14,7 +14,7 @@ from ...errors import Busy, NotFound
 from ...station import Event
 from ..byte_ranges import whole_or_part
 from ..errors import Full
-from ..live.channel import OnAir, OnAirs
+from ..live.channel import Channel, Channels
 from ..live.responses import LiveAudio, LiveEvents
 
 FIRST_CLIP_S = 30.0  # how long a request waits for the first clip of a new installation
@@ -32,28 +32,28 @@ ListenerId = Annotated[
 router = APIRouter(tags=["radio"])
 
 
-def onairs(request: Request) -> OnAirs:
-    found: OnAirs = request.app.state.onairs
+def channels_of(request: Request) -> Channels:
+    found: Channels = request.app.state.channels
     return found
 
 
-def station_of(request: Request, name: str) -> OnAir:
-    stations = onairs(request).stations
+def station_of(request: Request, name: str) -> Channel:
+    stations = channels_of(request).stations
     if name not in stations:
         raise NotFound("station", name[:64], stations)
     return stations[name]
 
 
-def _stream(request: Request, onair: OnAir, listener: str | None) -> Response:
-    all_of_them = onairs(request)
-    if all_of_them.audience.connections(onair.station.id) >= all_of_them.settings.max_listeners:
+def _stream(request: Request, channel: Channel, listener: str | None) -> Response:
+    channels = channels_of(request)
+    if channels.audience.connections(channel.station.id) >= channels.settings.max_listeners:
         raise Full("the station is full: it has as many listeners as it may have")
     address = request.client.host if request.client else ""
-    if all_of_them.by_address[address] >= all_of_them.settings.max_per_address:
+    if channels.by_address[address] >= channels.settings.max_per_address:
         raise Full("as many listen from your address as may at once")
     titles = request.headers.get("icy-metadata", "").strip() == "1"
-    kbps = all_of_them.settings.bitrate_kbps
-    return LiveAudio(onair, all_of_them.audience, listener, titles, kbps, all_of_them.by_address, address)
+    kbps = channels.settings.bitrate_kbps
+    return LiveAudio(channel, channels.audience, listener, titles, kbps, channels.by_address, address)
 
 
 AUDIO: dict[int | str, dict[str, Any]] = {
@@ -65,7 +65,7 @@ AUDIO: dict[int | str, dict[str, Any]] = {
 @router.get("/stream.mp3", response_class=Response, responses=AUDIO)
 async def stream(request: Request, listener: ListenerId = None) -> Response:
     """The default station, endlessly."""
-    return _stream(request, onairs(request).default, listener)
+    return _stream(request, channels_of(request).default, listener)
 
 
 @router.head("/stations/{station}/stream.mp3", include_in_schema=False)
@@ -79,15 +79,15 @@ async def station_stream(request: Request, station: str, listener: ListenerId = 
 @router.get("/current.mp3", response_class=Response, responses=AUDIO)
 async def current(request: Request) -> Response:
     """The newest complete clip of the default station: a whole file, another one after each slot."""
-    all_of_them = onairs(request)
-    all_of_them.default.lease()
-    if not all_of_them.clip_ready.is_set():
+    channels = channels_of(request)
+    channels.default.lease()
+    if not channels.clip_ready.is_set():
         try:
             async with asyncio.timeout(FIRST_CLIP_S):
-                await all_of_them.clip_ready.wait()
+                await channels.clip_ready.wait()
         except TimeoutError:
             raise Busy("the first clip is not ready yet", 2.0) from None
-    clip = all_of_them.clips.newest
+    clip = channels.clips.newest
     assert clip is not None
     return whole_or_part(
         request, clip.data, f'"{clip.digest}"', "audio/mpeg", {"Cache-Control": "no-cache, no-transform"}
@@ -97,32 +97,32 @@ async def current(request: Request) -> Response:
 @router.get("/api/stations")
 async def stations(request: Request) -> JSONResponse:
     """Every station and what it plays."""
-    all_of_them = onairs(request)
+    channels = channels_of(request)
     return JSONResponse(
         {
-            "default": all_of_them.default.station.id,
-            "stations": [station_json(all_of_them, onair) for onair in all_of_them.stations.values()],
+            "default": channels.default.station.id,
+            "stations": [station_json(channels, channel) for channel in channels.stations.values()],
         }
     )
 
 
-def station_json(all_of_them: OnAirs, onair: OnAir) -> dict[str, Any]:
-    station = onair.station
+def station_json(channels: Channels, channel: Channel) -> dict[str, Any]:
+    station = channel.station
     return {
         "id": station.id,
         "name": station.config.title,
         "prompt": station.prompt,
         "engine": station.playing_engine,
-        "listeners": all_of_them.audience.people(station.id),
+        "listeners": channels.audience.people(station.id),
         "state": station.state,
         **station.failover.data(),
-        "stream": f"{all_of_them.settings.root_path}/stations/{station.id}/stream.mp3",
-        "now": now_json(onair),
+        "stream": f"{channels.settings.root_path}/stations/{station.id}/stream.mp3",
+        "now": now_json(channel),
     }
 
 
-def now_json(onair: OnAir) -> dict[str, Any]:
-    station, now = onair.station, onair.station.now
+def now_json(channel: Channel) -> dict[str, Any]:
+    station, now = channel.station, channel.station.now
     data = now.data if now is not None else {}
     return {
         "title": data.get("title", ""),
@@ -146,47 +146,51 @@ async def events(
     request: Request, station: Annotated[str | None, Query(max_length=64)] = None, listener: ListenerId = None
 ) -> Response:
     """What happens at a station while it happens, stamped with stream frames."""
-    all_of_them = onairs(request)
-    onair = all_of_them.default if station is None else station_of(request, station)
+    channels = channels_of(request)
+    channel = channels.default if station is None else station_of(request, station)
 
     def hello() -> list[Event]:
-        now = onair.station.now
+        now = channel.station.now
         told = [
-            Event("state", onair.station.edge, {"state": onair.station.state, "engine": onair.station.playing_engine}),
-            onair.station.tier_event(),
-            Event("listeners", onair.station.edge, {"count": all_of_them.audience.people(onair.station.id)}),
+            Event(
+                "state",
+                channel.station.edge,
+                {"state": channel.station.state, "engine": channel.station.playing_engine},
+            ),
+            channel.station.tier_event(),
+            Event("listeners", channel.station.edge, {"count": channels.audience.people(channel.station.id)}),
         ]
         if now is not None:
             told.append(Event("piece", now.started_frame, now.data))
         return told
 
-    return LiveEvents(onair, all_of_them.audience, listener, hello)
+    return LiveEvents(channel, channels.audience, listener, hello)
 
 
 @router.websocket("/ws")
 async def listeners_socket(socket: WebSocket) -> None:
     """``listening`` and ``paused`` in, the number of people out, once on connect and on every change."""
-    all_of_them: OnAirs = socket.app.state.onairs
+    channels: Channels = socket.app.state.channels
     listener = socket.query_params.get("listener")
     if listener is not None and not LISTENER.fullmatch(listener):
         await socket.close(1008, "listener: 1 to 64 letters, digits, - and _")
         return
     await socket.accept()
-    telling = asyncio.create_task(_tell_count(socket, all_of_them))
+    telling = asyncio.create_task(_tell_count(socket, channels))
     try:
-        await _hear(socket, all_of_them, listener)
+        await _hear(socket, channels, listener)
     finally:
         telling.cancel()
 
 
-async def _hear(socket: WebSocket, all_of_them: OnAirs, listener: str | None) -> None:
+async def _hear(socket: WebSocket, channels: Channels, listener: str | None) -> None:
     """Count the socket while it says that it listens."""
     listening: Any = None
     try:
         while (message := await socket.receive())["type"] == "websocket.receive":
             text = message.get("text")
             if text == "listening" and listening is None:
-                listening = all_of_them.audience.socket(listener)
+                listening = channels.audience.socket(listener)
                 listening.__enter__()
             elif text == "paused" and listening is not None:
                 listening.__exit__(None, None, None)
@@ -198,17 +202,17 @@ async def _hear(socket: WebSocket, all_of_them: OnAirs, listener: str | None) ->
             listening.__exit__(None, None, None)
 
 
-async def _tell_count(socket: WebSocket, all_of_them: OnAirs) -> None:
+async def _tell_count(socket: WebSocket, channels: Channels) -> None:
     """Only the newest number is ever sent, however slow the client is."""
     told: int | None = None
     try:
         while True:
-            count = all_of_them.audience.total
+            count = channels.audience.total
             if count != told:
                 await socket.send_text(str(count))
                 told = count
                 await asyncio.sleep(COUNT_EVERY_S)
                 continue
-            await all_of_them.audience.changed()
+            await channels.audience.changed()
     except (WebSocketDisconnect, RuntimeError, OSError):
         return

@@ -20,10 +20,10 @@ from ...engines.riffusion import legacy_api as inference
 from ...errors import CheckpointError, EngineError, InvalidInput, LullwaveError, MissingExtra, NotFound
 from ...options import describe
 from ...settings import Settings
-from ..engine_pool import EngineShelf
+from ..engine_pool import EnginePool
 from ..errors import problem, reply
 from ..live.responses import until_gone
-from ..riffusion_jobs import Clip, Clips
+from ..riffusion_jobs import ClipJob, ClipJobs
 from ..schema import options_schema
 
 if TYPE_CHECKING:
@@ -42,13 +42,13 @@ OPEN = {
 LARGER = {"/api/riffusion/seed-images/": 8 * 1024 * 1024}  # bytes: uploads
 
 
-def router_for(settings: Settings, shelf: EngineShelf, clips: Clips) -> APIRouter:
+def router_for(settings: Settings, engines: EnginePool, clips: ClipJobs) -> APIRouter:
     """The routes. Bodies are read by hand: any content type, and messages in the one shape of errors."""
     router = APIRouter(tags=["riffusion"])
 
     async def engine() -> RiffusionEngine:
         try:
-            return await asyncio.to_thread(shelf, ENGINE)  # type: ignore[arg-type]
+            return await asyncio.to_thread(engines.get, ENGINE)  # type: ignore[arg-type]
         except (CheckpointError, MissingExtra) as error:
             raise Unready(f"{error}. To install a checkpoint: {INSTALL}") from error
 
@@ -142,13 +142,13 @@ def router_for(settings: Settings, shelf: EngineShelf, clips: Clips) -> APIRoute
     @router.get("/api/riffusion/seed-images")
     async def images() -> JSONResponse:
         """The seed images and masks that there are."""
-        found = (await _images(shelf, settings)).list()
+        found = (await _images(engines, settings)).list()
         return JSONResponse({"images": [vars(one) for one in found]})
 
     @router.get("/api/riffusion/seed-images/{name}", response_class=Response)
     async def one_image(name: str) -> Response:
         """A seed image or mask as PNG."""
-        store = await _images(shelf, settings)
+        store = await _images(engines, settings)
         data = await asyncio.to_thread(lambda: inference.encoded(store(name), "PNG"))
         return Response(data, media_type="image/png")
 
@@ -156,7 +156,7 @@ def router_for(settings: Settings, shelf: EngineShelf, clips: Clips) -> APIRoute
     async def add_image(name: str, request: Request) -> JSONResponse:
         """Keep an image: the bytes of a PNG or JPEG; only its pixels are kept."""
         data = await request.body()
-        store = await _images(shelf, settings)
+        store = await _images(engines, settings)
         return JSONResponse(vars(await asyncio.to_thread(store.add, name, data)))
 
     return router
@@ -259,7 +259,7 @@ def _submitted(engine: RiffusionEngine, body: Mapping[str, Any], progress: Calla
     return engine.submit(wish, options.plan(wish), progress, from_noise)
 
 
-def _finished(clip: Clip) -> Clip:
+def _finished(clip: ClipJob) -> ClipJob:
     if clip.error is not None:
         raise clip.error
     if clip.state != "done":
@@ -267,14 +267,14 @@ def _finished(clip: Clip) -> Clip:
     return clip
 
 
-async def _events(clip: Clip) -> AsyncIterator[str]:
+async def _events(clip: ClipJob) -> AsyncIterator[str]:
     async for said in clip.changes():
         yield f"event: {said['state']}\ndata: {json.dumps(said)}\n\n"
 
 
-async def _images(shelf: EngineShelf, settings: Settings) -> Any:
+async def _images(engines: EnginePool, settings: Settings) -> Any:
     """The loaded engine's images, or those that are there without a checkpoint."""
-    ready = await _caught(asyncio.to_thread(shelf, ENGINE))
+    ready = await _caught(asyncio.to_thread(engines.get, ENGINE))
     if not isinstance(ready, LullwaveError):
         return ready.seed_images
     from ...engines.riffusion.seed_images import SeedImages

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from ...prompt import MAX_PROMPT_CHARS
 from ...station import RATE
 from ..errors import Forbidden
-from ..live.steering_queue import Desk, Receipt
-from ..middleware.auth import Tokens
-from .radio import ListenerId, onairs, station_json, station_of
+from ..live.prompt_queue import PromptQueue, PromptReceipt
+from ..middleware.auth import OwnerToken
+from .radio import ListenerId, channels_of, station_json, station_of
 
 router = APIRouter(tags=["stations"])
 
@@ -41,20 +41,20 @@ class UndoWish(BaseModel):
 @router.get("/api/stations/{station}")
 async def station(request: Request, station: str) -> JSONResponse:
     """A station: now, next, reserve, clock, the queue of wishes."""
-    onair = station_of(request, station)
-    all_of_them = onairs(request)
+    channel = station_of(request, station)
+    channels = channels_of(request)
     desk = _desk(request, station)
-    epoch = onair.station.epoch
-    upcoming = [{"kind": e.kind, "frame": e.frame, **e.data} for e in onair.station.upcoming()]
+    epoch = channel.station.epoch
+    upcoming = [{"kind": e.kind, "frame": e.frame, **e.data} for e in channel.station.upcoming()]
     return JSONResponse(
         {
-            **station_json(all_of_them, onair),
+            **station_json(channels, channel),
             "rate": RATE,
-            "frame": onair.station.edge,
+            "frame": channel.station.edge,
             "epoch": None if epoch is None else {"frame": epoch.frame, "wall": epoch.wall},
             "time": time.time(),
-            "reserve_s": round(onair.station.reserve_s, 2),
-            "policy": onair.station.config.policy,
+            "reserve_s": round(channel.station.reserve_s, 2),
+            "policy": channel.station.config.policy,
             "next": upcoming,
             "waiting": desk.waiting,
             "votes": desk.votes,
@@ -77,17 +77,17 @@ async def undo(request: Request, station: str, wish: Annotated[UndoWish | None, 
     return JSONResponse(_receipt_json(None, receipt))
 
 
-def _desk(request: Request, station: str) -> Desk:
+def _desk(request: Request, station: str) -> PromptQueue:
     station_of(request, station)
-    found: Desk = request.app.state.desks[station]
+    found: PromptQueue = request.app.state.prompt_queues[station]
     return found
 
 
-def _allowed(request: Request, station: str) -> Desk:
+def _allowed(request: Request, station: str) -> PromptQueue:
     """The station's desk, if who asks may use it."""
     desk = _desk(request, station)
-    tokens: Tokens = request.app.state.tokens
-    if station_of(request, station).station.config.policy == "owner" and not tokens.allows(request.headers):
+    owner_token: OwnerToken = request.app.state.owner_token
+    if station_of(request, station).station.config.policy == "owner" and not owner_token.allows(request.headers):
         raise Forbidden("only the owner may steer this station: Authorization: Bearer …")
     return desk
 
@@ -97,12 +97,12 @@ def _who(request: Request, listener: str | None) -> str:
 
     Ids are the clients' own choice: one that anybody can think up must not be a vote or a place in the queue.
     """
-    if listener is not None and onairs(request).audience.hears(listener):
+    if listener is not None and channels_of(request).audience.hears(listener):
         return listener
     return request.client.host if request.client else ""
 
 
-def _receipt_json(prompt: str | None, receipt: Receipt) -> dict[str, Any]:
+def _receipt_json(prompt: str | None, receipt: PromptReceipt) -> dict[str, Any]:
     said = receipt.understanding
     return {
         "prompt": prompt,

@@ -83,7 +83,7 @@ def test_what_has_arrived_is_heard_before_the_loss(line):
 
 
 def test_nobody_there_wrong_token_and_wrong_addresses():
-    with inferring(SineEngine(), token="right", plain_open=False) as served:
+    with inferring(SineEngine(), token="right", legacy_open=False) as served:
         with load_engine(served.url, token="wrong") as engine, pytest.raises(EngineLost, match=r"401.*token"):
             engine.stream(WISH)
         with load_engine(served.url) as engine, pytest.raises(EngineLost, match="401"):
@@ -256,7 +256,7 @@ def test_a_fork_that_nobody_waits_for_any_more_is_ended_at_the_other_end():
         forking.join()
         slow.let.set()
         engine.understand("x")  # answered after what was said before
-        turns = served.app.state.turns
-        with turns.changed:
-            assert turns.changed.wait_for(lambda: all(len(t.seats) <= 1 for t in turns.tables), 30)
+        scheduler = served.app.state.scheduler
+        with scheduler._changed:
+            assert scheduler._changed.wait_for(lambda: all(len(j) <= 1 for j in scheduler._jobs.values()), 30)
         assert forked

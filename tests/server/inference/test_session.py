@@ -112,18 +112,18 @@ def test_a_client_that_takes_nothing_costs_little_memory(served):
     with Client(served.url, max_queue=1) as client:
         client.open()
         client.say("credit", stream=1, to=FOREVER)
-        turns, before = served.app.state.turns, -1
-        while (made := furthest(turns)) != before or not made:
+        scheduler, before = served.app.state.scheduler, -1
+        while (made := furthest(scheduler)) != before or not made:
             before = made
-            with turns.changed:  # every turn ends with a notice; a second without one is a stop
-                turns.changed.wait(1.0)
+            with scheduler._changed:  # every turn ends with a notice; a second without one is a stop
+                scheduler._changed.wait(1.0)
         assert made < 60 * RATE  # a small backlog and what the kernel holds, of an endless credit
 
 
-def furthest(turns) -> int:
-    with turns.changed:
-        seats = [seat for table in turns.tables for seat in table.seats]
-    return max([seat._stream.position for seat in seats if getattr(seat, "_stream", None)], default=0)
+def furthest(scheduler) -> int:
+    with scheduler._changed:
+        jobs = [job for jobs in scheduler._jobs.values() for job in jobs]
+    return max([job._stream.position for job in jobs if getattr(job, "_stream", None)], default=0)
 
 
 def test_a_turn_begins_a_new_epoch_at_the_frame_asked_for(served):
@@ -300,7 +300,7 @@ def test_clients_that_come_and_go_leave_nothing_behind():
                 with connect(served.url) as old:
                     old.send("generate")
             lives(served)
-            assert len(served.app.state.turns.tables) == 1  # that of the old clients
+            assert len(served.app.state.scheduler._jobs) == 1  # the batches of the legacy clients
             counts.append(open_things())
         until = time.monotonic() + 20
         while any(now > before for now, before in zip(counts[2], counts[1], strict=True)):
@@ -313,7 +313,7 @@ def test_the_gate(tmp_path):
     import hashlib
 
     hashed = "sha256:" + hashlib.sha256(b"right").hexdigest()
-    with inferring(SineEngine(), token=hashed, plain_open=False) as served:
+    with inferring(SineEngine(), token=hashed, legacy_open=False) as served:
         for headers, query, status in (
             ({}, "", 401),
             ({"Authorization": "Bearer wrong"}, "", 401),

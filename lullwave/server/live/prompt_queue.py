@@ -17,7 +17,7 @@ from ...engines.base import Understanding
 from ...errors import Busy, LullwaveError
 from ...settings import Settings
 from ...station import RATE, Event, SteerResult
-from .channel import OnAir
+from .channel import Channel
 
 UNDO_KEPT = 32
 TURN_S = 4.0  # how long the music takes to turn
@@ -33,7 +33,7 @@ class NothingToUndo(Busy):
 
 
 @dataclass(frozen=True)
-class Receipt:
+class PromptReceipt:
     """What became of a wish."""
 
     state: str  # "turning", "queued", "voted"
@@ -50,12 +50,12 @@ class _Wish:
     undo: bool = False
 
 
-class Desk:
+class PromptQueue:
     """The desk of one station."""
 
-    def __init__(self, onair: OnAir, settings: Settings) -> None:
-        self._onair = onair
-        self._station = onair.station
+    def __init__(self, channel: Channel, settings: Settings) -> None:
+        self._channel = channel
+        self._station = channel.station
         self._every_s = settings.steer_every_s
         self._vote_s = settings.vote_s
         self._max = settings.max_wishes
@@ -78,7 +78,7 @@ class Desk:
         """The open vote: prompt → votes, most first."""
         return dict(Counter(self._ballots.values()).most_common())
 
-    async def wish(self, prompt: str, who: str) -> Receipt:
+    async def wish(self, prompt: str, who: str) -> PromptReceipt:
         """Hand in a wish.
 
         Raises:
@@ -90,7 +90,7 @@ class Desk:
             return self._vote(prompt, who, understanding)
         return await self._queue(_Wish(prompt, who), understanding)
 
-    async def undo(self, who: str) -> Receipt:
+    async def undo(self, who: str) -> PromptReceipt:
         """Go back to the prompt before. Where votes decide, this is a vote for it.
 
         Raises:
@@ -112,13 +112,13 @@ class Desk:
         for task in self._tasks:
             task.cancel()
 
-    async def _queue(self, wish: _Wish, understanding: Understanding) -> Receipt:
+    async def _queue(self, wish: _Wish, understanding: Understanding) -> PromptReceipt:
         now = asyncio.get_running_loop().time()
         left_s = self._turned_at + self._every_s - now
         if left_s <= 0 and not self._waiting and not self._turning.locked():
             steered = await self._turn(wish)
             heard_in_s = max(0, steered.frame - self._station.edge) / RATE
-            return Receipt("turning", steered.understanding, steered.frame, heard_in_s)
+            return PromptReceipt("turning", steered.understanding, steered.frame, heard_in_s)
         self._waiting = deque(w for w in self._waiting if w.who != wish.who)
         if len(self._waiting) >= self._max:
             raise Busy(f"{len(self._waiting)} wishes are waiting at this station; try again later", self._every_s)
@@ -126,9 +126,9 @@ class Desk:
         self._tell()
         self._schedule(max(0.0, left_s))
         estimate = max(0.0, left_s) + (len(self._waiting) - 1) * self._every_s + 3.0
-        return Receipt("queued", understanding, None, estimate)
+        return PromptReceipt("queued", understanding, None, estimate)
 
-    def _vote(self, prompt: str, who: str, understanding: Understanding) -> Receipt:
+    def _vote(self, prompt: str, who: str, understanding: Understanding) -> PromptReceipt:
         loop = asyncio.get_running_loop()
         if prompt not in self._ballots.values() and len(set(self._ballots.values())) >= self._max:
             raise Busy(f"{self._max} prompts are up for the vote; choose one of them", self._vote_s)
@@ -136,7 +136,9 @@ class Desk:
         if self._voting is None:
             self._voting = loop.call_later(self._vote_s, self._count)
         self._tell()
-        return Receipt("voted", understanding, None, max(0.0, self._voting.when() - loop.time()) + 3.0, self.votes)
+        return PromptReceipt(
+            "voted", understanding, None, max(0.0, self._voting.when() - loop.time()) + 3.0, self.votes
+        )
 
     def _count(self) -> None:
         """The vote is over: the prompt with most votes, the first of equals."""
@@ -184,4 +186,4 @@ class Desk:
 
     def _tell(self) -> None:
         data = {"policy": self._station.config.policy, "waiting": self.waiting, "votes": self.votes}
-        self._onair.events.publish(Event("queue", self._station.edge, data))
+        self._channel.events.publish(Event("queue", self._station.edge, data))
