@@ -112,6 +112,14 @@ def test_engines_do_not_import_one_another():
     assert wrong == []
 
 
+def test_routes_import_no_routes():
+    wrong = []
+    for name, path in modules():
+        if name.startswith("server.routes."):
+            wrong += [f"{name} imports {other}" for other in imports(name, path) if other.startswith("server.routes")]
+    assert wrong == []
+
+
 def test_torch_and_the_web_framework_stay_where_they_belong():
     homes = {
         "torch": ("device", "spectrogram", "engines.musicgen", "engines.riffusion"),

@@ -11,14 +11,16 @@ import json
 import logging
 import sqlite3
 import threading
+import time
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ..errors import NotFound, StorageUnavailable
+from ..errors import InvalidInput, NotFound, StorageUnavailable
 
 REACH_S = 120.0  # nothing is made again further after the last state: it was not heard
 
@@ -76,6 +78,24 @@ class HistoryEntry:
     kind: str
     data: Mapping[str, Any]
     until: int | None = None  # the frame at which the next piece began, or the station ended; None while it goes on
+
+
+def wall_time(text: str, field: str = "at") -> float:
+    """Parse a time: seconds since 1970, or ISO 8601 (local time without an offset). Returns seconds since 1970.
+
+    Raises:
+        InvalidInput: names ``field``.
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            seconds = datetime.fromisoformat(text).timestamp()
+        except (ValueError, OverflowError, OSError):
+            seconds = float("nan")
+    if not 0 <= seconds <= time.time() + 10 * 366 * 86400:
+        raise InvalidInput(field, text, "a time such as 2025-01-31T22:15:00, or seconds since 1970")
+    return seconds
 
 
 class History:

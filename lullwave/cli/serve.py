@@ -41,8 +41,8 @@ def command(config: Path | None = None, **flags: Any) -> None:
 
     def ready() -> None:
         print(f"Lullwave plays at {address_of(bound, scheme)}  (press Ctrl-C to stop)", flush=True)
-        if app.state.owner_token.made:
-            print(f"Who shows this token may change what plays: {app.state.owner_token.made}", flush=True)
+        if app.state.services.owner_token.made:
+            print(f"Who shows this token may change what plays: {app.state.services.owner_token.made}", flush=True)
 
     serve(app, settings, bound, ready)
 

@@ -23,9 +23,9 @@ from ..errors import Busy, LullwaveError, StreamClosed
 from ..mastering import Master
 from ..request import Request
 from ..settings import Settings
+from .disconnects import until_gone
 from .engine_pool import EnginePool
 from .errors import reply
-from .live.responses import until_gone
 from .threads import iterate
 
 log = logging.getLogger(__name__)

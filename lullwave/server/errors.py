@@ -28,7 +28,7 @@ from ..errors import (
     StorageUnavailable,
     UnknownEngine,
 )
-from .routes.pages import SECURITY_HEADERS
+from .middleware.security_headers import SECURITY_HEADERS
 
 log = logging.getLogger(__name__)
 

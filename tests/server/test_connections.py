@@ -10,16 +10,16 @@ from websockets.sync.client import connect
 
 from lullwave.archive.clips import ClipStore
 from lullwave.server import run
-from lullwave.server.middleware import address_limit as connections
-from lullwave.server.middleware import body_limit as limits
+from lullwave.server.middleware import body_limit
+from lullwave.server.middleware.address_limit import REQUESTS_PER_AUDIO
 
 PATIENCE_S = 0.3
 
 
 @pytest.fixture
 def impatient(tmp_path, monkeypatch):
-    monkeypatch.setattr(run, "impatient", partial(connections.impatient, head_s=PATIENCE_S))
-    monkeypatch.setattr(limits, "BODY_S", PATIENCE_S)
+    monkeypatch.setattr(run, "with_head_timeout", partial(run.with_head_timeout, head_s=PATIENCE_S))
+    monkeypatch.setattr(body_limit, "BODY_S", PATIENCE_S)
     ClipStore(tmp_path / "clips" / "piano", 10, 1e9).add(b"not needed here")
     with serving(tmp_path) as served:
         yield served
@@ -74,7 +74,7 @@ def test_one_address_holds_no_more_than_its_share(tmp_path):
     ClipStore(tmp_path / "clips" / "piano", 10, 1e9).add(b"not needed here")
     with serving(tmp_path, max_per_address=1) as server:
         events = b"GET /api/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-        held = [opened(server, events) for _ in range(connections.BESIDE_AUDIO)]
+        held = [opened(server, events) for _ in range(REQUESTS_PER_AUDIO)]
         for one in held:
             assert one.recv(1000).startswith(b"HTTP/1.1 200")
         response, data = server.ask("/healthz")

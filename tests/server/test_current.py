@@ -17,13 +17,13 @@ def radio(tmp_path_factory):
 def next_clip(served, after: str) -> str:
     """Let a slot pass; the ETag of the clip that came of it."""
     ready = []
-    newest = served.app.state.channels.clips.newest
+    newest = served.app.state.services.channels.clips.newest
     with served.listening() as stream:
         read_exactly(stream, 1000)
         while not ready:
             served.clock.advance(10)
             read_exactly(stream, 100_000)
-            clip = served.app.state.channels.clips.newest
+            clip = served.app.state.services.channels.clips.newest
             if clip is not newest:
                 ready.append(f'"{clip.digest}"')
     assert ready[0] != after

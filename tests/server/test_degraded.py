@@ -66,7 +66,9 @@ def test_a_lost_engine_is_told_as_it_goes_and_as_it_comes_back(broken):
     fault, start = broken
     with start() as served, served.listening("/stream.mp3"):
         told = []
-        served.app.state.channels.default.station.subscribe(event=lambda e: e.kind == "rung" and told.append(e))
+        served.app.state.services.channels.default.station.subscribe(
+            event=lambda e: e.kind == "rung" and told.append(e)
+        )
         served.ask("/current.mp3")  # waits for the first clip of a new installation
         served.clock.advance(20)
         fault.error = EngineLost("connection refused")
@@ -109,7 +111,7 @@ def test_a_history_that_breaks_is_a_clear_503_and_heals_by_itself(broken, monkey
 
     with start() as served, served.listening("/stream.mp3") as stream:
         served.clock.advance(30)
-        history = served.app.state.channels.history
+        history = served.app.state.services.channels.history
         settled(served, lambda: len(history.past("model")) == 2)
         opened = module._opened
 
@@ -141,7 +143,7 @@ def test_a_disk_that_is_full_costs_files_and_nothing_else(broken, caplog):
     with start(clip_s=10.0) as served, served.listening("/stream.mp3") as stream:
         served.clock.advance(5)
         first = served.ask("/current.mp3")[0].headers["ETag"]
-        clips = served.app.state.channels.clips
+        clips = served.app.state.services.channels.clips
         folder = clips.folder
         clips.folder = folder / "00000000" / "no" / "such"
         (folder / "00000000").write_text("a file where a folder should be")

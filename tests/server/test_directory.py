@@ -85,7 +85,7 @@ def test_history_and_replay_over_http(tmp_path):
         for _ in range(5):
             served.clock.advance(10)
             read_exactly(stream, 200_000)
-        channels = served.app.state.channels
+        channels = served.app.state.services.channels
         channels._encoding.submit(lambda: None).result(30)
         listed = served.json("/api/stations/piano/history")["history"]
         assert [entry["title"] for entry in listed] == ["Tone 2", "Tone 1", "Tone 0"]

@@ -134,7 +134,7 @@ def test_the_queue_has_an_end_and_who_leaves_stops_the_making(server):
     assert Gate.asked.acquire(timeout=30)  # the first is being made
     for thread in threads:
         thread.start()
-    clips = server.app.state.clips
+    clips = server.app.state.services.clips
     while server.on_loop(lambda: clips.active) < 3:
         pass
     full = server.ask("/api/generate", "POST", wish)[0]
@@ -209,7 +209,7 @@ def test_a_stopping_server_ends_clips_that_wait_and_that_are_made(tmp_path, capl
 
     replies = []
     with serving(tmp_path, engines={"synth": SineEngine, "unhurried": Unhurried}) as served:
-        clips = served.app.state.clips
+        clips = served.app.state.services.clips
 
         def ask():
             try:

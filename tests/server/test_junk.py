@@ -58,7 +58,7 @@ def radio(tmp_path):
         yield served
         served.clock.advance(8)
         assert len(read_exactly(stream, 180_000)) == 180_000
-        audience = served.app.state.channels.audience
+        audience = served.app.state.services.channels.audience
         while served.on_loop(lambda: audience.connections("piano")) != 1:
             pass  # whoever was counted for a while is gone
         assert served.json("/healthz") == {"status": "ok"}

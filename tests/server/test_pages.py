@@ -7,7 +7,7 @@ import pytest
 from serving import serving
 
 from lullwave.paths import web_dir
-from lullwave.server.routes.pages import SECURITY_HEADERS
+from lullwave.server.middleware.security_headers import SECURITY_HEADERS
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_every_reply_has_the_security_headers(server):
 
 
 def test_a_reply_to_a_fault_of_ours_has_them_too(server, monkeypatch):
-    monkeypatch.setattr(server.app.state.channels.audience, "connections", lambda station: 1 / 0)
+    monkeypatch.setattr(server.app.state.services.channels.audience, "connections", lambda station: 1 / 0)
     response, data = server.ask("/status-json.xsl")
     assert response.status == 500
     assert "log" in json.loads(data)["error"]["message"]

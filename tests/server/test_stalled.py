@@ -29,14 +29,14 @@ def test_stalled_readers_are_dropped_while_others_hear_on(radio):
     with radio.listening() as stream:
         read_exactly(stream, 1000)
         readers = [stalled_reader(radio.port) for _ in range(50)]
-        audience = radio.app.state.channels.audience
+        audience = radio.app.state.services.channels.audience
         while radio.on_loop(lambda: audience.connections("piano")) < 51:
             read_exactly(stream, 1000)
         assert radio.json("/api/stations")["stations"][0]["listeners"] == 51
         while radio.on_loop(lambda: audience.connections("piano")) > 1:
             read_exactly(stream, 1000)
-        assert radio.app.state.channels.default.dropped == 50
-        assert radio.on_loop(lambda: len(radio.app.state.channels.default.fanout._connections)) == 1
+        assert radio.app.state.services.channels.default.dropped == 50
+        assert radio.on_loop(lambda: len(radio.app.state.services.channels.default.fanout._connections)) == 1
         assert b'lullwave_dropped_listeners_total{station="piano"} 50.0' in radio.ask("/metrics")[1]
         read_exactly(stream, 30_000)
         for reader in readers:
@@ -44,7 +44,7 @@ def test_stalled_readers_are_dropped_while_others_hear_on(radio):
 
 
 def test_a_listener_who_leaves_is_not_counted(radio):
-    audience = radio.app.state.channels.audience
+    audience = radio.app.state.services.channels.audience
     with radio.listening() as stream:
         read_exactly(stream, 1000)
         for _ in range(20):

@@ -81,7 +81,7 @@ def test_an_undo_that_waited_goes_back_from_what_is_played_then(tmp_path):
         assert wish(served, "two")[0].status == 200
         while served.json("/api/stations/open")["prompt"] != "two":
             served.clock.settle()
-        desk = served.app.state.prompt_queues["open"]
+        desk = served.app.state.services.prompt_queues["open"]
         while served.on_loop(desk._turning.locked):
             pass
         assert list(desk._before) == ["a tone"]
@@ -101,7 +101,7 @@ def test_where_votes_decide_an_undo_is_a_vote(radio):
         wish(radio, "rain", "voted", listener="a")
         while radio.json("/api/stations/voted")["prompt"] != "rain":
             radio.clock.settle()
-        while radio.on_loop(radio.app.state.prompt_queues["voted"]._turning.locked):
+        while radio.on_loop(radio.app.state.services.prompt_queues["voted"]._turning.locked):
             pass
         reply = radio.json("/api/stations/voted/undo", "POST", {"listener": "b"})
         assert (reply["state"], reply["votes"]) == ("voted", {"a tone": 1})
@@ -117,12 +117,12 @@ def test_only_the_owner_steers_an_owners_station(radio):
 
 def test_a_station_of_the_owners_has_a_token_without_the_setting(tmp_path):
     with serving(tmp_path, stations=STATIONS) as served:
-        shown = {"Authorization": f"Bearer {served.app.state.owner_token.made}"}
+        shown = {"Authorization": f"Bearer {served.app.state.services.owner_token.made}"}
         assert wish(served, "mine", "owned")[0].status == 403
         assert wish(served, "mine", "owned", headers=shown)[0].status == 200
         assert wish(served, "anybody's")[0].status == 200
     with serving(tmp_path) as served:
-        assert not served.app.state.owner_token.made
+        assert not served.app.state.services.owner_token.made
 
 
 def test_the_prompt_with_most_votes_wins(radio):
@@ -205,6 +205,6 @@ def test_a_public_address_needs_the_token(tmp_path):
         assert served.ask("/api/stations", headers={"Host": "radio.example"})[0].status == 200
     with serving(tmp_path, host="0.0.0.0", open_steering=True, legacy_open=True, stations=STATIONS) as served:
         assert wish(served, "x")[0].status == 200
-        assert served.app.state.owner_token.made
+        assert served.app.state.services.owner_token.made
         assert served.ask("/run_inference", "POST", {})[0].status == 422
         assert served.ask("/api/generate", "POST", {})[0].status == 401

@@ -13,7 +13,7 @@ def test_the_first_listener_of_a_station_finds_music_ready(tmp_path):
         StationSettings(id=name, engine=engine) for name, engine in (("a", ""), ("b", "synth"), ("c", "sines"))
     )
     with serving(tmp_path, stations=stations) as served:
-        b, c = (served.app.state.channels.stations[name].station for name in "bc")
+        b, c = (served.app.state.services.channels.stations[name].station for name in "bc")
         until = time.monotonic() + TIMEOUT_S
         while b.reserve_s < WARM_S or b.state != "asleep":
             assert time.monotonic() < until

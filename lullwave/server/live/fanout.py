@@ -12,7 +12,6 @@ import logging
 import struct
 import sys
 from collections.abc import Callable
-from typing import Any
 
 from ...ring import FellBehind, Ring
 from ...station import Chunk
@@ -148,22 +147,3 @@ class Fanout:
         self._connections.discard(listener)
         listener.transport.abort()
         self._on_drop()
-
-
-def transport_in_scope(protocol: type[Any]) -> type[Any]:
-    """A protocol of uvicorn whose requests know their transport: ``scope["lullwave.transport"]``."""
-
-    class WithTransport(protocol):  # type: ignore[misc]
-        app: Any
-
-        def connection_made(self, transport: asyncio.Transport) -> None:
-            super().connection_made(transport)
-            inner = self.app
-
-            async def app(scope: Any, receive: Any, send: Any) -> None:
-                scope["lullwave.transport"] = transport
-                await inner(scope, receive, send)
-
-            self.app = app
-
-    return WithTransport

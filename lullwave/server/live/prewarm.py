@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from ...station.producer import EMBEDDED
-from .channel import Channels
+from .channels import Channels
 
 WARM_S = 4.0  # of music: the burst that a station begins with, and a little more
 LOOK_S = 0.25

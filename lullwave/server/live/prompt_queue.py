@@ -78,7 +78,7 @@ class PromptQueue:
         """The open vote: prompt → votes, most first."""
         return dict(Counter(self._ballots.values()).most_common())
 
-    async def wish(self, prompt: str, who: str) -> PromptReceipt:
+    async def submit(self, prompt: str, who: str) -> PromptReceipt:
         """Hand in a wish.
 
         Raises:

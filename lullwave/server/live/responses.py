@@ -8,41 +8,21 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ...ring import FellBehind
 from ...station import RATE, Chunk, Event
+from ..disconnects import until_gone, while_connected
 from .audience import Audience
 from .channel import Channel
 from .fanout import Connection
 from .icy import METAINT, Interleaver, clean
 
 HEARTBEAT_S = 15.0
-
-
-async def until_gone(receive: Receive) -> None:
-    """Return when the client has disconnected."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def while_there(work: Awaitable[None], receive: Receive) -> None:
-    """Run ``work`` until it ends or the client goes."""
-    tasks = [asyncio.ensure_future(work), asyncio.ensure_future(until_gone(receive))]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError, OSError):
-                await task
 
 
 @contextmanager
@@ -109,7 +89,7 @@ class LiveAudio(Response):
             if transport is not None:
                 await self._fan_out(scope, receive, send, transport, listener)
                 return
-            await while_there(self._send(listener, send), receive)
+            await while_connected(self._send(listener, send), receive)
 
     async def _fan_out(
         self, scope: Scope, receive: Receive, send: Send, transport: asyncio.Transport, listener: str
@@ -195,7 +175,7 @@ class LiveEvents(Response):
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         self._channel.watching += 1
         try:
-            await while_there(self._send(send), receive)
+            await while_connected(self._send(send), receive)
         finally:
             self._channel.watching -= 1
 

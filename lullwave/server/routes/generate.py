@@ -5,13 +5,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
 from fastapi.responses import JSONResponse, Response
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from ... import request as music
 from ...codecs import FORMATS, format_named
 from ...errors import InvalidInput, LullwaveError
 from ...settings import Settings
-from ..clip_service import ClipService, StreamedClip
+from ..clip_service import StreamedClip
+from ..deps import Services
 from ..engine_config import elsewhere, place
 from ..engine_pool import EnginePool
 from ..schema import model_of, options_schema
@@ -19,16 +20,59 @@ from ..schema import model_of, options_schema
 CLIP_S = 60.0  # seconds of a clip whose request names no length
 
 
-def router_for(settings: Settings, engines: EnginePool, clips: ClipService) -> APIRouter:
-    """The routes, with a body model that is made from ``Request`` and the settings."""
-    router = APIRouter(tags=["music"])
-    Wish = model_of(
+def router(services: Services) -> APIRouter:
+    """``/api/generate`` and ``/api/engines``."""
+    routes = APIRouter(tags=["music"])
+    settings, engines = services.settings, services.engines
+    Wish = _body_model(settings)
+    request_schema = Wish.model_json_schema()
+    binary = {"schema": {"type": "string", "format": "binary"}}
+
+    async def generate(wish: Any) -> Response:
+        """A clip of music, sent while it is made."""
+        names = engines.names() + elsewhere(settings)
+        if wish.engine not in names:
+            raise InvalidInput("engine", wish.engine, "one of " + ", ".join(names))
+        format_named(wish.format)
+        seed = wish.seed if wish.seed is not None else secrets.randbits(48)
+        request = music.Request(wish.prompt, seed, wish.duration_s, wish.options)
+        services.clips.reserve_slot()
+        return StreamedClip(services.clips, place(settings, wish.engine), request, wish.format)
+
+    generate.__annotations__["wish"] = Annotated[Wish, Body()]
+    routes.add_api_route(
+        "/api/generate",
+        generate,
+        methods=["POST"],
+        response_class=Response,
+        responses={200: {"content": {f.media_type: binary for f in FORMATS.values()}, "description": "the clip"}},
+    )
+
+    @routes.get("/api/engines", name="engines")
+    def list_engines() -> JSONResponse:
+        """The engines, with the options that a request may set, and the schema of the request itself."""
+        names = engines.names() + elsewhere(settings)
+        return JSONResponse(
+            {
+                "default": settings.engine,
+                "engines": [_engine_json(engines, name) for name in names],
+                "request": request_schema,
+                "needs_token": settings.public,
+            }
+        )
+
+    return routes
+
+
+def _body_model(settings: Settings) -> type[BaseModel]:
+    """The body of ``POST /api/generate``: the fields of ``Request``, with the defaults and limits of the settings."""
+    model = model_of(
         music.Request,
         "Wish",
         {
             "seed": (
                 int | None,
-                Field(None, ge=0, le=music.MAX_SEED, description="where all chance comes from; nothing: a new one"),
+                Field(None, ge=0, le=music.MAX_SEED, description="random seed; leave empty for a new one"),
             ),
             "duration_s": (
                 float,
@@ -43,7 +87,7 @@ def router_for(settings: Settings, engines: EnginePool, clips: ClipService) -> A
             "engine": (str, Field(settings.engine, description="one of GET /api/engines")),
             "format": (
                 str,
-                Field("mp3", description="what kind of file it becomes", json_schema_extra={"enum": [*FORMATS]}),
+                Field("mp3", description="file format", json_schema_extra={"enum": [*FORMATS]}),
             ),
             "options": (
                 dict[str, Any],
@@ -51,46 +95,10 @@ def router_for(settings: Settings, engines: EnginePool, clips: ClipService) -> A
             ),
         },
     )
-    Wish.model_config["json_schema_extra"] = {
+    model.model_config["json_schema_extra"] = {
         "examples": [{"prompt": "rainy night piano", "seed": 7, "duration_s": 30}]
     }
-    request_schema = Wish.model_json_schema()
-    binary = {"schema": {"type": "string", "format": "binary"}}
-
-    async def generate(wish: Any) -> Response:
-        """A clip of music, sent while it is made."""
-        names = engines.names() + elsewhere(settings)
-        if wish.engine not in names:
-            raise InvalidInput("engine", wish.engine, "one of " + ", ".join(names))
-        format_named(wish.format)
-        seed = wish.seed if wish.seed is not None else secrets.randbits(48)
-        asked = music.Request(wish.prompt, seed, wish.duration_s, wish.options)
-        clips.reserve_slot()
-        return StreamedClip(clips, place(settings, wish.engine), asked, wish.format)
-
-    generate.__annotations__["wish"] = Annotated[Wish, Body()]
-    router.add_api_route(
-        "/api/generate",
-        generate,
-        methods=["POST"],
-        response_class=Response,
-        responses={200: {"content": {f.media_type: binary for f in FORMATS.values()}, "description": "the clip"}},
-    )
-
-    @router.get("/api/engines", name="engines")
-    def list_engines() -> JSONResponse:
-        """The engines, with the options that a request may set, and the schema of the request itself."""
-        names = engines.names() + elsewhere(settings)
-        return JSONResponse(
-            {
-                "default": settings.engine,
-                "engines": [_engine_json(engines, name) for name in names],
-                "request": request_schema,
-                "needs_token": settings.public,
-            }
-        )
-
-    return router
+    return model
 
 
 def _engine_json(engines: EnginePool, name: str) -> dict[str, Any]:

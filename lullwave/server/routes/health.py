@@ -1,4 +1,4 @@
-"""``/healthz`` and ``/readyz``: whether the process works, and what every station airs in truth."""
+"""``/healthz`` and ``/readyz``: whether the process works, and what each station really plays."""
 
 from __future__ import annotations
 
@@ -8,38 +8,40 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from ...station import Cause, Tier
-from ..live.channel import Channel, Channels
-from .radio import channels_of
-
-router = APIRouter(tags=["server"])
+from ..deps import Services
+from ..live.channel import Channel
 
 
-@router.head("/healthz", include_in_schema=False)
-@router.get("/healthz", responses={503: {"description": "a part of the process has died; start it again"}})
-async def healthz(request: Request) -> JSONResponse:
-    """The server answers, and the threads that make its music live."""
-    dead = [name for name, channel in channels_of(request).stations.items() if not channel.station.alive]
-    return JSONResponse({"status": "broken", "stations": dead}, 503) if dead else JSONResponse({"status": "ok"})
+def router(services: Services) -> APIRouter:
+    """The routes for service managers and monitoring."""
+    routes = APIRouter(tags=["server"])
 
+    @routes.head("/healthz", include_in_schema=False)
+    @routes.get("/healthz", responses={503: {"description": "a thread of the process has died; restart it"}})
+    async def healthz(request: Request) -> JSONResponse:
+        """The server answers, and every station's threads are alive."""
+        dead = [name for name, channel in services.channels.stations.items() if not channel.station.alive]
+        return JSONResponse({"status": "broken", "stations": dead}, 503) if dead else JSONResponse({"status": "ok"})
 
-@router.head("/readyz", include_in_schema=False)
-@router.get("/readyz", responses={503: {"description": "not yet"}})
-async def readyz(request: Request) -> JSONResponse:
-    """The default station has music; which rung each station is on, and why.
+    @routes.head("/readyz", include_in_schema=False)
+    @routes.get("/readyz", responses={503: {"description": "not yet"}})
+    async def readyz(request: Request) -> JSONResponse:
+        """The default station has music; the fallback tier of each station, and its cause.
 
-    A station that plays without its own engine, or asks less of it than it should, is ready, and degraded.
-    """
-    channels = channels_of(request)
-    ready = _has_music(channels.default)
-    degraded = [name for name, channel in channels.stations.items() if _degraded(channel)]
-    body = {
-        "status": "ready" if ready else "starting",
-        "reserve_s": round(channels.default.station.reserve_s, 1),
-        "degraded": degraded,
-        "stations": {name: _told(channel) for name, channel in channels.stations.items()},
-        "history": _history(channels),
-    }
-    return JSONResponse(body, 200 if ready else 503)
+        A station that plays without its own engine, or with lighter options than it should, is ready and degraded.
+        """
+        channels = services.channels
+        ready = _has_music(channels.default)
+        body = {
+            "status": "ready" if ready else "starting",
+            "reserve_s": round(channels.default.station.reserve_s, 1),
+            "degraded": [name for name, channel in channels.stations.items() if _degraded(channel)],
+            "stations": {name: _station_json(channel) for name, channel in channels.stations.items()},
+            "history": "kept" if channels.history.works else "cannot be kept",
+        }
+        return JSONResponse(body, 200 if ready else 503)
+
+    return routes
 
 
 def _has_music(channel: Channel) -> bool:
@@ -52,7 +54,7 @@ def _degraded(channel: Channel) -> bool:
     return _has_music(channel) and not well
 
 
-def _told(channel: Channel) -> dict[str, Any]:
+def _station_json(channel: Channel) -> dict[str, Any]:
     station = channel.station
     return {
         "state": station.state,
@@ -60,7 +62,3 @@ def _told(channel: Channel) -> dict[str, Any]:
         **station.failover.data(),
         "reserve_s": round(station.reserve_s, 1),
     }
-
-
-def _history(channels: Channels) -> str:
-    return "kept" if channels.history.works else "cannot be kept"

@@ -1,4 +1,4 @@
-"""``/metrics`` for Prometheus: read from the running parts when it is asked for; nothing is counted in the hot path."""
+"""``/metrics`` for Prometheus: read from the stations at each request, so that nothing is counted while they play."""
 
 from __future__ import annotations
 
@@ -10,25 +10,32 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ...station import Tier
+from ...station import RATE, Tier
 from ..clip_service import ClipService
-from ..live.channel import Channels
-from .radio import channels_of
+from ..deps import Services
+from ..live.channels import Channels
 
-router = APIRouter(tags=["server"])
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-@router.get("/metrics", response_class=Response)
-def metrics(request: Request) -> Response:
-    """Figures for Prometheus."""
-    registry = CollectorRegistry()
-    registry.register(_Parts(channels_of(request), request.app.state.clips))
-    ProcessCollector(registry=registry)
-    return Response(generate_latest(registry), media_type=MEDIA_TYPE)
+def router(services: Services) -> APIRouter:
+    """``/metrics``."""
+    routes = APIRouter(tags=["server"])
+
+    @routes.get("/metrics", response_class=Response)
+    def metrics(request: Request) -> Response:
+        """Figures for Prometheus."""
+        registry = CollectorRegistry()
+        registry.register(_ServerCollector(services.channels, services.clips))
+        ProcessCollector(registry=registry)
+        return Response(generate_latest(registry), media_type=MEDIA_TYPE)
+
+    return routes
 
 
-class _Parts(Collector):
+class _ServerCollector(Collector):
+    """Reads the figures of the stations and clips."""
+
     def __init__(self, channels: Channels, clips: ClipService) -> None:
         self._channels = channels
         self._clips = clips
@@ -68,7 +75,7 @@ class _Parts(Collector):
             reserve.add_metric([name], station.reserve_s)
             awake.add_metric([name], station.state == "on air")
             speed.add_metric([name], station.speed)
-            aired.add_metric([name], station.edge / 44100)
+            aired.add_metric([name], station.edge / RATE)
             dropped.add_metric([name], channel.dropped)
             for rung in Tier:
                 rungs.add_metric([name, rung.value], station.failover.tier is rung)

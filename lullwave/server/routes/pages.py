@@ -9,25 +9,11 @@ from pathlib import Path
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...errors import NotFound
 from ...paths import web_dir
 from ..byte_ranges import whole_or_part
 
-# Scripts and styles only from files of our own; sound from our own address; nobody frames us.
-CSP = (
-    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; "
-    "script-src 'self'; style-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'none'"
-)
-SECURITY_HEADERS = {
-    "Content-Security-Policy": CSP,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-}
 _TYPES = {
     ".js": "text/javascript",
     ".mjs": "text/javascript",
@@ -80,58 +66,38 @@ class StaticFolder:
         return known[2]
 
 
-def router_for(web: Path | None = None) -> APIRouter:
+def router(web: Path | None = None) -> APIRouter:
     """``/``, ``/make``, ``/static/…``, files at the root of the folder under their own names, and ``/docs``."""
     page = StaticFolder(web or web_dir())
     docs = StaticFolder(Path(__file__).parents[1] / "docs")
-    router = APIRouter(include_in_schema=False)
+    routes = APIRouter(include_in_schema=False)
 
     def serve(request: Request, folder: StaticFolder, name: str) -> Response:
         file = folder.file(name)
         return whole_or_part(request, file.data, file.etag, file.media_type, {"Cache-Control": "no-cache"})
 
-    @router.api_route("/", methods=["GET", "HEAD"])
+    @routes.api_route("/", methods=["GET", "HEAD"])
     def index(request: Request) -> Response:
         return serve(request, page, "index.html")
 
-    @router.api_route("/make", methods=["GET", "HEAD"])
+    @routes.api_route("/make", methods=["GET", "HEAD"])
     def make(request: Request) -> Response:
         return serve(request, page, "make.html")
 
-    @router.api_route("/static/{name:path}", methods=["GET", "HEAD"])
+    @routes.api_route("/static/{name:path}", methods=["GET", "HEAD"])
     def static(request: Request, name: str) -> Response:
         return serve(request, page, name)
 
-    @router.api_route("/docs", methods=["GET", "HEAD"])
+    @routes.api_route("/docs", methods=["GET", "HEAD"])
     def documentation(request: Request) -> Response:
         return serve(request, docs, "docs.html")
 
-    @router.api_route("/docs/{name}", methods=["GET", "HEAD"])
+    @routes.api_route("/docs/{name}", methods=["GET", "HEAD"])
     def documentation_file(request: Request, name: str) -> Response:
         return serve(request, docs, name)
 
-    @router.api_route("/{name}", methods=["GET", "HEAD"])
+    @routes.api_route("/{name}", methods=["GET", "HEAD"])
     def root_file(request: Request, name: str) -> Response:
         return serve(request, page, name)
 
-    return router
-
-
-class SecurityHeaders:
-    """Adds the headers above to every reply."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        self._headers = [(k.lower().encode(), v.encode()) for k, v in SECURITY_HEADERS.items()]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], *self._headers]}
-            await send(message)
-
-        await self._app(scope, receive, with_headers)
+    return routes

@@ -1,4 +1,4 @@
-"""Routes for one station: what it is, what it will play, and wishes for its music."""
+"""Routes for one station: what it plays and will play, and listeners' requests to change its music."""
 
 from __future__ import annotations
 
@@ -11,102 +11,106 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ...prompt import MAX_PROMPT_CHARS
 from ...station import RATE
+from ..deps import ListenerId, Services, station_json
 from ..errors import Forbidden
 from ..live.prompt_queue import PromptQueue, PromptReceipt
-from ..middleware.auth import OwnerToken
-from .radio import ListenerId, channels_of, station_json, station_of
-
-router = APIRouter(tags=["stations"])
 
 
 class PromptWish(BaseModel):
-    """A wish for a station's music."""
+    """A request to steer a station."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, json_schema_extra={"examples": [{"prompt": "warm synthwave, no drums"}]}
     )
 
-    prompt: str = Field(description="what the music should turn to", max_length=MAX_PROMPT_CHARS)
+    prompt: str = Field(description="the music to change to", max_length=MAX_PROMPT_CHARS)
     listener: ListenerId = None
 
 
 class UndoWish(BaseModel):
-    """Who wishes to go back."""
+    """A request to go back to the prompt before."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     listener: ListenerId = None
 
 
-@router.get("/api/stations/{station}")
-async def station(request: Request, station: str) -> JSONResponse:
-    """A station: now, next, reserve, clock, the queue of wishes."""
-    channel = station_of(request, station)
-    channels = channels_of(request)
-    desk = _desk(request, station)
-    epoch = channel.station.epoch
-    upcoming = [{"kind": e.kind, "frame": e.frame, **e.data} for e in channel.station.upcoming()]
-    return JSONResponse(
-        {
-            **station_json(channels, channel),
-            "rate": RATE,
-            "frame": channel.station.edge,
-            "epoch": None if epoch is None else {"frame": epoch.frame, "wall": epoch.wall},
-            "time": time.time(),
-            "reserve_s": round(channel.station.reserve_s, 2),
-            "policy": channel.station.config.policy,
-            "next": upcoming,
-            "waiting": desk.waiting,
-            "votes": desk.votes,
-        }
-    )
+def router(services: Services) -> APIRouter:
+    """``/api/stations/{station}``, its ``prompt`` and its ``undo``."""
+    routes = APIRouter(tags=["stations"])
+
+    @routes.get("/api/stations/{station}")
+    async def station(request: Request, station: str) -> JSONResponse:
+        """A station: what is on air, what comes next, the buffer, the clock, and the queue of requests."""
+        channel = services.channel(station)
+        queue = services.prompt_queues[station]
+        epoch = channel.station.epoch
+        upcoming = [{"kind": e.kind, "frame": e.frame, **e.data} for e in channel.station.upcoming()]
+        return JSONResponse(
+            {
+                **station_json(services.channels, channel),
+                "rate": RATE,
+                "frame": channel.station.edge,
+                "epoch": None if epoch is None else {"frame": epoch.frame, "wall": epoch.wall},
+                "time": time.time(),
+                "reserve_s": round(channel.station.reserve_s, 2),
+                "policy": channel.station.config.policy,
+                "next": upcoming,
+                "waiting": queue.waiting,
+                "votes": queue.votes,
+            }
+        )
+
+    @routes.post("/api/stations/{station}/prompt")
+    async def prompt(request: Request, station: str, wish: Annotated[PromptWish, Body()]) -> JSONResponse:
+        """Steer a station towards a prompt. It is heard within seconds, or waits in the queue or for a vote."""
+        queue = _steerable(services, request, station)
+        receipt = await queue.submit(wish.prompt, _requester(services, request, wish.listener))
+        return JSONResponse(_receipt_json(wish.prompt, receipt))
+
+    @routes.post("/api/stations/{station}/undo")
+    async def undo(request: Request, station: str, wish: Annotated[UndoWish | None, Body()] = None) -> JSONResponse:
+        """Steer a station back to the prompt before."""
+        queue = _steerable(services, request, station)
+        receipt = await queue.undo(_requester(services, request, wish.listener if wish else None))
+        return JSONResponse(_receipt_json(None, receipt))
+
+    return routes
 
 
-@router.post("/api/stations/{station}/prompt")
-async def prompt(request: Request, station: str, wish: Annotated[PromptWish, Body()]) -> JSONResponse:
-    """Turn a station towards a prompt. It is heard within seconds, or waits for its turn or a vote."""
-    desk = _allowed(request, station)
-    return JSONResponse(_receipt_json(wish.prompt, await desk.wish(wish.prompt, _who(request, wish.listener))))
+def _steerable(services: Services, request: Request, station: str) -> PromptQueue:
+    """The station's queue of requests, if this client may use it.
 
-
-@router.post("/api/stations/{station}/undo")
-async def undo(request: Request, station: str, wish: Annotated[UndoWish | None, Body()] = None) -> JSONResponse:
-    """Turn a station back to the prompt before."""
-    desk = _allowed(request, station)
-    receipt = await desk.undo(_who(request, wish.listener if wish else None))
-    return JSONResponse(_receipt_json(None, receipt))
-
-
-def _desk(request: Request, station: str) -> PromptQueue:
-    station_of(request, station)
-    found: PromptQueue = request.app.state.prompt_queues[station]
-    return found
-
-
-def _allowed(request: Request, station: str) -> PromptQueue:
-    """The station's desk, if who asks may use it."""
-    desk = _desk(request, station)
-    owner_token: OwnerToken = request.app.state.owner_token
-    if station_of(request, station).station.config.policy == "owner" and not owner_token.allows(request.headers):
-        raise Forbidden("only the owner may steer this station: Authorization: Bearer …")
-    return desk
-
-
-def _who(request: Request, listener: str | None) -> str:
-    """Whose wish it is: a listener's, who is there, or else an address's.
-
-    Ids are the clients' own choice: one that anybody can think up must not be a vote or a place in the queue.
+    Raises:
+        NotFound: there is no such station.
+        Forbidden: the station is the owner's, and the request has no token.
     """
-    if listener is not None and channels_of(request).audience.hears(listener):
+    policy = services.channel(station).station.config.policy
+    if policy == "owner" and not services.owner_token.allows(request.headers):
+        raise Forbidden("only the owner may steer this station: Authorization: Bearer …")
+    return services.prompt_queues[station]
+
+
+def _requester(services: Services, request: Request, listener: str | None) -> str:
+    """The key of the client, which has one place in the queue and one vote.
+
+    A listener's id counts only while that listener is connected: ids are the clients' own choice, and invented ones
+    must not count as votes. Every other client is known by its address.
+    """
+    if listener is not None and services.channels.audience.hears(listener):
         return listener
     return request.client.host if request.client else ""
 
 
 def _receipt_json(prompt: str | None, receipt: PromptReceipt) -> dict[str, Any]:
-    said = receipt.understanding
+    understanding = receipt.understanding
     return {
         "prompt": prompt,
-        "understood": {"text": said.text, "data": dict(said.understood), "ignored": list(said.ignored)},
+        "understood": {
+            "text": understanding.text,
+            "data": dict(understanding.understood),
+            "ignored": list(understanding.ignored),
+        },
         "state": receipt.state,
         "frame": receipt.frame,
         "heard_in_s": round(receipt.heard_in_s, 2),

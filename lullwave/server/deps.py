@@ -1,0 +1,95 @@
+"""What several routes share: the services of the application, common parameters, and a station as JSON."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from fastapi import Query
+
+from ..errors import NotFound
+from ..settings import Settings
+from .clip_service import ClipService
+from .engine_pool import EnginePool
+from .live.channel import Channel
+from .live.channels import Channels
+from .live.prompt_queue import PromptQueue
+from .middleware.auth import OwnerToken
+from .riffusion_jobs import ClipJobs
+
+LISTENER = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
+ListenerId = Annotated[
+    str | None,
+    Query(
+        pattern=LISTENER.pattern,
+        description="an id that the client chose, such as a UUID; joins its audio, its events and its socket",
+    ),
+]
+AUDIO: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"audio/mpeg": {"schema": {"type": "string", "format": "binary"}}}, "description": "MP3"}
+}
+
+
+@dataclass
+class Services:
+    """Everything that the routes use, made by ``create_app``. Event loop only.
+
+    The stations exist from the start of the application to its end: ``live`` and ``prompt_queues`` are set then.
+    """
+
+    settings: Settings
+    engines: EnginePool
+    clips: ClipService
+    riffusion_jobs: ClipJobs
+    owner_token: OwnerToken
+    live: Channels | None = None
+    prompt_queues: dict[str, PromptQueue] = field(default_factory=dict)  # by station id
+
+    @property
+    def channels(self) -> Channels:
+        """All stations of the running application."""
+        assert self.live is not None, "the application has not started"
+        return self.live
+
+    def channel(self, station: str) -> Channel:
+        """A station by its id.
+
+        Raises:
+            NotFound: there is no such station.
+        """
+        stations = self.channels.stations
+        if station not in stations:
+            raise NotFound("station", station[:64], stations)
+        return stations[station]
+
+
+def station_json(channels: Channels, channel: Channel) -> dict[str, Any]:
+    """A station and what it plays now."""
+    station = channel.station
+    return {
+        "id": station.id,
+        "name": station.config.title,
+        "prompt": station.prompt,
+        "engine": station.playing_engine,
+        "listeners": channels.audience.people(station.id),
+        "state": station.state,
+        **station.failover.data(),
+        "stream": f"{channels.settings.root_path}/stations/{station.id}/stream.mp3",
+        "now": now_json(channel),
+    }
+
+
+def now_json(channel: Channel) -> dict[str, Any]:
+    """The piece that is on air."""
+    station, now = channel.station, channel.station.now
+    data = now.data if now is not None else {}
+    return {
+        "title": data.get("title", ""),
+        "tempo_bpm": data.get("tempo_bpm"),
+        "key": data.get("key"),
+        "prompt": data.get("prompt", station.prompt),
+        "frame": station.edge,
+        "frames": data.get("frames"),
+        "started_frame": now.started_frame if now is not None else None,
+    }

@@ -1,0 +1,126 @@
+"""All stations of a server: builds each with its listeners, history and clips, and starts and stops them.
+
+Knows nothing of HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+from ...archive.clip_recorder import OVERLAP_S, ClipRecorder
+from ...archive.clips import Clip, ClipStore
+from ...archive.history import History
+from ...clock import Clock
+from ...engines.base import Engine
+from ...request import Request
+from ...settings import Settings
+from ...station import RATE, ArchiveEngine, PlayoutStep, Station
+from ...station.producer import EMBEDDED
+from ..engine_pool import EnginePool
+from .audience import Audience
+from .channel import Channel
+from .first_clip import first_clip
+from .history_recorder import HistoryRecorder
+
+FIRST_RESERVE_S = 5.0  # seconds that the station buffers while the first clip is made, to leave it the processor
+
+log = logging.getLogger(__name__)
+
+
+class Channels:
+    """All stations of a server with their listeners, clips and history, from start to stop.
+
+    Event loop only, but for ``engine``, which any thread may call, and ``stop``, which blocks.
+    """
+
+    def __init__(self, settings: Settings, engines: EnginePool, clock: Clock) -> None:
+        self.settings = settings
+        self.audience = Audience([own.id for own in settings.stations], settings.default_station)
+        main = settings.default_station
+        self.clips = ClipStore(settings.paths.clips(main), settings.max_clips, settings.max_clip_mb * 1e6)
+        self.archive_engine = ArchiveEngine(self.clips)
+        self.stations = {
+            own.id: Channel(
+                Station(own, settings, engines.get, clock, self.archive_engine if own.id == main else None), settings
+            )
+            for own in settings.stations
+        }
+        self.default = self.stations[main]
+        self.clip_ready = asyncio.Event()
+        self.by_address: Counter[str] = Counter()  # audio connections by client address
+        self.clock = clock
+        self.began = clock.wall()
+        self.history = History.open_or_recover(settings.paths.history, settings.max_history_mb * 1e6)
+        self.engines = engines
+        self._stopping = threading.Event()
+        self._encoding = ThreadPoolExecutor(1, "clips")
+        self._first: threading.Thread | None = None
+        loop = asyncio.get_running_loop()
+        self.audience.watch(lambda station, count: self.stations[station].set_listeners(count))
+        for channel in self.stations.values():
+            HistoryRecorder(channel.station, self.history, self._encoding, settings, clock)
+        clip_recorder = ClipRecorder(self.clips, self._encoding, RATE, settings.clip_s, settings.bitrate_kbps)
+        self.default.station.subscribe(lambda step: _record(clip_recorder, step))
+
+        def ready(clip: Clip) -> None:
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(self.clip_ready.set)
+
+        self.clips.watch(ready)
+        if self.clips.newest is not None:
+            self.clip_ready.set()
+
+    def engine(self, name: str) -> Engine:
+        """The engine that played under ``name``; the archive engine included."""
+        return self.archive_engine if name == ArchiveEngine.name else self.engines.get(name)
+
+    def start(self) -> None:
+        """Let the default station fill its buffer, and make a first clip if there is none."""
+        self.default.station.start(FIRST_RESERVE_S if self.clips.newest is None else None)
+        if self.clips.newest is None:
+            self._first = threading.Thread(target=self._first_clip, name="first-clip", daemon=True)
+            self._first.start()
+
+    def release(self) -> None:
+        """End every listener's connection."""
+        for channel in self.stations.values():
+            channel.close()
+
+    def stop(self) -> None:
+        """Stop all threads. Blocks until they have ended."""
+        self._stopping.set()
+        for channel in self.stations.values():
+            channel.station.stop()
+        for channel in self.stations.values():
+            channel.station.join()
+        if self._first is not None:
+            self._first.join(1.0)
+        self._encoding.shutdown(wait=True)
+        self.history.close()
+
+    def _first_clip(self) -> None:
+        """Make a clip with the embedded engine, so that ``/current.mp3`` works seconds after the first start."""
+        settings, station = self.settings, self.default.station
+        try:
+            length_s = max(1.0, settings.clip_s + OVERLAP_S)
+            request = Request(station.prompt, (station.seed + 1) % 2**63, duration_s=length_s)
+            data = first_clip(self.engines.get(EMBEDDED), request, settings, self._encoding, self._stopping)
+            if data is not None and self.clips.newest is None:
+                self.clips.add(data)
+        except Exception:
+            if not self._stopping.is_set():
+                log.exception("the first clip could not be made; the station records the next one")
+        finally:
+            station.fill_reserve()
+
+
+def _record(clip_recorder: ClipRecorder, step: PlayoutStep) -> None:
+    """Hand a step of the playout, with its pieces and beats, to the clip recorder."""
+    begin = step.mastered_frame
+    pieces = [(m.frame - begin, m.data) for m in step.block.marks if m.kind == "piece"]
+    clip_recorder.feed(step.mastered, pieces, [beat - begin for beat in step.block.beats])

@@ -1,0 +1,102 @@
+"""Riffusion for HTTP: loads the engine when a request needs it, and submits requests to it. Knows nothing of HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..engines.riffusion import legacy_api
+from ..errors import CheckpointError, EngineError, InvalidInput, LullwaveError, MissingExtra
+from ..options import build, describe
+from ..settings import Settings
+from .engine_pool import EnginePool
+
+if TYPE_CHECKING:
+    from ..engines.riffusion.batch_queue import Ticket
+    from ..engines.riffusion.engine import RiffusionEngine
+    from ..engines.riffusion.interpolation import Interpolation
+    from ..engines.riffusion.seed_images import SeedImages
+
+ENGINE = "riffusion"
+INSTALL = "lullwave models pull riffusion/riffusion-model-v1"
+
+
+class Unready(EngineError):
+    """Riffusion cannot be loaded: no checkpoint is installed, or an extra is missing."""
+
+
+class RiffusionService:
+    """The Riffusion engine as the routes use it. Event loop only; all blocking work runs on threads."""
+
+    def __init__(self, settings: Settings, engines: EnginePool) -> None:
+        self._settings = settings
+        self._engines = engines
+
+    async def engine(self) -> RiffusionEngine:
+        """The engine, loaded by the first call.
+
+        Raises:
+            Unready
+        """
+        try:
+            return await asyncio.to_thread(self._engines.get, ENGINE)  # type: ignore[arg-type]
+        except (CheckpointError, MissingExtra) as error:
+            raise Unready(f"{error}. To install a checkpoint: {INSTALL}") from error
+
+    async def run_inference(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Make the clip of a legacy request and return the legacy reply; cancelling frees its place in the queue.
+
+        Raises:
+            Unready
+            InvalidInput: a field of ``body`` is wrong or missing.
+        """
+        engine = await self.engine()
+        wish: Interpolation = legacy_api.parse(body)
+        submitting = asyncio.ensure_future(asyncio.to_thread(engine.submit, wish))
+        try:
+            ticket = await asyncio.shield(submitting)
+        except asyncio.CancelledError:
+            submitting.add_done_callback(_cancel_submitted)  # the thread goes on and takes the place all the same
+            raise
+        try:
+            image = await asyncio.wrap_future(ticket.result)
+        except asyncio.CancelledError:
+            ticket.cancel()
+            raise
+        return await asyncio.to_thread(legacy_api.reply, engine, image)
+
+    async def seed_images(self) -> SeedImages:
+        """The images of the loaded engine, or those in the data directory without a checkpoint."""
+        from ..engines.riffusion.seed_images import SeedImages
+
+        try:
+            engine: RiffusionEngine = await asyncio.to_thread(self._engines.get, ENGINE)  # type: ignore[arg-type]
+        except LullwaveError:
+            return SeedImages(self._settings.paths.seed_images)
+        return engine.seed_images
+
+
+def submit_clip(engine: RiffusionEngine, body: Mapping[str, Any], progress: Callable[[int, int], None]) -> Ticket:
+    """Queue the clip that the body of ``POST /api/riffusion/clips`` describes.
+
+    Raises:
+        InvalidInput: a field is unknown or wrong.
+        Busy: the queue is full.
+    """
+    from ..engines.riffusion.clip import ClipOptions
+
+    names = {info.name for info in describe(ClipOptions)}
+    options: ClipOptions = build(ClipOptions, {n: v for n, v in body.items() if n in names})
+    wish = legacy_api.parse({n: v for n, v in body.items() if v is not None or n != "seed_image_id"}, required=False)
+    known = names | {info.name for info in describe(type(wish))} | {"start", "end"}
+    for name in body:
+        if name not in known:
+            raise InvalidInput(name[:80], body[name], "fields named " + ", ".join(sorted(known)))
+    from_noise = options.width if body.get("seed_image_id", "") is None else None
+    return engine.submit(wish, options.plan(wish), progress, from_noise)
+
+
+def _cancel_submitted(submitted: asyncio.Future[Ticket]) -> None:
+    if not submitted.cancelled() and submitted.exception() is None:
+        submitted.result().cancel()
