@@ -1,7 +1,4 @@
-"""Whole bytes over HTTP with validators: strong ETag, conditional requests, byte ranges (RFC 9110).
-
-Knows nothing of what the bytes are.
-"""
+"""Replies with bytes in memory: strong ETag, conditional requests, byte ranges (RFC 9110)."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ _ONE_RANGE = re.compile(r"^bytes=\s*(\d*)-(\d*)\s*$")
 
 
 def whole_or_part(request: Request, data: bytes, etag: str, media_type: str, headers: dict[str, str]) -> Response:
-    """``data``, the part that was asked for, or 304 or 416. ``etag`` is given with its quotes."""
+    """Reply with ``data``, with the requested range of it, or with 304 or 416. ``etag`` includes its quotes."""
     headers = {"ETag": etag, "Accept-Ranges": "bytes", **headers}
     head = request.method == "HEAD"
     if _matches(request.headers.get("if-none-match"), etag):
@@ -42,7 +39,7 @@ def _reply(data: bytes, status: int, media_type: str, headers: dict[str, str], h
 
 
 def _span(asked: str, size: int) -> tuple[int, int] | None:
-    """The bytes of one range; None for what may be ignored: several ranges, other units, nonsense."""
+    """(start, stop) of one range; None if the header is to be ignored: several ranges, other units, bad syntax."""
     match = _ONE_RANGE.match(asked)
     if match is None or match.group(1) == match.group(2) == "":
         return None
@@ -55,12 +52,12 @@ def _span(asked: str, size: int) -> tuple[int, int] | None:
 
 
 def _at_most(digits: str, limit: int) -> int:
-    """A number of any length, cut to ``limit``."""
+    """The smaller of ``limit`` and a decimal number with any number of digits."""
     return limit if len(digits) > len(str(limit)) else min(int(digits), limit)
 
 
 def _matches(condition: str | None, etag: str) -> bool:
-    """``If-None-Match``: any of the listed tags, compared weakly."""
+    """Tell whether ``If-None-Match`` lists ``etag``, compared weakly."""
     if condition is None:
         return False
     if condition.strip() == "*":

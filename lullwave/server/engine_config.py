@@ -1,4 +1,4 @@
-"""How the settings say where an engine is and how it is loaded; knows nothing of HTTP."""
+"""Derives from the settings where each engine runs and its load options; knows nothing of HTTP."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ log = logging.getLogger(__name__)
 
 
 def load_options(settings: Settings) -> Callable[[str, type[EngineFacts]], dict[str, Any]]:
-    """A function that gives the load options of an engine by its name and class.
+    """Make a function that returns the load options of an engine by its name and class.
 
-    ``checkpoint``, ``smaller`` and ``engine_options`` are for the engine that the settings name; where that is the
-    embedded one, which has no weights, for those of stations and for Riffusion's own routes.
+    ``checkpoint``, ``smaller`` and ``engine_options`` apply to the setting ``engine``. If that is the embedded engine,
+    which has no weights, they apply to the engines of the stations and of Riffusion's routes.
     """
 
     def of(name: str, kind: type[EngineFacts]) -> dict[str, Any]:
@@ -35,9 +35,9 @@ def load_options(settings: Settings) -> Callable[[str, type[EngineFacts]], dict[
         if settings.smaller and settings.engine.removeprefix(ISOLATED) in (name, "synth"):
             given["smaller"] = settings.smaller
         if settings.seed is None and not any(own.seed is not None for own in settings.stations):
-            given["memory_file"] = str(settings.paths.memory(place))  # a named seed means the same music again
+            given["memory_file"] = str(settings.paths.memory(place))  # with a given seed the music must repeat
         if name == "riffusion":
-            # its routes are open to everybody: nobody's request may start a download
+            # its routes are public: a request must never start a download
             given |= {"lora": settings.lora, "seed_images": str(settings.paths.seed_images), "offline": True}
         given = {option: value for option, value in given.items() if option in known}
         if name in _configured(settings):
@@ -49,7 +49,7 @@ def load_options(settings: Settings) -> Callable[[str, type[EngineFacts]], dict[
 
 
 def check_options(settings: Settings) -> None:
-    """Refuse wrong ``engine_options`` before anything is loaded, and say so where ``smaller`` does nothing.
+    """Check ``engine_options`` before anything is loaded, and warn if ``smaller`` has no effect.
 
     Raises:
         InvalidInput, MissingExtra
@@ -62,13 +62,13 @@ def check_options(settings: Settings) -> None:
 
 
 def _has_weights(name: str) -> bool:
-    with suppress(EngineError):  # told when it is loaded
+    with suppress(EngineError):  # reported when it is loaded
         return bool(engine_facts(name).weights)
     return True
 
 
 def _configured(settings: Settings) -> set[str]:
-    """The engines in this machine that ``engine_options`` are for."""
+    """The names of the local engines that ``engine_options`` apply to."""
     named = settings.engine.removeprefix(ISOLATED)
     if named != "synth":
         return set() if is_address(named) else {named}
@@ -80,9 +80,9 @@ def _configured(settings: Settings) -> set[str]:
 
 
 def placed(settings: Settings) -> Settings:
-    """The settings with each engine named by where it runs: ``isolated:`` before it, where that is asked for.
+    """The settings with ``isolated:`` before each engine's name, if ``isolate`` is set.
 
-    The embedded engine, which plays when all others fail, stays in this process under its own name.
+    The embedded engine, the last fallback, stays in this process under its own name.
     """
     if not settings.isolate:
         return settings
@@ -94,13 +94,13 @@ def placed(settings: Settings) -> Settings:
 
 
 def place(settings: Settings, engine: str) -> str:
-    """Under which name an engine is to be asked for."""
+    """The name under which the pool loads ``engine``: with ``isolated:`` before it if ``isolate`` is set."""
     if not settings.isolate or is_address(engine) or engine.startswith(ISOLATED):
         return engine
     return ISOLATED + engine
 
 
 def elsewhere(settings: Settings) -> list[str]:
-    """The engines of the settings that are no names but addresses."""
+    """The engines of the settings that are addresses of inference servers."""
     named = [settings.engine, *(own.engine for own in settings.stations)]
     return list(dict.fromkeys(name for name in named if is_address(name)))

@@ -1,4 +1,4 @@
-"""Every engine loaded once and shared by stations and clips; knows nothing of HTTP."""
+"""Loads every engine once, for stations and clips together; knows nothing of HTTP."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ..errors import EngineError, UnknownEngine
 
 
 class EnginePool:
-    """Loads an engine when it is first asked for, from any thread; a second asker waits for the first.
+    """Loads each engine at the first ``get``. Thread-safe: concurrent calls for one engine load it once.
 
-    ``classes`` are the engines to choose from; None means all that are installed. ``options`` gives the load options of
-    an installed engine.
+    ``classes`` are the available engines; None means all installed ones. ``options`` returns the load options of an
+    engine.
     """
 
     def __init__(
@@ -31,10 +31,11 @@ class EnginePool:
         self._closed = False
 
     def names(self) -> list[str]:
+        """The names of the available engines."""
         return engine_names() if self._classes is None else list(self._classes)
 
     def class_of(self, name: str) -> type[Engine]:
-        """The class of an engine, imported now.
+        """Import the class of an engine.
 
         Raises:
             UnknownEngine, MissingExtra
@@ -46,7 +47,7 @@ class EnginePool:
         return self._classes[name]
 
     def facts_of(self, name: str) -> type[EngineFacts]:
-        """What an engine says of itself, without importing what it needs.
+        """The facts of an engine (summary, options), without importing its heavy packages.
 
         Raises:
             UnknownEngine, MissingExtra
@@ -83,5 +84,5 @@ class EnginePool:
             if not self._closed:
                 self._engines[name] = engine
                 return
-        engine.close()  # it took longer to load than anybody waited
-        raise EngineError(f"engine {name!r} is not needed any more: the server ends")
+        engine.close()  # the pool was closed while it loaded
+        raise EngineError(f"engine {name!r} was loaded too late: the server is stopping")

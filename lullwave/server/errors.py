@@ -1,4 +1,4 @@
-"""Errors to HTTP replies, in one place: JSON that names the field, what was wrong and what is allowed.
+"""Translates every error to an HTTP reply: JSON with the field, what was wrong and what is allowed.
 
 ::
 
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class TooLarge(LullwaveError):
-    """A request body that is longer than is allowed."""
+    """A request body is larger than the limit."""
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(f"the body is too large; allowed: at most {limit_bytes} bytes")
@@ -42,18 +42,18 @@ class TooLarge(LullwaveError):
 
 
 class TooSlow(LullwaveError):
-    """A request body that does not come."""
+    """A request body stopped arriving."""
 
     def __init__(self, limit_s: float) -> None:
-        super().__init__(f"nothing of the body came for {limit_s:g} s")
+        super().__init__(f"nothing of the body arrived for {limit_s:g} s")
 
 
 class Forbidden(LullwaveError):
-    """Not without the owner's token."""
+    """The request needs the owner's token."""
 
 
 class Full(Busy):
-    """No more listeners here."""
+    """The station or the client's address has as many connections as it may have."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, 30.0)
@@ -66,13 +66,13 @@ def problem(
     allowed: str | None = None,
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:
-    """The one shape of every error."""
+    """The reply that reports an error."""
     body = {"error": {"field": field, "message": message, "allowed": allowed}}
     return JSONResponse(body, status, headers=headers)
 
 
 def reply(error: Exception) -> JSONResponse:
-    """What an error means over HTTP."""
+    """The reply to an error, by its class."""
     match error:
         case TooLarge():
             return problem(413, str(error), "body", error.allowed)
@@ -92,17 +92,17 @@ def reply(error: Exception) -> JSONResponse:
         case CheckpointError():
             return problem(422, str(error), "checkpoint", None)
         case SnapshotError():
-            return problem(409, f"this cannot be made again: {error}")
+            return problem(409, f"this cannot be replayed: {error}")
         case StorageUnavailable():
             return problem(503, str(error), None, None, {"Retry-After": "30"})
         case EngineError():
             return problem(503, str(error), None, None, {"Retry-After": "5"})
         case _:
-            return problem(500, "something broke inside the server; its log says what")
+            return problem(500, "internal error; the server's log has the details")
 
 
 def install(app: FastAPI) -> None:
-    """Let ``app`` answer every error in the one shape."""
+    """Make ``app`` answer every error with ``problem``."""
 
     @app.exception_handler(LullwaveError)
     async def ours(request: Request, error: LullwaveError) -> JSONResponse:
@@ -129,12 +129,12 @@ def install(app: FastAPI) -> None:
     async def broken(request: Request, error: Exception) -> JSONResponse:
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
         answer = reply(error)
-        answer.headers.update(SECURITY_HEADERS)  # it goes out past the middleware that adds them to all others
+        answer.headers.update(SECURITY_HEADERS)  # this reply does not pass the middleware that adds them to all others
         return answer
 
 
 def _methods(request: Request) -> set[str]:
-    """Every method that some route takes at the request's address."""
+    """Every method that a route accepts at the request's path."""
     found: set[str] = set()
     routers = [request.app.router]
     while routers:
@@ -147,7 +147,7 @@ def _methods(request: Request) -> set[str]:
 
 
 def _validation(fault: Any) -> JSONResponse:
-    """One fault of the web framework's validation in our words."""
+    """The reply to one error of FastAPI's validation."""
     where = [str(part) for part in fault["loc"]]
     field = ".".join(where[1:]) or where[0]
     allowed = str(fault["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")

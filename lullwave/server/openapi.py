@@ -1,7 +1,4 @@
-"""What ``/openapi.json`` says beyond the routes' own words: the one shape of errors, and examples of both sides.
-
-Knows addresses and what they give, and runs none of it.
-"""
+"""Completes ``/openapi.json``: the schema of errors, the error statuses of each route, and examples."""
 
 from __future__ import annotations
 
@@ -97,7 +94,7 @@ _BUSY = "too much at once; `Retry-After` says when to ask again"
 
 
 def complete(app: FastAPI) -> None:
-    """Let ``app`` give the whole document, made when it is first asked for."""
+    """Make ``app`` return the completed document, built at the first request for it."""
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:

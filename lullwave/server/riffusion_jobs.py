@@ -1,4 +1,4 @@
-"""ClipJobs of the Riffusion routes: made one by one, watched, cancelled, kept for a while; knows nothing of HTTP."""
+"""The clip jobs of the Riffusion routes: created, watched, cancelled, kept for a while; knows nothing of HTTP."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from ..engines.riffusion.batch_queue import Ticket
     from ..engines.riffusion.engine import RiffusionEngine
 
-KEPT = 64  # finished clips that can still be fetched
-KEPT_COLUMNS = 128 * 512  # of them together: eleven minutes, about 220 MB
+KEPT = 64  # finished clips that are kept for fetching
+KEPT_COLUMNS = 128 * 512  # image columns of the kept clips together: eleven minutes, about 220 MB
 
 State = Literal["waiting", "working", "done", "failed", "cancelled"]
 
 
 class ClipJob:
-    """One clip on its way. Used on the event loop; its progress comes in from the engine's thread."""
+    """One clip that is being made. Event loop only, but for ``progress``, which the engine's thread calls."""
 
     def __init__(self) -> None:
         self.id = secrets.token_urlsafe(12)
@@ -41,15 +41,16 @@ class ClipJob:
 
     @property
     def ended(self) -> bool:
+        """Tell whether the clip is done, failed or cancelled."""
         return self.state in ("done", "failed", "cancelled")
 
     @property
     def columns(self) -> int:
-        """How wide its image is; 0 while it has none."""
+        """Width of its image; 0 while it has none."""
         return self.image.width if self.image is not None else 0
 
     def progress(self, done: int, of: int) -> None:
-        """Called on the engine's thread after each step."""
+        """Note a finished step. Thread-safe."""
 
         def note() -> None:
             if not self.ended:
@@ -76,7 +77,7 @@ class ClipJob:
         self._wake()
 
     def cancel(self) -> None:
-        """Free its place; a finished clip stays as it is."""
+        """Cancel the clip and free its place in the queue; a finished clip stays as it is."""
         if not self.ended:
             self.state = "cancelled"
             if self.ticket is not None:
@@ -84,7 +85,7 @@ class ClipJob:
             self._wake()
 
     async def changes(self) -> AsyncIterator[dict[str, Any]]:
-        """How it stands, now and after every change, until it has ended."""
+        """Yield the status now and after every change, until the clip has ended."""
         while True:
             changed = self._changed
             yield self.json()
@@ -93,13 +94,13 @@ class ClipJob:
             await changed.wait()
 
     def json(self) -> dict[str, Any]:
-        """How it stands."""
-        said: dict[str, Any] = {"id": self.id, "state": self.state, "step": self.step, "steps": self.steps}
+        """The status as the routes return it."""
+        status: dict[str, Any] = {"id": self.id, "state": self.state, "step": self.step, "steps": self.steps}
         if self.audio is not None:
-            said["duration_s"] = round(self.audio.duration_s, 3)
+            status["duration_s"] = round(self.audio.duration_s, 3)
         if self.error is not None:
-            said["error"] = str(self.error)
-        return said
+            status["error"] = str(self.error)
+        return status
 
     def _wake(self) -> None:
         self._changed.set()
@@ -107,14 +108,18 @@ class ClipJob:
 
 
 class ClipJobs:
-    """The clips that somebody may still ask for. Bounded; belongs to one event loop."""
+    """The clips that clients may still fetch; bounded. Event loop only."""
 
     def __init__(self) -> None:
         self._clips: OrderedDict[str, ClipJob] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def begin(self, engine: RiffusionEngine, submit: Any) -> ClipJob:
-        """A new clip; ``submit(progress)`` takes its place in the queue and is called on a thread."""
+        """Create a clip; ``submit(progress)``, called on a thread, takes its place in the engine's queue.
+
+        Raises:
+            Busy: too many clips are being made.
+        """
         self._make_room()
         clip = ClipJob()
         clip.ticket = await asyncio.to_thread(submit, clip.progress)

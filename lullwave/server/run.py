@@ -27,7 +27,7 @@ __all__ = ["Server", "address_of", "check_tls", "listening_socket", "raise_file_
 
 
 def check_tls(settings: Settings) -> None:
-    """Read the certificate and its key once, before anything listens.
+    """Check that the certificate and its key can be loaded.
 
     Raises:
         SettingsError: names the setting whose file is not usable.

@@ -1,4 +1,4 @@
-"""Option dataclasses (``lullwave.options``) as pydantic models, for validation and OpenAPI; no second definition."""
+"""Makes pydantic models from option dataclasses (``lullwave.options``), for validation and OpenAPI."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..options import OptionInfo, describe
 
 
 def field_of(info: OptionInfo, **changes: Any) -> tuple[Any, Any]:
-    """A pydantic field of one option; ``changes`` override what it says."""
+    """The pydantic type and field of one option; ``changes`` override arguments of the field."""
     limits = info.limits
     kind: Any = info.type | None if info.optional else info.type
     said: dict[str, Any] = {"default": info.default, "description": limits.doc}
@@ -26,7 +26,7 @@ def field_of(info: OptionInfo, **changes: Any) -> tuple[Any, Any]:
     if limits.choices is not None:
         extra["enum"] = list(limits.choices)
     if limits.unit:
-        extra["unit"] = limits.unit  # no word of JSON schema, for whoever shows a form
+        extra["unit"] = limits.unit  # not a keyword of JSON schema: for forms
     if extra:
         said["json_schema_extra"] = extra
     said |= changes
@@ -34,7 +34,7 @@ def field_of(info: OptionInfo, **changes: Any) -> tuple[Any, Any]:
 
 
 def model_of(options: type, name: str, fields: Mapping[str, Any] = MappingProxyType({})) -> type[BaseModel]:
-    """A strict model of every option of ``options``, with ``fields`` instead of or besides them."""
+    """Make a strict model of the options of ``options``; ``fields`` replace them or are added."""
     described: dict[str, Any] = {info.name: field_of(info) for info in describe(options)}
     config = ConfigDict(extra="forbid", strict=True, frozen=True)
     return create_model(name, __config__=config, **(described | dict(fields)))

@@ -1,4 +1,4 @@
-"""Sockets that listen, and what a process needs before it does; knows no application and no web framework."""
+"""Listening sockets, TLS files and the limit of open files; knows no application and no web framework."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from ..errors import LullwaveError, SettingsError
 
 SEND_BUFFER = 128 * 1024  # bytes that the kernel holds for one connection (it doubles the figure for its own use)
 DEAD_PEER_MS = 10_000  # a peer that acknowledges nothing for this long is gone
-FILES_WANTED = 65536
+FILES_WANTED = 65536  # open files, one per connection
 
 
 class AddressTaken(LullwaveError):
-    """Another program listens there, or the address is not ours."""
+    """The address cannot be bound: another program listens there, or it is not an address of this machine."""
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """A socket that is bound and listens from now on, so that nobody who comes early is turned away.
+    """Bind and listen at once, so that early connections wait instead of being refused.
 
     Raises:
-        AddressTaken: says why, and what to do.
+        AddressTaken: names the reason and a remedy.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
@@ -42,7 +42,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 
 def address_of(bound: socket.socket, scheme: str = "http") -> str:
-    """What to type into a browser."""
+    """The URL of a listening socket, for a browser."""
     host, port = bound.getsockname()[:2]
     if host in ("0.0.0.0", "::"):
         host = "localhost"
@@ -50,10 +50,10 @@ def address_of(bound: socket.socket, scheme: str = "http") -> str:
 
 
 def check_certificate(cert: Path | None, key: Path | None) -> None:
-    """Read a certificate and its key once, before anything listens.
+    """Check that a certificate and its key can be loaded.
 
     Raises:
-        SettingsError: names the setting whose file does not do.
+        SettingsError: names the setting whose file is not usable.
     """
     for name, path in (("tls_cert", cert), ("tls_key", key)):
         if path is not None and not path.is_file():
@@ -70,7 +70,7 @@ def check_certificate(cert: Path | None, key: Path | None) -> None:
 
 
 def raise_file_limit() -> None:
-    """As many open connections as the system lets us have."""
+    """Raise the limit of open files to ``FILES_WANTED``, as far as the system allows."""
     try:
         import resource
     except ImportError:  # not on this platform

@@ -1,7 +1,4 @@
-"""Blocking work on threads, read from asyncio: the one place where the two meet for requests.
-
-Knows nothing of what the work is.
-"""
+"""Runs blocking work on threads and hands its results to asyncio, for requests. Knows nothing of what the work is."""
 
 from __future__ import annotations
 
@@ -17,22 +14,22 @@ from ..errors import StreamClosed
 T = TypeVar("T")
 
 _AHEAD = 4  # items that may wait to be read
-_POLL_S = 0.25
-_CLOSED = "the server ends"
+_POLL_S = 0.25  # seconds between two checks whether the reader has stopped
+_CLOSED = "the server is stopping"
 
 
 class _End:
-    """What follows the last item."""
+    """Follows the last item; ``error`` is what ended the iterator early."""
 
     def __init__(self, error: BaseException | None) -> None:
         self.error = error
 
 
 async def iterate(work: Callable[[], Iterator[T]], executor: Executor) -> AsyncIterator[T]:
-    """Run the blocking iterator ``work()`` on a thread and give its items as they come.
+    """Run the blocking iterator ``work()`` on a thread and yield its items as they come.
 
-    At most a few items are made ahead of the reader. When the reader stops early, the iterator is closed (its
-    ``finally`` runs) after the item that it is making.
+    At most ``_AHEAD`` items wait for the reader. If the reader stops early, the iterator is closed (its ``finally``
+    runs) after the item that it is making.
 
     Raises:
         StreamClosed: the executor was shut down before the work began.
@@ -40,7 +37,7 @@ async def iterate(work: Callable[[], Iterator[T]], executor: Executor) -> AsyncI
     loop = asyncio.get_running_loop()
     room = threading.Semaphore(_AHEAD)
     items: asyncio.Queue[T | _End] = asyncio.Queue()
-    unread = threading.Event()  # nobody reads any more
+    unread = threading.Event()  # set when the reader has stopped
 
     def give(item: T | _End) -> None:
         with suppress(RuntimeError):  # the loop has ended
@@ -95,7 +92,7 @@ async def iterate(work: Callable[[], Iterator[T]], executor: Executor) -> AsyncI
 
 
 async def result_of(work: Callable[[], T], executor: Executor) -> T:
-    """What the blocking ``work()`` gives, done on a thread.
+    """The result of the blocking ``work()``, run on a thread.
 
     Raises:
         StreamClosed: the executor was shut down before the work began.

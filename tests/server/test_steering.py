@@ -81,10 +81,10 @@ def test_an_undo_that_waited_goes_back_from_what_is_played_then(tmp_path):
         assert wish(served, "two")[0].status == 200
         while served.json("/api/stations/open")["prompt"] != "two":
             served.clock.settle()
-        desk = served.app.state.services.prompt_queues["open"]
-        while served.on_loop(desk._turning.locked):
+        queue = served.app.state.services.prompt_queues["open"]
+        while served.on_loop(queue._steering.locked):
             pass
-        assert list(desk._before) == ["a tone"]
+        assert list(queue._earlier) == ["a tone"]
 
 
 def test_an_id_that_nobody_listens_with_is_no_vote_and_no_place_in_the_queue(tmp_path):
@@ -101,7 +101,7 @@ def test_where_votes_decide_an_undo_is_a_vote(radio):
         wish(radio, "rain", "voted", listener="a")
         while radio.json("/api/stations/voted")["prompt"] != "rain":
             radio.clock.settle()
-        while radio.on_loop(radio.app.state.services.prompt_queues["voted"]._turning.locked):
+        while radio.on_loop(radio.app.state.services.prompt_queues["voted"]._steering.locked):
             pass
         reply = radio.json("/api/stations/voted/undo", "POST", {"listener": "b"})
         assert (reply["state"], reply["votes"]) == ("voted", {"a tone": 1})

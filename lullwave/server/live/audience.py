@@ -1,7 +1,7 @@
-"""Who listens: people, not connections and never addresses; knows nothing of HTTP or of audio.
+"""Counts listeners: people, not connections, and never addresses. Knows nothing of HTTP or of audio.
 
-A person is an audio connection, or a websocket that said ``listening`` and has no audio connection. A page sends the
-same listener id with both, and then counts once. Lives on the event loop.
+A listener is an audio connection, or a websocket that sent ``listening`` and has no audio connection. A page sends the
+same listener id with both, and so counts once.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from contextlib import contextmanager
 
 
 class Audience:
-    """Counts the people at each station, and tells when a number changes."""
+    """The listeners of each station; notifies watchers when a number changes. Event loop only."""
 
     def __init__(self, stations: list[str], default: str) -> None:
         self._audio: dict[str, Counter[str]] = {station: Counter() for station in stations}
         self._sockets: Counter[str] = Counter()
         self._default = default
-        self._told: dict[str, int] = dict.fromkeys(stations, 0)
+        self._published: dict[str, int] = dict.fromkeys(stations, 0)
         self._first: dict[str, tuple[str, int]] = {}  # listener → station, frame
         self._watchers: list[Callable[[str, int], None]] = []
         self._waiting: set[asyncio.Future[None]] = set()
@@ -30,7 +30,7 @@ class Audience:
         return self._audio[station].total()
 
     def people(self, station: str) -> int:
-        """People at a station. Those who only keep a socket open count for the default station."""
+        """Listeners of a station. A listener with only a websocket counts for the default station."""
         people = len(self._audio[station])
         if station == self._default:
             people += sum(1 for listener in self._sockets if not self.hears(listener))
@@ -38,14 +38,14 @@ class Audience:
 
     @property
     def total(self) -> int:
-        """People at all stations; somebody who hears two counts once."""
-        everybody: set[str] = set(self._sockets)
+        """Listeners of all stations; a listener of two counts once."""
+        listening: set[str] = set(self._sockets)
         for listeners in self._audio.values():
-            everybody.update(listeners)
-        return len(everybody)
+            listening.update(listeners)
+        return len(listening)
 
     def hears(self, listener: str) -> bool:
-        """Whether a listener has an audio connection."""
+        """Tell whether a listener has an audio connection."""
         return any(listener in listeners for listeners in self._audio.values())
 
     def watch(self, watcher: Callable[[str, int], None]) -> None:
@@ -54,7 +54,7 @@ class Audience:
 
     @contextmanager
     def audio(self, station: str, listener: str | None) -> Iterator[str]:
-        """An audio connection, while it is open; gives the listener's id."""
+        """Count an audio connection while the block runs; yields the listener's id."""
         listener = listener or f"anonymous-{secrets.token_hex(8)}"
         self._audio[station][listener] += 1
         self._changed()
@@ -68,7 +68,7 @@ class Audience:
 
     @contextmanager
     def socket(self, listener: str | None) -> Iterator[None]:
-        """A socket that says ``listening``, while it does."""
+        """Count a websocket while the block runs."""
         listener = listener or f"anonymous-{secrets.token_hex(8)}"
         self._sockets[listener] += 1
         self._changed()
@@ -79,11 +79,11 @@ class Audience:
             self._changed()
 
     def given(self, station: str, listener: str, frame: int) -> None:
-        """A listener's audio connection was given this frame first."""
+        """Note the first frame that a listener's audio connection was sent."""
         self._first[listener] = (station, frame)
 
     def first_frame(self, station: str, listener: str | None) -> int | None:
-        """The frame that a listener's audio connection to a station was given first."""
+        """The first frame that a listener's audio connection to a station was sent."""
         at, frame = self._first.get(listener or "", ("", 0))
         return frame if at == station else None
 
@@ -98,8 +98,8 @@ class Audience:
 
     def _changed(self) -> None:
         for station in self._audio:
-            if (people := self.people(station)) != self._told[station]:
-                self._told[station] = people
+            if (people := self.people(station)) != self._published[station]:
+                self._published[station] = people
                 for watcher in self._watchers:
                     watcher(station, people)
         waiting, self._waiting = self._waiting, set()

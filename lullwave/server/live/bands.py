@@ -1,4 +1,4 @@
-"""How loud the air is in sixteen bands, about ten times a second, for those who draw it; knows no event or page."""
+"""Levels of sixteen frequency bands, about ten times a second, for spectrum displays; knows no event or page."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from ...audio import Samples
 from ...station.adapter import RATE
 
 BANDS = 16
-WINDOW = 4096  # frames
+WINDOW = 4096  # frames of one Fourier transform
 LOW_HZ, HIGH_HZ = 40.0, 16000.0
-FLOOR_DB = -72.0  # of full scale, shown as 0; -12 dB and above as 1
-CEILING_DB = -12.0
+FLOOR_DB = -72.0  # dB of full scale that map to 0
+CEILING_DB = -12.0  # dB of full scale that map to 1
 
 _hann = np.hanning(WINDOW).astype(np.float32)
 _edges = np.geomspace(LOW_HZ, HIGH_HZ, BANDS + 1) * WINDOW / RATE
-# Low bands are narrower than a bin of the transform: each has at least one bin of its own.
+# Low bands are narrower than a bin of the transform: each gets at least one bin of its own.
 _starts = np.maximum.accumulate(np.maximum(np.round(_edges[:-1]).astype(int), 4 + np.arange(BANDS)))
 _stops = np.append(_starts[1:], round(float(_edges[-1])))
 
 
 def levels(samples: Samples) -> list[float]:
-    """The level of each band from 0 to 1, of the middle of ``samples`` (T, C) with T of at least ``WINDOW``."""
+    """The level of each band from 0 to 1, measured in the middle ``WINDOW`` frames of ``samples`` (T, C)."""
     start = (len(samples) - WINDOW) // 2
     mono = samples[start : start + WINDOW].mean(axis=1) * _hann
     power = np.square(np.abs(np.fft.rfft(mono))) * (8.0 / 3.0 / WINDOW**2 * 2.0)
@@ -33,7 +33,7 @@ def levels(samples: Samples) -> list[float]:
 
 
 def measured(samples: Samples, frame: int, every_s: float = 0.1) -> list[tuple[int, list[float]]]:
-    """(middle frame, levels) of each stretch of about ``every_s`` seconds of what begins at ``frame``."""
+    """(middle frame, levels) of each stretch of about ``every_s`` seconds; ``samples`` (T, C) begin at ``frame``."""
     count = max(1, round(len(samples) / RATE / every_s))
     step = len(samples) // count
     if step < WINDOW:

@@ -1,8 +1,8 @@
-"""Gives each new chunk to every listener's socket in one sweep, and drops who does not read; knows no routes.
+"""Writes each new chunk to every audio connection in one loop, and drops connections that stall; knows no routes.
 
-A listener costs one ``write`` a chunk: no task wakes and nothing is framed twice. What a slow one has not taken is
-bounded in this process and waits in the ring. A reader whose system acknowledges nothing for a while has stalled:
-its connection is aborted and its memory freed.
+A connection costs one ``write`` per chunk: no task wakes, and each chunk is framed once. Bytes that a slow client has
+not taken are bounded in this process; the rest waits in the ring. A client whose system acknowledges nothing for
+``stall_s`` has stalled: its connection is aborted and its memory freed.
 """
 
 from __future__ import annotations
@@ -17,34 +17,34 @@ from ...ring import FellBehind, Ring
 from ...station import Chunk
 from .icy import Interleaver
 
-SWEEP_S = 1.0
-MOST_WAITING = 1 << 20  # bytes in this process for one listener; what is more waits in the ring
-_SIOCOUTQ = 0x5411  # Linux: bytes of the socket's send queue that are not acknowledged (tcp(7))
+SWEEP_S = 1.0  # seconds between two checks for stalled connections
+MAX_UNSENT = 1 << 20  # bytes in this process for one connection; above, its chunks wait in the ring
+_SIOCOUTQ = 0x5411  # Linux: unacknowledged bytes in the send queue of a socket (tcp(7))
 
 log = logging.getLogger(__name__)
 
 
 class Connection:
-    """One audio connection."""
+    """One audio connection. Event loop only."""
 
     def __init__(
         self, transport: asyncio.Transport, at: int, chunked: bool, icy: Interleaver | None, title: Callable[[int], str]
     ) -> None:
         self.transport = transport
-        self.at = at  # number of the chunk that it is given next
+        self.at = at  # number of the next chunk to write
         self._chunked = chunked
         self._icy = icy
         self._title = title
-        self.begun: Chunk | None = None  # what it was given first
+        self.begun: Chunk | None = None  # the first chunk written
         self.on_begin: Callable[[Chunk], None] | None = None
-        self._given = 0  # bytes
-        self._acknowledged = -1
+        self._written = 0  # bytes
+        self._acknowledged = -1  # bytes
         self._since = asyncio.get_running_loop().time()
         socket = transport.get_extra_info("socket")
         self._fd = socket.fileno() if socket is not None and sys.platform == "linux" else -1
 
-    def give(self, chunk: Chunk, framed: bytes, begins: bool = False) -> None:
-        """Write a chunk; ``framed`` is the same for all."""
+    def write(self, chunk: Chunk, framed: bytes, begins: bool = False) -> None:
+        """Write a chunk. ``framed`` is the chunk in the chunked coding, framed once for all connections."""
         if self._icy is not None:
             framed = frame_of(self._icy.feed(chunk.data, self._title(chunk.frame + chunk.frames // 2)), self._chunked)
         elif begins and chunk.lead:
@@ -56,18 +56,18 @@ class Connection:
             if self.on_begin is not None:
                 self.on_begin(chunk)
         self.at = chunk.number + 1
-        self._given += len(framed)
+        self._written += len(framed)
         self.transport.write(framed)
 
     @property
-    def waits(self) -> bool:
-        """Whether too much of what was written before has not been taken by the kernel."""
-        return self.transport.get_write_buffer_size() > MOST_WAITING
+    def is_behind(self) -> bool:
+        """Tell whether the kernel has yet to take more than ``MAX_UNSENT`` bytes."""
+        return self.transport.get_write_buffer_size() > MAX_UNSENT
 
     def stalled(self, now: float, stall_s: float) -> bool:
-        """Whether nothing was acknowledged for too long though something was sent."""
+        """Tell whether bytes were sent and none acknowledged for ``stall_s`` seconds."""
         unsent = self.transport.get_write_buffer_size() + self._queued()
-        acknowledged = self._given - unsent
+        acknowledged = self._written - unsent
         if unsent == 0 or acknowledged > self._acknowledged:
             self._acknowledged = acknowledged
             self._since = now
@@ -90,7 +90,7 @@ def frame_of(data: bytes, chunked: bool = True) -> bytes:
 
 
 class Fanout:
-    """The listeners of one station."""
+    """The audio connections of one station. Event loop only."""
 
     def __init__(self, chunks: Ring[Chunk], stall_s: float, on_drop: Callable[[], None]) -> None:
         self._stall_s = stall_s
@@ -100,50 +100,52 @@ class Fanout:
         self._timer: asyncio.TimerHandle | None = None
         chunks.watch(self._spread)
 
-    def add(self, listener: Connection) -> None:
-        """Give it what is there, and everything that comes."""
-        self._connections.add(listener)
-        self._catch_up(listener, begins=True)
+    def add(self, connection: Connection) -> None:
+        """Write the chunks from ``connection.at`` on, and every new chunk."""
+        self._connections.add(connection)
+        self._catch_up(connection, begins=True)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
 
-    def remove(self, listener: Connection) -> None:
-        self._connections.discard(listener)
+    def remove(self, connection: Connection) -> None:
+        """Write nothing more to a connection."""
+        self._connections.discard(connection)
 
     def close(self) -> None:
+        """Stop checking for stalled connections."""
         if self._timer is not None:
             self._timer.cancel()
 
     def _spread(self, chunk: Chunk) -> None:
         framed = frame_of(chunk.data)
-        for listener in self._connections:
-            if listener.transport.is_closing() or listener.waits:
+        for connection in self._connections:
+            if connection.transport.is_closing() or connection.is_behind:
                 continue
-            if listener.at == chunk.number:
-                listener.give(chunk, framed, begins=chunk.number == 0)
+            if connection.at == chunk.number:
+                connection.write(chunk, framed, begins=chunk.number == 0)
             else:
-                self._catch_up(listener)
+                self._catch_up(connection)
 
-    def _catch_up(self, listener: Connection, begins: bool = False) -> None:
-        """Everything from where the listener is; who fell out of the ring is dropped."""
+    def _catch_up(self, connection: Connection, begins: bool = False) -> None:
+        """Write every chunk from ``connection.at`` on; drop the connection if the ring no longer holds that chunk."""
         try:
-            chunks = self._chunks.items(listener.at)
+            chunks = self._chunks.items(connection.at)
         except FellBehind:
-            self._drop(listener)
+            self._drop(connection)
             return
         for chunk in chunks:
-            if listener.transport.is_closing():  # gone as soon as it came
+            if connection.transport.is_closing():  # the client disconnected at once
                 return
-            listener.give(chunk, frame_of(chunk.data), begins)
+            connection.write(chunk, frame_of(chunk.data), begins)
             begins = False
 
     def _sweep(self) -> None:
         now = asyncio.get_running_loop().time()
-        for listener in [one for one in self._connections if one.stalled(now, self._stall_s)]:
-            self._drop(listener)
+        for connection in [c for c in self._connections if c.stalled(now, self._stall_s)]:
+            self._drop(connection)
         self._timer = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep) if self._connections else None
 
-    def _drop(self, listener: Connection) -> None:
-        self._connections.discard(listener)
-        listener.transport.abort()
+    def _drop(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        connection.transport.abort()
         self._on_drop()

@@ -1,4 +1,4 @@
-"""The clip that a new installation has seconds after its start: made apart from the programme, as fast as can be.
+"""Makes the first clip of a new installation seconds after its start, apart from the station's own music.
 
 One thread renders, another masters and encodes. Knows nothing of HTTP.
 """
@@ -19,7 +19,7 @@ from ...settings import Settings
 def first_clip(
     engine: Engine, request: Request, settings: Settings, executor: Executor, stopping: threading.Event
 ) -> bytes | None:
-    """The MP3 of ``request``; None when ``stopping`` came first. ``executor`` has one worker."""
+    """The MP3 of ``request``, or None if ``stopping`` is set first. ``executor`` must have one worker."""
     with engine.stream(request) as stream:
         total = stream.total_frames
         assert total is not None, "a clip has a length"

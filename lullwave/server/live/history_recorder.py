@@ -1,4 +1,4 @@
-"""Writes what a station airs into the history, off the air thread; knows no HTTP."""
+"""Writes what a station plays into the history, on an executor; knows no HTTP."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ log = logging.getLogger(__name__)
 
 
 class HistoryRecorder:
-    """Listens to one station. Its run begins with the first thing that it airs."""
+    """Records one station. Its run in the history begins with the first step of the playout.
+
+    ``_aired`` and ``_event`` run on the station's threads and only queue writes; the executor's one thread writes.
+    """
 
     def __init__(
         self, station: Station, history: History, executor: Executor, settings: Settings, clock: Clock
@@ -30,12 +33,12 @@ class HistoryRecorder:
         self._clock = clock
         self._run: int | None = None
         self._epoch: Epoch | None = None
-        self._frame = 0  # on air now
-        self._failed_at: int | None = None  # the frame from which on nothing could be written
+        self._frame = 0  # first frame of the present step
+        self._failed_at: int | None = None  # the frame from which nothing could be written
         station.subscribe(self._aired, self._event)
 
     def _aired(self, step: PlayoutStep) -> None:
-        """On the air thread: hand over what is to be kept."""
+        """Queue the states and epoch of a step. Playout thread."""
         self._frame = step.block.frame
         if step.epoch != self._epoch:
             self._epoch = epoch = step.epoch
@@ -63,11 +66,11 @@ class HistoryRecorder:
 
     def _later(self, write: Callable[[int], None]) -> None:
         frame = self._frame
-        with suppress(RuntimeError):  # the executor has ended
+        with suppress(RuntimeError):  # the executor has been shut down
             self._executor.submit(self._write, write, frame)
 
     def _write(self, write: Callable[[int], None], frame: int) -> None:
-        """On the executor. What cannot be written ends the run: what follows a gap belongs to another one."""
+        """Write on the executor. A failure ends the run: what follows the gap belongs to another run."""
         try:
             if self._failed_at is not None:
                 self._begin_again(frame)
@@ -76,7 +79,7 @@ class HistoryRecorder:
             write(self._run)
         except StorageUnavailable as error:
             if self._failed_at is None:
-                log.error("station %s: %s; the music plays on", self._station.id, error)
+                log.error("station %s: %s; playing goes on", self._station.id, error)
                 self._failed_at = frame
 
     def _begin(self) -> int:
@@ -84,15 +87,15 @@ class HistoryRecorder:
         return self._history.begin(self._station.id, self._clock.wall(), RATE, *levels)
 
     def _begin_again(self, frame: int) -> None:
-        """It can be written again: the run ends where it could not, and a new one goes on from here."""
+        """Start a new run after a gap, and end the old one where the gap began."""
         assert self._failed_at is not None
         run = self._begin()
         if self._run is not None:
-            with suppress(NotFound):  # in another file
+            with suppress(NotFound):  # the old run is in another file
                 self._history.levels(self._run)
                 self._history.event(self._run, self._failed_at, "end", {})
         epoch = self._epoch
         if epoch is not None:
             self._history.epoch(run, frame, epoch.wall + (frame - epoch.frame) / RATE)
         self._run, self._failed_at = run, None
-        log.info("station %s: the history is written again", self._station.id)
+        log.info("station %s: writing the history again", self._station.id)

@@ -1,18 +1,18 @@
-"""Titles inside the stream for players that ask for them (``Icy-MetaData: 1``); knows no station.
+"""ICY metadata: titles inside the stream, for players that request them (``Icy-MetaData: 1``); knows no station.
 
-After every ``METAINT`` bytes of sound comes one byte, the length of a block of text in sixteenths, and the text,
-padded with zeros: ``StreamTitle='…';``. A length of 0 says that nothing has changed. The convention is SHOUTcast's;
-players take it from Icecast too.
+After every ``METAINT`` bytes of audio comes a block: one byte with its length in units of 16 bytes, and the text
+``StreamTitle='…';`` padded with zeros. Length 0 means an unchanged title. The convention is SHOUTcast's; Icecast uses
+it too.
 """
 
 from __future__ import annotations
 
-METAINT = 4000  # at the lowest rate, 64 kbit/s, a title has to wait for half a second
-MAX_TITLE_BYTES = 200
+METAINT = 4000  # bytes of audio between two blocks: at 64 kbit/s, the lowest rate, a title is at most 0.5 s late
+MAX_TITLE_BYTES = 200  # of a title; a block holds at most 255 * 16
 
 
 def clean(title: str) -> str:
-    """A title that cannot end the field that it stands in: no quotes, semicolons, line breaks or controls."""
+    """Remove what could end the field that holds a title: quotes, semicolons, line breaks, control characters."""
     kept = "".join(" " if c in "\r\n\t" else c for c in title if c not in "'\";`" and (c >= " " or c in "\r\n\t"))
     text = " ".join(kept.split())
     while len(text.encode()) > MAX_TITLE_BYTES:
@@ -21,25 +21,25 @@ def clean(title: str) -> str:
 
 
 def block(title: str) -> bytes:
-    """The block that names a title."""
+    """Encode the block that holds a title."""
     text = f"StreamTitle='{clean(title)}';".encode()
     sixteenths = -(-len(text) // 16)
     return bytes([sixteenths]) + text.ljust(16 * sixteenths, b"\0")
 
 
 class Interleaver:
-    """Sound in, sound with titles out, for one listener."""
+    """Puts the titles into the audio of one connection. Event loop only."""
 
     def __init__(self) -> None:
         self._left = METAINT
-        self._told = ""
+        self._sent = ""
 
-    def feed(self, sound: bytes, title: str) -> bytes:
-        """The next sound; ``title`` is what is heard with it."""
+    def feed(self, audio: bytes, title: str) -> bytes:
+        """The next audio bytes with blocks between them; ``title`` is on air with them."""
         parts: list[bytes] = []
-        while len(sound) >= self._left:
-            parts += [sound[: self._left], block(title) if title != self._told else b"\0"]
-            sound, self._left, self._told = sound[self._left :], METAINT, title
-        parts.append(sound)
-        self._left -= len(sound)
+        while len(audio) >= self._left:
+            parts += [audio[: self._left], block(title) if title != self._sent else b"\0"]
+            audio, self._left, self._sent = audio[self._left :], METAINT, title
+        parts.append(audio)
+        self._left -= len(audio)
         return b"".join(parts)

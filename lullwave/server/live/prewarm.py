@@ -1,6 +1,6 @@
-"""Has the first seconds of every station made ahead of its first listener, who then need not wait for them.
+"""Prepares the first seconds of every station after the start, so that its first listener need not wait for them.
 
-Only where the embedded engine makes them: a neural model is not set to work for nobody. Knows nothing of HTTP.
+Only stations that play the embedded engine: a neural model does not work without listeners. Knows nothing of HTTP.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import asyncio
 from ...station.producer import EMBEDDED
 from .channels import Channels
 
-WARM_S = 4.0  # of music: the burst that a station begins with, and a little more
-LOOK_S = 0.25
-PATIENCE_S = 30.0  # for one station; the next is not to wait for its trouble
+WARM_S = 4.0  # seconds of music to prepare: the burst of a new listener, and a little more
+POLL_S = 0.25  # seconds between two looks at a station's buffer
+TIMEOUT_S = 30.0  # seconds for one station; then the next one begins
 
 
 class Prewarmer:
-    """One station after the other, when the default one has all that it wants. On the event loop."""
+    """Prepares one station after the other, once the default station's buffer is full. Event loop only."""
 
     def __init__(self, channels: Channels) -> None:
         self._channels = channels
@@ -25,6 +25,7 @@ class Prewarmer:
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def stop(self) -> None:
+        """Prepare no further stations."""
         self._task.cancel()
 
     async def _run(self) -> None:
@@ -39,11 +40,11 @@ class Prewarmer:
             await self._until_ready(name, WARM_S)
 
     async def _until_ready(self, name: str, reserve_s: float) -> None:
-        """Return when a station has so much music ready, or when it takes too long."""
-        for _ in range(round(PATIENCE_S / LOOK_S)):
+        """Return when a station has ``reserve_s`` seconds in its buffer, or after ``TIMEOUT_S``."""
+        for _ in range(round(TIMEOUT_S / POLL_S)):
             if self._channels.stations[name].station.reserve_s >= reserve_s:
                 return
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(POLL_S)
 
     def _heard(self, name: str, people: int) -> None:
         if people and name in self._warm:

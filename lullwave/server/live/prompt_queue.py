@@ -1,7 +1,7 @@
-"""Where wishes for a station's music are handed in: who may, when it is their turn, votes, undo.
+"""The queue of one station's prompt requests: the shortest time between two changes, votes, and undo.
 
-One desk per station, on the event loop; knows nothing of HTTP. A station turns at most once in a while, so wishes wait
-in a queue that everybody can see.
+A station changes at most every ``steer_every_s`` seconds, so further requests wait in a queue that all listeners see.
+Knows nothing of HTTP.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from ...settings import Settings
 from ...station import RATE, Event, SteerResult
 from .channel import Channel
 
-UNDO_KEPT = 32
-TURN_S = 4.0  # how long the music takes to turn
+UNDO_KEPT = 32  # earlier prompts that undo can go back through
+STEER_OVER_S = 4.0  # seconds over which the music changes
+RENDER_S = 3.0  # estimate of the time from a change to its sound on air
 
 log = logging.getLogger(__name__)
 
 
 class NothingToUndo(Busy):
-    """The station plays what it played from the beginning."""
+    """The station plays its first prompt."""
 
     def __init__(self) -> None:
         super().__init__("there is nothing to undo", 60.0)
@@ -34,24 +35,24 @@ class NothingToUndo(Busy):
 
 @dataclass(frozen=True)
 class PromptReceipt:
-    """What became of a wish."""
+    """The reply to a request."""
 
-    state: str  # "turning", "queued", "voted"
+    state: str  # "turning" (steered now), "queued" or "voted"
     understanding: Understanding
-    frame: int | None = None  # from which it is heard, once known
-    heard_in_s: float = 0.0  # after now, on air; an estimate while it waits
-    votes: Mapping[str, int] = field(default_factory=dict)
+    frame: int | None = None  # first frame that is steered, once known
+    heard_in_s: float = 0.0  # seconds until it is on air; an estimate while the request waits
+    votes: Mapping[str, int] = field(default_factory=dict)  # prompt → votes
 
 
 @dataclass(frozen=True)
-class _Wish:
+class _PromptRequest:
     prompt: str
-    who: str  # one waiting wish each
+    requester: str  # each has at most one request in the queue
     undo: bool = False
 
 
 class PromptQueue:
-    """The desk of one station."""
+    """Accepts requests for one station and steers it, one request at a time. Event loop only."""
 
     def __init__(self, channel: Channel, settings: Settings) -> None:
         self._channel = channel
@@ -59,27 +60,29 @@ class PromptQueue:
         self._every_s = settings.steer_every_s
         self._vote_s = settings.vote_s
         self._max = settings.max_wishes
-        self._waiting: deque[_Wish] = deque()
-        self._ballots: dict[str, str] = {}  # who → prompt
+        self._waiting: deque[_PromptRequest] = deque()
+        self._ballots: dict[str, str] = {}  # requester → prompt
         self._voting: asyncio.TimerHandle | None = None
-        self._turned_at = -1e9
+        self._steered_at = -1e9
         self._timer: asyncio.TimerHandle | None = None
-        self._turning = asyncio.Lock()
+        self._steering = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._before: deque[str] = deque(maxlen=UNDO_KEPT)  # prompts that were turned away from
+        self._earlier: deque[str] = deque(maxlen=UNDO_KEPT)  # earlier prompts, oldest first
 
     @property
     def waiting(self) -> list[dict[str, Any]]:
-        """The queue as everybody may see it."""
-        return [{"prompt": wish.prompt, "undo": wish.undo} for wish in self._waiting]
+        """The queue as every listener may see it."""
+        return [{"prompt": request.prompt, "undo": request.undo} for request in self._waiting]
 
     @property
     def votes(self) -> dict[str, int]:
-        """The open vote: prompt → votes, most first."""
+        """The open vote: prompt → votes, the leader first."""
         return dict(Counter(self._ballots.values()).most_common())
 
-    async def submit(self, prompt: str, who: str) -> PromptReceipt:
-        """Hand in a wish.
+    async def submit(self, prompt: str, requester: str) -> PromptReceipt:
+        """Steer the station to ``prompt``, or queue the request, or count it as a vote.
+
+        A second request of one requester replaces the first.
 
         Raises:
             PromptError: it does not parse.
@@ -87,67 +90,68 @@ class PromptQueue:
         """
         understanding = await asyncio.to_thread(self._station.understand, prompt)
         if self._station.config.policy == "vote":
-            return self._vote(prompt, who, understanding)
-        return await self._queue(_Wish(prompt, who), understanding)
+            return self._vote(prompt, requester, understanding)
+        return await self._queue(_PromptRequest(prompt, requester), understanding)
 
-    async def undo(self, who: str) -> PromptReceipt:
-        """Go back to the prompt before. Where votes decide, this is a vote for it.
+    async def undo(self, requester: str) -> PromptReceipt:
+        """Steer back to the prompt before, or queue that; at a station that votes, vote for it.
 
         Raises:
             NothingToUndo
             Busy: the queue is full.
         """
-        if not self._before:
+        if not self._earlier:
             raise NothingToUndo
-        prompt = self._before[-1]
+        prompt = self._earlier[-1]
         understanding = await asyncio.to_thread(self._station.understand, prompt)
         if self._station.config.policy == "vote":
-            return self._vote(prompt, who, understanding)
-        return await self._queue(_Wish(prompt, who, undo=True), understanding)
+            return self._vote(prompt, requester, understanding)
+        return await self._queue(_PromptRequest(prompt, requester, undo=True), understanding)
 
     def close(self) -> None:
+        """Drop every request."""
         for timer in (self._timer, self._voting):
             if timer is not None:
                 timer.cancel()
         for task in self._tasks:
             task.cancel()
 
-    async def _queue(self, wish: _Wish, understanding: Understanding) -> PromptReceipt:
+    async def _queue(self, request: _PromptRequest, understanding: Understanding) -> PromptReceipt:
         now = asyncio.get_running_loop().time()
-        left_s = self._turned_at + self._every_s - now
-        if left_s <= 0 and not self._waiting and not self._turning.locked():
-            steered = await self._turn(wish)
+        left_s = self._steered_at + self._every_s - now
+        if left_s <= 0 and not self._waiting and not self._steering.locked():
+            steered = await self._steer(request)
             heard_in_s = max(0, steered.frame - self._station.edge) / RATE
             return PromptReceipt("turning", steered.understanding, steered.frame, heard_in_s)
-        self._waiting = deque(w for w in self._waiting if w.who != wish.who)
+        self._waiting = deque(r for r in self._waiting if r.requester != request.requester)
         if len(self._waiting) >= self._max:
-            raise Busy(f"{len(self._waiting)} wishes are waiting at this station; try again later", self._every_s)
-        self._waiting.append(wish)
-        self._tell()
+            raise Busy(f"{len(self._waiting)} requests are waiting at this station; try again later", self._every_s)
+        self._waiting.append(request)
+        self._publish()
         self._schedule(max(0.0, left_s))
-        estimate = max(0.0, left_s) + (len(self._waiting) - 1) * self._every_s + 3.0
+        estimate = max(0.0, left_s) + (len(self._waiting) - 1) * self._every_s + RENDER_S
         return PromptReceipt("queued", understanding, None, estimate)
 
-    def _vote(self, prompt: str, who: str, understanding: Understanding) -> PromptReceipt:
+    def _vote(self, prompt: str, requester: str, understanding: Understanding) -> PromptReceipt:
         loop = asyncio.get_running_loop()
         if prompt not in self._ballots.values() and len(set(self._ballots.values())) >= self._max:
-            raise Busy(f"{self._max} prompts are up for the vote; choose one of them", self._vote_s)
-        self._ballots[who] = prompt
+            raise Busy(f"{self._max} prompts are in the vote; choose one of them", self._vote_s)
+        self._ballots[requester] = prompt
         if self._voting is None:
             self._voting = loop.call_later(self._vote_s, self._count)
-        self._tell()
+        self._publish()
         return PromptReceipt(
-            "voted", understanding, None, max(0.0, self._voting.when() - loop.time()) + 3.0, self.votes
+            "voted", understanding, None, max(0.0, self._voting.when() - loop.time()) + RENDER_S, self.votes
         )
 
     def _count(self) -> None:
-        """The vote is over: the prompt with most votes, the first of equals."""
+        """End the vote: queue the prompt with most votes, the earliest among equals."""
         self._voting = None
         votes, self._ballots = self.votes, {}
         if votes:
-            self._waiting.append(_Wish(next(iter(votes)), "vote"))
+            self._waiting.append(_PromptRequest(next(iter(votes)), "vote"))
             self._schedule(0.0)
-        self._tell()
+        self._publish()
 
     def _schedule(self, after_s: float) -> None:
         if self._timer is None and self._waiting:
@@ -156,34 +160,36 @@ class PromptQueue:
     def _next(self) -> None:
         self._timer = None
         if self._waiting:
-            task = asyncio.ensure_future(self._turn_next())
+            task = asyncio.ensure_future(self._steer_next())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _turn_next(self) -> None:
-        wish = self._waiting.popleft()
-        self._tell()
+    async def _steer_next(self) -> None:
+        request = self._waiting.popleft()
+        self._publish()
         try:
-            await self._turn(wish)
+            await self._steer(request)
         except LullwaveError as error:
-            log.warning("station %s: a wish could not be granted: %s", self._station.id, error)
+            log.warning("station %s: a request failed: %s", self._station.id, error)
         finally:
             self._schedule(self._every_s)
 
-    async def _turn(self, wish: _Wish) -> SteerResult:
-        async with self._turning:
+    async def _steer(self, request: _PromptRequest) -> SteerResult:
+        async with self._steering:
             before = self._station.prompt
-            if wish.undo and not self._before:
+            if request.undo and not self._earlier:
                 raise NothingToUndo
-            prompt = self._before[-1] if wish.undo else wish.prompt  # others may have had their turn since
-            self._turned_at = asyncio.get_running_loop().time()
-            steered = await asyncio.wrap_future(self._station.steer(prompt, TURN_S))
-            if wish.undo:
-                self._before.pop()
+            prompt = (
+                self._earlier[-1] if request.undo else request.prompt
+            )  # another request may have run since this one was made
+            self._steered_at = asyncio.get_running_loop().time()
+            steered = await asyncio.wrap_future(self._station.steer(prompt, STEER_OVER_S))
+            if request.undo:
+                self._earlier.pop()
             else:
-                self._before.append(before)
+                self._earlier.append(before)
             return steered
 
-    def _tell(self) -> None:
+    def _publish(self) -> None:
         data = {"policy": self._station.config.policy, "waiting": self.waiting, "votes": self.votes}
         self._channel.events.publish(Event("queue", self._station.edge, data))

@@ -1,6 +1,6 @@
-"""Replies that go on until somebody leaves: the audio stream and the event stream, over plain ASGI.
+"""Endless replies over plain ASGI: the audio stream and the event stream.
 
-Each owns two tasks, one that sends and one that waits for the client to go; whichever ends first ends the other.
+Each ends when the client disconnects, or when the station closes its rings.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from .channel import Channel
 from .fanout import Connection
 from .icy import METAINT, Interleaver, clean
 
-HEARTBEAT_S = 15.0
+HEARTBEAT_S = 15.0  # seconds without an event after which a comment is sent, so that proxies keep the connection
 
 
 @contextmanager
 def counted(counts: Counter[str], key: str) -> Iterator[None]:
-    """One more of ``key`` while the block runs."""
+    """Count one more of ``key`` while the block runs."""
     counts[key] += 1
     try:
         yield
@@ -38,7 +38,7 @@ def counted(counts: Counter[str], key: str) -> Iterator[None]:
 
 
 class LiveAudio(Response):
-    """The endless MP3 of a station."""
+    """The endless MP3 of a station, with titles between the bytes if ``titles``. Event loop only."""
 
     media_type = "audio/mpeg"
 
@@ -94,11 +94,11 @@ class LiveAudio(Response):
     async def _fan_out(
         self, scope: Scope, receive: Receive, send: Send, transport: asyncio.Transport, listener: str
     ) -> None:
-        """Let the station write to the socket itself, until somebody leaves."""
+        """Let the fanout write to the socket until the client disconnects or the station ends."""
         channel, chunked = self._channel, scope["http_version"] == "1.1"
-        one = Connection(transport, channel.burst_start(), chunked, self._icy, channel.title_at)
-        channel.fanout.add(one)
-        self._tell_first(listener, one)
+        connection = Connection(transport, channel.burst_start(), chunked, self._icy, channel.title_at)
+        channel.fanout.add(connection)
+        self._publish_first(listener, connection)
         gone = asyncio.ensure_future(until_gone(receive))
         channel.releasing.add(gone)
         try:
@@ -112,18 +112,18 @@ class LiveAudio(Response):
         finally:
             channel.releasing.discard(gone)
             gone.cancel()
-            channel.fanout.remove(one)
+            channel.fanout.remove(connection)
 
-    def _tell_first(self, listener: str, one: Connection) -> None:
-        """Say which frame the listener was given first, as soon as there is one."""
+    def _publish_first(self, listener: str, connection: Connection) -> None:
+        """Publish the first frame of a connection as soon as a chunk is written."""
         channel = self._channel
         newest = channel.chunks.newest()
-        if newest is None or one.begun is None:
-            one.on_begin = lambda chunk: self._given_first(listener, chunk)
+        if newest is None or connection.begun is None:
+            connection.on_begin = lambda chunk: self._started(listener, chunk)
         else:
-            self._given_first(listener, one.begun)
+            self._started(listener, connection.begun)
 
-    def _given_first(self, listener: str, chunk: Chunk) -> None:
+    def _started(self, listener: str, chunk: Chunk) -> None:
         channel = self._channel
         frame = chunk.frame if self._icy is not None else channel.first_frame(chunk)
         self._audience.given(channel.station.id, listener, frame)
@@ -148,7 +148,7 @@ class LiveAudio(Response):
                 body = b"".join([chunk.data for chunk in ready])
             if first:
                 first = False
-                self._given_first(listener, ready[0])
+                self._started(listener, ready[0])
                 if self._icy is None:
                     body = ready[0].lead + body
             await send({"type": "http.response.body", "body": body, "more_body": True})
@@ -156,7 +156,7 @@ class LiveAudio(Response):
 
 
 class LiveEvents(Response):
-    """What happens at a station, as server-sent events stamped with stream frames."""
+    """The events of a station as server-sent events, stamped with stream frames. Event loop only."""
 
     media_type = "text/event-stream"
 

@@ -1,1 +1,1 @@
-"""What every request passes before a route sees it: origin and token, size, address, prefix."""
+"""Middleware, one per module: what happens to every request before its route, and to every reply after it."""

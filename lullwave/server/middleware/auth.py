@@ -1,8 +1,8 @@
-"""Who may change state: owner_token, and the checks that keep foreign web pages out; knows no particular route.
+"""Checks who may change state: the owner's token, and the ``Origin`` and ``Host`` of browsers.
 
-A browser sends ``Origin`` with every request that a page of another site makes it send, and ``Host`` as the page
-wrote it: checking both keeps a page on the web from driving a server on its reader's own machine, also through a
-name that the page's owner lets point to 127.0.0.1.
+A browser sends ``Origin`` with every request that a page of another site makes, and ``Host`` as that page wrote it.
+Checking both keeps web pages from controlling a server on their reader's machine, even through a name that resolves
+to 127.0.0.1 (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -20,19 +20,22 @@ from ..errors import problem
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-OPEN_TO_PAGES = frozenset({"/run_inference", "/run_inference/"})  # for the old web application, on another origin
-LEGACY = ("/run_inference", "/generate", "/clips/")  # the routes of the systems before this one
+OPEN_TO_PAGES = frozenset({"/run_inference", "/run_inference/"})  # Riffusion's web page is on another origin
+LEGACY = ("/run_inference", "/generate", "/clips/")  # the legacy routes, by the start of their path
 
 
 def digest(token: str) -> bytes:
-    """The SHA-256 of a token, which is all that is compared."""
+    """The SHA-256 of a token, or the hash that ``sha256:…`` gives; only hashes are compared."""
     if token.startswith("sha256:"):
         return bytes.fromhex(token.removeprefix("sha256:"))
     return hashlib.sha256(token.encode()).digest()
 
 
 class OwnerToken:
-    """The token that may change state. Without one in the settings a new one is made, for the owner's eyes."""
+    """The token that allows changes. Immutable, so thread-safe.
+
+    If one is needed and the settings hold none, a new one is generated (``made``, to be shown to the owner).
+    """
 
     def __init__(self, settings: Settings) -> None:
         needed = settings.public or any(own.policy == "owner" for own in settings.stations)
@@ -41,7 +44,7 @@ class OwnerToken:
         self._digest = digest(given) if given else None
 
     def allows(self, headers: Headers) -> bool:
-        """Whether a request shows the token (``Authorization: Bearer …`` or ``key …``). Constant time."""
+        """Tell whether a request carries the token (``Authorization: Bearer …`` or ``key …``). Constant time."""
         scheme, _, shown = headers.get("authorization", "").partition(" ")
         if self._digest is None or scheme.lower() not in ("bearer", "key"):
             return False
@@ -49,7 +52,7 @@ class OwnerToken:
 
 
 class OriginAndTokenGuard:
-    """Refuses foreign origins and names, and on a public address whoever has no token."""
+    """Refuses foreign origins and host names, and, on a public server, changes without the token."""
 
     def __init__(self, app: ASGIApp, settings: Settings, owner_token: OwnerToken) -> None:
         self._app = app
@@ -78,7 +81,7 @@ class OriginAndTokenGuard:
         if not self._any_host and _host(headers.get("host", "")) not in self._hosts:
             return 403, "this server does not answer to that name; see the setting allowed_hosts", "Host"
         changes = scope["type"] == "websocket" or scope["method"] not in SAFE
-        if changes and scope["path"] not in OPEN_TO_PAGES and not self._own(headers):
+        if changes and scope["path"] not in OPEN_TO_PAGES and not self._allowed_origin(headers):
             return 403, "pages of another origin may not do this; see the setting allowed_origins", "Origin"
         if scope["type"] == "websocket" or not changes or not settings.public or self._owner_token.allows(headers):
             return None
@@ -86,8 +89,8 @@ class OriginAndTokenGuard:
             return None
         return 401, "this needs the owner's token: Authorization: Bearer …", "Authorization"
 
-    def _own(self, headers: Headers) -> bool:
-        """Whether a request comes from no page at all, from our own, or from an allowed origin."""
+    def _allowed_origin(self, headers: Headers) -> bool:
+        """Tell whether a request comes from outside a page, from this server's page, or from an allowed origin."""
         origin = headers.get("origin")
         if origin is None or "*" in self._origins or origin in self._origins:
             return True
@@ -99,7 +102,7 @@ def _split(text: str) -> frozenset[str]:
 
 
 def _host(header: str) -> str:
-    """The name in a Host header, without its port."""
+    """The host name in a Host header, without the port."""
     if header.startswith("["):
         return header[1:].partition("]")[0]
     return header.partition(":")[0].lower()

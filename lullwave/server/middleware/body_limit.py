@@ -1,4 +1,4 @@
-"""Limits that hold before any route runs: the size of bodies, counted while they are read, and how long they take."""
+"""Limits the size of request bodies, counted while they are read, and the time that they take; knows no route."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import TooLarge, TooSlow, reply
 
-BODY_S = 20.0  # between two parts of a body
+BODY_S = 20.0  # most seconds between two parts of a body
 
 
 class BodyLimit:
-    """Refuses bodies that are too long, whether they say so or not, and those that do not come.
+    """Refuses bodies that are larger than ``limit_bytes``, announced or not, and bodies that stop arriving.
 
-    ``larger`` gives limits of their own to addresses by how they begin.
+    ``larger`` holds other limits by the start of the path. Event loop only.
     """
 
     def __init__(self, app: ASGIApp, limit_bytes: int, larger: Mapping[str, int] = MappingProxyType({})) -> None:
@@ -55,7 +55,7 @@ class BodyLimit:
 
         async def noted(message: Message) -> None:
             nonlocal begun
-            if refused is None or begun:  # what the routes make of it is not the answer
+            if refused is None or begun:  # a reply of the route to a broken body is dropped
                 begun = True
                 await send(message)
 

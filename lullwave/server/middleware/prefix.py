@@ -1,4 +1,4 @@
-"""The path prefix below which a proxy shows the radio: off the addresses that still have it, known to all routes."""
+"""The path prefix under which a reverse proxy serves the radio: removed from paths, passed on as ``root_path``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class Prefix:
-    """Outermost, so that everything inside sees addresses without the prefix, and links are made with it."""
+    """The outermost middleware: everything inside sees paths without the prefix and makes links with it."""
 
     def __init__(self, app: ASGIApp, prefix: str) -> None:
         self._app = app
@@ -15,7 +15,7 @@ class Prefix:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._prefix and scope["type"] in ("http", "websocket"):
             path = scope["path"]
-            if path.startswith(self._prefix + "/"):  # the proxy has left it on
+            if path.startswith(self._prefix + "/"):  # the proxy did not remove it
                 path = path.removeprefix(self._prefix)
             scope = {**scope, "path": path, "root_path": self._prefix}
         await self._app(scope, receive, send)
