@@ -37,7 +37,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         directory = chosen.checkpoint
         if directory is None:
-            from lullwave.engines.musicgen.random_checkpoint import write_random
+            from lullwave.engines.musicgen.model.random_checkpoint import write_random
 
             directory = write_random(chosen.model, Path(scratch) / "checkpoint")
         for part in chosen.parts.split(","):
@@ -71,7 +71,7 @@ def _steps(directory: Path, contexts: Sequence[int]) -> None:
                     "context": context,
                     **{f"{name} steps/s": rate for name, rate in rates.items()},
                     **{f"x {name}": rates["lullwave"] / rate for name, rate in rates.items() if name != "lullwave"},
-                    "share of the memory limit": rates["lullwave"] / limit,
+                    "share of the prompt_kv limit": rates["lullwave"] / limit,
                 }
             )
             print(f"context {context}: " + ", ".join(f"{name} {rate:.2f}/s" for name, rate in rates.items()))
@@ -100,8 +100,8 @@ def _codec(directory: Path) -> None:
     import torch
     import transformers
 
-    from lullwave.engines.musicgen.codec import CodecDecoder
-    from lullwave.engines.musicgen.weights import Weights
+    from lullwave.engines.musicgen.model.codec import CodecDecoder
+    from lullwave.engines.musicgen.model.weights import Weights
 
     config = transformers.AutoConfig.from_pretrained(directory).audio_encoder
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -154,7 +154,7 @@ def _clip(directory: Path) -> None:
         "load s": loaded,
         "first sound s": measure.median(firsts[1:]),
         "real-time factor": measure.median(factors[1:]),
-        "peak memory MB": measure.peak_rss_mb(),
+        "peak prompt_kv MB": measure.peak_rss_mb(),
     }
     print(json.dumps(row))
 
@@ -163,24 +163,24 @@ def _error(directory: Path) -> None:
     """Relative L2 error of 8-bit logits over 200 teacher-forced steps, for two kinds of weights."""
     import torch
 
-    from lullwave.engines.musicgen.attention import Cache, Lane
-    from lullwave.engines.musicgen.config import Shape
-    from lullwave.engines.musicgen.decoder import Decoder
+    from lullwave.engines.musicgen.model.attention import KVCache, StepInput
+    from lullwave.engines.musicgen.model.config import ModelConfig
+    from lullwave.engines.musicgen.model.decoder import Decoder
 
-    shape, cpu = Shape.read(directory), torch.device("cpu")
+    config, cpu = ModelConfig.read(directory), torch.device("cpu")
     rows = []
     torch.manual_seed(0)
-    tokens = torch.randint(0, shape.vocabulary, (200, shape.codebooks))
-    states = torch.randn(12, shape.hidden)
+    tokens = torch.randint(0, config.vocabulary, (200, config.codebooks))
+    states = torch.randn(12, config.hidden)
     for kind in ("gaussian", "student-t, 6 loud inputs"):
         weights: Any = _Drawn(directory, heavy=kind != "gaussian")
         logits = []
         for dtype in (torch.float32, torch.int8):
             with torch.inference_mode():
-                decoder = Decoder(shape, weights, cpu, dtype)
-                cache = Cache(shape, 1, 200, torch.float32, cpu)
-                memory = decoder.memory(states)
-                logits.append(decoder.step(cache, [Lane(0, p, tokens[p], (memory, None)) for p in range(200)]))
+                decoder = Decoder(config, weights, cpu, dtype)
+                cache = KVCache(config, 1, 200, torch.float32, cpu)
+                prompt_kv = decoder.prompt_kv(states)
+                logits.append(decoder.step(cache, [StepInput(0, p, tokens[p], (prompt_kv, None)) for p in range(200)]))
             del decoder
         rows.append({"weights": kind, "relative error": float((logits[1] - logits[0]).norm() / logits[0].norm())})
     measure.report("musicgen 8-bit error", rows)
@@ -190,7 +190,7 @@ class _Drawn:
     """A checkpoint whose products are drawn anew: Gaussian, or Student-t (3) with six inputs 20 times as loud."""
 
     def __init__(self, directory: Path, heavy: bool) -> None:
-        from lullwave.engines.musicgen.weights import Weights
+        from lullwave.engines.musicgen.model.weights import Weights
 
         self._weights, self._heavy = Weights(directory), heavy
 
@@ -224,20 +224,20 @@ class _Ours:
         with torch.inference_mode():
             for part in (self.cache.keys, self.cache.values):
                 part[:, :songs] = torch.randn(part.shape[-1], device=part.device).to(part.dtype)
-            self._memory = self.decoder.memory(torch.randn(12, self.decoder.shape.hidden))
+            self._prompt_kv = self.decoder.prompt_kv(torch.randn(12, self.decoder.config.hidden))
 
     def steps(self, context: int, songs: int = 1) -> None:
         import torch
 
-        from lullwave.engines.musicgen.attention import Lane
+        from lullwave.engines.musicgen.model.attention import StepInput
         from lullwave.engines.musicgen.sampling import Sampling, uniforms
         from lullwave.engines.musicgen.stepper import Job
 
-        tokens = torch.zeros(songs, self.decoder.shape.codebooks, dtype=torch.long)
+        tokens = torch.zeros(songs, self.decoder.config.codebooks, dtype=torch.long)
         for step in range(context, context + STEPS):
             jobs = [
                 Job(
-                    Lane(song, step, tokens[song], (self._memory, None)),
+                    StepInput(song, step, tokens[song], (self._prompt_kv, None)),
                     None,
                     Sampling(3.0, 1.0, 250, 1.0),
                     uniforms(song, step, tokens.shape[1]),
@@ -250,7 +250,7 @@ class _Ours:
 def _reference(directory: Path) -> Any:
     import transformers
 
-    from lullwave.engines.musicgen.hf_logging import quiet_transformers
+    from lullwave.engines.musicgen.model.weights import quiet_transformers
 
     with quiet_transformers():
         return transformers.MusicgenForConditionalGeneration.from_pretrained(directory).eval()

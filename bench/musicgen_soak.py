@@ -49,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=5.0)
     given = parser.parse_args()
-    from lullwave.engines.musicgen.random_checkpoint import write_random
+    from lullwave.engines.musicgen.model.random_checkpoint import write_random
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

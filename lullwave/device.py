@@ -87,7 +87,7 @@ def set_threads(threads: int) -> None:
     import_torch("neural engines").set_num_threads(threads)
 
 
-def apart(work: Callable[[], Made]) -> Made:
+def run_on_new_thread(work: Callable[[], Made]) -> Made:
     """``work()`` on a thread that ends with it: how to compute on a CPU beside a thread that computes all the time.
 
     GNU's OpenMP keeps a team of threads for every thread that has computed. Once there are more of them than cores, all
@@ -102,7 +102,7 @@ def apart(work: Callable[[], Made]) -> Made:
         except BaseException as error:
             done.set_exception(error)
 
-    thread = threading.Thread(target=run, name="apart", daemon=True)
+    thread = threading.Thread(target=run, name="run-on-new-thread", daemon=True)
     thread.start()
     made = done.result()
     thread.join()

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from lullwave.device import apart, container_free_bytes  # noqa: E402
+from lullwave.device import container_free_bytes, run_on_new_thread  # noqa: E402
 
 THREADS = Path("/proc/self/task")
 
@@ -30,13 +30,13 @@ def settled(tasks, limit=500):
 def test_work_apart_leaves_no_team_of_threads():
     before = len(list(THREADS.iterdir()))
     for _ in range(5):
-        assert float(apart(multiply)[0, 0]) == 600.0
+        assert float(run_on_new_thread(multiply)[0, 0]) == 600.0
     assert settled(before) <= before
 
 
 def test_what_work_apart_raises_is_raised_here():
     with pytest.raises(ZeroDivisionError):
-        apart(lambda: 1 // 0)
+        run_on_new_thread(lambda: 1 // 0)
 
 
 def test_a_container_s_limit_counts_what_may_be_dropped(tmp_path):

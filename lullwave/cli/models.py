@@ -92,7 +92,7 @@ def make_random(
 
             write(directory, "full" if _RIFFUSION[name] == "full" else "tiny", seed)
         else:
-            from ..engines.musicgen.random_checkpoint import random_names, write_random
+            from ..engines.musicgen.model.random_checkpoint import random_names, write_random
 
             if name not in random_names():
                 raise NotFound("published shape", name, [*random_names(), *_RIFFUSION])

@@ -172,7 +172,7 @@ def test_over_the_protocol_the_smaller_model_is_one_more_step_and_its_streams_ha
 def models(tmp_path_factory):
     """Two tiny checkpoints of MusicGen, of different weights and channels."""
     pytest.importorskip("torch")
-    from lullwave.engines.musicgen.random_checkpoint import write_random
+    from lullwave.engines.musicgen.model.random_checkpoint import write_random
 
     folder = tmp_path_factory.mktemp("models")
     write_random("musicgen-tiny-stereo", folder / "large", 1)

@@ -14,7 +14,7 @@ from test_station import RecordedStation
 
 from lullwave.clock import FOREVER
 from lullwave.engines.musicgen.engine import MusicGenEngine
-from lullwave.engines.musicgen.random_checkpoint import write_random
+from lullwave.engines.musicgen.model.random_checkpoint import write_random
 from lullwave.engines.smaller import MAGIC, with_smaller
 from lullwave.server.engine_pool import EnginePool
 from lullwave.station import Tier

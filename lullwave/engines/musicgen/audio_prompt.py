@@ -1,4 +1,4 @@
-"""What the model takes from given audio: tokens to continue from, and chroma to follow; knows nothing of songs."""
+"""Encodes audio prompts: tokens to continue from, and chroma to follow; knows nothing of songs."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from torch import Tensor
 
 from ...audio import Audio
 from ...errors import InvalidInput
-from .config import FRAME_RATE, Shape
-from .weights import Weights, load_into
+from .model.config import FRAME_RATE, ModelConfig
+from .model.weights import Weights, load_into
 
-CONTINUED_S = 12.0  # how much of the audio is continued: what windows overlap by
+CONTINUED_S = 12.0  # length of the audio that a song continues: the overlap of two windows
 _FFT = 16384
 _HOP = 4096
 
 
-class Listener:
-    """The codec's encoder, loaded when it is first needed."""
+class AudioPromptEncoder:
+    """Encodes audio for the decoder; the codec's encoder is loaded on first use."""
 
-    def __init__(self, shape: Shape, weights: Weights, config: Any, device: torch.device) -> None:
-        self._shape, self._weights, self._config, self._device = shape, weights, config, device
+    def __init__(self, config: ModelConfig, weights: Weights, hf_config: Any, device: torch.device) -> None:
+        self._config, self._weights, self._hf_config, self._device = config, weights, hf_config, device
         self._encoder: Any = None
 
     @torch.inference_mode()
     def tokens(self, audio: Audio) -> Tensor:
-        """The last ``CONTINUED_S`` as tokens (K, T).
+        """Encode the last ``CONTINUED_S`` as tokens (K, T).
 
         Raises:
             InvalidInput: shorter than half a second.
         """
-        audio = audio.resample(self._shape.rate).to_channels(self._shape.channels)
-        hop = self._shape.hop_samples
+        audio = audio.resample(self._config.rate).to_channels(self._config.channels)
+        hop = self._config.hop_samples
         frames = min(int(CONTINUED_S * FRAME_RATE), audio.frames // hop)
         if frames < FRAME_RATE // 2:
             raise InvalidInput("continue_from", f"{audio.duration_s:.2f} s", "at least 0.5 s of audio")
@@ -45,31 +45,29 @@ class Listener:
         """The strongest pitch class over time, (T, bins) of zeros and ones (Copet et al. 2023, section 3.1).
 
         Raises:
-            InvalidInput: the model follows no melody, or the audio is empty.
+            InvalidInput: the model cannot follow a melody, or the audio is empty.
         """
-        if not self._shape.melody:
-            raise InvalidInput(
-                "melody", "audio", "nothing for this model: only facebook/musicgen-melody and its kin follow a melody"
-            )
+        if not self._config.melody:
+            raise InvalidInput("melody", "audio", "only with a melody checkpoint, such as facebook/musicgen-melody")
         if not audio.frames:
             raise InvalidInput("melody", "no audio", "at least one sample")
         from transformers.audio_utils import chroma_filter_bank
 
-        wave = torch.from_numpy(audio.resample(self._shape.rate).to_channels(1).samples[:, 0].copy())
+        wave = torch.from_numpy(audio.resample(self._config.rate).to_channels(1).samples[:, 0].copy())
         short = _FFT - wave.shape[0]
         if short > 0:
             wave = torch.nn.functional.pad(wave, (short // 2, short - short // 2))
         window = torch.hann_window(_FFT)
         power = torch.stft(wave, _FFT, _HOP, window=window, center=True, return_complex=True).abs().square()
-        bank = chroma_filter_bank(_FFT, self._shape.chroma_bins, self._shape.rate, tuning=0)
+        bank = chroma_filter_bank(_FFT, self._config.chroma_bins, self._config.rate, tuning=0)
         classes = torch.from_numpy(np.asarray(bank, np.float32)) @ power
-        return torch.nn.functional.one_hot(classes.argmax(0), self._shape.chroma_bins).float()
+        return torch.nn.functional.one_hot(classes.argmax(0), self._config.chroma_bins).float()
 
     def _model(self) -> Any:
         if self._encoder is None:
             import transformers
 
-            model = transformers.EncodecModel(self._config)
+            model = transformers.EncodecModel(self._hf_config)
             state = {name: tensor.float() for name, tensor in self._weights.part("audio_encoder.").items()}
             load_into(model, state, self._weights.directory, "the codec")
             self._encoder = model.eval().to(self._device)

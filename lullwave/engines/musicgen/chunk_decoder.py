@@ -1,7 +1,6 @@
-"""Chunks of a song as samples: what the codec is fed, and what of its output belongs to which chunk.
+"""Decodes the tokens of songs into chunks of samples; knows nothing of scheduling.
 
-Knows nothing of scheduling. On a GPU the codec runs on a stream of its own, beside the decoder; whoever wants the
-samples waits for them, not the decoder.
+On a GPU the codec runs on a CUDA stream of its own. The reader of the samples waits for it; the decoder does not.
 """
 
 from __future__ import annotations
@@ -14,30 +13,30 @@ import torch
 from torch import Tensor
 
 from ...audio import Samples
-from .codec import CodecDecoder
-from .config import Shape
-from .song import CHUNK, Point, Song
+from .model.codec import CodecDecoder
+from .model.config import ModelConfig
+from .song import CHUNK, CodecPoint, Song
 
 
 @dataclass(frozen=True)
-class Sound:
-    """Samples (C, N) that are there, or will be when ``event`` has come."""
+class DecodedChunk:
+    """Samples (C, N), valid once ``event`` has occurred (None: at once)."""
 
     samples: Tensor
     event: Any = None
 
     def array(self) -> Samples:
-        """(N, C); waits for them."""
+        """Wait for the samples and return them as (N, C)."""
         if self.event is not None:
             self.event.synchronize()
         return np.ascontiguousarray(self.samples.numpy().T)
 
 
-class SoundMaker:
-    """Turns the tokens of songs into chunks of sound."""
+class ChunkDecoder:
+    """Runs the codec on the tokens of songs, on the scheduler's thread; ``prime`` runs before a song is added."""
 
-    def __init__(self, codec: CodecDecoder, shape: Shape) -> None:
-        self._codec, self._shape = codec, shape
+    def __init__(self, codec: CodecDecoder, config: ModelConfig) -> None:
+        self._codec, self._config = codec, config
         cuda: Any = torch.cuda
         self._side: Any = cuda.Stream(codec.device) if codec.device.type == "cuda" else None
 
@@ -45,32 +44,32 @@ class SoundMaker:
     def lookahead(self) -> int:
         return self._codec.lookahead_frames
 
-    def make(self, song: Song, chunk: int) -> tuple[Sound, Point]:
-        """A chunk, and the codec after it."""
-        point = song.sounding(chunk)
-        needed = song.needed(chunk)
+    def decode(self, song: Song, chunk: int) -> tuple[DecodedChunk, CodecPoint]:
+        """Decode a chunk; also return the codec's state after it."""
+        point = song.codec_point(chunk)
+        needed = song.frames_needed(chunk)
         codes = song.codes(point.fed, needed)
         last = needed == song.total
         frames = CHUNK if song.total is None else min(CHUNK, song.total - song.origin - chunk * CHUNK)
         if self._side is None:
-            samples, after = self._fed(point, codes, needed, last, frames * self._shape.hop_samples)
-            return Sound(samples.cpu()), after
+            samples, after = self._run(point, codes, needed, last, frames * self._config.hop_samples)
+            return DecodedChunk(samples.cpu()), after
         with torch.cuda.stream(self._side):
-            samples, after = self._fed(point, codes, needed, last, frames * self._shape.hop_samples)
+            samples, after = self._run(point, codes, needed, last, frames * self._config.hop_samples)
             out = torch.empty(samples.shape, pin_memory=True)
             out.copy_(samples, non_blocking=True)
             event: Any = self._side.record_event()
-        return Sound(out, event), replace(after, event=event)
+        return DecodedChunk(out, event), replace(after, event=event)
 
-    def primed(self, codes: Tensor) -> Point:
-        """The codec after the tokens (K, n) of audio that a song continues."""
+    def prime(self, codes: Tensor) -> CodecPoint:
+        """The codec's state after the tokens (K, n) of audio that a song continues."""
         samples, state = self._codec(self._split(codes))
         if self._side is not None:
-            torch.cuda.synchronize()  # made on another stream than what follows
-        hop = self._shape.hop_samples
-        return Point(state, samples[:, :0], codes.shape[1], codes.shape[1] * hop - samples.shape[1])
+            torch.cuda.synchronize()  # the state was computed on another stream than the one that uses it
+        hop = self._config.hop_samples
+        return CodecPoint(state, samples[:, :0], codes.shape[1], codes.shape[1] * hop - samples.shape[1])
 
-    def _fed(self, point: Point, codes: Tensor, needed: int, last: bool, count: int) -> tuple[Tensor, Point]:
+    def _run(self, point: CodecPoint, codes: Tensor, needed: int, last: bool, count: int) -> tuple[Tensor, CodecPoint]:
         device = self._codec.device
         samples, skip = point.rest.to(device), point.skip
         state = tuple(part.to(device) for part in point.state)
@@ -78,9 +77,9 @@ class SoundMaker:
             fresh, state = self._codec(self._split(codes), state, last)
             samples = torch.cat([samples, fresh[:, skip:]], 1)
             skip = max(0, skip - fresh.shape[1])
-        return samples[:, :count], Point(state, samples[:, count:].clone(), needed, skip)
+        return samples[:, :count], CodecPoint(state, samples[:, count:].clone(), needed, skip)
 
     def _split(self, codes: Tensor) -> Tensor:
         """(K, T) → (channels, K / channels, T): the codebooks of left and right are interleaved."""
-        channels = self._shape.channels
+        channels = self._config.channels
         return codes.view(-1, channels, codes.shape[1]).transpose(0, 1)

@@ -1,6 +1,6 @@
-"""What the decoder looks at for a song at a step: memories of prompts, blended, or states before the sequence.
+"""Conditioning of a song at a step: the blended keys and values of its prompts, or a prefix for melody models.
 
-Knows nothing of scheduling. Encoded prompts and their keys and values are kept for the songs that use them.
+Encoded prompts are cached and shared by the songs that use them. Knows nothing of scheduling.
 """
 
 from __future__ import annotations
@@ -12,105 +12,107 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .attention import Memory
-from .decoder import Decoder
-from .prompt_schedule import Program, Window
-from .text_encoder import Conditioning, Phrase, TextEncoder
-from .weights import Weights
+from .model.attention import PromptKV
+from .model.decoder import Decoder
+from .model.text_encoder import Conditioning, Phrase, TextEncoder
+from .model.weights import Weights
+from .prompt_schedule import PromptSchedule, Window
 
-_REMEMBERED = 48
+_CACHE_SIZE = 48
 
 
 class Conditioner:
-    """Memories and prefixes by prompt. Used by one thread at a time."""
+    """Computes and caches conditioning. Used by one thread at a time."""
 
     def __init__(self, decoder: Decoder, text: TextEncoder, weights: Weights) -> None:
         self._decoder, self.text = decoder, text
-        self._memories: OrderedDict[Any, Memory] = OrderedDict()
-        shape = decoder.shape
-        if shape.melody:
-            size = (shape.hidden, shape.chroma_bins)
+        self._prompt_kvs: OrderedDict[Any, PromptKV] = OrderedDict()
+        config = decoder.config
+        if config.melody:
+            size = (config.hidden, config.chroma_bins)
             self._chroma_weight = weights.get("audio_enc_to_dec_proj.weight", size).float().to(decoder.device)
-            self._chroma_bias = weights.get("audio_enc_to_dec_proj.bias", (shape.hidden,)).float().to(decoder.device)
+            self._chroma_bias = weights.get("audio_enc_to_dec_proj.bias", (config.hidden,)).float().to(decoder.device)
 
     @torch.inference_mode()
-    def memories(self, program: Program, step: int, guided: bool) -> tuple[Memory | None, ...]:
-        """What the rows of a song look at: the blend of the prompts at ``step``, and what is to be avoided."""
-        if self._decoder.shape.melody:
+    def prompt_kvs(self, schedule: PromptSchedule, step: int, guided: bool) -> tuple[PromptKV | None, ...]:
+        """Keys and values for each row of a song at ``step``: the blend of its prompts, and the negative prompt."""
+        if self._decoder.config.melody:
             return (None, None) if guided else (None,)
-        wanted = self._blend(program.shares(step))
+        wanted = self._blend(schedule.shares(step))
         if not guided:
             return (wanted,)
-        avoid = self.text(program.leading(step)).avoid
-        return (wanted, None if avoid is None else self._memory((avoid,), "avoid " + program.leading(step)))
+        avoid = self.text(schedule.dominant_prompt(step)).avoid
+        return (wanted, None if avoid is None else self._prompt_kv((avoid,), "avoid " + schedule.dominant_prompt(step)))
 
     @torch.inference_mode()
-    def prefix(self, program: Program, window: Window, guided: bool, melody: Tensor | None) -> Tensor | None:
-        """States (rows, n, D) before a window's sequence, for models with a melody; else None.
+    def prefix(self, schedule: PromptSchedule, window: Window, guided: bool, melody: Tensor | None) -> Tensor | None:
+        """States (rows, n, D) that precede a window's tokens in melody models; None for other models.
 
         ``melody`` is chroma (T, bins) from the window's first frame on; it is repeated to the trained length.
         """
-        shape = self._decoder.shape
-        if not shape.melody:
+        config = self._decoder.config
+        if not config.melody:
             return None
-        conditioning = self.text(program.aim(program.begins(window)))
+        conditioning = self.text(schedule.target_prompt(schedule.fill_step(window)))
         rows = [_interpolated(conditioning.wanted)]
         if guided:
             rows.append(torch.zeros_like(rows[0]) if conditioning.avoid is None else conditioning.avoid.states)
         length = max(row.shape[0] for row in rows)
         texts = [torch.nn.functional.pad(row, (0, 0, 0, length - row.shape[0])) for row in rows]
-        silence = torch.zeros(1, shape.chroma_bins)
+        silence = torch.zeros(1, config.chroma_bins)
         silence[:, 0] = 1.0
-        tunes = [silence if melody is None or not melody.shape[0] else melody, silence][: len(rows)]
-        return torch.stack([torch.cat([self._tune(t).to(text), text]) for t, text in zip(tunes, texts, strict=True)])
+        melodies = [silence if melody is None or not melody.shape[0] else melody, silence][: len(rows)]
+        return torch.stack(
+            [torch.cat([self._melody_states(t).to(text), text]) for t, text in zip(melodies, texts, strict=True)]
+        )
 
-    def _tune(self, chroma: Tensor) -> Tensor:
-        """Chroma as states, repeated or cut to the trained length."""
-        frames = self._decoder.shape.chroma_frames
+    def _melody_states(self, chroma: Tensor) -> Tensor:
+        """Project chroma to decoder states, repeated or cut to the trained length."""
+        frames = self._decoder.config.chroma_frames
         states = torch.nn.functional.linear(chroma.to(self._chroma_weight), self._chroma_weight, self._chroma_bias)
         return states.repeat(math.ceil(frames / states.shape[0]), 1)[:frames]
 
-    def _blend(self, shares: dict[str, float]) -> Memory:
+    def _blend(self, shares: dict[str, float]) -> PromptKV:
         if len(shares) == 1:
             (prompt,) = shares
-            return self._memory(self.text(prompt).wanted, prompt)
-        parts = {prompt: self._memory(self.text(prompt).wanted, prompt) for prompt in shares}
-        joined = self._remember(("joined", *parts), lambda: _joined(list(parts.values())))
+            return self._prompt_kv(self.text(prompt).wanted, prompt)
+        parts = {prompt: self._prompt_kv(self.text(prompt).wanted, prompt) for prompt in shares}
+        joined = self._cached(("joined", *parts), lambda: _concatenated(list(parts.values())))
         bias = torch.cat([_bias(parts[prompt]) + math.log(max(share, 1e-9)) for prompt, share in shares.items()])
-        return Memory(joined.keys, joined.values, bias.to(joined.keys.dtype))
+        return PromptKV(joined.keys, joined.values, bias.to(joined.keys.dtype))
 
-    def _memory(self, phrases: tuple[Phrase, ...], name: str) -> Memory:
-        def make() -> Memory:
+    def _prompt_kv(self, phrases: tuple[Phrase, ...], name: str) -> PromptKV:
+        def make() -> PromptKV:
             plain = len(phrases) == 1 and phrases[0].log_weights is None
             states = torch.cat([phrase.states for phrase in phrases])
-            return self._decoder.memory(states, None if plain else torch.cat([p.weighted() for p in phrases]))
+            return self._decoder.prompt_kv(states, None if plain else torch.cat([p.weighted() for p in phrases]))
 
-        return self._remember(name, make)
+        return self._cached(name, make)
 
-    def _remember(self, key: Any, make: Any) -> Memory:
-        if key not in self._memories:
-            self._memories[key] = make()
-            while len(self._memories) > _REMEMBERED:
-                self._memories.popitem(last=False)
-        self._memories.move_to_end(key)
-        return self._memories[key]
+    def _cached(self, key: Any, make: Any) -> PromptKV:
+        if key not in self._prompt_kvs:
+            self._prompt_kvs[key] = make()
+            while len(self._prompt_kvs) > _CACHE_SIZE:
+                self._prompt_kvs.popitem(last=False)
+        self._prompt_kvs.move_to_end(key)
+        return self._prompt_kvs[key]
 
 
-def understood(conditioning: Conditioning) -> int:
-    """Tokens that the decoder will look at."""
+def token_count(conditioning: Conditioning) -> int:
+    """Number of prompt tokens that the decoder attends to."""
     return sum(phrase.states.shape[0] for phrase in conditioning.wanted)
 
 
-def _bias(memory: Memory) -> Tensor:
-    return memory.keys.new_zeros(memory.length) if memory.bias is None else memory.bias
+def _bias(prompt_kv: PromptKV) -> Tensor:
+    return prompt_kv.keys.new_zeros(prompt_kv.length) if prompt_kv.bias is None else prompt_kv.bias
 
 
-def _joined(memories: list[Memory]) -> Memory:
-    return Memory(torch.cat([m.keys for m in memories], 2), torch.cat([m.values for m in memories], 2))
+def _concatenated(prompt_kvs: list[PromptKV]) -> PromptKV:
+    return PromptKV(torch.cat([m.keys for m in prompt_kvs], 2), torch.cat([m.values for m in prompt_kvs], 2))
 
 
 def _interpolated(phrases: tuple[Phrase, ...]) -> Tensor:
-    """Where there is no attention to weigh: states summed by share, words' weights as factors."""
+    """Blend without attention: the sum of the states, weighted by share and by the words' weights."""
     length = max(phrase.states.shape[0] for phrase in phrases)
     total = phrases[0].states.new_zeros(length, phrases[0].states.shape[1])
     for phrase in phrases:

@@ -1,7 +1,4 @@
-"""What MusicGen says of itself, how it is loaded and what a request may set; the one definition of every default.
-
-Imports nothing heavy, so that lists and help are quick.
-"""
+"""Options and description of the MusicGen engine, the only definition of its defaults; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from ..base import EngineFacts, smaller_weights
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """Which checkpoint, and how it runs."""
+    """How a checkpoint is loaded."""
 
     model: str = option(
         "facebook/musicgen-small", "checkpoint: a directory, or a name on the Hugging Face hub", max_length=1000
@@ -22,12 +19,12 @@ class LoadOptions:
     smaller: str = smaller_weights()
     device: str = option("auto", "torch device: auto, cpu, cuda, cuda:1, mps", max_length=20)
     dtype: str = option("auto", "precision of the weights; auto is int8 on a CPU and bfloat16 on a GPU", choices=DTYPES)
-    max_songs: int | None = option(None, "songs that play at once; nothing: 4 on a CPU, 16 on a GPU", low=1, high=512)
-    threads: int | None = option(None, "CPU threads; nothing leaves it to torch", low=1, high=256)
+    max_songs: int | None = option(None, "songs that play at once; empty: 4 on a CPU, 16 on a GPU", low=1, high=512)
+    threads: int | None = option(None, "CPU threads; empty: as many as torch chooses", low=1, high=256)
     deterministic: bool = option(
-        False, "on a GPU: always compute all slots, so that a song is the same in any company (slower)"
+        False, "on a GPU: always compute all slots, so that a song does not depend on others (slower)"
     )
-    offline: bool = option(False, "never download; a model that is not installed is an error")
+    offline: bool = option(False, "never download; fail if the model is not installed")
 
     def __post_init__(self) -> None:
         check(self)
@@ -35,20 +32,20 @@ class LoadOptions:
 
 @dataclass(frozen=True)
 class MusicOptions:
-    """How tokens are drawn."""
+    """How tokens are sampled."""
 
     guidance: float = option(
-        3.0, "how closely to follow the prompt; 1 is without guidance, at half the work", low=1, high=20
+        3.0, "how closely to follow the prompt; 1: no guidance, half the computation", low=1, high=20
     )
-    temperature: float = option(1.0, "how daring the choice is; 0 always takes the likeliest token", low=0, high=3)
-    top_k: int = option(250, "draw from this many of the likeliest tokens; 0 is all", low=0, high=2048)
+    temperature: float = option(1.0, "randomness of the choice; 0 always takes the most likely token", low=0, high=3)
+    top_k: int = option(250, "sample from this many of the most likely tokens; 0: from all", low=0, high=2048)
     top_p: float = option(
-        1.0, "draw from the likeliest tokens that hold this share of the probability", low=0.01, high=1
+        1.0, "sample from the most likely tokens that hold this share of the probability", low=0.01, high=1
     )
 
     window_s: float = option(
         30.0,
-        "how much of its own past the model sees: 30 is what it was trained on, less is quicker and forgets sooner",
+        "how much of the song the model sees: it was trained on 30; less is faster and forgets sooner",
         low=5,
         high=30,
         unit="seconds",
@@ -59,7 +56,7 @@ class MusicOptions:
 
 
 class MusicGenFacts(EngineFacts):
-    """MusicGen in a list of engines."""
+    """Description of the engine for lists."""
 
     name = "musicgen"
     summary = "MusicGen: music from text, by a transformer over audio codes (needs the extra 'ai' and a checkpoint)"

@@ -1,7 +1,7 @@
-"""Bringing a slot up to date: the past of a song through the decoder, a piece at a time; knows nothing of threads.
+"""Fills cache slots with the past of a song, piece by piece; knows nothing of threads.
 
-With 8-bit weights every position goes by itself through the same arithmetic as when the song was made, so that a song
-taken up again goes on with the same bits. Otherwise positions go together, which is faster and equal to rounding.
+With 8-bit weights every position is computed exactly as when the song was made, so that a resumed song continues with
+the same bits. With other weights positions are computed together, which is faster and equal up to rounding.
 """
 
 from __future__ import annotations
@@ -9,111 +9,112 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .attention import Cache, Lane, Memory
 from .conditioner import Conditioner
-from .config import FRAME_RATE
-from .decoder import Decoder
+from .model.attention import KVCache, PromptKV, StepInput
+from .model.config import FRAME_RATE
+from .model.decoder import Decoder
 from .prompt_schedule import Window
-from .song import Filled, Song
+from .song import SlotContents, Song
 
-PIECE = 32  # positions of a piece: other songs wait no longer than that
+PIECE_POSITIONS = 32  # positions per piece: bounds how long other songs wait
 
 _CHROMA_HOP = 4096  # samples between chroma frames, at the codec's rate
 
 
 class Prefill:
-    """Fills windows."""
+    """Fills the windows of songs into cache slots. Used under the scheduler's lock."""
 
-    def __init__(self, decoder: Decoder, cache: Cache, conditioner: Conditioner) -> None:
+    def __init__(self, decoder: Decoder, cache: KVCache, conditioner: Conditioner) -> None:
         self._decoder, self._cache, self._conditioner = decoder, cache, conditioner
 
-    def owed(self, song: Song) -> tuple[Window, int] | None:
-        """A window of the song that lacks positions, and up to which; None when the song can step."""
-        main, shadow = song.program.main(song.step), song.program.shadow(song.step)
-        windows = [main] if shadow is None or self.unused(song, shadow) else [main, shadow]
+    def pending(self, song: Song) -> tuple[Window, int] | None:
+        """A window that lacks positions and the position to fill it to; None if the song can step."""
+        main, upcoming = song.schedule.window_at(song.step), song.schedule.next_window(song.step)
+        windows = [main] if upcoming is None or self.never_used(song, upcoming) else [main, upcoming]
         for window in windows:
-            held = self.held(song, window)
-            if held.count < song.step - window.first:
+            contents = self.contents(song, window)
+            if contents.count < song.step - window.first:
                 return window, song.step - window.first
-            held.count = song.step - window.first
+            contents.count = song.step - window.first
         return None
 
     def slot(self, song: Song, window: Window) -> int:
-        """Where a window is kept: two windows of a song take turns."""
+        """The slot of a window: the windows of a song use its slots in turn."""
         return song.slots[window.number % len(song.slots)]
 
-    def held(self, song: Song, window: Window) -> Filled:
-        """What the window's slot holds of it."""
-        held = song.filled.setdefault(self.slot(song, window), Filled())
-        if held.number != window.number:
-            held.number, held.count, held.prefix = window.number, -1, 0
-            if not self._decoder.shape.melody:
-                held.count = 0
-        return held
+    def contents(self, song: Song, window: Window) -> SlotContents:
+        """What the slot holds of the window; reset if it holds another window."""
+        contents = song.contents.setdefault(self.slot(song, window), SlotContents())
+        if contents.number != window.number:
+            contents.number, contents.count, contents.prefix = window.number, -1, 0
+            if not self._decoder.config.melody:
+                contents.count = 0
+        return contents
 
     @torch.inference_mode()
-    def piece(self, song: Song, window: Window, until: int) -> None:
-        """Fill some more of a window."""
-        slot, held = self.slot(song, window), self.held(song, window)
-        if held.count <= 0 and self._borrowed(song, window, held, slot, until):
+    def fill_piece(self, song: Song, window: Window, until: int) -> None:
+        """Fill the next piece of a window."""
+        slot, contents = self.slot(song, window), self.contents(song, window)
+        if contents.count <= 0 and self._copy_from_parent(song, window, contents, slot, until):
             return
-        if held.count < 0:
-            prefix = self._conditioner.prefix(song.program, window, song.guided, self._tune(song, window))
+        if contents.count < 0:
+            prefix = self._conditioner.prefix(song.schedule, window, song.guided, self._chroma_from(song, window))
             assert prefix is not None
             self._decoder.chunk(self._cache, slot, 0, prefix, (None,) * prefix.shape[0])
-            held.count, held.prefix = 0, prefix.shape[1]
+            contents.count, contents.prefix = 0, prefix.shape[1]
             return
-        positions = range(held.count, min(held.count + PIECE, until))
-        lanes = [self.lane(song, window, position, heard=False) for position in positions]
-        if self._decoder.exact_in_company and self._decoder.device.type == "cpu":
-            self._decoder.step(self._cache, lanes)
+        positions = range(contents.count, min(contents.count + PIECE_POSITIONS, until))
+        items = [self.step_input(song, window, position, needs_logits=False) for position in positions]
+        if self._decoder.batch_invariant and self._decoder.device.type == "cpu":
+            self._decoder.step(self._cache, items)
         else:
-            for run in _runs(lanes):
-                tokens = torch.stack([lane.inputs for lane in run]).to(self._decoder.device)
-                self._decoder.chunk(self._cache, slot, run[0].position, tokens, run[0].memories)
-        held.count = positions.stop
+            for run in _runs(items):
+                tokens = torch.stack([item.inputs for item in run]).to(self._decoder.device)
+                self._decoder.chunk(self._cache, slot, run[0].position, tokens, run[0].prompt_kvs)
+        contents.count = positions.stop
 
-    def lane(self, song: Song, window: Window, position: int, heard: bool) -> Lane:
-        """The lane of a position of a window."""
-        memories: tuple[Memory | None, ...]
-        memories = self._conditioner.memories(song.program, window.first + position, song.guided)
-        held = self.held(song, window)
+    def step_input(self, song: Song, window: Window, position: int, needs_logits: bool) -> StepInput:
+        """The decoder input for one position of a window."""
+        prompt_kvs: tuple[PromptKV | None, ...]
+        prompt_kvs = self._conditioner.prompt_kvs(song.schedule, window.first + position, song.guided)
+        contents = self.contents(song, window)
         inputs = song.inputs(window, position)
-        return Lane(self.slot(song, window), held.prefix + position, inputs, memories, heard)
+        return StepInput(self.slot(song, window), contents.prefix + position, inputs, prompt_kvs, needs_logits)
 
-    def _borrowed(self, song: Song, window: Window, held: Filled, slot: int, until: int) -> bool:
-        """Copy what another song with the same past still holds, instead of computing it again."""
-        donor = song.donor
-        if donor is None or not donor.slots:
+    def _copy_from_parent(self, song: Song, window: Window, contents: SlotContents, slot: int, until: int) -> bool:
+        """Copy the positions that the parent song still holds instead of computing them again."""
+        parent = song.parent
+        if parent is None or not parent.slots:
             return False
-        for source, other in donor.filled.items():
-            count = min(other.count, until, song.shared - window.first)
-            same = other.number == window.number and donor.program.begins(window) == song.program.begins(window)
-            if same and source in donor.slots and count > max(held.count, 0):
+        for source, other in parent.contents.items():
+            count = min(other.count, until, song.shared_steps - window.first)
+            same_fill = parent.schedule.fill_step(window) == song.schedule.fill_step(window)
+            same = same_fill and other.number == window.number
+            if same and source in parent.slots and count > max(contents.count, 0):
                 self._cache.copy(source, slot, other.prefix + count)
-                held.count, held.prefix = count, other.prefix
+                contents.count, contents.prefix = count, other.prefix
                 return True
         return False
 
-    def unused(self, song: Song, window: Window) -> bool:
-        """Whether a finite song ends before it comes to use a window."""
+    def never_used(self, song: Song, window: Window) -> bool:
+        """Tell whether a finite song ends before it uses the window."""
         end = song.last_step
-        return end is not None and window.first + song.program.length - song.program.stride >= end
+        return end is not None and window.first + song.schedule.length - song.schedule.stride >= end
 
-    def _tune(self, song: Song, window: Window) -> Tensor | None:
-        """The melody from a window's first frame on: it begins with the song's own sound, and over again at its end."""
+    def _chroma_from(self, song: Song, window: Window) -> Tensor | None:
+        """The melody from a window's first frame on; it starts at the song's origin and repeats."""
         if song.melody is None:
             return None
-        first = (window.first - song.origin) * self._decoder.shape.rate // (FRAME_RATE * _CHROMA_HOP)
+        first = (window.first - song.origin) * self._decoder.config.rate // (FRAME_RATE * _CHROMA_HOP)
         return song.melody.roll(-first, 0)
 
 
-def _runs(lanes: list[Lane]) -> list[list[Lane]]:
-    """Neighbours that look at the same memories."""
-    runs: list[list[Lane]] = []
-    for lane in lanes:
-        if runs and all(a is b for a, b in zip(runs[-1][0].memories, lane.memories, strict=True)):
-            runs[-1].append(lane)
+def _runs(items: list[StepInput]) -> list[list[StepInput]]:
+    """Group neighbours that have the same prompts."""
+    runs: list[list[StepInput]] = []
+    for item in items:
+        if runs and all(a is b for a, b in zip(runs[-1][0].prompt_kvs, item.prompt_kvs, strict=True)):
+            runs[-1].append(item)
         else:
-            runs.append([lane])
+            runs.append([item])
     return runs

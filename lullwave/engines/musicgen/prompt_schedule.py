@@ -1,22 +1,22 @@
-"""What a song is steered by, as a function of its step: prompts, how they blend over time, where windows begin.
+"""The prompts of a song and their blend at every step, and where its windows begin.
 
-Knows nothing of tensors. Everything here is arithmetic on steps, so that a song can be rolled back or taken up
-elsewhere by saying where it stands.
+Everything is a function of the step, so that a song can be rolled back or resumed at any step. Knows nothing of
+tensors.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from .config import FRAME_RATE
+from .model.config import FRAME_RATE
 
-MOST_PROMPTS = 8  # that weigh at once: more are not heard apart, and every one costs
-_REACH = 9000  # steps: songs are taken up again from at most 90 s back, over a window of 30 s; the rest is to spare
+MAX_PROMPTS = 8  # prompts blended at once: each costs attention, and more cannot be told apart
+_REACH_STEPS = 9000  # steps that must stay reproducible: 90 s of rollback, a window of 30 s and a reserve
 
 
 @dataclass(frozen=True)
 class Steer:
-    """From ``step`` on, over ``over`` steps, towards ``prompt``."""
+    """Blends to ``prompt`` over ``over`` steps, from ``step`` on."""
 
     step: int
     over: int
@@ -25,7 +25,7 @@ class Steer:
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of the song that the model sees as one piece. ``first`` is the frame at its first position."""
+    """A part of the song that the model sees at once. ``first`` is the frame at its first position."""
 
     number: int
     first: int
@@ -33,30 +33,30 @@ class Window:
 
 @dataclass(frozen=True)
 class Anchor:
-    """From ``step`` on, windows are counted from ``window``."""
+    """From ``step`` on, windows slide from ``window``."""
 
     step: int
     window: Window
 
 
 @dataclass(frozen=True)
-class Program:
-    """The steering of one song so far."""
+class PromptSchedule:
+    """The first prompt of a song and its steers so far. Snapshots hold these fields by name."""
 
     prompt: str
     steers: tuple[Steer, ...] = ()
     anchors: tuple[Anchor, ...] = (Anchor(0, Window(0, 0)),)
-    length: int = 1500  # steps of a window: the 30 s that the published models were trained on, or less
-    stride: int = 900  # by which it slides: the published 18 s, or as much of less
+    length: int = 1500  # steps per window: 30 s, on which the published models were trained, or less
+    stride: int = 900  # steps by which windows slide: 60 % of the length, as published
 
     @classmethod
-    def within(cls, prompt: str, window_s: float) -> Program:
-        """The program of a song that sees so much of its past."""
+    def for_window(cls, prompt: str, window_s: float) -> PromptSchedule:
+        """A schedule whose windows have this length."""
         length = round(window_s * FRAME_RATE)
         return cls(prompt, length=length, stride=length * 3 // 5)
 
     def shares(self, step: int) -> dict[str, float]:
-        """How much each prompt weighs at ``step``; the shares add up to 1."""
+        """The share of each prompt at ``step``; the shares add up to 1."""
         shares = {self.prompt: 1.0}
         for i, steer in enumerate(self.steers):
             if steer.step > step:
@@ -65,57 +65,56 @@ class Program:
             done = 1.0 if steer.over <= 0 else min(1.0, (min(step, until) - steer.step + 1) / steer.over)
             mixed = {prompt: share * (1.0 - done) for prompt, share in shares.items() if done < 1.0}
             mixed[steer.prompt] = mixed.get(steer.prompt, 0.0) + done
-            shares = mixed if len(mixed) <= MOST_PROMPTS else _without_least(mixed, steer.prompt)
+            shares = mixed if len(mixed) <= MAX_PROMPTS else _without_least(mixed, steer.prompt)
         return shares
 
-    def leading(self, step: int) -> str:
-        """The prompt that weighs most; of equals, the newer."""
+    def dominant_prompt(self, step: int) -> str:
+        """The prompt with the largest share; of equals, the newer one."""
         shares = self.shares(step)
         return max(reversed(list(shares)), key=lambda prompt: shares[prompt])
 
-    def aim(self, step: int) -> str:
-        """The prompt that the song is on its way to."""
+    def target_prompt(self, step: int) -> str:
+        """The prompt of the last steer, which the blend ends at."""
         past = [steer.prompt for steer in self.steers if steer.step <= step]
         return past[-1] if past else self.prompt
 
-    def main(self, step: int) -> Window:
-        """The window that makes the token of ``step``."""
+    def window_at(self, step: int) -> Window:
+        """The window in which the token of ``step`` is generated."""
         anchor = next(a for a in reversed(self.anchors) if a.step <= step)
         slid = max(0, (step - anchor.window.first - self.length) // self.stride + 1)
         return Window(anchor.window.number + slid, anchor.window.first + slid * self.stride)
 
-    def shadow(self, step: int) -> Window | None:
-        """The window that will follow, once its first frame is reached: it is filled while the main one plays."""
-        window = self.main(step)
+    def next_window(self, step: int) -> Window | None:
+        """The window after it, from the step of its first frame on: it is filled while the current one is used."""
+        window = self.window_at(step)
         first = window.first + self.stride
         return Window(window.number + 1, first) if first <= step < window.first + self.length else None
 
-    def steered(self, step: int, over: int, prompt: str, anew: bool) -> Program:
-        """The program with a steer from ``step`` on; later ones are forgotten.
+    def with_steer(self, step: int, over: int, prompt: str, new_window: bool) -> PromptSchedule:
+        """The program with a steer from ``step`` on; later steers are dropped.
 
-        ``anew`` begins a window there, over as much of the past as windows overlap by: for models whose prompt is
-        part of the sequence.
+        ``anew`` begins a window there, with the usual overlap: for models whose prompt is part of the sequence.
         """
         steers = (*_within_reach(tuple(s for s in self.steers if s.step < step), step), Steer(step, over, prompt))
         anchors = tuple(a for a in self.anchors if a.step < step or a.step == 0)
-        first = max((i for i, anchor in enumerate(anchors) if anchor.step <= step - _REACH), default=0)
+        first = max((i for i, anchor in enumerate(anchors) if anchor.step <= step - _REACH_STEPS), default=0)
         anchors = anchors[first:]
         if step == 0:
             return replace(self, prompt=prompt, steers=())
-        if anew:
-            before = replace(self, anchors=anchors).main(step - 1)
+        if new_window:
+            before = replace(self, anchors=anchors).window_at(step - 1)
             first = max(before.first, step - (self.length - self.stride))
             anchors = (*anchors, Anchor(step, Window(before.number + 1, first)))
         return replace(self, steers=steers, anchors=anchors)
 
-    def begins(self, window: Window) -> int:
-        """The step at which a window begins to be filled, which decides the prompt before its sequence."""
+    def fill_step(self, window: Window) -> int:
+        """The step from which a window is filled; it determines the prompt in the window's prefix."""
         anchor = next((a for a in reversed(self.anchors) if a.window.number <= window.number), self.anchors[0])
         return anchor.step if anchor.window == window else window.first
 
 
 def _without_least(shares: dict[str, float], newest: str) -> dict[str, float]:
-    """The same less the smallest, which goes to the other old ones; the newest only begins."""
+    """Drop the smallest share except the newest prompt's, and spread it over the other old prompts."""
     least = min((prompt for prompt in shares if prompt != newest), key=lambda prompt: shares[prompt])
     rest = {prompt: share for prompt, share in shares.items() if prompt != least}
     old = sum(share for prompt, share in rest.items() if prompt != newest)
@@ -124,11 +123,11 @@ def _without_least(shares: dict[str, float], newest: str) -> dict[str, float]:
 
 
 def _within_reach(steers: tuple[Steer, ...], step: int) -> tuple[Steer, ...]:
-    """The same less those that were replaced so long ago that nobody gets back to them."""
+    """Drop steers that were replaced before any step to which a song can be rolled back."""
     for i in range(len(steers) - 1, -1, -1):
         steer = steers[i]
         over = max(1, steer.over)
         until = steers[i + 1].step if i + 1 < len(steers) else step
-        if until - steer.step + 1 >= over and steer.step + over <= step - _REACH:
+        if until - steer.step + 1 >= over and steer.step + over <= step - _REACH_STEPS:
             return (replace(steer, step=steer.step + over - 1, over=0), *steers[i + 1 :])
     return steers

@@ -1,7 +1,7 @@
-"""From logits to tokens: guidance, temperature, top-k, top-p, and chance that is a pure function of a key.
+"""Samples tokens from logits: guidance, temperature, top-k, top-p, counter-based random numbers.
 
-Knows nothing of songs. A draw is keyed by (seed, step, codebook), so that it is the same in a fork, after a seek and
-in any company.
+The random numbers are a function of (seed, step, codebook), so that a draw is the same in a fork, after a rollback and
+in any batch. Knows nothing of songs.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ _GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)
 _MIX_1 = 0xBF58476D1CE4E5B9 - (1 << 64)
 _MIX_2 = 0x94D049BB133111EB - (1 << 64)
 _WORD = 1 << 64
-_BLOCK = 64
-_COLDEST = 1e-6  # logits over less than this may be no numbers any more
+_BLOCK = 64  # steps whose random numbers are computed together
+_COLDEST = 1e-6  # lowest temperature: logits divided by less may overflow
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How one song draws."""
+    """The sampling settings of one song."""
 
     guidance: float
     temperature: float
@@ -32,13 +32,13 @@ class Sampling:
 
 
 def uniforms(seed: int, step: int, codebooks: int) -> Tensor:
-    """(K,) numbers in [0, 1), one per codebook, that depend on nothing but the key."""
+    """(K,) random numbers in [0, 1), one per codebook, a function of the arguments alone."""
     return _block(seed, step // _BLOCK, codebooks)[step % _BLOCK]
 
 
 @lru_cache(maxsize=256)
 def _block(seed: int, number: int, codebooks: int) -> Tensor:
-    """The numbers of ``_BLOCK`` steps (steps, K): a few tensor operations for all of them."""
+    """The random numbers of ``_BLOCK`` steps, (steps, K)."""
     steps = torch.arange(number * _BLOCK, (number + 1) * _BLOCK, dtype=torch.int64)[:, None]
     key = _mixed(torch.tensor(_signed(seed), dtype=torch.int64))
     bits = _mixed(_mixed(key + steps) + torch.arange(codebooks, dtype=torch.int64))
@@ -53,11 +53,11 @@ def guided(logits: Tensor, guidance: Tensor) -> Tensor:
 
 
 def draw(logits: Tensor, chance: Tensor, temperature: Tensor, top_k: Tensor, top_p: Tensor, most: int = 0) -> Tensor:
-    """Tokens (n, K) of logits (n, K, V), chance (n, K) and one setting per song (n,).
+    """Sample tokens (n, K) from logits (n, K, V), given random numbers ``chance`` (n, K) and settings per song (n,).
 
-    Temperature 0 takes the likeliest. ``top_k`` keeps that many of the likeliest tokens (0: all); of those,
-    ``top_p`` keeps the fewest that hold that share of the probability (Holtzman et al. 2020). ``most`` is the largest
-    ``top_k`` where the caller knows it: less to sort.
+    Temperature 0 takes the most likely token. ``top_k`` keeps that many of the most likely tokens (0: all); of those,
+    ``top_p`` keeps the fewest that hold that share of the probability (Holtzman et al. 2020). ``most``, if not 0, is
+    the largest ``top_k``: fewer logits are sorted then.
     """
     if most:
         ranked, order = logits.topk(min(most, logits.shape[-1]), dim=-1)

@@ -1,11 +1,11 @@
-"""Many songs on one model: who is in the batch of the next step, and who waits; knows nothing of requests.
+"""Schedules many songs on one model: continuous batching with preemption; knows nothing of requests.
 
-One thread owns the model. Between any two steps songs join and leave. Songs that are read and have the least made
-ahead go first. A song that finds no slot waits its turn, in order of arrival; to make room, a song that is not being
-waited for gives up its slots, else the one that has had them longest, after ``QUANTUM`` steps. Giving up costs only
-time: the tokens stay, and the slot is filled again. When a step fails, the songs that it was for fail with it; others,
-and those asked for afterwards, play. With nothing to make, the thread sleeps; on a CPU it ends after a while, and with
-it its team of OpenMP threads, which would hold up another model (see ``device.apart``).
+One thread owns the model. Songs are added and removed between steps. Of the songs that are being read, those with the
+least audio made ahead go first. A song without slots queues in order of arrival. To make room, the scheduler preempts a
+song that needs no chunk now, else the one with slots for longest, after ``QUANTUM`` steps. Preemption costs only time:
+the tokens stay, and the slots are filled again later. When a step fails, the songs of that step fail; others and new
+ones play on. The thread sleeps while there is nothing to do. On a CPU it ends after ``IDLE_S``, and with it its team of
+OpenMP threads, which would slow down another model (see ``device.run_on_new_thread``).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 import torch
 
 from ...errors import Busy, EngineFailed, LullwaveError, StreamClosed
-from .attention import Cache
-from .chunk_decoder import Sound, SoundMaker
+from .chunk_decoder import ChunkDecoder, DecodedChunk
+from .model.attention import KVCache
 from .prefill import Prefill
 from .sampling import uniforms
 from .song import Song
@@ -29,53 +29,52 @@ from .stepper import Job, Stepper
 
 log = logging.getLogger(__name__)
 
-QUANTUM = 100  # steps that a song may keep its slots while others wait
-IDLE_S = 2.0  # how long the thread of a model on a CPU waits for something to do
-WAITING_PER_SLOT = 4  # songs that may be open, for each slot
+QUANTUM = 100  # steps after which a song can be preempted while others wait
+IDLE_S = 2.0  # idle time after which the thread of a model on a CPU ends
+OPEN_PER_SLOT = 4  # most songs that may be open, per slot
 
 
 @dataclass
-class _Place:
-    """A song in the scheduler."""
+class _Entry:
+    """The scheduler's state of a song."""
 
     song: Song
-    reading: bool = False  # somebody has begun to read
-    closed: bool = False
-    steps: int = 0  # since it was given its slots
-    error: BaseException | None = None  # why it cannot go on
+    reading: bool = False  # a read has begun
+    steps: int = 0  # since it got its slots
+    error: BaseException | None = None  # why it failed
 
 
 @dataclass
 class _Work:
-    """What to do next, decided under the lock and done without it."""
+    """The next round of work: planned under the lock, done without it."""
 
-    sounds: list[Song] = field(default_factory=list)
+    decode: list[Song] = field(default_factory=list)
     fill: list[Song] = field(default_factory=list)
     steps: list[Song] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.sounds or self.fill or self.steps)
+        return bool(self.decode or self.fill or self.steps)
 
 
 class Scheduler:
-    """Drives the model for any number of songs."""
+    """Runs the model for any number of songs; thread-safe."""
 
     def __init__(
         self,
         stepper: Stepper,
         prefill: Prefill,
-        sounds: SoundMaker,
-        cache: Cache,
+        chunk_decoder: ChunkDecoder,
+        cache: KVCache,
         shared_step: bool,
         set_up_thread: Callable[[], None],
     ) -> None:
-        """``shared_step``: a step costs the same for all songs, so that nobody need be left out of it."""
-        self._stepper, self._prefill, self._sounds = stepper, prefill, sounds
+        """``shared_step``: a step costs the same for any number of songs, so that no song has to wait."""
+        self._stepper, self._prefill, self._chunk_decoder = stepper, prefill, chunk_decoder
         self._shared_step, self._set_up_thread = shared_step, set_up_thread
         self._free = list(range(cache.slots))[::-1]
-        self._places: dict[Song, _Place] = {}
+        self._entries: dict[Song, _Entry] = {}
         self._queue: list[Song] = []
-        self._most = WAITING_PER_SLOT * cache.slots
+        self._max_songs = OPEN_PER_SLOT * cache.slots
         self._changed = threading.Condition()
         self._error: BaseException | None = None
         self._closed = False
@@ -83,76 +82,75 @@ class Scheduler:
         self.steps = 0
         self.busy_s = 0.0
 
-    def join(self, song: Song) -> None:
-        """Take a song in. It is made when it is read.
+    def add(self, song: Song) -> None:
+        """Add a song. Its chunks are made from the first read on.
 
         Raises:
-            Busy: too many are open.
+            Busy: too many songs are open.
         """
         with self._changed:
             self._check(None)
-            if len(self._places) >= self._most:
-                raise Busy(f"{len(self._places)} songs are open on this model, the most that it takes", 5.0)
-            self._places[song] = _Place(song)
+            if len(self._entries) >= self._max_songs:
+                raise Busy(f"{len(self._entries)} songs are open on this model, which is its limit", 5.0)
+            self._entries[song] = _Entry(song)
 
-    def leave(self, song: Song) -> None:
-        """Let a song go; its slots are free at once."""
+    def remove(self, song: Song) -> None:
+        """Remove a song and free its slots."""
         with self._changed:
-            place = self._places.pop(song, None)
-            if place is not None:
-                place.closed = True
+            entry = self._entries.pop(song, None)
+            if entry is not None:
                 self._take_slots(song)
                 if song in self._queue:
                     self._queue.remove(song)
-            song.donor = None
-            for other in song.branches:  # nothing is left to borrow
-                other.donor = None
+            song.parent = None
+            for other in song.branches:  # its slots can no longer be copied
+                other.parent = None
             song.epoch += 1
             self._changed.notify_all()
 
-    def change(self, song: Song, how: Callable[[Song], None]) -> None:
-        """Change a song between two steps."""
+    def update(self, song: Song, change: Callable[[Song], None]) -> None:
+        """Call ``change(song)`` between two steps."""
         with self._changed:
             self._check(song)
-            how(song)
+            change(song)
             self._changed.notify_all()
 
     def branch(self, song: Song, chunk: int) -> Song:
-        """A second song with the same past; it joins."""
+        """Add a second song that is the same up to ``chunk``."""
         with self._changed:
             self._check(song)
             other = song.branch(chunk)
-        self.join(other)
+        self.add(other)
         return other
 
-    def sound(self, song: Song, chunk: int) -> Sound:
-        """A chunk of a song, made now if it is not there.
+    def chunk(self, song: Song, chunk: int) -> DecodedChunk:
+        """Wait for a chunk of a song.
 
         Raises:
             StreamClosed, EngineFailed
         """
         with self._changed:
             self._check(song)
-            self._places[song].reading = True
-            if song.reading != chunk or chunk not in song.sound:
+            self._entries[song].reading = True
+            if song.reading != chunk or chunk not in song.chunks:
                 song.reading = chunk
                 self._wake()
-            while chunk not in song.sound:
+            while chunk not in song.chunks:
                 self._check(song)
                 self._changed.wait()
             self._check(song)
-            found: Sound = song.sound[chunk]
+            found: DecodedChunk = song.chunks[chunk]
             return found
 
     @property
     def load(self) -> dict[str, int]:
-        """How many songs are open, hold slots, and wait for them."""
+        """Number of songs that are open, hold slots, and wait for slots."""
         with self._changed:
-            held = sum(bool(song.slots) for song in self._places)
-            return {"open": len(self._places), "playing": held, "waiting": len(self._queue)}
+            held = sum(bool(song.slots) for song in self._entries)
+            return {"open": len(self._entries), "playing": held, "waiting": len(self._queue)}
 
     def close(self) -> None:
-        """End the thread; songs still open are closed."""
+        """End the thread; reads of open songs raise ``StreamClosed``."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -167,11 +165,11 @@ class Scheduler:
         self._changed.notify_all()
 
     def _check(self, song: Song | None) -> None:
-        place = None if song is None else self._places.get(song)
-        error = self._error or (place.error if place is not None else None)
+        entry = None if song is None else self._entries.get(song)
+        error = self._error or (entry.error if entry is not None else None)
         if error is not None:
             raise EngineFailed(f"MusicGen stopped: {error}") from error
-        if self._closed or (song is not None and place is None):
+        if self._closed or (song is not None and entry is None):
             raise StreamClosed("the stream was closed")
 
     def _run(self) -> None:
@@ -183,15 +181,15 @@ class Scheduler:
                         if not self._round():
                             return
                     except Exception as error:
-                        self._give_up(list(self._places), error)  # nobody knows which of them it was
+                        self._fail(list(self._entries), error)  # it is unknown which song caused it
         except Exception as error:
             log.exception("the model's thread stopped")
             with self._changed:
-                self._error = _explained(error)
+                self._error = _with_remedy(error)
                 self._changed.notify_all()
 
     def _round(self) -> bool:
-        """Wait for something to do, and do it once; False when there was nothing for so long that the thread ends."""
+        """Wait for work and do one round; return False when the thread ends because it was idle."""
         with self._changed:
             while not self._closed and not (work := self._plan()):
                 woken = self._changed.wait(None if self._shared_step else IDLE_S)
@@ -205,46 +203,46 @@ class Scheduler:
         self.busy_s += time.perf_counter() - began
         return True
 
-    def _give_up(self, songs: Iterable[Song], error: BaseException) -> None:
-        """Songs that were being made end; the model is there for others."""
-        log.error("a song cannot go on", exc_info=error)
+    def _fail(self, songs: Iterable[Song], error: BaseException) -> None:
+        """Fail the given songs, if they are being read, and free their slots."""
+        log.error("songs failed", exc_info=error)
         with self._changed:
             for song in songs:
-                place = self._places.get(song)
-                if place is not None and (place.reading or song.slots):
-                    place.reading, place.error = False, _explained(error)
+                entry = self._entries.get(song)
+                if entry is not None and (entry.reading or song.slots):
+                    entry.reading, entry.error = False, _with_remedy(error)
                     self._take_slots(song)
                     song.epoch += 1
             self._changed.notify_all()
 
     @contextmanager
-    def _alone(self, song: Song) -> Iterator[None]:
-        """What fails inside the block ends this song alone."""
+    def _isolated(self, song: Song) -> Iterator[None]:
+        """Let an error inside the block fail only this song."""
         try:
             yield
         except Exception as error:
-            self._give_up([song], error)
+            self._fail([song], error)
 
     def _plan(self) -> _Work:
-        """Decide what to do next (the lock is held)."""
-        wanting = [p.song for p in self._places.values() if p.reading and p.song.wants]
-        work = _Work(sounds=[song for song in wanting if song.can_sound(song.ready)])
-        stepping = [s for s in wanting if s not in work.sounds and (s.last_step is None or s.step < s.last_step)]
+        """Plan the next round; needs the lock."""
+        wanted = [p.song for p in self._entries.values() if p.reading and p.song.wants_chunks]
+        work = _Work(decode=[song for song in wanted if song.can_decode(song.ready)])
+        stepping = [s for s in wanted if s not in work.decode and (s.last_step is None or s.step < s.last_step)]
         for song in stepping:
             if not song.slots and song not in self._queue:
                 self._queue.append(song)
         self._queue = [song for song in self._queue if song in stepping]
         self._admit(stepping)
-        seated = [song for song in stepping if song.slots]
-        if seated and not self._shared_step:
-            least = min(song.ready - song.reading for song in seated)
-            seated = [song for song in seated if song.ready - song.reading == least]
-        for song in seated:
-            (work.fill if self._prefill.owed(song) else work.steps).append(song)
+        holding = [song for song in stepping if song.slots]
+        if holding and not self._shared_step:
+            least = min(song.ready - song.reading for song in holding)
+            holding = [song for song in holding if song.ready - song.reading == least]
+        for song in holding:
+            (work.fill if self._prefill.pending(song) else work.steps).append(song)
         return work
 
     def _admit(self, stepping: list[Song]) -> None:
-        """Give slots to those who wait longest."""
+        """Give free slots to queued songs, first come, first served."""
         while self._queue:
             song = self._queue[0]
             if len(self._free) < song.slots_wanted and not self._make_room(stepping):
@@ -252,17 +250,17 @@ class Scheduler:
             if len(self._free) >= song.slots_wanted:
                 self._queue.pop(0)
                 song.slots = tuple(self._free.pop() for _ in range(song.slots_wanted))
-                song.filled.clear()
-                self._places[song].steps = 0
+                song.contents.clear()
+                self._entries[song].steps = 0
 
     def _make_room(self, stepping: list[Song]) -> bool:
-        """Take the slots of a song that can spare them."""
-        seated = [place for place in self._places.values() if place.song.slots]
-        idle = [place for place in seated if place.song not in stepping]
-        served = [place for place in seated if place.steps >= QUANTUM]
+        """Preempt one song; return False if none can be preempted."""
+        holding = [entry for entry in self._entries.values() if entry.song.slots]
+        idle = [entry for entry in holding if entry.song not in stepping]
+        served = [entry for entry in holding if entry.steps >= QUANTUM]
         if not idle and not served:
             return False
-        loser = max(idle or served, key=lambda place: (place.song.ready - place.song.reading, place.steps)).song
+        loser = max(idle or served, key=lambda entry: (entry.song.ready - entry.song.reading, entry.steps)).song
         self._take_slots(loser)
         if loser in stepping:
             self._queue.append(loser)
@@ -270,37 +268,37 @@ class Scheduler:
 
     def _take_slots(self, song: Song) -> None:
         self._free.extend(song.slots)
-        self._free.sort(reverse=True)  # low slots first: a GPU steps all slots up to the highest in use
+        self._free.sort(reverse=True)  # lowest first: a GPU computes all slots up to the highest in use
         song.slots = ()
-        song.filled.clear()
+        song.contents.clear()
 
     def _do(self, work: _Work) -> None:
-        """One round: sound that can be made, a piece of what is to be filled, a step of the rest."""
-        for song in work.sounds:
-            with self._alone(song):
-                self._make_sound(song)
+        """Do one round: decode chunks, fill a piece of each slot that needs it, step the other songs."""
+        for song in work.decode:
+            with self._isolated(song):
+                self._decode_chunk(song)
         for song in work.fill:
-            with self._alone(song), self._changed:
-                owed = self._prefill.owed(song) if song.slots else None
-                if owed is not None:
-                    self._prefill.piece(song, *owed)
+            with self._isolated(song), self._changed:
+                pending = self._prefill.pending(song) if song.slots else None
+                if pending is not None:
+                    self._prefill.fill_piece(song, *pending)
         if work.steps:
             self._step(work.steps)
 
-    def _make_sound(self, song: Song) -> None:
+    def _decode_chunk(self, song: Song) -> None:
         with self._changed:
-            if song not in self._places or not (song.wants and song.can_sound(song.ready)):
+            if song not in self._entries or not (song.wants_chunks and song.can_decode(song.ready)):
                 return
             chunk, epoch = song.ready, song.epoch
-        sound, point = self._sounds.make(song, chunk)
+        decoded, point = self._chunk_decoder.decode(song, chunk)
         with self._changed:
             if song.epoch == epoch:
-                song.sounded(chunk, sound, point)
+                song.store_chunk(chunk, decoded, point)
                 self._changed.notify_all()
 
     def _step(self, songs: list[Song]) -> None:
         with self._changed:
-            songs = [song for song in songs if song.slots and not self._prefill.owed(song)]
+            songs = [song for song in songs if song.slots and not self._prefill.pending(song)]
             if not songs:
                 return
             jobs = [self._job(song) for song in songs]
@@ -309,24 +307,24 @@ class Scheduler:
         with self._changed:
             self.steps += 1
             for song, epoch, row in zip(songs, epochs, tokens, strict=True):
-                if song.epoch == epoch and song in self._places:
+                if song.epoch == epoch and song in self._entries:
                     song.accept(row)
-                    self._places[song].steps += 1
+                    self._entries[song].steps += 1
 
     def _job(self, song: Song) -> Job:
-        main, shadow = song.program.main(song.step), song.program.shadow(song.step)
-        lane = self._prefill.lane(song, main, song.step - main.first, heard=True)
-        self._prefill.held(song, main).count = song.step - main.first + 1
+        main, upcoming = song.schedule.window_at(song.step), song.schedule.next_window(song.step)
+        item = self._prefill.step_input(song, main, song.step - main.first, needs_logits=True)
+        self._prefill.contents(song, main).count = song.step - main.first + 1
         second = None
-        if shadow is not None and not self._prefill.unused(song, shadow):
-            second = self._prefill.lane(song, shadow, song.step - shadow.first, heard=False)
-            self._prefill.held(song, shadow).count = song.step - shadow.first + 1
-        chance = uniforms(song.seed, song.step, song.shape.codebooks)
-        return Job(lane, second, song.sampling, chance)
+        if upcoming is not None and not self._prefill.never_used(song, upcoming):
+            second = self._prefill.step_input(song, upcoming, song.step - upcoming.first, needs_logits=False)
+            self._prefill.contents(song, upcoming).count = song.step - upcoming.first + 1
+        chance = uniforms(song.seed, song.step, song.config.codebooks)
+        return Job(item, second, song.sampling, chance)
 
 
-def _explained(error: BaseException) -> BaseException:
-    """Out of memory, with the remedy."""
+def _with_remedy(error: BaseException) -> BaseException:
+    """Add the remedy to an out-of-memory error."""
     if isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error):
         return LullwaveError(f"out of memory: {error}; use fewer songs (max_songs), a smaller model or a smaller dtype")
     return error

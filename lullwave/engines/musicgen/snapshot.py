@@ -1,4 +1,4 @@
-"""Songs as bytes and back: versioned, without pickles; knows nothing of threads."""
+"""Packs songs to bytes and back: versioned, without pickles; knows nothing of threads."""
 
 from __future__ import annotations
 
@@ -11,24 +11,26 @@ import numpy as np
 import torch
 
 from ...errors import SnapshotError
-from .config import Shape
-from .prompt_schedule import Anchor, Program, Steer, Window
+from .model.config import ModelConfig
+from .prompt_schedule import Anchor, PromptSchedule, Steer, Window
 from .sampling import Sampling
-from .song import CHUNK, Point, Song
+from .song import CHUNK, CodecPoint, Song
 
 VERSION = 1
 
 
 def pack(song: Song, chunk: int, header: dict[str, Any]) -> bytes:
-    """A song taken up before ``chunk``, with what ``header`` says besides.
+    """Pack a song as it is before ``chunk``, with the fields of ``header``.
 
     Raises:
-        SnapshotError: the chunk lies too far back.
+        SnapshotError: the chunk is too far back.
     """
-    point = song.sounding(chunk)
+    point = song.codec_point(chunk)
     if point.event is not None:
         point.event.synchronize()
-    first = max(song.base, min(song.program.main(song.step).first, song.origin + chunk * CHUNK - song.program.length))
+    first = max(
+        song.base, min(song.schedule.window_at(song.step).first, song.origin + chunk * CHUNK - song.schedule.length)
+    )
     meta = {
         **header,
         "version": VERSION,
@@ -39,7 +41,7 @@ def pack(song: Song, chunk: int, header: dict[str, Any]) -> bytes:
         "step": song.step,
         "base": first,
         "sampling": asdict(song.sampling),
-        "program": asdict(song.program),
+        "program": asdict(song.schedule),
         "fed": point.fed,
         "skip": point.skip,
         "state_dtypes": [str(part.dtype).removeprefix("torch.") for part in point.state],
@@ -56,7 +58,7 @@ def pack(song: Song, chunk: int, header: dict[str, Any]) -> bytes:
 
 
 def header_of(snapshot: bytes) -> dict[str, Any]:
-    """What a snapshot says of itself.
+    """Read the header of a snapshot.
 
     Raises:
         SnapshotError: not a snapshot, or of another version.
@@ -70,12 +72,16 @@ def header_of(snapshot: bytes) -> dict[str, Any]:
     return meta
 
 
-def unpack(snapshot: bytes, shape: Shape, lookahead: int) -> Song:
-    """The song in a snapshot."""
+def unpack(snapshot: bytes, config: ModelConfig, lookahead: int) -> Song:
+    """Restore the song of a snapshot.
+
+    Raises:
+        SnapshotError: damaged.
+    """
     meta, arrays = _read(snapshot)
     try:
         raw = meta["program"]
-        program = Program(
+        schedule = PromptSchedule(
             raw["prompt"],
             tuple(Steer(**steer) for steer in raw["steers"]),
             tuple(Anchor(anchor["step"], Window(**anchor["window"])) for anchor in raw["anchors"]),
@@ -87,8 +93,8 @@ def unpack(snapshot: bytes, shape: Shape, lookahead: int) -> Song:
             for i, dtype in enumerate(meta["state_dtypes"])
         )
         song = Song(
-            shape,
-            program,
+            config,
+            schedule,
             Sampling(**meta["sampling"]),
             meta["seed"],
             lookahead,
@@ -97,10 +103,12 @@ def unpack(snapshot: bytes, shape: Shape, lookahead: int) -> Song:
             melody=torch.from_numpy(arrays["melody"]) if "melody" in arrays else None,
             step=meta["step"],
             base=meta["base"],
-            tokens=np.concatenate([arrays["tokens"], np.full((shape.codebooks, 1024), shape.pad, np.int16)], 1),
+            tokens=np.concatenate([arrays["tokens"], np.full((config.codebooks, 1024), config.pad, np.int16)], 1),
             reading=meta["chunk"],
         )
-        song.points[meta["chunk"]] = Point(state, torch.from_numpy(arrays["rest"]), meta["fed"], meta["skip"])
+        song.codec_points[meta["chunk"]] = CodecPoint(
+            state, torch.from_numpy(arrays["rest"]), meta["fed"], meta["skip"]
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SnapshotError(f"the snapshot is damaged: {error!r}") from None
     return song
@@ -111,7 +119,7 @@ def _read(snapshot: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
         with np.load(io.BytesIO(snapshot), allow_pickle=False) as loaded:
             arrays = {name: loaded[name] for name in loaded.files}
         meta = json.loads(arrays.pop("meta").tobytes())
-    except Exception as error:  # zip, NumPy and JSON each raise their own for damaged bytes
+    except Exception as error:  # zip, NumPy and JSON raise exceptions of many types for damaged bytes
         raise SnapshotError(f"not a snapshot of this engine: {error}") from None
     if not isinstance(meta, dict):
         raise SnapshotError("not a snapshot of this engine")

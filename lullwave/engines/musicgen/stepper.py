@@ -1,8 +1,7 @@
-"""One step of many songs: from lanes to tokens; knows nothing of where songs come from or go.
+"""Runs one step of many songs: decoder inputs to tokens; knows nothing of songs.
 
-On the CPU every song's part of the arithmetic is its own, whatever stands beside it. On a GPU all songs share fixed
-buffers, so that the kernels of a step are recorded once per size and replayed (CUDA graphs), with one transfer to the
-device and one back per step.
+On a CPU the arithmetic of every song is independent of the others. On a GPU all songs share fixed buffers: the kernels
+of a step are recorded once per size as a CUDA graph and replayed, with one transfer to the device and one back.
 """
 
 from __future__ import annotations
@@ -16,98 +15,103 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .attention import ROWS, Cache, Lane, Memory
-from .decoder import Decoder
+from .model.attention import ROWS, KVCache, PromptKV, StepInput
+from .model.decoder import Decoder
 from .sampling import Sampling, draw, guided
 
 log = logging.getLogger(__name__)
 
-_NOTHING = Memory(torch.empty(0), torch.empty(0))  # what a row has seen before it has seen anything
+_NOTHING = PromptKV(torch.empty(0), torch.empty(0))  # equals no prompt: the buffers of the row are not filled yet
 
 
 @dataclass(frozen=True)
 class Job:
-    """One song's step: the lane that makes tokens, the one that fills the next window, and how to draw."""
+    """One song's step: the input in the current window, the input that fills the next window, and the sampling."""
 
-    lane: Lane
-    shadow: Lane | None
+    main: StepInput
+    upcoming: StepInput | None
     sampling: Sampling
-    chance: Tensor  # (K,)
+    chance: Tensor  # (K,) random numbers in [0, 1)
 
 
 class Stepper(Protocol):
-    """Runs jobs together."""
+    """Runs the jobs of one step."""
 
     def run(self, jobs: Sequence[Job]) -> Tensor:
         """Tokens (n, K) on the CPU."""
 
 
-class LaneStepper:
-    """Each lane by itself over its live part. With 8-bit weights the products are made together, and stay exact."""
+class RaggedStepper:
+    """Steps with ``RaggedAttention``. With 8-bit weights the matrix products of all jobs are batched and stay exact."""
 
-    def __init__(self, decoder: Decoder, cache: Cache) -> None:
+    def __init__(self, decoder: Decoder, cache: KVCache) -> None:
         self._decoder, self._cache = decoder, cache
 
     def run(self, jobs: Sequence[Job]) -> Tensor:
-        groups = [jobs] if self._decoder.exact_in_company else [[job] for job in jobs]
+        groups = [jobs] if self._decoder.batch_invariant else [[job] for job in jobs]
         return torch.cat([self._together(group) for group in groups])
 
     def _together(self, jobs: Sequence[Job]) -> Tensor:
-        lanes = [job.lane for job in jobs] + [job.shadow for job in jobs if job.shadow is not None]
-        logits = self._decoder.step(self._cache, lanes)
+        items = [job.main for job in jobs] + [job.upcoming for job in jobs if job.upcoming is not None]
+        logits = self._decoder.step(self._cache, items)
         tokens, at = [], 0
-        for job in jobs:  # one by one, so that no reduction is shared
-            pair = logits[at : at + job.lane.rows][None]
-            at += job.lane.rows
-            mixed = pair[:, 0] if job.lane.rows == 1 else guided(pair, torch.tensor([job.sampling.guidance]))
+        for job in jobs:  # one by one, so that no sum depends on other songs
+            pair = logits[at : at + job.main.rows][None]
+            at += job.main.rows
+            mixed = pair[:, 0] if job.main.rows == 1 else guided(pair, torch.tensor([job.sampling.guidance]))
             tokens.append(_drawn(mixed, [job]))
         return torch.cat(tokens)
 
 
-class StaticStepper:
-    """All slots up to the highest in use, in fixed buffers. Sizes are rounded up, so that few graphs are recorded."""
+class GraphStepper:
+    """Steps all slots up to the highest in use, in fixed buffers. Sizes are rounded up, so that graphs are few."""
 
-    def __init__(self, decoder: Decoder, cache: Cache, fixed: bool = False) -> None:
-        """``fixed``: always all slots (dearer; the arithmetic is then the same in any company)."""
+    def __init__(self, decoder: Decoder, cache: KVCache, fixed: bool = False) -> None:
+        """``fixed``: always step all slots; slower, but a song does not depend on the others."""
         self._decoder, self._cache, self._fixed = decoder, cache, fixed
-        shape, device, n = decoder.shape, decoder.device, cache.slots
+        config, device, n = decoder.config, decoder.device, cache.slots
         self._device = device
-        self._tokens = torch.full((n, shape.codebooks), shape.pad, dtype=torch.long, device=device)
+        self._tokens = torch.full((n, config.codebooks), config.pad, dtype=torch.long, device=device)
         self._positions = torch.full((n,), cache.length - 1, dtype=torch.long, device=device)
-        self._chance = torch.zeros(n, shape.codebooks, device=device)
+        self._chance = torch.zeros(n, config.codebooks, device=device)
         self._settings = torch.zeros(n, 4, device=device)
         self._room = 0
-        self._held: dict[int, tuple[Memory | None, ...]] = {}
+        self._held: dict[int, tuple[PromptKV | None, ...]] = {}
         self._graphs: dict[tuple[int, int, int, int], tuple[torch.cuda.CUDAGraph, Tensor]] = {}
         self._grow(256 if fixed else 64)
 
     def run(self, jobs: Sequence[Job]) -> Tensor:
-        lanes = [job.lane for job in jobs] + [job.shadow for job in jobs if job.shadow is not None]
-        songs = _rounded(1 + max(lane.slot for lane in lanes), 1, self._cache.slots)
-        live = _rounded(1 + max(lane.position for lane in lanes), 256, self._cache.length)
-        seen, both = self._look(lanes)
-        self._fill(jobs, lanes)
-        key = (songs, live, seen, both)
+        items = [job.main for job in jobs] + [job.upcoming for job in jobs if job.upcoming is not None]
+        songs = _rounded(1 + max(item.slot for item in items), 1, self._cache.slots)
+        live = _rounded(1 + max(item.position for item in items), 256, self._cache.length)
+        prompt_length, prompt_rows = self._update_prompts(items)
+        self._fill(jobs, items)
+        key = (songs, live, prompt_length, prompt_rows)
         if self._fixed:
-            key = (self._cache.slots, self._cache.length, self._room if seen else 0, ROWS if seen else 0)
+            key = (
+                self._cache.slots,
+                self._cache.length,
+                self._room if prompt_length else 0,
+                ROWS if prompt_length else 0,
+            )
         if self._device.type == "cuda":
             tokens = self._replay(key)
         else:
             tokens = self._step(*key)
-        return tokens.cpu()[[job.lane.slot for job in jobs]]
+        return tokens.cpu()[[job.main.slot for job in jobs]]
 
-    def _fill(self, jobs: Sequence[Job], lanes: Sequence[Lane]) -> None:
-        """Put the step's inputs into the buffers. A slot at rest writes to the last position, which nobody reads."""
+    def _fill(self, jobs: Sequence[Job], items: Sequence[StepInput]) -> None:
+        """Copy the step's inputs into the buffers. Idle slots write to the last position, which is never read."""
         n = self._cache.slots
-        tokens = torch.full((n, self._tokens.shape[1]), self._decoder.shape.pad, dtype=torch.long)
+        tokens = torch.full((n, self._tokens.shape[1]), self._decoder.config.pad, dtype=torch.long)
         positions = torch.full((n,), self._cache.length - 1, dtype=torch.long)
         chance, settings = torch.zeros(n, tokens.shape[1]), torch.ones(n, 4)
-        for lane in lanes:
-            tokens[lane.slot], positions[lane.slot] = lane.inputs, lane.position
+        for item in items:
+            tokens[item.slot], positions[item.slot] = item.inputs, item.position
         for job in jobs:
-            s, slot = job.sampling, job.lane.slot
+            s, slot = job.sampling, job.main.slot
             chance[slot] = job.chance
-            strength = s.guidance if job.lane.rows == ROWS else 1.0
+            strength = s.guidance if job.main.rows == ROWS else 1.0
             settings[slot] = torch.tensor([strength, s.temperature, s.top_k, s.top_p])
         for buffer, value in (
             (self._tokens, tokens),
@@ -117,41 +121,42 @@ class StaticStepper:
         ):
             buffer.copy_(value.pin_memory() if self._device.type == "cuda" else value, non_blocking=True)
 
-    def _look(self, lanes: Sequence[Lane]) -> tuple[int, int]:
-        """Bring the prompts' keys and values into the buffers where they changed; how long, and how many rows."""
-        for lane in lanes:
-            held = self._held.pop(lane.slot, ())  # put back when all of it is there
-            for row, memory in enumerate(lane.memories):
+    def _update_prompts(self, items: Sequence[StepInput]) -> tuple[int, int]:
+        """Copy changed prompts into the buffers; return the prompt length to attend to and the rows with prompts."""
+        for item in items:
+            held = self._held.pop(item.slot, ())  # put back once all of it is copied
+            for row, prompt_kv in enumerate(item.prompt_kvs):
                 before = held[row] if row < len(held) else _NOTHING
-                if before is memory:
+                if before is prompt_kv:
                     continue
-                self._bias[lane.slot, row] = -torch.inf
-                if memory is None:
-                    self._bias[lane.slot, row, 0] = 0.0  # nothing to see: zero values, so that nothing is added
-                    self._values[:, lane.slot, row] = 0.0
+                self._bias[item.slot, row] = -torch.inf
+                if prompt_kv is None:
+                    self._bias[item.slot, row, 0] = 0.0  # no prompt: zero values, so that nothing is added
+                    self._values[:, item.slot, row] = 0.0
                     continue
-                if memory.length > self._room:
-                    self._grow(memory.length)
-                    return self._look(lanes)
-                if before is None or before.keys is not memory.keys:  # while prompts blend, only their weights change
-                    self._keys[:, lane.slot, row, :, : memory.length] = memory.keys
-                    self._values[:, lane.slot, row, :, : memory.length] = memory.values
-                self._bias[lane.slot, row, : memory.length] = 0.0 if memory.bias is None else memory.bias
-            self._held[lane.slot] = lane.memories
-        memories = [m for lane in lanes for m in lane.memories if m is not None]
-        if not memories:
+                if prompt_kv.length > self._room:
+                    self._grow(prompt_kv.length)
+                    return self._update_prompts(items)
+                # while prompts blend, only their bias changes
+                if before is None or before.keys is not prompt_kv.keys:
+                    self._keys[:, item.slot, row, :, : prompt_kv.length] = prompt_kv.keys
+                    self._values[:, item.slot, row, :, : prompt_kv.length] = prompt_kv.values
+                self._bias[item.slot, row, : prompt_kv.length] = 0.0 if prompt_kv.bias is None else prompt_kv.bias
+            self._held[item.slot] = item.prompt_kvs
+        prompt_kvs = [m for item in items for m in item.prompt_kvs if m is not None]
+        if not prompt_kvs:
             return 0, 0
-        both = any(len(lane.memories) == ROWS and lane.memories[1] is not None for lane in lanes)
-        return _rounded(max(m.length for m in memories), 64, self._room), ROWS if both else 1
+        both = any(len(item.prompt_kvs) == ROWS and item.prompt_kvs[1] is not None for item in items)
+        return _rounded(max(m.length for m in prompt_kvs), 64, self._room), ROWS if both else 1
 
     def _grow(self, room: int) -> None:
-        """Buffers for prompts of up to ``room`` tokens; recorded graphs know the old ones and are dropped."""
-        shape, n = self._decoder.shape, self._cache.slots
-        self._held.clear()  # first: if there is no memory, what is held is unknown
+        """Allocate buffers for prompts of up to ``room`` tokens; graphs recorded with the old buffers are dropped."""
+        config, n = self._decoder.config, self._cache.slots
+        self._held.clear()  # first: if the allocation fails, the buffers' contents are unknown
         self._graphs.clear()
         room = _rounded(room, 64, 1 << 20)
-        layers = 0 if shape.melody else shape.layers
-        size = (layers, n, ROWS, shape.heads, room, shape.head_size)
+        layers = 0 if config.melody else config.layers
+        size = (layers, n, ROWS, config.heads, room, config.head_size)
         keys = torch.zeros(size, dtype=self._cache.keys.dtype, device=self._device)
         values = torch.zeros_like(keys)
         bias = torch.full((n, ROWS, room), -torch.inf, dtype=keys.dtype, device=self._device)
@@ -165,10 +170,10 @@ class StaticStepper:
             side = cuda.Stream()
             side.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(side):
-                self._step(*key)  # once by hand: libraries set themselves up outside of the recording
+                self._step(*key)  # warm up: libraries initialise outside of the recording
             torch.cuda.current_stream().wait_stream(side)
             graph = torch.cuda.CUDAGraph()
-            # Other threads encode prompts and wait for sound meanwhile: their calls are not to spoil the recording
+            # Other threads encode prompts and decode chunks meanwhile: their CUDA calls must not break the recording
             with torch.cuda.graph(graph, capture_error_mode="thread_local"):
                 tokens = self._step(*key)
             self._graphs[key] = (graph, tokens)
@@ -176,12 +181,12 @@ class StaticStepper:
         graph.replay()
         return tokens
 
-    def _step(self, songs: int, live: int, seen: int, both: int) -> Tensor:
+    def _step(self, songs: int, live: int, prompt_length: int, prompt_rows: int) -> Tensor:
         decoder = self._decoder
         positions = self._positions[:songs]
-        x = decoder.embed(self._tokens[:songs]) + decoder.at(positions)
+        x = decoder.embed(self._tokens[:songs]) + decoder.position_encodings(positions)
         x = x.repeat_interleave(ROWS, 0)
-        x = decoder.run(x, _StaticAttention(self, songs, live, seen, both))
+        x = decoder.run(x, _StaticAttention(self, songs, live, prompt_length, prompt_rows))
         logits = decoder.logits(x)
         logits = logits.view(songs, ROWS, *logits.shape[1:])
         strength, temperature, top_k, top_p = self._settings[:songs].unbind(1)
@@ -189,40 +194,44 @@ class StaticStepper:
 
 
 class _StaticAttention:
-    """One lane per slot under masks; the rows of a slot lie side by side."""
+    """Attends for one input per slot under masks; the rows of a slot are adjacent."""
 
-    def __init__(self, owner: StaticStepper, songs: int, live: int, seen: int, both: int) -> None:
-        self._o, self._songs, self._live, self._seen, self._both = owner, songs, live, seen, both
-        shape = owner._decoder.shape
-        self._heads, self._size = shape.heads, shape.head_size
-        self._every = torch.arange(songs, device=owner._device)
-        self._positions = owner._positions[:songs]
-        open_to = torch.arange(live, device=owner._device) <= self._positions[:, None]
-        mask = torch.zeros(songs, live, dtype=owner._cache.keys.dtype, device=owner._device)
+    def __init__(self, stepper: GraphStepper, songs: int, live: int, prompt_length: int, prompt_rows: int) -> None:
+        self._stepper, self._songs, self._live = stepper, songs, live
+        self._prompt_length, self._prompt_rows = prompt_length, prompt_rows
+        config = stepper._decoder.config
+        self._heads, self._size = config.heads, config.head_size
+        self._every = torch.arange(songs, device=stepper._device)
+        self._positions = stepper._positions[:songs]
+        open_to = torch.arange(live, device=stepper._device) <= self._positions[:, None]
+        mask = torch.zeros(songs, live, dtype=stepper._cache.keys.dtype, device=stepper._device)
         mask = mask.masked_fill_(~open_to, -torch.inf)
         self._mask = mask[:, None].expand(songs, ROWS, live).reshape(songs * ROWS, 1, 1, live)
 
-    def own(self, layer: int, qkv: Tensor) -> Tensor:
+    def self_attend(self, layer: int, qkv: Tensor) -> Tensor:
         query, key, value = qkv.view(self._songs, ROWS, 3, self._heads, self._size).unbind(2)
-        keys, values = self._o._cache.keys[layer, : self._songs], self._o._cache.values[layer, : self._songs]
+        keys, values = (
+            self._stepper._cache.keys[layer, : self._songs],
+            self._stepper._cache.values[layer, : self._songs],
+        )
         keys[self._every, :, :, self._positions] = key
         values[self._every, :, :, self._positions] = value
         return self._sdpa(query, keys[:, :, :, : self._live], values[:, :, :, : self._live], self._mask)
 
-    def crossing(self, x: Tensor) -> Tensor | None:
-        if not self._both:
+    def prompted_rows(self, x: Tensor) -> Tensor | None:
+        if not self._prompt_rows:
             return None
-        return x if self._both == ROWS else x[::ROWS]
+        return x if self._prompt_rows == ROWS else x[::ROWS]
 
-    def cross(self, layer: int, query: Tensor) -> Tensor:
-        n, b = self._songs, self._both
-        keys = self._o._keys[layer, :n, :b, :, : self._seen]
-        values = self._o._values[layer, :n, :b, :, : self._seen]
-        bias = self._o._bias[:n, :b, : self._seen].reshape(n * b, 1, 1, self._seen)
+    def cross_attend(self, layer: int, query: Tensor) -> Tensor:
+        n, b = self._songs, self._prompt_rows
+        keys = self._stepper._keys[layer, :n, :b, :, : self._prompt_length]
+        values = self._stepper._values[layer, :n, :b, :, : self._prompt_length]
+        bias = self._stepper._bias[:n, :b, : self._prompt_length].reshape(n * b, 1, 1, self._prompt_length)
         return self._sdpa(query.view(n, b, self._heads, self._size), keys, values, bias)
 
-    def add(self, x: Tensor, change: Tensor) -> Tensor:
-        if self._both == ROWS:
+    def add_to_prompted(self, x: Tensor, change: Tensor) -> Tensor:
+        if self._prompt_rows == ROWS:
             return x + change
         pairs = x.view(self._songs, ROWS, -1)
         return torch.stack([pairs[:, 0] + change, pairs[:, 1]], 1).view(x.shape)
@@ -247,7 +256,7 @@ def _drawn(logits: Tensor, jobs: Sequence[Job]) -> Tensor:
 
 
 def _rounded(value: int, unit: int, most: int) -> int:
-    """The next ``unit`` times a power of two, at most ``most``."""
+    """Round up to ``unit`` times a power of two, at most ``most``."""
     size = unit
     while size < value:
         size *= 2

@@ -1,4 +1,4 @@
-"""A MusicGen stream: samples of one song on demand, steerable, forkable; knows nothing of batches."""
+"""A MusicGen stream: reads, steers, forks and saves one song; knows nothing of batches."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ...audio import Audio, Samples
-from ...errors import StreamClosed
+from ...errors import SnapshotError, StreamClosed
 from ...request import Request
 from ..base import Mark, Stream, Understanding
 from . import snapshot as snapshots
-from .config import FRAME_RATE, Shape
+from .model.config import FRAME_RATE, ModelConfig
 from .scheduler import Scheduler
 from .song import CHUNK, Song
 
 
 class MusicGenStream(Stream):
-    """Reads chunks that the scheduler makes."""
+    """Reads the chunks that the scheduler generates."""
 
     def __init__(
         self,
         request: Request,
         song: Song,
         scheduler: Scheduler,
-        shape: Shape,
+        config: ModelConfig,
         fingerprint: str,
         understand: Callable[[str], Understanding],
         position: int = 0,
     ) -> None:
         self.request = request
-        self.rate, self.channels = shape.rate, shape.channels
-        self._song, self._scheduler, self._shape = song, scheduler, shape
+        self.rate, self.channels = config.rate, config.channels
+        self._song, self._scheduler, self._config = song, scheduler, config
         self._fingerprint, self._understand = fingerprint, understand
         self._position = position
-        self._chunk_frames = CHUNK * shape.hop_samples
+        self._chunk_frames = CHUNK * config.hop_samples
         self._current: tuple[int, Samples] | None = None
         self._closed = False
 
@@ -44,7 +44,7 @@ class MusicGenStream(Stream):
 
     @property
     def tokens_made(self) -> int:
-        """Steps done for this stream: one token per codebook each."""
+        """Steps generated for this stream; each is one token per codebook."""
         return self._song.step - self._song.origin
 
     def read(self, frames: int) -> Audio:
@@ -71,7 +71,7 @@ class MusicGenStream(Stream):
             raise StreamClosed("the stream was closed")
         understanding = self._understand(prompt)
         over, position = max(0, round(over_s * FRAME_RATE)), self._position
-        self._scheduler.change(self._song, lambda song: song.steer(prompt, over, position))
+        self._scheduler.update(self._song, lambda song: song.steer(prompt, over, position))
         return understanding
 
     def snapshot(self, at_frame: int | None = None) -> bytes:
@@ -88,32 +88,34 @@ class MusicGenStream(Stream):
             },
         }
         packed: list[bytes] = []
-        self._scheduler.change(self._song, lambda song: packed.append(snapshots.pack(song, chunk, header)))
+        self._scheduler.update(self._song, lambda song: packed.append(snapshots.pack(song, chunk, header)))
         return packed[0]
 
     def fork(self, at_frame: int | None = None) -> MusicGenStream:
         at, chunk = self._at(at_frame)
         song = self._scheduler.branch(self._song, chunk)
-        return MusicGenStream(self.request, song, self._scheduler, self._shape, self._fingerprint, self._understand, at)
+        return MusicGenStream(
+            self.request, song, self._scheduler, self._config, self._fingerprint, self._understand, at
+        )
 
     def marks(self, start: int, stop: int) -> Sequence[Mark]:
-        program, hop = self._song.program, self._shape.hop_samples
-        first = program.prompt or "MusicGen"
-        marks = [Mark(0, "piece", {"title": first, "prompt": program.prompt})]
-        for steer in program.steers:
-            heard = (steer.step - self._song.lag - self._song.origin) * hop
-            marks.append(Mark(max(0, heard), "steer", {"prompt": steer.prompt}))
+        schedule, hop = self._song.schedule, self._config.hop_samples
+        first = schedule.prompt or "MusicGen"
+        marks = [Mark(0, "piece", {"title": first, "prompt": schedule.prompt})]
+        for steer in schedule.steers:
+            needs_logits = (steer.step - self._song.lag - self._song.origin) * hop
+            marks.append(Mark(max(0, needs_logits), "steer", {"prompt": steer.prompt}))
         return [mark for mark in marks if start <= mark.frame < stop]
 
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            self._scheduler.leave(self._song)
+            self._scheduler.remove(self._song)
             self._current = None
 
     def _chunk(self, chunk: int) -> Samples:
         if self._current is None or self._current[0] != chunk:
-            self._current = (chunk, self._scheduler.sound(self._song, chunk).array())
+            self._current = (chunk, self._scheduler.chunk(self._song, chunk).array())
         return self._current[1]
 
     def _at(self, at_frame: int | None) -> tuple[int, int]:
@@ -121,7 +123,5 @@ class MusicGenStream(Stream):
             raise StreamClosed("the stream was closed")
         at = self._position if at_frame is None else at_frame
         if not 0 <= at <= self._position:
-            from ...errors import SnapshotError
-
-            raise SnapshotError(f"frame {at} is out of reach: the stream stands at {self._position}")
+            raise SnapshotError(f"at_frame: got {at}; allowed: 0 to {self._position}")
         return at, at // self._chunk_frames

@@ -7,7 +7,7 @@ import pytest
 def checkpoints_dir(tmp_path_factory):
     pytest.importorskip("torch")
     pytest.importorskip("transformers")
-    from lullwave.engines.musicgen.random_checkpoint import write_random
+    from lullwave.engines.musicgen.model.random_checkpoint import write_random
 
     root = tmp_path_factory.mktemp("musicgen")
     for kind in ("musicgen-tiny", "musicgen-tiny-stereo", "musicgen-tiny-melody"):

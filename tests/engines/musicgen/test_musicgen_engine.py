@@ -16,7 +16,7 @@ pytest.importorskip("transformers")
 from lullwave.audio import Audio  # noqa: E402
 from lullwave.engines import load_engine  # noqa: E402
 from lullwave.engines.musicgen.engine import MusicGenEngine  # noqa: E402
-from lullwave.engines.musicgen.linear import int8_available  # noqa: E402
+from lullwave.engines.musicgen.model.linear import int8_available  # noqa: E402
 from lullwave.engines.musicgen.prompt_schedule import Window  # noqa: E402
 from lullwave.errors import (  # noqa: E402
     Busy,
@@ -117,7 +117,7 @@ def test_steering_does_not_depend_on_how_far_ahead_the_thread_was(engine):
             parts = [stream.read(RATE).samples]
             if wait:  # let it make all that it wants to
                 deadline = time.monotonic() + 60
-                while stream._song.wants and time.monotonic() < deadline:
+                while stream._song.wants_chunks and time.monotonic() < deadline:
                     time.sleep(0.01)
             stream.steer("bass", over_s=1.0)
             parts.append(stream.read(2 * RATE).samples)
@@ -174,7 +174,7 @@ def test_more_songs_than_slots_take_turns_and_stay_what_they_are(tiny):
             thread.join(120)
         assert all(np.array_equal(a, b) for a, b in zip(heard, alone, strict=True))
         more = []
-        for _ in range(engine.scheduler._most - 1 - len(streams)):
+        for _ in range(engine.scheduler._max_songs - 1 - len(streams)):
             more.append(engine.stream(requests[0]))
         with pytest.raises(Busy):
             engine.stream(requests[0])
@@ -368,14 +368,14 @@ def test_a_song_whose_sound_cannot_be_made_ends_alone(tiny, monkeypatch):
         request = Request("calm", seed=3)
         with engine.stream(request) as stream, engine.stream(Request("bass")) as broken:
             stream.read(RATE)
-            make = engine._sounds.make
+            make = engine._chunk_decoder.decode
 
             def fail(song, chunk):
                 if song is broken._song:
                     raise RuntimeError("a state that fits nothing")
                 return make(song, chunk)
 
-            monkeypatch.setattr(engine._sounds, "make", fail)
+            monkeypatch.setattr(engine._chunk_decoder, "decode", fail)
             with pytest.raises(EngineFailed, match="fits nothing"):
                 broken.read(RATE)
             assert stream.read(2 * RATE).frames == 2 * RATE

@@ -9,11 +9,11 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
 from lullwave.audio import Audio  # noqa: E402
-from lullwave.engines.musicgen.attention import Cache, Lane  # noqa: E402
-from lullwave.engines.musicgen.config import Shape  # noqa: E402
-from lullwave.engines.musicgen.decoder import Decoder  # noqa: E402
-from lullwave.engines.musicgen.prompt_schedule import Program, Window  # noqa: E402
-from lullwave.engines.musicgen.weights import Weights  # noqa: E402
+from lullwave.engines.musicgen.model.attention import KVCache, StepInput  # noqa: E402
+from lullwave.engines.musicgen.model.config import ModelConfig  # noqa: E402
+from lullwave.engines.musicgen.model.decoder import Decoder  # noqa: E402
+from lullwave.engines.musicgen.model.weights import Weights  # noqa: E402
+from lullwave.engines.musicgen.prompt_schedule import PromptSchedule, Window  # noqa: E402
 from lullwave.request import Request  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -35,26 +35,28 @@ def tokenized(directory, text):
 @torch.inference_mode()
 def test_logits_equal_the_reference(checkpoints_dir, kind):
     directory = checkpoints_dir / kind
-    model, shape = reference(directory), Shape.read(directory)
+    model, config = reference(directory), ModelConfig.read(directory)
     encoded = tokenized(directory, "calm piano, rainy night")
     states = model.text_encoder(**encoded)[0]
     torch.manual_seed(1)
-    tokens = torch.randint(0, 2048, (STEPS, shape.codebooks))
-    tokens[0] = shape.pad
+    tokens = torch.randint(0, 2048, (STEPS, config.codebooks))
+    tokens[0] = config.pad
     expected = model(
         encoder_outputs=transformers.modeling_outputs.BaseModelOutput(
             last_hidden_state=torch.cat([states, torch.zeros_like(states)])
         ),
         attention_mask=torch.cat([encoded.attention_mask, 0 * encoded.attention_mask]),
         decoder_input_ids=tokens.t()[None].repeat(2, 1, 1).flatten(0, 1),
-    ).logits.view(2, shape.codebooks, STEPS, -1)
-    decoder = Decoder(shape, Weights(directory), CPU, torch.float32)
-    memory = decoder.memory(model.enc_to_dec_proj(states)[0])
-    cache = Cache(shape, 2, 256, torch.float32, CPU)
-    stepped = torch.stack([decoder.step(cache, [Lane(0, p, tokens[p], (memory, None))]) for p in range(STEPS)], 2)
+    ).logits.view(2, config.codebooks, STEPS, -1)
+    decoder = Decoder(config, Weights(directory), CPU, torch.float32)
+    prompt_kv = decoder.prompt_kv(model.enc_to_dec_proj(states)[0])
+    cache = KVCache(config, 2, 256, torch.float32, CPU)
+    stepped = torch.stack(
+        [decoder.step(cache, [StepInput(0, p, tokens[p], (prompt_kv, None))]) for p in range(STEPS)], 2
+    )
     assert (stepped - expected).abs().max() < 1e-4
-    decoder.chunk(cache, 1, 0, tokens[: STEPS - 1], (memory, None))
-    last = decoder.step(cache, [Lane(1, STEPS - 1, tokens[-1], (memory, None))])
+    decoder.chunk(cache, 1, 0, tokens[: STEPS - 1], (prompt_kv, None))
+    last = decoder.step(cache, [StepInput(1, STEPS - 1, tokens[-1], (prompt_kv, None))])
     assert (last - expected[:, :, -1]).abs().max() < 1e-4
 
 
@@ -62,19 +64,19 @@ def test_logits_equal_the_reference(checkpoints_dir, kind):
 def test_logits_after_a_melody_equal_the_reference(checkpoints_dir, load):
     directory = checkpoints_dir / "musicgen-tiny-melody"
     model, engine = reference(directory), load(directory, "float32")
-    shape, decoder = engine.shape, engine.decoder
+    config, decoder = engine.config, engine.decoder
     torch.manual_seed(1)
-    tokens = torch.randint(0, 2048, (STEPS, shape.codebooks))
-    tokens[0] = shape.pad
+    tokens = torch.randint(0, 2048, (STEPS, config.codebooks))
+    tokens[0] = config.pad
     tune = torch.nn.functional.one_hot(torch.randint(0, 12, (40,)), 12).float()
     expected = model(
         **tokenized(directory, "calm piano, rainy night"), input_features=tune[None], decoder_input_ids=tokens.t()
-    ).logits.view(shape.codebooks, -1, shape.vocabulary)[:, -STEPS:]
+    ).logits.view(config.codebooks, -1, config.vocabulary)[:, -STEPS:]
     conditioner = engine.scheduler._prefill._conditioner
-    prefix = conditioner.prefix(Program("calm piano, rainy night"), Window(0, 0), False, tune)
-    before, cache = prefix.shape[1], Cache(shape, 1, prefix.shape[1] + STEPS, torch.float32, CPU)
+    prefix = conditioner.prefix(PromptSchedule("calm piano, rainy night"), Window(0, 0), False, tune)
+    before, cache = prefix.shape[1], KVCache(config, 1, prefix.shape[1] + STEPS, torch.float32, CPU)
     decoder.chunk(cache, 0, 0, prefix, (None,))
-    made = [decoder.step(cache, [Lane(0, before + p, tokens[p], (None,))])[0] for p in range(STEPS)]
+    made = [decoder.step(cache, [StepInput(0, before + p, tokens[p], (None,))])[0] for p in range(STEPS)]
     assert (torch.stack(made, 1) - expected).abs().max() < 1e-4
 
 
@@ -101,7 +103,7 @@ def test_melody_conditioning_equals_the_reference(checkpoints_dir, load):
     notes = np.where(t < 1, np.sin(2 * np.pi * 440.0 * t), np.sin(2 * np.pi * 261.63 * t))
     tune = Audio.of(0.5 * notes, 32000)
     engine = load(directory, "float32")
-    chroma = engine._listener.chroma(tune)
+    chroma = engine._audio_encoder.chroma(tune)
     assert chroma[3].argmax() == 9  # a
     assert chroma[-4].argmax() == 0  # c
     expected = reference(directory).generate(
@@ -123,12 +125,12 @@ def test_continuation_equals_the_reference(checkpoints_dir, load, kind):
     engine, model = load(directory, "float32"), reference(directory)
     noise = np.random.default_rng(0).normal(0, 0.2, (32000, engine.channels))
     given = Audio.of(noise, 32000)
-    tokens = engine._listener.tokens(given)
+    tokens = engine._audio_encoder.tokens(given)
     values = torch.from_numpy(given.samples.T.copy())[None]
     expected = model.generate(
         **tokenized(directory, "warm pads"), input_values=values, do_sample=False, guidance_scale=3.0, max_new_tokens=53
     )[0]
-    assert tokens.shape == (engine.shape.codebooks, 50)
+    assert tokens.shape == (engine.config.codebooks, 50)
     request = Request("warm pads", duration_s=1, options={"temperature": 0.0})
     with engine.stream(request, continue_from=given) as stream:
         made = stream.read(10**9)

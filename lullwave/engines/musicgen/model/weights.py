@@ -1,4 +1,4 @@
-"""Weights by name from a checkpoint's files: safetensors or .bin, whole or sharded; knows nothing of the model."""
+"""Reads weights by name from a checkpoint's files: safetensors or .bin, whole or sharded."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import json
 import os
 import pickle
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from ...errors import CheckpointError
+from ....errors import CheckpointError
 
 _WHOLE = ("model.safetensors", "pytorch_model.bin")  # in order of preference
 _REMEDY = "; remove it and pull it again: lullwave models remove, lullwave models pull"
@@ -24,7 +25,7 @@ class Weights:
         """Open the files.
 
         Raises:
-            CheckpointError: absent or damaged.
+            CheckpointError: a file is missing or damaged.
         """
         self.directory = directory
         self._files: dict[str, Path] = {}
@@ -44,7 +45,7 @@ class Weights:
         """One tensor, as stored.
 
         Raises:
-            CheckpointError: absent, damaged or of another shape.
+            CheckpointError: the weight is missing, damaged or of another shape.
         """
         if name not in self._files:
             raise CheckpointError(f"{self.directory} lacks the weight {name!r}: the checkpoint is incomplete{_REMEDY}")
@@ -52,27 +53,27 @@ class Weights:
         opened = self._open[file]
         try:
             found = opened[name] if isinstance(opened, dict) else opened.get_tensor(name)  # type: ignore[attr-defined]
-        except Exception as error:  # safetensors raises its own and plain exceptions for damaged data
+        except Exception as error:  # safetensors raises exceptions of many types for damaged data
             raise _damaged(file, error) from None
         if shape is not None and tuple(found.shape) != tuple(shape):
             raise CheckpointError(
-                f"{file}: {name!r} has shape {tuple(found.shape)}, but config.json makes it {tuple(shape)}{_REMEDY}"
+                f"{file}: {name!r} has shape {tuple(found.shape)}, but config.json requires {tuple(shape)}{_REMEDY}"
             )
         return torch.as_tensor(found)
 
     def part(self, prefix: str) -> dict[str, Tensor]:
-        """All tensors under ``prefix``, which is taken off their names."""
+        """All tensors whose names begin with ``prefix``, by their names without it."""
         return {name[len(prefix) :]: self.get(name) for name in self.names(prefix)}
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         self._open.clear()
 
     def _names(self, file: Path) -> list[str]:
         if not file.is_file():
-            raise CheckpointError(f"{file} is absent: the checkpoint is incomplete{_REMEDY}")
-        if not os.access(file, os.R_OK):  # safetensors says of such a file that it does not exist
-            raise CheckpointError(f"{file} may not be read by the user that this runs as: change its owner or mode")
+            raise CheckpointError(f"{file} is missing: the checkpoint is incomplete{_REMEDY}")
+        if not os.access(file, os.R_OK):  # safetensors would report that it does not exist
+            raise CheckpointError(f"{file} is not readable for the user that runs lullwave: change its owner or mode")
         try:
             if file.suffix == ".safetensors":
                 from safetensors import safe_open
@@ -95,18 +96,34 @@ class Weights:
 
 
 def load_into(module: torch.nn.Module, state: dict[str, Tensor], directory: Path, what: str) -> None:
-    """Give a module of the reference library its weights, without copying them.
+    """Load ``state`` into a module of the reference library without copying it.
 
     Raises:
-        CheckpointError: weights are absent or of another shape than ``config.json`` says.
+        CheckpointError: weights are missing or of another shape than ``config.json`` says.
     """
     try:
         missing, _ = module.load_state_dict(state, strict=False, assign=True)
     except RuntimeError as error:
         told = " ".join(str(error).split())
-        raise CheckpointError(f"{directory}: {what} is not what config.json says: {told}{_REMEDY}") from None
+        raise CheckpointError(f"{directory}: {what} does not match config.json: {told}{_REMEDY}") from None
     if missing:
         raise CheckpointError(f"{directory}: {what} lacks the weight {missing[0]!r}{_REMEDY}")
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Hide progress bars and warnings of ``transformers`` inside the block."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def _weight_files(directory: Path) -> list[Path]:
@@ -124,4 +141,4 @@ def _weight_files(directory: Path) -> list[Path]:
 
 
 def _damaged(file: Path, error: BaseException) -> CheckpointError:
-    return CheckpointError(f"{file} is damaged or cut short ({error}){_REMEDY}")
+    return CheckpointError(f"{file} is damaged or truncated ({error}){_REMEDY}")

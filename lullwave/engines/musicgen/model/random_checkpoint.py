@@ -1,7 +1,7 @@
-"""Checkpoints with random weights in the real format and in published shapes; knows nothing of how they are run.
+"""Writes checkpoints with random weights in the published format and sizes, for tests and benchmarks.
 
-They make noise, not music. Parity with the reference library and speed do not depend on the weights, so that tests
-and benchmarks need no download.
+They make noise, not music. Parity with the reference library and speed do not depend on the weights, so tests and
+benchmarks need no download.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from ...errors import NotFound
-from .hf_logging import quiet_transformers
+from ....errors import NotFound
+from .weights import quiet_transformers
 
 log = logging.getLogger(__name__)
 
@@ -46,15 +46,15 @@ _WORDS = (
 
 
 def random_names() -> list[str]:
-    """The shapes that ``write_random`` knows."""
+    """The names that ``write_random`` accepts."""
     return list(_VARIANTS)
 
 
 def write_random(name: str, directory: Path, seed: int = 0) -> Path:
-    """Write a checkpoint of the shape ``name`` with random weights; the same seed gives the same weights.
+    """Write a checkpoint with the sizes of ``name`` and random weights; the same seed gives the same weights.
 
     Raises:
-        NotFound: no such shape.
+        NotFound: ``name`` is not one of ``random_names()``.
     """
     if name not in _VARIANTS:
         raise NotFound("published shape", name, _VARIANTS)
@@ -107,7 +107,7 @@ def _write(name: str, directory: Path, seed: int) -> None:
         model = _build(transformers, config, melody)
         for layer in model.audio_encoder.quantizer.layers:
             layer.codebook.embed.normal_(std=2.0)
-        if tiny:  # the default spread of 0.02 lets so small a model hardly hear its input
+        if tiny:  # with the default standard deviation of 0.02, so small a model hardly depends on its input
             with torch.no_grad():
                 for parameter in model.decoder.parameters():
                     if parameter.dim() == 2:
@@ -129,7 +129,7 @@ def _build(transformers: Any, config: Any, melody: bool) -> Any:
 
 
 def _tokenizer(transformers: Any, vocabulary: int) -> Any:
-    """A tokenizer of T5's kind that knows a few words and every printable ASCII sign."""
+    """A tokenizer like T5's that knows a few words and all printable ASCII characters."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
     pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]

@@ -1,9 +1,9 @@
-"""The EnCodec decoder as a stream: codes in, samples out, chunk after chunk; knows nothing of songs.
+"""A streaming EnCodec decoder: codes in, samples out, chunk by chunk; knows nothing of songs.
 
-Défossez et al. 2022 (arXiv:2210.13438), the 32 kHz model of MusicGen: convolutions that look both ways, an LSTM, four
-upsampling stages. Every layer carries what it needs of the past (the tail of its input, the LSTM's state, the overlap
-of an upsampling) and waits for the future that it looks at, so that the chunks joined are the whole, whatever their
-sizes. State goes in and comes out; it is a plain tuple of tensors.
+Défossez et al. 2022 (arXiv:2210.13438), the 32 kHz model of MusicGen: non-causal convolutions, an LSTM, four
+upsampling stages. Every layer keeps the past that it needs (the tail of its input, the LSTM's state, the overlap of an
+upsampling) and delays its output until the future that it needs has arrived. So the chunks joined equal the output for
+all codes at once, whatever the chunk sizes. The state is passed in and out as a plain tuple of tensors.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...errors import CheckpointError
+from ....errors import CheckpointError
 from .linear import Int8Linear, int8_available
 from .weights import Weights
 
@@ -40,7 +40,7 @@ class _Conv:
 
     @property
     def lag(self) -> int:
-        """Outputs that wait for the future; the odd one of an uneven padding stands on the left."""
+        """Outputs that wait for future inputs; with an odd padding the left side has one more."""
         return self.tail // 2
 
     def __call__(self, x: Tensor, state: Tensor | None, last: bool) -> tuple[Tensor, Tensor]:
@@ -69,7 +69,7 @@ class _Up:
 
     @property
     def lag(self) -> int:
-        """Outputs cut off at the beginning, and so many wait for the end."""
+        """Outputs trimmed at the beginning; as many wait for the next input."""
         return self.stride - self.stride // 2
 
     def __call__(self, x: Tensor, state: Tensor | None, last: bool) -> tuple[Tensor, Tensor]:
@@ -121,10 +121,10 @@ class _Lstm:
 
 
 class _CompactLstm:
-    """The same on a CPU with 8-bit recurrence. State: h and c per layer.
+    """The same LSTM with 8-bit recurrent weights, for CPUs. State: h and c per layer.
 
-    The input's products are made for the whole chunk; only the recurrent ones go step by step. They wait for memory,
-    and 8 bits are a quarter of it.
+    The products with the input are computed for the whole chunk; only the recurrent ones go step by step. Those are
+    bound by memory bandwidth, and 8-bit weights need a quarter of it.
     """
 
     def __init__(self, weights: dict[str, Tensor], dtype: torch.dtype) -> None:
@@ -139,7 +139,7 @@ class _CompactLstm:
         y = x.permute(2, 0, 1)  # (T, B, C)
         new: list[Tensor] = []
         for i, (into, bias, recurrent) in enumerate(self._layers):
-            flat = F.linear(y.reshape(-1, y.shape[2]).to(into.dtype), into)  # two dimensions: three go slowly in bf16
+            flat = F.linear(y.reshape(-1, y.shape[2]).to(into.dtype), into)  # in 2-D: 3-D products are slow in bfloat16
             gates = flat.float().view(*y.shape[:2], -1) + bias
             h = torch.zeros_like(gates[0, :, : gates.shape[2] // 4]) if state is None else state[2 * i]
             c = torch.zeros_like(h) if state is None else state[2 * i + 1]
@@ -159,42 +159,46 @@ def _depth(weights: dict[str, Tensor]) -> int:
 
 
 class CodecDecoder:
-    """Codes to samples, a chunk at a time."""
+    """Decodes codes to samples, a chunk at a time; keeps no state between calls."""
 
     def __init__(
-        self, weights: Weights, config: Any, device: torch.device, dtype: torch.dtype, compact: bool = False
+        self, weights: Weights, hf_config: Any, device: torch.device, dtype: torch.dtype, compact: bool = False
     ) -> None:
-        """``config`` is the codec's own; ``dtype`` that of the convolutions; ``compact``: 8-bit recurrence.
+        """Load the weights. ``dtype`` is that of the convolutions; ``compact`` quantizes the LSTM to 8 bits (CPU).
 
         Raises:
-            CheckpointError: weights are absent, or of a codec with other layers.
+            CheckpointError: weights are missing, or the codec has other layers.
         """
-        if config.norm_type != "weight_norm" or config.pad_mode != "reflect" or config.num_residual_layers != 1:
+        if (
+            hf_config.norm_type != "weight_norm"
+            or hf_config.pad_mode != "reflect"
+            or hf_config.num_residual_layers != 1
+        ):
             raise CheckpointError(
-                f"the codec of {weights.directory} is of an unknown kind: known is EnCodec with weight norm, "
-                "reflected ends and one residual layer per stage"
+                f"the codec of {weights.directory} is not supported: it must be an EnCodec with weight norm, "
+                "reflect padding and one residual layer per stage"
             )
         self.device, self.dtype = device, dtype
-        quantizers = config.num_quantizers
+        quantizers = hf_config.num_quantizers
         names = [f"audio_encoder.quantizer.layers.{i}.codebook.embed" for i in range(quantizers)]
-        tables = [weights.get(name, (config.codebook_size, config.codebook_dim)) for name in names]
+        tables = [weights.get(name, (hf_config.codebook_size, hf_config.codebook_dim)) for name in names]
         self._table = torch.cat(tables).to(device=device, dtype=torch.float32)
-        self._offsets = torch.arange(quantizers, device=device)[:, None] * config.codebook_size
+        self._offsets = torch.arange(quantizers, device=device)[:, None] * hf_config.codebook_size
 
         def conv(name: str, dilation: int = 1) -> _Conv:
             weight, bias = _folded(weights, _ROOT + name)
             return _Conv(weight.to(device, dtype), bias.to(device, dtype), dilation)
 
         self._first = conv("0.conv")
-        names = [f"{kind}_l{i}" for i in range(config.num_lstm_layers) for kind in _LSTM]
+        names = [f"{kind}_l{i}" for i in range(hf_config.num_lstm_layers) for kind in _LSTM]
         recurrent = {name: weights.get(f"{_ROOT}1.lstm.{name}") for name in names}
         self._lstm = _CompactLstm(recurrent, dtype) if compact and int8_available() else _Lstm(recurrent, device)
         self._stages: list[tuple[_Up, _Residual]] = []
         at, lag, ratio = 3, float(self._first.lag), 1
-        for _ in config.upsampling_ratios:
+        for _ in hf_config.upsampling_ratios:
             weight, bias = _folded(weights, f"{_ROOT}{at}.conv")
             up = _Up(weight.to(device, dtype), bias.to(device, dtype))
-            shortcut = conv(f"{at + 1}.shortcut.conv") if config.use_conv_shortcut else None
+            shortcut = conv(f"{at + 1}.shortcut.conv") if hf_config.use_conv_shortcut else None
             residual = _Residual(conv(f"{at + 1}.block.1.conv"), conv(f"{at + 1}.block.3.conv"), shortcut)
             self._stages.append((up, residual))
             ratio *= up.stride
@@ -204,10 +208,10 @@ class CodecDecoder:
         self.lookahead_frames = math.ceil(lag + self._final.lag / ratio)
 
     def __call__(self, codes: Tensor, state: State = (), last: bool = False) -> tuple[Tensor, State]:
-        """Codes (B, K, T) and the state after the frames before them → samples (B, N) and the new state.
+        """Decode codes (B, K, T), given the state after the earlier frames → float32 samples (B, N) and the new state.
 
-        Samples come late by less than ``lookahead_frames``; ``last`` brings the rest. The first chunk needs at least
-        eight frames. Samples are float32.
+        The output is delayed by less than ``lookahead_frames``; ``last`` flushes it. The first chunk needs at least
+        eight frames.
         """
         x = F.embedding(codes.to(self.device) + self._offsets, self._table).sum(1).transpose(1, 2).to(self.dtype)
         old = list(state)
@@ -228,7 +232,7 @@ class CodecDecoder:
 
 
 def _folded(weights: Weights, name: str) -> tuple[Tensor, Tensor]:
-    """Weight and bias of a convolution, weight norm folded: g · v / |v| (Salimans and Kingma 2016), by either name."""
+    """Weight and bias of a convolution with its weight norm folded in: g · v / |v| (Salimans and Kingma 2016)."""
     for size, direction in (
         (f"{name}.parametrizations.weight.original0", f"{name}.parametrizations.weight.original1"),
         (f"{name}.weight_g", f"{name}.weight_v"),

@@ -1,4 +1,4 @@
-"""Large pages: which memory is asked for, and that what it holds stays what it was."""
+"""Huge pages: which memory is asked for, and that what it holds stays what it was."""
 
 import re
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lullwave.engines.musicgen.huge_pages import _COLLAPSE, PAGE, _advise, _anonymous, _without, large_pages
+from lullwave.engines.musicgen.model.huge_pages import _COLLAPSE, PAGE, _advise, _anonymous, _without, huge_pages
 
 
 def test_only_memory_that_was_not_there_before_is_asked_for():
@@ -22,7 +22,7 @@ def test_only_memory_that_was_not_there_before_is_asked_for():
 def test_what_is_allocated_is_found_moved_where_the_kernel_can_and_kept():
     drawn = np.random.default_rng(0).bytes(32 * PAGE)
     before = _anonymous()
-    with large_pages():
+    with huge_pages():
         held = np.frombuffer(drawn, np.uint8).copy()
     address = held.ctypes.data
     assert any(start <= address < stop for start, stop in _without(_anonymous(), before))

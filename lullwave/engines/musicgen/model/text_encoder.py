@@ -1,7 +1,7 @@
-"""Prompts as states that the decoder looks at: the T5 encoder and the prompt grammar; knows nothing of songs.
+"""Encodes prompts with T5 for the decoder's cross-attention; knows nothing of songs.
 
-Words' weights and blends' shares become logarithms that are added to the attention scores: a token of weight w is
-attended to as if it stood there w times.
+The logarithms of words' weights and prompts' shares are added to the attention scores: a token of weight w counts as
+if it occurred w times.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...errors import CheckpointError, PromptError
-from ...prompt import Part, Prompt, Span
-from .config import Shape
+from ....errors import CheckpointError, PromptError
+from ....prompt import Part, Prompt, Span
+from .config import ModelConfig
 from .weights import Weights, load_into
 
-MAX_TOKENS = 256  # of one part of a prompt
+MAX_TOKENS = 256  # per part of a prompt
 DEFAULT_PROMPT = "calm lo-fi hip hop with mellow piano, soft drums and warm bass"
-_REMEMBERED = 64
+_CACHE_SIZE = 64  # prompts
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """A piece of text: states (S, D), the logarithms of its tokens' weights (S,) or None, its share of the whole."""
+    """An encoded part of a prompt: states (S, D), log weights of its tokens (S,) or None, its share in the blend."""
 
     states: Tensor
     log_weights: Tensor | None
     share: float
 
     def weighted(self) -> Tensor:
-        """The logarithm of every token's weight, the share included."""
+        """Log weights (S,) of the tokens, including the share."""
         zero = self.states.new_zeros(self.states.shape[0]) if self.log_weights is None else self.log_weights
         return zero + math.log(max(self.share, 1e-9))
 
 
 @dataclass(frozen=True)
 class Conditioning:
-    """A prompt, encoded."""
+    """An encoded prompt."""
 
     source: str
     wanted: tuple[Phrase, ...]
@@ -49,13 +49,15 @@ class Conditioning:
 
 
 class TextEncoder:
-    """T5 with its tokenizer, and the product that brings its states to the decoder's size."""
+    """T5 with its tokenizer and the projection to the decoder's hidden size; thread-safe."""
 
-    def __init__(self, shape: Shape, weights: Weights, config: Any, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self, config: ModelConfig, weights: Weights, hf_config: Any, device: torch.device, dtype: torch.dtype
+    ) -> None:
         """Load from a checkpoint.
 
         Raises:
-            CheckpointError: tokenizer or weights are absent or damaged.
+            CheckpointError: the tokenizer or weights are missing or damaged.
         """
         import transformers
 
@@ -63,10 +65,10 @@ class TextEncoder:
             self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(
                 weights.directory, local_files_only=True, use_fast=True
             )
-        except Exception as error:  # the library raises whatever its parsers raise
+        except Exception as error:  # the library raises exceptions of many types
             raise CheckpointError(f"{weights.directory}: the tokenizer cannot be read: {error}") from None
         with torch.device("meta"):
-            model = transformers.T5EncoderModel(config)
+            model = transformers.T5EncoderModel(hf_config)
         state = {name: tensor.float() for name, tensor in weights.part("text_encoder.").items()}
         shared = state.get("shared.weight", state.get("encoder.embed_tokens.weight"))
         if shared is None:
@@ -75,16 +77,16 @@ class TextEncoder:
         load_into(model, state, weights.directory, "the text encoder")
         self._model: Any = model.eval().to(device=device, dtype=torch.float32)
         self._device, self._dtype = device, dtype
-        d = shape.hidden
+        d = config.hidden
         self._weight = self._bias = None
-        if shape.text_hidden != d or "enc_to_dec_proj.weight" in weights:
-            self._weight = weights.get("enc_to_dec_proj.weight", (d, shape.text_hidden)).float().to(device)
+        if config.text_hidden != d or "enc_to_dec_proj.weight" in weights:
+            self._weight = weights.get("enc_to_dec_proj.weight", (d, config.text_hidden)).float().to(device)
             self._bias = weights.get("enc_to_dec_proj.bias", (d,)).float().to(device)
         self._known: OrderedDict[str, Conditioning] = OrderedDict()
         self._lock = Lock()
 
     def __call__(self, source: str) -> Conditioning:
-        """Encode a prompt; an empty one is the default.
+        """Encode a prompt; an empty one stands for ``DEFAULT_PROMPT``.
 
         Raises:
             PromptError: a part is too long.
@@ -98,13 +100,13 @@ class TextEncoder:
             wanted = tuple(self._phrase(part) for part in parts if part.share > 0)
             avoid = self._phrase(Part(_listed(prompt.avoid), 1.0)) if prompt.avoid else None
             found = self._known[source] = Conditioning(source, wanted, avoid)
-            while len(self._known) > _REMEMBERED:
+            while len(self._known) > _CACHE_SIZE:
                 self._known.popitem(last=False)
             return found
 
     @torch.inference_mode()
     def _phrase(self, part: Part) -> Phrase:
-        """Encode the words of one part as they stand, and find every token's weight by the word that it is of."""
+        """Encode the text of one part; each token gets the weight of the word that it belongs to."""
         text = "".join(span.text for span in part.spans)
         weight_of = [span.weight for span in part.spans for _ in span.text]
         start = len(text) - len(text.lstrip())
@@ -125,7 +127,7 @@ class TextEncoder:
 
 
 def _listed(spans: tuple[Span, ...]) -> tuple[Span, ...]:
-    """Words to be avoided, with commas between them."""
+    """The spans joined by commas, for the negative prompt."""
     out: list[Span] = []
     for span in spans:
         out += [Span(", "), span] if out else [span]

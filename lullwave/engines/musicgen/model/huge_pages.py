@@ -1,8 +1,7 @@
-"""Large memory pages on Linux, for weights and for keys and values; knows nothing of what the memory holds.
+"""Moves memory to 2 MB pages on Linux, for weights and the KV cache; knows nothing of what the memory holds.
 
-A step reads all of them once, and with pages of 4 kB the processor has tens of thousands of addresses to look up.
-The kernel gathers them into pages of 2 MB by madvise(2) with MADV_COLLAPSE (since Linux 6.1); where it cannot, all
-stays as it was.
+Every decoder step reads all of that memory once; with 4 kB pages, address translation (TLB misses) slows it down.
+``madvise(2)`` with MADV_COLLAPSE (Linux 6.1 and later) merges pages; on other systems nothing changes.
 """
 
 from __future__ import annotations
@@ -23,18 +22,18 @@ Range = tuple[int, int]  # addresses from, to
 
 
 @contextmanager
-def large_pages() -> Iterator[None]:
-    """Move what is allocated inside the block, and kept, to large pages when the block ends well."""
+def huge_pages() -> Iterator[None]:
+    """Move memory that was allocated inside the block to huge pages when the block ends without an error."""
     before = _anonymous()
     yield
     if not before:
         return
     moved = sum(_advise(start, stop, _COLLAPSE) for start, stop in _without(_anonymous(), before))
-    log.debug("%d MB on large pages", moved // 1_000_000)
+    log.debug("%d MB on huge pages", moved // 1_000_000)
 
 
 def _anonymous() -> list[Range]:
-    """The process's own memory that no file is behind: rising, disjoint; empty where there is no /proc."""
+    """Anonymous memory ranges of this process, ascending and disjoint; empty without /proc."""
     if sys.platform != "linux":
         return []
     found = []
@@ -51,7 +50,7 @@ def _anonymous() -> list[Range]:
 
 
 def _without(ranges: list[Range], taken: list[Range]) -> list[Range]:
-    """``ranges`` less ``taken``; both rising and disjoint."""
+    """``ranges`` without ``taken``; both ascending and disjoint."""
     left = []
     for start, stop in ranges:
         for low, high in taken:
@@ -67,13 +66,13 @@ def _without(ranges: list[Range], taken: list[Range]) -> list[Range]:
     return left
 
 
-def prefer_large_pages(address: int, size: int) -> int:
-    """Let memory that was not written yet come in large pages when it is; for how many bytes."""
+def prefer_huge_pages(address: int, size: int) -> int:
+    """Ask for huge pages for memory that was not written yet; returns the number of bytes advised."""
     return _advise(address, address + size, _HUGE) if sys.platform == "linux" else 0
 
 
 def _advise(start: int, stop: int, advice: int) -> int:
-    """Tell the kernel of the whole pages in a range; how many bytes it took the advice for."""
+    """Call madvise for the whole huge pages in a range; returns the bytes for which it succeeded."""
     start, stop = -(-start // PAGE) * PAGE, stop // PAGE * PAGE
     if stop <= start:
         return 0

@@ -1,0 +1,1 @@
+"""The networks of MusicGen and their weights; know nothing of songs and schedules."""
