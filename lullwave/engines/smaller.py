@@ -1,9 +1,9 @@
-"""An engine with a smaller model beside it, for when the larger one is too slow; knows no engine and no station.
+"""Adds a smaller model to an engine, for when the larger one is too slow; knows nothing of any particular engine.
 
-``with_smaller`` makes of an engine's class one whose requests may say ``smaller``. Those streams are made by a second
-engine of the same kind with other weights, which is loaded when it is first asked for and let go of when nobody has
-played it for a while. That is the last of the engine's ``lighter`` steps, so that whoever asks for these gets it,
-on another machine too. Everything else is the larger model's.
+``with_smaller`` extends an engine's class by the request option ``smaller``. Streams with that option come from a
+second engine of the same kind with other weights, loaded on first use and unloaded when idle for a while. Using the
+smaller model is the last ``lighter`` step, so it also works through a remote engine. All other attributes come from the
+larger model.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, make_dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from ..audio import Audio
@@ -21,31 +21,31 @@ from ..request import Request
 from .base import Engine, Mark, Stream, Understanding
 
 OPTION = "smaller"
-CLOSE_S = 0.5  # how long closing waits for a model that is being loaded
-KEPT_S = 600.0  # how long a smaller model that nobody plays stays in memory
-MAGIC = b"LWSMALL1"  # before the snapshots of its streams
+CLOSE_S = 0.5  # how long closing waits for the smaller model to finish loading
+KEPT_S = 600.0  # idle time after which the smaller model is unloaded
+MAGIC = b"LWSMALL1"  # prefix of the snapshots of its streams
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Asks:
-    """What a request may say besides."""
+class SmallerOption:
+    """The request option that the smaller model adds."""
 
-    smaller: bool = option(False, "by the smaller model: quicker, and plainer")
+    smaller: bool = option(False, "use the smaller model: faster, less quality")
 
 
 class WithSmaller(Engine):
-    """Mixed into an engine by ``with_smaller``, before its own class."""
+    """Mixed into an engine's class by ``with_smaller``; thread-safe."""
 
     kept_s: ClassVar[float] = KEPT_S
 
     def __init__(self, *, load_smaller: Callable[[], Engine], **options: Any) -> None:
-        super().__init__(**options)  # of the engine's own class
+        super().__init__(**options)  # of the class that it is mixed into
         self._load_smaller = load_smaller
-        self._loading = threading.Lock()  # held while it is loaded, and while it is let go of
-        self._small: Engine | None = None
-        self._playing = 0  # its streams that are open
+        self._loading = threading.Lock()  # held while the smaller model is loaded or unloaded
+        self._smaller: Engine | None = None
+        self._open_streams = 0  # open streams of the smaller model
         self._timer: threading.Timer | None = None
         self._ended = False
 
@@ -57,82 +57,82 @@ class WithSmaller(Engine):
         own = replace(request, options=options)
         if not small:
             return super().open(own, **audio_prompts)
-        return self._played(lambda engine: engine.open(own, **audio_prompts))
+        return self._open_smaller(lambda engine: engine.open(own, **audio_prompts))
 
     def restore(self, snapshot: bytes) -> Stream:
         if not snapshot.startswith(MAGIC):
             return super().restore(snapshot)
-        return self._played(lambda engine: engine.restore(snapshot[len(MAGIC) :]))
+        return self._open_smaller(lambda engine: engine.restore(snapshot[len(MAGIC) :]))
 
     def close(self) -> None:
         self._ended = True
-        if self._loading.acquire(timeout=CLOSE_S):  # else it is being loaded, and is let go of then
-            self._let_go()
+        if self._loading.acquire(timeout=CLOSE_S):  # if not, it is being loaded, and is unloaded then
+            self._unload()
             self._loading.release()
         super().close()
 
     @property
     def smaller_loaded(self) -> bool:
-        """Whether the smaller model is in memory."""
-        return self._small is not None
+        """Tell whether the smaller model is in memory."""
+        return self._smaller is not None
 
-    def _played(self, begin: Callable[[Engine], Stream]) -> SmallStream:
-        """A stream of the smaller model, which is loaded if it is not."""
+    def _open_smaller(self, begin: Callable[[Engine], Stream]) -> SmallerStream:
+        """Open a stream of the smaller model; load the model if necessary."""
         with self._loading:
             if self._ended:
                 raise StreamClosed("the engine was closed")
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-            if self._small is None:
-                log.info("engine %s loads its smaller model", self.name)
-                self._small = self._load_smaller()
+            if self._smaller is None:
+                log.info("engine %s: loading the smaller model", self.name)
+                self._smaller = self._load_smaller()
                 if self._ended:
-                    self._let_go()
+                    self._unload()
                     raise StreamClosed("the engine was closed")
-            small = self._small
-            self._playing += 1
+            small = self._smaller
+            self._open_streams += 1
         try:
-            return SmallStream(begin(small), self._played_on, self._left)
+            return SmallerStream(begin(small), self._fork, self._stream_closed)
         except BaseException:
-            self._left()
+            self._stream_closed()
             raise
 
-    def _played_on(self, begin: Callable[[], Stream]) -> SmallStream:
-        """One more stream of the smaller model, made from one that is open."""
-        return self._played(lambda small: begin())
+    def _fork(self, begin: Callable[[], Stream]) -> SmallerStream:
+        """Open another stream of the smaller model, forked from an open one."""
+        return self._open_smaller(lambda small: begin())
 
-    def _left(self) -> None:
-        """One of its streams was closed."""
+    def _stream_closed(self) -> None:
+        """Count a closed stream; after the last one, schedule the unloading."""
         with self._loading:
-            self._playing -= 1
-            if self._playing == 0 and not self._ended:
-                self._timer = threading.Timer(self.kept_s, self._forget)
+            self._open_streams -= 1
+            if self._open_streams == 0 and not self._ended:
+                self._timer = threading.Timer(self.kept_s, self._unload_if_idle)
                 self._timer.daemon = True
                 self._timer.start()
 
-    def _forget(self) -> None:
+    def _unload_if_idle(self) -> None:
         with self._loading:
-            if self._playing == 0:
-                self._let_go()
-                log.info("engine %s let go of its smaller model", self.name)
+            if self._open_streams == 0:
+                self._unload()
+                log.info("engine %s: unloaded the idle smaller model", self.name)
 
-    def _let_go(self) -> None:
+    def _unload(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None
-        small, self._small = self._small, None
+        small, self._smaller = self._smaller, None
         if small is not None:
             small.close()
 
 
-class SmallStream(Stream):
+class SmallerStream(Stream):
     """A stream of the smaller model. Its rate and channels are its own."""
 
     def __init__(
-        self, inner: Stream, more: Callable[[Callable[[], Stream]], SmallStream], left: Callable[[], None]
+        self, inner: Stream, more: Callable[[Callable[[], Stream]], SmallerStream], left: Callable[[], None]
     ) -> None:
-        self._inner, self._more, self._left = inner, more, left
+        self._inner, self._more, self._stream_closed = inner, more, left
         self._closing = threading.Lock()
         self._closed = False
         self.rate, self.channels = inner.rate, inner.channels
@@ -174,11 +174,19 @@ class SmallStream(Stream):
                 return
             self._closed = True
         self._inner.close()
-        self._left()
+        self._stream_closed()
 
 
 def with_smaller(kind: type[Engine]) -> type[WithSmaller]:
-    """The class of an engine that has a smaller model: loaded as ``kind``, with a function that loads that one."""
-    options = make_dataclass(f"{kind.options.__name__}AndSmaller", [], bases=(Asks, kind.options), frozen=True)
-    facts = {"__doc__": kind.__doc__, "options": options, "lighter": (*kind.lighter, {OPTION: True})}
-    return type(kind.__name__, (WithSmaller, kind), facts)
+    """Return the class of engine ``kind`` with a smaller model; its constructor also takes ``load_smaller``."""
+
+    @dataclass(frozen=True)
+    class Options(SmallerOption, kind.options):  # type: ignore[name-defined, misc]
+        __doc__ = kind.options.__doc__
+
+    class LargerEngine(WithSmaller, kind):  # type: ignore[valid-type, misc]
+        __doc__ = kind.__doc__
+        options = Options
+        lighter = (*kind.lighter, {OPTION: True})
+
+    return LargerEngine
