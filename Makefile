@@ -12,7 +12,7 @@ TORCH ?= torch==2.13.0
 comma := ,
 EXTRAS := dev,fast,media$(if $(TORCH),$(comma)ai$(comma)openvino)
 
-.PHONY: run test check bench faults clean
+.PHONY: run test check bench faults dist-check clean
 
 run: $(VENV)/.run
 	$(BIN)/lullwave serve $(ARGS)
@@ -48,6 +48,10 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(if $(TORCH),$(BIN)/python -m pip install --quiet $(TORCH))
 	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]'
 	touch $@ $(VENV)/.run
+
+# Builds the wheel and the source archive into dist/, installs the wheel in a clean environment and uses it.
+dist-check: $(VENV)/.dev
+	$(BIN)/python tools/check_distribution.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache dist build

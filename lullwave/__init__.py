@@ -38,7 +38,7 @@ from .errors import (
     Unsupported,
 )
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from .audio import Audio as Audio

@@ -4,21 +4,12 @@ import re
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
 import pytest
+from markdown_pages import ROOT, pages
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-
-
-def shell_lines(path: Path) -> list[str]:
-    """The command lines of a page's shell blocks."""
-    blocks = re.findall(r"```(?:sh|bash|console)\n(.*?)```", path.read_text(), re.S)
-    lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
-    return [line.removeprefix("$ ") for line in lines if line and not line.startswith("#")]
+PAGES = pages()
 
 
 def python(code: str) -> str:
@@ -27,56 +18,53 @@ def python(code: str) -> str:
 
 
 def test_readme_begins_with_the_two_commands():
-    first = shell_lines(ROOT / "README.md")
-    assert first[:2] == ["make run", "make test"]
+    readme = next(page for page in PAGES if page.name == "README.md")
+    assert [command.split("  #")[0].strip() for command in readme.commands()[:2]] == ["make run", "make test"]
 
 
-@pytest.mark.parametrize("page", DOCS, ids=lambda p: str(p.relative_to(ROOT)))
-def test_make_targets_in_the_docs_exist(page):
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_make_targets_and_benchmarks_in_the_docs_exist(page):
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"\bmake ([a-z][a-z-]*)", "\n".join(shell_lines(page))):
+    code = "\n".join([*page.commands(), *re.findall(r"`([^`\n]+)`", page.text)])
+    for target in re.findall(r"\bmake ([a-z][a-z-]*)", code):
         if target.startswith("bench-"):
             assert (ROOT / "bench" / f"{target[6:].replace('-', '_')}.py").exists(), target
         else:
             assert re.search(rf"^{target}:", makefile, re.M), target
+    for module in re.findall(r"python -m bench\.(\w+)", code):
+        assert (ROOT / "bench" / f"{module}.py").exists(), module
 
 
-@pytest.mark.parametrize("page", DOCS, ids=lambda p: str(p.relative_to(ROOT)))
-def test_commands_and_flags_in_the_docs_exist(page):
-    helps: dict[tuple[str, ...], str] = {}
-
-    def help_of(*words: str) -> str:
-        if words not in helps:
-            done = subprocess.run(
-                [sys.executable, "-m", "lullwave", *words, "--help"],
-                capture_output=True,
-                text=True,
-                env={"COLUMNS": "200", "PATH": "/usr/bin:/bin", "NO_COLOR": "1", "TERM": "dumb"},
-            )
-            assert done.returncode == 0, f"lullwave {' '.join(words)}: {done.stderr}"
-            helps[words] = done.stdout
-        return helps[words]
-
-    for line in shell_lines(page):
-        found = re.search(r"(?:^|\s)lullwave ([a-z][a-z-]*)((?: .*)?)$", line)
-        if not found or "=" in found[1]:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files_and_headings(page):
+    by_path = {other.path: other for other in PAGES}
+    for link in page.links():
+        if re.match(r"https?:|mailto:", link):
             continue
-        command, rest = found[1], found[2].split()
-        words = [command]
-        if rest and re.fullmatch(r"[a-z][a-z-]*", rest[0]) and re.search(rf"^\W*{rest[0]}\s", help_of(command), re.M):
-            words.append(rest[0])
-        text = help_of(*words)
-        for flag in re.findall(r"(?:^|\s)(--[a-z][a-z-]*)", found[2]):
-            assert flag in text, f"{line}: {flag}"
+        target, _, anchor = link.partition("#")
+        path = (page.path.parent / target).resolve() if target else page.path
+        assert path.exists(), link
+        if anchor:
+            assert anchor in by_path[path].anchors(), link
 
 
-@pytest.mark.parametrize("page", DOCS, ids=lambda p: str(p.relative_to(ROOT)))
-def test_files_and_extras_in_the_docs_exist(page):
-    text = page.read_text()
-    for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", text):
-        assert (page.parent / target).exists(), target
-    for extras in re.findall(r"lullwave\[([a-z,]+)\]", text):
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_paths_and_extras_in_the_docs_exist(page):
+    for path in re.findall(r"`((?:lullwave|deploy|bench|tests|tools|examples)/[\w./-]+)`", page.text):
+        assert (ROOT / path).exists(), path
+    for extras in re.findall(r"(?:lullwave|\.)\[([a-z,]+)\]", page.text):
         assert set(extras.split(",")) <= set(PROJECT["optional-dependencies"]), extras
+
+
+def test_every_page_can_be_reached_from_the_readme():
+    by_path = {page.path: page for page in PAGES}
+    seen, ahead = set(), [ROOT / "README.md"]
+    while ahead:
+        page = by_path[ahead.pop()]
+        seen.add(page.path)
+        found = ((page.path.parent / link.partition("#")[0]).resolve() for link in page.links() if ":" not in link)
+        ahead += [path for path in found if path in by_path and path not in seen]
+    assert {page.name for page in PAGES if page.path not in seen} <= {"examples/lullwave-birdsong/README.md"}
 
 
 def test_import_is_light():

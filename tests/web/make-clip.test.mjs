@@ -144,8 +144,8 @@ test('the share of a clip is read from its bytes, however they are cut', () => {
 
 test('words for what is made, and for what is not', () => {
   const made = { bytes: 0, share: null, elapsedS: 3.2, soundingS: 0, durationS: 60 };
-  assert.match(Words.progressWords(made), /no sound yet, after 3 s/i);
-  assert.match(Words.progressWords({ ...made, bytes: 5e5 }), /^500 kB in 3 s\. How much/);
+  assert.match(Words.progressWords(made), /no sound yet after 3 s/i);
+  assert.match(Words.progressWords({ ...made, bytes: 5e5 }), /^500 kB in 3 s\. This format/);
   assert.equal(
     Words.progressWords({ ...made, bytes: 2e5, share: 0.25, soundingS: 2 }),
     '15 of 60 s of music in 3 s (200 kB), about 6 s left.',
@@ -156,7 +156,7 @@ test('words for what is made, and for what is not', () => {
   assert.match(Words.refusalWords({ status: 0, message: '' }), /cannot be reached/);
   const wantsToken = { status: 401, message: 'x', wantsToken: true };
   assert.match(Words.refusalWords(wantsToken), /show the token/);
-  assert.match(Words.refusalWords(wantsToken, true), /not the owner/);
+  assert.match(Words.refusalWords(wantsToken, true), /token is wrong/);
   assert.equal(Words.fieldWords('options.hz: got 9; allowed: 20', 'options.hz'), 'Got 9; allowed: 20.');
   assert.equal(Words.fieldWords('no checkpoint', 'engine'), 'No checkpoint.');
 });

@@ -125,7 +125,7 @@ test('who is turned away says why, and tries again when the server wants', () =>
   const full = { message: 'the station is full', retryAfterS: 30 };
   const lost = Player.lost(Player.play(INITIAL, 0), 100, 0);
   const waiting = Player.turnedAway(lost, lost.connection, full, 200, 0);
-  assert.equal(playerStatus(waiting), 'The station is full. Trying again in a while…');
+  assert.equal(playerStatus(waiting), 'The station is full. Trying again soon…');
   assert.equal(waiting.retryAt, 30_200);
   assert.equal(Player.tick(waiting, 30_199, 0, 0).phase, 'waiting');
   const again = Player.tick(waiting, 30_200, 0, 0);

@@ -90,7 +90,7 @@ const reply = {
   heard_in_s: 4.6,
 };
 
-test('a wish is sent, understood and heard, or refused', () => {
+test('a request is sent, understood and heard, or refused', () => {
   const sent = Steer.sending('rain');
   const turning = Steer.answered(sent, reply);
   assert.equal(turning.phase, 'turning');
@@ -105,7 +105,7 @@ test('a wish is sent, understood and heard, or refused', () => {
   assert.equal(Steer.refused(sent, { message: 'no', wantsToken: true }).wantsToken, true);
 });
 
-test('a wish that waits for its turn or a vote is known by its words', () => {
+test('a request that waits or a vote is known by its words', () => {
   for (const state of ['queued', 'voted']) {
     const waits = Steer.answered(Steer.sending('rain'), { ...reply, state, frame: null });
     assert.equal(Steer.heard(waits, { prompt: 'snow', frame: 5 }), waits);
@@ -185,12 +185,12 @@ test('the page says what is heard in place of the station’s own music, and not
   assert.equal(Words.stationNote(), '');
   assert.equal(Words.stationNote({ rung: 'engine', cause: 'none' }), '');
   assert.equal(Words.stationNote({ rung: 'engine', cause: 'slow' }), '');
-  assert.match(Words.stationNote({ rung: 'engine', cause: 'none', asked: { steps: 12 } }), /too slow.*less effort/);
+  assert.match(Words.stationNote({ rung: 'engine', cause: 'none', asked: { steps: 12 } }), /too slow.*lower quality/);
   assert.match(Words.stationNote({ rung: 'engine', asked: { steps: 12, smaller: true } }), /smaller model plays/);
-  assert.match(Words.stationNote({ rung: 'recycled', cause: 'slow', asked: { smaller: true } }), /working ahead/);
-  assert.match(Words.stationNote({ rung: 'reserve', cause: 'lost' }), /does not answer.*trying again/);
-  assert.match(Words.stationNote({ rung: 'recycled', cause: 'lost' }), /music from earlier until it is back/);
-  assert.match(Words.stationNote({ rung: 'embedded', cause: 'loading' }), /loading.*built-in band/);
+  assert.match(Words.stationNote({ rung: 'recycled', cause: 'slow', asked: { smaller: true } }), /works ahead/);
+  assert.match(Words.stationNote({ rung: 'reserve', cause: 'lost' }), /does not answer.*buffer.*reconnecting/);
+  assert.match(Words.stationNote({ rung: 'recycled', cause: 'lost' }), /replayed clips until it is back/);
+  assert.match(Words.stationNote({ rung: 'embedded', cause: 'loading' }), /loading.*embedded engine/);
   assert.match(Words.stationNote({ rung: 'embedded', cause: 'failed' }), /cannot be loaded/);
-  assert.match(Words.stationNote({ rung: 'recycled', cause: 'slow' }), /working ahead/);
+  assert.match(Words.stationNote({ rung: 'recycled', cause: 'slow' }), /works ahead/);
 });

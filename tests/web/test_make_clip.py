@@ -135,7 +135,7 @@ def test_a_clip_is_made_decodes_and_plays(serve: Callable[..., Radio], visit: Ca
     assert clip.frames == 3 * clip.rate
     assert abs(clip.samples).max() > 0.05
 
-    words = shlex.split(page.get_by_label("The same again, in a shell").input_value().replace("\\\n", ""))
+    words = shlex.split(page.get_by_label("The same request as a command").input_value().replace("\\\n", ""))
     assert words[:3] == ["curl", "-fsS", radio.url + "api/generate"]
     assert json.loads(words[words.index("-d") + 1]) == json.loads(wanted)
     assert words[-1] == file.suggested_filename
@@ -143,7 +143,7 @@ def test_a_clip_is_made_decodes_and_plays(serve: Callable[..., Radio], visit: Ca
     page.evaluate("document.querySelector('.sound').play()")
     until(page, "document.querySelector('.sound').currentTime > 0.5")
     assert page.evaluate("document.querySelector('.sound').duration") == pytest.approx(3.0, abs=0.1)
-    page.get_by_role("button", name="Keep this seed").click()
+    page.get_by_role("button", name="Use this seed again").click()
     assert page.get_by_label("Seed").input_value() == "9223372036854775807"
     page.get_by_role("link", name="Back to the radio").click()
     page.get_by_role("button", name="Play", exact=True).wait_for()
@@ -202,7 +202,7 @@ def test_what_is_wrong_is_said_at_its_field_in_the_servers_words(
     field = page.get_by_label("Length in seconds")
     field.press_sequentially("e")
     page.get_by_role("button", name="Make it").click()
-    page.get_by_text("This is no number.").wait_for()
+    page.get_by_text("This is not a number.").wait_for()
 
 
 def test_cancel_frees_the_place_and_who_is_refused_hears_when_to_try_again(
@@ -235,7 +235,7 @@ def test_a_server_that_goes_away_is_told_from_one_that_refuses(serve: Callable[.
     make(page, 600)
     page.get_by_text("of 600 s of music in").wait_for()
     radio.stop()
-    page.get_by_text("It broke off after").wait_for()
+    page.get_by_text("Interrupted after").wait_for()
     make(page)
     page.get_by_text("The server cannot be reached.").wait_for()
 
@@ -247,7 +247,7 @@ def test_a_page_that_comes_before_its_server_asks_again(radio: Radio, visit: Cal
     page.get_by_text("The server cannot be reached.").wait_for()
     assert not page.get_by_role("button", name="Make it").is_visible()
     page.unroute("**/api/engines")
-    page.get_by_role("button", name="Ask again").click()
+    page.get_by_role("button", name="Try again").click()
     page.get_by_role("button", name="Make it").wait_for()
     assert not page.get_by_text("The server cannot be reached.").is_visible()
 
@@ -261,7 +261,7 @@ def test_it_works_below_a_path_prefix(serve: Callable[..., Radio], visit: Callab
         page.get_by_label("Length in seconds").fill("2")
         page.keyboard.press("Enter")
         page.get_by_text("Your clip is ready.").wait_for()
-        assert f"{url}api/generate" in page.get_by_label("The same again, in a shell").input_value()
+        assert f"{url}api/generate" in page.get_by_label("The same request as a command").input_value()
         page.get_by_role("link", name="Back to the radio").click()
         page.get_by_role("button", name="Play", exact=True).wait_for()
         assert page.url == url
@@ -272,16 +272,16 @@ def test_it_works_below_a_path_prefix(serve: Callable[..., Radio], visit: Callab
 def test_a_public_server_asks_for_the_owners_token(serve: Callable[..., Radio], visit: Callable[..., Any]):
     radio = serve(trusted_proxies="192.0.2.1", token="open sesame")
     page = visit(radio.url + "make", may_complain=True)
-    token = page.get_by_label("The owner’s token")
+    token = page.get_by_label("Admin token")
     make(page)
-    page.get_by_text("Only the owner may make clips here").wait_for()
+    page.get_by_text("Making clips here needs the admin token").wait_for()
     token.fill("open says me")
     make(page)
-    page.get_by_text("That is not the owner’s token.").wait_for()
+    page.get_by_text("This admin token is wrong.").wait_for()
     token.fill("open sesame")
     make(page)
     page.get_by_text("Your clip is ready.").wait_for()
-    line = page.get_by_label("The same again, in a shell").input_value()
+    line = page.get_by_label("The same request as a command").input_value()
     assert '"Authorization: Bearer $LULLWAVE_TOKEN"' in line
     assert "sesame" not in line
     page.reload()
@@ -301,7 +301,7 @@ def test_engines_that_are_not_here_are_listed_with_why(
     monkeypatch.setattr(EnginePool, "class_of", class_of)
     radio = serve(engines={"sines": SineEngine, "synth": SineEngine, "far": SineEngine})
     page = visit(radio.url + "make")
-    page.get_by_text("Engines that are not here").click()
+    page.get_by_text("Unavailable engines").click()
     why: LullwaveError = MissingExtra("the engine far", "ai", "torch")
     page.get_by_text(f"far: {str(why).capitalize()[0]}{str(why)[1:]}.").wait_for()
     assert page.locator("#engine option").all_inner_texts() == ["sines", "synth"]

@@ -48,7 +48,7 @@ def test_play_sounds_for_twenty_seconds_across_a_join(radio: Radio, visit: Calla
 
     # What was heard before can be heard again, and leads back to the live stream.
     page.get_by_role("button", name=f"Play Tone {number - 1} again").click()
-    page.get_by_text("From the past").wait_for()
+    page.get_by_text("Replay").wait_for()
     assert "/replay?" in page.evaluate("document.querySelector('audio').src")
     assert page.locator(".now-playing .title").inner_text() == f"Tone {number - 1}"
     until(page, "document.querySelector('audio').currentTime > 1 && ear.levelDb > -60")
@@ -93,7 +93,7 @@ def test_the_space_bar_plays_but_not_where_it_is_needed(radio: Radio, visit: Cal
     page.keyboard.press("Space")
     until(page, f"!{wanted}")
 
-    box = page.get_by_role("textbox", name="How the music should be")
+    box = page.get_by_role("textbox", name="How the music should sound")
     box.focus()
     page.keyboard.type("two words")
     assert box.input_value() == "two words"
@@ -132,7 +132,7 @@ def test_a_full_station_says_so_and_lets_others_in_later(serve: Callable[..., Ra
     one, two = visit(radio.url), visit(radio.url, may_complain=True)
     play(one)
     two.get_by_role("button", name="Play", exact=True).click()
-    two.get_by_text("The station is full: it has as many listeners as it may have. Trying again in a while…").wait_for()
+    two.get_by_text("The station is full: it has as many listeners as it may have. Trying again soon…").wait_for()
     assert two.locator(".player-status").get_attribute("data-phase") == "waiting"
     one.get_by_role("button", name="Pause", exact=True).click()
     one.get_by_text("Nobody tuned in yet").wait_for()
@@ -147,7 +147,7 @@ def test_it_plays_below_a_path_prefix(serve: Callable[..., Radio], visit: Callab
         play(page)
         page.get_by_text("1 person tuned in").wait_for()  # over the websocket
         page.get_by_role("heading", name="Tone").wait_for()  # over the event stream
-        page.get_by_role("textbox", name="How the music should be").fill("brighter")
+        page.get_by_role("textbox", name="How the music should sound").fill("brighter")
         page.keyboard.press("Enter")
         page.get_by_text("You will hear it").wait_for()
         page.goto(f"http://127.0.0.1:{proxy.port}/some/radio/docs")
@@ -171,7 +171,7 @@ def test_a_piece_of_the_embedded_engine_is_played_again(
     play(page)
     page.evaluate(EAR)
     page.get_by_role("button", name=f"Play {title} again").click()
-    page.get_by_text("From the past").wait_for()
+    page.get_by_text("Replay").wait_for()
     assert page.locator(".now-playing .title").inner_text() == title
     page.evaluate("ear.heard.length = 0")
     until(page, "ear.heard.filter((h) => h.time > 1 && h.levelDb > -60).length > 20")

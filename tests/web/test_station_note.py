@@ -23,7 +23,7 @@ def test_a_lost_engine_is_told_and_the_music_never_stops(serve: Callable[..., Ra
     play(page)
     page.evaluate(EAR)
     until(page, "ear.levelDb > -60")
-    page.get_by_text("You hear the built-in band until it is back").wait_for()
+    page.get_by_text("You hear the embedded engine until it is back").wait_for()
     fault.load_error = None
     until(page, "document.querySelector('.station-note').hidden")
     until(page, "ear.at(330) > -60")

@@ -1,4 +1,4 @@
-"""Steering from the page: everybody hears it, the queue and the vote are seen, the owner shows a token."""
+"""Steering from the page: everybody hears it, the queue and the vote are seen, the owner has a token."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 
 def steer(page: Any, prompt: str) -> None:
-    page.get_by_role("textbox", name="How the music should be").fill(prompt)
+    page.get_by_role("textbox", name="How the music should sound").fill(prompt)
     page.keyboard.press("Enter")
 
 
@@ -84,6 +84,6 @@ def test_a_vote_and_an_owners_token(tmp_path: Path, serve: Callable[..., Radio],
     one.get_by_role("radio", name="Owned").check(force=True)
     one.get_by_text("Only the owner").first.wait_for()
     steer(one, "rain")
-    one.get_by_label("The owner’s token").fill("open sesame")
+    one.get_by_label("Admin token").fill("open sesame")
     steer(one, "rain")
     one.get_by_text("You will hear it").wait_for()

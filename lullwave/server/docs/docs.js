@@ -1,4 +1,4 @@
-/** Draws openapi.json as a page on which every call can be tried; knows no particular route. */
+/** Draws openapi.json as a page on which every route can be tried; knows no particular route. */
 
 const main = document.querySelector('main');
 
@@ -74,7 +74,7 @@ function operation(path, method, op, document) {
   return el('details', {}, el('summary', {}, el('span', { class: 'method' }, method.toUpperCase()), el('code', {}, path)), inside);
 }
 
-/** Call it and show what comes: text as it is, sound as its type and size; an endless answer is cut. */
+/** Call a route and show the answer: text as it is, audio as its type; stop an endless answer after 5 s. */
 async function attempt(path, method, inputs, text, answer) {
   const query = new URLSearchParams();
   let address = path.slice(1);
@@ -94,9 +94,9 @@ async function attempt(path, method, inputs, text, answer) {
     answer.textContent = `${response.status} ${kind}\n`;
     if (kind.includes('json')) answer.textContent += JSON.stringify(await response.json(), null, 2);
     else if (kind.startsWith('text/')) await show(response, answer);
-    else answer.textContent += 'sound; open the address in a player to hear it';
+    else answer.textContent += 'audio: open the address in a player to hear it';
   } catch (error) {
-    answer.textContent += error.name === 'AbortError' ? '\n(goes on; cut after 5 s)' : `\n${error.message}`;
+    answer.textContent += error.name === 'AbortError' ? '\n(endless answer, stopped after 5 s)' : `\n${error.message}`;
   } finally {
     clearTimeout(timer);
     limit.abort();

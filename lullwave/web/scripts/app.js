@@ -1,5 +1,5 @@
 /**
- * The radio: holds the page's state, hears wishes and news, and tells the room what is so.
+ * The radio: holds the page's state, handles events of components and of the server, and updates the room.
  *
  * What the state means and how it changes is in the `*-state.js` modules; this one only connects.
  */
@@ -52,7 +52,7 @@ export function Radio(el) {
   const feed = EventFeed(hearNews);
   const socket = ListenersSocket(api.socketUrl(), (count) => change({ listeners: count }));
 
-  const wishes = {
+  const handlers = {
     play: () => movePlayer((player, now) => Player.play(player, now)),
     pause: () => movePlayer(Player.pause),
     'play-again': playAgain,
@@ -71,7 +71,7 @@ export function Radio(el) {
     'audio-timeupdate': tick,
     'audio-refused': () => movePlayer(Player.refuse),
   };
-  for (const [name, grant] of Object.entries(wishes)) el.addEventListener(name, (event) => grant(event.detail));
+  for (const [name, handle] of Object.entries(handlers)) el.addEventListener(name, (event) => handle(event.detail));
 
   window.addEventListener('online', () => {
     movePlayer((player, now) => Player.network(player, true, now));

@@ -5,7 +5,7 @@
  * and the sleep timer's at the end, whatever the page's timers do.
  */
 
-import { wish } from './wish.js';
+import { emit } from './emit.js';
 
 const FADE_IN_S = 1.5;
 
@@ -23,12 +23,12 @@ export function AudioStream(el) {
   for (const name of ['playing', 'waiting', 'error', 'ended', 'timeupdate']) {
     el.addEventListener(name, () => {
       if (name === 'timeupdate') applyVolume();
-      if (el.hasAttribute('src')) wish(el, `audio-${name}`, { connection });
+      if (el.hasAttribute('src')) emit(el, `audio-${name}`, { connection });
     });
   }
   // Headphones that are pulled out and keys that the system handles pause the element behind the page's back.
   el.addEventListener('pause', () => {
-    if (el.hasAttribute('src') && !el.ended && !el.error) wish(el, 'pause');
+    if (el.hasAttribute('src') && !el.ended && !el.error) emit(el, 'pause');
   });
 
   return {
@@ -52,7 +52,7 @@ export function AudioStream(el) {
     connection = number;
     el.src = url;
     el.play().catch((error) => {
-      if (number === connection && error.name === 'NotAllowedError') wish(el, 'audio-refused');
+      if (number === connection && error.name === 'NotAllowedError') emit(el, 'audio-refused');
     });
   }
 

@@ -1,4 +1,4 @@
-/** What the page says of a clip that is made, was made, or was refused; pure. */
+/** The words about a clip: progress, result, refusal; pure. */
 
 import { sentence } from './wording.js';
 
@@ -22,8 +22,8 @@ export function lasting(seconds) {
  */
 export function progressWords({ bytes, share, elapsedS, soundingS, durationS }) {
   const passed = lasting(elapsedS);
-  if (bytes === 0) return `No sound yet, after ${passed}: the engine loads, or others are first.`;
-  if (share === null) return `${amount(bytes)} in ${passed}. How much that is of the whole, this format does not say.`;
+  if (bytes === 0) return `No sound yet after ${passed}: the engine is loading, or other clips come first.`;
+  if (share === null) return `${amount(bytes)} in ${passed}. This format does not tell the total.`;
   const made = `${Math.floor(share * durationS)} of ${Math.round(durationS)} s of music in ${passed}`;
   if (share < ENOUGH || share >= 1) return `${made} (${amount(bytes)}).`;
   return `${made} (${amount(bytes)}), about ${lasting((soundingS * (1 - share)) / share)} left.`;
@@ -42,14 +42,14 @@ export function madeWords({ bytes, elapsedS, request: { engine, seed, format } }
  */
 export function refusalWords(error, shown = false) {
   if (error.status === 0) return 'The server cannot be reached. Is it running, and are you online?';
-  if (error.wantsToken) return shown ? 'That is not the owner’s token.' : 'Only the owner may make clips here: show the token.';
+  if (error.wantsToken) return shown ? 'This admin token is wrong.' : 'Making clips here needs the admin token.';
   const again = error.retryAfterS ? ` Try again in about ${lasting(error.retryAfterS)}.` : '';
   return sentence(error.message) + again;
 }
 
 /** @param {number} bytes */
 export function brokenWords(bytes) {
-  return `It broke off after ${amount(bytes)}: the network failed, or the engine did. Nothing was kept; try again.`;
+  return `Interrupted after ${amount(bytes)}: the network or the engine failed. Nothing was saved; try again.`;
 }
 
 /** The server's words on one field, without the name: they stand beside it. @param {string} message @param {string} field */

@@ -1,7 +1,7 @@
 /** What was played lately, and a way to hear it again. */
 
 import { ago, facts } from './wording.js';
-import { wish } from './wish.js';
+import { emit } from './emit.js';
 
 /** @param {HTMLElement} el */
 export function History(el) {
@@ -12,8 +12,8 @@ export function History(el) {
   list.addEventListener('click', (event) => {
     const row = event.target.closest('.again')?.closest('li');
     if (!row) return;
-    if (row.classList.contains('-playing')) wish(el, 'play');
-    else wish(el, 'play-again', shown[[...list.children].indexOf(row)]);
+    if (row.classList.contains('-playing')) emit(el, 'play');
+    else emit(el, 'play-again', shown[[...list.children].indexOf(row)]);
   });
 
   return {

@@ -1,7 +1,7 @@
 /** The clip that is being made, or was: how far it is, its sound, its file, and the line that makes it again. */
 
 import { amount, madeWords, progressWords } from './clip-wording.js';
-import { wish } from './wish.js';
+import { emit } from './emit.js';
 
 /** @param {HTMLElement} el */
 export function MadeClip(el) {
@@ -11,10 +11,10 @@ export function MadeClip(el) {
   const copy = find('.copy');
   let url = '';
 
-  find('.keep').addEventListener('click', () => wish(el, 'keep-seed'));
+  find('.keep').addEventListener('click', () => emit(el, 'keep-seed'));
   copy.addEventListener('click', async () => {
     line.select();
-    copy.textContent = (await copied(line.value)) ? 'Copied' : 'Selected: now copy it';
+    copy.textContent = (await copied(line.value)) ? 'Copied' : 'Selected. Copy it now.';
   });
 
   function phase(name, words) {

@@ -15,7 +15,7 @@ const TICK_MS = 500;
 const OWN_WORDS = {
   prompt: { label: 'How it should sound', placeholder: 'rainy night piano, slower, no drums' },
   duration_s: { label: 'Length in seconds' },
-  seed: { placeholder: 'a new one' },
+  seed: { placeholder: 'random' },
 };
 
 /** @param {HTMLElement} el */
@@ -115,7 +115,7 @@ export function MakeClip(el) {
       clip.done(made);
       visit.write('token', token.value);
     } catch (error) {
-      if (making.signal.aborted) clip.stop('Cancelled. Nothing is made any more.');
+      if (making.signal.aborted) clip.stop('Cancelled.');
       else refused(error, sofar.received);
     } finally {
       making = null;
@@ -169,7 +169,7 @@ export function MakeClip(el) {
     } else if (error.field?.startsWith('options.')) control = own.complain(error.field.slice(8), about);
     else if (error.field === 'engine' || error.field === 'checkpoint') control = complainOf(find('.engine'), about);
     else if (error.field) control = general.complain(error.field, about);
-    clip.stop(control ? 'Not made: see the field that is marked.' : words);
+    clip.stop(control ? 'Please correct the marked field.' : words);
     control?.focus();
   }
 

@@ -1,6 +1,6 @@
 /** Media keys, headset buttons and the lock screen. */
 
-import { wish } from './wish.js';
+import { emit } from './emit.js';
 
 const ARTWORK = ['192', '512'].map((size) => ({
   src: new URL(`../icons/icon-${size}.png`, import.meta.url).href,
@@ -8,7 +8,7 @@ const ARTWORK = ['192', '512'].map((size) => ({
   type: 'image/png',
 }));
 
-/** @param {HTMLElement} el where wishes are made */
+/** @param {HTMLElement} el the element that emits the events */
 export function MediaControls(el) {
   const session = navigator.mediaSession;
   if (!session) return { update() {} };
@@ -17,7 +17,7 @@ export function MediaControls(el) {
   const actions = { play: 'play', pause: 'pause', stop: 'pause', nexttrack: 'next-station', previoustrack: 'previous-station' };
   for (const [action, name] of Object.entries(actions)) {
     try {
-      session.setActionHandler(action, () => wish(el, name));
+      session.setActionHandler(action, () => emit(el, name));
     } catch {
       // This browser knows fewer actions.
     }

@@ -2,6 +2,7 @@
 
 import { fieldsOf, valueOf } from './option-fields.js';
 
+const AUTO = 'auto'; // shown where the engine or the prompt chooses
 let drawn = 0;
 
 /** @param {HTMLElement} el */
@@ -34,7 +35,7 @@ export function OptionForm(el) {
       let wrong = null;
       for (const { field, control } of rows.values()) {
         if (control.validity.badInput) {
-          complain(field.name, 'This is no number.');
+          complain(field.name, 'This is not a number.');
           wrong ??= control;
           continue;
         }
@@ -80,7 +81,7 @@ function number({ low, high, step, unset, placeholder }) {
   if (low !== undefined) control.min = String(low);
   if (high !== undefined) control.max = String(high);
   control.step = step;
-  control.placeholder = placeholder ?? (unset === null ? 'nothing' : String(unset));
+  control.placeholder = placeholder ?? (unset === null ? AUTO : String(unset));
   control.value = unset === null ? '' : String(unset);
   control.inputMode = step === '1' ? 'numeric' : 'decimal';
   return control;
@@ -89,7 +90,7 @@ function number({ low, high, step, unset, placeholder }) {
 function text({ maxLength, unset, placeholder }) {
   const control = input('text');
   if (maxLength !== undefined) control.maxLength = maxLength;
-  control.placeholder = placeholder ?? (unset === null ? 'nothing' : '');
+  control.placeholder = placeholder ?? (unset === null ? AUTO : '');
   control.value = unset ?? '';
   return control;
 }
@@ -104,7 +105,7 @@ function boolean(field) {
 function choice({ choices, unset, optional }) {
   const control = document.createElement('select');
   const named = choices.map((one) => new Option({ true: 'yes', false: 'no' }[one] ?? one, one, one === unset, one === unset));
-  control.replaceChildren(...(optional ? [new Option('nothing', '', unset === null, unset === null)] : []), ...named);
+  control.replaceChildren(...(optional ? [new Option(AUTO, '', unset === null, unset === null)] : []), ...named);
   return control;
 }
 

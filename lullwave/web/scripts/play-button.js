@@ -1,17 +1,17 @@
 /** The big play and pause button, and the space bar, which works wherever it has no other use. */
 
 import { isForPlayer } from './space-bar.js';
-import { wish } from './wish.js';
+import { emit } from './emit.js';
 
 /** @param {HTMLButtonElement} el */
 export function PlayButton(el) {
   let wanted = false;
 
-  el.addEventListener('click', () => wish(el, wanted ? 'pause' : 'play'));
+  el.addEventListener('click', () => emit(el, wanted ? 'pause' : 'play'));
   document.addEventListener('keydown', (press) => {
     if (!isForPlayer(press)) return;
     press.preventDefault();
-    wish(el, wanted ? 'pause' : 'play');
+    emit(el, wanted ? 'pause' : 'play');
   });
 
   return {

@@ -22,7 +22,7 @@ import { Stations } from './stations.js';
 import { Steering } from './steering.js';
 import { Theme } from './theme.js';
 import { Volume } from './volume.js';
-import { WishQueue } from './wish-queue.js';
+import { RequestQueue } from './request-queue.js';
 import { lead } from './wording.js';
 
 /**
@@ -49,7 +49,7 @@ export function Room(el, preferences, levels) {
   const steeringBox = Steering(find('.steering'));
   const themeSwitch = Theme(find('.theme'));
   const volumeSlider = Volume(find('.volume'));
-  const wishQueue = WishQueue(find('.wish-queue'));
+  const requestQueue = RequestQueue(find('.request-queue'));
   Dots(find('.dots'));
 
   return {
@@ -72,7 +72,7 @@ export function Room(el, preferences, levels) {
       listeners.update({ count });
       stationChoice.update({ stations, station });
       steeringBox.update({ steering, policy: desk?.policy ?? null, canUndo });
-      wishQueue.update({ desk });
+      requestQueue.update({ desk });
       history.update({ past, clip: player.clip });
       sleepTimer.update({ remainingS: sleep.remainingS });
       ambience.update({ playing: wanted, volume, gain });

@@ -1,7 +1,7 @@
 /** The sleep timer: fades the music out after a while of listening. */
 
 import { clock } from './wording.js';
-import { wish } from './wish.js';
+import { emit } from './emit.js';
 
 /** @param {HTMLElement} el */
 export function SleepTimer(el) {
@@ -13,7 +13,7 @@ export function SleepTimer(el) {
     choice.addEventListener('click', () => {
       const asked = choice.value === '' ? null : Number(choice.value);
       minutes = asked;
-      wish(el, 'set-sleep', asked);
+      emit(el, 'set-sleep', asked);
     });
   }
 

@@ -1,13 +1,13 @@
 /** The choice of a station: radio buttons, so that arrow keys and screen readers know them. */
 
-import { wish } from './wish.js';
+import { emit } from './emit.js';
 
 /** @param {HTMLElement} el */
 export function Stations(el) {
   const list = el.querySelector('.list');
   let shape = '';
 
-  list.addEventListener('change', (event) => wish(el, 'choose-station', event.target.value));
+  list.addEventListener('change', (event) => emit(el, 'choose-station', event.target.value));
 
   return {
     /** @param {{stations: any[], station: string | null}} next */

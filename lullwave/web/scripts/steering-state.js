@@ -1,10 +1,10 @@
-/** What became of the last wish, and which wishes wait; pure. */
+/** The state of the last request, and the requests that wait; pure. */
 
 /**
  * @typedef {object} SteeringState
  * @property {'idle' | 'sending' | 'turning' | 'queued' | 'voted' | 'heard' | 'refused'} phase
  * @property {string} prompt
- * @property {number | null} frame from which the wish is heard, once known
+ * @property {number | null} frame from which the change is heard, once known
  * @property {string | null} understood
  * @property {string[]} ignored words that had no effect
  * @property {number} heardInS

@@ -1,7 +1,7 @@
-/** The steering box: a wish in words, what the station made of it, when it will be heard, and undo. */
+/** The steering box: a request in words, what the station understood, when it will be heard, and undo. */
 
 import { steeringAnswer, steeringPolicy } from './wording.js';
-import { wish } from './wish.js';
+import { emit } from './emit.js';
 
 /** @param {HTMLElement} el */
 export function Steering(el) {
@@ -14,7 +14,7 @@ export function Steering(el) {
   find('.form').addEventListener('submit', (event) => {
     event.preventDefault();
     const prompt = input.value.trim();
-    if (prompt) wish(el, 'steer', { prompt, token: token.querySelector('input').value });
+    if (prompt) emit(el, 'steer', { prompt, token: token.querySelector('input').value });
     else input.focus();
   });
   find('.ideas').addEventListener('click', (event) => {
@@ -22,7 +22,7 @@ export function Steering(el) {
     input.value = event.target.closest('.idea').textContent.trim();
     input.focus();
   });
-  find('.undo').addEventListener('click', () => wish(el, 'undo', { token: token.querySelector('input').value }));
+  find('.undo').addEventListener('click', () => emit(el, 'undo', { token: token.querySelector('input').value }));
 
   return {
     /**

@@ -1,6 +1,6 @@
 /** Light, dark, or as the system has it. */
 
-import { wish } from './wish.js';
+import { emit } from './emit.js';
 
 const NEXT = { auto: 'dark', dark: 'light', light: 'auto' };
 const LABEL = { auto: 'Colours: as the system', dark: 'Colours: dark', light: 'Colours: light' };
@@ -8,7 +8,7 @@ const LABEL = { auto: 'Colours: as the system', dark: 'Colours: dark', light: 'C
 /** @param {HTMLButtonElement} el */
 export function Theme(el) {
   let theme = 'auto';
-  el.addEventListener('click', () => wish(el, 'set-theme', NEXT[theme]));
+  el.addEventListener('click', () => emit(el, 'set-theme', NEXT[theme]));
   return {
     /** @param {{theme: 'auto' | 'dark' | 'light'}} next */
     update(next) {

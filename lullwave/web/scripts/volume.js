@@ -1,6 +1,6 @@
 /** The volume slider and its mute button. */
 
-import { wish } from './wish.js';
+import { emit } from './emit.js';
 
 /** @param {HTMLElement} el */
 export function Volume(el) {
@@ -8,11 +8,11 @@ export function Volume(el) {
   const mute = el.querySelector('.mute');
   let before = 0.7;
 
-  slider.addEventListener('input', () => wish(el, 'set-volume', slider.valueAsNumber / 100));
+  slider.addEventListener('input', () => emit(el, 'set-volume', slider.valueAsNumber / 100));
   mute.addEventListener('click', () => {
     const now = slider.valueAsNumber / 100;
     if (now > 0) before = now;
-    wish(el, 'set-volume', now > 0 ? 0 : before);
+    emit(el, 'set-volume', now > 0 ? 0 : before);
   });
   // Some phones leave loudness to their buttons, and a slider without effect is worse than none.
   const probe = new Audio();

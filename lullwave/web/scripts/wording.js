@@ -1,4 +1,4 @@
-/** What the page says, from what it knows; pure. */
+/** The words of the radio page, made from its state; pure. */
 
 /** @param {number | null} count */
 export function tunedIn(count) {
@@ -14,40 +14,40 @@ export function tunedIn(count) {
  * @param {string} [station] what the station itself is doing
  */
 export function playerStatus(player, station = 'on air') {
-  if (player.refused) return 'Your browser wants a click first. Press play.';
+  if (player.refused) return 'Your browser needs a click before it plays sound. Press play.';
   if (!player.online && player.phase === 'waiting') return 'You are offline. The music comes back when the network does.';
   switch (player.phase) {
     case 'paused':
       return 'Paused';
     case 'connecting':
-      if (player.clip) return 'Making that moment again…';
+      if (player.clip) return 'Recreating that moment…';
       if (player.attempt > 0) return 'Reconnecting…';
       return station === 'on air' ? 'Tuning in…' : 'The station is waking up…';
     case 'buffering':
       return 'Buffering…';
     case 'waiting':
-      if (player.answer) return `${sentence(player.answer)} Trying again in a while…`;
+      if (player.answer) return `${sentence(player.answer)} Trying again soon…`;
       return 'The station cannot be reached. Trying again…';
     default:
       if (player.missed && player.answer) return `Live. That moment cannot be played now: ${player.answer}`;
       if (player.missed) return 'Live. That moment cannot be played again.';
-      return player.clip ? 'From the past' : 'Live';
+      return player.clip ? 'Replay' : 'Live';
   }
 }
 
 /**
- * What is played instead of the station's own music, or how it is made with less, and why; nothing while all is well.
+ * Tells which fallback tier plays or what is reduced, and why; empty while all is well.
  *
  * @param {{rung?: string, cause?: string, asked?: Object<string, unknown>}} [station]
  */
 export function stationNote({ rung = 'engine', cause = 'none', asked = {} } = {}) {
-  const instead = { recycled: 'music from earlier', embedded: 'the built-in band' }[rung];
+  const instead = { recycled: 'replayed clips', embedded: 'the embedded engine' }[rung];
   if (!instead) {
     if (rung === 'reserve' && (cause === 'lost' || cause === 'stalled')) {
-      return 'The music engine does not answer. There is music in reserve; trying again…';
+      return 'The music engine does not answer. The buffer plays; reconnecting…';
     }
-    if (asked.smaller) return 'The music engine was too slow. Its smaller model plays until it is quick enough again.';
-    if (Object.keys(asked).length) return 'The music engine was too slow. It plays with less effort for the time being.';
+    if (asked.smaller) return 'The music engine was too slow. Its smaller model plays until it is fast enough again.';
+    if (Object.keys(asked).length) return 'The music engine was too slow. It plays at lower quality for now.';
     return '';
   }
   switch (cause) {
@@ -59,7 +59,7 @@ export function stationNote({ rung = 'engine', cause = 'none', asked = {} } = {}
     case 'stalled':
       return `The music engine does not answer. You hear ${instead} until it is back.`;
     default:
-      return `The music engine is working ahead. Meanwhile you hear ${instead}.`;
+      return `The music engine is slow and works ahead. Meanwhile you hear ${instead}.`;
   }
 }
 
@@ -98,7 +98,7 @@ export function facts(piece) {
   return words;
 }
 
-/** What became of a wish. @param {import('./steering-state.js').SteeringState} steering */
+/** The answer to a request. @param {import('./steering-state.js').SteeringState} steering */
 export function steeringAnswer({ phase, prompt, heardInS, problem }) {
   switch (phase) {
     case 'sending':
@@ -106,7 +106,7 @@ export function steeringAnswer({ phase, prompt, heardInS, problem }) {
     case 'turning':
       return heardIn(heardInS);
     case 'queued':
-      return `Others were first. ${heardIn(heardInS)}`;
+      return `Other requests come first. ${heardIn(heardInS)}`;
     case 'voted':
       return `Your vote counts. The vote ends in about ${Math.max(1, Math.round(heardInS))} seconds.`;
     case 'heard':
@@ -125,7 +125,7 @@ export function heardIn(seconds) {
 
 /** Who steers a station, and what it means for the others. @param {string | null} policy */
 export function steeringPolicy(policy) {
-  if (policy === 'owner') return 'Only the owner of this station steers it.';
-  if (policy === 'vote') return 'Say how it should feel. Everybody has a vote, and the wish with the most is played.';
-  return 'Say how it should feel. The station turns without stopping, for everybody who listens.';
+  if (policy === 'owner') return 'Only the owner steers this station, with the admin token.';
+  if (policy === 'vote') return 'Say how it should sound. Everyone has a vote; the request with the most votes is played.';
+  return 'Say how it should sound. The music changes without stopping, for everyone who listens.';
 }

@@ -1,8 +1,8 @@
 /**
- * How a component asks for something: an event that bubbles up to the radio, which decides.
+ * Sends an event from a component; it bubbles up to the radio, which handles it.
  *
  * @param {HTMLElement} el @param {string} name @param {unknown} [detail]
  */
-export function wish(el, name, detail) {
+export function emit(el, name, detail) {
   el.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
 }

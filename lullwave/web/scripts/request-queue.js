@@ -1,16 +1,16 @@
-/** The wishes that wait at a station, or the prompts that are voted on; a click on one votes for it. */
+/** The requests that wait at a station, or the prompts that are voted on; a click on one votes for it. */
 
-import { wish } from './wish.js';
+import { emit } from './emit.js';
 
 /** @param {HTMLElement} el */
-export function WishQueue(el) {
+export function RequestQueue(el) {
   const heading = el.querySelector('.title');
   const list = el.querySelector('.list');
   let shown = '';
 
   list.addEventListener('click', (event) => {
     const vote = event.target.closest('.vote');
-    if (vote) wish(el, 'steer', { prompt: vote.dataset.prompt, token: '' });
+    if (vote) emit(el, 'steer', { prompt: vote.dataset.prompt, token: '' });
   });
 
   return {
@@ -22,7 +22,7 @@ export function WishQueue(el) {
       const key = JSON.stringify([votes, waiting]);
       if (key === shown) return;
       shown = key;
-      heading.textContent = votes.length ? 'The vote' : 'Waiting for their turn';
+      heading.textContent = votes.length ? 'Vote' : 'Waiting requests';
       list.replaceChildren(...votes.map(ballot), ...waiting.map(turn));
     },
   };
@@ -43,6 +43,6 @@ function ballot([prompt, count]) {
 function turn({ prompt, undo }) {
   const item = document.createElement('li');
   item.className = 'turn';
-  item.textContent = undo ? 'Back to what it was' : prompt;
+  item.textContent = undo ? 'Undo the last change' : prompt;
   return item;
 }
