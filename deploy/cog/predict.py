@@ -1,4 +1,4 @@
-"""Riffusion as a Cog predictor: two prompts and a place between them in, a sound and its spectrogram out."""
+"""Riffusion as a Cog predictor: two prompts and a position between them in, audio and its spectrogram out."""
 
 import os
 import tempfile
@@ -15,7 +15,7 @@ from lullwave.errors import LullwaveError
 
 
 class Output(BaseModel):
-    """``error`` is set where something was wrong with the inputs; the rest is set otherwise."""
+    """``error`` is set if the inputs were wrong; otherwise the two files are."""
 
     audio: Optional[Path] = None  # noqa: UP045  (Cog reads these annotations)
     spectrogram: Optional[Path] = None  # noqa: UP045
@@ -23,7 +23,7 @@ class Output(BaseModel):
 
 
 class Predictor(BasePredictor):
-    """``RIFFUSION_CHECKPOINT`` and ``RIFFUSION_DEVICE`` say what is loaded, and where."""
+    """``RIFFUSION_CHECKPOINT`` and ``RIFFUSION_DEVICE`` choose the checkpoint and the device."""
 
     def setup(self) -> None:
         """Load the checkpoint, or download it first."""
@@ -42,12 +42,12 @@ class Predictor(BasePredictor):
         num_inference_steps: int = Input(description="Denoising steps", default=50, ge=1, le=200),
         seed_image_id: str = Input(description="The spectrogram to begin from", default="vibes"),
     ) -> Output:
-        """One clip."""
+        """Make one clip."""
         try:
             start = End(prompt_a, 42, denoising=denoising)
             end = End(prompt_b, 123, denoising=denoising) if prompt_b else start
-            wish = Interpolation(start, end, float(alpha), num_inference_steps, seed_image_id)
-            image = self.engine.submit(wish).result.result()
+            request = Interpolation(start, end, float(alpha), num_inference_steps, seed_image_id)
+            image = self.engine.submit(request).result.result()
         except LullwaveError as error:
             return Output(error=str(error))
         folder = Folder(tempfile.mkdtemp(prefix="riffusion-"))

@@ -155,7 +155,7 @@ test('words for what is made, and for what is not', () => {
   assert.match(Words.refusalWords({ status: 429, message: 'many wait', retryAfterS: 10 }), /^Many wait\. Try again in about 10 s\.$/);
   assert.match(Words.refusalWords({ status: 0, message: '' }), /cannot be reached/);
   const wantsToken = { status: 401, message: 'x', wantsToken: true };
-  assert.match(Words.refusalWords(wantsToken), /show the token/);
+  assert.match(Words.refusalWords(wantsToken), /needs the admin token/);
   assert.match(Words.refusalWords(wantsToken, true), /token is wrong/);
   assert.equal(Words.fieldWords('options.hz: got 9; allowed: 20', 'options.hz'), 'Got 9; allowed: 20.');
   assert.equal(Words.fieldWords('no checkpoint', 'engine'), 'No checkpoint.');

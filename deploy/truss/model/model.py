@@ -1,4 +1,4 @@
-"""Riffusion as a Truss: ``load`` once, then ``predict`` takes the old request and gives the old reply."""
+"""Riffusion as a Truss: ``load`` once, then ``predict`` takes and returns what Riffusion's server did."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lullwave.errors import LullwaveError
 
 
 class Model:
-    """What Truss makes an object of; it hands over the configuration by name."""
+    """The class that Truss instantiates; it passes the configuration by name."""
 
     def __init__(self, **given: Any) -> None:
         said = given.get("config", {}).get("model_metadata", {})
@@ -22,11 +22,11 @@ class Model:
         self._engine = lullwave.load_engine("riffusion", **self._options)
 
     def predict(self, request: dict[str, Any]) -> dict[str, Any]:
-        """One clip. In Baseten's first form, ``worklet_input`` around the request, the reply is wrapped too."""
+        """Make one clip. A request in ``worklet_input``, as in Baseten's first API, is answered in ``output``."""
         wrapped = isinstance(request.get("worklet_input"), dict)
         try:
-            wish = inference.parse(request["worklet_input"] if wrapped else request)
-            made = inference.reply(self._engine, self._engine.submit(wish).result.result())
+            clip = inference.parse(request["worklet_input"] if wrapped else request)
+            made = inference.reply(self._engine, self._engine.submit(clip).result.result())
         except LullwaveError as error:
             return {"error": str(error)}
         return {"output": made} if wrapped else made
