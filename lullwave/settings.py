@@ -38,21 +38,21 @@ class StationSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: StationId = Field(description="name in addresses: small letters, digits and hyphens")
-    name: str = Field(default="", max_length=80, description="name for people; empty: made of the id")
+    id: StationId = Field(description="name in addresses: lower-case letters, digits and hyphens")
+    name: str = Field(default="", max_length=80, description="name shown to listeners; empty: made from the id")
     prompts: tuple[str, ...] = Field(
         default=("",),
         min_length=1,
         max_length=32,
-        description="what it plays; several take turns, two pieces each",
+        description="prompts that it plays; several alternate, two pieces each",
     )
-    engine: str = Field(default="", description="what makes its music; empty: the setting `engine`")
+    engine: str = Field(default="", description="engine that makes its music; empty: the setting `engine`")
     ambience: tuple[str, ...] = Field(
         default=(), max_length=4, description="words added to each prompt, such as `rain`"
     )
     policy: Policy = Field(default="everyone", description="who may steer: everyone, the owner (by token), or a vote")
     seed: int | None = Field(
-        default=None, ge=0, le=MAX_SEED, description="seed of its programme; empty: a new one every time"
+        default=None, ge=0, le=MAX_SEED, description="seed of its programme; empty: a random one at each start"
     )
 
     @field_validator("prompts")
@@ -106,25 +106,27 @@ class Settings(BaseSettings):
     # what it plays
     engine: str = Field(
         default="synth",
-        description="what makes the music of stations that name no engine: a name, or `ws://host:8001`",
+        description="engine of stations that name none: a name, or `ws://host:8001`",
     )
-    engine_token: str = Field(default="", repr=False, description="what an engine elsewhere asks for before it plays")
-    engine_token_file: Path | None = Field(default=None, description="a file whose first line is that token")
-    isolate: bool = Field(default=False, description="run engines in processes of their own, which may crash alone")
+    engine_token: str = Field(default="", repr=False, description="token for an engine on another machine")
+    engine_token_file: Path | None = Field(default=None, description="file whose first line is that token")
+    isolate: bool = Field(
+        default=False, description="run each engine in a process of its own, so that its crash does not stop the radio"
+    )
     checkpoint: str = Field(
         default="",
-        description="weights of the neural engine: a directory or a name on the hub; empty: the engine's own choice",
+        description="weights of the neural engine: a directory or a name on the hub; empty: the engine's default",
     )
     smaller: str = Field(
         default="",
-        description="smaller weights beside these, which play while the engine is too slow with these; empty: none",
+        description="smaller weights that play while the engine is too slow with its own; empty: none",
     )
     device: str = Field(default="auto", description="torch device of neural engines: auto, cpu, cuda, cuda:1, mps")
     engine_options: str = Field(
         default="",
-        description="more of how the engine is loaded, `name=value` split by commas: see `lullwave engines NAME`",
+        description="further load options of the engine, `name=value` separated by commas: see `lullwave engines NAME`",
     )
-    lora: str = Field(default="", description="LoRA files blended into Riffusion, `FILE:WEIGHT` split by commas")
+    lora: str = Field(default="", description="LoRA files blended into Riffusion, `FILE:WEIGHT` separated by commas")
     station: str = Field(
         default="", description="id of the default station: `/stream.mp3`, `/current.mp3`; empty: the first"
     )
@@ -132,64 +134,72 @@ class Settings(BaseSettings):
         default=DEFAULT_STATIONS, min_length=1, max_length=64, description="the stations, see below"
     )
     seed: int | None = Field(
-        default=None, ge=0, le=MAX_SEED, description="seed of all programmes; empty: new ones every time"
+        default=None, ge=0, le=MAX_SEED, description="seed of all programmes; empty: random ones at each start"
     )
 
     # how it sounds
     bitrate_kbps: Literal[64, 96, 128, 160, 192, 256, 320] = Field(
-        default=192, description="of the MP3 streams and clips"
+        default=192, description="bit rate of the MP3 streams and clips"
     )
-    loudness_lufs: float = Field(
-        default=-15.0, ge=-30, le=-9, description="integrated loudness that the master aims at"
-    )
-    ceiling_dbtp: float = Field(default=-1.0, ge=-9, le=0, description="highest true peak")
+    loudness_lufs: float = Field(default=-15.0, ge=-30, le=-9, description="target of the integrated loudness")
+    ceiling_dbtp: float = Field(default=-1.0, ge=-9, le=0, description="limit of the true peak")
 
     # how far ahead, how much is kept
-    data_dir: Path = Field(default_factory=default_data_dir, description="where clips and history are kept")
-    reserve_s: float = Field(default=24.0, ge=4, le=300, description="seconds of music made ahead of what is on air")
+    data_dir: Path = Field(default_factory=default_data_dir, description="directory for clips and history")
+    reserve_s: float = Field(
+        default=24.0, ge=4, le=300, description="buffer: seconds of music made ahead of what is on air"
+    )
     burst_s: float = Field(
-        default=3.0, ge=0.5, le=3, description="seconds of the past that a new listener is sent at once"
+        default=3.0, ge=0.5, le=3, description="seconds of past music that a new listener is sent at once"
     )
     ring_s: float = Field(default=30.0, ge=6, le=120, description="seconds of encoded stream kept for slow listeners")
     sleep_after_s: float = Field(
-        default=60.0, ge=1, le=86400, description="a station that nobody hears sleeps after this long"
+        default=60.0, ge=1, le=86400, description="a station without listeners sleeps after this time"
     )
     clip_s: float = Field(default=60.0, ge=5, le=600, description="length of a slot of `/current.mp3`")
-    max_clips: int = Field(default=60, ge=2, le=100000, description="clips kept per station; the oldest go first")
+    max_clips: int = Field(
+        default=60, ge=2, le=100000, description="clips kept per station; the oldest are deleted first"
+    )
     max_history_mb: float = Field(
-        default=500.0, ge=1, le=1e6, description="megabytes of states kept, from which the past is made again"
+        default=500.0, ge=1, le=1e6, description="megabytes of snapshots kept to play past moments again"
     )
     max_clip_mb: float = Field(default=200.0, ge=1, le=1e6, description="megabytes of clips kept per station")
 
     # who may steer, and how often
     steer_every_s: float = Field(
-        default=10.0, ge=0, le=3600, description="a station turns at most this often; wishes wait for their turn"
+        default=10.0, ge=0, le=3600, description="shortest time between two changes of a station; further requests wait"
     )
-    vote_s: float = Field(default=30.0, ge=1, le=3600, description="how long a vote on the next prompt is open")
-    max_wishes: int = Field(default=8, ge=1, le=1000, description="wishes that may wait at a station")
+    vote_s: float = Field(default=30.0, ge=1, le=3600, description="duration of a vote on the next prompt")
+    max_wishes: int = Field(default=8, ge=1, le=1000, description="requests that may wait at a station")
     token: str = Field(
-        default="", repr=False, description="who shows it may change state: the token, or `sha256:` and its hash"
+        default="",
+        repr=False,
+        description="admin token, or `sha256:` and its hash; required for changes on a public server",
     )
     open_steering: bool = Field(
         default=False,
-        description="on a public address or behind a proxy, let everybody steer the stations that are for everyone",
+        description="on a public server, let everybody steer stations with the policy `everyone`, without the token",
     )
     legacy_open: bool = Field(
-        default=False, description="let every web page and address use the routes of the systems before this one"
+        default=False,
+        description="open the infinifi- and Riffusion-compatible routes to every page and address, without checks",
     )
     allowed_origins: str = Field(
-        default="", description="other origins whose pages may change state, split by commas; `*` is every one"
+        default="", description="other origins whose pages may make changes, separated by commas; `*` allows all"
     )
     allowed_hosts: str = Field(
-        default="", description="names that this server is called by, split by commas; empty: any, on loopback its own"
+        default="",
+        description="host names that the server answers to, separated by commas; empty: any, on loopback only its own",
     )
     trusted_proxies: str = Field(
-        default="", description="addresses of proxies whose `X-Forwarded-*` headers count, split by commas"
+        default="", description="addresses of proxies whose `X-Forwarded-*` headers are trusted, separated by commas"
     )
     root_path: str = Field(
-        default="", pattern=r"^(/[^/?#]+)*$", description="path prefix below which a proxy shows the radio, `/radio`"
+        default="",
+        pattern=r"^(/[^/?#]+)*$",
+        description="path prefix under which a proxy serves the radio, such as `/radio`",
     )
-    tls_cert: Path | None = Field(default=None, description="certificate chain (PEM); with it the server speaks HTTPS")
+    tls_cert: Path | None = Field(default=None, description="certificate chain (PEM); turns HTTPS on")
     tls_key: Path | None = Field(default=None, description="the certificate's private key (PEM)")
 
     # limits
@@ -197,21 +207,19 @@ class Settings(BaseSettings):
         default=100,
         ge=1,
         le=100000,
-        description="audio connections of one address; four times as many requests at once",
+        description="audio connections per address; requests at once: four times as many",
     )
     stall_s: float = Field(
-        default=7.0, ge=1, le=600, description="a listener whose system takes nothing for this long is dropped"
+        default=7.0, ge=1, le=600, description="a connection that takes no data for this time is closed"
     )
-    max_listeners: int = Field(default=5000, ge=1, le=100000, description="audio connections to one station")
+    max_listeners: int = Field(default=5000, ge=1, le=100000, description="audio connections per station")
     max_body_kb: int = Field(default=256, ge=1, le=65536, description="largest request body")
-    max_generate_s: float = Field(
-        default=600.0, ge=1, le=3600, description="longest clip that `POST /api/generate` makes"
+    max_generate_s: float = Field(default=600.0, ge=1, le=3600, description="longest clip of `POST /api/generate`")
+    max_generations: int = Field(default=1, ge=1, le=64, description="clips made at the same time")
+    max_queue: int = Field(default=8, ge=0, le=1000, description="clips that may wait; more are refused (429)")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="lowest level that is logged"
     )
-    max_generations: int = Field(default=1, ge=1, le=64, description="clips that are made at the same time")
-    max_queue: int = Field(
-        default=8, ge=0, le=1000, description="clips that may wait for their turn; more are refused (429)"
-    )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="what is logged")
 
     @field_validator("token")
     @classmethod
