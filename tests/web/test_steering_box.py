@@ -75,7 +75,7 @@ def test_a_vote_and_an_owners_token(tmp_path: Path, serve: Callable[..., Radio],
     two = visit(radio.url)
     for page in (one, two):  # who listens has a vote
         play(page)
-    one.get_by_text("Everybody has a vote").wait_for()
+    one.get_by_text("Everyone has a vote").wait_for()
     steer(one, "rain")
     one.get_by_text("Your vote counts.").wait_for()
     two.get_by_role("button", name="Vote for rain, 1 so far").click()
