@@ -18,7 +18,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +27,9 @@ from bench import sound_prompts as asked
 from bench import sound_renders as renders
 from bench.ears import RECORDED, figures, vendi_score
 from bench.measure import pin
-from bench.taggers import Tagger
+from bench.sound_readings import kept, read_clicks, read_clip, read_solos, read_tags
 
-IMPULSE_S = 0.01  # a pop of crackle is shorter than this, in seconds
 PARTS = ("clips", "words", "alone", "named", "crackle")
-_MEASURED_BY = ("sound.py", "ears.py", "taggers.py", "estimators.py", "sound_renders.py")  # readings depend on these
 
 # figure: (lowest, highest) that is allowed, None where there is no limit
 BEAT_BARS: dict[str, tuple[float | None, float | None]] = {
@@ -79,63 +76,6 @@ class Row:
             return ""
         within = (self.low is None or self.value >= self.low) and (self.high is None or self.value <= self.high)
         return "pass" if within else "MISS"
-
-
-# ---- readings, each in a process of the pool
-
-
-def read_clip(prompt: str, seed: int, seconds: float) -> dict[str, Any]:
-    """Figures, clicks, tags of both taggers and the hidden layer of the first."""
-    samples, rate = renders.clip(prompt, seed, seconds)
-    mono = samples.mean(axis=1)
-    first, second = _tagger("mtt").read(mono, rate), _tagger("msd").read(mono, rate)
-    return {
-        "figures": figures(samples, rate) | {"clicks": impulses(samples, rate)},
-        "tags": first.tags,
-        "second": second.tags,
-        "hidden": [round(float(x), 5) for x in first.hidden],
-    }
-
-
-def read_tags(prompt: str, seed: int, seconds: float) -> dict[str, float]:
-    """The first tagger's tags of a clip."""
-    samples, rate = renders.clip(prompt, seed, seconds)
-    return _tagger("mtt").read(samples.mean(axis=1), rate).tags
-
-
-def read_solos(instrument: str) -> list[dict[str, float]]:
-    """The first tagger's tags of each phrase of an instrument alone."""
-    return [_tagger("mtt").read(samples.mean(axis=1), rate).tags for samples, rate in renders.solos(instrument)]
-
-
-def read_clicks(prompt: str, seed: int, seconds: float) -> float:
-    """Impulses of a clip."""
-    return impulses(*renders.clip(prompt, seed, seconds))
-
-
-def impulses(samples: Any, rate: int) -> float:
-    """Clicks of ``bench.estimators``, those within ``IMPULSE_S`` of one another counted once."""
-    from bench import estimators
-
-    times = np.array(estimators.clicks(samples, rate))
-    return float(len(times) and 1 + np.count_nonzero(np.diff(times) > IMPULSE_S))
-
-
-def kept(read: Callable[..., Any], *arguments: Any) -> Any:
-    """``read(*arguments)``, from the cache where the same code has read it before."""
-    code = "".join((Path(__file__).parent / name).read_text() for name in _MEASURED_BY)
-    path = renders.cached(read.__name__, arguments, code, ending=".json")
-    if not path.exists():
-        path.write_text(json.dumps(read(*arguments)))
-    return json.loads(path.read_text())
-
-
-@lru_cache(maxsize=2)
-def _tagger(model: str) -> Tagger:
-    import torch
-
-    torch.set_num_threads(1)
-    return Tagger(model)
 
 
 # ---- parts: each asks for its readings and makes rows of them
@@ -277,11 +217,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=PARTS, action="append", help="one part (may be given again)")
     parser.add_argument("--quick", action="store_true", help="eight prompts, one seed, 30 s: for work in progress")
+    parser.add_argument("--seeds", type=int, default=3, help="seeds of each prompt (3)")
     parser.add_argument("--json", type=Path, help="write the rows to this file")
     parser.add_argument("--before", type=Path, help="rows of an earlier run, shown beside")
     arguments = parser.parse_args()
     pin(2)
-    seeds, seconds = ((1,), 30.0) if arguments.quick else ((1, 2, 3), 60.0)
+    seeds, seconds = ([1], 30.0) if arguments.quick else (list(range(1, arguments.seeds + 1)), 60.0)
     chosen = arguments.only or PARTS
     _warm_up()
     with ProcessPoolExecutor(2) as pool:
@@ -306,7 +247,7 @@ def main() -> None:
     before = json.loads(arguments.before.read_text())["rows"] if arguments.before else ()
     print(table(rows, before))
     if arguments.json:
-        told = {"code": renders.code_hash(), "seconds": seconds, "rows": [asdict(row) for row in rows]}
+        told = {"code": renders.code_hash(), "seeds": seeds, "seconds": seconds, "rows": [asdict(row) for row in rows]}
         arguments.json.write_text(json.dumps(told, indent=1))
     missed = sum(row.verdict == "MISS" for row in rows)
     print(f"{missed} bars missed of {sum(bool(row.verdict) for row in rows)}")

@@ -41,7 +41,10 @@ _BROKEN = tuple(
 )
 _HELD = tuple((4 * bar, 3.9, root - 7 + step) for bar, root in enumerate(_ROOTS) for step in (0, 4, 7, 9))
 _WALK = tuple((2 * k, 1.8, step) for k, step in enumerate((0, 4, 5, 4, 3, 0, 4, 1, 0, 4, 5, 2, 1, 4, 0, 0)))
-_SINGLE = ("flute", "trumpet", "sax", "clarinet", "violin", "cello", "lead", "bass", "808")  # one tone at a time
+_SIXTEENTHS = tuple(
+    (0.25 * k, 0.24, (0, -2, -4, 2)[k // 32] + (0, 7, 4, 7, 9, 7, 4, 11)[k % 8]) for k in range(128)
+)  # what sequencers play
+_SINGLE = ("flute", "trumpet", "sax", "clarinet", "violin", "cello", "lead")  # one tone at a time
 _CENTRES = {"bass": 36, "808": 36, "cello": 50, "violin": 69, "flute": 72, "music_box": 76, "pad": 60}  # else C4
 
 
@@ -72,14 +75,21 @@ def instruments() -> tuple[str, ...]:
     return tuple(INSTRUMENTS)
 
 
-def solos(instrument: str) -> list[tuple[Samples, int]]:
-    """Three phrases of an instrument alone, each (T, 2): a tune; then chords held and broken, or more single lines."""
-    low = any(part in instrument for part in ("bass", "808"))
-    phrases = (_TUNE, _HELD, _BROKEN)
+def phrases_of(instrument: str) -> tuple[tuple[tuple[float, float, int], ...], ...]:
+    """Three phrases in the idiom of an instrument: a tune; then chords held and broken, sequences, or more lines."""
+    if any(part in instrument for part in ("bass", "808")):
+        return _TUNE, _SLOW, _WALK
+    if any(part in instrument for part in ("synth", "pluck")):
+        return _TUNE, _SIXTEENTHS, tuple((beat, beats, step + 3) for beat, beats, step in _SIXTEENTHS)
     if any(part in instrument for part in _SINGLE):
-        phrases = (_TUNE, _SLOW, _WALK if low else tuple((beat, beats, -step) for beat, beats, step in _TUNE))
+        return _TUNE, _SLOW, tuple((beat, beats, -step) for beat, beats, step in _TUNE)
+    return _TUNE, _HELD, _BROKEN
+
+
+def solos(instrument: str) -> list[tuple[Samples, int]]:
+    """The three phrases of an instrument alone, each (T, 2), and their rate."""
     centre = next((pitch for part, pitch in _CENTRES.items() if part in instrument), 60)
-    return [(_solo(instrument, phrase, centre), 44100) for phrase in phrases]
+    return [(_solo(instrument, phrase, centre), 44100) for phrase in phrases_of(instrument)]
 
 
 def _solo(instrument: str, phrase: tuple[tuple[float, float, int], ...], centre: int) -> Samples:

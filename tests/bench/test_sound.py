@@ -70,3 +70,38 @@ def test_medians_are_taken_over_the_right_clips(monkeypatch):
     assert rows["drums against harmony, dB"].spread == (-4.0, -4.0)  # ambient clips are left out
     assert rows["share heard as piano first, keys not asked for"].value == 0
     assert rows["tag piano, mean with drums"].verdict == "pass"
+
+
+def test_readings_are_kept_until_code_changes(tmp_path, monkeypatch):
+    from bench import sound_readings
+
+    monkeypatch.setattr(sound_readings.renders, "_folder", lambda: tmp_path)
+    calls = []
+
+    def count(word):
+        calls.append(word)
+        return {"heard": word}
+
+    assert sound_readings.kept(count, "harp") == sound_readings.kept(count, "harp") == {"heard": "harp"}
+    assert calls == ["harp"]
+    assert sound_readings.kept(count, "lute") == {"heard": "lute"}
+
+
+def test_pops_of_two_channels_are_one_impulse():
+    import numpy as np
+
+    from bench.sound_readings import impulses
+
+    t = np.arange(44100) / 44100
+    clean = np.repeat(0.3 * np.sin(2 * np.pi * 220 * t)[:, None], 2, axis=1)
+    assert impulses(clean, 44100) == 0
+    clean[[10000, 30000]] += 0.2
+    assert impulses(clean, 44100) == 2
+
+
+def test_sequenced_phrases_are_for_synths_alone():
+    from bench import sound_renders
+
+    assert len(sound_renders.phrases_of("synth_lead")[1]) == 128
+    assert len(sound_renders.phrases_of("upright_bass")[2]) == 16
+    assert sound_renders.phrases_of("felt_piano")[1] == sound_renders._HELD
