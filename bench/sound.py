@@ -29,6 +29,7 @@ from bench.ears import RECORDED, figures, vendi_score
 from bench.measure import pin
 from bench.sound_readings import kept, read_clicks, read_clip, read_solos, read_tags
 
+BASELINE = Path(__file__).parent / "sound_baseline.json"  # version 0.1.0, one seed
 PARTS = ("clips", "words", "alone", "named", "crackle")
 
 # figure: (lowest, highest) that is allowed, None where there is no limit
@@ -219,7 +220,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="eight prompts, one seed, 30 s: for work in progress")
     parser.add_argument("--seeds", type=int, default=3, help="seeds of each prompt (3)")
     parser.add_argument("--json", type=Path, help="write the rows to this file")
-    parser.add_argument("--before", type=Path, help="rows of an earlier run, shown beside")
+    parser.add_argument("--before", type=Path, default=BASELINE, help="rows of an earlier run, shown beside")
     arguments = parser.parse_args()
     pin(2)
     seeds, seconds = ([1], 30.0) if arguments.quick else (list(range(1, arguments.seeds + 1)), 60.0)

@@ -93,13 +93,16 @@ def solos(instrument: str) -> list[tuple[Samples, int]]:
 
 
 def _solo(instrument: str, phrase: tuple[tuple[float, float, int], ...], centre: int) -> Samples:
+    from lullwave.engines.synth.catalogue.instruments import INSTRUMENTS
     from lullwave.engines.synth.score import Bar, Mix, Note, Track
     from lullwave.engines.synth.sound.instruments.cache import SoundCache
     from lullwave.engines.synth.sound.renderer import Renderer
 
     scale = (0, 2, 4, 5, 7, 9, 11)
     beat_s = 60.0 / _SOLO_BPM
-    mix = Mix({"solo": Track(instrument, plate_db=-18.0)}, wow=0.0, warmth=0.0)  # type: ignore[arg-type]
+    seat = INSTRUMENTS[instrument].seat  # type: ignore[index]
+    track = Track(instrument, 0.0, 0.0, seat.cutoff_hz, seat.room_db, seat.plate_db, seat.tremolo, seat.chorus)  # type: ignore[arg-type]
+    mix = Mix({"solo": track}, wow=0.0, warmth=0.0)
     renderer = Renderer(1, SoundCache(40_000_000), only="solo")
     blocks = []
     for bar in range(8):
