@@ -1,12 +1,14 @@
-"""Options as frozen dataclasses with one definition each; knows nothing of HTTP or the command line.
+"""Options as frozen dataclasses, each defined once; knows nothing of HTTP or the command line.
 
-A field made by ``option`` carries its explanation and its limits. From that one definition come the check
-of values (``build``), the JSON schema of the HTTP interface, the flags of the command line and the form of
-the page::
+A field made by ``option`` carries its explanation and its limits. That one definition gives the check of values
+(``build``), the JSON schema of the HTTP interface, the flags of the command line and the form of the page::
 
     @dataclass(frozen=True)
     class MusicOptions:
         top_k: int = option(250, "how many of the likeliest tokens are drawn from", low=1, high=2048)
+
+Not pydantic: importing it takes several times as long as everything that an engine's options need, and the limits in
+words, which errors, flags and forms show, would still have to be written here.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from .errors import InvalidInput
@@ -31,7 +34,7 @@ _NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: 
 
 @dataclass(frozen=True)
 class Limits:
-    """What ``option`` says of a field besides its type and default."""
+    """Explanation and limits of one option."""
 
     doc: str
     low: float | None = None
@@ -43,7 +46,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class OptionInfo:
-    """One option, ready to be shown: as a flag, a schema property or a form field."""
+    """One option as flags, schemas and forms need it."""
 
     name: str
     type: type
@@ -53,7 +56,7 @@ class OptionInfo:
 
     @property
     def allowed(self) -> str:
-        """What values are allowed, in words."""
+        """The allowed values in words, such as "a whole number from 1 to 12"."""
         limits = self.limits
         if limits.choices is not None:
             words = "one of " + ", ".join(str(c) for c in limits.choices)
@@ -69,7 +72,7 @@ class OptionInfo:
                 words += f" of at most {limits.max_length} characters"
             if limits.unit:
                 words += f" {limits.unit}"
-        return words + (", or nothing" if self.optional else "")
+        return words + (", or none" if self.optional else "")
 
 
 def option(
@@ -114,14 +117,17 @@ def check(instance: Any) -> None:
 
 
 def build(options: type[T], values: Mapping[str, Any], where: str = "") -> T:
-    """An instance of ``options`` from a mapping; unknown names are refused with the known ones listed.
+    """An instance of ``options`` from a mapping.
 
-    ``where`` is put before the field's name in errors (``"options."``).
+    Raises:
+        InvalidInput: an unknown name, a missing one or a wrong value; ``where`` (such as ``"options."``) precedes the
+            field's name in the error.
     """
     known = [info.name for info in describe(options)]
     for name in values:
         if name not in known:
-            raise InvalidInput(f"{where}{name}", values[name], "options named " + ", ".join(known) if known else "none")
+            allowed = f"{_hint(name, known)}options named " + ", ".join(known) if known else "none"
+            raise InvalidInput(f"{where}{name}", values[name], allowed)
     for one in fields(options):  # type: ignore[arg-type]
         required = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
         if required and one.name not in values:
@@ -129,7 +135,7 @@ def build(options: type[T], values: Mapping[str, Any], where: str = "") -> T:
             raise InvalidInput(f"{where}{one.name}", None, allowed)
     try:
         built = options(**values)
-        check(built)  # once more, for definitions that do not check themselves
+        check(built)  # again, for dataclasses that do not call it themselves
         return built
     except InvalidInput as error:
         if where and not error.field.startswith(where):
@@ -138,9 +144,11 @@ def build(options: type[T], values: Mapping[str, Any], where: str = "") -> T:
 
 
 def parse_pairs(pairs: Iterable[str], options: type, flag: str = "--option") -> dict[str, Any]:
-    """``["top_k=50"]`` → ``{"top_k": 50}``, each value of the type that its definition states.
+    """``["top_k=50"]`` → ``{"top_k": 50}``, each value converted to the type of its option.
 
-    ``flag`` is what errors call the pairs.
+    Raises:
+        InvalidInput: a pair without ``=``, an unknown name, or a value that cannot be converted; ``flag`` is the name
+            in the error.
     """
     known = {info.name: info for info in describe(options)}
     values = {}
@@ -150,13 +158,20 @@ def parse_pairs(pairs: Iterable[str], options: type, flag: str = "--option") -> 
             raise InvalidInput(flag, pair, "name=value")
         name = name.strip().replace("-", "_")
         if name not in known:
-            raise InvalidInput(flag, name, "one of " + ", ".join(known) if known else "none for this engine")
+            allowed = f"{_hint(name, known)}one of " + ", ".join(known) if known else "none for this engine"
+            raise InvalidInput(flag, name, allowed)
         values[name] = _worded(known[name], text)
     return values
 
 
+def _hint(name: str, known: Iterable[str]) -> str:
+    """The known name that is closest to a mistyped one."""
+    close = get_close_matches(name, known, 1)
+    return f"{close[0]} is close; " if close else ""
+
+
 def _plain(number: float) -> str:
-    """Whole numbers with all of their digits."""
+    """A limit as text; integers with all of their digits."""
     return str(number) if isinstance(number, int) else f"{number:g}"
 
 

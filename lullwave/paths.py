@@ -10,14 +10,17 @@ from pathlib import Path
 from .errors import InvalidInput
 
 SETTINGS_FILE = "lullwave.toml"
+DATA_DIR_VARIABLE = "LULLWAVE_DATA_DIR"
 
 
 def default_data_dir() -> Path:
-    """Where clips and history live unless a setting says otherwise (the XDG rules, or the platform's own).
+    """Where clips, history and models lie: ``LULLWAVE_DATA_DIR``, else by the XDG rules or the platform's own.
 
     Raises:
         InvalidInput: neither a variable nor the system names a home directory.
     """
+    if named := os.environ.get(DATA_DIR_VARIABLE):
+        return Path(named)
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", str(_home() / "AppData" / "Local"))) / "Lullwave"
     if sys.platform == "darwin":

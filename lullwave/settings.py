@@ -345,6 +345,8 @@ def _first_fault(error: ValidationError) -> SettingsError:
         return SettingsError(field, cause.value, cause.allowed)
     if fault["type"] == "extra_forbidden":
         known = StationSettings.model_fields if where.startswith("stations.") else Settings.model_fields
-        return SettingsError(where, fault["input"], "settings named " + ", ".join(known))
+        close = get_close_matches(where.rpartition(".")[2], known, 1)
+        hint = f"{close[0]} is close; " if close else ""
+        return SettingsError(where, fault["input"], f"{hint}settings named " + ", ".join(known))
     message = re.sub(r"^(Input|Value) should be ", "", fault["msg"])
     return SettingsError(where, fault["input"], message[:1].lower() + message[1:])

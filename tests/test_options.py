@@ -41,7 +41,7 @@ def test_describe_gives_what_interfaces_need():
     assert infos["tempo"].allowed == "a number from 40 to 200 bpm"
     assert infos["voices"].allowed == "a whole number of at least 1"
     assert infos["mode"].allowed == "one of minor, major"
-    assert infos["title"].allowed == "text of at most 10 characters, or nothing"
+    assert infos["title"].allowed == "text of at most 10 characters, or none"
     assert infos["dry"].allowed == "true or false"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sqlite3
 import threading
 import time
@@ -16,7 +17,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,15 @@ def wall_time(text: str, field: str = "at") -> float:
     if not 0 <= seconds <= time.time() + 10 * 366 * 86400:
         raise InvalidInput(field, text, "a time such as 2025-01-31T22:15:00, or seconds since 1970")
     return seconds
+
+
+def time_text(wall: float, zone: tzinfo | None = UTC) -> str:
+    """ISO 8601 to the millisecond, which ``wall_time`` reads back; ``zone`` None is local time.
+
+    Rounded up: what began at ``wall`` has begun at the time that is written.
+    """
+    seconds = math.ceil(round(wall * 1000, 3)) / 1000
+    return datetime.fromtimestamp(seconds, UTC).astimezone(zone).isoformat(timespec="milliseconds")
 
 
 class History:

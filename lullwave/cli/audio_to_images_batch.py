@@ -1,57 +1,50 @@
-"""``lullwave audio-to-images-batch``: the spectrogram images of a folder of sounds."""
+"""``lullwave audio-to-images-batch``: ``audio-to-image`` for each file of a folder."""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from ..errors import InvalidInput
 from ..spectrogram import SpectrogramParams
-from . import parallel as batches
-from .audio_to_image import Bands, Bits, High, Low, Padded, Power, Step, Stereo, Window, convert
+from . import parallel
+from .arguments import AudioFolder, Glob, Limit, OutputFolder, Processes, Quiet
+from .audio_to_image import FORMATS, PARAMS, Bits, convert
+from .flags import called, with_flags
 
 
-def command(
-    audio_dir: Annotated[Path, typer.Option("--audio-dir", "-a", help="The folder of sounds to read.")],
-    output_dir: Annotated[Path, typer.Option("--output-dir", "-o", help="The folder to write images into.")],
+def audio_to_images_batch(
+    audio_dir: AudioFolder,
+    output_dir: OutputFolder,
     image_extension: Annotated[str, typer.Option(help="png or jpg.")] = "jpg",
-    step_ms: Step = SpectrogramParams.step_ms,
-    bands: Bands = SpectrogramParams.bands,
-    low_hz: Low = SpectrogramParams.low_hz,
-    high_hz: High = SpectrogramParams.high_hz,
-    window_ms: Window = SpectrogramParams.window_ms,
-    padded_ms: Padded = SpectrogramParams.padded_ms,
-    power: Power = SpectrogramParams.power,
-    stereo: Stereo = SpectrogramParams.stereo,
     bits: Bits = 8,
-    limit: Annotated[int, typer.Option(help="Only the first so many files; 0: all.", min=0)] = 0,
-    glob: batches.Glob = "**/*",
-    num_processes: batches.Processes = 0,
+    limit: Limit = 0,
+    glob: Glob = "**/*",
+    num_processes: Processes = 0,
+    quiet: Quiet = False,
+    *,
+    params: dict[str, Any],
 ) -> None:
-    """Make spectrogram images of all sounds of a folder. A file that cannot be read never stops the rest."""
+    """Turn a folder of audio files into spectrogram images. A file that cannot be read never stops the rest."""
     suffix = "." + image_extension.removeprefix(".")
-    if suffix not in (".png", ".jpg", ".jpeg"):
+    if suffix not in FORMATS:
         raise InvalidInput("image_extension", image_extension, "png, jpg or jpeg")
-    wanted = {
-        "step_ms": step_ms,
-        "bands": bands,
-        "low_hz": low_hz,
-        "high_hz": high_hz,
-        "window_ms": window_ms,
-        "padded_ms": padded_ms,
-        "power": power,
-        "stereo": stereo,
-    }
-    SpectrogramParams(**wanted)  # type: ignore[arg-type]
-    paths = batches.sounds_in(audio_dir, glob)[: limit or None]
-    work = partial(_one, folder=output_dir, root=audio_dir, suffix=suffix, wanted=wanted, bits=bits)
-    if batches.run(work, paths, num_processes, Console()):
+    with called(PARAMS.renamed):
+        SpectrogramParams(**params)
+    paths = parallel.sounds_in(audio_dir, glob)[: limit or None]
+    work = partial(_one, folder=output_dir, root=audio_dir, suffix=suffix, params=params, bits=bits)
+    if parallel.run(work, paths, num_processes, Console(quiet=quiet)):
         raise typer.Exit(1)
 
 
-def _one(path: Path, folder: Path, root: Path, suffix: str, wanted: dict[str, int | float | bool], bits: int) -> None:
-    convert(path, batches.target_in(folder, path, root, suffix), wanted, bits)
+def build(arguments: list[str]) -> Any:
+    """The command, with a flag for each spectrogram parameter."""
+    return with_flags(audio_to_images_batch, [PARAMS])
+
+
+def _one(path: Path, folder: Path, root: Path, suffix: str, params: dict[str, Any], bits: int) -> None:
+    convert(path, parallel.target_in(folder, path, root, suffix), params, bits)

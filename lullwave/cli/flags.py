@@ -1,7 +1,7 @@
-"""Options of an engine as flags of a command, from their one definition; knows neither engines nor commands.
+"""Flags of a command from option dataclasses (``lullwave.options``); knows neither engines nor commands.
 
-A flag that is not given leaves the default of the definition. Values are checked where all are: by
-``lullwave.options``, so that the command line says the same of a wrong value as Python and HTTP do.
+A flag that is not given leaves the default of the dataclass. ``lullwave.options`` checks the values, so that the
+command line reports a wrong value in the same words as Python and HTTP.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import typer
@@ -23,10 +23,12 @@ __all__ = ["FlagGroup", "called", "given", "parse_pairs", "with_flags"]
 
 @dataclass(frozen=True)
 class FlagGroup:
-    """The options of one definition, gathered under one keyword of the command."""
+    """Flags made from one option dataclass. The values that were given reach the command as one dictionary."""
 
-    keyword: str  # the command's parameter that gets the values given, by name
+    keyword: str  # the command's parameter that receives the dictionary
     options: type
+    only: tuple[str, ...] = ()  # names of the options that become flags; empty: all
+    renamed: Mapping[str, str] = field(default_factory=dict)  # option → its flag, where it is not --option
 
 
 def with_flags(command: Callable[..., None], groups: Iterable[FlagGroup]) -> Callable[..., None]:
@@ -42,7 +44,9 @@ def with_flags(command: Callable[..., None], groups: Iterable[FlagGroup]) -> Cal
     homes: dict[str, tuple[FlagGroup, str]] = {}
     for group in groups:
         for info in describe(group.options):
-            name, flag = info.name, _flag(info)
+            if group.only and info.name not in group.only:
+                continue
+            name, flag = info.name, _flag(info, group.renamed.get(info.name))
             if name in taken:
                 if info.default is not True:
                     continue
@@ -74,7 +78,7 @@ def with_flags(command: Callable[..., None], groups: Iterable[FlagGroup]) -> Cal
 
 @contextmanager
 def called(names: Mapping[str, str]) -> Iterator[None]:
-    """Inside the block, wrong values are named as the command line calls them: field → flag."""
+    """Inside the block, errors name fields as the command line does; ``names`` maps field to flag."""
     try:
         yield
     except InvalidInput as error:
@@ -84,7 +88,7 @@ def called(names: Mapping[str, str]) -> Iterator[None]:
 
 
 def given(arguments: list[str], flag: str, default: str) -> str:
-    """The value of ``flag`` among arguments that are not parsed yet."""
+    """The value of ``flag`` in arguments that are not parsed yet."""
     value = default
     for position, argument in enumerate(arguments):
         if argument == "--":
@@ -96,9 +100,10 @@ def given(arguments: list[str], flag: str, default: str) -> str:
     return value
 
 
-def _flag(info: OptionInfo) -> Any:
-    name = "--" + info.name.replace("_", "-")
-    return typer.Option(f"{name}/--no-{name[2:]}" if info.type is bool else name, help=_help(info))
+def _flag(info: OptionInfo, name: str | None = None) -> Any:
+    name = name or "--" + info.name.replace("_", "-")
+    declared = f"{name}/--no-{name[2:]}" if info.type is bool and "/" not in name else name
+    return typer.Option(declared, help=_help(info))
 
 
 def _help(info: OptionInfo) -> str:

@@ -23,6 +23,7 @@ from ..request import Request
 from .arguments import AsJson, Force, Kbps, Quiet, Words
 from .flags import FlagGroup, called, given, parse_pairs, with_flags
 from .outputs import check_distinct, check_file, check_folder, check_stdout, format_for, next_free, print_json
+from .parsing import prompt_of
 from .progress import Progress
 
 DEFAULT_ENGINE = "synth"
@@ -92,7 +93,7 @@ def generate(
         check_levels(target_lufs=lufs)
         kind = engine_class(engine)
         values = {**options, **parse_pairs(option or (), kind.options)}
-        request = Request(" ".join(words or ()), secrets.randbelow(2**31) if seed is None else seed, seconds, values)
+        request = Request(prompt_of(words), secrets.randbelow(2**31) if seed is None else seed, seconds, values)
     if midi is not None and not kind.writes_midi:
         raise Unsupported("--midi", str(midi), f"the engine {engine!r} cannot write MIDI")
     if stems is not None and not kind.writes_stems:

@@ -1,6 +1,7 @@
-"""``lullwave image-to-audio``: the sound of a spectrogram image, long ones too.
+"""``lullwave image-to-audio``: inverts an image block by block, so that an hour needs little memory.
 
-No sound is cut off at full scale. To reach a wanted loudness it is kept in a temporary file while it is measured.
+Peaks above full scale are limited, never clipped. For ``--loudness`` the audio waits in a temporary file while it is
+measured.
 """
 
 from __future__ import annotations
@@ -22,25 +23,27 @@ from ..errors import CodecError, InvalidInput
 from ..mastering.master import check_levels
 from ..spectrogram import QUALITIES, TAGS, USUAL_MAX, Spectrogram, SpectrogramParams, iterations_of
 from ..spectrogram.image import tags_in
+from .arguments import ImageFile, Quiet
 
 Image.MAX_IMAGE_PIXELS = None  # an hour of sound is 184 million pixels
 
 
-def command(
-    image: Annotated[Path, typer.Option("--image", "-i", help="The PNG or JPEG file to read.")],
-    audio: Annotated[Path, typer.Option("--audio", "-a", help="The sound file to write.")],
+def image_to_audio(
+    image: ImageFile,
+    audio: Annotated[Path, typer.Option("--audio", "-a", help="Audio file to write.")],
     quality: Annotated[str, typer.Option(help=f"{', '.join(QUALITIES)}, or a number of iterations.")] = "fast",
     device: Annotated[str | None, typer.Option(help="Invert with torch on this device, such as cuda.")] = None,
     loudness: Annotated[
-        float | None, typer.Option(metavar="LUFS", help="Bring the whole to this loudness, -40 to -8.")
+        float | None, typer.Option(metavar="LUFS", help="Loudness of the whole, -40 to -8; default: the image's level.")
     ] = None,
+    quiet: Quiet = False,
 ) -> None:
-    """Make the sound of a spectrogram image, at the level that its tags state or at a wanted loudness."""
-    console = Console()
+    """Turn a spectrogram image back into audio, at the level in its tags or at a given loudness."""
+    console = Console(quiet=quiet)
     picture = opened(image)
     tags = tags_in(picture)
     if not any(tag in tags for tag in TAGS.values()):
-        console.print("no parameters in the image's tags: the defaults are used")
+        console.print("the image has no spectrogram tags: using the defaults")
     params = SpectrogramParams.from_exif(tags)
     params = replace(params, max_value=params.max_value or USUAL_MAX)
     if picture.width < 2:
@@ -51,17 +54,21 @@ def command(
         check_levels(loudness)
     seconds, over_db = _write(picture, params, audio, steps, device, loudness)
     if over_db > 0.0:
-        console.print(f"the sound was up to {over_db:.1f} dB above full scale: its peaks were turned down")
+        console.print(f"peaks up to {over_db:.1f} dB above full scale were turned down")
     console.print(f"wrote {audio} ({seconds:.2f} seconds)", highlight=False, markup=False)
 
 
 def opened(path: Path) -> Image.Image:
-    """The image in a file."""
+    """The image in a file, decoded.
+
+    Raises:
+        CodecError: the file cannot be read or is not an image.
+    """
     try:
         picture = Image.open(path)
         picture.load()
     except UnidentifiedImageError as error:
-        raise CodecError(f"cannot read {str(path)!r}: it is no image") from error
+        raise CodecError(f"cannot read {str(path)!r}: it is not an image") from error
     except OSError as error:
         raise CodecError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
     return picture
@@ -75,7 +82,7 @@ def _write(
     device: str | None,
     loudness: float | None,
 ) -> tuple[float, float]:
-    """Block by block, so that an hour needs no more memory than its pixels; seconds, and dB above full scale."""
+    """Write the audio; returns its seconds and the highest peak in dB above full scale (of the unlimited audio)."""
     from ..mastering.offline import at_loudness, limited
     from ..spectrogram.long_images import sound_of
 
@@ -115,7 +122,7 @@ def _fits(columns: int, device: str) -> bool:
 
 
 class _PeakMeter:
-    """The highest peak of what went by."""
+    """Keeps the highest peak of the blocks that pass through ``watched``."""
 
     peak_dbfs = SILENCE_DBFS
 
@@ -126,14 +133,14 @@ class _PeakMeter:
 
 
 def _again(kept: IO[bytes], rate: int, channels: int) -> Iterator[Audio]:
-    """The samples in a file, ten seconds at a time."""
+    """The float32 samples in a file, in blocks of ten seconds."""
     kept.seek(0)
     while data := kept.read(4 * channels * 10 * rate):
         yield Audio(np.frombuffer(data, np.float32).reshape(-1, channels), rate)
 
 
 def _at_rate(blocks: Iterator[Audio], rate: int) -> Iterator[Audio]:
-    """The same sound at the rate that a format wants, without a seam between blocks."""
+    """Blocks resampled to ``rate`` as one continuous stream."""
     import soxr
 
     resampler: Any = None

@@ -1,4 +1,4 @@
-"""``lullwave inference``: an engine for other machines, over websockets."""
+"""``lullwave inference``: its flags include the load options of the chosen engine."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ def inference(
         int, typer.Option(envvar=VARIABLE + "PORT", min=0, max=65535, help="Port to listen on; 0 takes a free one.")
     ] = 8001,
     engine: Annotated[
-        str, typer.Option(envvar=VARIABLE + "ENGINE", help="Who makes the music: see lullwave engines.")
+        str, typer.Option(envvar=VARIABLE + "ENGINE", help="Engine that makes the music; see lullwave engines.")
     ] = DEFAULT_ENGINE,
     option: Annotated[
         list[str] | None,
         typer.Option(
             envvar=VARIABLE + "OPTION",
-            help="name=value, for any load option of the engine; several in the environment are parted by spaces.",
+            help="name=value, for any load option of the engine; separated by spaces in the environment.",
         ),
     ] = None,
     token: Annotated[
         str,
         typer.Option(
             envvar=VARIABLE + "TOKEN",
-            help="Who shows it may come in: the token, or sha256: and its hash. Better in the environment or a file.",
+            help="Token that clients need, or sha256:<hash>. Safer in the environment or a file.",
         ),
     ] = "",
     token_file: Annotated[
@@ -54,7 +54,7 @@ def inference(
     legacy_open: Annotated[
         bool,
         typer.Option(
-            "--legacy-open", envvar=VARIABLE + "LEGACY_OPEN", help="Let old websocket clients in without the token."
+            "--legacy-open", envvar=VARIABLE + "LEGACY_OPEN", help="Accept legacy websocket clients without the token."
         ),
     ] = False,
     workers: Annotated[
@@ -63,7 +63,7 @@ def inference(
             envvar=VARIABLE + "WORKERS",
             min=1,
             max=64,
-            help="Streams that are worked on at the same time.  [default: as the engine wishes]",
+            help="Streams that are rendered at the same time.  [default: the engine's choice]",
         ),
     ] = None,
     tls_cert: Annotated[
@@ -74,17 +74,18 @@ def inference(
     ] = None,
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
-        typer.Option(envvar=VARIABLE + "LOG_LEVEL", help="What is logged."),
+        typer.Option(envvar=VARIABLE + "LOG_LEVEL", help="Lowest level that is logged."),
     ] = "info",
     with_parent: Annotated[
-        bool, typer.Option("--with-parent", help="Stop when stdin ends: for a process that starts this one.")
+        bool, typer.Option("--with-parent", help="Stop when stdin ends; for a parent process.")
     ] = False,
     *,
     load_options: dict[str, Any],
 ) -> None:
-    """Make music for other machines: lullwave.v1 and the old `generate`, over websockets.
+    """Run an engine for other machines, over websockets.
 
-    The engine is loaded first: who can connect is served. The flags below are those of the engine that --engine names.
+    Speaks lullwave.v1 and the legacy `generate`. The engine is loaded before the port opens. The last flags below are
+    the load options of the engine that --engine names.
     """
     from ..server.inference.app import create_inference_app
     from ..server.inference.auth import AccessGuard
@@ -95,7 +96,7 @@ def inference(
     logging.getLogger().setLevel(log_level.upper())
     check_certificate(tls_cert, tls_key)
     secret = _secret(token, token_file)
-    # The old systems' key is for HTTP and what is new: their websocket knew none.
+    # API_KEY is the legacy key for HTTP; the legacy websocket had no key.
     guard = AccessGuard(secret or os.environ.get("API_KEY", ""), _public(host), legacy_open or not secret)
     kind = engine_facts(engine)
     with load_engine(engine, **{**load_options, **parse_pairs(option or (), kind.load_options)}) as loaded:
@@ -107,7 +108,7 @@ def inference(
         def ready() -> None:
             print(f"Lullwave makes music at {address}  (engine {engine}; press Ctrl-C to stop)", flush=True)
             if guard.made:
-                print(f"Who shows this token may ask for it: {guard.made}", flush=True)
+                print(f"Token that clients need: {guard.made}", flush=True)
 
         server.ready = ready
         serve_inference(server, bound, with_parent)

@@ -1,13 +1,15 @@
-"""Commands that are imported when they run: help lists them by their summaries alone; knows no command.
+"""Commands that are imported only when they run: help reads their summaries from the source; knows no command.
 
-A command is a module with a function ``command`` in the style of typer, or, where its flags depend on the other
-arguments, with a function ``build(arguments)`` that gives one, or with an ``app`` of commands of its own.
+A command is a module of the same name with a function of the same name, in the style of typer; its docstring is the
+help. Where flags depend on the other arguments the module has ``build(arguments)``, which returns the function; where
+the command is a group of commands it has an ``app``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import ast
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import typer
@@ -20,10 +22,14 @@ from .parsing import WordCommand
 class LazyCommand(TyperCommand):
     """Stands in help for a command that is not imported yet, and becomes it when its arguments are parsed."""
 
-    def __init__(self, name: str, module: str, summary: str) -> None:
-        super().__init__(name, help=summary, rich_markup_mode=None)
-        self._module = module
-        self._summary = summary
+    def __init__(self, name: str) -> None:
+        super().__init__(name, rich_markup_mode=None)
+        self._function = name.replace("-", "_")
+        self._module = f"{__package__}.{self._function}"
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """The summary, whole."""
+        return summary_of(self._module, self._function)
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """The context of the command itself."""
@@ -31,26 +37,37 @@ class LazyCommand(TyperCommand):
 
     def _load(self, args: list[str]) -> Any:
         module = import_module(self._module)
-        if hasattr(module, "app"):
-            return typer.main.get_command(module.app)
-        build: Callable[[list[str]], Callable[..., None]] | None = getattr(module, "build", None)
-        function = build(args) if build is not None else module.command
+        if (group := getattr(module, "app", None)) is not None:
+            return typer.main.get_command(group)
+        build = getattr(module, "build", None)
+        function = getattr(module, self._function) if build is None else build(args)
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
-        single.command(self.name, cls=WordCommand, help=function.__doc__ or self._summary)(function)
+        single.command(self.name, cls=WordCommand)(function)
         return typer.main.get_command(single)
 
 
 class LazyGroup(TyperGroup):
-    """The program: its commands by a table of name → (module, summary)."""
+    """The program: the commands of ``names``, in that order."""
 
-    table: Mapping[str, tuple[str, str]] = {}
+    names: tuple[str, ...] = ()
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        for name, (module, summary) in self.table.items():
-            self.commands[name] = LazyCommand(name, module, summary)
+        for name in self.names:
+            self.commands[name] = LazyCommand(name)
 
     def invoke(self, ctx: Any) -> Any:
         """Parse and run the command, its failures translated."""
         with translated(bool(ctx.params.get("verbose"))):
             return super().invoke(ctx)
+
+
+def summary_of(module: str, function: str) -> str:
+    """The first line of a function's docstring, read from the source of its module, which is not imported."""
+    spec = find_spec(module)
+    assert spec is not None, f"no module {module}"
+    assert spec.origin is not None, f"{module} is not a file"
+    with open(spec.origin, encoding="utf-8") as file:
+        tree = ast.parse(file.read())
+    found = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function)
+    return (ast.get_docstring(next(found)) or "").partition("\n")[0]

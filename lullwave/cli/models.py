@@ -1,4 +1,4 @@
-"""``lullwave models``: the weights on this machine: list, pull, path, remove, and random ones for trials."""
+"""``lullwave models``: installed checkpoints, and random ones to try out an installation."""
 
 from __future__ import annotations
 
@@ -13,22 +13,27 @@ from rich.table import Table
 
 from .. import checkpoints
 from ..errors import InvalidInput, MissingExtra, NotFound
+from .arguments import AsJson, Quiet
+from .outputs import print_json
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    help="Model weights on this machine: list, pull, path, remove.",
-)
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 Name = Annotated[str, typer.Argument(help="A name on the Hugging Face hub, such as facebook/musicgen-small.")]
 _RIFFUSION = {"riffusion/riffusion-model-v1": "full", "riffusion-tiny": "tiny"}
 
 
+@app.callback()
+def models() -> None:
+    """List, pull, locate and remove model weights on this machine."""
+
+
 @app.command("list")
-def list_models() -> None:
-    """What was pulled, with size and licence."""
+def list_models(as_json: AsJson = False) -> None:
+    """List the installed models with size and licence."""
     console = Console()
     found = checkpoints.installed()
+    if as_json:
+        print_json([_fields(one) for one in found])
+        return
     if not found:
         print(f"no models in {checkpoints.models_dir()}; get one with: lullwave models pull NAME")
         return
@@ -39,8 +44,8 @@ def list_models() -> None:
 
 
 @app.command()
-def pull(name: Name) -> None:
-    """Download a model; run again after an interruption, it goes on where it stopped."""
+def pull(name: Name, as_json: AsJson = False, quiet: Quiet = False) -> None:
+    """Download a model. After an interruption, run it again: it resumes."""
     console = Console(stderr=True)
     bars = Progress(
         TextColumn("{task.description}"),
@@ -50,7 +55,7 @@ def pull(name: Name) -> None:
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
+        disable=quiet or not console.is_terminal,
     )
     with bars:
         task = bars.add_task(name, total=None)
@@ -59,15 +64,20 @@ def pull(name: Name) -> None:
             bars.update(task, description=file, completed=done, total=total)
 
         got = checkpoints.pull(name, show)
+    if as_json:
+        print_json(_fields(got))
+        return
+    if quiet:
+        return
     print(f"{got.name}: {_size(got.bytes)} in {got.path}")
     print(f"licence: {got.licence or 'not stated; see the model card on the hub'}")
     if "nc" in got.licence.lower().split("-"):
-        print("that licence allows no commercial use of the weights")
+        print("this licence does not allow commercial use of the weights")
 
 
 @app.command()
 def path(name: Name) -> None:
-    """Where an installed model lies."""
+    """Print the directory of an installed model."""
     print(checkpoints.locate(name, offline=True))
 
 
@@ -79,11 +89,13 @@ def remove(name: Name) -> None:
 
 @app.command("make-random")
 def make_random(
-    name: Annotated[str, typer.Argument(help="A published shape, such as facebook/musicgen-small, or musicgen-tiny.")],
-    directory: Annotated[Path, typer.Argument(help="Where to write it: an empty directory, or a new one.")],
+    name: Annotated[
+        str, typer.Argument(help="An architecture: facebook/musicgen-small and its kin, or musicgen-tiny.")
+    ],
+    directory: Annotated[Path, typer.Argument(help="Empty or new directory to write into.")],
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same weights.")] = 0,
 ) -> None:
-    """Write random weights in a published shape: to try speed and wiring. They sound like noise."""
+    """Write random weights of a published architecture, to test speed and setup. They sound like noise."""
     if directory.exists() and any(directory.iterdir()):
         raise InvalidInput("directory", str(directory), "an empty directory, or one that does not exist")
     try:
@@ -100,6 +112,16 @@ def make_random(
     except ModuleNotFoundError as error:
         raise MissingExtra("making random weights", "ai", error.name or "torch") from None
     print(f"wrote {name} with random weights to {directory}: it sounds like noise")
+
+
+def _fields(one: checkpoints.Installed) -> dict[str, str | int]:
+    return {
+        "name": one.name,
+        "path": str(one.path),
+        "bytes": one.bytes,
+        "licence": one.licence,
+        "revision": one.revision,
+    }
 
 
 def _size(count: int) -> str:

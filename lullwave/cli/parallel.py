@@ -1,4 +1,4 @@
-"""Many files on all cores: a progress bar, and a summary of what could not be done and why; knows no task."""
+"""Many files on all cores, with a progress bar and a summary of the failures; knows no task."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated
 
-import typer
 from rich.console import Console
 from rich.progress import Progress
 
@@ -19,17 +17,12 @@ from ..errors import InvalidInput, LullwaveError, NotFound
 SOUNDS = {".wav", ".flac", ".mp3", ".ogg", ".opus", ".aif", ".aiff", ".au", ".m4a", ".aac", ".mp4", ".webm", ".wma"}
 
 
-Glob = Annotated[str, typer.Option("--glob", help="Only files whose path in the folder matches.")]
-Processes = Annotated[
-    int, typer.Option("--num-processes", "--num-threads", min=0, help="Processes at once; 0: one for each core.")
-]
-
-
 def sounds_in(folder: Path, pattern: str = "**/*") -> list[Path]:
-    """The audio files of a folder that match, by default those of its folders too, in order.
+    """The audio files below ``folder`` that match ``pattern``, sorted.
 
     Raises:
-        NotFound: there is no such folder, or no audio in it.
+        NotFound: there is no such folder, or no audio file in it.
+        InvalidInput: the pattern is empty or absolute.
     """
     if not folder.is_dir():
         raise NotFound("folder", str(folder))
@@ -47,12 +40,12 @@ def _matching(folder: Path, pattern: str) -> Iterable[Path]:
 
 
 def target_in(folder: Path, source: Path, root: Path, suffix: str) -> Path:
-    """Where the result of ``source`` goes: the same place below ``folder``, its name with ``suffix`` added."""
+    """The result's path: that of ``source`` below ``root``, moved below ``folder``, with ``suffix`` added."""
     return folder / source.relative_to(root).parent / (source.name + suffix)
 
 
 def run(work: Callable[[Path], object], paths: Sequence[Path], processes: int, console: Console) -> int:
-    """Do ``work`` for each path; the number that failed. One failure never stops the rest."""
+    """Do ``work`` for each path and return how many failed. One failure never stops the rest."""
     failures: dict[Path, str] = {}
     count = max(1, min(processes or os.cpu_count() or 1, len(paths)))
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
@@ -63,7 +56,7 @@ def run(work: Callable[[Path], object], paths: Sequence[Path], processes: int, c
             for done in as_completed(waiting):
                 try:
                     reason = done.result()
-                except BrokenProcessPool:  # this file broke it, or one beside it
+                except BrokenProcessPool:  # this file or one in another process killed it
                     broken.append(waiting[done])
                     continue
                 if reason is not None:
@@ -80,12 +73,12 @@ def run(work: Callable[[Path], object], paths: Sequence[Path], processes: int, c
 
 
 def _processes(count: int) -> ProcessPoolExecutor:
-    """Fresh ones: threads and locks of this process are not copied into them."""
+    """Spawned, not forked: threads and locks of this process are not copied."""
     return ProcessPoolExecutor(count, get_context("spawn"), initializer=_one_thread)
 
 
 def _one_by_one(work: Callable[[Path], object], paths: Sequence[Path]) -> Iterator[tuple[Path, str | None]]:
-    """Each path and why it failed, in a process that lasts until a file ends it: that file is to blame."""
+    """Try paths one at a time, so that the file that kills its process is known; yields (path, reason or None)."""
     left = list(paths)
     while left:
         with _processes(1) as pool:
@@ -94,7 +87,7 @@ def _one_by_one(work: Callable[[Path], object], paths: Sequence[Path]) -> Iterat
                 try:
                     reason = pool.submit(_attempt, work, path).result()
                 except BrokenProcessPool:
-                    yield path, "the process that worked on it ended without a word"
+                    yield path, "its process was killed"
                     break
                 yield path, reason
 

@@ -17,6 +17,10 @@ _ATTACHED = re.compile(r"-?[\d.]+$|.*[./]")  # a value that follows a short flag
 class WordCommand(TyperCommand):
     """A command whose arguments may begin with ``-``. A flag that does not exist is still an error."""
 
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """The first line of the help, whole."""
+        return (self.help or "").strip().partition("\n")[0]
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse with the flags first and all other words behind ``--``."""
         return super().parse_args(ctx, words_last(args, self.get_params(ctx)))
@@ -57,3 +61,8 @@ def _is_flag(arg: str, takes_value: dict[str, bool]) -> bool:
     if len(arg) == 2:
         return arg[0] == "-" and arg[1].isalpha()
     return bool(takes_value.get(arg[:2])) and bool(_ATTACHED.match(arg[2:])) and " " not in arg
+
+
+def prompt_of(words: Sequence[str] | None) -> str:
+    """One prompt from the words of a command line."""
+    return " ".join(words or ())

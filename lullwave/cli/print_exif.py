@@ -1,14 +1,10 @@
-"""``lullwave print-exif``: the parameters in the tags of a spectrogram image."""
+"""``lullwave print-exif``: prints the tags under the names that Riffusion gave them."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from ..spectrogram import TAGS
 from ..spectrogram.image import tags_in
+from .arguments import ImageFile
 from .image_to_audio import opened
 
 OLD_NAMES = {
@@ -25,8 +21,8 @@ OLD_NAMES = {
 }
 
 
-def command(image: Annotated[Path, typer.Option("--image", "-i", help="The image file to read.")]) -> None:
-    """Print the spectrogram parameters in the tags of an image."""
+def print_exif(image: ImageFile) -> None:
+    """Print the spectrogram parameters in the EXIF tags of an image."""
     tags = tags_in(opened(image))
     found = {name: tags[tag] for name, tag in TAGS.items() if tag in tags}
     for name, value in found.items():

@@ -1,45 +1,49 @@
-"""``lullwave replay``: a moment that a station had on air, made again into a file; needs no running server."""
+"""``lullwave replay``: renders a past moment of a station from the server's history; needs no running server."""
 
 from __future__ import annotations
 
-import math
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..archive.clips import ClipStore
-from ..archive.history import History
+from ..archive.history import wall_time
 from ..codecs import format_of, write
 from ..engines import engine_class, load_engine
 from ..engines.base import Engine
-from ..errors import InvalidInput, NotFound
 from ..server.engine_config import load_options
 from ..settings import Settings, load
 from ..station import RATE, ArchiveEngine, OutputLevels
-from ..station.replay import replay
-from .outputs import check_file
+from ..station.replay import replay as render
+from .arguments import Config, DataDir, Force, Kbps, Quiet
+from .history import open_history
+from .outputs import check_file, next_free
 
 
-def command(
+def replay(
     station: Annotated[str, typer.Argument(help="Id of the station.")],
-    time: Annotated[str, typer.Argument(help="When: 2025-01-31T22:15:00, or seconds since 1970.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The file to make.")] = Path("replay.mp3"),
-    seconds: Annotated[float, typer.Option("--seconds", "-s", min=1, max=3600, help="How much.")] = 60.0,
-    data_dir: Annotated[Path | None, typer.Option("--data-dir", help="Where the server keeps its history.")] = None,
-    kbps: Annotated[int, typer.Option(help="Bit rate of the lossy formats.")] = 192,
-    config: Annotated[Path | None, typer.Option("--config", help="The server's settings file.")] = None,
+    time: Annotated[
+        str, typer.Argument(help="Time such as 2025-01-31T22:15:00.000, or seconds since 1970; see lullwave history.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File to write.  [default: replay.mp3, or replay-2.mp3 and so on]"),
+    ] = None,
+    seconds: Annotated[float, typer.Option("--seconds", "-s", min=1, max=3600, help="Length in seconds.")] = 60.0,
+    data_dir: DataDir = None,
+    kbps: Kbps = 192,
+    config: Config = None,
+    force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Make a past moment of a station again, to the sample, while the engine's version is the same."""
+    """Render a past moment of a station again: the same samples while the engine's version is the same."""
+    output = output or next_free(Path("replay.mp3"))
     named = format_of(output)
-    check_file(output)
-    wall = _wall(time)
+    check_file(output, force=force)
+    wall = wall_time(time, "time")
     settings = load({"data_dir": data_dir}, config)
-    path = settings.paths.history
-    if not path.is_file():
-        raise NotFound("history", str(path))
-    history = History(path, settings.max_history_mb * 1e6)
+    history = open_history(settings)
     engines: dict[str, Engine] = {}
 
     def engine(name: str) -> Engine:
@@ -51,32 +55,20 @@ def command(
         moment = history.moment(station, wall)
         frames = round(seconds * RATE)
         levels = OutputLevels(0, *history.levels(moment.run))
-        sound, exact = replay(history.states(moment, frames + RATE), moment.frame, frames, levels, engine)
+        sound, exact = render(history.states(moment, frames + RATE), moment.frame, frames, levels, engine)
     finally:
         history.close()
         for loaded in engines.values():
             loaded.close()
     write(output, sound, named.name, kbps)
-    print(f"{output}: {seconds:g} s of {station}" + ("" if exact else " (alike, not exact)"))
+    if not quiet:
+        print(f"{output}: {seconds:g} s of {station}" + ("" if exact else " (similar, not the same samples)"))
 
 
 def _engine(name: str, settings: Settings, station: str) -> Engine:
-    """An engine as the server has it, but without the memory of what it played, which is the server's alone."""
+    """An engine with the server's load options, except its memory file, which only the server may write."""
     if name == ArchiveEngine.name:
         return ArchiveEngine(ClipStore(settings.paths.clips(station), settings.max_clips, settings.max_clip_mb * 1e6))
     options = load_options(settings)(name, engine_class(name))
     options.pop("memory_file", None)
     return load_engine(name, **options)
-
-
-def _wall(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            seconds = datetime.fromisoformat(text).timestamp()
-        except (ValueError, OverflowError, OSError):
-            seconds = math.nan
-    if not math.isfinite(seconds):
-        raise InvalidInput("time", text, "2025-01-31T22:15:00, or seconds since 1970")
-    return seconds

@@ -1,4 +1,4 @@
-"""``lullwave riff``: Riffusion's tasks on files: text, batches, between prompts, audio to audio, stems."""
+"""``lullwave riff``: a group of commands, one for each of Riffusion's tasks on files."""
 
 from __future__ import annotations
 
@@ -13,155 +13,165 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..codecs import decode, format_of, write, write_bytes
-from ..device import DTYPES
 from ..engines import load_engine
 from ..engines.riffusion.denoising import Mix, Plan
 from ..engines.riffusion.interpolation import End
-from ..engines.riffusion.options import DEFAULT_CHECKPOINT, PRESETS
-from ..engines.riffusion.schedulers import scheduler_names, short_name
+from ..engines.riffusion.options import DEFAULT_CHECKPOINT, RiffusionLoadOptions, RiffusionOptions
+from ..engines.riffusion.schedulers import short_name
 from ..errors import InvalidInput
-from .outputs import check_file, check_folder
+from ..options import build
+from .arguments import Force, Quiet, Seconds, Words
+from .flags import FlagGroup, called, with_flags
+from .outputs import check_file, check_folder, next_free
+from .parsing import WordCommand, prompt_of
 
 if TYPE_CHECKING:
     from ..engines.riffusion.engine import RiffusionEngine
     from ..engines.riffusion.tasks import Piece
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    help="Riffusion's tasks on files: text, batches, between prompts, audio to audio, stems.",
-)
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
-Output = Annotated[str, typer.Option("--output", "-o", help="The sound file to make.")]
-Checkpoint = Annotated[str, typer.Option(help="A directory in diffusers format, or a name on the hub.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")]
-Dtype = Annotated[str, typer.Option(help="Precision: " + ", ".join(DTYPES) + ".")]
-Lora = Annotated[str, typer.Option(help="LoRA files to blend in: FILE:WEIGHT, split by commas.")]
-Preset = Annotated[str, typer.Option(help="Steps, scheduler and guidance together: " + ", ".join(PRESETS) + ".")]
-Steps = Annotated[int | None, typer.Option(help="Denoising steps; the preset's if absent.")]
-Scheduler = Annotated[str | None, typer.Option(help="One of " + ", ".join(scheduler_names()) + ".")]
-Guidance = Annotated[float | None, typer.Option(help="How closely the prompt is followed; the preset's if absent.")]
+Output = Annotated[
+    str | None, typer.Option("--output", "-o", help="File to write.  [default: riff.mp3, or riff-2.mp3 and so on]")
+]
 Negative = Annotated[str | None, typer.Option("--negative", help="What to avoid.")]
-Seed = Annotated[int, typer.Option(help="Seed of the noise.")]
-Denoising = Annotated[float, typer.Option(help="How far the image is repainted, 0 to 1.")]
-Picture = Annotated[bool, typer.Option("--image", help="Write the spectrogram beside the sound, as PNG.")]
+Seed = Annotated[int, typer.Option("--seed", help="Random seed of the noise.")]
+Denoising = Annotated[float, typer.Option("--denoising", help="How far the image is repainted, 0 to 1.")]
+WithImage = Annotated[bool, typer.Option("--image", help="Also write the spectrogram as PNG, beside the audio.")]
+LOADING = FlagGroup(
+    "load_options",
+    RiffusionLoadOptions,
+    ("checkpoint", "lora", "device", "dtype", "compiled", "seed_images", "offline"),
+)
+MAKING = FlagGroup("options", RiffusionOptions, ("preset", "steps", "scheduler", "guidance"))
 
 
-@app.command()
+def _command(*groups: FlagGroup) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add a function to the group, with the flags of ``groups`` beside its own."""
+
+    def add(function: Callable[..., None]) -> Callable[..., None]:
+        return app.command(function.__name__, cls=WordCommand)(with_flags(function, groups))
+
+    return add
+
+
+@app.callback()
+def riff() -> None:
+    """Riffusion's tasks on files: text, batch, interpolate, transform, stems."""
+
+
+@_command(LOADING, MAKING)
 def text(
-    prompt: Annotated[str, typer.Argument(help="What it should sound like.")],
-    output: Output = "riff.mp3",
-    seconds: Annotated[float, typer.Option("--seconds", "-s", help="Length.")] = 5.12,
+    words: Words,
+    output: Output = None,
+    seconds: Seconds = 5.12,
     negative: Negative = None,
     seed: Seed = 0,
-    loop: Annotated[bool, typer.Option("--loop", help="Let its end meet its beginning.")] = False,
-    image: Picture = False,
-    preset: Preset = "balanced",
-    steps: Steps = None,
-    scheduler: Scheduler = None,
-    guidance: Guidance = None,
-    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
-    lora: Lora = "",
-    device: Device = "auto",
-    dtype: Dtype = "auto",
+    loop: Annotated[bool, typer.Option("--loop", help="Make the end lead into the beginning.")] = False,
+    image: WithImage = False,
+    force: Force = False,
+    quiet: Quiet = False,
+    *,
+    load_options: dict[str, Any],
+    options: dict[str, Any],
 ) -> None:
-    """Text to audio, of any length."""
-    plan, followed = _plan(preset, steps, scheduler, guidance, loop)
-    end = End(prompt, seed, negative, guidance=followed)
-    _checked(output)
-    with _engine(checkpoint, device, lora, dtype) as engine, _bar(prompt or output) as progress:
+    """Turn text into audio of any length."""
+    plan, guidance = _plan(options, loop)
+    prompt = prompt_of(words)
+    end = End(prompt, seed, negative, guidance=guidance)
+    path = _checked(output, image, force)
+    with _engine(load_options) as engine, _bar(prompt or path.name, quiet) as progress:
         from ..engines.riffusion.tasks import text_to_audio
 
-        _written(text_to_audio(engine, end, seconds, plan, progress), Path(output), image)
+        _write(text_to_audio(engine, end, seconds, plan, progress), path, image, quiet)
 
 
-@app.command()
+@_command(LOADING, MAKING)
 def interpolate(
-    start: Annotated[str, typer.Argument(help="The prompt that it begins with.")],
-    end: Annotated[str, typer.Argument(help="The prompt that it ends with.")],
-    output: Output = "riff.mp3",
-    clips: Annotated[int, typer.Option(help="Tiles of 5.12 s.")] = 5,
-    power: Annotated[float, typer.Option(help="Alpha power: above 1 stays near the start for longer.")] = 1.0,
+    start: Annotated[str, typer.Argument(help="Prompt at the beginning.")],
+    end: Annotated[str, typer.Argument(help="Prompt at the end.")],
+    output: Output = None,
+    clips: Annotated[int, typer.Option(help="Number of clips of 5.12 s.")] = 5,
+    power: Annotated[float, typer.Option(help="Curve of the way: above 1 stays near the start for longer.")] = 1.0,
     seed: Seed = 0,
-    end_seed: Annotated[int | None, typer.Option(help="Seed at the end; the same if absent.")] = None,
+    end_seed: Annotated[int | None, typer.Option(help="Seed at the end; default: the same.")] = None,
     negative: Negative = None,
     denoising: Denoising = 0.75,
-    seed_image: Annotated[str, typer.Option(help="The spectrogram that all tiles begin from.")] = "og_beat",
-    mask_image: Annotated[str | None, typer.Option(help="What to repaint.")] = None,
-    image: Picture = False,
-    preset: Preset = "balanced",
-    steps: Steps = None,
-    scheduler: Scheduler = None,
-    guidance: Guidance = None,
-    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
-    lora: Lora = "",
-    device: Device = "auto",
-    dtype: Dtype = "auto",
+    seed_image: Annotated[str, typer.Option(help="Spectrogram image that every clip starts from.")] = "og_beat",
+    mask_image: Annotated[str | None, typer.Option(help="Image whose white parts are repainted.")] = None,
+    image: WithImage = False,
+    force: Force = False,
+    quiet: Quiet = False,
+    *,
+    load_options: dict[str, Any],
+    options: dict[str, Any],
 ) -> None:
-    """One long clip from one prompt to another."""
-    plan, followed = _plan(preset, steps, scheduler, guidance)
-    first = End(start, seed, negative, denoising, followed)
-    last = End(end, seed if end_seed is None else end_seed, negative, denoising, followed)
-    _checked(output)
-    with _engine(checkpoint, device, lora, dtype) as engine, _bar(f"{start} to {end}") as progress:
+    """Move from one prompt to another in one long clip."""
+    plan, guidance = _plan(options)
+    first = End(start, seed, negative, denoising, guidance)
+    last = End(end, seed if end_seed is None else end_seed, negative, denoising, guidance)
+    path = _checked(output, image, force)
+    with _engine(load_options) as engine, _bar(f"{start} to {end}", quiet) as progress:
         from ..engines.riffusion.tasks import between_prompts
 
         made = between_prompts(engine, first, last, clips, power, seed_image, mask_image, plan, progress)
-        _written(made, Path(output), image)
+        _write(made, path, image, quiet)
 
 
-@app.command()
+@_command(LOADING, MAKING)
 def transform(
-    file: Annotated[Path, typer.Argument(help="The sound to work on.")],
-    prompt: Annotated[str, typer.Argument(help="What it should sound like.")],
-    output: Output = "riff.mp3",
-    end: Annotated[str | None, typer.Option(help="The prompt at the end of the track, if another.")] = None,
-    start_s: Annotated[float, typer.Option("--start", help="Where to begin, in seconds.")] = 0.0,
-    seconds: Annotated[float | None, typer.Option("--seconds", "-s", help="How much of it.")] = None,
+    file: Annotated[Path, typer.Argument(help="Audio file to start from.")],
+    words: Words,
+    output: Output = None,
+    end: Annotated[str | None, typer.Option(help="Prompt at the end of the track, if it should change.")] = None,
+    start_s: Annotated[float, typer.Option("--start", help="Where to begin in the file, in seconds.")] = 0.0,
+    seconds: Annotated[float | None, typer.Option("--seconds", "-s", help="Length; default: to the end.")] = None,
     negative: Negative = None,
     seed: Seed = 0,
     denoising: Denoising = 0.55,
-    magic_mix: Annotated[bool, typer.Option("--magic-mix", help="Layout from the sound, matter from words.")] = False,
-    kmin: Annotated[float, typer.Option(help="Of Magic Mix: until here layout is mixed in.")] = 0.3,
-    kmax: Annotated[float, typer.Option(help="Of Magic Mix: where noise begins.")] = 0.5,
-    mix_factor: Annotated[float, typer.Option(help="Of Magic Mix: share of the words.")] = 0.5,
-    image: Picture = False,
-    preset: Preset = "balanced",
-    steps: Steps = None,
-    scheduler: Scheduler = None,
-    guidance: Guidance = None,
-    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
-    lora: Lora = "",
-    device: Device = "auto",
-    dtype: Dtype = "auto",
+    magic_mix: Annotated[
+        bool, typer.Option("--magic-mix", help="Mix the layout of the audio with the content of the prompt.")
+    ] = False,
+    kmin: Annotated[float, typer.Option(help="Magic Mix: share of the steps without layout, at the end.")] = 0.3,
+    kmax: Annotated[float, typer.Option(help="Magic Mix: noise level to start from.")] = 0.5,
+    mix_factor: Annotated[float, typer.Option(help="Magic Mix: share of the prompt.")] = 0.5,
+    image: WithImage = False,
+    force: Force = False,
+    quiet: Quiet = False,
+    *,
+    load_options: dict[str, Any],
+    options: dict[str, Any],
 ) -> None:
-    """Audio to audio: a whole track, repainted towards a prompt, or from one prompt to another."""
-    plan, followed = _plan(preset, steps, scheduler, guidance)
+    """Repaint a track towards a prompt, or from one prompt to another (audio to audio)."""
+    plan, guidance = _plan(options)
+    prompt = prompt_of(words)
     mix = Mix(kmin, kmax, mix_factor) if magic_mix else None
-    first = End(prompt, seed, negative, denoising, followed)
-    last = None if end is None else End(end, seed, negative, denoising, followed)
-    _checked(output)
+    first = End(prompt, seed, negative, denoising, guidance)
+    last = None if end is None else End(end, seed, negative, denoising, guidance)
+    path = _checked(output, image, force)
     sound = decode(file)
-    with _engine(checkpoint, device, lora, dtype) as engine, _bar(file.name) as progress:
+    with _engine(load_options) as engine, _bar(file.name, quiet) as progress:
         from ..engines.riffusion.tasks import audio_to_audio
 
         made = audio_to_audio(engine, sound, first, last, start_s, seconds, mix, plan, progress)
-        _written(made, Path(output), image)
+        _write(made, path, image, quiet)
 
 
-@app.command()
+@_command(LOADING)
 def batch(
     file: Annotated[Path, typer.Argument(help='JSON: {"params": {…} or […], "entries": [{"prompt": …}, …]}.')],
-    folder: Annotated[Path, typer.Argument(help="Where the clips and index.json go.")],
+    folder: Annotated[Path, typer.Argument(help="Folder for the clips and index.json.")],
     seeds: Annotated[int, typer.Option(help="Clips per entry, each with the next seed.", min=1, max=1000)] = 1,
     format: Annotated[str, typer.Option(help="wav, flac, mp3, ogg or opus.")] = "mp3",
-    checkpoint: Checkpoint = DEFAULT_CHECKPOINT,
-    lora: Lora = "",
-    device: Device = "auto",
-    dtype: Dtype = "auto",
+    force: Force = False,
+    quiet: Quiet = False,
+    *,
+    load_options: dict[str, Any],
 ) -> None:
-    """Many prompts from a JSON file, each with every set of parameters; what is there and unchanged is kept."""
+    """Make a clip of each prompt in a JSON file with each set of parameters.
+
+    Run it again to resume or after a change: clips that index.json lists and that would not change are kept.
+    """
     from ..engines.riffusion.tasks import read_batch, text_to_audio
 
     try:
@@ -171,18 +181,21 @@ def batch(
     names = [_plain(str(params.get("name", f"set{number}"))) for number, params in enumerate(sets)]
     for number, name in enumerate(names):
         if name in names[:number]:
-            raise InvalidInput(f"params[{number}].name", name, "a name of its own for each set: files are called by it")
+            raise InvalidInput(
+                f"params[{number}].name", name, "a different name for each set, since files are named after it"
+            )
     check_folder(folder, "folder")
     format_of(f"x.{format}")
+    checkpoint = load_options.get("checkpoint", DEFAULT_CHECKPOINT)
     folder.mkdir(parents=True, exist_ok=True)
     index: list[dict[str, Any]] = []
     known = _read_index(folder / "index.json")
     total = len(sets) * len(entries) * seeds
-    with _bar(file.name) as progress:
+    with _bar(file.name, quiet) as progress:
         for number, params in enumerate(sets):
             plan = Plan(params.get("num_inference_steps", 50), params.get("scheduler"))
             whole = {"checkpoint": checkpoint, **params, "name": params.get("name", f"set{number}")}
-            with _engine(params.get("checkpoint", checkpoint), device, lora, dtype) as engine:
+            with _engine({**load_options, "checkpoint": params.get("checkpoint", checkpoint)}) as engine:
                 for n, entry in enumerate(entries):
                     for seed in range(entry.seed, entry.seed + seeds):
                         end = End(entry.prompt, seed, entry.negative_prompt, guidance=params.get("guidance", 7.0))
@@ -190,26 +203,30 @@ def batch(
                         said: dict[str, Any] = {"file": path.name, "prompt": entry.prompt}
                         said |= {"negative_prompt": entry.negative_prompt, "seed": seed, "params": whole}
                         if not path.exists() or known.get(path.name) != said:
+                            check_file(path, "folder", force or path.name in known)
                             made = text_to_audio(engine, end, params.get("width", 512) / 100, plan)
-                            _written(made, path, True)
+                            _write(made, path, True, quiet)
                             known[path.name] = said
-                            _write_index(folder, [*known.values()])  # what is broken off goes on from here
+                            _write_index(folder, [*known.values()])  # after an interruption the next run resumes here
                         index.append(said)
                         progress(len(index) / total)
     _write_index(folder, index)
-    typer.echo(f"{folder}: {len(index)} clips and index.json")
+    if not quiet:
+        typer.echo(f"{folder}: {len(index)} clips and index.json")
 
 
-@app.command()
+@_command()
 def stems(
-    file: Annotated[Path, typer.Argument(help="The mix.")],
-    folder: Annotated[Path, typer.Argument(help="Where the stems go.")],
-    keep: Annotated[str, typer.Option(help="Stems to mix again, such as drums,bass:-6.")] = "",
+    file: Annotated[Path, typer.Argument(help="Audio file of the mix.")],
+    folder: Annotated[Path, typer.Argument(help="Folder for the stems.")],
+    keep: Annotated[str, typer.Option(help="Also write a mix of these stems, such as drums,bass:-6 (dB).")] = "",
+    force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
     """Split a mix into drums, bass, vocals, guitar, piano and other (needs the extra stems)."""
+    check_folder(folder, "folder", force)
     from ..engines.riffusion.stems import recombined, split
 
-    check_folder(folder, "folder")
     found = split(decode(file))
     folder.mkdir(parents=True, exist_ok=True)
     for name, audio in found.items():
@@ -223,51 +240,55 @@ def stems(
             except ValueError:
                 raise InvalidInput("--keep", part, "STEM or STEM:DECIBELS") from None
         write(folder / "mix.wav", recombined(found, levels))
-    typer.echo(f"{folder}: {', '.join(found)}")
+    if not quiet:
+        typer.echo(f"{folder}: {', '.join(found)}")
 
 
-def _plan(
-    preset: str, steps: int | None, scheduler: str | None, guidance: float | None, loop: bool = False
-) -> tuple[Plan, float]:
+def _plan(options: dict[str, Any], loop: bool = False) -> tuple[Plan, float]:
     """How clips are made, and the guidance that goes with it."""
-    if preset not in PRESETS:
-        raise InvalidInput("--preset", preset, "one of " + ", ".join(PRESETS))
-    base = PRESETS[preset]
-    named = base.scheduler if scheduler is None else short_name(scheduler)
-    return Plan(base.steps if steps is None else steps, named, loop), base.guidance if guidance is None else guidance
+    with called({"preset": "--preset", "steps": "--steps", "scheduler": "--scheduler", "guidance": "--guidance"}):
+        chosen = build(RiffusionOptions, options).chosen
+        named = None if chosen.scheduler is None else short_name(chosen.scheduler)
+        return Plan(chosen.steps, named, loop), chosen.guidance
 
 
-def _checked(output: str) -> None:
-    format_of(output)
-    check_file(Path(output))
+def _checked(output: str | None, image: bool, force: bool) -> Path:
+    """The audio file to write: ``output``, or the next free name. With ``image``, a PNG beside it must be free, too."""
+    path = next_free(Path("riff.mp3"), ".png") if output is None else Path(output)
+    format_of(path)
+    check_file(path, force=force)
+    if image:
+        check_file(path.with_suffix(".png"), "--image", force)
+    return path
 
 
 @contextmanager
-def _engine(checkpoint: str, device: str, lora: str, dtype: str) -> Iterator[RiffusionEngine]:
-    loaded: Any = load_engine("riffusion", checkpoint=checkpoint, device=device, lora=lora, dtype=dtype)
+def _engine(load_options: dict[str, Any]) -> Iterator[RiffusionEngine]:
+    loaded: Any = load_engine("riffusion", **load_options)
     with loaded as engine:
         yield engine
 
 
 @contextmanager
-def _bar(what: str) -> Iterator[Callable[[float], None]]:
-    """A progress bar from 0 to 1, on a terminal alone."""
-    console = Console(stderr=True)
+def _bar(what: str, quiet: bool) -> Iterator[Callable[[float], None]]:
+    """A progress bar from 0 to 1, shown on a terminal only."""
+    console = Console(stderr=True, quiet=quiet)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         task = bars.add_task(what[:40], total=1.0)
         yield lambda share: bars.update(task, completed=share)
 
 
-def _written(made: Piece, path: Path, image: bool) -> None:
+def _write(made: Piece, path: Path, image: bool, quiet: bool) -> None:
     write(path, made.audio)
     if image:
         made.image.save(path.with_suffix(".png"))
-    typer.echo(f"{path}: {made.audio.duration_s:.2f} s")
+    if not quiet:
+        typer.echo(f"{path}: {made.audio.duration_s:.2f} s")
 
 
 def _read_index(path: Path) -> dict[str, dict[str, Any]]:
-    """What an earlier run wrote, by file; nothing where there is no index or none that can be read."""
+    """The entries of an earlier run's index by file name; empty if there is no readable index."""
     try:
         return {one["file"]: one for one in json.loads(path.read_text("utf-8"))}
     except (OSError, ValueError, TypeError, KeyError):
@@ -279,5 +300,5 @@ def _write_index(folder: Path, index: list[dict[str, Any]]) -> None:
 
 
 def _plain(name: str) -> str:
-    """A name as part of a file's name."""
+    """``name`` reduced to characters that are safe in a file name."""
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)[:60] or "clip"

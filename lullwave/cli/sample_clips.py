@@ -1,4 +1,4 @@
-"""``lullwave sample-clips``: clips from random places of a sound."""
+"""``lullwave sample-clips``, and the cutting and flags that its batch command shares."""
 
 from __future__ import annotations
 
@@ -12,32 +12,38 @@ from rich.console import Console
 from ..codecs import format_named, write
 from ..codecs.media import read
 from ..errors import InvalidInput
+from .arguments import AudioFile, OutputFolder, Quiet
 
-Count = Annotated[int, typer.Option("--num-clips", min=1, help="How many clips of each sound.")]
+Count = Annotated[int, typer.Option("--num-clips", "--num-clips-per-file", min=1, help="Clips from each file.")]
 Length = Annotated[int, typer.Option("--duration-ms", min=1, help="Length of a clip in milliseconds.")]
-Mono = Annotated[bool, typer.Option("--mono", help="Mix the channels to one.")]
+Mono = Annotated[bool, typer.Option("--mono", help="Mix all channels into one.")]
 Extension = Annotated[str, typer.Option("--extension", help="Format of the clips: wav, flac, mp3, ogg or opus.")]
-Seed = Annotated[int, typer.Option("--seed", help="The same seed takes the same places; -1: others every time.")]
+Seed = Annotated[int, typer.Option("--seed", help="The same seed cuts at the same places; -1: new ones every time.")]
 
 
-def command(
-    audio: Annotated[Path, typer.Option("--audio", "-a", help="The sound file to read.")],
-    output_dir: Annotated[Path, typer.Option("--output-dir", "-o", help="The folder to write clips into.")],
+def sample_clips(
+    audio: AudioFile,
+    output_dir: OutputFolder,
     num_clips: Count = 1,
     duration_ms: Length = 5000,
     mono: Mono = False,
     extension: Extension = "wav",
     seed: Seed = -1,
+    quiet: Quiet = False,
 ) -> None:
-    """Cut clips of one length out of a sound, from random places."""
+    """Cut clips of one length out of an audio file, at random places."""
     for path in cut(audio, output_dir, num_clips, duration_ms, mono, extension, seed):
-        Console().print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
+        Console(quiet=quiet).print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
 
 
 def cut(
     source: Path, folder: Path, count: int, duration_ms: int, mono: bool, extension: str, seed: int, prefix: str = ""
 ) -> list[Path]:
-    """Write the clips; their paths. A seed and a file's name together choose the places."""
+    """Write the clips and return their paths. The places depend on the seed and the file's name.
+
+    Raises:
+        InvalidInput: the clip is longer than the file, or the file has more than two channels and not ``mono``.
+    """
     extension = extension.removeprefix(".")
     format_named(extension)
     audio = read(source)
@@ -47,7 +53,7 @@ def cut(
     if mono:
         audio = audio.to_channels(1)
     elif audio.channels > 2:
-        raise InvalidInput("channels", audio.channels, f"1 or 2 in {source.name}; --mono mixes any number to one")
+        raise InvalidInput("channels", audio.channels, f"1 or 2 in {source.name}; --mono mixes any number into one")
     places = random.Random(f"{seed} {source.name}" if seed >= 0 else None)
     folder.mkdir(parents=True, exist_ok=True)
     written = []

@@ -1,4 +1,4 @@
-"""``lullwave serve``: the radio and its API in this process. Its flags are made from ``Settings``."""
+"""``lullwave serve``: its flags are made from ``Settings``, one for each setting."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ..settings import PREFIX, Settings, load
 _SIMPLE = (str, int, float, bool, Path)
 
 
-def command(config: Path | None = None, **flags: Any) -> None:
-    """Play the radio: serves the page, the streams and the API until Ctrl-C."""
+def serve(config: Path | None = None, **flags: Any) -> None:
+    """Play endless music in the browser: the radio and its API, until Ctrl-C."""
     settings = load(flags, config)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger().setLevel(settings.log_level.upper())
@@ -31,7 +31,8 @@ def command(config: Path | None = None, **flags: Any) -> None:
             raise SettingsError("engine", engine, "an address, or an installed engine: " + ", ".join(known))
     from ..server.app import create_app
     from ..server.engine_config import check_options
-    from ..server.run import address_of, check_tls, listening_socket, serve
+    from ..server.run import address_of, check_tls, listening_socket
+    from ..server.run import serve as run_server
 
     check_options(settings)
     check_tls(settings)
@@ -42,13 +43,13 @@ def command(config: Path | None = None, **flags: Any) -> None:
     def ready() -> None:
         print(f"Lullwave plays at {address_of(bound, scheme)}  (press Ctrl-C to stop)", flush=True)
         if app.state.services.owner_token.made:
-            print(f"Who shows this token may change what plays: {app.state.services.owner_token.made}", flush=True)
+            print(f"Admin token, required for changes: {app.state.services.owner_token.made}", flush=True)
 
-    serve(app, settings, bound, ready)
+    run_server(app, settings, bound, ready)
 
 
 def flag_of(name: str, field: FieldInfo) -> inspect.Parameter | None:
-    """The flag of one setting; None for those that have no flag, such as the stations."""
+    """The flag of one setting; None for a setting that no flag can hold, such as the stations."""
     kind = field.annotation
     choices = ""
     if get_origin(kind) is not None:
@@ -72,7 +73,7 @@ def flag_of(name: str, field: FieldInfo) -> inspect.Parameter | None:
 
 
 def _signature() -> inspect.Signature:
-    option = typer.Option("--config", help=f"Settings file (TOML); {PREFIX}* variables and flags go before it.")
+    option = typer.Option("--config", help=f"Settings file (TOML). Precedence: flags, {PREFIX}* variables, this file.")
     config = inspect.Parameter(
         "config", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[Path | None, option]
     )
@@ -80,5 +81,5 @@ def _signature() -> inspect.Signature:
     return inspect.Signature([config, *flags])
 
 
-command.__signature__ = _signature()  # type: ignore[attr-defined]
-command.__annotations__ = {name: p.annotation for name, p in inspect.signature(command).parameters.items()}
+serve.__signature__ = _signature()  # type: ignore[attr-defined]
+serve.__annotations__ = {name: p.annotation for name, p in inspect.signature(serve).parameters.items()}

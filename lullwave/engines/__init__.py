@@ -57,12 +57,14 @@ def engine_names() -> list[str]:
     return [*_BUILT_IN, *sorted(set(_third_party()) - set(_BUILT_IN))]
 
 
-def engine_facts(name: str) -> type[EngineFacts]:
-    """What an engine says of itself, without importing the packages that it needs.
+def engine_facts(name: str, usable: bool = True) -> type[EngineFacts]:
+    """Name, summary and options of an engine, without importing the packages that it needs.
+
+    With ``usable`` False a built-in engine is described even where those packages are not installed.
 
     Raises:
         UnknownEngine: nothing of that name is installed.
-        MissingExtra: the packages that it needs are not.
+        MissingExtra: the packages that it needs are not installed.
     """
     if is_address(name):
         return RemoteFacts
@@ -70,7 +72,8 @@ def engine_facts(name: str) -> type[EngineFacts]:
         return engine_class(name)
     if (built_in := _BUILT_IN.get(name)) is None:
         return engine_class(name)
-    _check_installed(name, built_in)
+    if usable:
+        _check_installed(name, built_in)
     facts: type[EngineFacts] = _imported(built_in.facts)
     return facts
 

@@ -183,7 +183,7 @@ def test_what_is_wrong_is_said_at_its_field_in_the_servers_words(
     radio = serve(engines={"synth": SynthEngine}, engine="synth")
     page = visit(radio.url + "make", may_complain=True)
     for label, wrong, right, words in (
-        ("Tempo in BPM", "999", "", "Got 999.0; allowed: a number from 50 to 140 bpm, or nothing."),
+        ("Tempo in BPM", "999", "", "Got 999.0; allowed: a number from 50 to 140 bpm, or none."),
         ("Key", "H dur", "", "Got 'H dur'; allowed:"),
         ("Seed", "-1", "7", "Got -1; allowed:"),
         ("How it should sound", "(warm", "warm", "allowed: brackets that match"),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
-from ...archive.history import HistoryEntry, wall_time
+from ...archive.history import HistoryEntry, time_text, wall_time
 from ...codecs import encode, format_named
 from ...errors import NotFound
 from ...station import RATE, OutputLevels
@@ -75,6 +74,6 @@ def router(services: Services) -> APIRouter:
 
 
 def _entry_json(entry: HistoryEntry) -> dict[str, Any]:
-    at = None if entry.wall is None else datetime.fromtimestamp(entry.wall, UTC).isoformat(timespec="milliseconds")
+    at = None if entry.wall is None else time_text(entry.wall)
     begun = {"run": entry.run, "frame": entry.frame, "until": entry.until, "wall": entry.wall, "at": at}
     return {**begun, "kind": entry.kind, **entry.data}

@@ -21,7 +21,7 @@ def test_only_the_file_that_ends_its_process_is_blamed(tmp_path):
     said = io.StringIO()
     assert batches.run(work, paths, 2, Console(file=said, width=200)) == 2
     assert "5 of 7 files done" in said.getvalue()
-    assert said.getvalue().count("ended without a word") == 2
+    assert said.getvalue().count("its process was killed") == 2
     assert sorted(path.stem for path in tmp_path.glob("*.done")) == ["a", "b", "c", "d", "e"]
 
 

@@ -52,7 +52,7 @@ def test_there_and_back(lullwave, tmp_path):
 def test_loudness_on_request_and_no_clipping_without(lullwave, tmp_path):
     Spectrogram.from_audio(chord().gain(20)).to_image().save(tmp_path / "loud.png")
     made = lullwave("image-to-audio", "-i", "loud.png", "-a", "loud.wav")
-    assert "above full scale: its peaks were turned down" in made.stdout
+    assert "above full scale were turned down" in made.stdout
     assert 0.9 < np.abs(decode(tmp_path / "loud.wav").samples).max() < 0.999
     made = lullwave("image-to-audio", "-i", "loud.png", "-a", "wanted.flac", "--loudness", "-20")
     assert made.returncode == 0, made.stderr
@@ -112,8 +112,8 @@ def test_a_bad_file_never_stops_a_batch(lullwave, tmp_path):
     [
         (("audio-to-image", "-a", "none.wav", "-i", "x.png"), "none.wav"),
         (("audio-to-image", "-a", "in.wav", "-i", "x.gif"), ".png, .jpg"),
-        (("audio-to-image", "-a", "in.wav", "-i", "x.png", "--max-frequency", "30000"), "high_hz"),
-        (("image-to-audio", "-i", "in.wav", "-a", "x.wav"), "no image"),
+        (("audio-to-image", "-a", "in.wav", "-i", "x.png", "--max-frequency", "30000"), "--max-frequency: got 30000"),
+        (("image-to-audio", "-i", "in.wav", "-a", "x.wav"), "not an image"),
         (("image-to-audio", "-i", "in.png", "-a", "x.wav", "--quality", "superb"), "quality"),
         (("image-to-audio", "-i", "in.png", "-a", "x.wav", "--quality", "\u00b2"), "quality"),
         (("image-to-audio", "-i", "in.png", "-a", "x.wav", "--device", "nonsense"), "device"),

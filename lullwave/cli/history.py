@@ -1,0 +1,69 @@
+"""``lullwave history``: reads the server's history file; needs no running server."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ..archive.history import History, HistoryEntry, time_text, wall_time
+from ..errors import NotFound
+from ..settings import Settings, load
+from .arguments import AsJson, Config, DataDir
+from .outputs import print_json
+
+
+def history(
+    station: Annotated[str | None, typer.Argument(help="Id of one station; all stations if absent.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="At most this many entries.")] = 20,
+    before: Annotated[str | None, typer.Option(help="Only what began before this time.")] = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what was played, newest first, with times that replay accepts."""
+    settings = load({"data_dir": data_dir}, config)
+    end = wall_time(before, "--before") if before is not None else None
+    stations = [one.id for one in settings.stations] if station is None else [station]
+    kept = open_history(settings)
+    try:
+        found = [(name, entry) for name in stations for entry in kept.past(name, limit, end)]
+    finally:
+        kept.close()
+    found.sort(key=lambda pair: pair[1].wall or 0.0, reverse=True)
+    found = found[:limit]
+    if as_json:
+        print_json([{"station": name, **_fields(entry)} for name, entry in found])
+        return
+    if not found:
+        print("nothing was played" + (f" at {station}" if station else ""))
+        return
+    table = Table("time", "station", "what", "title or prompt")
+    for name, entry in found:
+        text = str(entry.data.get("title") or entry.data.get("prompt") or "")
+        table.add_row(_time(entry), name, entry.kind, escape(text))
+    Console().print(table)
+
+
+def open_history(settings: Settings) -> History:
+    """The server's history file.
+
+    Raises:
+        NotFound: there is none yet.
+    """
+    path = settings.paths.history
+    if not path.is_file():
+        raise NotFound("history", str(path))
+    return History(path, settings.max_history_mb * 1e6)
+
+
+def _fields(entry: HistoryEntry) -> dict[str, Any]:
+    return {"time": _time(entry), "kind": entry.kind, **entry.data}
+
+
+def _time(entry: HistoryEntry) -> str:
+    """Local time with its zone."""
+    return "" if entry.wall is None else time_text(entry.wall, zone=None)

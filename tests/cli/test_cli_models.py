@@ -1,0 +1,21 @@
+"""``lullwave models``: the list, wrong names, JSON."""
+
+import json
+
+
+def test_models_are_listed_and_wrong_names_explained(lullwave):
+    assert b"lullwave models pull" in lullwave("models", "list").stdout
+    assert b"neither a directory" in lullwave("models", "path", "nonsense").stderr
+    done = lullwave("models", "remove", "some/model")
+    assert done.returncode == 2
+    assert b"no installed model" in done.stderr
+    assert b"make-random" in lullwave("models", "--help").stdout
+
+
+def test_json_lists_what_is_installed(lullwave, tmp_path):
+    note = {"name": "some/model", "bytes": 12, "licence": "mit", "revision": "abc"}
+    place = tmp_path / "models" / "some--model"
+    place.mkdir(parents=True)
+    (place / "lullwave-model.json").write_text(json.dumps(note))
+    found = json.loads(lullwave("models", "list", "--json", LULLWAVE_MODELS_DIR=str(tmp_path / "models")).stdout)
+    assert found == [{**note, "path": str(place)}]
