@@ -1,7 +1,8 @@
 """Where model weights come from: a directory, what was pulled before, the Hugging Face hub; knows no architecture.
 
 Models that were pulled lie under ``LULLWAVE_MODELS_DIR`` (by default ``models`` in ``LULLWAVE_DATA_DIR``), one
-directory each. A note in it, written last, says that it is complete. What other programs left in the hub's cache is found too.
+directory each. A note in it, written last, says that it is complete. What other programs left in the hub's cache is
+found too.
 ``HF_ENDPOINT``, ``HF_TOKEN`` and ``HF_HUB_OFFLINE`` mean what they mean to the hub's own tools.
 """
 
