@@ -1,4 +1,4 @@
-"""Settings from flags, environment and file → one frozen ``Settings``; knows nothing of what they are used for.
+"""Reads the settings from flags, environment and file into one frozen ``Settings``.
 
 The first source that names a setting wins: flags (keyword arguments), ``LULLWAVE_*`` environment variables,
 ``lullwave.toml``, defaults. Fields here are the one definition: the command line's flags and ``docs/run/settings.md``
@@ -67,7 +67,7 @@ class StationSettings(BaseModel):
         return self.name or self.id.replace("-", " ").capitalize()
 
     def prompt(self, turn: int = 0) -> str:
-        """The prompt of a turn, with the ambience."""
+        """The prompt number ``turn`` in the rotation, with the ambience."""
         return ", ".join(part for part in (self.prompts[turn % len(self.prompts)], *self.ambience) if part)
 
 
@@ -95,7 +95,7 @@ DEFAULT_STATIONS = (
 
 
 class Settings(BaseSettings):
-    """Everything that can be set. Frozen; made by ``load``."""
+    """All settings. Frozen; made by ``load``."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
@@ -240,9 +240,8 @@ class Settings(BaseSettings):
 
     @property
     def public(self) -> bool:
-        """Whether others than this machine can reach the server, by itself or through a proxy."""
-        loopback = self.host in ("localhost", "::1") or self.host.startswith("127.")
-        return not loopback or bool(self.trusted_proxies)
+        """Tell whether other machines can reach the server, directly or through a proxy."""
+        return not is_loopback(self.host) or bool(self.trusted_proxies)
 
     @property
     def default_station(self) -> str:
@@ -295,12 +294,12 @@ def load(flags: Mapping[str, Any] | None = None, file: Path | None = None) -> Se
         if isinstance(error, InvalidInput):
             raise
         raise SettingsError("settings", str(found) if found else "environment", f"readable values ({error})") from error
-    token = {"engine_token": _first_line(read.engine_token_file)} if read.engine_token_file else {}
+    token = {"engine_token": _engine_token(read.engine_token_file)} if read.engine_token_file else {}
     return Settings.model_construct(read.model_fields_set, **{**dict(read), **token})
 
 
 def _from_old_variables(given: Mapping[str, Any]) -> dict[str, str]:
-    """What the environment of the system before this one says, where nothing newer says it."""
+    """The engine and token from the legacy environment variables, unless a current setting gives them."""
     newer = {name.upper() for name in os.environ}
     if "engine" in given or PREFIX + "ENGINE" in newer:
         return {}
@@ -314,18 +313,28 @@ def _from_old_variables(given: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _first_line(file: Path) -> str:
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach a server that listens on ``host``."""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def first_line(file: Path) -> str:
+    """The first line of a file, stripped; empty if the file cannot be read."""
     try:
-        line = file.read_text().split("\n")[0].strip()
+        return file.read_text().split("\n")[0].strip()
     except (OSError, ValueError):
-        line = ""
+        return ""
+
+
+def _engine_token(file: Path) -> str:
+    line = first_line(file)
     if not line:
         raise SettingsError("engine_token_file", str(file), "a file whose first line is the token")
     return line
 
 
 def _warn_of_unknown_variables() -> None:
-    """Say which ``LULLWAVE_*`` variables set nothing: they are misspelt."""
+    """Warn of ``LULLWAVE_*`` variables that are no settings: they are misspelt."""
     known = {PREFIX + name.upper() for name in Settings.model_fields} | OTHER_VARIABLES
     for name in sorted(os.environ):
         if name.upper().startswith(OTHER_PREFIXES):
@@ -336,7 +345,7 @@ def _warn_of_unknown_variables() -> None:
 
 
 def _first_fault(error: ValidationError) -> SettingsError:
-    """One fault of pydantic's list as ours."""
+    """Translate the first of pydantic's errors."""
     fault = error.errors()[0]
     cause = fault.get("ctx", {}).get("error")
     where = ".".join(str(part) for part in fault["loc"])

@@ -12,6 +12,7 @@ import typer
 
 from ..engines import engine_facts, load_engine
 from ..errors import InvalidInput
+from ..settings import first_line, is_loopback
 from .flags import FlagGroup, given, parse_pairs, with_flags
 
 DEFAULT_ENGINE = "synth"
@@ -97,7 +98,7 @@ def inference(
     check_certificate(tls_cert, tls_key)
     secret = _secret(token, token_file)
     # API_KEY is the legacy key for HTTP; the legacy websocket had no key.
-    guard = AccessGuard(secret or os.environ.get("API_KEY", ""), _public(host), legacy_open or not secret)
+    guard = AccessGuard(secret or os.environ.get("API_KEY", ""), not is_loopback(host), legacy_open or not secret)
     kind = engine_facts(engine)
     with load_engine(engine, **{**load_options, **parse_pairs(option or (), kind.load_options)}) as loaded:
         app = create_inference_app(loaded, guard, workers or loaded.reads_at_once)
@@ -117,14 +118,7 @@ def inference(
 def _secret(token: str, file: Path | None) -> str:
     if file is None:
         return token.strip()
-    try:
-        line = file.read_text().split("\n")[0].strip()
-    except (OSError, ValueError):
-        line = ""
+    line = first_line(file)
     if not line:
         raise InvalidInput("--token-file", str(file), "a file whose first line is the token")
     return line
-
-
-def _public(host: str) -> bool:
-    return host not in ("localhost", "::1") and not host.startswith("127.")

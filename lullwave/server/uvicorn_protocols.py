@@ -1,6 +1,6 @@
 """Additions to uvicorn's HTTP protocol classes, kept in one file because they use its private interface.
 
-``server_for`` in ``run`` combines them. ``tests/server/test_uvicorn_protocols.py`` holds what they rely on.
+``server_for`` in ``run`` combines them; the tests in ``tests/server/middleware/test_limits.py`` cover the timeout.
 """
 
 from __future__ import annotations

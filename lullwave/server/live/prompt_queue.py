@@ -179,9 +179,8 @@ class PromptQueue:
             before = self._station.prompt
             if request.undo and not self._earlier:
                 raise NothingToUndo
-            prompt = (
-                self._earlier[-1] if request.undo else request.prompt
-            )  # another request may have run since this one was made
+            # read now, since another request may have run in the meantime
+            prompt = self._earlier[-1] if request.undo else request.prompt
             self._steered_at = asyncio.get_running_loop().time()
             steered = await asyncio.wrap_future(self._station.steer(prompt, STEER_OVER_S))
             if request.undo:

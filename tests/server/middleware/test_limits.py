@@ -54,7 +54,7 @@ def test_a_body_that_does_not_come_is_408(impatient):
         assert said.startswith(b"HTTP/1.1 408")
         while part := one.recv(2000):
             said += part
-        assert b"nothing of the body came" in said
+        assert b"nothing of the body arrived" in said
 
 
 def test_who_listens_is_not_let_go(impatient):
