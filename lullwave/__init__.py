@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .engines.base import Mark as Mark
     from .engines.base import Stream as Stream
     from .engines.base import Understanding as Understanding
+    from .generation import generate as generate
     from .options import option as option
     from .prompt import Prompt as Prompt
     from .request import Request as Request
@@ -74,6 +75,7 @@ _LAZY = {
         "Stream",
         "Understanding",
     ),
+    ".generation": ("generate",),
     ".options": ("option",),
     ".prompt": ("Prompt",),
     ".request": ("Request",),
@@ -116,6 +118,7 @@ __all__ = [
     "concat",
     "crossfade",
     "engine_names",
+    "generate",
     "load_engine",
     "option",
 ]

@@ -9,12 +9,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import InvalidInput
+
+if TYPE_CHECKING:
+    from .codecs.tags import Tags
 
 Samples = npt.NDArray[np.float32]
 
@@ -31,6 +34,7 @@ class Audio:
 
     samples: Samples
     rate: int
+    tags: Tags | None = None  # what `save` writes into the file; only on sound as an engine made it
 
     def __post_init__(self) -> None:
         if not isinstance(self.samples, np.ndarray) or self.samples.dtype != np.float32:
@@ -68,18 +72,18 @@ class Audio:
 
         return read(Path(path))
 
-    def save(self, path: str | Path, kbps: int = 128) -> Path:
+    def save(self, path: str | Path, kbps: int | None = None) -> Path:
         """Write a file whose suffix names its format: .wav, .flac, .mp3, .ogg or .opus; returns the path.
 
-        ``kbps`` is the bit rate of the lossy formats. The file is never half written.
+        ``kbps`` is the bit rate of the lossy formats (None: the usual one). The file is never half written.
 
         Raises:
             InvalidInput: the suffix, rate or bit rate is not allowed.
             CodecError: there is no sound to write.
         """
-        from .codecs import write
+        from .codecs import DEFAULT_KBPS, write
 
-        return write(path, self, kbps=kbps)
+        return write(path, self, kbps=kbps or DEFAULT_KBPS, tags=self.tags)
 
     @property
     def frames(self) -> int:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import secrets
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -13,25 +12,23 @@ from typing import Annotated, Any, BinaryIO
 import typer
 from rich.console import Console
 
-from ..audio import Audio, concat
-from ..codecs import FORMATS, Format, StreamEncoder, decode, format_named, rate_for, replacing, write, write_bytes
+from ..audio import Audio
+from ..blocks import ClipFormat, ClipMaker
+from ..codecs import DEFAULT_KBPS, FORMATS, Format, decode, format_named, replacing, write, write_bytes
 from ..engines import engine_class, engine_facts, load_engine
 from ..engines.base import AudioPrompt, Engine, Stream
 from ..errors import Unsupported
-from ..mastering import TARGET_LUFS, Master, check_levels, master
-from ..request import Request
+from ..generation import DEFAULT_ENGINE, DEFAULT_SECONDS
+from ..mastering import TARGET_LUFS
+from ..request import Request, random_seed
 from .arguments import AsJson, Force, Kbps, Quiet, Words
 from .flags import FlagGroup, called, given, parse_pairs, with_flags
 from .outputs import check_distinct, check_file, check_folder, check_stdout, format_for, next_free, print_json
 from .parsing import prompt_of
 from .progress import Progress
 
-DEFAULT_ENGINE = "synth"
 DEFAULT_FORMAT = "mp3"
-DEFAULT_SECONDS = 60.0
-BLOCK_S = 0.5  # what is made between two looks at the progress bar
 _STEM_PEAK = 0.9
-WHOLE_S = 900.0  # up to here a clip is mastered as a whole, in two passes; longer ones block by block
 
 
 def build(arguments: list[str]) -> Callable[..., None]:
@@ -60,7 +57,7 @@ def generate(
     format: Annotated[
         str | None, typer.Option(help="Format, if the suffix of --output is none: " + ", ".join(FORMATS) + ".")
     ] = None,
-    kbps: Kbps = 128,
+    kbps: Kbps = DEFAULT_KBPS,
     lufs: Annotated[float, typer.Option(help="Loudness of the clip, in LUFS.")] = TARGET_LUFS,
     option: Annotated[list[str] | None, typer.Option(help="name=value, for any option of the engine.")] = None,
     midi: Annotated[Path | None, typer.Option(help="Also write the notes, if the engine can.")] = None,
@@ -85,15 +82,17 @@ def generate(
     The same prompt, seed, length and options make the same clip. The last flags below are those of the engine that
     --engine names.
     """
-    with called({"duration_s": "--seconds", "seed": "--seed", "target_lufs": "--lufs", "format": "--format"}):
+    with called(
+        {"duration_s": "--seconds", "seed": "--seed", "lufs": "--lufs", "kbps": "--kbps", "format": "--format"}
+    ):
         if output is None:
             output = str(next_free(Path("lullwave" + format_named(format or DEFAULT_FORMAT).suffix)))
         _check_outputs(output, midi, stems, force, as_json)
         named = format_named(format) if format is not None else format_for(output)
-        check_levels(target_lufs=lufs)
+        delivery = ClipFormat(named.name, kbps, lufs)
         kind = engine_class(engine)
         values = {**options, **parse_pairs(option or (), kind.options)}
-        request = Request(prompt_of(words), secrets.randbelow(2**31) if seed is None else seed, seconds, values)
+        request = Request(prompt_of(words), random_seed() if seed is None else seed, seconds, values)
     if midi is not None and not kind.writes_midi:
         raise Unsupported("--midi", str(midi), f"the engine {engine!r} cannot write MIDI")
     if stems is not None and not kind.writes_stems:
@@ -115,7 +114,7 @@ def generate(
     }  # fmt: skip
     with load_engine(engine, **load_options) as loaded:
         with loaded.stream(request, **heard) as stream:
-            made["speed"] = round(_clip(stream, output, named.name, kbps, lufs, console), 2)
+            made["speed"] = round(_clip(stream, loaded.name, output, delivery, console), 2)
             understood = stream.understanding or loaded.understand(request.prompt)
             marks = stream.marks(0, stream.position)
         made["titles"] = [str(mark.data["title"]) for mark in marks if mark.kind == "piece" and mark.data.get("title")]
@@ -165,20 +164,13 @@ def _summary(made: Mapping[str, Any]) -> Iterator[str]:
         yield "Understood: " + made["understood"]
 
 
-def _clip(stream: Stream, output: str, format: str, kbps: int, lufs: float, console: Console) -> float:
+def _clip(stream: Stream, engine: str, output: str, delivery: ClipFormat, console: Console) -> float:
     """Make the clip; how many times faster than real time it went."""
     seconds = stream.request.duration_s
     assert seconds is not None
-    rate = rate_for(format, stream.rate)
-    # Only formats that state their length beforehand need it; a resampled one is known at its end.
-    total = stream.total_frames if rate == stream.rate else None
-    encoder = StreamEncoder(format, rate, stream.channels, total, kbps)
     with Progress(console, seconds, lambda: stream.tokens_made) as progress, _opened(output) as file:
-        file.write(encoder.header)
-        blocks = progress.through(_read(stream))
-        for block in _resampled(_mastered(blocks, seconds, lufs), rate):
-            file.write(encoder.encode(block))
-        file.write(encoder.flush())
+        for data in ClipMaker(stream, engine, delivery, progress.through).file():
+            file.write(data)
     return progress.speed
 
 
@@ -205,51 +197,6 @@ def _stems(
     for name, audio in stems.items():
         write(paths[name], Audio(audio.samples * np.float32(gain), audio.rate), format.name)
     return list(paths.values()), 20.0 * math.log10(gain)
-
-
-def _read(stream: Stream) -> Iterator[Audio]:
-    frames = round(BLOCK_S * stream.rate)
-    while (block := stream.read(frames)).frames:
-        yield block
-
-
-def _mastered(blocks: Iterable[Audio], seconds: float, lufs: float) -> Iterator[Audio]:
-    """To the wished loudness: exactly where the clip is short enough to be held in memory."""
-    if seconds <= WHOLE_S:
-        whole = master(concat(list(blocks)), lufs)
-        step = round(BLOCK_S * whole.rate)
-        for start in range(0, whole.frames, step):
-            yield whole[start : start + step]
-        return
-    chain: Master | None = None
-    late = 0
-    for block in blocks:
-        if chain is None:
-            chain = Master(block.rate, block.channels, lufs)
-            late = chain.latency_frames
-        done = chain.process(block)
-        yield done[min(late, done.frames) :]
-        late -= min(late, done.frames)
-    if chain is not None:
-        yield chain.flush()[late:]
-
-
-def _resampled(blocks: Iterable[Audio], rate: int) -> Iterator[Audio]:
-    resampler: Any = None
-    for block in blocks:
-        if block.rate == rate:
-            yield block
-            continue
-        import soxr
-
-        if resampler is None:
-            resampler = soxr.ResampleStream(block.rate, rate, block.channels, dtype="float32", quality="VHQ")
-            channels = block.channels
-        yield Audio(resampler.resample_chunk(block.samples), rate)
-    if resampler is not None:
-        import numpy as np
-
-        yield Audio(resampler.resample_chunk(np.zeros((0, channels), np.float32), last=True), rate)
 
 
 @contextmanager

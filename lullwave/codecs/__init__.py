@@ -5,21 +5,25 @@
 """
 
 from .files import decode, encode, replacing, write, write_bytes
-from .formats import FORMATS, Format, format_named, format_of
+from .formats import DEFAULT_KBPS, FORMATS, Format, format_named, format_of
 from .mp3 import FrameSplitter, Mp3Encoder, Mp3Header, mp3_frames, muted
 from .streaming import StreamEncoder, rate_for
+from .tags import Tags, id3
 
 __all__ = [
+    "DEFAULT_KBPS",
     "FORMATS",
     "Format",
     "FrameSplitter",
     "Mp3Encoder",
     "Mp3Header",
     "StreamEncoder",
+    "Tags",
     "decode",
     "encode",
     "format_named",
     "format_of",
+    "id3",
     "mp3_frames",
     "muted",
     "rate_for",

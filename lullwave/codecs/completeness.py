@@ -5,6 +5,8 @@ libsndfile gives what there is of a WAV, Ogg or MP3 that was cut off, without a 
 
 from __future__ import annotations
 
+from .tags import id3_size
+
 _STREAMED = 0x7F000000  # sizes from here on are the "unknown" of a WAV that was streamed
 _LAST_PAGE = 4  # Ogg header flag, RFC 3533, 6
 _GAPLESS = (b"LAME", b"Lavc", b"Lavf")  # encoders whose Info tag states the exact length
@@ -33,6 +35,7 @@ def _ends_with_last_page(data: bytes) -> bool:
 
 def _states_length(data: bytes) -> bool:
     """An MP3 whose first frame is a tag with the encoder's delay and padding."""
-    head = data[:4096]
+    begin = id3_size(data)
+    head = data[begin : begin + 4096]
     at = max(head.find(b"Info"), head.find(b"Xing"))
     return at >= 0 and head[at + 120 : at + 124] in _GAPLESS

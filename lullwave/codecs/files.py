@@ -16,13 +16,14 @@ import soundfile
 from ..audio import Audio
 from ..errors import CodecError
 from .completeness import is_cut_off
-from .formats import format_named, format_of
+from .formats import DEFAULT_KBPS, format_named, format_of
 from .streaming import StreamEncoder, rate_for
+from .tags import Tags
 
 _BLOCK = 65536  # frames that are read at once
 
 
-def encode(audio: Audio, format: str, kbps: int = 128) -> bytes:
+def encode(audio: Audio, format: str, kbps: int = DEFAULT_KBPS, tags: Tags | None = None) -> bytes:
     """The bytes of a whole file. ``kbps`` is for the lossy formats.
 
     For Opus and MP3, audio of a rate that they do not have is resampled to the next one.
@@ -31,25 +32,23 @@ def encode(audio: Audio, format: str, kbps: int = 128) -> bytes:
         InvalidInput: the format, rate or bit rate is not allowed.
         CodecError: there is nothing to encode.
     """
-    named = format_named(format)
+    format_named(format)
     if not audio.frames:
         raise CodecError("empty audio cannot be encoded")
     audio = audio.resample(rate_for(format, audio.rate))
-    if format == "flac":  # at once, so that its header has the checksum of the samples
-        whole = io.BytesIO()
-        soundfile.write(whole, audio.to_int16(), audio.rate, named.subtype, format=named.major)
-        return whole.getvalue()
-    encoder = StreamEncoder(format, audio.rate, audio.channels, audio.frames, kbps)
+    encoder = StreamEncoder(format, audio.rate, audio.channels, audio.frames, kbps, tags)
     return encoder.header + encoder.encode(audio) + encoder.flush()
 
 
-def write(path: str | Path, audio: Audio, format: str | None = None, kbps: int = 128) -> Path:
+def write(
+    path: str | Path, audio: Audio, format: str | None = None, kbps: int = DEFAULT_KBPS, tags: Tags | None = None
+) -> Path:
     """Write ``audio`` to ``path``; the format is that of the suffix if none is named.
 
     The bytes go to a temporary file beside it that is renamed when it is complete: ``path`` is never half written.
     """
     path = Path(path)
-    data = encode(audio, format or format_of(path).name, kbps)
+    data = encode(audio, format or format_of(path).name, kbps, tags)
     write_bytes(path, data)
     return path
 

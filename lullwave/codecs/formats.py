@@ -9,6 +9,8 @@ from types import MappingProxyType
 
 from ..errors import InvalidInput
 
+DEFAULT_KBPS = 192  # bit rate of the lossy formats where none is named
+
 
 @dataclass(frozen=True)
 class Format:

@@ -14,9 +14,10 @@ import soundfile
 
 from ..audio import Audio, Samples
 from ..errors import InvalidInput
-from .formats import Format, format_named
+from .formats import DEFAULT_KBPS, Format, format_named
 from .mp3 import KBPS, RATES, Mp3Encoder, highest_kbps, length_tag, mp3_frames, tagged_frames
 from .ogg import Reserialized
+from .tags import Tags, id3, info_chunk
 
 OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
 _BLOCK = 4096  # frames that libsndfile is handed at once, always: what the lossy encoders make depends on it
@@ -31,7 +32,15 @@ class StreamEncoder:
     resampled by the caller (``rate_for``). MP3 of the low rates has no more than 160 kbit/s and is given that.
     """
 
-    def __init__(self, format: str, rate: int, channels: int, total_frames: int | None = None, kbps: int = 128) -> None:
+    def __init__(
+        self,
+        format: str,
+        rate: int,
+        channels: int,
+        total_frames: int | None = None,
+        kbps: int = DEFAULT_KBPS,
+        tags: Tags | None = None,
+    ) -> None:
         self.format: Format = format_named(format)
         self.rate, self.channels, self.total_frames = rate, channels, total_frames
         self.frames_in = 0
@@ -63,7 +72,9 @@ class StreamEncoder:
                 format=self.format.major,
                 compression_level=None if format == "flac" else _level(format, kbps),
             )
-        self.header: bytes = self._header(kbps)
+            if tags is not None:
+                self._file.title, self._file.artist, self._file.comment = tags.title, tags.artist, tags.comment
+        self.header: bytes = self._header(kbps, tags or Tags())
 
     def encode(self, audio: Audio) -> bytes:
         """The bytes that are ready now, often none."""
@@ -104,13 +115,13 @@ class StreamEncoder:
         self._waiting = self._waiting[frames:]
         self._file.write(ready.samples if self.format.lossy else ready.to_int16())
 
-    def _header(self, kbps: int) -> bytes:
+    def _header(self, kbps: int, tags: Tags) -> bytes:
         if self.format.name == "wav":
-            return wav_header(self.rate, self.channels, self.total_frames)
+            return wav_header(self.rate, self.channels, self.total_frames, tags)
         if self.format.name == "mp3":
             if self.total_frames is None:
-                return b""
-            return length_tag(self.rate, self.channels, kbps, self.total_frames)
+                return id3(tags)
+            return id3(tags) + length_tag(self.rate, self.channels, kbps, self.total_frames)
         assert self._file is not None
         self._file.flush()
         return self._taken()
@@ -145,13 +156,15 @@ def rate_for(format: str, rate: int) -> int:
     return min((r for r in rates if r >= rate), default=rates[-1])
 
 
-def wav_header(rate: int, channels: int, total_frames: int | None) -> bytes:
+def wav_header(rate: int, channels: int, total_frames: int | None, tags: Tags) -> bytes:
     """RIFF header of 16-bit samples; of unknown length it says the most that fits, as streams do."""
-    data = _UNKNOWN - 36 if total_frames is None else total_frames * channels * 2
+    info = info_chunk(tags)
+    before = 36 + len(info)
+    data = _UNKNOWN - before if total_frames is None else total_frames * channels * 2
     return (
-        b"RIFF" + struct.pack("<I", min(_UNKNOWN, data + 36)) + b"WAVEfmt "
+        b"RIFF" + struct.pack("<I", min(_UNKNOWN, data + before)) + b"WAVEfmt "
         + struct.pack("<IHHIIHH", 16, 1, channels, rate, rate * channels * 2, channels * 2, 16)
-        + b"data" + struct.pack("<I", min(_UNKNOWN, data))
+        + info + b"data" + struct.pack("<I", min(_UNKNOWN, data))
     )  # fmt: skip
 
 

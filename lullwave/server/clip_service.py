@@ -8,19 +8,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import aclosing, suppress
 
-import numpy as np
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ..audio import Audio
-from ..codecs import StreamEncoder, format_named, rate_for
+from ..blocks import ClipFormat, ClipMaker
+from ..codecs import format_named
 from ..engines.base import Stream
 from ..errors import Busy, LullwaveError, StreamClosed
-from ..mastering import Master
 from ..request import Request
 from ..settings import Settings
 from .disconnects import until_gone
@@ -30,7 +29,6 @@ from .threads import iterate
 
 log = logging.getLogger(__name__)
 
-BLOCK_S = 0.5  # seconds that are rendered, mastered and encoded at a time
 RETRY_S = 10.0  # seconds after which a refused client is told to try again
 
 
@@ -75,9 +73,9 @@ class ClipService:
         """Give back the place that ``reserve_slot`` took."""
         self._active -= 1
 
-    def encode(self, engine: str, request: Request, format: str) -> AsyncIterator[bytes]:
+    def encode(self, engine: str, request: Request, delivery: ClipFormat) -> AsyncIterator[bytes]:
         """Make the clip and yield its file, block by block."""
-        return iterate(lambda: self._encode(engine, request, format), self._executor)
+        return iterate(lambda: self._encode(engine, request, delivery), self._executor)
 
     def stop(self) -> None:
         """Cancel every clip that is being made or waits."""
@@ -88,52 +86,25 @@ class ClipService:
             stream.close()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _encode(self, engine: str, request: Request, format: str) -> Iterator[bytes]:
-        settings = self._settings
-        with self._engines.get(engine).stream(request) as stream:
+    def _until_stopped(self, blocks: Iterator[Audio]) -> Iterator[Audio]:
+        """Pass the blocks on as long as the server runs."""
+        for block in blocks:
+            if self.stopping:
+                raise StreamClosed("the server ends")
+            yield block
+
+    def _encode(self, engine: str, request: Request, delivery: ClipFormat) -> Iterator[bytes]:
+        loaded = self._engines.get(engine)
+        with loaded.stream(request) as stream:
             with self._lock:
                 self._streams.add(stream)
             try:
-                total = stream.total_frames
-                assert total is not None, "a clip has a length"
-                master = Master(stream.rate, stream.channels, settings.loudness_lufs, settings.ceiling_dbtp)
-                out_rate = rate_for(format, stream.rate)
-                out_total = -(-total * out_rate // stream.rate)
-                resample = _resampler(stream.rate, out_rate, stream.channels)
-                encoder = StreamEncoder(format, out_rate, stream.channels, out_total, settings.bitrate_kbps)
-                latency, left = master.latency_frames, out_total
-                header = encoder.header
-                while left:
-                    if self.stopping:
-                        raise StreamClosed("the server ends")
-                    block = stream.read(round(BLOCK_S * stream.rate))
-                    ended = not block.frames
-                    mastered = master.flush() if ended else master.process(block)
-                    skip = min(latency, mastered.frames)
-                    latency -= skip
-                    audio = resample(mastered[skip : mastered.frames], ended)
-                    if ended and audio.frames < left:
-                        audio = Audio(np.pad(audio.samples, ((0, left - audio.frames), (0, 0))), out_rate)
-                    audio = audio[: min(left, audio.frames)]
-                    left -= audio.frames
-                    data = header + (encoder.encode(audio) if audio.frames else b"")
-                    header = b""
+                for data in ClipMaker(stream, loaded.name, delivery, self._until_stopped).file():
                     if data:
                         yield data
-                yield encoder.flush()
             finally:
                 with self._lock:
                     self._streams.discard(stream)
-
-
-def _resampler(rate: int, out_rate: int, channels: int) -> Callable[[Audio, bool], Audio]:
-    """A function of (block, whether it is the last) that converts blocks from ``rate`` to ``out_rate``."""
-    if rate == out_rate:
-        return lambda audio, last: audio
-    import soxr
-
-    stream = soxr.ResampleStream(rate, out_rate, channels, dtype="float32")
-    return lambda audio, last: Audio(stream.resample_chunk(audio.samples, last), out_rate)
 
 
 class StreamedClip(Response):
@@ -143,10 +114,10 @@ class StreamedClip(Response):
     so that an error before them is an ordinary reply; an error after them leaves the body incomplete.
     """
 
-    def __init__(self, clips: ClipService, engine: str, request: Request, format: str) -> None:
+    def __init__(self, clips: ClipService, engine: str, request: Request, delivery: ClipFormat) -> None:
         self._clips = clips
-        self._engine, self._request, self._format = engine, request, format
-        named = format_named(format)
+        self._engine, self._request, self._delivery = engine, request, delivery
+        named = format_named(delivery.format)
         self.media_type = named.media_type
         self.status_code = 200
         self.background = None
@@ -172,7 +143,7 @@ class StreamedClip(Response):
 
     async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
-        async with aclosing(self._clips.encode(self._engine, self._request, self._format)) as blocks:  # type: ignore[type-var]
+        async with aclosing(self._clips.encode(self._engine, self._request, self._delivery)) as blocks:  # type: ignore[type-var]
             try:
                 async for block in blocks:
                     if not started:

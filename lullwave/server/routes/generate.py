@@ -1,6 +1,5 @@
 """``POST /api/generate``: a clip, sent while it is made; and ``GET /api/engines``."""
 
-import secrets
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
@@ -8,16 +7,17 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
 from ... import request as music
-from ...codecs import FORMATS, format_named
+from ...blocks import ClipFormat
+from ...codecs import FORMATS
 from ...errors import InvalidInput, LullwaveError
+from ...generation import DEFAULT_SECONDS
+from ...options import describe
 from ...settings import Settings
 from ..clip_service import StreamedClip
 from ..deps import Services
 from ..engine_config import elsewhere, place
 from ..engine_pool import EnginePool
-from ..schema import model_of, options_schema
-
-CLIP_S = 60.0  # seconds of a clip whose request names no length
+from ..schema import field_of, model_of, options_schema
 
 
 def router(services: Services) -> APIRouter:
@@ -33,11 +33,11 @@ def router(services: Services) -> APIRouter:
         names = engines.names() + elsewhere(settings)
         if wish.engine not in names:
             raise InvalidInput("engine", wish.engine, "one of " + ", ".join(names))
-        format_named(wish.format)
-        seed = wish.seed if wish.seed is not None else secrets.randbits(48)
+        delivery = ClipFormat(wish.format, wish.kbps, wish.lufs, settings.ceiling_dbtp)
+        seed = wish.seed if wish.seed is not None else music.random_seed()
         request = music.Request(wish.prompt, seed, wish.duration_s, wish.options)
         services.clips.reserve_slot()
-        return StreamedClip(services.clips, place(settings, wish.engine), request, wish.format)
+        return StreamedClip(services.clips, place(settings, wish.engine), request, delivery)
 
     generate.__annotations__["wish"] = Annotated[Wish, Body()]
     routes.add_api_route(
@@ -66,6 +66,7 @@ def router(services: Services) -> APIRouter:
 
 def _body_model(settings: Settings) -> type[BaseModel]:
     """The body of ``POST /api/generate``: the fields of ``Request``, with the defaults and limits of the settings."""
+    delivered = {info.name: info for info in describe(ClipFormat)}
     model = model_of(
         music.Request,
         "Wish",
@@ -77,7 +78,7 @@ def _body_model(settings: Settings) -> type[BaseModel]:
             "duration_s": (
                 float,
                 Field(
-                    min(CLIP_S, settings.max_generate_s),
+                    min(DEFAULT_SECONDS, settings.max_generate_s),
                     ge=1,
                     le=settings.max_generate_s,
                     allow_inf_nan=False,
@@ -89,6 +90,8 @@ def _body_model(settings: Settings) -> type[BaseModel]:
                 str,
                 Field("mp3", description="file format", json_schema_extra={"enum": [*FORMATS]}),
             ),
+            "kbps": field_of(delivered["kbps"]),
+            "lufs": field_of(delivered["lufs"], default=settings.loudness_lufs),
             "options": (
                 dict[str, Any],
                 Field(default_factory=dict, description="the engine's own options, see GET /api/engines"),

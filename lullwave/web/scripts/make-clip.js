@@ -59,7 +59,7 @@ export function MakeClip(el) {
       const told = await api.engines();
       engines = told.engines;
       showEngines(told.default);
-      general.update(without(told.request, ['engine', 'options']), OWN_WORDS);
+      general.update(without(told.request, ['engine', 'options', 'kbps', 'lufs']), OWN_WORDS);
       needsToken = told.needs_token;
       find('.token').hidden = !needsToken;
       find('.unreached').hidden = true;

@@ -1,0 +1,49 @@
+"""``lullwave.generate``: one clip as sound, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from .audio import Audio, concat
+from .blocks import ClipFormat, ClipMaker
+from .engines import load_engine
+from .engines.base import Engine
+from .mastering import TARGET_LUFS
+from .request import Request, random_seed
+
+DEFAULT_ENGINE = "synth"
+DEFAULT_SECONDS = 60.0  # length of a clip when none is named
+
+
+def generate(
+    prompt: str = "",
+    *,
+    seconds: float = DEFAULT_SECONDS,
+    seed: int | None = None,
+    engine: str | Engine = DEFAULT_ENGINE,
+    lufs: float = TARGET_LUFS,
+    options: Mapping[str, Any] | None = None,
+) -> Audio:
+    """A mastered clip. ``save`` writes the file that ``lullwave generate`` and ``POST /api/generate`` make of the same
+    request.
+
+    ``engine`` is a name for ``load_engine``, or an engine that is loaded and stays so. Without ``seed`` one is drawn;
+    the clip's ``tags`` tell which.
+
+    Raises:
+        LullwaveError: the engine cannot be loaded, or a value is not allowed.
+    """
+    request = Request(prompt, random_seed() if seed is None else seed, seconds, options or {})
+    delivery = ClipFormat(lufs=lufs)
+    if isinstance(engine, Engine):
+        return _clip(engine, request, delivery)
+    with load_engine(engine) as loaded:
+        return _clip(loaded, request, delivery)
+
+
+def _clip(engine: Engine, request: Request, delivery: ClipFormat) -> Audio:
+    with engine.stream(request) as stream:
+        made = ClipMaker(stream, engine.name, delivery)
+        return replace(concat(list(made.sound())), tags=made.tags)
