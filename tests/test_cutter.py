@@ -1,11 +1,16 @@
 """Clips cut from the programme: what was encoded as it came is what a whole clip would be, and overlaps the next."""
 
+import io
+import json
+
+import av
 import numpy as np
 
+from lullwave import __version__
 from lullwave.archive.clip_recorder import ClipRecorder
 from lullwave.archive.clips import ClipStore
 from lullwave.audio import Audio
-from lullwave.codecs import encode
+from lullwave.codecs import Tags, encode
 
 RATE = 44100
 
@@ -28,7 +33,8 @@ def test_clips_of_blocks_of_any_size_are_those_of_the_whole(tmp_path):
         clip_recorder.feed(sound[at : at + frames])
         at += frames
     wholes = [Audio(sound[start * RATE : (start + 10) * RATE], RATE) for start in (0, 8)]
-    assert made == [encode(whole.fade(1.0, 1.0), "mp3", 128) for whole in wholes]
+    tags = Tags.of_generated("", "")
+    assert made == [encode(whole.fade(1.0, 1.0), "mp3", 128, tags) for whole in wholes]
 
 
 def test_one_block_may_hold_several_clips(tmp_path):
@@ -46,3 +52,14 @@ def test_a_clip_that_cannot_be_encoded_costs_no_other(tmp_path, caplog):
     assert shelf.newest is not None
     assert shelf.newest.number == 0
     assert "a clip was lost" in caplog.text
+
+
+def test_a_clip_says_what_it_is(tmp_path):
+    shelf = ClipStore(tmp_path, 9, 10**9)
+    recorder = ClipRecorder(shelf, AtOnce(), RATE, 4.0, 64)
+    piece = {"title": "Żółty deszcz", "prompt": "rain, Zoë", "seed": 7, "engine": "synth"}
+    recorder.feed(np.zeros((14 * RATE, 2), np.float32), [(0, piece)])
+    with av.open(io.BytesIO(shelf.newest.data)) as file:
+        assert (file.metadata["title"], file.metadata["artist"]) == (piece["title"], "Lullwave")
+        told = json.loads(file.metadata["comment"])
+    assert told == {"generated": True, "prompt": "rain, Zoë", "seed": 7, "engine": "synth", "version": __version__}

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..audio import Audio
-from ..codecs import StreamEncoder
+from ..codecs import StreamEncoder, Tags, id3
 from .clips import REPLAYED, ClipInfo, ClipStore
 
 FADE_S = 1.0  # at both ends of a clip
@@ -76,18 +76,19 @@ class ClipRecorder:
         except RuntimeError:  # the server ends
             return
 
-    def _known(self, start: int, stop: int) -> tuple[ClipInfo | None, bool]:
-        """What is known of a stretch, and whether it is worth keeping."""
+    def _known(self, start: int, stop: int) -> tuple[ClipInfo | None, bool, Tags]:
+        """What is known of a stretch, whether it is worth keeping, and its tags."""
         spans: list[tuple[int, Mapping[str, Any]]] = []
         for (at, data), (end, _) in pairwise([*self._pieces, (stop, {})]):
             if min(end, stop) > max(at, start):
                 spans.append((min(end, stop) - max(at, start), data))
         kept = not any(data.get("source") == REPLAYED for _, data in spans)
         if not spans:
-            return None, kept
+            return None, kept, _tags({})
         _, longest = max(spans, key=lambda span: span[0])
         data = {name: longest[name] for name in _TOLD if longest.get(name) is not None}
-        return ClipInfo(data, tuple(beat - start for beat in self._beats if start <= beat < stop)), kept
+        info = ClipInfo(data, tuple(beat - start for beat in self._beats if start <= beat < stop))
+        return info, kept, _tags(longest)
 
     def _forget(self, frame: int) -> None:
         """What was before ``frame`` is in no clip to come."""
@@ -95,11 +96,18 @@ class ClipRecorder:
             self._pieces.pop(0)
         self._beats = [beat for beat in self._beats if beat >= frame]
 
-    def _keep(self, clip: ClipEncoder, past: ClipInfo | None, kept: bool) -> None:
+    def _keep(self, clip: ClipEncoder, past: ClipInfo | None, kept: bool, tags: Tags) -> None:
         try:
-            self._shelf.add(clip.data(), past, kept)
+            self._shelf.add(id3(tags) + clip.data(), past, kept)
         except Exception:
             log.exception("a clip was lost")
+
+
+def _tags(data: Mapping[str, Any]) -> Tags:
+    """The tags of a clip that a piece with this ``data`` fills most of."""
+    return Tags.of_generated(
+        str(data.get("title", "")), str(data.get("prompt", "")), data.get("seed"), data.get("engine")
+    )
 
 
 class _Open(NamedTuple):

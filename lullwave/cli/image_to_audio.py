@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Annotated
 
 import numpy as np
 import typer
@@ -18,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 from rich.console import Console
 
 from ..audio import SILENCE_DBFS, Audio
+from ..blocks import fitted, resampled
 from ..codecs import StreamEncoder, format_of, rate_for, replacing
 from ..errors import CodecError, InvalidInput
 from ..mastering.master import check_levels
@@ -94,23 +95,19 @@ def _write(
         blocks = sound_of(picture, params, steps, last_use=True)
     rate, columns = rate_for(named.name, params.rate), picture.width
     total = round(params.samples_of(columns) * rate / params.rate)
-    frames = 0
     meter = _PeakMeter()
     with replacing(target) as file, tempfile.TemporaryFile(dir=target.parent) as kept:
         encoder = StreamEncoder(named.name, rate, params.channels, total)
         file.write(encoder.header)
-        sound = _at_rate(blocks, rate)
+        sound = resampled(blocks, rate)
         if loudness is None:
             sound = limited(meter.watched(sound))
         else:
             for block in sound:
                 kept.write(block.samples.tobytes())
             sound = at_loudness(lambda: _again(kept, rate, params.channels), loudness)
-        for block in sound:
-            block = block[: total - frames]
-            frames += block.frames
+        for block in fitted(sound, total):
             file.write(encoder.encode(block))
-        file.write(encoder.encode(Audio.silence(total - frames, rate, params.channels)))
         file.write(encoder.flush())
     return total / rate, meter.peak_dbfs
 
@@ -137,20 +134,3 @@ def _again(kept: IO[bytes], rate: int, channels: int) -> Iterator[Audio]:
     kept.seek(0)
     while data := kept.read(4 * channels * 10 * rate):
         yield Audio(np.frombuffer(data, np.float32).reshape(-1, channels), rate)
-
-
-def _at_rate(blocks: Iterator[Audio], rate: int) -> Iterator[Audio]:
-    """Blocks resampled to ``rate`` as one continuous stream."""
-    import soxr
-
-    resampler: Any = None
-    for block in blocks:
-        if block.rate == rate:
-            yield block
-            continue
-        if resampler is None:
-            resampler = soxr.ResampleStream(block.rate, rate, block.channels, "float32", "VHQ")
-        yield Audio(resampler.resample_chunk(block.samples).reshape(-1, block.channels), rate)
-    if resampler is not None:
-        rest = resampler.resample_chunk(np.zeros((0, block.channels), np.float32), last=True)
-        yield Audio(rest.reshape(-1, block.channels), rate)

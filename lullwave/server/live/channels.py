@@ -16,6 +16,7 @@ from ...archive.clip_recorder import OVERLAP_S, ClipRecorder
 from ...archive.clips import Clip, ClipStore
 from ...archive.history import History
 from ...clock import Clock
+from ...codecs import Tags, id3
 from ...engines.base import Engine
 from ...request import Request
 from ...settings import Settings
@@ -65,7 +66,7 @@ class Channels:
         for channel in self.stations.values():
             HistoryRecorder(channel.station, self.history, self._encoding, settings, clock)
         clip_recorder = ClipRecorder(self.clips, self._encoding, RATE, settings.clip_s, settings.bitrate_kbps)
-        self.default.station.subscribe(lambda step: _record(clip_recorder, step))
+        self.default.station.subscribe(lambda step: _record(clip_recorder, self.default.station, step))
 
         def ready(clip: Clip) -> None:
             with suppress(RuntimeError):
@@ -111,7 +112,8 @@ class Channels:
             request = Request(station.prompt, (station.seed + 1) % 2**63, duration_s=length_s)
             data = first_clip(self.engines.get(EMBEDDED), request, settings, self._encoding, self._stopping)
             if data is not None and self.clips.newest is None:
-                self.clips.add(data)
+                tags = Tags.of_generated("", request.prompt, request.seed, EMBEDDED)
+                self.clips.add(id3(tags) + data)
         except Exception:
             if not self._stopping.is_set():
                 log.exception("the first clip could not be made; the station records the next one")
@@ -119,8 +121,12 @@ class Channels:
             station.fill_reserve()
 
 
-def _record(clip_recorder: ClipRecorder, step: PlayoutStep) -> None:
+def _record(clip_recorder: ClipRecorder, station: Station, step: PlayoutStep) -> None:
     """Hand a step of the playout, with its pieces and beats, to the clip recorder."""
     begin = step.mastered_frame
-    pieces = [(m.frame - begin, m.data) for m in step.block.marks if m.kind == "piece"]
+    pieces = []
+    for mark in step.block.marks:
+        if mark.kind == "piece":
+            engine = EMBEDDED if mark.data.get("source") else station.engine_name  # only fallbacks name a source
+            pieces.append((mark.frame - begin, {"seed": station.seed, "engine": engine, **mark.data}))
     clip_recorder.feed(step.mastered, pieces, [beat - begin for beat in step.block.beats])
