@@ -1,9 +1,9 @@
-"""Time as something that is handed in: the system's, or a simulated one that a test moves; knows no music.
+"""The clock that threads wait on: the system's, or a simulated one that a test advances. Knows no music.
 
-A thread that waits for a moment asks the clock for a ``Waiter`` of its own. Under the simulated clock ``advance``
-moves from one due moment to the next and lets every waiter finish what it does at that moment before time goes on,
-so that what happens when does not depend on how fast the machine is. A thread may wait on several waiters in turn
-(an engine that is slow by this clock waits inside of whoever reads it): it rests while one of them waits.
+A thread that waits gets a ``Waiter`` of its own from the clock. ``SimulatedClock.advance`` moves from one due moment to
+the next, and lets every thread finish its work at that moment before time goes on: what happens when does not depend on
+the speed of the machine. A thread may use several waiters in turn (a source reads an engine that waits by the same
+clock): it is at rest while one of them waits.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ import time
 from typing import Protocol
 
 FOREVER = math.inf
-STUCK_S = 120.0  # real seconds after which a simulated clock says that somebody neither waits nor ends
+STUCK_S = 120.0  # real seconds after which `advance` fails because a thread neither waits nor ends
 
 
 class Waiter(Protocol):
-    """One thread's way to wait."""
+    """Lets one thread wait."""
 
     def wait_until(self, moment: float) -> None:
-        """Return at ``moment`` (of ``Clock.now``), or sooner when woken. A wake before the wait ends it at once."""
+        """Return at ``moment`` (of ``Clock.now``), or when woken; at once if it was woken before."""
 
     def wake(self) -> None:
-        """End the wait, from any thread."""
+        """End the wait. Thread-safe."""
 
     def close(self) -> None:
-        """The thread will not wait any more."""
+        """Tell the clock that the thread will not wait any more."""
 
 
 class Clock(Protocol):
-    """What the air thread asks for the time."""
+    """A source of time. Thread-safe."""
 
     def now(self) -> float:
-        """Seconds that only go forward, from an arbitrary beginning."""
+        """Monotonic seconds, from an arbitrary beginning."""
 
     def wall(self) -> float:
-        """Seconds since 1970, for people."""
+        """The time of day, in seconds since 1970."""
 
     def waiter(self) -> Waiter:
-        """For one thread."""
+        """A new waiter, for one thread."""
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The clock of the machine."""
 
     def now(self) -> float:
         return time.monotonic()
@@ -74,7 +74,7 @@ class _SystemWaiter:
 
 
 class SimulatedClock:
-    """A clock that stands still until ``advance``."""
+    """A clock that stands still until ``advance``. Thread-safe."""
 
     def __init__(self, wall: float = 1_700_000_000.0) -> None:
         self._now = 0.0
@@ -95,11 +95,11 @@ class SimulatedClock:
             return waiter
 
     def settle(self) -> None:
-        """Return when every waiter waits for a moment that has not come."""
+        """Return once every thread waits for a later moment."""
         self.advance(0.0)
 
     def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass, stopping at every moment that somebody waits for."""
+        """Let ``seconds`` pass, stopping at each moment that a thread waits for."""
         with self._changed:
             target = self._now + seconds
             while True:
@@ -116,7 +116,7 @@ class SimulatedClock:
             self._now = target
 
     def _at_rest(self) -> bool:
-        """Whether every thread waits: on this waiter, or on another one meanwhile."""
+        """Whether every thread waits, on one waiter or another."""
         waiting = {w.thread for w in self._waiters if w.idle}
         return all(w.idle or w.thread in waiting for w in self._waiters)
 
@@ -133,8 +133,8 @@ class _SimulatedWaiter:
         self._changed = changed
         self._woken = False
         self.until = -FOREVER
-        self.idle = False  # waits, and has not been told to go on
-        self.thread: int | None = None  # that waited here last
+        self.idle = False  # waits, and has not been released
+        self.thread: int | None = None  # the last one that waited here
 
     def wait_until(self, moment: float) -> None:
         with self._changed:

@@ -17,8 +17,8 @@
     ├── Forbidden               not without the owner's token
     ├── AddressTaken            another program listens there
     ├── DownloadFailed          a file of a model that cannot be fetched
-    ├── FellBehind              a reader of the stream who was too slow
-    ├── StorageUnavailable                  what was played cannot be written or read at present
+    ├── FellBehind              a reader of the stream that was too slow
+    ├── StorageUnavailable      the history cannot be written or read
     ├── Cancelled               a clip that nobody wants any more
     ├── ProtocolError           a message that does not follow the protocol between two machines
     └── EngineError
@@ -108,7 +108,7 @@ class ProtocolError(LullwaveError):
 
 
 class StorageUnavailable(LullwaveError):
-    """What was played cannot be written or read at present: the disk is full, or the file broke."""
+    """The history cannot be written or read: the disk is full, or the file is damaged."""
 
 
 class EngineError(LullwaveError):

@@ -1,10 +1,7 @@
-"""One ring of numbered items for any number of readers; knows nothing of what the items are or of HTTP.
+"""A ring buffer of numbered items with any number of readers. Knows neither the items nor HTTP.
 
-The writer is any thread; the readers live on one event loop. A reader is a cursor, a number into the ring: it owns
-no queue, so memory is the ring's alone however many readers there are and however slow they are. A reader that the
-ring has overtaken is told so (``FellBehind``) instead of being given a stream with a hole.
-
-Every field here is touched on the event loop only; ``publish`` crosses into it once per item.
+A reader is a cursor, a number into the ring, and owns no queue: memory does not depend on how many readers there are
+or how slow they are. A reader that the ring has overtaken gets ``FellBehind``, not a stream with a gap.
 """
 
 from __future__ import annotations
@@ -20,15 +17,18 @@ T = TypeVar("T")
 
 
 class FellBehind(LullwaveError):
-    """The reader was slower than the ring is long."""
+    """The items that a reader needs next were overwritten."""
 
 
 class Ring(Generic[T]):
-    """The newest items in order, and whoever waits for the next."""
+    """The newest ``keep`` items, and the readers that wait for the next one.
+
+    Event loop only, but for ``publish``, which any thread may call.
+    """
 
     def __init__(self, keep: int, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self._items: deque[T] = deque(maxlen=keep)
-        self._end = 0  # number of the item that comes next
+        self._end = 0  # number of the next item
         self._loop = loop or asyncio.get_running_loop()
         self._waiting: set[asyncio.Future[None]] = set()
         self._watchers: list[Callable[[T], None]] = []
@@ -36,7 +36,7 @@ class Ring(Generic[T]):
 
     @property
     def end(self) -> int:
-        """The number that the next item will have."""
+        """The number of the next item to be published."""
         return self._end
 
     @property
@@ -45,7 +45,7 @@ class Ring(Generic[T]):
         return self._end - len(self._items)
 
     def publish(self, item: T) -> None:
-        """Add an item, from any thread. Without effect after the loop has ended."""
+        """Add an item. Thread-safe; no effect once the loop is closed."""
         try:
             self._loop.call_soon_threadsafe(self._add, item)
         except RuntimeError:
@@ -53,11 +53,11 @@ class Ring(Generic[T]):
                 raise
 
     def watch(self, watcher: Callable[[T], None]) -> None:
-        """Call ``watcher`` with every item, on the loop."""
+        """Call ``watcher`` with every item, on the event loop."""
         self._watchers.append(watcher)
 
     def close(self) -> None:
-        """Let every reader end. On the loop."""
+        """End every reader."""
         self.closed = True
         self._wake()
 
@@ -65,7 +65,7 @@ class Ring(Generic[T]):
         return self._items[-1] if self._items else None
 
     def since(self, wanted: Callable[[T], bool]) -> int:
-        """The number of the oldest item of the unbroken run at the end of the ring that is ``wanted``."""
+        """The number from which on all items are ``wanted``."""
         number = self._end
         for item in reversed(self._items):
             if not wanted(item):
@@ -74,13 +74,17 @@ class Ring(Generic[T]):
         return number
 
     def cursor(self, at: int | None = None) -> Cursor[T]:
-        """A reader whose first item is number ``at`` (default: the next one to come)."""
+        """A reader that begins at item number ``at`` (default: the next one to be published)."""
         return Cursor(self, self._end if at is None else at)
 
     def items(self, start: int) -> list[T]:
-        """Everything from number ``start`` on."""
+        """All items from number ``start`` on.
+
+        Raises:
+            FellBehind
+        """
         if start < self.begin:
-            raise FellBehind("the reader was slower than the stream and fell behind what is kept of it")
+            raise FellBehind(f"the reader is {self.begin - start} items behind what the stream keeps")
         missing = start - self.begin
         if missing == len(self._items) - 1:
             return [self._items[-1]]
@@ -112,14 +116,14 @@ class Ring(Generic[T]):
 
 
 class Cursor(Generic[T]):
-    """One reader."""
+    """One reader of a ring. Event loop only."""
 
     def __init__(self, ring: Ring[T], at: int) -> None:
         self._ring = ring
         self.at = at  # number of the next item to be read
 
     def ready(self) -> list[T]:
-        """What is there to be read now.
+        """The items that can be read now.
 
         Raises:
             FellBehind
@@ -129,7 +133,7 @@ class Cursor(Generic[T]):
         return items
 
     async def next(self) -> list[T]:
-        """At least one item, as soon as there is one; none once the ring is closed.
+        """Wait for at least one item; an empty list once the ring is closed.
 
         Raises:
             FellBehind

@@ -1,4 +1,4 @@
-"""An engine of sines that breaks, hangs, loads long or is slow by a simulated clock, as a test tells it to."""
+"""An engine of sines that fails, hangs, loads long or is slow by a simulated clock, on command."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lullwave.options import build, option
 from lullwave.request import Request
 
 HZ = 330.0  # the embedded engine of the tests plays 220
-LIGHTER_HZ, SMALLER_HZ = 550.0, 660.0  # what it plays when it is asked for less
+LIGHTER_HZ, SMALLER_HZ = 550.0, 660.0  # its tone with lighter options
 
 
 @dataclass(frozen=True)
@@ -25,18 +25,18 @@ class FaultyOptions(SineOptions):
 
 @dataclass
 class Fault:
-    """What is the matter; change it while a station plays."""
+    """What is wrong with the engine; tests change it while a station plays."""
 
     clock: SimulatedClock
     loading_s: float = 0.0
     load_error: Exception | None = None
     error: Exception | None = None  # of every call
-    hangs: bool = False  # every read, until it does not any more
+    hangs: bool = False  # every read, until it is false again
     speed: float = FOREVER  # seconds of music in a second
-    speeds: dict[float, float] = field(default_factory=dict)  # of tones for which it is another one
-    refuses: dict[str, Exception] = field(default_factory=dict)  # by the option that it cannot do
-    breaks: dict[float, Exception] = field(default_factory=dict)  # by the tone whose every read fails
-    stuck: set[float] = field(default_factory=set)  # tones whose every read hangs, until they are taken out
+    speeds: dict[float, float] = field(default_factory=dict)  # speed by tone, where it differs
+    refuses: dict[str, Exception] = field(default_factory=dict)  # by option: opening a stream with it fails
+    breaks: dict[float, Exception] = field(default_factory=dict)  # by tone: every read fails
+    stuck: set[float] = field(default_factory=set)  # tones whose reads hang until they are removed
     snapshots: bool = True
     loads: int = 0
     opened: list[str] = field(default_factory=list)  # "stream" or "restore"

@@ -1,11 +1,11 @@
-"""The simulated clock: nothing moves but by ``advance``, and everybody has finished before time goes on."""
+"""The simulated clock moves only by ``advance``, and every thread has finished its work before time goes on."""
 
 import threading
 
 from lullwave.clock import FOREVER, SimulatedClock, SystemClock
 
 
-def test_time_stops_at_every_moment_that_somebody_waits_for():
+def test_time_stops_at_every_moment_that_a_thread_waits_for():
     clock = SimulatedClock()
     seen = []
 
@@ -45,7 +45,7 @@ def test_a_wake_ends_a_wait_even_before_it_begins():
     thread.join()
 
 
-def test_the_systems_clock_waits_and_wakes():
+def test_the_system_clock_waits_and_wakes():
     clock = SystemClock()
     waiter = clock.waiter()
     begin = clock.now()

@@ -1,8 +1,8 @@
-"""What every station played, in SQLite: when, what, and from what it can be made again; knows no engine.
+"""The history of all stations in SQLite: what played, when, and how to render it again. Knows no engine.
 
-Frames count from 0 in each *run* of a station (from start to stop of the server). ``epochs`` tie frames to the time
-of day: between two of them frames follow the clock. ``states`` hold the engine's snapshots as they went on air, with
-the master's state at the chunk that they came in. Pieces and steering are ``events``.
+Frames count from 0 in each *run* of a station (from start to stop of the server). ``epochs`` map frames to the time
+of day: from one epoch to the next, frames follow the clock. ``states`` hold the engine snapshots that went on air,
+each with the master's state at the beginning of its chunk. ``events`` are pieces and changes of the prompt.
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ from typing import Any
 
 from ..errors import InvalidInput, NotFound, StorageUnavailable
 
-REACH_S = 120.0  # nothing is made again further after the last state: it was not heard
-
-IN_MEMORY_BYTES = 16e6  # of states, where there is no file
+REACH_S = 120.0  # replay reaches at most this far beyond the last state: states are at most 60 s apart on air
+IN_MEMORY_BYTES = 16e6  # limit for states while the history is in memory
 
 log = logging.getLogger(__name__)
 
@@ -50,20 +49,20 @@ MIGRATIONS = (
 
 @dataclass(frozen=True)
 class SavedState:
-    """One state as it was kept."""
+    """A restore point of the music, with the state of the master."""
 
-    frame: int
+    frame: int  # from which the engine's music is heard
     engine: str
-    snapshot: bytes
-    skip: int
-    overlap: int
-    master_frame: int
+    snapshot: bytes  # empty: the engine has no snapshots
+    skip: int  # frames to drop after restoring the snapshot
+    overlap: int  # length of the crossfade from the previous music, in frames
+    master_frame: int  # frame of `master`
     master: bytes
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A frame of a run."""
+    """A frame in a run of a station."""
 
     run: int
     frame: int
@@ -71,14 +70,14 @@ class Moment:
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """Something that was heard."""
+    """A piece or a change of the prompt."""
 
     run: int
     frame: int
-    wall: float | None
-    kind: str
+    wall: float | None  # seconds since 1970
+    kind: str  # piece or steer
     data: Mapping[str, Any]
-    until: int | None = None  # the frame at which the next piece began, or the station ended; None while it goes on
+    until: int | None = None  # frame at which the next piece began or the run ended; None for the piece on air
 
 
 def wall_time(text: str, field: str = "at") -> float:
@@ -109,45 +108,46 @@ def time_text(wall: float, zone: tzinfo | None = UTC) -> str:
 
 
 class History:
-    """The file. Thread-safe; every call is one short transaction.
+    """The database at ``path``; None: in memory. Thread-safe; every method is one short transaction.
 
-    ``path`` None keeps it in memory.
+    ``max_bytes`` limits the states; the oldest are deleted first. All methods raise ``StorageUnavailable`` while the
+    file cannot be read or written; the next call opens it anew.
     """
 
     def __init__(self, path: Path | None, max_bytes: float) -> None:
         self._path = path
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._works = True
+        self._available = True
         self._closed = False
-        self._bytes: int | None = None  # of all states; None until it is asked for, and after a failure
+        self._bytes: int | None = None  # of all states; None: to be counted
         self._db = _opened(path)
 
     @property
-    def works(self) -> bool:
-        """Whether the last thing that was wanted of it could be done."""
-        return self._works
+    def available(self) -> bool:
+        """Whether the last call succeeded."""
+        return self._available
 
     @classmethod
     def open_or_recover(cls, path: Path, max_bytes: float) -> History:
-        """The history at ``path``, whatever is there: music must not wait for it.
+        """Open the history at ``path``. Never raises: the station must play without it.
 
-        A damaged file is moved aside and a new one begun. Where no file can be, it is kept in memory until the end.
+        A damaged file is moved aside and a new one begun. If there can be no file, the history is kept in memory.
         """
         try:
             try:
                 return cls(path, max_bytes)
-            except sqlite3.OperationalError:  # locked, read-only, no space: nothing is wrong with the file
+            except sqlite3.OperationalError:  # locked, read-only or disk full: the file is not damaged
                 raise
             except sqlite3.DatabaseError as error:
                 _move_aside(path, error)
                 return cls(path, max_bytes)
         except (OSError, sqlite3.Error) as error:
-            log.error("no history can be kept in %s: %s; what plays is remembered until the server ends", path, error)
+            log.error("cannot write the history to %s: %s; it is kept in memory until the server stops", path, error)
             return cls(None, min(max_bytes, IN_MEMORY_BYTES))
 
-    def begin(self, station: str, wall: float, rate: int, loudness_lufs: float, ceiling_dbtp: float) -> int:
-        """A new run of a station; gives its number."""
+    def begin_run(self, station: str, wall: float, rate: int, loudness_lufs: float, ceiling_dbtp: float) -> int:
+        """Begin a run of a station; returns its number."""
         with self._transaction() as db:
             cursor = db.execute(
                 "insert into runs (station, began, rate, loudness_lufs, ceiling_dbtp) values (?, ?, ?, ?, ?)",
@@ -156,32 +156,32 @@ class History:
             return int(cursor.lastrowid or 0)
 
     def levels(self, run: int) -> tuple[float, float]:
-        """The loudness and the ceiling that a run was mastered to."""
+        """The loudness (LUFS) and the ceiling (dBTP) to which a run was mastered."""
         with self._transaction() as db:
             row = db.execute("select loudness_lufs, ceiling_dbtp from runs where id = ?", (run,)).fetchone()
         if row is None:
             raise NotFound("run", str(run))
         return float(row[0]), float(row[1])
 
-    def epoch(self, run: int, frame: int, wall: float) -> None:
-        """From ``frame`` on, frames follow the clock from ``wall``."""
+    def add_epoch(self, run: int, frame: int, wall: float) -> None:
+        """Add an epoch: ``frame`` went on air at ``wall``, and later frames follow the clock."""
         with self._transaction() as db:
             db.execute("insert into epochs values (?, ?, ?)", (run, frame, wall))
 
-    def event(self, run: int, frame: int, kind: str, data: Mapping[str, Any]) -> None:
-        """A piece or a steering that was heard at ``frame``."""
+    def add_event(self, run: int, frame: int, kind: str, data: Mapping[str, Any]) -> None:
+        """Add a piece, a change of the prompt, or the end of the run."""
         with self._transaction() as db:
             db.execute(
                 "insert into events values (?, ?, ?, ?)", (run, frame, kind, json.dumps(dict(data), default=str))
             )
 
-    def state(self, run: int, state: SavedState) -> None:
-        """Keep a state; the oldest of all stations go when there is too much."""
+    def add_state(self, run: int, state: SavedState) -> None:
+        """Add a state; delete the oldest of all stations while they exceed the limit."""
         snapshot, master = zlib.compress(state.snapshot, 3), zlib.compress(state.master, 3)
         size = len(snapshot) + len(master)
         with self._transaction() as db:
             total = self._bytes
-            if total is None:  # it reads the whole file
+            if total is None:  # reads the whole table
                 (total,) = db.execute("select coalesce(sum(bytes), 0) from states").fetchone()
             db.execute(
                 "insert into states values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -195,7 +195,7 @@ class History:
             self._bytes = total
 
     def moment(self, station: str, wall: float) -> Moment:
-        """What was on air at a time of day.
+        """The moment at which a station was at a time of day.
 
         Raises:
             NotFound: the station was not on air then.
@@ -219,12 +219,12 @@ class History:
         raise NotFound("moment", f"{station} at {wall:.3f}")
 
     def states(self, moment: Moment, frames: int) -> list[SavedState]:
-        """All that is needed to make ``frames`` from ``moment`` on: in order, from before the moment.
+        """The states needed to render ``frames`` from ``moment`` on, in order.
 
-        The first lies at or before the second's ``master_frame``, from which mastering goes on.
+        The first lies at or before the ``master_frame`` of the state from which mastering goes on.
 
         Raises:
-            NotFound: it is not kept any more.
+            NotFound: its states were deleted, or it was not on air.
         """
         with self._transaction() as db:
             last, rate = db.execute(
@@ -238,21 +238,21 @@ class History:
                 " where run = ? and frame < ? order by frame desc, rowid desc",
                 (moment.run, moment.frame + frames),
             )
-            kept: list[SavedState] = []  # newest first; a run may have hundreds of megabytes before them
-            anchor: SavedState | None = None  # from which mastering goes on
+            needed: list[SavedState] = []  # newest first; earlier ones (up to hundreds of MB) are not read
+            anchor: SavedState | None = None  # mastering goes on from it
             for r in rows:
                 state = SavedState(r[0], r[1], zlib.decompress(r[2]), r[3], r[4], r[5], zlib.decompress(r[6]))
-                kept.append(state)
+                needed.append(state)
                 if anchor is None and state.master_frame <= moment.frame:
                     anchor = state
                 if anchor is not None and state.frame <= anchor.master_frame and not state.overlap:
                     break
-        if anchor is None or kept[-1].frame > anchor.master_frame:
+        if anchor is None or needed[-1].frame > anchor.master_frame:
             raise NotFound("moment", f"run {moment.run}, frame {moment.frame}")
-        return kept[::-1]
+        return needed[::-1]
 
-    def past(self, station: str, limit: int = 50, before: float | None = None) -> list[HistoryEntry]:
-        """Pieces and steering that were heard, newest first."""
+    def entries(self, station: str, limit: int = 50, before: float | None = None) -> list[HistoryEntry]:
+        """The last ``limit`` pieces and changes of the prompt that began before ``before``, newest first."""
         with self._transaction() as db:
             rows = db.execute(
                 "select events.run, events.frame, events.kind, events.data, runs.rate,"
@@ -282,31 +282,31 @@ class History:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, all of it or nothing.
+        """One transaction, committed as a whole or rolled back.
 
         Raises:
-            StorageUnavailable: the disk or the file does not let us; the next call tries with the file opened anew.
+            StorageUnavailable: the file cannot be read or written; the next call opens it anew.
         """
         with self._lock:
             try:
-                if not self._works and not self._closed:
+                if not self._available and not self._closed:
                     self._reopen()
                 self._db.execute("begin")
                 try:
                     yield self._db
                 except BaseException:
-                    with suppress(sqlite3.Error):  # sqlite has undone it by itself
+                    with suppress(sqlite3.Error):  # SQLite rolled it back by itself
                         self._db.execute("rollback")
                     raise
                 self._db.execute("commit")
             except (sqlite3.Error, OSError) as error:
-                self._works = self._closed
+                self._available = self._closed
                 self._bytes = None
-                raise StorageUnavailable(f"the history cannot be read or written at present: {error}") from error
-            self._works = True
+                raise StorageUnavailable(f"the history cannot be read or written: {error}") from error
+            self._available = True
 
     def _reopen(self) -> None:
-        """The file may be whole again, or another one."""
+        """Open the file again: it may have been repaired or replaced."""
         if self._path is None:
             return
         self._db.close()
@@ -320,7 +320,7 @@ class History:
 
 
 def _opened(path: Path | None) -> sqlite3.Connection:
-    """A connection to a file of the newest version."""
+    """A connection to a database, migrated to the newest version."""
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
     db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
@@ -338,7 +338,7 @@ def _opened(path: Path | None) -> sqlite3.Connection:
 
 def _move_aside(path: Path, error: Exception) -> None:
     aside = path.with_name(path.name + ".damaged")
-    log.error("the history %s is damaged (%s); it is moved to %s and a new one begins", path, error, aside)
+    log.error("the history %s is damaged (%s); moved to %s, starting a new one", path, error, aside)
     path.replace(aside)
     for rest in ("-wal", "-shm"):
         path.with_name(path.name + rest).unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from .adapter import CHANNELS, RATE
 from .archive_engine import ArchiveEngine
 from .failover import Cause, FailoverStatus, Tier
 from .playout import CHUNK_FRAMES, CHUNK_S, Chunk, Epoch, OutputLevels, PlayoutStep
-from .station import Event, Now, Station
+from .station import Event, NowPlaying, Station
 from .steering import SteerResult
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
     "Epoch",
     "Event",
     "FailoverStatus",
-    "Now",
+    "NowPlaying",
     "OutputLevels",
     "PlayoutStep",
     "Station",

@@ -1,7 +1,7 @@
-"""Clips of the library as an engine: each once, in an order that varies, joined as music; knows no station.
+"""An engine that plays clips of the archive: each once, in an order that varies, crossfaded.
 
-A stream ends when every clip was heard; the next one begins with all of them again. It can be made again as long as
-its clips are kept.
+A stream ends when every clip has been played; the next one plays all of them again. Streams can be restored as long
+as their clips are on disk.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from ..engines.base import Engine, Mark, Stream
 from ..errors import CodecError, NotFound, SnapshotError, StreamClosed
 from ..request import Request
 from .adapter import CHANNELS, RATE
-from .crossfade import CHOICE_S, COMPARED_S, CROSSFADE_S, choose_join, latest_join
+from .crossfade import CHOICE_S, COMPARED_S, CROSSFADE_S, choose_join, equal_power, latest_join
 from .reserve import Block, Reserve
 
-MOST = 240  # clips in one stream
-SKIP_S = 4.0  # of a clip that may be left out, so that it is as loud as what it follows: it begins anywhere in a piece
-_TAIL_S = COMPARED_S + CHOICE_S + CROSSFADE_S  # of a clip in which the next one may begin
-_VERSION = 2
+MAX_CLIPS = 240  # in one stream
+SKIP_S = 4.0  # of a clip that may be dropped to match loudness: clips begin anywhere in a piece
+_TAIL_S = COMPARED_S + CHOICE_S + CROSSFADE_S  # the end of a clip in which the next one may begin
+_VERSION = 2  # of snapshots
 
 log = logging.getLogger(__name__)
 
@@ -43,14 +43,14 @@ class ArchiveEngine(Engine):
     rate = RATE
     channels = CHANNELS
 
-    def __init__(self, shelf: ClipStore) -> None:
-        self._shelf = shelf
+    def __init__(self, store: ClipStore) -> None:
+        self._store = store
         self._lock = threading.Lock()
-        self._heard: set[str] = set()  # digests
+        self._played: set[str] = set()  # digests
 
     def clips_left(self) -> bool:
         """Whether there is a clip to play."""
-        return bool(self._shelf.digests())
+        return bool(self._store.digests())
 
     def open(self, request: Request, **audio_prompts: Audio) -> ArchiveStream:
         return ArchiveStream(self, request, self._order(request.seed))
@@ -59,50 +59,52 @@ class ArchiveEngine(Engine):
         try:
             state = json.loads(snapshot)
             if state["recycled"] != _VERSION:
-                raise SnapshotError(f"recycled music of version {state['recycled']!r}; this is version {_VERSION}")
+                raise SnapshotError(f"archive snapshot of version {state['recycled']!r}; allowed: {_VERSION}")
             stream = ArchiveStream(self, Request(state["prompt"], state["seed"]), state["order"], exact=True)
             stream.skip_to(state["position"])
         except (ValueError, KeyError, TypeError) as error:
-            raise SnapshotError(f"no snapshot of recycled music: {error}") from error
+            raise SnapshotError(f"not an archive snapshot: {error}") from error
         return stream
 
-    def heard(self, digest: str) -> None:
-        """A clip begins; it does not come again until all others were heard."""
+    def note_played(self, digest: str) -> None:
+        """Note that a clip begins: it is not played again until all others were."""
         with self._lock:
-            self._heard.add(digest)
+            self._played.add(digest)
 
     def _order(self, seed: int) -> list[str]:
-        """The clips that were not heard yet, shuffled, the one that was on air just now last."""
+        """The clips that were not played yet, shuffled; the newest, which was on air just now, comes last."""
         with self._lock:
-            kept = self._shelf.digests()
-            self._heard &= set(kept)
-            if len(self._heard) == len(kept):
-                self._heard = set()
-            left = [digest for digest in kept if digest not in self._heard]
-        newest = left[-1:] if left and left[-1] == kept[-1] else []
+            stored = self._store.digests()
+            self._played &= set(stored)
+            if len(self._played) == len(stored):
+                self._played = set()
+            left = [digest for digest in stored if digest not in self._played]
+        newest = left[-1:] if left and left[-1] == stored[-1] else []
         older = left[: len(left) - len(newest)]
-        random.Random(f"{seed} {len(kept)} {len(left)}").shuffle(older)
-        return [*older[:MOST], *newest]
+        random.Random(f"{seed} {len(stored)} {len(left)}").shuffle(older)
+        return [*older[:MAX_CLIPS], *newest]
 
     def clip(self, digest: str) -> tuple[Samples, ClipInfo]:
-        """The sound of a clip without the fades at its ends, and what is known of it.
+        """A clip without the fades at its ends, (T, 2), and its info.
 
         Raises:
-            SnapshotError: it is not kept any more, or damaged.
+            SnapshotError: it is not on disk any more, or damaged.
         """
         try:
-            data, past = self._shelf.read(digest)
+            data, info = self._store.read(digest)
             sound = decode(data)
         except (NotFound, CodecError, OSError) as error:
-            raise SnapshotError(f"the clip {digest} is not kept any more: {error}") from error
+            raise SnapshotError(f"clip {digest} cannot be read: {error}") from error
         if sound.rate != RATE or sound.channels != CHANNELS:
-            raise SnapshotError(f"the clip {digest} has {sound.rate} Hz and {sound.channels} channels")
+            raise SnapshotError(
+                f"clip {digest} has {sound.rate} Hz and {sound.channels} channels; allowed: {RATE} Hz and {CHANNELS}"
+            )
         fade = round(FADE_S * RATE)
-        return sound.samples[fade:-fade], past.later(-fade)
+        return sound.samples[fade:-fade], info.shifted(-fade)
 
 
 class ArchiveStream(Stream):
-    """Clips one after another, decoded when their turn comes."""
+    """Clips one after another, each decoded when it is needed. One thread."""
 
     rate = RATE
     channels = CHANNELS
@@ -112,12 +114,12 @@ class ArchiveStream(Stream):
         self._engine = engine
         self._order = tuple(order)
         self._coming = deque(order)
-        self._exact = exact  # a clip that is not kept any more is an error, not left out
+        self._exact = exact  # a missing clip is an error, not left out
         self._position = 0
-        self._made = 0  # frames that are ready or were read
+        self._rendered = 0  # frames, read or ready
         self._ready: Samples = np.zeros((0, CHANNELS), np.float32)
         self._tail: Samples = np.zeros((0, CHANNELS), np.float32)  # of the last clip, for the crossfade
-        self._tail_beats: list[int] = []  # in it
+        self._tail_beats: list[int] = []  # in frames of the tail
         self._marks: list[Mark] = []
         self._beats: list[int] = []
         self._closed = False
@@ -136,9 +138,13 @@ class ArchiveStream(Stream):
         return Audio(samples, RATE)
 
     def skip_to(self, frame: int) -> None:
-        """Go on from a later frame."""
+        """Continue from a later frame.
+
+        Raises:
+            SnapshotError: the stream is shorter.
+        """
         if self.read(frame).frames < frame:
-            raise SnapshotError(f"recycled music: got frame {frame}; allowed: up to {self._position}")
+            raise SnapshotError(f"archive stream: got frame {frame}; allowed: up to {self._position}")
 
     def snapshot(self, at_frame: int | None = None) -> bytes:
         at = self._position if at_frame is None else at_frame
@@ -161,7 +167,7 @@ class ArchiveStream(Stream):
         self._closed = True
 
     def _next_clip(self) -> bool:
-        """One more clip into ``_ready``, all but the end of it that the next one is faded into."""
+        """Add the next clip to ``_ready``, except for its tail; False after the last one."""
         if not self._coming:
             ended = not len(self._tail)
             self._add(self._tail)
@@ -169,25 +175,25 @@ class ArchiveStream(Stream):
             return not ended
         digest = self._coming.popleft()
         try:
-            samples, past = self._engine.clip(digest)
+            samples, info = self._engine.clip(digest)
         except SnapshotError as error:
             if self._exact:
                 raise
-            log.info("a clip is left out: %s", error)
+            log.info("skipping a clip: %s", error)
             return True
-        self._engine.heard(digest)
-        start, overlap = self._join(samples, past.beats)
-        begin = self._made - overlap
-        self._marks.append(Mark(begin, "piece", {**past.data, "frames": len(samples) - start}))
-        self._beats += [begin + beat - start for beat in past.beats if start <= beat < len(samples)]
+        self._engine.note_played(digest)
+        start, overlap = self._join(samples, info.beats)
+        begin = self._rendered - overlap
+        self._marks.append(Mark(begin, "piece", {**info.data, "frames": len(samples) - start}))
+        self._beats += [begin + beat - start for beat in info.beats if start <= beat < len(samples)]
         until = max(start + overlap, len(samples) - round(_TAIL_S * RATE))
         self._tail = samples[until:]
-        self._tail_beats = [beat - until for beat in past.beats if until <= beat < len(samples)]
+        self._tail_beats = [beat - until for beat in info.beats if until <= beat < len(samples)]
         self._add(samples[start + overlap : until])
         return True
 
     def _join(self, samples: Samples, beats: Sequence[int]) -> tuple[int, int]:
-        """Fade the end of the clip before into ``samples``; gives from which frame on, and how many are used up."""
+        """Crossfade from the tail into ``samples``; returns its first frame used, and the length of the crossfade."""
         if not len(self._tail):
             return 0, 0
         before = Reserve()
@@ -196,11 +202,10 @@ class ArchiveStream(Stream):
         at, start = choose_join(before, latest_join(before), music, round(SKIP_S * RATE))
         overlap = min(round(CROSSFADE_S * RATE), len(self._tail) - at, len(samples) - start)
         self._add(self._tail[:at])
-        angle = 0.5 * np.pi * (np.arange(overlap) + 0.5) / max(overlap, 1)
-        rise, fall = np.sin(angle)[:, None].astype(np.float32), np.cos(angle)[:, None].astype(np.float32)
+        rise, fall = equal_power(overlap)
         self._add(self._tail[at : at + overlap] * fall + samples[start : start + overlap] * rise)
         return start, overlap
 
     def _add(self, samples: Samples) -> None:
         self._ready = np.concatenate([self._ready, samples])
-        self._made += len(samples)
+        self._rendered += len(samples)

@@ -1,6 +1,7 @@
-"""Joins one music to another: at equal power, beat on beat where both know theirs; knows neither engine nor clock.
+"""Joins one piece of music to another with an equal-power crossfade. Knows neither engines nor clocks.
 
-Where there is a choice of beats, the two meet where they are about equally loud.
+Beat falls on beat where both have beats. Among several possible beats, the join is where both are about equally loud.
+All functions that read or change a reserve need ``reserve.lock``.
 """
 
 from __future__ import annotations
@@ -16,74 +17,80 @@ from ..mastering import short_term_lufs
 from .adapter import RATE
 from .reserve import Block, Reserve, RestorePoint
 
-CROSSFADE_S = 2.0
-BEAT_REACH_S = 2.0  # a beat this far away is worth waiting for
-PIECE_REACH_S = 6.0  # and so is the beginning of a piece
-CHOICE_S = 3.0  # so much sooner or later the other music may begin, to be as loud as what it follows
-COMPARED_S = 3.0  # of both are compared, without the crossfade
-HEARD_S = COMPARED_S + CROSSFADE_S  # of the coming music, from where it begins, before it can be compared
-_LU_PER_S = 0.2  # a second away from the place that was asked for is worth so much of a step
-_COARSE = 4  # frames that are taken as one to compare
-_HOP = RATE // 10  # of the loudness that is compared
+CROSSFADE_S = 2.0  # length of every crossfade
+BEAT_REACH_S = 2.0  # look this far for a beat to join on
+PIECE_REACH_S = 6.0  # look this far for the end of a piece to join on
+CHOICE_S = 3.0  # search window: the join may move this far to match loudness
+COMPARED_S = 3.0  # loudness is compared over this much of both, outside the crossfade
+MIN_MUSIC_S = COMPARED_S + CROSSFADE_S  # of the new music, needed before its loudness can be compared
+_LU_PER_S = 0.2  # cost of moving the join by one second, in loudness units of mismatch
+_DECIMATE = 4  # frames averaged into one before loudness is measured
+_HOP = RATE // 10  # frames between two loudness values
 
 
 @dataclass(frozen=True)
 class JoinWindow:
-    """Where to leave what is in the reserve: best at station frame ``at``, or anywhere from there to ``until``."""
+    """Where the current music may end: preferably at station frame ``at``, at the latest or earliest at ``until``."""
 
     at: int
     until: int
 
 
-def choose_join(reserve: Reserve, place: JoinWindow, music: Block, skip: int = 0) -> tuple[int, int]:
-    """At which station frame ``music`` is to begin, and with which of its frames, up to ``skip`` later than its first.
+def equal_power(frames: int) -> tuple[Samples, Samples]:
+    """The gains of an equal-power crossfade: fade-in (a quarter sine) and fade-out, each (T, 1)."""
+    angle = 0.5 * np.pi * (np.arange(frames) + 0.5) / max(frames, 1)
+    return np.sin(angle)[:, None].astype(np.float32), np.cos(angle)[:, None].astype(np.float32)
 
-    Beat on beat, and where both are about equally loud. Holding the reserve's lock.
+
+def choose_join(reserve: Reserve, window: JoinWindow, music: Block, skip: int = 0) -> tuple[int, int]:
+    """Choose the join: returns (station frame, first frame of ``music`` to use).
+
+    At most ``skip`` frames of ``music`` are dropped.
     """
-    first = max(reserve.begin, min(max(_on_beat(reserve, place.at, music), reserve.faded_until), reserve.end))
-    low, high = max(min(place.at, place.until), reserve.faded_until), min(max(place.at, place.until), reserve.end)
-    heard = max(reserve.begin, low - round(COMPARED_S * RATE))
-    before = _levels(reserve.samples(heard, max(heard, high)))
-    after = _levels(music.samples[: skip + round((HEARD_S + 0.5) * RATE)])
-    found = []
+    default = max(reserve.begin, min(max(_on_beat(reserve, window.at, music), reserve.faded_until), reserve.end))
+    low = max(min(window.at, window.until), reserve.faded_until)
+    high = min(max(window.at, window.until), reserve.end)
+    measured_from = max(reserve.begin, low - round(COMPARED_S * RATE))
+    before = _loudness(reserve.samples(measured_from, max(measured_from, high)))
+    after = _loudness(music.samples[: skip + round((MIN_MUSIC_S + 0.5) * RATE)])
+    candidates = []
     for start in (music.frame, *(b for b in music.beats if music.frame < b <= music.frame + skip)):
         until_beat = next((b - start for b in music.beats if b >= start), 0)
-        coming = (start - music.frame + round(CROSSFADE_S * RATE)) // _HOP
+        new = (start - music.frame + round(CROSSFADE_S * RATE)) // _HOP
         near = low + until_beat, high + until_beat + 1
         for beat in reserve.beats(*near) or range(*near, RATE // 2):
             at = beat - until_beat
-            going = (at - heard - round(COMPARED_S * RATE)) // _HOP
-            if 0 <= going < len(before) and coming < len(after):
-                away_s = (abs(at - place.at) + start - music.frame) / RATE
-                found.append((abs(after[coming] - before[going]) + _LU_PER_S * away_s, at, start))
-    return min(found)[1:] if found else (first, music.frame)
+            old = (at - measured_from - round(COMPARED_S * RATE)) // _HOP
+            if 0 <= old < len(before) and new < len(after):
+                moved_s = (abs(at - window.at) + start - music.frame) / RATE
+                candidates.append((abs(after[new] - before[old]) + _LU_PER_S * moved_s, at, start))
+    return min(candidates)[1:] if candidates else (default, music.frame)
 
 
-def splice(reserve: Reserve, at: int, music: Block, state: RestorePoint, marks: Sequence[Mark]) -> int:
-    """Put ``music`` (from any frame on) into the reserve in place of what is there from ``at`` on.
+def splice(reserve: Reserve, at: int, music: Block, origin: RestorePoint, marks: Sequence[Mark]) -> int:
+    """Replace the reserve from station frame ``at`` on by ``music``, crossfaded; returns ``at``.
 
-    ``state`` is what it can be made from again, of its first frame. ``marks`` are set where it begins. Gives the
-    station frame of the first one. Holding the reserve's lock.
+    ``music`` may be counted from any frame. ``origin`` restores it from its first frame; ``marks`` are set there.
     """
     tail = reserve.cut(at)
     music = music.moved(at - music.frame)
     overlap = 0 if tail is None else min(round(CROSSFADE_S * RATE), len(tail.samples), len(music.samples))
-    states = (replace(state, frame=at, overlap=overlap), *(s for s in music.restore_points if s.frame != at))
-    told = (*(replace(mark, frame=at) for mark in marks), *music.marks)
-    reserve.append(replace(crossfaded(tail, music, overlap), restore_points=states, marks=told))
-    reserve.faded_until = at + overlap
+    points = (replace(origin, frame=at, overlap=overlap), *(p for p in music.restore_points if p.frame != at))
+    all_marks = (*(replace(mark, frame=at) for mark in marks), *music.marks)
+    joined = replace(_crossfaded(tail, music, overlap), restore_points=points, marks=all_marks)
+    reserve.append(joined, faded=overlap)
     return at
 
 
 def latest_join(reserve: Reserve) -> JoinWindow:
-    """Where to leave music that ends: about as late as its crossfade allows."""
+    """The window for music that ends: as late as a whole crossfade allows."""
     last = max(reserve.begin, reserve.end - round((CROSSFADE_S + 0.5) * RATE))
-    soonest = reserve.begin + round(COMPARED_S * RATE)
-    return JoinWindow(last, min(last, max(soonest, last - round(CHOICE_S * RATE))))
+    first = reserve.begin + round(COMPARED_S * RATE)
+    return JoinWindow(last, min(last, max(first, last - round(CHOICE_S * RATE))))
 
 
 def earliest_join(reserve: Reserve, lead_s: float, choice_s: float = 0.0) -> JoinWindow:
-    """Where to leave music that goes on: at a piece's end if one is near, else at a beat after the lead."""
+    """The window for music that could go on: the end of a piece if one is near, else ``lead_s`` from now."""
     end = latest_join(reserve).at
     first = min(reserve.begin + round(lead_s * RATE), end)
     last = min(first + round(PIECE_REACH_S * RATE), end)
@@ -92,26 +99,26 @@ def earliest_join(reserve: Reserve, lead_s: float, choice_s: float = 0.0) -> Joi
     return JoinWindow(at, min(at + round(choice_s * RATE), end))
 
 
-def crossfaded(tail: Block | None, block: Block, overlap: int) -> Block:
-    """``block`` with the first ``overlap`` frames of what was to be heard fading out underneath, at equal power."""
+def _crossfaded(tail: Block | None, block: Block, overlap: int) -> Block:
+    """``block``, its first ``overlap`` frames crossfaded from ``tail``."""
     if tail is None or overlap <= 0:
         return block
     samples = block.samples.copy()
-    angle = 0.5 * np.pi * (np.arange(overlap) + 0.5) / overlap
-    samples[:overlap] *= np.sin(angle)[:, None].astype(np.float32)
-    samples[:overlap] += tail.samples[:overlap] * np.cos(angle)[:, None].astype(np.float32)
+    rise, fall = equal_power(overlap)
+    samples[:overlap] *= rise
+    samples[:overlap] += tail.samples[:overlap] * fall
     return replace(block, samples=samples)
 
 
-def _levels(samples: Samples) -> list[float]:
-    """Loudness of each ``COMPARED_S``, one every ``_HOP``."""
-    whole = samples[: len(samples) // _COARSE * _COARSE]
-    coarse = sum((whole[n::_COARSE] for n in range(1, _COARSE)), whole[::_COARSE]) / np.float32(_COARSE)
-    return [float(level) for level in short_term_lufs(Audio(coarse, RATE // _COARSE))]
+def _loudness(samples: Samples) -> list[float]:
+    """Short-term loudness in LUFS, one value every ``_HOP``, each over ``COMPARED_S``."""
+    whole = samples[: len(samples) // _DECIMATE * _DECIMATE]
+    coarse = sum((whole[n::_DECIMATE] for n in range(1, _DECIMATE)), whole[::_DECIMATE]) / np.float32(_DECIMATE)
+    return [float(level) for level in short_term_lufs(Audio(coarse, RATE // _DECIMATE))]
 
 
 def _on_beat(reserve: Reserve, at: int, music: Block) -> int:
-    """The frame near ``at`` from which the first beat of ``music`` falls on a beat of the reserve's."""
+    """The frame near ``at`` that puts the first beat of ``music`` on a beat of the reserve."""
     reach = round(BEAT_REACH_S * RATE)
     if not music.beats or music.beats[0] - music.frame > reach:
         beats = reserve.beats(at, at + reach)

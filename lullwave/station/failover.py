@@ -1,13 +1,13 @@
-"""Which music a station airs when its engine does not give enough: a state machine that only looks and says.
+"""Decides which music a station airs while its engine does not deliver enough: a state machine without side effects.
 
 ::
 
-    engine ◀───────────── works, and has a margin ahead ─────────────┬───────────────┐
-      │ lost, loading, stalled                                       │               │
-      ▼                                                              │               │
-    reserve ─── runs low, or a wish ───▶ recycled ─── no clip left, or a wish ───▶ embedded
+    primary ◀──────── works, and is ahead by a margin ────────────────┬────────────────┐
+      │ lost, loading, stalled                                        │                │
+      ▼                                                               │                │
+    reserve ─── low, or a steer request ───▶ archive ─── no clip left, or a request ──▶ embedded
 
-Knows no thread, no clock and no sound: the producer tells it what it sees, and does what it says.
+Knows no thread, no clock and no sound: the producer passes an ``Observation`` and carries out the decision.
 """
 
 from __future__ import annotations
@@ -19,58 +19,58 @@ from typing import Any
 
 
 class Tier(StrEnum):
-    """What is put on air."""
+    """What a station airs. The values are the field ``rung`` of events, replies and metrics."""
 
-    PRIMARY = "engine"  # the station's own
-    RESERVE = "reserve"  # what it made before
+    PRIMARY = "engine"  # the station's own engine
+    RESERVE = "reserve"  # what that engine rendered before
     ARCHIVE = "recycled"  # clips that were on air earlier
-    EMBEDDED = "embedded"  # the embedded engine in its place
+    EMBEDDED = "embedded"  # the embedded engine
 
 
 class Cause(StrEnum):
-    """What is the matter with the station's engine."""
+    """Why a station's engine is not on air, or not with all its options."""
 
     NONE = "none"
     LOADING = "loading"  # it has not played yet
-    LOST = "lost"  # it broke, or cannot be reached; it is tried again
+    LOST = "lost"  # it failed or cannot be reached; it is retried
     STALLED = "stalled"  # it does not answer
-    SLOW = "slow"  # it makes less music than is heard
-    FAILED = "failed"  # it cannot be loaded, and trying again would not help
+    SLOW = "slow"  # slower than real time
+    FAILED = "failed"  # it cannot be loaded, and a retry would not help
 
 
-FALLBACKS = (Tier.ARCHIVE, Tier.EMBEDDED)
+FALLBACKS = (Tier.ARCHIVE, Tier.EMBEDDED)  # in order of preference
 
 
 @dataclass(frozen=True)
 class Observation:
-    """What the producer sees."""
+    """The inputs of one decision."""
 
     cause: Cause
-    reserve_s: float  # made and not on air
+    reserve_s: float  # rendered and not on air yet
     low_s: float  # a reserve below this is low
-    ahead_s: float = 0.0  # what the engine has made beyond the reserve
-    margin_s: float = 0.5  # how much of it is enough to take over
-    settled: bool = True  # the last change is over
-    starving: bool = False  # the engine works, but gave nothing for a while, and the reserve is nearly out
-    ready: frozenset[Tier] = frozenset()  # stand-ins that have music
-    clips_over: bool = False  # every clip has been heard
-    steer_waiting: bool = False  # somebody wants the music to turn
+    ahead_s: float = 0.0  # rendered by the engine beyond the reserve
+    margin_s: float = 0.5  # `ahead_s` that the engine needs to go on air
+    settled: bool = True  # the last crossfade is over
+    starving: bool = False  # the engine works, but the reserve runs out while a read takes long
+    ready: frozenset[Tier] = frozenset()  # fallbacks that have music
+    clips_over: bool = False  # every clip has been played
+    steer_waiting: bool = False  # a steer request waits
 
 
 @dataclass(frozen=True)
 class FailoverStatus:
-    """Where a station is on the ladder, for people."""
+    """What a station airs and why."""
 
     tier: Tier
     cause: Cause
-    engine: str  # that makes what is put on air
+    engine: str  # name of the engine on air
     primary: str  # name of the station's own engine
-    detail: str = ""  # the engine's own words on what is the matter
-    lighter_options: Mapping[str, Any] = field(default_factory=dict)  # lighter options that it is asked for meanwhile
-    stretch_s: float = field(default=0.0, compare=False)  # of its music at a time; 0: it is heard all the time
+    detail: str = ""  # the error message of that engine
+    lighter_options: Mapping[str, Any] = field(default_factory=dict)  # in force because the engine is slow
+    stretch_s: float = field(default=0.0, compare=False)  # seconds it plays at a time; 0: all the time
 
     def data(self) -> Mapping[str, Any]:
-        """As events and replies tell it."""
+        """The fields of events and replies."""
         return {
             "rung": self.tier.value,
             "cause": self.cause.value,
@@ -82,39 +82,47 @@ class FailoverStatus:
 
 
 class Failover:
-    """Begins with nothing on air."""
+    """The state machine; begins with an empty reserve. One thread."""
 
-    def __init__(self) -> None:
-        self.tier = Tier.RESERVE
+    def __init__(self, tier: Tier = Tier.RESERVE) -> None:
+        self._tier = tier
+
+    @property
+    def tier(self) -> Tier:
+        return self._tier
+
+    def source_left(self) -> None:
+        """The source on air is gone: only the reserve is left."""
+        self._tier = Tier.RESERVE
 
     def next_tier(self, seen: Observation) -> Tier:
-        """The rung to be on now; one that is new has music ready."""
-        self.tier = self._next(seen)
-        return self.tier
+        """Decide and return the tier to be on now; a new one has music ready."""
+        self._tier = self._next(seen)
+        return self._tier
 
     def _next(self, seen: Observation) -> Tier:
         works = seen.cause in (Cause.NONE, Cause.SLOW)
-        if self.tier is Tier.PRIMARY:
+        if self._tier is Tier.PRIMARY:
             if not works:
                 return self._from_reserve(seen)
             slow = seen.cause is Cause.SLOW and seen.reserve_s < seen.low_s and not seen.ahead_s
-            return (self._stand_in(seen) or Tier.PRIMARY) if slow or seen.starving else Tier.PRIMARY
+            return (self._fallback(seen) or Tier.PRIMARY) if slow or seen.starving else Tier.PRIMARY
         if works and seen.settled and seen.ahead_s > 0 and seen.ahead_s >= seen.margin_s:
             return Tier.PRIMARY
-        if self.tier is Tier.RESERVE:
+        if self._tier is Tier.RESERVE:
             return self._from_reserve(seen)
-        if self.tier is Tier.ARCHIVE and (seen.steer_waiting or seen.clips_over) and Tier.EMBEDDED in seen.ready:
+        if self._tier is Tier.ARCHIVE and (seen.steer_waiting or seen.clips_over) and Tier.EMBEDDED in seen.ready:
             return Tier.EMBEDDED
-        if self.tier not in seen.ready:  # the stand-in broke as well
-            return self._stand_in(seen) or self.tier
-        return self.tier
+        if self._tier not in seen.ready:  # the fallback failed as well
+            return self._fallback(seen) or self._tier
+        return self._tier
 
     def _from_reserve(self, seen: Observation) -> Tier:
         if seen.reserve_s < seen.low_s or seen.steer_waiting:
-            return self._stand_in(seen) or Tier.RESERVE
+            return self._fallback(seen) or Tier.RESERVE
         return Tier.RESERVE
 
     @staticmethod
-    def _stand_in(seen: Observation) -> Tier | None:
-        order = (Tier.EMBEDDED,) if seen.steer_waiting else FALLBACKS  # clips cannot be turned
-        return next((tier for tier in order if tier in seen.ready), None)
+    def _fallback(seen: Observation) -> Tier | None:
+        allowed = (Tier.EMBEDDED,) if seen.steer_waiting else FALLBACKS  # clips cannot be steered
+        return next((tier for tier in allowed if tier in seen.ready), None)

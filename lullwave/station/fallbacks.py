@@ -1,7 +1,6 @@
-"""What is heard while a station's engine is not: clips of the library, or the embedded engine; knows no reserve.
+"""The sources that play while a station's engine cannot: clips from the archive, then the embedded engine.
 
-A stand-in is opened when there is reason to worry and put on air only when it has music. All calls from the producer's
-thread.
+A fallback is opened as soon as it may be needed, and goes on air only once it has music. Knows no reserve.
 """
 
 from __future__ import annotations
@@ -13,23 +12,26 @@ from typing import Any
 from ..clock import FOREVER, Clock
 from ..engines.base import Engine
 from ..request import MAX_SEED, Request
-from . import opening
 from .archive_engine import SKIP_S as CLIP_SKIP_S
 from .archive_engine import ArchiveEngine
-from .crossfade import HEARD_S
+from .crossfade import MIN_MUSIC_S
 from .failover import Tier
-from .source import ROOM_S, OpenStream, Source
+from .source import LOOKAHEAD_S, Opener, Source, fresh, stand_in
 
-READY_S = 2.5  # of music before it goes on air
-SKIP_S = {Tier.ARCHIVE: CLIP_SKIP_S, Tier.EMBEDDED: 0.0}  # of it that may be left out
-AMPLE_S = 6.0  # in reserve: there is time to make as much as can be compared
-RETRY_S = 1.0
+READY_S = 2.5  # music that a fallback needs to go on air
+SKIP_S = {Tier.ARCHIVE: CLIP_SKIP_S, Tier.EMBEDDED: 0.0}  # music that may be dropped at its beginning
+AMPLE_S = 6.0  # with more than this in reserve there is time to compare the loudness of a clip
+RETRY_S = 1.0  # wait before a failed fallback is opened again
 
 log = logging.getLogger(__name__)
 
 
 class Fallbacks:
-    """For one station. ``embedded`` is None where the station's own engine is that one."""
+    """The fallbacks of one station. Producer thread only.
+
+    ``embedded`` is None where the station's own engine is the embedded one. ``begin`` makes a source of an engine's
+    name, an opener and a tag.
+    """
 
     def __init__(
         self,
@@ -38,82 +40,81 @@ class Fallbacks:
         embedded: tuple[str, Callable[[], Engine]] | None,
         archive: ArchiveEngine | None,
         clock: Clock,
-        begin: Callable[[str, Callable[[Source], OpenStream], str], Source],
+        begin: Callable[[str, Opener, str], Source],
     ) -> None:
-        self.clips_over = False  # every clip has been heard since the engine was heard last
+        self.clips_over = False  # every clip has been played since the engine was last on air
         self._station = station
         self._seed = seed
         self._embedded = embedded
         self._archive = archive
         self._clock = clock
         self._begin = begin
-        self._readers: dict[Tier, Source] = {}
-        self._turns = 0
+        self._sources: dict[Tier, Source] = {}
+        self._opened = 0  # fallbacks so far: each gets its own seed
         self._retry_at = 0.0
 
     def __getitem__(self, tier: Tier) -> Source:
-        return self._readers[tier]
+        return self._sources[tier]
 
-    def wanted(self, played: bool, wish: bool) -> Tier | None:
-        """Which one is to be opened; ``played``: the station has been heard with its own engine."""
+    def preferred(self, played: bool, steer_waiting: bool) -> Tier | None:
+        """The fallback to open. ``played``: the station has been on air with its own engine."""
         clips = self._archive is not None and not self.clips_over and self._archive.clips_left()
         if self._embedded is None:
             return Tier.ARCHIVE if clips and played else None
-        return Tier.ARCHIVE if clips and played and not wish else Tier.EMBEDDED
+        return Tier.ARCHIVE if clips and played and not steer_waiting else Tier.EMBEDDED
 
     def open(self, tier: Tier, prompt: str, piece: Mapping[str, Any]) -> float:
-        """Open it if it is not; gives the moment at which to call again."""
-        self._mourn()
-        if tier in self._readers:
+        """Open a fallback unless it is open; returns when to call again."""
+        self._drop_ended()
+        if tier in self._sources:
             return FOREVER
         if self._clock.now() < self._retry_at:
             return self._retry_at
-        self._turns += 1
-        seed = (self._seed + 1000 * self._turns) % (MAX_SEED + 1)
+        self._opened += 1
+        seed = (self._seed + 1000 * self._opened) % (MAX_SEED + 1)
         if tier is Tier.ARCHIVE:
             assert self._archive is not None
             archive = self._archive
-            how = opening.fresh(lambda: archive, Request(prompt, seed))
-            self._readers[tier] = self._begin(archive.name, how, tier.value)
+            self._sources[tier] = self._begin(archive.name, fresh(lambda: archive, Request(prompt, seed)), tier.value)
         else:
             assert self._embedded is not None
             name, load = self._embedded
-            self._readers[tier] = self._begin(name, opening.in_place_of(load, prompt, seed, piece), tier.value)
-        self._readers[tier].give_room(HEARD_S + SKIP_S[tier] + ROOM_S)
+            self._sources[tier] = self._begin(name, stand_in(load, prompt, seed, piece), tier.value)
+        self._sources[tier].set_lookahead(MIN_MUSIC_S + SKIP_S[tier] + LOOKAHEAD_S)
         return FOREVER
 
     def ready(self, on_air: Source | None, reserve_s: float) -> frozenset[Tier]:
-        """Those that can be put on air, and the one that is as long as it has not ended."""
+        """The fallbacks that can go on air now, including the one that is on air."""
         return frozenset(
             tier
-            for tier, reader in self._readers.items()
-            if (reader is on_air and not reader.ended)
-            or (reader.opened and reader.ahead_s >= _enough_s(tier, reserve_s))
+            for tier, source in self._sources.items()
+            if (source is on_air and not source.ended)
+            or (source.opened and source.ahead_s >= _needed_s(tier, reserve_s))
         )
 
-    def close(self, but: Source | None = None) -> None:
-        """Close all of them, or all but one."""
-        for tier, reader in list(self._readers.items()):
-            if reader is not but:
-                reader.close()
-                del self._readers[tier]
+    def close(self, keep: Source | None = None) -> None:
+        """Close all of them but ``keep``."""
+        for tier, source in list(self._sources.items()):
+            if source is not keep:
+                source.close()
+                del self._sources[tier]
 
-    def _mourn(self) -> None:
-        """Note which ones ended."""
-        for tier, reader in list(self._readers.items()):
-            if not reader.ended or reader.ahead_s:
+    def _drop_ended(self) -> None:
+        """Forget the fallbacks that ended and have no music left."""
+        for tier, source in list(self._sources.items()):
+            if not source.ended or source.ahead_s:
                 continue
-            del self._readers[tier]
+            del self._sources[tier]
             if tier is Tier.ARCHIVE:
                 self.clips_over = True
-                log.info("station %s: every clip has been heard: %s", self._station, reader.error)
+                log.info("station %s: all clips have been played: %s", self._station, source.error)
             else:
                 self._retry_at = self._clock.now() + RETRY_S
-                log.info("station %s: engine %s failed: %s", self._station, reader.name, reader.error)
+                log.info("station %s: fallback engine %s failed: %s", self._station, source.name, source.error)
 
 
-def _enough_s(tier: Tier, reserve_s: float) -> float:
-    """How much music is to be ready before it goes on air."""
+def _needed_s(tier: Tier, reserve_s: float) -> float:
+    """Seconds of music that a fallback needs to go on air: less if the reserve is nearly out."""
     if tier is Tier.ARCHIVE and reserve_s > AMPLE_S:
-        return HEARD_S + SKIP_S[tier]
-    return READY_S if reserve_s > READY_S else ROOM_S / 2
+        return MIN_MUSIC_S + SKIP_S[tier]
+    return READY_S if reserve_s > READY_S else LOOKAHEAD_S / 2

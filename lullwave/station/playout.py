@@ -1,7 +1,7 @@
-"""The air edge: takes music from the reserve when the clock says so, masters and encodes it, hands it out.
+"""Playout: takes music from the reserve by the clock, masters and encodes it, and hands it on.
 
-One thread, one master and one encoder for the life of the station. Knows neither engines nor listeners; all that
-leaves it is stamped with the station frame that is heard, the delays of mastering and codec taken off.
+One thread, one master and one encoder for the life of the station. Frame numbers that leave it count what is heard:
+the delays of mastering and codec are subtracted. Knows neither engines nor listeners.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from ..mastering import Master
 from .adapter import CHANNELS, RATE
 from .reserve import Block, Reserve
 
-MP3_FRAME = 1152
+MP3_FRAME = 1152  # samples
 CHUNK_FRAMES = 19 * MP3_FRAME  # 0.496 s
 CHUNK_S = CHUNK_FRAMES / RATE
-WALL_OFF_S = 2.0  # the time of day is off by more only when somebody set it
-CATCH_UP_S = 10.0  # after a longer hold-up the time is lost: the stream goes on, later
+WALL_JUMP_S = 2.0  # a larger difference to the time of day means that the system clock was set
+CATCH_UP_S = 10.0  # after a longer delay playout does not catch up: the stream goes on later
 
 log = logging.getLogger(__name__)
 
@@ -33,15 +33,15 @@ class Chunk:
     """A run of whole MP3 frames of a station's one encoder."""
 
     number: int  # counts from 0 for the life of the station
-    frame: int  # the stream frame that is heard at its beginning
+    frame: int  # station frame that is heard at its beginning
     frames: int
     data: bytes
-    lead: bytes = b""  # silent MP3 frames that a decoder needs when it begins here (see ``codecs.mp3.muted``)
+    lead: bytes = b""  # silent MP3 frames for a decoder that begins here (see ``codecs.mp3.muted``)
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """From when on frames follow the clock without a break: ``frame`` goes on air at ``wall``."""
+    """Maps station frames to the time of day: ``frame`` goes on air at ``wall``; later frames follow the clock."""
 
     frame: int
     wall: float  # seconds since 1970
@@ -49,19 +49,19 @@ class Epoch:
 
 @dataclass(frozen=True)
 class PlayoutStep:
-    """What went on air in one step."""
+    """What one step of playout put on air."""
 
     chunk: Chunk
-    block: Block  # as it came from the reserve
+    block: Block  # as it left the reserve
     mastered: Samples  # (T, 2), heard from station frame `mastered_frame` on
     mastered_frame: int
     epoch: Epoch
-    master_state: bytes = b""  # before this step, where the block has states of the music
+    master_state: bytes = b""  # before this step; only if the block has restore points
 
 
 @dataclass(frozen=True)
 class OutputLevels:
-    """How the air sounds; from the settings."""
+    """Bit rate and loudness of a station's output; from the settings."""
 
     kbps: int = 192
     loudness_lufs: float = -15.0
@@ -69,16 +69,19 @@ class OutputLevels:
 
 
 @dataclass
-class _Plan:
+class _Schedule:
     """When the next step is due."""
 
     epoch: Epoch
     start: float  # clock time at which the epoch's frame is due
-    on_time: bool = False  # the beginning, which runs ahead, is over
+    on_time: bool = False  # the burst at the beginning, which runs ahead, is over
 
 
 class Playout:
-    """The thread that puts a station on air while somebody listens."""
+    """The thread that puts a station on air while it has listeners.
+
+    ``on_step`` and ``on_sleep`` are called on that thread. All public methods and properties are thread-safe.
+    """
 
     def __init__(
         self,
@@ -93,21 +96,21 @@ class Playout:
     ) -> None:
         self._reserve = reserve
         self._clock = clock
-        self._waiter: Waiter | None = None  # from the start on
+        self._waiter: Waiter | None = None  # set by `start`
         self._burst_s = burst_s
         self._sleep_after_s = sleep_after_s
         self._on_step = on_step
         self._on_sleep = on_sleep
         self._master = Master(RATE, CHANNELS, levels.loudness_lufs, levels.ceiling_dbtp)
         self._encoder = Mp3Encoder(RATE, CHANNELS, levels.kbps)
-        self._lead: list[bytes] = []  # the last MP3 frames, for listeners who come in after them
-        self._number = 0
-        self.late_s = 0.0  # the longest that anything went on air after its time
-        self._complained = False
+        self._recent: list[bytes] = []  # the last MP3 frames, for the lead of the next chunk
+        self._number = 0  # of the next chunk
+        self._late_s = 0.0
+        self._callback_failed = False
         self._stopping = threading.Event()
         self._listening = False
-        self._unheard_since = -FOREVER
-        self._thread = threading.Thread(target=self._run, name=f"air-{name}", daemon=True)
+        self._idle_since = -FOREVER
+        self._thread = threading.Thread(target=self._run, name=f"playout-{name}", daemon=True)
 
     @property
     def edge(self) -> int:
@@ -115,12 +118,17 @@ class Playout:
         return self._reserve.begin
 
     @property
+    def late_s(self) -> float:
+        """The longest delay so far between the time a chunk was due and the time it went on air."""
+        return self._late_s
+
+    @property
     def alive(self) -> bool:
         return self._thread.is_alive()
 
     def start(self) -> None:
         self._waiter = self._clock.waiter()
-        self._reserve.on_change.append(self._wake)
+        self._reserve.watch(self._wake)
         self._thread.start()
 
     def stop(self) -> None:
@@ -129,15 +137,16 @@ class Playout:
         self._wake()
 
     def join(self, timeout_s: float) -> bool:
+        """Wait for the thread to end; False if it is still busy."""
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def set_listening(self, listening: bool) -> None:
-        """Whether anybody listens, from any thread. Nobody for long: the air sleeps; somebody: it wakes at once."""
+        """Tell whether there are listeners. Playout sleeps after a while without, and wakes at once with one."""
         if listening == self._listening:
             return
-        self._unheard_since = self._clock.now()
+        self._idle_since = self._clock.now()
         self._listening = listening
         self._wake()
 
@@ -147,85 +156,85 @@ class Playout:
 
     def _run(self) -> None:
         assert self._waiter is not None
-        plan: _Plan | None = None
+        schedule: _Schedule | None = None
         try:
             while not self._stopping.is_set():
-                if self._unheard_s() >= self._sleep_after_s:
+                if self._idle_s() >= self._sleep_after_s:
                     self._sleep()
-                    plan = None
+                    schedule = None
                     continue
-                plan = plan or self._anchor()
-                due = plan.start + (self._reserve.begin - plan.epoch.frame) / RATE
+                schedule = schedule or self._begin_epoch()
+                due = schedule.start + (self._reserve.begin - schedule.epoch.frame) / RATE
                 late = self._clock.now() - due
                 if late < -1e-6:
-                    plan.on_time = True
+                    schedule.on_time = True
                     self._waiter.wait_until(min(due, self._sleep_moment()))
                 elif late > CATCH_UP_S:
-                    plan = None
+                    schedule = None
                 elif self._reserve.closed:
                     break
-                elif not self._step(plan):
-                    self._waiter.wait_until(self._sleep_moment())  # for music, or for the listeners' end
+                elif not self._step(schedule):
+                    self._waiter.wait_until(self._sleep_moment())  # for music, or until it may sleep
         finally:
             self._waiter.close()
 
-    def _step(self, plan: _Plan) -> bool:
-        """One chunk; False when there is no music for it."""
+    def _step(self, schedule: _Schedule) -> bool:
+        """Put one chunk on air; False if there is no music for it."""
         block = self._reserve.take(CHUNK_FRAMES)
         if block is None:
             return False
-        self._note_late(plan, block.frame)
+        self._check_time(schedule, block.frame)
         state = self._master.state() if block.restore_points else b""
         mastered = self._master.process(Audio(block.samples, RATE))
         first = self._encoder.frames_out * MP3_FRAME - self._encoder.delay_frames - self._master.latency_frames
         data = self._encoder.encode(mastered)
         frames = mp3_frames(data)
         if frames:
-            lead = muted(self._lead)
-            self._lead = [*self._lead, *frames][-MUTED_LEAD:]
+            lead = muted(self._recent)
+            self._recent = [*self._recent, *frames][-MUTED_LEAD:]
             chunk = Chunk(self._number, first, len(frames) * MP3_FRAME, data, lead)
             self._number += 1
             begin = block.frame - self._master.latency_frames
-            step = PlayoutStep(chunk, block, mastered.samples, begin, plan.epoch, state)
-            self._tell(lambda: self._on_step(step))
+            step = PlayoutStep(chunk, block, mastered.samples, begin, schedule.epoch, state)
+            self._call(lambda: self._on_step(step))
         return True
 
-    def _note_late(self, plan: _Plan, frame: int) -> None:
-        """Remember the longest that anything came too late for whoever listens, and follow the time of day."""
-        due = plan.start + (frame - plan.epoch.frame) / RATE
+    def _check_time(self, schedule: _Schedule, frame: int) -> None:
+        """Note the delay of a step, and begin a new epoch if the system clock was set."""
+        due = schedule.start + (frame - schedule.epoch.frame) / RATE
         now = self._clock.now()
-        if plan.on_time:
-            self.late_s = max(self.late_s, now - due)
+        if schedule.on_time:
+            self._late_s = max(self._late_s, now - due)
         wall = self._clock.wall() - (now - due)
-        if abs(wall - (plan.epoch.wall + (due - plan.start))) > WALL_OFF_S:
-            # Somebody set the clock: the sound goes on, and is called by the new time from here.
-            plan.epoch, plan.start = Epoch(frame, wall), due
+        if abs(wall - (schedule.epoch.wall + (due - schedule.start))) > WALL_JUMP_S:
+            # The system clock jumped: keep playing, start a new epoch.
+            schedule.epoch, schedule.start = Epoch(frame, wall), due
 
-    def _tell(self, news: Callable[[], None]) -> None:
-        """Tell whoever is told; what breaks there must not end the sound."""
+    def _call(self, callback: Callable[[], None]) -> None:
+        """Call back; an error there is logged once and does not stop playout."""
         try:
-            news()
+            callback()
         except Exception:
-            if not self._complained:
-                log.exception("%s: somebody who is told what is aired failed; the music goes on", self._thread.name)
-            self._complained = True
+            if not self._callback_failed:
+                log.exception("%s: a callback failed; playout goes on", self._thread.name)
+            self._callback_failed = True
 
-    def _anchor(self) -> _Plan:
-        """Tie frames to the clock, from now on. A station that begins runs ahead by the burst, once."""
+    def _begin_epoch(self) -> _Schedule:
+        """Tie frames to the clock from now on. A station's first epoch runs ahead by the burst."""
         now, wall = self._clock.now(), self._clock.wall()
         ahead_s = self._burst_s if self._number == 0 else 0.0
-        return _Plan(Epoch(self._reserve.begin, wall - ahead_s), now - ahead_s)
+        return _Schedule(Epoch(self._reserve.begin, wall - ahead_s), now - ahead_s)
 
-    def _unheard_s(self) -> float:
-        return 0.0 if self._listening else self._clock.now() - self._unheard_since
+    def _idle_s(self) -> float:
+        return 0.0 if self._listening else self._clock.now() - self._idle_since
 
     def _sleep_moment(self) -> float:
-        return FOREVER if self._listening else self._unheard_since + self._sleep_after_s
+        return FOREVER if self._listening else self._idle_since + self._sleep_after_s
 
     def _sleep(self) -> None:
-        self._tell(lambda: self._on_sleep(True))
+        self._call(lambda: self._on_sleep(True))
         assert self._waiter is not None
         while not (self._listening or self._stopping.is_set()):
             self._waiter.wait_until(FOREVER)
         if not self._stopping.is_set():
-            self._tell(lambda: self._on_sleep(False))
+            self._call(lambda: self._on_sleep(False))

@@ -1,7 +1,7 @@
-"""Keeps a station's reserve full: from its engine, and from what stands in while the engine does not give enough.
+"""Keeps a station's reserve full: from its own engine, and from a fallback while that engine does not deliver enough.
 
-One thread that never waits for an engine: readers wait for theirs, the failover says whose music goes into the reserve,
-and this puts it there. Knows nothing of mastering or of listeners.
+One thread that never waits for an engine: each source waits for its own, ``Failover`` decides which one is on air, and
+the producer carries that out. Knows nothing of mastering or of listeners.
 """
 
 from __future__ import annotations
@@ -12,36 +12,37 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from ..clock import Clock, Waiter
+from ..clock import FOREVER, Clock, Waiter
 from ..engines.base import Engine
 from ..request import Request
+from .adapter import RATE
 from .archive_engine import ArchiveEngine
 from .crossfade import CHOICE_S, JoinWindow, earliest_join, latest_join
-from .failover import FALLBACKS, Cause, Failover, FailoverStatus, Tier
+from .failover import FALLBACKS, Cause, Failover, FailoverStatus, Observation, Tier
 from .fallbacks import SKIP_S, Fallbacks
-from .governor import TRIED_S, Pace
-from .lookout import Lookout
-from .primary import PrimarySupervisor
+from .governor import RETURN_S, TRIED_S, Pace
+from .primary import STARVE_S, PrimarySupervisor
 from .reserve import Reserve
-from .source import ROOM_S, OpenStream, Source
-from .steering import LEAD_S, SteerResult
+from .source import LOOKAHEAD_S, STEP, Opener, Source
+from .steering import LEAD_S, SteerQueue, SteerResult
 from .switcher import Switcher
-from .wishes import SteerQueue
 
-EMBEDDED = "synth"
-STAND_IN_S = 10.0  # how much of a stand-in's music is kept in reserve: it is not to stay
-WORDS = {
-    Tier.PRIMARY: "its own engine",
-    Tier.RESERVE: "what was made before",
-    Tier.ARCHIVE: "clips from earlier",
-    Tier.EMBEDDED: "the embedded engine",
-}
+EMBEDDED = "synth"  # the engine that every installation has
+FALLBACK_RESERVE_S = 10.0  # reserve to keep while a fallback is on air: it should be over soon
+LOW_S = 8.0  # a reserve below this, or below a third of its target, is low
+NEARLY_OUT = 0.4  # share of a low reserve
+START_S = 0.5  # a new station waits this long for its engine before it opens a fallback
+RETRY_S = 1.0  # wait after an error of our own
 
 log = logging.getLogger(__name__)
 
 
 class Producer:
-    """The thread that makes a station's music ahead of the air."""
+    """The thread that renders a station's music ahead of playout.
+
+    Thread-safe: commands (``set_target``, ``set_sleeping``, ``steer``) and properties may be used by any thread; all
+    else happens on the producer's own. ``on_failover`` is called on that thread when the tier or its cause changed.
+    """
 
     def __init__(
         self,
@@ -53,26 +54,27 @@ class Producer:
         target_s: float,
         clock: Clock,
         archive: ArchiveEngine | None = None,
-        told: Callable[[FailoverStatus], None] = lambda status: None,
+        on_failover: Callable[[FailoverStatus], None] = lambda status: None,
         embedded: str = EMBEDDED,
     ) -> None:
         self._name = name
         self._clock = clock
-        self._told = told
+        self._on_failover = on_failover
         self._reserve = reserve
-        self._deck = Switcher(reserve)
-        self._wishes = SteerQueue(request.prompt, self._deck, self._wake)
+        self._target_s = target_s  # that the reserve is to hold
+        self._switcher = Switcher(reserve)
+        self._steering = SteerQueue(request.prompt, self._switcher, self._wake)
         other = None if engine_name == embedded else (embedded, lambda: engine(embedded))
-        self._own = PrimarySupervisor(
-            name, engine_name, lambda: engine(engine_name), request, clock, self._reader, at_once=other is None
+        self._primary = PrimarySupervisor(
+            name, engine_name, lambda: engine(engine_name), request, clock, self._begin_source, embedded=other is None
         )
-        self._fallbacks = Fallbacks(name, request.seed, other, archive, clock, self._reader)
-        self._lookout = Lookout(self._deck, self._own, self._fallbacks, self._wishes, clock, target_s)
+        self._fallbacks = Fallbacks(name, request.seed, other, archive, clock, self._begin_source)
         self._failover = Failover()
-        self._readers: list[Source] = []  # that have not ended
+        self._sources: list[Source] = []  # whose threads are alive
         self._awake = True
-        self._complained = False
-        self._said = False  # where the station is
+        self._began = 0.0
+        self._error_logged = False
+        self._reported = False  # `on_failover` has been called
         self._status = FailoverStatus(Tier.PRIMARY, Cause.NONE, engine_name, engine_name)
         self._stopping = threading.Event()
         self._waiter: Waiter | None = None
@@ -85,32 +87,32 @@ class Producer:
 
     @property
     def pace(self) -> Pace:
-        """How fast the station's own engine is."""
-        return self._own.pace
+        """The measured speed of the station's own engine."""
+        return self._primary.pace
 
     @property
     def intermittent(self) -> bool:
-        """Whether the engine is heard in stretches, because it is too slow."""
-        return self._own.governor.sharing
+        """Whether the station's own engine plays in stretches, because it is too slow."""
+        return self._primary.governor.intermittent
 
     @property
     def lighter_level(self) -> int:
-        """How many steps of its lighter options the engine is asked for."""
-        return self._own.governor.level
+        """How many steps of lighter options are in force."""
+        return self._primary.governor.level
 
     @property
     def times_lost(self) -> int:
-        """How often the engine was lost."""
-        return self._own.lost
+        """How often the station's own engine was lost."""
+        return self._primary.times_lost
 
     @property
     def engine(self) -> Engine | None:
-        """The engine that answers what a prompt means; None while there is none."""
-        for reader in (self._deck.on_air, self._own.reader):
-            if reader is None or reader.ended or reader.source == Tier.ARCHIVE:
+        """The engine to ask what a prompt means; None while none is loaded."""
+        for source in (self._switcher.on_air, self._primary.source):
+            if source is None or source.ended or source.tag == Tier.ARCHIVE:
                 continue
-            if reader.engine is not None:
-                return reader.engine
+            if source.engine is not None:
+                return source.engine
         return None
 
     @property
@@ -119,157 +121,224 @@ class Producer:
 
     def start(self) -> None:
         self._waiter = self._clock.waiter()
-        self._lookout.begin()
-        self._reserve.on_change.append(self._wake)
+        self._began = self._clock.now()
+        self._reserve.watch(self._wake)
         self._thread.start()
 
     def stop(self) -> None:
-        """End the threads as soon as the engines let go."""
+        """End the threads as soon as the engines return."""
         self._stopping.set()
         self._reserve.close()
         self._wake()
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for the threads' end; False when one is still busy."""
+        """Wait for the threads to end; False if one is still busy."""
         if self._thread.ident is None:
             return True
         ends = time.monotonic() + timeout_s
         self._thread.join(timeout_s)
-        return not self._thread.is_alive() and all(r.join(max(0.0, ends - time.monotonic())) for r in self._readers)
+        return not self._thread.is_alive() and all(s.join(max(0.0, ends - time.monotonic())) for s in self._sources)
 
     def set_target(self, target_s: float) -> None:
-        """How much the reserve is to hold, from now on."""
-        self._lookout.target_s = target_s
+        """Set how many seconds the reserve is to hold."""
+        self._target_s = target_s
         self._wake()
 
-    def rest(self, asleep: bool) -> None:
-        """Whether nobody hears: an engine that is lost is not tried for nobody."""
+    def set_sleeping(self, asleep: bool) -> None:
+        """Tell whether the station sleeps. A lost engine is not reopened while it does."""
         self._awake = not asleep
         self._wake()
 
     def steer(self, prompt: str, over_s: float = 8.0) -> Future[SteerResult]:
-        """Turn the music towards ``prompt`` as soon as can be. From any thread."""
-        return self._wishes.add(prompt, over_s)
+        """Change the music to ``prompt`` as soon as possible, within ``over_s`` seconds."""
+        return self._steering.add(prompt, over_s)
 
     def _wake(self) -> None:
         if self._waiter is not None:
             self._waiter.wake()
 
-    def _reader(self, name: str, how: Callable[[Source], OpenStream], source: str = "") -> Source:
-        reader = Source(name, how, self._clock, self._reserve.changed, self._wake, source)
-        self._readers = [*(one for one in self._readers if one.alive), reader]
-        return reader
+    def _begin_source(self, name: str, opener: Opener, tag: str = "") -> Source:
+        source = Source(name, opener, self._clock, self._wake, tag)
+        self._sources = [*(one for one in self._sources if one.alive), source]
+        return source
 
     def _run(self) -> None:
         assert self._waiter is not None
         try:
             while not self._stopping.is_set():
                 try:
-                    moment = self._tend()
-                except Exception:  # a fault of ours must not end the music
-                    if not self._complained:
-                        log.exception("station %s: its producer failed; it goes on", self._name)
-                    self._complained = True
-                    self._failover.tier = Tier.RESERVE
-                    moment = self._clock.now() + 1.0
+                    moment = self._tick()
+                except Exception:  # an error of our own must not end the music
+                    if not self._error_logged:
+                        log.exception("station %s: error in the producer; the music goes on", self._name)
+                    self._error_logged = True
+                    self._failover.source_left()
+                    moment = self._clock.now() + RETRY_S
                 self._waiter.wait_until(moment)
         finally:
-            self._own.close()
+            self._primary.close()
             self._fallbacks.close()
-            self._wishes.close()
+            self._steering.close()
             self._waiter.close()
 
-    def _tend(self) -> float:
-        """Everything that can be done now; gives the moment at which to look again."""
-        deck, own, failover = self._deck, self._own, self._failover
+    def _tick(self) -> float:
+        """Do everything that can be done now; returns when to look again."""
+        switcher, primary, failover = self._switcher, self._primary, self._failover
         self._transfer()
-        due = own.mind(self._wishes.prompt, self._awake)
-        self._follow()
-        self._govern()
-        cause = own.cause()
-        due = min(due, self._lookout.prepare(cause, failover.tier))
-        if failover.tier is Tier.PRIMARY and deck.on_air is not own.reader:
-            failover.tier = Tier.RESERVE
+        due = primary.poll(self._steering.prompt, self._awake)
+        self._guide_sources()
+        self._adjust_load()
+        cause = primary.cause()
+        due = min(due, self._prepare_fallback(cause, failover.tier))
+        if failover.tier is Tier.PRIMARY and switcher.on_air is not primary.source:
+            failover.source_left()
         before = failover.tier
-        if failover.next_tier(self._lookout.sight(cause)) is not before:
-            self._climb(failover.tier)
+        if failover.next_tier(self._observe(cause)) is not before:
+            self._switch_to(failover.tier)
         self._transfer()
-        if deck.on_air is not None and failover.tier in (Tier.PRIMARY, Tier.EMBEDDED) and not deck.on_air.ended:
-            self._wishes.serve(deck.on_air)
-        self._tell(cause)
+        on_air = switcher.on_air
+        if on_air is not None and failover.tier in (Tier.PRIMARY, Tier.EMBEDDED) and not on_air.ended:
+            self._steering.dispatch(on_air)
+        self._report(cause)
         return max(due, self._clock.now() + 0.01)
 
+    @property
+    def _low_s(self) -> float:
+        """A reserve below this is low."""
+        return min(LOW_S, self._target_s / 3)
+
+    def _margin_s(self) -> float:
+        """How much the primary engine must render ahead before it goes on air."""
+        primary, switcher = self._primary, self._switcher
+        source = primary.source
+        if source is None or not source.opened:
+            return RETURN_S
+        empty = switcher.reserve_s < LOOKAHEAD_S
+        if not primary.governor.intermittent and switcher.is_contiguous(source) and (not empty or primary.embedded):
+            return STEP / RATE
+        return primary.governor.margin_s(primary.pace, switcher.on_fallback, empty)
+
+    def _observe(self, cause: Cause) -> Observation:
+        """Collect the inputs of the failover decision."""
+        source, switcher = self._primary.source, self._switcher
+        waiting_s = 0.0 if source is None else source.waiting_s(self._clock.now())
+        return Observation(
+            cause=cause,
+            reserve_s=switcher.reserve_s,
+            low_s=self._low_s,
+            ahead_s=0.0 if source is None else source.ahead_s,
+            margin_s=self._margin_s(),
+            settled=switcher.settled or switcher.on_air is None,
+            starving=switcher.reserve_s < NEARLY_OUT * self._low_s and waiting_s >= STARVE_S,
+            ready=self._fallbacks.ready(switcher.on_air, switcher.reserve_s),
+            clips_over=self._fallbacks.clips_over,
+            steer_waiting=self._steering.waiting,
+        )
+
+    def _prepare_fallback(self, cause: Cause, tier: Tier) -> float:
+        """Open a fallback if it may be needed, close it if not; returns when to look again."""
+        now, source, reserve_s = self._clock.now(), self._primary.source, self._switcher.reserve_s
+        if tier is Tier.RESERVE and not self._primary.played and now - self._began < START_S:
+            return self._began + START_S
+        if tier is Tier.PRIMARY and cause in (Cause.NONE, Cause.SLOW):
+            late = source is not None and source.waiting_s(now) >= STARVE_S
+            low = reserve_s < (1.5 if cause is Cause.SLOW else 1.0) * self._low_s
+            if not (low and (late or cause is Cause.SLOW)):
+                self._fallbacks.close()
+                return FOREVER
+        preferred = self._fallbacks.preferred(self._primary.played, self._steering.waiting)
+        if preferred is None:
+            return FOREVER
+        return self._fallbacks.open(preferred, self._steering.next_prompt, self._switcher.piece())
+
     def _transfer(self) -> None:
-        """From who is on air into the reserve."""
-        if self._failover.tier is Tier.RESERVE and not (self._deck.on_air and self._deck.on_air.ended):
+        """Move music from the source on air into the reserve."""
+        if self._failover.tier is Tier.RESERVE and not (self._switcher.on_air and self._switcher.on_air.ended):
             return
-        stays = not self._deck.stand_in or self._status.cause is Cause.FAILED
-        self._deck.transfer(self._lookout.target_s if stays else min(self._lookout.target_s, STAND_IN_S))
+        lasting = not self._switcher.on_fallback or self._status.cause is Cause.FAILED
+        self._switcher.transfer(self._target_s if lasting else min(self._target_s, FALLBACK_RESERVE_S))
 
-    def _follow(self) -> None:
-        """An engine that is not heard follows what is asked for, too, and reads as far ahead as it will have to."""
-        reader = self._own.reader
-        if reader is None or not reader.opened:
+    def _guide_sources(self) -> None:
+        """Keep the primary engine's prompt up to date while it is off air, and set how far it reads ahead."""
+        source = self._primary.source
+        if source is None or not source.opened:
             return
-        on_air = reader is self._deck.on_air
-        trial = self._own.trial
-        if not on_air and reader.prompt != self._wishes.prompt:
-            self._own.again("another prompt is in force")
-        elif trial is not None and trial.opened and trial.prompt != self._wishes.prompt:
-            self._own.drop_trial()
-        elif trial is not None and trial.opened:  # it is to show how quick it is alone
-            trial.give_room(TRIED_S + ROOM_S)
-            reader.give_room(0.0)
+        on_air = source is self._switcher.on_air
+        trial = self._primary.trial
+        if not on_air and source.prompt != self._steering.prompt:
+            self._primary.restart("the prompt changed")
+        elif trial is not None and trial.opened and trial.prompt != self._steering.prompt:
+            self._primary.drop_trial()
+        elif trial is not None and trial.opened:  # measured alone: the stream on air pauses
+            trial.set_lookahead(TRIED_S + LOOKAHEAD_S)
+            source.set_lookahead(0.0)
         elif self.intermittent:
-            reader.give_room(self._own.stretch_s + ROOM_S)
+            source.set_lookahead(self._primary.stretch_s + LOOKAHEAD_S)
         else:
-            reader.give_room(ROOM_S if on_air else self._lookout.margin_s() + ROOM_S)
+            source.set_lookahead(LOOKAHEAD_S if on_air else self._margin_s() + LOOKAHEAD_S)
 
-    def _govern(self) -> None:
-        """Watch how fast the engine is."""
-        own = self._own
-        heard = self._failover.tier is Tier.PRIMARY and self._deck.on_air is own.reader
-        ahead_s = 0.0 if own.reader is None else own.reader.ahead_s
-        own.govern(heard, self._deck.reserve_s + ahead_s, self._lookout.target_s, self._awake)
+    def _adjust_load(self) -> None:
+        """Let the primary engine's load follow its speed."""
+        primary = self._primary
+        on_air = self._failover.tier is Tier.PRIMARY and self._switcher.on_air is primary.source
+        ahead_s = 0.0 if primary.source is None else primary.source.ahead_s
+        primary.adjust_load(on_air, self._switcher.reserve_s + ahead_s, self._target_s, self._awake)
 
-    def _climb(self, tier: Tier) -> None:
-        """Put on air what the failover says."""
-        deck, own, wishes = self._deck, self._own, self._wishes
-        turns = wishes.waiting
-        wishes.take_back()
+    def _switch_to(self, tier: Tier) -> None:
+        """Put the source of ``tier`` on air."""
+        switcher, primary, steering = self._switcher, self._primary, self._steering
+        steer_waiting = steering.waiting
+        steering.requeue()
         if tier is Tier.PRIMARY:
-            assert own.reader is not None
-            deck.put(own.reader, _soon_or_later if deck.stand_in else latest_join)
-            own.plays()
+            assert primary.source is not None
+            switcher.switch_to(primary.source, _soon_or_later if switcher.on_fallback else latest_join)
+            primary.went_on_air()
             self._fallbacks.close()
             self._fallbacks.clips_over = False
         elif tier in FALLBACKS:
-            reader = self._fallbacks[tier]
-            place = _soon if turns else latest_join
-            frame = deck.put(reader, place, wishes.told_by(reader), SKIP_S[tier])
-            wishes.begun(reader, frame)
-            reader.give_room(ROOM_S)
-            self._fallbacks.close(but=reader)
+            source = self._fallbacks[tier]
+            window = _soon if steer_waiting else latest_join
+            frame = switcher.switch_to(source, window, steering.mark_for(source), SKIP_S[tier])
+            steering.went_on_air(source, frame)
+            source.set_lookahead(LOOKAHEAD_S)
+            self._fallbacks.close(keep=source)
 
-    def _tell(self, cause: Cause) -> None:
-        """Say it once when the rung or the cause is another one."""
-        own, before = self._own, self._status
-        on_air = self._deck.on_air
-        detail = own.detail if cause in (Cause.LOST, Cause.FAILED) else ""
-        name = own.name if on_air is None else on_air.name
+    def _report(self, cause: Cause) -> None:
+        """Log and tell what is on air, once for each change."""
+        primary, before = self._primary, self._status
+        on_air = self._switcher.on_air
+        detail = primary.detail if cause in (Cause.LOST, Cause.FAILED) else ""
+        name = primary.name if on_air is None else on_air.name
         self._status = status = FailoverStatus(
-            self._failover.tier, cause, name, own.name, detail, own.asked, round(own.stretch_s, 1)
+            self._failover.tier,
+            cause,
+            name,
+            primary.name,
+            detail,
+            primary.lighter_options,
+            round(primary.stretch_s, 1),
         )
         begins = on_air is None and cause in (Cause.NONE, Cause.LOADING)
-        if begins or (status == before and self._said):
+        if begins or (status == before and self._reported):
             return
-        if status.tier is not before.tier or not self._said:
-            down = status.tier in FALLBACKS and cause is not Cause.LOADING
-            level = logging.WARNING if down else logging.INFO
-            why = "" if cause is Cause.NONE else f" (engine {own.name}: {cause})"
-            log.log(level, "station %s: on air is now: %s%s", self._name, WORDS[status.tier], why)
-        self._said = True
-        self._told(status)
+        if status.tier is not before.tier or not self._reported:
+            degraded = status.tier in FALLBACKS and cause is not Cause.LOADING
+            level = logging.WARNING if degraded else logging.INFO
+            reason = "" if cause is Cause.NONE else f" (engine {primary.name}: {cause})"
+            log.log(level, "station %s: now playing from %s%s", self._name, _described(status), reason)
+        self._reported = True
+        self._on_failover(status)
+
+
+def _described(status: FailoverStatus) -> str:
+    """Where the music on air comes from, for a log line."""
+    match status.tier:
+        case Tier.RESERVE:
+            return "its buffer"
+        case Tier.ARCHIVE:
+            return "earlier clips"
+        case _:
+            return status.engine
 
 
 def _soon(reserve: Reserve) -> JoinWindow:

@@ -1,7 +1,7 @@
-"""Makes a past moment of a station again, to the sample as it went on air (before encoding); knows no clock.
+"""Renders a past moment of a station again, sample for sample as it went on air (before encoding). Knows no clock.
 
-The engine's states go on air with the music; between two of them the engine makes what it made. The master goes on
-from its own state. Another version of an engine refuses its snapshot, and says so.
+The history holds engine snapshots and the state of the master. From these the engine renders the same music again,
+and the master goes on from its own state. An engine of another version refuses the snapshot.
 """
 
 from __future__ import annotations
@@ -16,20 +16,22 @@ from ..engines.base import Engine
 from ..errors import SnapshotError
 from ..mastering import Master
 from .adapter import CHANNELS, RATE, StationStream
+from .crossfade import equal_power
 from .playout import OutputLevels
 
-_STEP = RATE  # frames
+_STEP = RATE  # frames mastered at a time
 
 
 def replay(
     states: list[SavedState], frame: int, frames: int, levels: OutputLevels, engine: Callable[[str], Engine]
 ) -> tuple[Audio, bool]:
-    """``frames`` of mastered sound from station frame ``frame`` on, and whether they are exact.
+    """Render ``frames`` of mastered sound from station frame ``frame`` on; returns it and whether it is exact.
 
-    ``states`` as ``History.states`` gives them. Streams of another rate than the station's come out alike, not equal.
+    ``states`` as ``History.states`` returns them. Music of an engine with another sample rate than the station's is
+    resampled from another beginning, and so is alike, not equal.
 
     Raises:
-        SnapshotError: the engine is another one than it was, or had no snapshots.
+        SnapshotError: the engine's version changed, or it has no snapshots.
     """
     master = Master(RATE, CHANNELS, levels.loudness_lufs, levels.ceiling_dbtp)
     anchor = next(s for s in reversed(states) if s.master_frame <= frame)
@@ -44,28 +46,28 @@ def replay(
 def _unmastered(
     states: list[SavedState], start: int, stop: int, engine: Callable[[str], Engine]
 ) -> tuple[Samples, bool]:
-    """What came out of the reserve from ``start`` to ``stop``, and whether no stream was of another rate."""
+    """What left the reserve from ``start`` to ``stop``, (T, 2), and whether all engines have the station's rate."""
     exact = True
-    made = np.zeros((stop - states[0].frame, CHANNELS), np.float32)
     base = states[0].frame
+    out = np.zeros((stop - base, CHANNELS), np.float32)
     for state, following in zip(states, [*states[1:], None], strict=True):
         end = stop if following is None else min(stop, following.frame + following.overlap)
         begin = state.frame
         if not state.snapshot:
-            raise SnapshotError(f"engine {state.engine!r} has no snapshots: its music cannot be made again")
-        stream = engine(state.engine).restore(state.snapshot)
-        exact = exact and stream.rate == RATE
-        feed = StationStream(stream, begin - state.skip)
+            raise SnapshotError(f"engine {state.engine!r} has no snapshots: its music cannot be rendered again")
+        restored = engine(state.engine).restore(state.snapshot)
+        exact = exact and restored.rate == RATE
+        stream = StationStream(restored, begin - state.skip)
         try:
-            feed.read(state.skip)
-            samples = feed.read(max(0, end - begin))
+            stream.read(state.skip)
+            samples = stream.read(max(0, end - begin))
         finally:
-            feed.close()
+            stream.close()
         n = min(state.overlap, len(samples))
         if n:
-            angle = 0.5 * np.pi * (np.arange(n) + 0.5) / state.overlap
-            mixed = samples[:n] * np.sin(angle)[:, None].astype(np.float32)
-            mixed += made[begin - base : begin - base + n] * np.cos(angle)[:, None].astype(np.float32)
+            rise, fall = equal_power(state.overlap)
+            mixed = samples[:n] * rise[:n]
+            mixed += out[begin - base : begin - base + n] * fall[:n]
             samples = np.concatenate([mixed, samples[n:]])
-        made[begin - base : begin - base + len(samples)] = samples
-    return made[start - base :], exact
+        out[begin - base : begin - base + len(samples)] = samples
+    return out[start - base :], exact

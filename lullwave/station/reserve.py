@@ -1,7 +1,4 @@
-"""The music that is made and not yet on air: blocks in order, with marks and beats; knows no engine.
-
-Shared by two threads: the producer appends and splices at its end, the air thread takes from its beginning.
-"""
+"""The music that is rendered and not on air yet: blocks in order, with marks and beats. Knows no engine."""
 
 from __future__ import annotations
 
@@ -19,18 +16,18 @@ from .adapter import CHANNELS
 
 @dataclass(frozen=True)
 class RestorePoint:
-    """From what the music can be made again: the engine's snapshot."""
+    """Where and from which engine snapshot the music can be rendered again."""
 
-    frame: int  # the station frame from which the engine's music is heard
+    frame: int  # station frame from which the engine's music is heard
     engine: str
-    snapshot: bytes
-    skip: int = 0  # frames after the snapshot that were never heard
-    overlap: int = 0  # frames in which the music before goes on underneath, in an equal-power crossfade
+    snapshot: bytes  # empty: the engine has no snapshots
+    skip: int = 0  # frames to drop after restoring the snapshot
+    overlap: int = 0  # length of the crossfade from the previous music, in frames
 
 
 @dataclass(frozen=True)
 class Block:
-    """Music from station frame ``frame`` on. The arrays are not written to."""
+    """Music from station frame ``frame`` on. Its arrays are never written to."""
 
     frame: int
     samples: Samples  # (T, 2)
@@ -49,22 +46,22 @@ class Block:
             self.samples[start - self.frame : stop - self.frame],
             tuple(m for m in self.marks if start <= m.frame < stop),
             tuple(b for b in self.beats if start <= b < stop),
-            tuple(s for s in self.restore_points if start <= s.frame < stop),
+            tuple(r for r in self.restore_points if start <= r.frame < stop),
         )
 
     def moved(self, frames: int) -> Block:
-        """The same, heard ``frames`` later."""
+        """The same block, ``frames`` later."""
         return Block(
             self.frame + frames,
             self.samples,
             tuple(replace(m, frame=m.frame + frames) for m in self.marks),
             tuple(b + frames for b in self.beats),
-            tuple(replace(s, frame=s.frame + frames) for s in self.restore_points),
+            tuple(replace(r, frame=r.frame + frames) for r in self.restore_points),
         )
 
 
 def join(blocks: list[Block]) -> Block:
-    """Blocks that follow one another as one."""
+    """Join contiguous blocks into one."""
     if len(blocks) == 1:
         return blocks[0]
     return Block(
@@ -72,21 +69,26 @@ def join(blocks: list[Block]) -> Block:
         np.concatenate([b.samples for b in blocks]),
         tuple(m for b in blocks for m in b.marks),
         tuple(f for b in blocks for f in b.beats),
-        tuple(s for b in blocks for s in b.restore_points),
+        tuple(r for b in blocks for r in b.restore_points),
     )
 
 
 class Reserve:
-    """From ``begin`` (the air edge: what is before it has been taken) to ``end``."""
+    """A queue of blocks from ``begin`` (the next frame to go on air) to ``end``. Thread-safe.
+
+    The playout thread takes from its beginning; the producer and the source on air append, cut and splice at its end.
+    Each method holds ``lock`` by itself; hold it (``with reserve.lock:``) around several calls that must see the same
+    reserve. No other lock may be held when it is taken.
+    """
 
     def __init__(self, frame: int = 0) -> None:
-        self.changed = threading.Condition()  # held for every touch; notified on every change
+        self.lock = threading.RLock()
         self._blocks: deque[Block] = deque()
         self._begin = frame
         self._end = frame
+        self._faded_until = frame
         self._closed = False
-        self.faded_until = frame  # where the last crossfade ends: nothing is cut before it
-        self.on_change: list[Callable[[], None]] = []  # called after every change; quick, and holding the lock
+        self._watchers: list[Callable[[], None]] = []
 
     @property
     def closed(self) -> bool:
@@ -101,20 +103,31 @@ class Reserve:
         return self._end
 
     @property
+    def faded_until(self) -> int:
+        """Where the last crossfade ends: never cut before it."""
+        return self._faded_until
+
+    @property
     def frames(self) -> int:
         return self._end - self._begin
 
-    def append(self, block: Block) -> None:
-        """Add ``block``, which begins at ``end``."""
-        with self.changed:
-            assert block.frame == self._end, "blocks follow one another"
+    def watch(self, watcher: Callable[[], None]) -> None:
+        """Call ``watcher`` after every change, on the changing thread and with the lock held: it must be quick."""
+        self._watchers.append(watcher)
+
+    def append(self, block: Block, faded: int | None = None) -> None:
+        """Add ``block``, which begins at ``end``. ``faded``: how many of its first frames are a crossfade."""
+        with self.lock:
+            assert block.frame == self._end, "blocks are contiguous"
             self._blocks.append(block)
             self._end = block.end
-            self._tell()
+            if faded is not None:
+                self._faded_until = block.frame + faded
+            self._notify()
 
     def take(self, frames: int) -> Block | None:
-        """The first ``frames`` frames; None while there are fewer."""
-        with self.changed:
+        """Remove and return the first ``frames`` frames; None while there are fewer."""
+        with self.lock:
             if self.frames < frames:
                 return None
             stop = self._begin + frames
@@ -126,13 +139,13 @@ class Reserve:
                     block = block.part(block.frame, stop)
                 taken.append(block)
             self._begin = stop
-            self._tell()
+            self._notify()
             return join(taken)
 
     def cut(self, frame: int) -> Block | None:
-        """Remove and return everything from ``frame`` on; None when nothing is there."""
-        with self.changed:
-            assert self._begin <= frame <= self._end, "only what has not been taken can be cut"
+        """Remove and return everything from ``frame`` on; None if nothing is there."""
+        with self.lock:
+            assert self._begin <= frame <= self._end, "only music that has not been taken can be cut"
             removed: list[Block] = []
             while self._blocks and self._blocks[-1].end > frame:
                 block = self._blocks.pop()
@@ -141,31 +154,30 @@ class Reserve:
                     block = block.part(frame, block.end)
                 removed.insert(0, block)
             self._end = frame
-            self._tell()
+            self._notify()
             return join(removed) if removed else None
 
     def samples(self, start: int, stop: int) -> Samples:
-        """What is to be heard from ``start`` to ``stop``, which may be left before it is."""
-        with self.changed:
+        """A copy of the samples in ``start <= frame < stop``, (T, 2), as far as they are here."""
+        with self.lock:
             parts = [b.samples[max(0, start - b.frame) : max(0, stop - b.frame)] for b in self._blocks]
             return np.concatenate([np.zeros((0, CHANNELS), np.float32), *parts])
 
     def beats(self, start: int, stop: int) -> list[int]:
-        with self.changed:
+        with self.lock:
             return [f for block in self._blocks for f in block.beats if start <= f < stop]
 
     def marks(self) -> list[Mark]:
-        """What is still to be heard."""
-        with self.changed:
+        """The marks of all music that is not on air yet."""
+        with self.lock:
             return [mark for block in self._blocks for mark in block.marks]
 
     def close(self) -> None:
-        """Let whoever waits go on."""
-        with self.changed:
+        """Mark the reserve as closed and notify the watchers, so that their threads can end."""
+        with self.lock:
             self._closed = True
-            self._tell()
+            self._notify()
 
-    def _tell(self) -> None:
-        self.changed.notify_all()
-        for told in self.on_change:
-            told()
+    def _notify(self) -> None:
+        for watcher in self._watchers:
+            watcher()

@@ -1,12 +1,11 @@
-"""Reads one engine's stream in a thread of its own, a little ahead of whoever takes; knows no reserve and no rung.
+"""Opens one engine's stream and reads it ahead on its own thread. Knows no reserve and no failover.
 
-However long the engine keeps its reader waiting, nobody else waits. Frames here are the reader's own; ``offset`` brings
-them to the station's, and is set by who puts the music on air. All that two threads touch is guarded by ``lock``.
+However long the engine takes, only this thread waits. Frames here are counted by the source; ``offset``, which is set
+when the source goes on air, brings them to station frames.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -16,71 +15,74 @@ from typing import Any
 
 from ..clock import FOREVER, Clock
 from ..engines.base import Engine, Mark
-from ..errors import EngineError, EngineFailed, EngineLost, StreamClosed
+from ..errors import EngineError, EngineFailed, EngineLost, InvalidInput, StreamClosed
+from ..options import build, describe
+from ..request import Request
 from .adapter import RATE, StationStream
 from .governor import Pace
 from .reserve import Block, RestorePoint
 
-STEP = RATE // 2  # frames that are read at a time
-STATE_S = 60.0  # how often a state goes on air with the music, for the history
-RESUME_S = 15.0  # how often one is kept, to go on from when the engine is lost
-ROOM_S = 1.0  # how far ahead of who takes it reads while it is on air
-_FORGET = 0.95  # per step: the measured speed is that of the last ten seconds of music
-_PRIOR_MADE_S, _PRIOR_TOOK_S = 0.4, 0.1  # what is believed before anything was measured
-
-log = logging.getLogger(__name__)
+STEP = RATE // 2  # frames per read
+RESTORE_POINT_S = 60.0  # music between two restore points in the history
+RESUME_S = 15.0  # music between two snapshots from which a lost stream resumes
+LOOKAHEAD_S = 1.0  # look-ahead while on air
+_FORGET = 0.95  # weight of older measurements per read: about the last ten seconds of music count
+_PRIOR_MADE_S, _PRIOR_TOOK_S = 0.4, 0.1  # assumed before the first measurement: four times real time
 
 
 @dataclass(frozen=True)
 class OpenStream:
-    """A stream that begins or goes on."""
+    """What an opener returns."""
 
     engine: Engine
-    feed: StationStream
-    prompt: str  # that it follows
+    stream: StationStream
+    prompt: str  # that the stream follows
 
 
 @dataclass(frozen=True)
 class StreamSnapshot:
-    """From what a stream can go on: a snapshot, the frame of the reader that it is of, and the prompt in force."""
+    """A point from which a stream can be resumed."""
 
-    frame: int
-    snapshot: bytes
-    prompt: str
+    frame: int  # of the source
+    data: bytes
+    prompt: str  # in force at that frame
 
 
 class Source:
-    """Opens a stream by ``opening`` and reads it, both on its own thread. ``told`` is called after every change."""
+    """Calls ``opener`` and reads the stream that it returns, both on its own thread.
+
+    Thread-safe: any thread may call, except where a method says "source thread". ``name`` and ``tag`` never change;
+    the producer thread sets ``offset``; the source thread sets ``engine``, ``stream``, ``prompt`` and ``error``.
+    ``on_change`` is called on the source thread after each change.
+    """
 
     def __init__(
         self,
         name: str,
-        opening: Callable[[Source], OpenStream],
+        opener: Opener,
         clock: Clock,
-        lock: threading.Condition,
-        told: Callable[[], None],
-        source: str = "",
+        on_change: Callable[[], None],
+        tag: str = "",
     ) -> None:
         self.name = name  # of the engine
-        self.source = source  # what its pieces are marked with; empty for the station's own engine
-        self.offset = 0  # frames, from the reader's to the station's
-        self.room_s = ROOM_S
+        self.tag = tag  # `source` in the marks of its pieces; empty for the primary engine
+        self.offset = 0  # station frame minus source frame
         self.error: BaseException | None = None  # why it ended
         self.engine: Engine | None = None
-        self.feed: StationStream | None = None
+        self.stream: StationStream | None = None
         self.prompt = ""
-        self.piece: Mark | None = None  # the last one that was taken, in the reader's frames
-        self.kept: deque[StreamSnapshot] = deque(maxlen=6)
-        self.resumed = False  # it goes on where another one ended, to the sample
-        self.began = clock.now()
-        self.called: float | None = self.began  # when the call of the engine began that has not ended
-        self._opening = opening
+        self.piece: Mark | None = None  # the last piece that was taken, in source frames
+        self.resumed = False  # it continues a lost stream, sample for sample
+        self._lookahead_s = LOOKAHEAD_S
+        self._call_began: float | None = clock.now()  # when the engine call in progress began
+        self._opener = opener
         self._clock = clock
-        self._lock = lock
-        self._told = told
+        self._lock = threading.RLock()  # guards the next four lines; may be taken while the reserve's is held
         self._blocks: deque[Block] = deque()
         self._jobs: deque[Callable[[], None]] = deque()
-        self._since_state = self._since_kept = FOREVER  # seconds of music
+        self._snapshots: deque[StreamSnapshot] = deque(maxlen=6)
+        self._since_restore_point = self._since_snapshot = FOREVER  # seconds of music
+        self._on_change = on_change
         self._made_s, self._took_s, self._total_s = _PRIOR_MADE_S, _PRIOR_TOOK_S, 0.0
         self._late = 0.0
         self._closing = threading.Event()
@@ -90,7 +92,7 @@ class Source:
 
     @property
     def opened(self) -> bool:
-        return self.feed is not None
+        return self.stream is not None
 
     @property
     def ended(self) -> bool:
@@ -98,7 +100,7 @@ class Source:
 
     @property
     def resumed_in_vain(self) -> bool:
-        """Whether it went on from a snapshot and broke before it gave anything new."""
+        """Whether it resumed from a snapshot and failed before it gave any new music."""
         return self.resumed and not self._total_s
 
     @property
@@ -117,165 +119,255 @@ class Source:
 
     @property
     def next_frame(self) -> int | None:
-        """The station's frame of what is taken next; None before the stream is open."""
-        if self._blocks:
-            return self._blocks[0].frame + self.offset
-        return None if self.feed is None else self.feed.position + self.offset
+        """The station frame of the next block to be taken; None before the stream is open."""
+        with self._lock:
+            if self._blocks:
+                return self._blocks[0].frame + self.offset
+            return None if self.stream is None else self.stream.position + self.offset
+
+    @property
+    def last_snapshot(self) -> StreamSnapshot | None:
+        with self._lock:
+            return self._snapshots[-1] if self._snapshots else None
 
     @property
     def pace(self) -> Pace:
+        """The measured speed of the engine."""
         return Pace(min(self._made_s / max(self._took_s, 1e-4), 1e4), self._total_s, self._late)
 
-    def waits_s(self, now: float) -> float:
-        """For how long the engine has owed an answer."""
-        called = self.called
-        return 0.0 if called is None else now - called
+    @property
+    def call_began(self) -> float | None:
+        """When the engine call in progress began; None between two calls."""
+        return self._call_began
+
+    def waiting_s(self, now: float) -> float:
+        """For how long the engine call in progress has lasted."""
+        began = self._call_began
+        return 0.0 if began is None else now - began
 
     def take(self) -> Block | None:
-        """The next block, in the station's frames. Holding the lock."""
-        if not self._blocks:
-            return None
-        block = self._blocks.popleft()
-        for mark in block.marks:
-            if mark.kind == "piece":
-                self.piece = mark
+        """Remove and return the next block, in station frames."""
+        with self._lock:
+            if not self._blocks:
+                return None
+            block = self._blocks.popleft()
+            for mark in block.marks:
+                if mark.kind == "piece":
+                    self.piece = mark
         self._waiter.wake()
         return block.moved(self.offset)
 
-    def state_at(self, frame: int) -> RestorePoint:
-        """From what the music from a frame of the reader on can be made again. Holding the lock."""
-        kept = next((k for k in reversed(self.kept) if k.frame <= frame), None)
-        if kept is None:
+    def restore_point(self, frame: int) -> RestorePoint:
+        """How to render the music from source frame ``frame`` on again."""
+        with self._lock:
+            found = next((s for s in reversed(self._snapshots) if s.frame <= frame), None)
+        if found is None:
             return RestorePoint(frame, self.name, b"")
-        return RestorePoint(frame, self.name, kept.snapshot, skip=frame - kept.frame)
+        return RestorePoint(frame, self.name, found.data, skip=frame - found.frame)
 
-    def ask(self, job: Callable[[], None]) -> None:
-        """Let ``job`` run on the reader's thread, before anything else is read."""
+    def submit(self, job: Callable[[], None]) -> None:
+        """Run ``job`` on the source thread, before the next read."""
         with self._lock:
             self._jobs.append(job)
+        self._waiter.wake()
+
+    def set_lookahead(self, seconds: float) -> None:
+        """Read at most this far ahead from now on."""
+        if seconds != self._lookahead_s:
+            self._lookahead_s = seconds
             self._waiter.wake()
-
-    def give_room(self, room_s: float) -> None:
-        """How far ahead it may read from now on."""
-        if room_s != self.room_s:
-            self.room_s = room_s
-            self._waiter.wake()
-
-    def turned(self, feed: StationStream, prompt: str, since: int, kept: StreamSnapshot | None) -> None:
-        """From frame ``since`` on ``feed`` is read, which follows ``prompt``; ``kept`` goes on from there.
-
-        Holding the lock, on the reader's thread. A feed that is replaced is the caller's.
-        """
-        if feed is not self.feed:
-            self._blocks.clear()
-        self._since_state = FOREVER if feed is self.feed else 0.0
-        self.feed, self.prompt = feed, prompt
-        before = [] if kept is None else [k for k in self.kept if k.frame < since]
-        self.kept.clear()
-        self.kept.extend(before if kept is None else [*before, kept])
-        self._since_kept = 0.0 if kept is not None else FOREVER
 
     def close(self) -> None:
-        """Let the thread end as soon as the engine lets go; never waits for it."""
+        """End the thread as soon as the engine returns. Never blocks."""
         if self._closing.is_set():
             return
         self._closing.set()
         self._waiter.wake()
-        if self.called is not None and (feed := self.feed) is not None:
-            # It may be a call of the engine's as well, and last.
-            threading.Thread(target=_close, args=(feed,), name=f"close-{self.name}", daemon=True).start()
+        if self._call_began is not None and (stream := self.stream) is not None:
+            # Closing may call the engine too, and block as long.
+            threading.Thread(target=_close, args=(stream,), name=f"close-{self.name}", daemon=True).start()
 
-    def abandon(self) -> None:
-        """Close it, and let nobody wait for its thread any more."""
+    def abandon(self, error: EngineError) -> None:
+        """Give up a stream that hangs: it ended with ``error``, and a simulated clock goes on without its thread."""
+        self.error = self.error or error
         self.close()
         self._waiter.close()
 
     def join(self, timeout_s: float) -> bool:
+        """Wait for the thread to end; False if it is still busy."""
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def keep(self, feed: StationStream, prompt: str) -> StreamSnapshot | None:
-        """A snapshot of ``feed``; None where the engine has none. On the reader's thread."""
+    def take_snapshot(self, stream: StationStream, prompt: str) -> StreamSnapshot | None:
+        """A snapshot of ``stream``; None if the engine has none. Source thread."""
         try:
-            frame, snapshot = feed.snapshot()
+            frame, data = stream.snapshot()
         except (EngineLost, StreamClosed):
             raise
         except EngineError:
             return None
-        return StreamSnapshot(frame, snapshot, prompt)
+        return StreamSnapshot(frame, data, prompt)
 
-    def block(self, feed: StationStream) -> Block:
-        """The next block of ``feed``. On the reader's thread."""
+    def read_block(self, stream: StationStream) -> Block:
+        """Read and measure the next block of ``stream``. Source thread."""
         began = self._clock.now()
-        start = feed.position
-        samples = feed.read(STEP)
+        start = stream.position
+        samples = stream.read(STEP)
         took = self._clock.now() - began
         self._made_s = self._made_s * _FORGET + STEP / RATE
         self._took_s = self._took_s * _FORGET + took
         self._late = self._late * _FORGET + (took > STEP / RATE)
         self._total_s += STEP / RATE
-        marks = tuple(self._marked(mark) for mark in feed.marks(start, feed.position))
-        return Block(start, samples, marks, tuple(feed.beats(start, feed.position)))
+        marks = tuple(self._tagged(mark) for mark in stream.marks(start, stream.position))
+        return Block(start, samples, marks, tuple(stream.beats(start, stream.position)))
 
-    def _marked(self, mark: Mark) -> Mark:
-        if not self.source or mark.kind != "piece":
+    def replace_stream(self, stream: StationStream, prompt: str, since: int, snapshot: StreamSnapshot | None) -> None:
+        """Read ``stream``, which follows ``prompt``, from source frame ``since`` on. Source thread.
+
+        ``snapshot`` is one of ``stream`` at ``since``. A stream that is replaced is the caller's to close.
+        """
+        with self._lock:
+            if stream is not self.stream:
+                self._blocks.clear()
+            self._since_restore_point = FOREVER if stream is self.stream else 0.0
+            self.stream, self.prompt = stream, prompt
+            earlier = [s for s in self._snapshots if s.frame < since]
+            self._snapshots.clear()
+            if snapshot is not None:
+                self._snapshots.extend([*earlier, snapshot])
+            self._since_snapshot = 0.0 if snapshot is not None else FOREVER
+
+    def add_snapshot(self, snapshot: StreamSnapshot) -> None:
+        """Remember a point to resume from. Source thread."""
+        with self._lock:
+            self._snapshots.append(snapshot)
+
+    def _tagged(self, mark: Mark) -> Mark:
+        if not self.tag or mark.kind != "piece":
             return mark
-        data: Mapping[str, Any] = {**mark.data, "source": self.source}
+        data: Mapping[str, Any] = {**mark.data, "source": self.tag}
         return replace(mark, data=data)
 
     def _run(self) -> None:
-        self._waiter.wait_until(-FOREVER)  # from now on it is this thread's
+        self._waiter.wait_until(-FOREVER)  # binds the waiter to this thread
         try:
-            opened = self._opening(self)
-            with self._lock:
-                self.engine, self.feed, self.prompt = opened.engine, opened.feed, opened.prompt
-            while self._rest():
+            opened = self._opener(self)
+            self.engine, self.prompt = opened.engine, opened.prompt
+            self.stream = opened.stream  # last: it makes `opened` true
+            while self._wait_for_work():
                 job = self._jobs.popleft() if self._jobs else None
-                self.called = self._clock.now()
+                self._call_began = self._clock.now()
                 if job is not None:
                     job()
                 else:
-                    self._make()
-                self.called = None
-                self._told()
-        except BaseException as error:  # whatever an engine of any kind raises
+                    self._read_ahead()
+                self._call_began = None
+                self._on_change()
+        except BaseException as error:  # engines may raise anything
             self.error = error if isinstance(error, Exception) else EngineFailed(repr(error))
         finally:
             self.error = self.error or StreamClosed("the stream was closed")
-            self.called = None
-            if self.feed is not None:
-                _close(self.feed)
-            self._told()
+            self._call_began = None
+            if self.stream is not None:
+                _close(self.stream)
+            self._on_change()
             self._waiter.close()
 
-    def _rest(self) -> bool:
-        """Wait until there is something to do; False when it is time to end."""
-        self.called = None
+    def _wait_for_work(self) -> bool:
+        """Wait until there is a job or room to read; False when it is time to end."""
+        self._call_began = None
         while not self._closing.is_set():
-            if self._jobs or self.ahead_s < self.room_s:
+            if self._jobs or self.ahead_s < self._lookahead_s:
                 return True
             self._waiter.wait_until(FOREVER)
         return False
 
-    def _make(self) -> None:
-        feed = self.feed
-        assert feed is not None
-        if self._since_kept >= RESUME_S or self._since_state >= STATE_S:
-            kept = self.keep(feed, self.prompt)
-            self._since_kept = 0.0
-            if kept is not None:
-                with self._lock:
-                    self.kept.append(kept)
-        block = self.block(feed)
-        self._since_kept += STEP / RATE
+    def _read_ahead(self) -> None:
+        stream = self.stream
+        assert stream is not None
+        if self._since_snapshot >= RESUME_S or self._since_restore_point >= RESTORE_POINT_S:
+            snapshot = self.take_snapshot(stream, self.prompt)
+            self._since_snapshot = 0.0
+            if snapshot is not None:
+                self.add_snapshot(snapshot)
+        block = self.read_block(stream)
+        self._since_snapshot += STEP / RATE
         with self._lock:
-            if self._since_state >= STATE_S:
-                self._since_state = 0.0
-                block = replace(block, restore_points=(self.state_at(block.frame),))
-            self._since_state += STEP / RATE
+            if self._since_restore_point >= RESTORE_POINT_S:
+                self._since_restore_point = 0.0
+                block = replace(block, restore_points=(self.restore_point(block.frame),))
+            self._since_restore_point += STEP / RATE
             self._blocks.append(block)
 
 
-def _close(feed: StationStream) -> None:
-    with suppress(Exception):  # it is not needed any more, whatever it says
-        feed.close()
+Opener = Callable[[Source], OpenStream]  # called on the source thread
+
+
+def fresh(load: Callable[[], Engine], request: Request) -> Opener:
+    """An opener that starts a new stream of ``request``."""
+
+    def open_stream(source: Source) -> OpenStream:
+        engine = load()
+        return OpenStream(engine, StationStream(engine.stream(request), 0), request.prompt)
+
+    return open_stream
+
+
+def resume(load: Callable[[], Engine], snapshot: StreamSnapshot, until: int, request: Request) -> Opener:
+    """An opener that continues a lost stream from source frame ``until``; a new stream if the engine cannot.
+
+    The frames from the snapshot to ``until`` were heard before: they are rendered again and dropped.
+    """
+
+    def open_stream(source: Source) -> OpenStream:
+        engine = load()
+        try:
+            restored = engine.restore(snapshot.data)
+        except EngineLost:
+            raise
+        except EngineError:  # it has no snapshots, or its version or device changed
+            return OpenStream(engine, StationStream(engine.stream(request), 0), request.prompt)
+        stream = StationStream(restored, snapshot.frame)
+        try:
+            while stream.position < until:
+                if source.closing:
+                    raise StreamClosed("the source was closed while it resumed")
+                stream.read(min(STEP, until - stream.position))
+        except BaseException:
+            stream.close()
+            raise
+        source.resumed = True
+        source.add_snapshot(snapshot)
+        return OpenStream(engine, stream, request.prompt)
+
+    return open_stream
+
+
+def stand_in(load: Callable[[], Engine], prompt: str, seed: int, piece: Mapping[str, Any]) -> Opener:
+    """An opener for another engine, in the tempo and key of ``piece`` if the engine has such options."""
+
+    def open_stream(source: Source) -> OpenStream:
+        engine = load()
+        request = Request(prompt, seed, options=matching_options(type(engine), piece))
+        return OpenStream(engine, StationStream(engine.stream(request), 0), prompt)
+
+    return open_stream
+
+
+def matching_options(engine: type[Engine], piece: Mapping[str, Any]) -> dict[str, Any]:
+    """``tempo_bpm`` and ``key`` of ``piece``, as far as the engine has these options and allows the values."""
+    known = {info.name for info in describe(engine.options)}
+    found: dict[str, Any] = {}
+    for name in ("tempo_bpm", "key"):
+        if name in known and piece.get(name) is not None:
+            try:
+                build(engine.options, {name: piece[name]})
+            except InvalidInput:
+                continue
+            found[name] = piece[name]
+    return found
+
+
+def _close(stream: StationStream) -> None:
+    with suppress(Exception):  # its music is not needed any more
+        stream.close()

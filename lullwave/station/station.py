@@ -1,7 +1,7 @@
 """A station: one endless programme with a name, from its engine to numbered chunks and events.
 
-Joins the producer (makes music ahead) and the air (gives it out by the clock). Knows nothing of HTTP: chunks and
-events go to whoever ``subscribe``s, on the station's own threads.
+Joins the producer, which renders music ahead, and playout, which puts it on air by the clock. Knows nothing of HTTP:
+chunks and events go to subscribers, on the station's own threads.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from .steering import SteerResult
 
 T = TypeVar("T")
 State = Literal["starting", "on air", "asleep", "stopped"]
-TURN_PIECES = 2  # that a station plays of each of its prompts
-STOP_S = 1.5  # how long the threads may take to end
+PIECES_PER_PROMPT = 2  # pieces before a station with several prompts goes on to the next
+STOP_S = 1.5  # how long `join` waits for each of the two threads
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happens to the sound at a station frame (or now, where it is not about the sound)."""
+    """Something that happens at a station frame: to the sound, or to the station while that frame goes on air."""
 
     kind: str  # piece, steer, state, rung, …
     frame: int
@@ -47,7 +47,7 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Now:
+class NowPlaying:
     """The piece on air."""
 
     started_frame: int
@@ -55,7 +55,11 @@ class Now:
 
 
 class Station:
-    """Start it once; it sleeps until it is listened to."""
+    """One station. ``start`` it once; after that it is on air while it has listeners, and sleeps otherwise.
+
+    Thread-safe. ``subscribe`` first: subscribers are fixed once it has started. What other threads read (``prompt``,
+    ``state``, ``now``, ``epoch``) are immutable values, replaced as a whole.
+    """
 
     def __init__(
         self,
@@ -71,19 +75,19 @@ class Station:
         self._engine = engine
         chosen = config.seed if config.seed is not None else settings.seed
         self.seed = chosen if chosen is not None else secrets.randbits(48)
-        self.prompt = config.prompt()  # that was asked for last
-        self._lock = threading.Lock()
+        self.prompt = config.prompt()  # requested last
+        self._lock = threading.Lock()  # guards the start
         self._step_sinks: list[Callable[[PlayoutStep], None]] = []
         self._event_sinks: list[Callable[[Event], None]] = []
-        self._broken: list[Callable[..., None]] = []  # sinks that failed
+        self._failed_sinks: list[Callable[..., None]] = []  # each is logged once
         self._state: State = "asleep"
-        self._now: Now | None = None
+        self._now: NowPlaying | None = None
         self._epoch: Epoch | None = None
-        self._pieces = 0  # that began since the station was turned last
-        self._turn = 0  # which of its own prompts it plays
+        self._pieces = 0  # begun since the prompt last changed
+        self._prompt_index = 0  # of the configured prompts
         self._started = False
         self._tier = Tier.RESERVE
-        self.tier_changes: Counter[Tier] = Counter()  # how often it came to each
+        self.tier_changes: Counter[Tier] = Counter()  # how often it switched to each tier
         self._reserve_s = settings.reserve_s
         self._reserve = Reserve()
         self._producer = Producer(
@@ -95,7 +99,7 @@ class Station:
             settings.reserve_s,
             clock,
             archive,
-            self._failover_changed,
+            self._on_failover,
         )
         self._playout = Playout(
             config.id,
@@ -104,8 +108,8 @@ class Station:
             OutputLevels(settings.bitrate_kbps, settings.loudness_lufs, settings.ceiling_dbtp),
             settings.burst_s,
             settings.sleep_after_s,
-            self._aired,
-            self._slept,
+            self._on_step,
+            self._on_sleep,
         )
 
     @property
@@ -113,13 +117,13 @@ class Station:
         return self._state
 
     @property
-    def now(self) -> Now | None:
+    def now(self) -> NowPlaying | None:
         """The piece on air; None before the first."""
         return self._now
 
     @property
     def epoch(self) -> Epoch | None:
-        """How frames map to the time of day since the station woke last."""
+        """Maps frames to the time of day since the station last woke; None before the first step."""
         return self._epoch
 
     @property
@@ -129,27 +133,27 @@ class Station:
 
     @property
     def reserve_s(self) -> float:
-        """Seconds of music that are ready."""
+        """Seconds of music that are rendered and not on air yet."""
         return self._reserve.frames / RATE
 
     @property
     def playing_engine(self) -> str:
-        """The engine whose music goes into the reserve."""
+        """The name of the engine whose music goes into the reserve."""
         return self._producer.failover.engine
 
     @property
     def failover(self) -> FailoverStatus:
-        """Where the station is on the ladder between its engine and what stands in for it."""
+        """What is on air and why."""
         return self._producer.failover
 
     @property
     def intermittent(self) -> bool:
-        """Whether its engine is too slow to be heard all the time."""
+        """Whether its engine plays in stretches, because it is too slow."""
         return self._producer.intermittent
 
     @property
     def lighter_level(self) -> int:
-        """How many steps of its lighter options its engine is asked for."""
+        """How many steps of lighter options are in force for its engine."""
         return self._producer.lighter_level
 
     @property
@@ -159,41 +163,41 @@ class Station:
 
     @property
     def speed(self) -> float:
-        """Seconds of music that its engine makes per second of work."""
+        """Seconds of music that its engine renders per second of work."""
         return self._producer.pace.speed
 
     @property
     def late_s(self) -> float:
-        """The longest that anything went on air after its time: more than the burst can be heard."""
+        """The longest delay of a chunk so far; one longer than the burst is heard as a gap."""
         return self._playout.late_s
 
     @property
     def alive(self) -> bool:
-        """Whether its threads live, if they were started and not stopped."""
+        """Whether both threads run; also true before the start and after the stop."""
         return not self._started or self._state == "stopped" or (self._producer.alive and self._playout.alive)
 
     def upcoming(self) -> list[Event]:
-        """What is in the reserve and not on air yet."""
+        """The events of the music that is not on air yet."""
         return [Event(m.kind, m.frame, dict(m.data)) for m in self._reserve.marks()]
 
     def tier_event(self) -> Event:
-        """Where the station is on the ladder now."""
+        """What is on air and why, as an event."""
         failover = self.failover
         return Event("rung", self._reserve.begin, {"engine": failover.engine, **failover.data()})
 
     def subscribe(
-        self, aired: Callable[[PlayoutStep], None] | None = None, event: Callable[[Event], None] | None = None
+        self, on_step: Callable[[PlayoutStep], None] | None = None, on_event: Callable[[Event], None] | None = None
     ) -> None:
-        """Be told of everything from now on; on the station's threads, so be quick. Before ``start``."""
-        if aired is not None:
-            self._step_sinks.append(aired)
-        if event is not None:
-            self._event_sinks.append(event)
+        """Call back for everything from now on, on the station's threads; callbacks must be quick. Before ``start``."""
+        if on_step is not None:
+            self._step_sinks.append(on_step)
+        if on_event is not None:
+            self._event_sinks.append(on_event)
 
     def start(self, reserve_s: float | None = None) -> None:
-        """Begin to make music, so that the first listener need not wait for it.
+        """Begin to render music, so that it is ready for the first listener. Again: no effect.
 
-        ``reserve_s`` is for a machine that has something more urgent to do: no more than this until ``fill``.
+        ``reserve_s`` limits the reserve until ``fill_reserve``, for a machine with more urgent work.
         """
         with self._lock:
             if self._started or self._state == "stopped":
@@ -210,7 +214,7 @@ class Station:
         self._producer.set_target(self._reserve_s)
 
     def set_listening(self, listening: bool) -> None:
-        """Tell whether anybody listens. Quick, from any thread."""
+        """Tell whether the station has listeners; the first one starts it. Never blocks."""
         self._playout.set_listening(listening)
         if listening:
             self.start()
@@ -223,12 +227,12 @@ class Station:
         """
         prompt = Request(prompt).prompt
         if (engine := self._producer.engine) is not None:
-            with suppress(EngineLost):  # who stands in for it grants the wish
+            with suppress(EngineLost):  # the fallback will carry out the request
                 return engine.understand(prompt)
-        return self._engine(EMBEDDED).understand(prompt)  # a model that loads is not waited for
+        return self._engine(EMBEDDED).understand(prompt)  # do not wait for a model that loads
 
     def steer(self, prompt: str, over_s: float = 8.0) -> Future[SteerResult]:
-        """Turn the music; the result says from which frame on it is heard.
+        """Change the music to ``prompt`` within ``over_s`` seconds; the result tells from which frame it is heard.
 
         Raises:
             PromptError
@@ -237,74 +241,77 @@ class Station:
         self.start()
         before, self.prompt = self.prompt, prompt
         self._pieces = 0
-        granted = self._producer.steer(prompt, over_s)
-        granted.add_done_callback(lambda wish: self._wished(wish, prompt, before))
-        return granted
+        done = self._producer.steer(prompt, over_s)
+        done.add_done_callback(lambda result: self._steered(result, prompt, before))
+        return done
 
-    def _wished(self, wish: Future[SteerResult], prompt: str, before: str) -> None:
-        """A wish that nobody could grant has changed nothing."""
-        if (wish.cancelled() or wish.exception() is not None) and self.prompt == prompt:
+    def _steered(self, result: Future[SteerResult], prompt: str, before: str) -> None:
+        """Take ``prompt`` back if the request failed."""
+        if (result.cancelled() or result.exception() is not None) and self.prompt == prompt:
             self.prompt = before
 
     def stop(self) -> None:
-        """Let the threads end; ``join`` waits for them."""
+        """End the threads; ``join`` waits for them."""
         if self._started:
-            self._say_state("stopped")
+            self._set_state("stopped")
         self._state = "stopped"
         self._producer.stop()
         self._playout.stop()
 
     def join(self) -> None:
+        """Wait for the threads to end, for a moment."""
         if not (self._producer.join(STOP_S) and self._playout.join(STOP_S)):
-            log.warning("station %s: its engine has not let go yet", self.id)
+            log.warning("station %s: its engine is still busy; not waiting for it", self.id)
 
-    def _aired(self, step: PlayoutStep) -> None:
+    def _on_step(self, step: PlayoutStep) -> None:
+        """On the playout thread."""
         if self._state == "starting":
-            self._say_state("on air")
+            self._set_state("on air")
         self._epoch = step.epoch
         for mark in step.block.marks:
             data = dict(mark.data)
             if mark.kind == "piece":
-                self._now = Now(mark.frame, data)
-                self._take_turns()
+                self._now = NowPlaying(mark.frame, data)
+                self._rotate_prompt()
             elif mark.kind == "steer" and self._now is not None and "prompt" in data:
-                self._now = Now(self._now.started_frame, {**self._now.data, "prompt": data["prompt"]})
-            self._tell(Event(mark.kind, mark.frame, data))
-        self._give(self._step_sinks, step)
+                self._now = NowPlaying(self._now.started_frame, {**self._now.data, "prompt": data["prompt"]})
+            self._publish(Event(mark.kind, mark.frame, data))
+        self._call(self._step_sinks, step)
 
-    def _take_turns(self) -> None:
-        """After a few pieces the next of the station's own prompts, if it has several."""
+    def _rotate_prompt(self) -> None:
+        """Change to the next configured prompt after a few pieces, if there are several."""
         self._pieces += 1
-        if len(self.config.prompts) > 1 and self._pieces > TURN_PIECES:
-            self._turn += 1
-            self.steer(self.config.prompt(self._turn))
+        if len(self.config.prompts) > 1 and self._pieces > PIECES_PER_PROMPT:
+            self._prompt_index += 1
+            self.steer(self.config.prompt(self._prompt_index))
 
-    def _slept(self, asleep: bool) -> None:
-        self._producer.rest(asleep)
+    def _on_sleep(self, asleep: bool) -> None:
+        """On the playout thread."""
+        self._producer.set_sleeping(asleep)
         if self._state != "stopped":
-            self._say_state("asleep" if asleep else "on air")
+            self._set_state("asleep" if asleep else "on air")
 
-    def _say_state(self, state: State) -> None:
+    def _set_state(self, state: State) -> None:
         self._state = state
-        self._tell(Event("state", self._reserve.begin, {"state": state, "engine": self.playing_engine}))
+        self._publish(Event("state", self._reserve.begin, {"state": state, "engine": self.playing_engine}))
 
-    def _failover_changed(self, status: FailoverStatus) -> None:
-        """On the producer's thread: the rung or its cause is another one."""
+    def _on_failover(self, status: FailoverStatus) -> None:
+        """On the producer's thread."""
         if status.tier is not self._tier:
             self._tier = status.tier
             self.tier_changes[status.tier] += 1
         if self._state != "stopped":
-            self._tell(self.tier_event())
+            self._publish(self.tier_event())
 
-    def _tell(self, event: Event) -> None:
-        self._give(self._event_sinks, event)
+    def _publish(self, event: Event) -> None:
+        self._call(self._event_sinks, event)
 
-    def _give(self, sinks: list[Callable[[T], None]], thing: T) -> None:
-        """To every sink; one that breaks is named once and keeps nothing from the others."""
+    def _call(self, sinks: list[Callable[[T], None]], thing: T) -> None:
+        """Call every sink; one that fails is logged once and does not affect the others."""
         for sink in sinks:
             try:
                 sink(thing)
             except Exception:
-                if sink not in self._broken:
-                    self._broken.append(sink)
-                    log.exception("station %s: %r failed; the music goes on", self.id, sink)
+                if sink not in self._failed_sinks:
+                    self._failed_sinks.append(sink)
+                    log.exception("station %s: subscriber %r failed; the music goes on", self.id, sink)

@@ -1,128 +1,251 @@
-"""Turns a stream that is on air towards a wish, so that it is heard in seconds; knows no rung.
+"""Steers the source on air, so that a change is heard within seconds: a queue of requests and their execution.
 
-It forks the stream at a beat a little after the air edge, renders the fork until it is ahead by a margin and puts it
-in place of the reserve from there on. Up to the fork both play the same samples, so that nothing is heard of the
-splice. When the air edge gets there first, the fork is thrown away and tried further ahead; at worst the stream is
-steered where its music ends. All of it on the reader's thread.
+A request forks the stream at a beat a little after the next frame to go on air, renders the fork until it is ahead by
+a margin, and replaces the reserve from the fork on. Up to the fork both streams give the same samples, so the splice
+is not heard. If playout reaches the fork first, the fork is dropped and tried further ahead; if no fork is possible,
+the stream is steered at the end of the music that it has rendered.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
-from ..engines.base import Understanding
-from ..errors import EngineError, EngineFailed, StreamClosed
+from ..engines.base import Mark, Understanding
+from ..errors import EngineError, EngineFailed, LullwaveError, StreamClosed
 from .adapter import RATE, StationStream
 from .reserve import Block, Reserve, join
 from .source import Source
+from .switcher import Switcher
 
-LEAD_S = 2.0  # a fork begins at least this far after the air edge
-MARGIN_S = 1.0  # a fork takes over when it is this far ahead
-_STEP_S = 0.5
+LEAD_S = 2.0  # a fork begins at least this long after the next frame to go on air
+MARGIN_S = 1.0  # a fork replaces the reserve once it is this far ahead
+MAX_TRIES = 3  # sources that may fail over one request before it fails
+_STEP_S = 0.5  # length of one read
 
 
 @dataclass(frozen=True)
 class SteerResult:
-    """What became of a wish."""
+    """A request that was carried out."""
 
     frame: int  # the station frame from which it is heard
     understanding: Understanding
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class SteerRequest:
-    """A prompt that somebody asked for."""
+    """A prompt to change to, within ``over_s`` seconds."""
 
     prompt: str
     over_s: float
     done: Future[SteerResult]
+    failures: int = 0  # sources that failed over it
 
 
 class SourceReplaced(Exception):
-    """The reader is not on air any more: somebody else has to grant the wish."""
+    """The source is not on air any more: the next source has to carry out the request."""
 
 
-def turn(reader: Source, reserve: Reserve, wish: SteerRequest, on_air: Callable[[], bool]) -> SteerResult:
-    """Grant a wish. ``on_air`` is asked while the reserve's lock is held.
+class SteerQueue:
+    """The steer requests of a station, carried out one at a time by the source on air. Thread-safe.
+
+    ``add`` may be called by any thread; the rest is for the producer thread, and ``_execute`` runs on the source's.
+    Queue and reserve change together, so both are guarded by the reserve's lock. ``on_change`` is called when there is
+    something to do.
+    """
+
+    def __init__(self, prompt: str, switcher: Switcher, on_change: Callable[[], None]) -> None:
+        self.prompt = prompt  # in force
+        self._switcher = switcher
+        self._on_change = on_change
+        self._reserve = switcher.reserve
+        self._waiting: deque[SteerRequest] = deque()
+        self._active: SteerRequest | None = None  # being carried out
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a request waits or is being carried out."""
+        return bool(self._waiting) or self._active is not None
+
+    @property
+    def next_prompt(self) -> str:
+        """The prompt that a source opened now should begin with."""
+        with self._reserve.lock:
+            return self._waiting[0].prompt if self._waiting else self.prompt
+
+    def add(self, prompt: str, over_s: float) -> Future[SteerResult]:
+        """Queue a request."""
+        request = SteerRequest(prompt, over_s, Future())
+        with self._reserve.lock:
+            self._waiting.append(request)
+        self._on_change()
+        return request.done
+
+    def dispatch(self, source: Source) -> None:
+        """Let ``source``, which is on air, carry out the next request, unless it is at work on one."""
+        with self._reserve.lock:
+            if self._active is not None or not self._waiting:
+                return
+            request = self._waiting.popleft()
+            if not request.done.running() and not request.done.set_running_or_notify_cancel():
+                return
+            self._active = request
+        source.submit(lambda: self._execute(source, request))
+
+    def requeue(self) -> None:
+        """Put the request that is being carried out back to the front: its source is leaving the air."""
+        with self._reserve.lock:
+            if self._active is not None:
+                self._waiting.appendleft(self._active)
+                self._active = None
+
+    def mark_for(self, source: Source) -> Mark | None:
+        """The mark for the beginning of ``source``, if it begins with the prompt of the next request."""
+        with self._reserve.lock:
+            if self._waiting and self._waiting[0].prompt == source.prompt != self.prompt:
+                return Mark(0, "steer", {"prompt": source.prompt})
+        return None
+
+    def went_on_air(self, source: Source, frame: int) -> None:
+        """Resolve the next request if ``source``, on air from ``frame`` on, began with its prompt."""
+        assert source.engine is not None
+        with self._reserve.lock:
+            if self.mark_for(source) is None:
+                return
+            request = self._waiting.popleft()
+            self.prompt = request.prompt
+        if request.done.running() or request.done.set_running_or_notify_cancel():
+            request.done.set_result(SteerResult(frame, source.engine.understand(request.prompt)))
+
+    def close(self) -> None:
+        """Fail all requests."""
+        with self._reserve.lock:
+            self.requeue()
+            for request in self._waiting:
+                if not request.done.cancel():
+                    request.done.set_exception(StreamClosed("the station was stopped"))
+            self._waiting.clear()
+
+    def _execute(self, source: Source, request: SteerRequest) -> None:
+        """Carry out a request. Source thread."""
+
+        def on_air() -> bool:
+            return self._active is request and self._switcher.on_air is source
+
+        try:
+            result = steer_by_fork(source, self._reserve, request, on_air)
+        except SourceReplaced:
+            self._retry_or_fail(request, None)
+        except Exception as error:
+            failed = isinstance(error, EngineFailed | StreamClosed) or not isinstance(error, LullwaveError)
+            self._retry_or_fail(request, error, retry=failed)
+            if failed:
+                raise
+        else:
+            with self._reserve.lock:
+                active = self._active is request
+                if active:
+                    self._active = None
+                    self.prompt = request.prompt
+            if active:
+                request.done.set_result(result)
+        self._on_change()
+
+    def _retry_or_fail(self, request: SteerRequest, error: Exception | None, retry: bool = True) -> None:
+        """Requeue a request for the next source, or fail it after MAX_TRIES; nothing if it was requeued already."""
+        with self._reserve.lock:
+            if self._active is not request:
+                return
+            self._active = None
+            request.failures += error is not None
+            if error is None or (retry and request.failures < MAX_TRIES):
+                self._waiting.appendleft(request)
+                return
+        request.done.set_exception(error)
+
+
+def steer_by_fork(source: Source, reserve: Reserve, request: SteerRequest, on_air: Callable[[], bool]) -> SteerResult:
+    """Carry out a request by a fork; at the end of the rendered music if there can be none. Source thread.
+
+    ``on_air`` is called with the reserve's lock held.
 
     Raises:
         SourceReplaced, PromptError, EngineError
     """
-    feed = reader.feed
-    assert feed is not None
-    lead_s = max(LEAD_S, 1.5 * MARGIN_S / reader.pace.speed + _STEP_S)
-    while (at := _fork_frame(reader, feed, reserve, lead_s, on_air)) is not None:
-        own = at - reader.offset
+    stream = source.stream
+    assert stream is not None
+    lead_s = max(LEAD_S, 1.5 * MARGIN_S / source.pace.speed + _STEP_S)
+    while (at := _fork_frame(source, stream, reserve, lead_s, on_air)) is not None:
+        source_frame = at - source.offset
         try:
-            fork = feed.fork(own)
+            fork = stream.fork(source_frame)
         except (EngineFailed, StreamClosed):
             raise
-        except EngineError:  # it cannot fork, or not there
+        except EngineError:  # it cannot fork, or not at this frame
             break
         try:
-            understanding = fork.steer(wish.prompt, wish.over_s)
-            kept = reader.keep(fork, wish.prompt)
+            understanding = fork.steer(request.prompt, request.over_s)
+            snapshot = source.take_snapshot(fork, request.prompt)
             ahead: list[Block] = []
             while (
-                fork.position + reader.offset < max(at, reserve.begin) + MARGIN_S * RATE
+                fork.position + source.offset < max(at, reserve.begin) + MARGIN_S * RATE
                 and reserve.begin < at
-                and not reader.closing
+                and not source.closing
             ):
-                ahead.append(reader.block(fork))
+                ahead.append(source.read_block(fork))
         except BaseException:
             fork.close()
             raise
-        with reserve.changed:
+        with reserve.lock:
             if not on_air():
                 fork.close()
                 raise SourceReplaced
             in_time = reserve.begin <= at and bool(ahead)
             if in_time:
-                while (block := reader.take()) is not None:
+                while (block := source.take()) is not None:
                     reserve.append(block)
                 reserve.cut(at)
-                reader.turned(fork, wish.prompt, own, kept)
-                state = replace(reader.state_at(own), frame=at)
-                reserve.append(replace(join(ahead).moved(reader.offset), restore_points=(state,)))
+                source.replace_stream(fork, request.prompt, source_frame, snapshot)
+                point = replace(source.restore_point(source_frame), frame=at)
+                reserve.append(replace(join(ahead).moved(source.offset), restore_points=(point,)))
         if in_time:
-            feed.close()
+            stream.close()
             return SteerResult(at, understanding)
         fork.close()
         lead_s *= 2.0
-    return _at_the_end(reader, feed, reserve, wish, on_air)
+    return _steer_at_end(source, stream, reserve, request, on_air)
 
 
-def _at_the_end(
-    reader: Source, feed: StationStream, reserve: Reserve, wish: SteerRequest, on_air: Callable[[], bool]
+def _steer_at_end(
+    source: Source, stream: StationStream, reserve: Reserve, request: SteerRequest, on_air: Callable[[], bool]
 ) -> SteerResult:
-    """Turn the stream where its music ends."""
-    understanding = feed.steer(wish.prompt, wish.over_s)
-    kept = reader.keep(feed, wish.prompt)
-    with reserve.changed:
+    """Steer the stream itself, at the end of the music that it has rendered."""
+    understanding = stream.steer(request.prompt, request.over_s)
+    snapshot = source.take_snapshot(stream, request.prompt)
+    with reserve.lock:
         if not on_air():
             raise SourceReplaced
-        frame = feed.position + reader.offset
-        while (block := reader.take()) is not None:
+        frame = stream.position + source.offset
+        while (block := source.take()) is not None:
             reserve.append(block)
-        reader.turned(feed, wish.prompt, feed.position, kept)
+        source.replace_stream(stream, request.prompt, stream.position, snapshot)
     return SteerResult(frame, understanding)
 
 
 def _fork_frame(
-    reader: Source, feed: StationStream, reserve: Reserve, lead_s: float, on_air: Callable[[], bool]
+    source: Source, stream: StationStream, reserve: Reserve, lead_s: float, on_air: Callable[[], bool]
 ) -> int | None:
-    """The first beat after the lead that a fork can reach; None when that is the end of the music."""
-    assert reader.engine is not None
-    with reserve.changed:
+    """The first beat after the lead that a fork can reach; None if that is the end of the rendered music."""
+    assert source.engine is not None
+    with reserve.lock:
         if not on_air():
             raise SourceReplaced
-        while (block := reader.take()) is not None:
+        while (block := source.take()) is not None:
             reserve.append(block)
-    end = feed.position + reader.offset
-    back_s = reader.engine.rewindable_s
-    first = max(reserve.begin + round(lead_s * RATE), end - int(back_s * RATE), reserve.faded_until)
+    end = stream.position + source.offset
+    first = max(reserve.begin + round(lead_s * RATE), end - int(source.engine.rewindable_s * RATE), reserve.faded_until)
     if first >= end:
         return None
     beats = reserve.beats(first, min(first + 2 * RATE, end))

@@ -1,7 +1,4 @@
-"""Puts readers on air: what they have read goes into the reserve, joined to what is there; knows no reason for it.
-
-All calls from the producer's thread.
-"""
+"""Puts sources on air: moves their blocks into the reserve, and crossfades from one source to the next."""
 
 from __future__ import annotations
 
@@ -16,88 +13,91 @@ from .source import Source
 
 
 class Switcher:
-    """One reader at a time is on air."""
+    """One source at a time is on air. Producer thread only, but for ``on_air``, which any thread may read."""
 
     def __init__(self, reserve: Reserve) -> None:
         self.reserve = reserve
         self.on_air: Source | None = None
-        self._heard: Mapping[str, Any] = {}
+        self._last_piece: Mapping[str, Any] = {}
 
     @property
     def reserve_s(self) -> float:
         return self.reserve.frames / RATE
 
     @property
-    def stand_in(self) -> bool:
-        """Whether something else than the station's own engine is on air."""
-        return self.on_air is not None and bool(self.on_air.source)
+    def on_fallback(self) -> bool:
+        """Whether a fallback is on air."""
+        return self.on_air is not None and bool(self.on_air.tag)
 
     @property
     def settled(self) -> bool:
-        """Whether the last crossfade is over, and another one has room after it."""
+        """Whether the last crossfade is over, with room for another one after it."""
         return self.reserve.end >= self.reserve.faded_until + CROSSFADE_S * RATE
 
     def piece(self) -> Mapping[str, Any]:
-        """What is known of the last piece that went into the reserve."""
+        """The data of the last piece that began in the reserve."""
         if self.on_air is not None and self.on_air.piece is not None:
-            self._heard = self.on_air.piece.data
-        return self._heard
+            self._last_piece = self.on_air.piece.data
+        return self._last_piece
 
     def transfer(self, target_s: float) -> None:
-        """Fill the reserve up to ``target_s``; with all that there is from a reader that has ended."""
-        with self.reserve.changed:
-            reader = self.on_air
-            while reader is not None and (reader.ended or self.reserve.frames < target_s * RATE):
-                block = reader.take()
+        """Fill the reserve up to ``target_s`` from the source on air; empty a source that has ended."""
+        with self.reserve.lock:
+            source = self.on_air
+            while source is not None and (source.ended or self.reserve.frames < target_s * RATE):
+                block = source.take()
                 if block is None:
                     return
                 self.reserve.append(block)
 
-    def follows(self, reader: Source) -> bool:
-        """Whether what ``reader`` has next follows the reserve's end to the sample."""
-        return reader.next_frame == self.reserve.end
+    def is_contiguous(self, source: Source) -> bool:
+        """Whether the next block of ``source`` continues the reserve, sample for sample."""
+        return source.next_frame == self.reserve.end
 
-    def put(
-        self, reader: Source, place: Callable[[Reserve], JoinWindow], told: Mark | None = None, skip_s: float = 0.0
+    def switch_to(
+        self,
+        source: Source,
+        window: Callable[[Reserve], JoinWindow],
+        mark: Mark | None = None,
+        skip_s: float = 0.0,
     ) -> int:
-        """Let ``reader`` be heard from about ``place`` on; gives the frame. Up to ``skip_s`` of it may be left out.
+        """Put ``source`` on air within ``window``; returns its first station frame, which gets ``mark``.
 
-        Where it goes on from the end of the reserve to the sample, nothing is heard of the change; else the two are
-        crossfaded. ``told`` is marked at the beginning.
+        A contiguous source just goes on; any other is crossfaded in, and up to ``skip_s`` of it may be dropped.
         """
-        with self.reserve.changed:
+        with self.reserve.lock:
             self.piece()
             while self.on_air is not None and (rest := self.on_air.take()) is not None:
                 self.reserve.append(rest)
-            if self.follows(reader):
-                self.on_air = reader
+            if self.is_contiguous(source):
+                self.on_air = source
                 return self.reserve.end
-            piece = reader.piece
-            reader.offset = 0
+            piece = source.piece
+            source.offset = 0
             blocks = []
-            while (block := reader.take()) is not None:
+            while (block := source.take()) is not None:
                 blocks.append(block)
-            assert blocks, "who is put on air has music"
+            assert blocks, "a source goes on air only with music"
             music = join(blocks)
-            at, first = choose_join(self.reserve, place(self.reserve), music, round(skip_s * RATE))
-            left_out = [m for m in music.marks if m.kind == "piece" and m.frame < first]
-            piece = left_out[-1] if left_out else piece
-            music, state = music.part(first, music.end), reader.state_at(first)
-            earliest_join = first + CROSSFADE_S * RATE
-            marks = [] if told is None else [told]
-            if not any(m.kind == "piece" and m.frame < earliest_join for m in music.marks):
-                marks.append(_piece(reader, piece, first))
-            splice(self.reserve, at, music, state, marks)
-            reader.offset = at - first
-            self.on_air = reader
+            at, first = choose_join(self.reserve, window(self.reserve), music, round(skip_s * RATE))
+            dropped = [m for m in music.marks if m.kind == "piece" and m.frame < first]
+            piece = dropped[-1] if dropped else piece
+            music, origin = music.part(first, music.end), source.restore_point(first)
+            faded = first + CROSSFADE_S * RATE
+            marks = [] if mark is None else [mark]
+            if not any(m.kind == "piece" and m.frame < faded for m in music.marks):
+                marks.append(_piece_mark(source, piece, first))
+            splice(self.reserve, at, music, origin, marks)
+            source.offset = at - first
+            self.on_air = source
             return at
 
 
-def _piece(reader: Source, piece: Mark | None, first: int) -> Mark:
-    """What is heard when a reader begins in the middle of a piece."""
+def _piece_mark(source: Source, piece: Mark | None, first: int) -> Mark:
+    """The mark for a source that begins in the middle of ``piece``."""
     if piece is None:
-        data: dict[str, Any] = {"title": "", "prompt": reader.prompt}
-        return Mark(first, "piece", data | ({"source": reader.source} if reader.source else {}))
+        data: dict[str, Any] = {"title": "", "prompt": source.prompt}
+        return Mark(first, "piece", data | ({"source": source.tag} if source.tag else {}))
     data = dict(piece.data)
     if data.get("frames"):
         data["frames"] = max(0, piece.frame + int(data["frames"]) - first)

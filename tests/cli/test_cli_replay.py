@@ -38,9 +38,9 @@ def kept(tmp_path, engine):
     with engine.stream(Request("felt piano", seed=3)) as stream:
         snapshot = stream.snapshot()
     history = History(DataPaths(tmp_path).history, 1e9)
-    begun = history.begin("piano", BEGAN, RATE, -15.0, -1.0)
-    history.epoch(begun, 0, BEGAN)
-    history.state(begun, SavedState(0, engine.name, snapshot, 0, 0, 0, Master(RATE, 2, -15.0, -1.0).state()))
+    begun = history.begin_run("piano", BEGAN, RATE, -15.0, -1.0)
+    history.add_epoch(begun, 0, BEGAN)
+    history.add_state(begun, SavedState(0, engine.name, snapshot, 0, 0, 0, Master(RATE, 2, -15.0, -1.0).state()))
     moment = history.moment("piano", BEGAN + 1)
     states = history.states(moment, 3 * RATE)
     history.close()
@@ -51,9 +51,9 @@ def kept(tmp_path, engine):
 def test_a_moment_is_made_as_the_server_makes_it(tmp_path, name):
     if name == "recycled":
         tone = 0.3 * np.sin(np.arange(20 * RATE) * 2 * np.pi * 330 / RATE).astype(np.float32)
-        shelf = ClipStore(DataPaths(tmp_path).clips("piano"), 10, 1e9)
-        shelf.add(encode(Audio(np.stack([tone, tone], 1), RATE), "mp3", 192))
-        engine = ArchiveEngine(shelf)
+        store = ClipStore(DataPaths(tmp_path).clips("piano"), 10, 1e9)
+        store.add(encode(Audio(np.stack([tone, tone], 1), RATE), "mp3", 192))
+        engine = ArchiveEngine(store)
     else:
         engine = load_engine(name)
     expected = kept(tmp_path, engine)

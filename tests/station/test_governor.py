@@ -1,13 +1,12 @@
-"""The governor: what is asked of an engine that is too slow, in which order, and how all of it is undone."""
+"""The governor: how the load of a slow engine is lowered, in which order, and raised again."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 
 import pytest
-from bare_air import bare_air  # noqa: F401
 from faulty import HZ, LIGHTER_HZ, SMALLER_HZ
-from test_faults import Faulty, clips, hz_at  # noqa: F401
+from faulty_station import FaultyStation, hz_at
 
 from lullwave.errors import CheckpointError, EngineError, EngineFailed, EngineLost
 from lullwave.station import Tier
@@ -25,10 +24,12 @@ from lullwave.station.governor import (
     TRIED_S,
     TRUST_S,
     WAIT_S,
+    Action,
     Governor,
-    Move,
     Pace,
 )
+
+pytestmark = pytest.mark.usefixtures("bare_playout")
 
 FULL = 24.0
 LIGHTER = {"hz": LIGHTER_HZ}
@@ -39,139 +40,141 @@ def pace(speed: float, made_s: float = 60.0) -> Pace:
     return Pace(speed, made_s)
 
 
-def eased(levels: int, now: float = 0.0, speed: float = 0.8) -> Governor:
-    """A governor that has asked for less that many times."""
+def at_level(levels: int, now: float = 0.0, speed: float = 0.8) -> Governor:
+    """A governor with this many levels of lighter options in force."""
     governor = Governor(lighter=2)
     for _ in range(levels):
-        assert governor.look(now, pace(speed), 10.0, FULL, heard=True) is Move.LESS
+        assert governor.decide(now, pace(speed), 10.0, FULL, on_air=True) is Action.LIGHTER
     return governor
 
 
-def test_it_begins_in_time_asks_for_less_step_by_step_and_does_not_waver():
+def test_the_load_is_lowered_in_time_step_by_step_and_does_not_oscillate():
     governor = Governor(lighter=2)
     for reserve_s in (24.0, 20.0, 18.0):
-        assert governor.look(0.0, pace(0.9), reserve_s, FULL, heard=True) is Move.STAY
-    assert governor.look(0.0, pace(0.9, EVEN_S / 2), 10.0, FULL, heard=True) is Move.STAY  # too little was measured
-    assert governor.look(0.0, pace(0.9), 17.9, FULL, heard=True) is Move.LESS
-    assert (governor.level, governor.sharing, governor.unproven) == (1, False, True)
-    assert governor.look(9.0, pace(0.95, EVEN_S / 2), 9.0, FULL, heard=True) is Move.STAY  # the new stream begins
-    assert governor.look(9.0, pace(0.95), 9.0, FULL, heard=True) is Move.LESS
-    assert governor.look(20.0, pace(0.98), 12.1, FULL, heard=True) is Move.STAY
-    assert governor.look(20.0, pace(0.98), 11.9, FULL, heard=True) is Move.STRETCHES
-    assert (governor.level, governor.sharing) == (2, True)
+        assert governor.decide(0.0, pace(0.9), reserve_s, FULL, on_air=True) is Action.KEEP
+    assert (
+        governor.decide(0.0, pace(0.9, EVEN_S / 2), 10.0, FULL, on_air=True) is Action.KEEP
+    )  # too little was measured
+    assert governor.decide(0.0, pace(0.9), 17.9, FULL, on_air=True) is Action.LIGHTER
+    assert (governor.level, governor.intermittent, governor.unproven) == (1, False, True)
+    assert governor.decide(9.0, pace(0.95, EVEN_S / 2), 9.0, FULL, on_air=True) is Action.KEEP  # the new stream begins
+    assert governor.decide(9.0, pace(0.95), 9.0, FULL, on_air=True) is Action.LIGHTER
+    assert governor.decide(20.0, pace(0.98), 12.1, FULL, on_air=True) is Action.KEEP
+    assert governor.decide(20.0, pace(0.98), 11.9, FULL, on_air=True) is Action.INTERMITTENT
+    assert (governor.level, governor.intermittent) == (2, True)
     for speed in (1.0, 1.1, 1.2, 0.9, FAST):
-        assert governor.look(30.0, pace(speed), 24.0, FULL, heard=True) is Move.STAY
+        assert governor.decide(30.0, pace(speed), 24.0, FULL, on_air=True) is Action.KEEP
         assert governor.margin_s(pace(speed), replaced=True, empty=False) == STRETCH_S
-    assert governor.look(40.0, pace(1.3), 3.0, FULL, heard=False) is Move.WHOLE
+    assert governor.decide(40.0, pace(1.3), 3.0, FULL, on_air=False) is Action.CONTINUOUS
     for speed in (1.2, 1.1, 1.0):
-        assert governor.look(50.0, pace(speed), 3.0, FULL, heard=True) is Move.STAY
+        assert governor.decide(50.0, pace(speed), 3.0, FULL, on_air=True) is Action.KEEP
     assert governor.level == 2
     assert not governor.unproven
 
 
-def test_one_read_that_hung_is_not_slowness():
+def test_one_long_read_does_not_count_as_slow():
     governor = Governor(lighter=1)
-    for late, move in ((1.0, Move.STAY), (1.95, Move.LESS)):
-        assert governor.look(0.0, Pace(0.3, 60.0, late), 6.0, FULL, heard=True) is move
+    for late, action in ((1.0, Action.KEEP), (1.95, Action.LIGHTER)):
+        assert governor.decide(0.0, Pace(0.3, 60.0, late), 6.0, FULL, on_air=True) is action
 
 
-def test_who_is_not_heard_is_asked_for_less_at_once():
+def test_an_engine_off_air_gets_lighter_options_at_once():
     governor = Governor(lighter=1)
-    assert governor.look(0.0, pace(0.9), FULL, FULL, heard=False) is Move.LESS
-    assert governor.look(9.0, pace(0.9), FULL, FULL, heard=False) is Move.STAY  # nobody waits: no stretches either
+    assert governor.decide(0.0, pace(0.9), FULL, FULL, on_air=False) is Action.LIGHTER
+    assert governor.decide(9.0, pace(0.9), FULL, FULL, on_air=False) is Action.KEEP  # off air: no stretches
 
 
-def test_the_slower_it_is_the_shorter_are_its_stretches():
+def test_stretches_get_shorter_with_lower_speed():
     governor = Governor()
     lengths = [governor.stretch_s(pace(speed)) for speed in (1.2, 0.6, 0.4, 0.3, 0.2, 0.1, 0.01)]
     assert lengths == sorted(lengths, reverse=True)
     assert (lengths[0], lengths[-1]) == (STRETCH_S, SHORTEST_S)
     for speed in (0.5, 0.4, 0.3, SHORTEST_S / WAIT_S):
-        assert governor.stretch_s(pace(speed)) / speed == pytest.approx(WAIT_S)  # nobody waits longer than that
-    governor.sharing = True
+        assert governor.stretch_s(pace(speed)) / speed == pytest.approx(WAIT_S)  # the longest wait of a listener
+    governor.intermittent = True
     assert governor.margin_s(pace(0.3), replaced=False, empty=True) == governor.stretch_s(pace(0.3))
-    governor.sharing = False
+    governor.intermittent = False
     assert governor.margin_s(pace(0.3), replaced=True, empty=False) == governor.stretch_s(pace(0.3))
     assert governor.margin_s(pace(0.3), replaced=False, empty=False) == RETURN_S  # its own reserve plays on
-    assert eased(1).margin_s(pace(2.0), replaced=True, empty=False) == EVEN_S
+    assert at_level(1).margin_s(pace(2.0), replaced=True, empty=False) == EVEN_S
 
 
-def test_fuller_options_are_tried_after_a_wait_that_grows_with_every_failure():
-    governor, now, waits = eased(1), 0.0, []
+def test_the_wait_for_a_trial_doubles_with_every_failure():
+    governor, now, waits = at_level(1), 0.0, []
     for _ in range(9):
         began = now
-        while governor.look(now, pace(1.5), FULL, FULL, heard=True) is not Move.TRY:
+        while governor.decide(now, pace(1.5), FULL, FULL, on_air=True) is not Action.TRIAL:
             now += 1.0
             assert now < began + 2 * LONGEST_S
         waits.append(now - began)
-        assert governor.judged(now, pace(0.9, TRIED_S / 2), 1.5, 20.0, FULL) is None
-        assert governor.judged(now, pace(0.9, TRIED_S), 1.5, 20.0, FULL) is False
+        assert governor.judge_trial(now, pace(0.9, TRIED_S / 2), 1.5, 20.0, FULL) is None
+        assert governor.judge_trial(now, pace(0.9, TRIED_S), 1.5, 20.0, FULL) is False
         assert governor.level == 1
     assert waits == [min(FIRST_S * 2**n, LONGEST_S) for n in range(9)]
 
 
-def test_a_trial_ends_before_it_has_eaten_the_reserve():
-    governor = eased(1)
-    assert governor.judged(FIRST_S, pace(4.0, 2.0), 1.5, 11.9, FULL) is False
+def test_a_trial_ends_while_half_of_the_reserve_is_left():
+    governor = at_level(1)
+    assert governor.judge_trial(FIRST_S, pace(4.0, 2.0), 1.5, 11.9, FULL) is False
 
 
-def test_a_trial_that_keeps_up_is_one_step_back_and_the_next_has_its_own_wait():
-    governor = eased(2)
-    assert governor.look(FIRST_S, pace(2.0), FULL, FULL, heard=True) is Move.TRY
-    assert governor.judged(FIRST_S, pace(FAST, TRIED_S), 2.0, 20.0, FULL) is True
+def test_a_trial_that_keeps_up_raises_the_load_one_step():
+    governor = at_level(2)
+    assert governor.decide(FIRST_S, pace(2.0), FULL, FULL, on_air=True) is Action.TRIAL
+    assert governor.judge_trial(FIRST_S, pace(FAST, TRIED_S), 2.0, 20.0, FULL) is True
     assert governor.level == 1
-    assert governor.look(FIRST_S + PAUSE_S, pace(2.0), FULL, FULL, heard=True) is Move.STAY
-    assert governor.look(2 * FIRST_S, pace(2.0), FULL, FULL, heard=True) is Move.TRY
-    assert governor.judged(2 * FIRST_S, pace(5.0, TRIED_S), 2.0, 20.0, FULL) is True
+    assert governor.decide(FIRST_S + PAUSE_S, pace(2.0), FULL, FULL, on_air=True) is Action.KEEP
+    assert governor.decide(2 * FIRST_S, pace(2.0), FULL, FULL, on_air=True) is Action.TRIAL
+    assert governor.judge_trial(2 * FIRST_S, pace(5.0, TRIED_S), 2.0, 20.0, FULL) is True
     assert governor.level == 0
-    assert governor.look(9 * FIRST_S, pace(5.0), FULL, FULL, heard=True) is Move.STAY
+    assert governor.decide(9 * FIRST_S, pace(5.0), FULL, FULL, on_air=True) is Action.KEEP
 
 
-def test_what_did_not_last_is_tried_later_than_before_and_what_did_is_not():
+def test_options_that_failed_soon_wait_longer_for_their_next_trial():
     for lasted_s, wait_s in ((TRUST_S / 2, 2 * FIRST_S), (TRUST_S, FIRST_S)):
-        governor = eased(1)
-        assert governor.judged(FIRST_S, pace(5.0, TRIED_S), 2.0, 20.0, FULL) is True
+        governor = at_level(1)
+        assert governor.judge_trial(FIRST_S, pace(5.0, TRIED_S), 2.0, 20.0, FULL) is True
         again = FIRST_S + lasted_s
-        assert governor.look(again, pace(0.8), 10.0, FULL, heard=True) is Move.LESS
-        assert governor.wait_s(again) == wait_s
+        assert governor.decide(again, pace(0.8), 10.0, FULL, on_air=True) is Action.LIGHTER
+        assert governor.trial_wait_s(again) == wait_s
 
 
-def test_an_engine_that_has_become_twice_as_quick_is_tried_at_once_but_not_over_and_over():
-    governor = eased(1)
-    assert governor.look(1.0, pace(1.3), FULL, FULL, heard=True) is Move.STAY
-    assert governor.look(PAUSE_S, pace(2.5), FULL, FULL, heard=True) is Move.STAY
-    assert governor.look(PAUSE_S, pace(2.6), FULL, FULL, heard=True) is Move.TRY
-    assert governor.judged(PAUSE_S, pace(0.9, TRIED_S), 2.6, 20.0, FULL) is False
-    assert governor.look(3 * PAUSE_S, pace(2.6), FULL, FULL, heard=True) is Move.STAY
-    assert governor.look(3 * PAUSE_S, pace(5.2), FULL, FULL, heard=True) is Move.TRY
+def test_an_engine_twice_as_fast_is_tried_at_once_but_only_once():
+    governor = at_level(1)
+    assert governor.decide(1.0, pace(1.3), FULL, FULL, on_air=True) is Action.KEEP
+    assert governor.decide(PAUSE_S, pace(2.5), FULL, FULL, on_air=True) is Action.KEEP
+    assert governor.decide(PAUSE_S, pace(2.6), FULL, FULL, on_air=True) is Action.TRIAL
+    assert governor.judge_trial(PAUSE_S, pace(0.9, TRIED_S), 2.6, 20.0, FULL) is False
+    assert governor.decide(3 * PAUSE_S, pace(2.6), FULL, FULL, on_air=True) is Action.KEEP
+    assert governor.decide(3 * PAUSE_S, pace(5.2), FULL, FULL, on_air=True) is Action.TRIAL
 
 
-def test_nothing_is_tried_while_the_reserve_is_low_or_something_else_is_heard():
-    governor = eased(1)
+def test_no_trial_while_the_reserve_is_low_or_a_fallback_is_on_air():
+    governor = at_level(1)
     for reserve_s, heard in ((17.9, True), (FULL, False)):
-        assert governor.look(9 * FIRST_S, pace(9.0), reserve_s, FULL, heard) is Move.STAY
+        assert governor.decide(9 * FIRST_S, pace(9.0), reserve_s, FULL, heard) is Action.KEEP
 
 
-def test_what_the_engine_refuses_is_not_asked_for_again_for_long():
-    for later_s, move in ((9.0, Move.STRETCHES), (BARRED_S, Move.LESS)):
-        governor = eased(2)
-        governor.refused(0.0)
+def test_options_that_failed_are_barred_for_a_while():
+    for later_s, action in ((9.0, Action.INTERMITTENT), (BARRED_S, Action.LIGHTER)):
+        governor = at_level(2)
+        governor.level_failed(0.0)
         assert (governor.level, governor.unproven) == (1, True)
-        assert governor.look(later_s, pace(0.8), 10.0, FULL, heard=True) is move
-    governor = eased(2)
-    governor.refused(0.0)
+        assert governor.decide(later_s, pace(0.8), 10.0, FULL, on_air=True) is action
+    governor = at_level(2)
+    governor.level_failed(0.0)
     governor.declare(2)  # it was not the step's fault, or this is another engine
-    assert governor.look(9.0, pace(0.8), 10.0, FULL, heard=True) is Move.LESS
+    assert governor.decide(9.0, pace(0.8), 10.0, FULL, on_air=True) is Action.LIGHTER
 
 
-def asked(tape: Faulty) -> list[dict]:
-    """What was asked of the engine by and by, as it was told."""
+def options_told(tape: FaultyStation) -> list[dict]:
+    """The lighter options in force, as events told them."""
     told = [e.data["asked"] for e in tape.events if e.kind == "rung"]
     return [options for n, options in enumerate(told) if n == 0 or told[n - 1] != options]
 
 
-def watched(tape: Faulty, seconds: int) -> float:
-    """Play on; the least that was in reserve."""
+def watched(tape: FaultyStation, seconds: int) -> float:
+    """Play on; returns the lowest reserve."""
     lowest = FULL
     for _ in range(seconds):
         tape.play(1.0)
@@ -179,9 +182,9 @@ def watched(tape: Faulty, seconds: int) -> float:
     return lowest
 
 
-def test_less_is_asked_for_until_it_is_enough_and_nothing_else_is_heard(clips, caplog):  # noqa: F811
+def test_lighter_options_suffice_and_no_fallback_plays(clips, caplog):
     caplog.set_level("INFO")
-    with Faulty(clips) as tape:
+    with FaultyStation(clips) as tape:
         tape.play(20)
         tape.fault.speed, tape.fault.speeds = 0.5, {LIGHTER_HZ: 0.7, SMALLER_HZ: 2.0}
         assert watched(tape, 60) > 7.0
@@ -205,16 +208,16 @@ def test_less_is_asked_for_until_it_is_enough_and_nothing_else_is_heard(clips, c
         assert tape.fault.options[-1] == {}
         tape.check()
         assert tape.station.failover.lighter_options == {}
-    assert asked(tape) == [{}, LIGHTER, EVERY, LIGHTER, {}]
+    assert options_told(tape) == [{}, LIGHTER, EVERY, LIGHTER, {}]
     assert set(tape.tiers) <= {"engine", "reserve"}
     said = "\n".join(record.getMessage() for record in caplog.records)
-    assert said.index("asked for less: hz=550.0\n") < said.index("asked for less: hz=550.0, smaller=True")
-    assert said.count("goes on with") == 2
-    assert "goes on with all that it can" in said
+    assert said.index("lighter options: hz=550.0\n") < said.index("lighter options: hz=550.0, smaller=True")
+    assert said.count("going on with") == 2
+    assert "going on with its full options" in said
 
 
-def test_an_engine_whose_reserve_ran_low_meanwhile_is_heard_only_when_it_is_known_to_keep_up():
-    with Faulty() as tape:
+def test_after_a_low_reserve_the_engine_returns_only_when_it_keeps_up():
+    with FaultyStation() as tape:
         tape.play(20)
         tape.fault.speed, tape.fault.speeds = 0.2, {LIGHTER_HZ: 0.4, SMALLER_HZ: 1.5}
         tape.play(90)
@@ -225,8 +228,8 @@ def test_an_engine_whose_reserve_ran_low_meanwhile_is_heard_only_when_it_is_know
     assert told[-1] == ("engine", "none")
 
 
-def test_a_lighter_engine_is_tried_with_more_as_soon_as_it_is_twice_as_quick():
-    with Faulty() as tape:
+def test_an_engine_twice_as_fast_is_tried_with_fuller_options():
+    with FaultyStation() as tape:
         tape.play(20)
         tape.fault.speed, tape.fault.speeds = 0.6, {LIGHTER_HZ: 1.4}
         tape.play(45)
@@ -238,10 +241,10 @@ def test_a_lighter_engine_is_tried_with_more_as_soon_as_it_is_twice_as_quick():
     assert len(tape.fault.options) == 3
 
 
-def test_last_of_all_it_is_heard_in_stretches_which_are_short_where_it_is_very_slow(clips):  # noqa: F811
+def test_an_engine_without_lighter_options_plays_in_stretches_shorter_if_slower(clips):
     stretches = {}
     for speed in (0.25, 0.6):
-        with Faulty(clips) as tape:
+        with FaultyStation(clips) as tape:
             tape.play(20)
             tape.fault.speed = speed
             assert watched(tape, 250) > 1.5
@@ -258,18 +261,18 @@ def test_last_of_all_it_is_heard_in_stretches_which_are_short_where_it_is_very_s
     assert stretches[0.6] == pytest.approx(STRETCH_S)
 
 
-def test_what_is_too_slow_with_all_that_can_be_left_out_is_heard_in_stretches(clips):  # noqa: F811
-    with Faulty(clips) as tape:
+def test_an_engine_too_slow_at_its_lightest_plays_in_stretches(clips):
+    with FaultyStation(clips) as tape:
         tape.play(20)
         tape.fault.speed = speed = 0.5
-        lowest, sharing = 24.0, None
+        lowest, at_stretches_s = 24.0, None
         for _ in range(400):
             tape.play(1.0)
             lowest = min(lowest, tape.station.reserve_s)
-            if tape.station.intermittent and sharing is None:
-                sharing = tape.station.reserve_s
-        assert sharing is not None
-        assert sharing > 6.0
+            if tape.station.intermittent and at_stretches_s is None:
+                at_stretches_s = tape.station.reserve_s
+        assert at_stretches_s is not None
+        assert at_stretches_s > 6.0
         assert lowest > 3.0
         tape.check()
         rungs = tape.tiers
@@ -288,8 +291,8 @@ def test_what_is_too_slow_with_all_that_can_be_left_out_is_heard_in_stretches(cl
     assert share == pytest.approx(speed, abs=0.2)
 
 
-def test_an_engine_that_is_slow_from_the_beginning_does_not_flap():
-    with Faulty(speed=0.8) as tape:
+def test_an_engine_slow_from_the_beginning_does_not_oscillate():
+    with FaultyStation(speed=0.8) as tape:
         tape.play(300)
         tape.check()
         assert len(tape.tiers) <= 12
@@ -305,8 +308,8 @@ def test_an_engine_that_is_slow_from_the_beginning_does_not_flap():
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_a_step_that_the_engine_refuses_is_left_out_and_the_engine_is_kept(error, caplog):
-    with Faulty() as tape:
+def test_a_step_that_fails_is_left_out_and_the_engine_stays(error, caplog):
+    with FaultyStation() as tape:
         tape.play(20)
         tape.fault.speed = 0.8
         tape.fault.refuses["smaller"] = error
@@ -321,11 +324,11 @@ def test_a_step_that_the_engine_refuses_is_left_out_and_the_engine_is_kept(error
         assert tape.station.failover.tier is Tier.PRIMARY
         assert tape.station.lighter_level == 0
         tape.check()
-    assert len([r for r in caplog.records if f"does without smaller=True: {error}" in r.message]) == 1
+    assert len([r for r in caplog.records if f"failed with smaller=True: {error}" in r.message]) == 1
 
 
-def test_a_smaller_model_that_breaks_again_and_again_is_left_out():
-    with Faulty() as tape:
+def test_a_smaller_model_that_keeps_failing_is_left_out():
+    with FaultyStation() as tape:
         tape.play(20)
         tape.fault.speed = 0.8
         tape.fault.breaks[SMALLER_HZ] = EngineFailed("no numbers")
@@ -337,8 +340,8 @@ def test_a_smaller_model_that_breaks_again_and_again_is_left_out():
         tape.check()
 
 
-def test_an_engine_that_breaks_with_whatever_it_is_asked_for_is_asked_for_less_afterwards():
-    with Faulty() as tape:
+def test_an_engine_that_fails_with_any_options_still_gets_lighter_ones_later():
+    with FaultyStation() as tape:
         tape.play(20)
         tape.fault.speed, tape.fault.speeds = 0.8, {SMALLER_HZ: 2.0}
         tape.play(70)
@@ -353,8 +356,8 @@ def test_an_engine_that_breaks_with_whatever_it_is_asked_for_is_asked_for_less_a
         tape.check()
 
 
-def test_an_engine_that_is_lost_while_it_does_less_goes_on_doing_less():
-    with Faulty() as tape:
+def test_a_lost_engine_resumes_with_its_lighter_options():
+    with FaultyStation() as tape:
         tape.play(20)
         tape.fault.speed, tape.fault.speeds = 0.6, {LIGHTER_HZ: 2.0}
         tape.play(50)
@@ -368,8 +371,8 @@ def test_an_engine_that_is_lost_while_it_does_less_goes_on_doing_less():
     assert tape.fault.options[1] == LIGHTER
 
 
-def test_what_hangs_when_it_is_tried_is_not_tried_over_and_over_and_nobody_hears_of_it():
-    with Faulty() as tape:
+def test_a_trial_that_hangs_is_not_heard_and_not_repeated_at_once():
+    with FaultyStation() as tape:
         tape.play(20)
         tape.fault.speed, tape.fault.speeds = 0.6, {LIGHTER_HZ: 2.0}
         tape.play(40)
@@ -386,8 +389,8 @@ def test_what_hangs_when_it_is_tried_is_not_tried_over_and_over_and_nobody_hears
     assert set(tape.tiers) == {"engine", "reserve"}
 
 
-def test_a_wish_while_more_is_tried_is_granted(clips):  # noqa: F811
-    with Faulty(clips) as tape:
+def test_a_steer_request_during_a_trial_is_carried_out(clips):
+    with FaultyStation(clips) as tape:
         tape.play(20)
         tape.fault.speed, tape.fault.speeds = 0.6, {LIGHTER_HZ: 2.0}
         for _ in range(120):
@@ -395,9 +398,9 @@ def test_a_wish_while_more_is_tried_is_granted(clips):  # noqa: F811
             if tape.fault.options[-1] == {} and len(tape.fault.options) > 2:
                 break
         assert tape.station.lighter_level == 1  # a trial has just begun
-        wish = tape.station.steer("another way", over_s=2.0)
+        request = tape.station.steer("another way", over_s=2.0)
         tape.play(10)
-        assert wish.result(10).frame < tape.station.edge
+        assert request.result(10).frame < tape.station.edge
         tape.play(60)
         assert tape.station.prompt == "another way"
         tape.check(0.1)

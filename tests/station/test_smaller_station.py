@@ -1,4 +1,4 @@
-"""A station whose engine is a real MusicGen with a real second checkpoint beside it: large is slow, small is not."""
+"""A station with a slow MusicGen plays its smaller model meanwhile; both are real checkpoints of random weights."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from bare_air import bare_air  # noqa: F401
+from recorded_station import RecordedStation
 from sines import SineEngine
-from test_station import RecordedStation
 
 from lullwave.clock import FOREVER
 from lullwave.engines.musicgen.engine import MusicGenEngine
@@ -19,6 +18,8 @@ from lullwave.engines.smaller import MAGIC, with_smaller
 from lullwave.server.engine_pool import EnginePool
 from lullwave.station import Tier
 from lullwave.station.failover import Cause
+
+pytestmark = pytest.mark.usefixtures("bare_playout")
 
 HOW = {"device": "cpu", "threads": 1, "max_songs": 2}
 

@@ -39,7 +39,7 @@ class Channel:
         self._count_due: asyncio.TimerHandle | None = None
         self.fanout = Fanout(self.chunks, settings.stall_s, self._count_drop)
         self.releasing: set[asyncio.Future[None]] = set()  # one per audio connection; cancelling it ends the connection
-        station.subscribe(self._aired, self.events.publish)
+        station.subscribe(self._on_step, self.events.publish)
 
     def burst_start(self) -> int:
         """The number of the first chunk for a new listener, at most ``burst_s`` before the newest."""
@@ -99,7 +99,7 @@ class Channel:
     def _update_listening(self) -> None:
         self.station.set_listening(self._listeners > 0 or self._awake is not None)
 
-    def _aired(self, step: PlayoutStep) -> None:
+    def _on_step(self, step: PlayoutStep) -> None:
         """Publish a step of the playout. Playout thread."""
         for mark in step.block.marks:
             if mark.kind == "piece":

@@ -35,14 +35,14 @@ class HistoryRecorder:
         self._epoch: Epoch | None = None
         self._frame = 0  # first frame of the present step
         self._failed_at: int | None = None  # the frame from which nothing could be written
-        station.subscribe(self._aired, self._event)
+        station.subscribe(self._on_step, self._on_event)
 
-    def _aired(self, step: PlayoutStep) -> None:
+    def _on_step(self, step: PlayoutStep) -> None:
         """Queue the states and epoch of a step. Playout thread."""
         self._frame = step.block.frame
         if step.epoch != self._epoch:
             self._epoch = epoch = step.epoch
-            self._later(lambda run: self._history.epoch(run, epoch.frame, epoch.wall))
+            self._later(lambda run: self._history.add_epoch(run, epoch.frame, epoch.wall))
         for state in step.block.restore_points:
             kept = SavedState(
                 state.frame,
@@ -56,13 +56,13 @@ class HistoryRecorder:
             self._later(partial(self._keep, kept))
 
     def _keep(self, kept: SavedState, run: int) -> None:
-        self._history.state(run, kept)
+        self._history.add_state(run, kept)
 
-    def _event(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
         if event.kind in ("piece", "steer"):
-            self._later(lambda run: self._history.event(run, event.frame, event.kind, event.data))
+            self._later(lambda run: self._history.add_event(run, event.frame, event.kind, event.data))
         elif event.kind == "state" and event.data["state"] in ("asleep", "stopped") and self._epoch is not None:
-            self._later(lambda run: self._history.event(run, event.frame, "end", {}))
+            self._later(lambda run: self._history.add_event(run, event.frame, "end", {}))
 
     def _later(self, write: Callable[[int], None]) -> None:
         frame = self._frame
@@ -84,7 +84,7 @@ class HistoryRecorder:
 
     def _begin(self) -> int:
         levels = self._settings.loudness_lufs, self._settings.ceiling_dbtp
-        return self._history.begin(self._station.id, self._clock.wall(), RATE, *levels)
+        return self._history.begin_run(self._station.id, self._clock.wall(), RATE, *levels)
 
     def _begin_again(self, frame: int) -> None:
         """Start a new run after a gap, and end the old one where the gap began."""
@@ -93,9 +93,9 @@ class HistoryRecorder:
         if self._run is not None:
             with suppress(NotFound):  # the old run is in another file
                 self._history.levels(self._run)
-                self._history.event(self._run, self._failed_at, "end", {})
+                self._history.add_event(self._run, self._failed_at, "end", {})
         epoch = self._epoch
         if epoch is not None:
-            self._history.epoch(run, frame, epoch.wall + (frame - epoch.frame) / RATE)
+            self._history.add_epoch(run, frame, epoch.wall + (frame - epoch.frame) / RATE)
         self._run, self._failed_at = run, None
         log.info("station %s: writing the history again", self._station.id)

@@ -37,7 +37,7 @@ def router(services: Services) -> APIRouter:
             "reserve_s": round(channels.default.station.reserve_s, 1),
             "degraded": [name for name, channel in channels.stations.items() if _degraded(channel)],
             "stations": {name: _station_json(channel) for name, channel in channels.stations.items()},
-            "history": "kept" if channels.history.works else "cannot be kept",
+            "history": "kept" if channels.history.available else "cannot be kept",
         }
         return JSONResponse(body, 200 if ready else 503)
 

@@ -33,7 +33,7 @@ def router(services: Services) -> APIRouter:
         """Pieces and steering that were heard, newest first, with the time at which each began."""
         id = services.channel(station).station.id
         until = wall_time(before, "before") if before else None
-        entries = await asyncio.to_thread(services.channels.history.past, id, limit, until)
+        entries = await asyncio.to_thread(services.channels.history.entries, id, limit, until)
         return JSONResponse({"station": id, "rate": RATE, "history": [_entry_json(entry) for entry in entries]})
 
     @routes.get("/api/stations/{station}/replay", response_class=Response, responses=AUDIO)

@@ -115,14 +115,14 @@ def test_after_a_restart_the_newest_clip_is_there_at_once(tmp_path):
 
 
 def test_clips_are_bounded_in_number_and_bytes_and_damage_is_noticed(tmp_path, caplog):
-    shelf = ClipStore(tmp_path / "clips", max_clips=3, max_bytes=1000)
+    store = ClipStore(tmp_path / "clips", max_clips=3, max_bytes=1000)
     for n in range(5):
-        shelf.add(bytes([n]) * 100)
-    assert [p.name[:8] for p in shelf.files()] == ["00000002", "00000003", "00000004"]
-    shelf.add(b"x" * 950)
-    assert [p.name[:8] for p in shelf.files()] == ["00000005"]
+        store.add(bytes([n]) * 100)
+    assert [p.name[:8] for p in store.files()] == ["00000002", "00000003", "00000004"]
+    store.add(b"x" * 950)
+    assert [p.name[:8] for p in store.files()] == ["00000005"]
     (tmp_path / "clips" / "notes.txt").write_text("not ours")
-    shelf.files()[0].write_bytes(b"damaged")
+    store.files()[0].write_bytes(b"damaged")
     again = ClipStore(tmp_path / "clips", 3, 1000)
     assert again.newest is None
     assert "damaged" in caplog.text

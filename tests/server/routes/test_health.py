@@ -67,7 +67,7 @@ def test_a_lost_engine_is_told_as_it_goes_and_as_it_comes_back(broken):
     with start() as served, served.listening("/stream.mp3"):
         told = []
         served.app.state.services.channels.default.station.subscribe(
-            event=lambda e: e.kind == "rung" and told.append(e)
+            on_event=lambda e: e.kind == "rung" and told.append(e)
         )
         served.ask("/current.mp3")  # waits for the first clip of a new installation
         served.clock.advance(20)
@@ -112,7 +112,7 @@ def test_a_history_that_breaks_is_a_clear_503_and_heals_by_itself(broken, monkey
     with start() as served, served.listening("/stream.mp3") as stream:
         served.clock.advance(30)
         history = served.app.state.services.channels.history
-        settled(served, lambda: len(history.past("model")) == 2)
+        settled(served, lambda: len(history.entries("model")) == 2)
         opened = module._opened
 
         def full(path):
@@ -156,7 +156,7 @@ def test_a_disk_that_is_full_costs_files_and_nothing_else(broken, caplog):
         number = clips.newest.number
         served.clock.advance(20)
         settled(served, lambda: clips.newest.number > number and len(clips.files()) >= 2)
-    assert len([r for r in caplog.records if "cannot be kept" in r.getMessage()]) == 1
+    assert len([r for r in caplog.records if "cannot write clips" in r.getMessage()]) == 1
 
 
 def test_what_is_asked_less_of_a_slow_engine_is_told_everywhere_until_it_is_over(broken):

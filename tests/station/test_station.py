@@ -1,60 +1,15 @@
-"""A station by itself, on a simulated clock: what is aired is what the engine made, whatever happens to the engine."""
+"""A station on a simulated clock airs what its engine rendered, sample for sample."""
 
 import threading
 
 import numpy as np
 import pytest
-from sines import RATE, BrokenEngine, SineEngine, SlowRateEngine, tone
+from recorded_station import RecordedStation, clicks
+from sines import RATE, SineEngine, tone
 
-from lullwave.audio import Audio
-from lullwave.clock import SimulatedClock
 from lullwave.codecs import decode
-from lullwave.engines.base import Mark
-from lullwave.errors import EngineFailed, PromptError
-from lullwave.server.engine_pool import EnginePool
-from lullwave.settings import StationSettings, load
-from lullwave.station import CHUNK_S, Station
-from lullwave.station.adapter import StationStream
-from lullwave.station.reserve import Block, Reserve
-
-ENGINES = {"synth": SineEngine, "broken": BrokenEngine, "slow-rate": SlowRateEngine}
-
-
-class RecordedStation:
-    """A station that somebody hears, and all that it aired."""
-
-    def __init__(self, engine: str = "synth", prompts=("a tone",), engines=None, archive=None, **changes):
-        self.clock = SimulatedClock()
-        settings = load({"log_level": "error", **changes})
-        own = StationSettings(id="test", engine=engine, seed=1, prompts=prompts)
-        self.station = Station(own, settings, (engines or EnginePool(ENGINES)).get, self.clock, archive)
-        self.steps, self.events = [], []
-        self.station.subscribe(self.steps.append, self.events.append)
-
-    def __enter__(self):
-        self.station.set_listening(True)
-        return self
-
-    def __exit__(self, *exc):
-        self.station.stop()
-        self.station.join()
-
-    def play(self, seconds: float) -> None:
-        self.clock.advance(seconds)
-
-    @property
-    def sound(self) -> np.ndarray:
-        """What came out of the reserve, from frame 0."""
-        return np.concatenate([a.block.samples for a in self.steps])
-
-    @property
-    def mp3(self) -> bytes:
-        return b"".join(a.chunk.data for a in self.steps)
-
-
-def clicks(samples: np.ndarray, bound: float = 0.02) -> float:
-    """The largest second difference of a signal of low tones: a step shows as a spike."""
-    return float(np.max(np.abs(np.diff(samples[:, 0], 2))))
+from lullwave.errors import PromptError
+from lullwave.station import CHUNK_S
 
 
 def test_the_programme_goes_on_air_by_the_clock_and_to_the_sample():
@@ -70,7 +25,7 @@ def test_the_programme_goes_on_air_by_the_clock_and_to_the_sample():
         assert [a.chunk.frame for a in tape.steps[1:]] == ends[:-1]
 
 
-def test_pieces_are_told_with_the_frame_at_which_they_are_heard():
+def test_piece_events_carry_the_frame_at_which_the_piece_is_heard():
     with RecordedStation() as tape:
         tape.play(45)
         pieces = [e for e in tape.events if e.kind == "piece"]
@@ -97,13 +52,16 @@ def test_chunk_stamps_agree_with_the_decoded_sound():
 
 def test_the_reserve_is_kept_full():
     with RecordedStation(reserve_s=24.0) as tape:
+        changed = threading.Event()
+        tape.station._reserve.watch(changed.set)
         for _ in range(5):
             tape.play(7)
-            with tape.station._reserve.changed:
-                assert tape.station._reserve.changed.wait_for(lambda: tape.station.reserve_s >= 24.0, 30)
+            while tape.station.reserve_s < 24.0:
+                assert changed.wait(30)
+                changed.clear()
 
 
-def test_nobody_listens_the_clock_of_the_station_stops_and_goes_on_without_a_seam():
+def test_a_station_without_listeners_sleeps_and_continues_sample_for_sample():
     with RecordedStation(sleep_after_s=5.0) as tape:
         tape.play(20)
         tape.station.set_listening(False)
@@ -121,7 +79,7 @@ def test_nobody_listens_the_clock_of_the_station_stops_and_goes_on_without_a_sea
         assert [e.data["state"] for e in tape.events if e.kind == "state"] == ["on air", "asleep", "on air"]
 
 
-def test_an_engine_that_breaks_is_replaced_by_a_crossfade_and_logged_once(caplog):
+def test_a_crossfade_replaces_an_engine_that_fails_and_the_failure_is_logged_once(caplog):
     with RecordedStation("broken") as tape:
         tape.play(40)
         assert "synth" in [e.data["engine"] for e in tape.events if e.kind == "rung"]
@@ -132,7 +90,7 @@ def test_an_engine_that_breaks_is_replaced_by_a_crossfade_and_logged_once(caplog
     assert len([r for r in caplog.records if "told to" in r.getMessage()]) == 1
 
 
-def test_a_sink_that_breaks_does_not_end_the_music(caplog):
+def test_a_subscriber_that_fails_does_not_stop_the_music(caplog):
     with RecordedStation() as tape:
         calls = []
 
@@ -148,7 +106,7 @@ def test_a_sink_that_breaks_does_not_end_the_music(caplog):
     assert len([r for r in caplog.records if "goes on" in r.getMessage()]) == 1
 
 
-def test_other_rates_are_brought_to_the_stations():
+def test_an_engine_of_another_rate_is_resampled():
     with RecordedStation("slow-rate") as tape:
         tape.play(45)
         ours, wanted = tape.sound[RATE:], tone(0, len(tape.sound), 220.0, [])[RATE:]
@@ -157,7 +115,7 @@ def test_other_rates_are_brought_to_the_stations():
 
 
 @pytest.mark.parametrize("engine", ["synth", "slow-rate"])
-def test_steering_is_heard_soon_on_a_beat_and_without_a_seam(engine):
+def test_steering_is_heard_soon_on_a_beat_and_without_a_click(engine):
     with RecordedStation(engine) as tape:
         tape.play(31.3)
         edge = tape.station.edge
@@ -177,13 +135,13 @@ def test_steering_is_heard_soon_on_a_beat_and_without_a_seam(engine):
         assert tape.station.now.data["prompt"] == "more of it"
 
 
-def test_wishes_that_follow_one_another_all_count():
+def test_several_steer_requests_are_all_carried_out():
     with RecordedStation() as tape:
         tape.play(10)
-        wishes = [tape.station.steer(f"wish {n}", over_s=1.0) for n in range(3)]
-        frames = [wish.result(30).frame for wish in wishes]
+        requests = [tape.station.steer(f"request {n}", over_s=1.0) for n in range(3)]
+        frames = [request.result(30).frame for request in requests]
         tape.play(20)
-        steers = [(frame, f"wish {n}", 1.0) for n, frame in enumerate(frames)]
+        steers = [(frame, f"request {n}", 1.0) for n, frame in enumerate(frames)]
         np.testing.assert_array_equal(tape.sound, tone(0, len(tape.sound), 220.0, steers))
 
 
@@ -195,7 +153,7 @@ def test_a_prompt_that_does_not_parse_is_refused_and_the_music_goes_on():
         np.testing.assert_array_equal(tape.sound, tone(0, len(tape.sound), 220.0, []))
 
 
-def test_states_make_the_past_again():
+def test_restore_points_render_the_same_music_again():
     with RecordedStation() as tape:
         tape.play(50)
         steered = tape.station.steer("later", over_s=1.0).result(30)
@@ -209,7 +167,7 @@ def test_states_make_the_past_again():
         assert any(state.frame >= steered.frame for state in states)
 
 
-def test_several_prompts_take_turns():
+def test_several_configured_prompts_rotate():
     with RecordedStation(prompts=("one", "two")) as tape:
         for _ in range(16):
             tape.play(10)
@@ -225,37 +183,3 @@ def test_stopping_ends_the_threads():
         tape.play(3)
     assert threading.active_count() == before
     assert tape.station.state == "stopped"
-
-
-def test_the_reserve_takes_and_cuts_to_the_frame():
-    reserve = Reserve()
-    sound = np.arange(2000, dtype=np.float32).reshape(1000, 2)
-    for start in range(0, 1000, 100):
-        marks = (Mark(start + 50, "piece", {}),)
-        reserve.append(Block(start, sound[start : start + 100], marks, (start + 10, start + 60)))
-    first = reserve.take(130)
-    np.testing.assert_array_equal(first.samples, sound[:130])
-    assert [m.frame for m in first.marks] == [50]
-    assert first.beats == (10, 60, 110)
-    cut = reserve.cut(455)
-    assert cut.frame == 455
-    np.testing.assert_array_equal(cut.samples, sound[455:])
-    assert (reserve.begin, reserve.end) == (130, 455)
-    assert [m.frame for m in reserve.marks()] == [150, 250, 350, 450]
-    np.testing.assert_array_equal(reserve.take(325).samples, sound[130:455])
-    assert reserve.cut(455) is None
-
-
-def test_a_feed_refuses_what_cannot_be_aired():
-    class Nan(SineEngine):
-        def open(self, request):
-            stream = super().open(request)
-            stream.read = lambda frames: Audio(np.full((frames, 2), np.nan, np.float32), RATE)
-            return stream
-
-    from lullwave.request import Request
-
-    with pytest.raises(EngineFailed, match="no numbers"):
-        StationStream(Nan().stream(Request()), 0).read(10)
-    with pytest.raises(EngineFailed, match="ended"):
-        StationStream(SineEngine().stream(Request(duration_s=1)), 0).read(2 * RATE)

@@ -1,8 +1,8 @@
-"""A station with the embedded engine, minutes of it on a simulated clock: what is decoded is whole and clean."""
+"""Minutes of a station with the embedded engine, on a simulated clock: the decoded stream is whole and clean."""
 
 import numpy as np
 import pytest
-from test_station import RecordedStation
+from recorded_station import RecordedStation
 
 from bench.estimators import clicks, clipped_samples, longest_gap_s
 from lullwave.codecs import decode
@@ -12,7 +12,7 @@ from lullwave.station.adapter import RATE
 
 
 @pytest.mark.parametrize("minutes", [4, pytest.param(20, marks=pytest.mark.slow)])
-def test_the_radio_s_own_music_has_no_gap_no_click_and_no_clipped_sample_across_pieces(minutes):
+def test_the_embedded_engine_on_air_has_no_gap_no_click_and_no_clipped_sample(minutes):
     """Crackle is clicks on purpose, so the prompt leaves it out; all else is as on air, through master and codec."""
     tape = RecordedStation(prompts=("calm lo-fi, no crackle",), engines=EnginePool({"synth": SynthEngine}))
     with tape:

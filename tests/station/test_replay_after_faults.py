@@ -1,12 +1,12 @@
-"""The past of a station whose engine failed: made again to the sample, or refused with a reason."""
+"""Replay of a station whose engine failed: rendered again sample for sample, or refused with a reason."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from faulty import HZ, LIGHTER_HZ, SMALLER_HZ, faulty
+from faulty_station import FaultyStation
 from sines import RATE, SineEngine
-from test_faults import Faulty, clips  # noqa: F401  (a fixture)
 
 from lullwave.archive.history import History
 from lullwave.clock import FOREVER
@@ -19,9 +19,9 @@ from lullwave.station.replay import replay
 
 
 @pytest.fixture
-def taped(tmp_path, clips):  # noqa: F811
+def taped(tmp_path, clips):
     """A station that lost its engine for a while, with its history."""
-    tape = Faulty(clips)
+    tape = FaultyStation(clips)
     history = History(tmp_path / "h.sqlite3", 1e9)
     executor = ThreadPoolExecutor(1)
     HistoryRecorder(tape.station, history, executor, load(), tape.clock)
@@ -29,7 +29,7 @@ def taped(tmp_path, clips):  # noqa: F811
     history.close()
 
 
-def made_again(tape, history, frame, seconds=3.0, archive=None):
+def rendered_again(tape, history, frame, seconds=3.0, archive=None):
     moment = history.moment("test", tape.steps[0].epoch.wall + frame / RATE)
     assert moment.frame == frame
     frames = round(seconds * RATE)
@@ -44,7 +44,7 @@ def aired(tape) -> np.ndarray:
     return whole[-tape.steps[0].mastered_frame :]
 
 
-def test_every_stretch_and_every_join_is_made_again_to_the_sample(taped, clips):  # noqa: F811
+def test_every_tier_and_every_crossfade_is_rendered_again_sample_for_sample(taped, clips):
     tape, history, executor = taped
     with tape:
         tape.play(40)
@@ -64,17 +64,17 @@ def test_every_stretch_and_every_join_is_made_again_to_the_sample(taped, clips):
     sound = aired(tape)
     for join in joins:
         for frame in (join - RATE, join + RATE, join + 5 * RATE):
-            again = made_again(tape, history, frame, archive=ArchiveEngine(clips))
+            again = rendered_again(tape, history, frame, archive=ArchiveEngine(clips))
             np.testing.assert_array_equal(again, sound[frame : frame + len(again)])
-    past = [(p.data.get("source"), p.data.get("title")) for p in history.past("test") if p.kind == "piece"]
+    past = [(p.data.get("source"), p.data.get("title")) for p in history.entries("test") if p.kind == "piece"]
     assert {source for source, _ in past} == {None, "recycled", "embedded"}
     for path in clips.files():
         path.unlink()
-    with pytest.raises(SnapshotError, match="not kept any more"):
-        made_again(tape, history, joins[0] + 5 * RATE, archive=ArchiveEngine(clips))
+    with pytest.raises(SnapshotError, match="cannot be read"):
+        rendered_again(tape, history, joins[0] + 5 * RATE, archive=ArchiveEngine(clips))
 
 
-def test_what_an_engine_made_with_less_is_made_again_with_the_changes_to_it_and_back(taped, clips):  # noqa: F811
+def test_lighter_options_are_rendered_again_with_the_switches_to_and_from_them(taped, clips):
     tape, history, executor = taped
     with tape:
         tape.play(20)
@@ -91,7 +91,7 @@ def test_what_an_engine_made_with_less_is_made_again_with_the_changes_to_it_and_
     assert len(joins) == 3
     sound = aired(tape)
     for join in joins:
-        again = made_again(tape, history, join - RATE, 6.0, ArchiveEngine(clips))
+        again = rendered_again(tape, history, join - RATE, 6.0, ArchiveEngine(clips))
         np.testing.assert_array_equal(again, sound[join - RATE : join - RATE + len(again)])
 
     class Smaller(SineEngine):
@@ -107,7 +107,7 @@ def test_what_an_engine_made_with_less_is_made_again_with_the_changes_to_it_and_
         assert replay(states, frame, RATE, OutputLevels(), lambda name: Smaller())[1] is not alike
 
 
-def test_music_of_an_engine_without_snapshots_is_refused_not_made_up(taped, clips):  # noqa: F811
+def test_an_engine_without_snapshots_cannot_be_replayed(taped, clips):
     tape, history, executor = taped
     tape.fault.snapshots = False
     with tape:
@@ -123,4 +123,4 @@ def test_music_of_an_engine_without_snapshots_is_refused_not_made_up(taped, clip
     back = [s.frame for a in tape.steps for s in a.block.restore_points if s.engine == "faulty"][-1]
     for frame in (5 * RATE, back + 5 * RATE):
         with pytest.raises(SnapshotError, match="has no snapshots"):
-            made_again(tape, history, frame, archive=ArchiveEngine(clips))
+            rendered_again(tape, history, frame, archive=ArchiveEngine(clips))

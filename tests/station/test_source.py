@@ -1,4 +1,4 @@
-"""What one thread reads of a reader while another changes it is always there to be read."""
+"""A source may be asked how far ahead it is while its own thread changes that."""
 
 import sys
 import threading
@@ -10,35 +10,34 @@ from lullwave.station.reserve import Block
 from lullwave.station.source import Source
 
 
-def test_how_far_ahead_it_is_can_be_asked_while_it_changes():
+def test_look_ahead_can_be_read_while_it_changes():
     stop = threading.Event()
 
-    def opening(reader):
+    def opener(source):
         stop.wait(30)
         raise RuntimeError("never opened")
 
-    reader = Source("x", opening, SystemClock(), threading.Condition(), lambda: None)
+    source = Source("x", opener, SystemClock(), lambda: None)
     block = Block(0, np.zeros((10, 2), np.float32))
     switch = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
 
     def change():
         while not stop.is_set():
-            with reader._lock:
-                reader._blocks.append(block)
-            with reader._lock:
-                reader.take()
+            with source._lock:
+                source._blocks.append(block)
+            source.take()
 
-    with reader._lock:
-        reader._blocks.extend([block] * 50)
+    with source._lock:
+        source._blocks.extend([block] * 50)
     changing = threading.Thread(target=change)
     changing.start()
     try:
         for _ in range(3000):
-            assert reader.ahead_s > 0
+            assert source.ahead_s > 0
     finally:
         stop.set()
         changing.join()
         sys.setswitchinterval(switch)
-        reader.close()
-        assert reader.join(10)
+        source.close()
+        assert source.join(10)

@@ -1,4 +1,4 @@
-"""History and replay: any past moment comes out as it went on air, to the sample, whatever happened in between."""
+"""History and replay: any past moment is rendered again as it went on air, sample for sample."""
 
 import itertools
 import random
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recorded_station import RecordedStation
 from sines import RATE, SineEngine
-from test_station import RecordedStation
 
 from lullwave.archive.history import MIGRATIONS, History, Moment, SavedState
 from lullwave.errors import NotFound
@@ -44,7 +44,7 @@ def compare(history, tape, frame, engines, seconds=3.0):
     np.testing.assert_array_equal(sound.samples, mastered(tape)[frame : frame + frames])
 
 
-def test_random_moments_are_made_again_to_the_sample(tmp_path):
+def test_random_moments_are_rendered_again_sample_for_sample(tmp_path):
     draw = random.Random(5)
     tape = RecordedStation()
     history, executor = recorded(tape, tmp_path)
@@ -61,7 +61,7 @@ def test_random_moments_are_made_again_to_the_sample(tmp_path):
         compare(history, tape, frame, {"synth": SineEngine})
 
 
-def test_the_crossfade_out_of_a_broken_engine_is_made_again(tmp_path):
+def test_the_crossfade_from_a_failed_engine_is_rendered_again(tmp_path):
     from sines import BrokenEngine
 
     tape = RecordedStation("broken")
@@ -73,7 +73,7 @@ def test_the_crossfade_out_of_a_broken_engine_is_made_again(tmp_path):
         compare(history, tape, frame, {"synth": SineEngine, "broken": BrokenEngine})
 
 
-def test_sleep_is_no_moment_and_pieces_have_times(tmp_path):
+def test_no_moment_lies_in_a_sleep_and_pieces_have_times(tmp_path):
     tape = RecordedStation(sleep_after_s=5.0)
     history, executor = recorded(tape, tmp_path)
     with tape:
@@ -92,7 +92,7 @@ def test_sleep_is_no_moment_and_pieces_have_times(tmp_path):
         history.moment("other", began + 1)
     woken = history.moment("test", began + 3 + 1045 + 10)
     assert woken.frame == tape.steps[-1].epoch.frame + 10 * RATE
-    pieces = [p for p in history.past("test") if p.kind == "piece"]
+    pieces = [p for p in history.entries("test") if p.kind == "piece"]
     slept = woken.frame - 10 * RATE  # in the middle of a piece: until then it was heard
     assert [p.until for p in pieces[1:]] == [
         slept if p.frame < slept < following.frame else following.frame for following, p in itertools.pairwise(pieces)
@@ -100,39 +100,39 @@ def test_sleep_is_no_moment_and_pieces_have_times(tmp_path):
     assert [p.frame for p in reversed(pieces)] == [n * 20 * RATE for n in range(len(pieces))]
     assert pieces[-1].wall == pytest.approx(began)
     assert pieces[0].wall - pieces[-1].wall > 1000
-    assert len(history.past("test", limit=2)) == 2
-    assert all(p.wall < began + 30 for p in history.past("test", before=began + 30))
+    assert len(history.entries("test", limit=2)) == 2
+    assert all(p.wall < began + 30 for p in history.entries("test", before=began + 30))
 
 
-def test_states_are_bounded_and_migrations_run_once(tmp_path):
+def test_states_are_limited_and_migrations_run_once(tmp_path):
     history = History(tmp_path / "h.sqlite3", 3000)
-    run = history.begin("a", 0.0, RATE, -15.0, -1.0)
+    run = history.begin_run("a", 0.0, RATE, -15.0, -1.0)
     noise = np.random.default_rng(1).bytes(1000)
     for n in range(10):
-        history.state(run, SavedState(n, "synth", noise, 0, 0, n, b""))
+        history.add_state(run, SavedState(n, "synth", noise, 0, 0, n, b""))
     history.close()
     db = sqlite3.connect(tmp_path / "h.sqlite3")
     assert db.execute("select count(*) from states").fetchone()[0] == 2
     assert db.execute("pragma user_version").fetchone()[0] == len(MIGRATIONS)
     db.close()
     again = History(tmp_path / "h.sqlite3", 3000)
-    assert again.begin("a", 1.0, RATE, -15.0, -1.0) == run + 1
+    assert again.begin_run("a", 1.0, RATE, -15.0, -1.0) == run + 1
     again.close()
 
 
 def test_a_long_history_costs_no_more_than_a_short_one(monkeypatch):
     history = History(None, 1e6)
-    run = history.begin("a", 0.0, RATE, -15.0, -1.0)
+    run = history.begin_run("a", 0.0, RATE, -15.0, -1.0)
     asked, unpacked = [], []
     history._db.set_trace_callback(asked.append)
     for n in range(300):
-        history.state(run, SavedState(60 * n * RATE, "synth", b"state", 0, 0, 60 * n * RATE, b"master"))
+        history.add_state(run, SavedState(60 * n * RATE, "synth", b"state", 0, 0, 60 * n * RATE, b"master"))
     assert sum("sum(bytes)" in statement for statement in asked) == 1
 
     monkeypatch.setattr("lullwave.archive.history.zlib.decompress", lambda data: unpacked.append(data) or data)
     found = history.states(Moment(run, (60 * 298 + 5) * RATE), 30 * RATE)
     assert [state.frame for state in found] == [60 * 298 * RATE]
-    assert len(unpacked) == 2, "what is not needed is not read"
+    assert len(unpacked) == 2, "states that are not needed are not read"
     history.close()
 
 
@@ -140,7 +140,7 @@ def test_a_damaged_file_is_moved_aside_and_a_new_one_begins(tmp_path, caplog):
     path = tmp_path / "h.sqlite3"
     path.write_text("this is no database\n" * 100)
     history = History.open_or_recover(path, 1e6)
-    run = history.begin("test", 0.0, RATE, -15.0, -1.0)
+    run = history.begin_run("test", 0.0, RATE, -15.0, -1.0)
     history.close()
     assert path.with_name("h.sqlite3.damaged").read_text().startswith("this is no database")
     assert len(caplog.records) == 1
@@ -149,10 +149,10 @@ def test_a_damaged_file_is_moved_aside_and_a_new_one_begins(tmp_path, caplog):
     again.close()
 
 
-def test_where_no_file_can_be_the_history_is_kept_in_memory(tmp_path, caplog):
+def test_without_a_file_the_history_is_kept_in_memory(tmp_path, caplog):
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "file" / "x" / "h.sqlite3", Path("/proc/nope/h.sqlite3")):
         history = History.open_or_recover(path, 1e6)
-        assert history.levels(history.begin("test", 0.0, RATE, -15.0, -1.0)) == (-15.0, -1.0)
+        assert history.levels(history.begin_run("test", 0.0, RATE, -15.0, -1.0)) == (-15.0, -1.0)
         history.close()
     assert len(caplog.records) == 2

@@ -1,4 +1,4 @@
-"""The ring: many readers, one memory; the slow one is told, the late one gets a little of the past."""
+"""A ring with many readers: bounded memory, an error for a slow reader, a little of the past for a new one."""
 
 import asyncio
 import threading
@@ -34,7 +34,7 @@ def test_every_reader_gets_every_item_in_order_from_another_thread():
         assert got == list(range(500))
 
 
-def test_memory_is_bounded_and_a_slow_reader_is_told():
+def test_memory_is_bounded_and_a_slow_reader_gets_an_error():
     async def scene():
         ring = Ring(8)
         slow, quick = ring.cursor(0), ring.cursor(0)
@@ -49,7 +49,7 @@ def test_memory_is_bounded_and_a_slow_reader_is_told():
     asyncio.run(scene())
 
 
-def test_a_newcomer_begins_at_the_unbroken_run_that_is_wanted():
+def test_a_new_reader_begins_at_the_latest_run_of_wanted_items():
     async def scene():
         ring = Ring(10)
         assert ring.since(lambda n: True) == ring.end == 0
@@ -62,7 +62,7 @@ def test_a_newcomer_begins_at_the_unbroken_run_that_is_wanted():
     asyncio.run(scene())
 
 
-def test_closing_ends_who_waits_and_who_comes_later():
+def test_closing_ends_waiting_and_later_readers():
     async def scene():
         ring = Ring(4)
         waiting = asyncio.create_task(ring.cursor().next())
@@ -76,7 +76,7 @@ def test_closing_ends_who_waits_and_who_comes_later():
     asyncio.run(scene())
 
 
-def test_a_reader_that_gives_up_leaves_nothing_behind():
+def test_a_cancelled_reader_leaves_nothing_behind():
     async def scene():
         ring = Ring(4)
         waiting = asyncio.create_task(ring.cursor().next())

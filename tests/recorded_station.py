@@ -1,0 +1,48 @@
+"""A station on a simulated clock that records everything it airs."""
+
+import numpy as np
+from sines import BrokenEngine, SineEngine, SlowRateEngine
+
+from lullwave.clock import SimulatedClock
+from lullwave.server.engine_pool import EnginePool
+from lullwave.settings import StationSettings, load
+from lullwave.station import Station
+
+ENGINES = {"synth": SineEngine, "broken": BrokenEngine, "slow-rate": SlowRateEngine}
+
+
+class RecordedStation:
+    """A station with a listener, and everything that it aired."""
+
+    def __init__(self, engine: str = "synth", prompts=("a tone",), engines=None, archive=None, **changes):
+        self.clock = SimulatedClock()
+        settings = load({"log_level": "error", **changes})
+        own = StationSettings(id="test", engine=engine, seed=1, prompts=prompts)
+        self.station = Station(own, settings, (engines or EnginePool(ENGINES)).get, self.clock, archive)
+        self.steps, self.events = [], []
+        self.station.subscribe(self.steps.append, self.events.append)
+
+    def __enter__(self):
+        self.station.set_listening(True)
+        return self
+
+    def __exit__(self, *exc):
+        self.station.stop()
+        self.station.join()
+
+    def play(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    @property
+    def sound(self) -> np.ndarray:
+        """The music that left the reserve, from frame 0, before mastering."""
+        return np.concatenate([a.block.samples for a in self.steps])
+
+    @property
+    def mp3(self) -> bytes:
+        return b"".join(a.chunk.data for a in self.steps)
+
+
+def clicks(samples: np.ndarray) -> float:
+    """The largest second difference of a signal of low tones: a step shows as a spike."""
+    return float(np.max(np.abs(np.diff(samples[:, 0], 2))))
