@@ -209,7 +209,7 @@ class LiveEvents(Response):
         await send({"type": "http.response.body", "body": b""})
 
 
-def _on_event(event: Event) -> str:
+def _event(event: Event) -> str:
     return _framed(event.kind, {"frame": event.frame, **event.data})
 
 
