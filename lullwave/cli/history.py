@@ -30,7 +30,7 @@ def history(
     stations = [one.id for one in settings.stations] if station is None else [station]
     kept = open_history(settings)
     try:
-        found = [(name, entry) for name in stations for entry in kept.past(name, limit, end)]
+        found = [(name, entry) for name in stations for entry in kept.entries(name, limit, end)]
     finally:
         kept.close()
     found.sort(key=lambda pair: pair[1].wall or 0.0, reverse=True)

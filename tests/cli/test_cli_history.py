@@ -19,10 +19,10 @@ def history(tmp_path):
     """Two stations; one began at a time that is no whole number of milliseconds."""
     history = History(DataPaths(tmp_path).history, 1e9)
     for station, wall in (("piano", BEGAN + 0.123_456_7), ("guitar", BEGAN - 100.0)):
-        run = history.begin(station, wall, RATE, -15.0, -1.0)
-        history.epoch(run, 0, wall)
+        run = history.begin_run(station, wall, RATE, -15.0, -1.0)
+        history.add_epoch(run, 0, wall)
         for number, frame in enumerate(FRAMES):
-            history.event(run, frame, "piece", {"title": f"{station} {number}", "prompt": "felt"})
+            history.add_event(run, frame, "piece", {"title": f"{station} {number}", "prompt": "felt"})
     yield history
     history.close()
 
@@ -54,7 +54,7 @@ def test_without_a_history_it_says_so(lullwave, tmp_path):
 def test_replay_takes_a_listed_time(lullwave, tmp_path):
     kept(tmp_path, load_engine("synth"))
     history = History(DataPaths(tmp_path).history, 1e9)
-    history.event(history.moment("piano", BEGAN).run, RATE, "piece", {"title": "Felt"})
+    history.add_event(history.moment("piano", BEGAN).run, RATE, "piece", {"title": "Felt"})
     history.close()
     where = ("--data-dir", str(tmp_path))
     [piece] = json.loads(lullwave("history", *where, "--json").stdout)
