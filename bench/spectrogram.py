@@ -79,11 +79,11 @@ def speeds(old: Any, sound: Any, repeats: int) -> list[dict[str, Any]]:
     made = Spectrogram.from_audio(audio, params)
     scaled = sound * np.float32(32768)
     wanted = old.analyse(scaled)
-    with_numba, without = inversion.compiled, lambda: None
+    with_numba, without = inversion.kernels, lambda: None
 
     def job(quality: str, loops: Callable[[], Any]) -> Callable[[], object]:
         def run() -> None:
-            inversion.compiled = loops
+            inversion.kernels = loops
             made.to_audio(quality)
 
         return run
@@ -94,7 +94,7 @@ def speeds(old: Any, sound: Any, repeats: int) -> list[dict[str, Any]]:
     jobs["fast, no numba"] = job("fast", without)
     wait_until_quiet()
     seconds = {name: median(times) for name, times in alternate(jobs, repeats).items()}
-    inversion.compiled = with_numba
+    inversion.kernels = with_numba
     forward = {"old forward": lambda: old.analyse(scaled), "forward": lambda: analysis.mel_of(audio.samples, params)}
     seconds |= {name: median(times) for name, times in alternate(forward, 3 * repeats).items()}
     clip_s = len(sound) / 44100

@@ -1,4 +1,4 @@
-"""Sound as a spectrogram image and back: fast, faithful, the same every time. Knows nothing of engines or servers.
+"""Sound to a spectrogram image and back, fast and reproducible; knows nothing of engines or servers.
 
 ::
 
@@ -6,7 +6,7 @@
     spectrogram.to_image().save("loop.png", exif=spectrogram.exif())       # Riffusion's form, 8 bit
     sound = Spectrogram.from_image(Image.open("loop.png")).to_audio()       # quality="best" takes longer
 
-Nothing here draws random numbers: the same image gives the same samples.
+There is no randomness: the same image gives the same samples.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Mel = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Spectrogram:
-    """Mel amplitudes (C, F, T) in 16-bit units, with what their numbers mean. The array must not be written to."""
+    """Mel amplitudes (C, F, T) in 16-bit units and their parameters. Do not write to the array."""
 
     mel: Mel
     params: SpectrogramParams
@@ -47,9 +47,9 @@ class Spectrogram:
 
     @classmethod
     def from_audio(cls, audio: Audio, params: SpectrogramParams | None = None) -> Spectrogram:
-        """The spectrogram of a sound. Without ``params``: the default ones at its rate, stereo if it has two channels.
+        """The spectrogram of a sound. Default ``params``: at its rate, stereo if it has two channels.
 
-        Sound of another rate than that of ``params`` is resampled; of other channels, mixed or spread.
+        The sound is resampled to the rate of ``params`` and mixed or copied to its channels.
         """
         params = params or default_params(audio)
         parts = list(analyse([audio], params))
@@ -59,10 +59,10 @@ class Spectrogram:
     def from_image(
         cls, image: Image.Image, params: SpectrogramParams | None = None, rounded: bool | None = None
     ) -> Spectrogram:
-        """The spectrogram that an image shows. Without ``params``: what its tags say, defaults where they are silent.
+        """The spectrogram of an image. Default ``params``: from its tags, with defaults for absent tags.
 
-        The amplitude of black is that of ``params``, else that of the tags, else 30 million. ``rounded`` says that
-        8-bit levels were rounded, as ours are, and not cut off; without it the tags tell.
+        The amplitude of black is that of ``params``, else 30 million. ``rounded``: whether 8-bit levels were rounded,
+        as ours are, or truncated; by default the tags tell.
         """
         if params is None:
             params = SpectrogramParams.from_exif(images.tags_in(image))
@@ -78,31 +78,30 @@ class Spectrogram:
 
     @property
     def duration_s(self) -> float:
-        """Of the sound: one step less than there are columns."""
+        """Duration of the sound: T - 1 steps."""
         return (self.columns - 1) * self.params.step_ms / 1000
 
     def with_max(self) -> SpectrogramParams:
-        """The parameters with the amplitude of black filled in: the loudest, if none was given."""
+        """The parameters with ``max_value`` set: to the loudest amplitude, if none was given."""
         if self.params.max_value is not None:
             return self.params
         return replace(self.params, max_value=float(self.mel.max()) or USUAL_MAX)
 
     def to_image(self, bits: int = 8) -> Image.Image:
-        """8 bits: Riffusion's form. 16: without loss, loudness included. Save it with ``exif=spectrogram.exif()``."""
+        """An image: 8 bits is Riffusion's form, 16 bits keep the loudness. Save it with ``exif=spectrogram.exif()``."""
         return images.to_image(self.mel, self.with_max(), bits)
 
     def exif(self) -> Image.Exif:
-        """The tags of its image."""
+        """The tags of the image."""
         return images.tags_of(self.with_max())
 
     def to_audio(
         self, quality: str | int = "fast", device: str | None = None, loudness_lufs: float | None = None
     ) -> Audio:
-        """A sound with this spectrogram, at the level that it encodes, or at ``loudness_lufs``.
+        """A sound with this spectrogram, at the level that it encodes or at ``loudness_lufs``.
 
-        ``quality`` is a name of ``QUALITIES`` or a number of iterations. With ``device`` (``"cuda"``, ``"cpu"``) the
-        iterations run in torch there; a sound longer than one block (15 s) is made on the CPU without it, and the
-        log says so.
+        ``quality`` is a key of ``QUALITIES`` or a number of iterations. With ``device`` (``"cuda"``, ``"cpu"``) the
+        iterations run in torch on that device; for a sound longer than one block (15 s) NumPy does it, with a warning.
         """
         if loudness_lufs is not None:
             from ..mastering.offline import at_loudness
@@ -119,14 +118,14 @@ class Spectrogram:
         return concat(list(synthesise([self.mel], self.params, iterations)))
 
 
-USUAL_MAX = 30e6  # what Riffusion takes black to be
+USUAL_MAX = 30e6  # amplitude of black in Riffusion
 
 
 def default_params(audio: Audio, **wanted: Any) -> SpectrogramParams:
-    """What is ``wanted``, the rest for a sound: its own rate where that goes with it, one or two channels.
+    """Parameters for a sound: ``wanted``, its own rate where ``wanted`` allows it, its own one or two channels.
 
     Raises:
-        InvalidInput: what is wanted is not allowed at any rate.
+        InvalidInput: ``wanted`` is not allowed at any rate.
     """
     own = {"stereo": audio.channels == 2, **wanted}
     try:
@@ -136,7 +135,11 @@ def default_params(audio: Audio, **wanted: Any) -> SpectrogramParams:
 
 
 def iterations_of(quality: str | int) -> int:
-    """How many iterations a quality means."""
+    """The number of iterations of a quality.
+
+    Raises:
+        InvalidInput: not a key of ``QUALITIES``, nor a number from 0 to 4096.
+    """
     if isinstance(quality, int) and not isinstance(quality, bool) and 0 <= quality <= 4096:
         return quality
     if not isinstance(quality, str) or quality not in QUALITIES:
@@ -145,7 +148,11 @@ def iterations_of(quality: str | int) -> int:
 
 
 def analyse(blocks: Iterable[Audio], params: SpectrogramParams) -> Iterator[Mel]:
-    """(C, F, T') arrays as blocks of sound arrive, all of one rate: an hour passes in the memory of a minute."""
+    """Yield (C, F, T') mel amplitudes as blocks of sound arrive, in bounded memory.
+
+    Raises:
+        InvalidInput: blocks of different rates, or samples that are not finite.
+    """
     import soxr
 
     from .analysis import FULL_SCALE, Analyser
@@ -161,7 +168,7 @@ def analyse(blocks: Iterable[Audio], params: SpectrogramParams) -> Iterator[Mel]
         elif audio.rate != rate:
             raise InvalidInput("rate", audio.rate, f"{rate}, as the blocks before")
         if not np.isfinite(audio.samples).all():
-            raise InvalidInput("audio", float("nan"), "samples that are numbers, and this sound has some that are none")
+            raise InvalidInput("audio", float("nan"), "finite samples")
         samples = audio.to_channels(params.channels).samples
         if resampler is not None:
             samples = resampler.resample_chunk(samples).reshape(-1, params.channels)
@@ -180,18 +187,18 @@ def analyse(blocks: Iterable[Audio], params: SpectrogramParams) -> Iterator[Mel]
 
 
 def synthesise(blocks: Iterable[Mel], params: SpectrogramParams, quality: str | int = "fast") -> Iterator[Audio]:
-    """Sound as (C, F, T') arrays arrive, in bounded memory; where the arrays are cut changes nothing."""
+    """Yield sound as (C, F, T') arrays arrive, in bounded memory; where they are cut does not matter."""
+    from .acceleration import parallel_map
     from .streaming import Synthesiser
-    from .threads import each
 
     channels = [Synthesiser(params, iterations_of(quality)) for _ in range(params.channels)]
     given = False
     for mel in blocks:
         turned = [np.ascontiguousarray(mel[c].T) for c in range(len(channels))]
-        for parts in zip(*each(lambda c: channels[c].push(turned[c]), range(len(channels))), strict=True):  # noqa: B023
+        for parts in zip(*parallel_map(lambda c: channels[c].push(turned[c]), range(len(channels))), strict=True):  # noqa: B023
             given = True
             yield Audio(np.stack(parts, axis=1), params.rate)
-    for parts in zip(*each(lambda c: channels[c].finish(), range(len(channels))), strict=True):
+    for parts in zip(*parallel_map(lambda c: channels[c].finish(), range(len(channels))), strict=True):
         given = True
         yield Audio(np.stack(parts, axis=1), params.rate)
     if not given:

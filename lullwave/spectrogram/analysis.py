@@ -1,4 +1,4 @@
-"""Sound to mel amplitudes, whole or block by block with the same result; knows nothing of images.
+"""Analysis of sound to mel amplitudes; the result does not depend on how the sound is cut. Knows nothing of images.
 
 Column t is the windowed, zero-padded transform around sample t x hop, the sound reflected at both ends (as in
 ``torch.stft`` with ``center=True``). Only bins up to ``high_hz`` matter, so where the rate allows it the sound is
@@ -18,18 +18,17 @@ import scipy.fft
 
 from ..audio import Samples
 from ..errors import InvalidInput
-from .acceleration import compiled
+from .acceleration import kernels, parallel_map
 from .mel import filters
 from .params import SpectrogramParams
-from .threads import each
 
 FULL_SCALE = 32768.0  # mel amplitudes are those of 16-bit samples
-CHUNK_COLUMNS = 64  # transformed at once: what a core's cache holds
-STOP_DB = 125.0  # of the low-pass before decimation
+CHUNK_COLUMNS = 64  # columns that a thread transforms at a time: what a core's cache holds
+STOP_DB = 125.0  # attenuation of the low-pass before decimation
 
 
 class _Plan:
-    """Everything about the transform that does not depend on the sound."""
+    """Everything of the transform that does not depend on the sound; shared by all analysers of the same parameters."""
 
     def __init__(self, params: SpectrogramParams) -> None:
         self.hop = params.hop_samples
@@ -59,23 +58,23 @@ class _Plan:
             self.low_pass = scipy.fft.rfft(placed).astype(np.complex64)
 
     def columns(self, padded: Samples, count: int) -> npt.NDArray[np.float32]:
-        """(count, bands) of a sound that begins ``reach`` samples before the first window."""
+        """(count, bands) amplitudes of a sound that begins ``reach`` samples before the first window."""
         if self.low_pass is not None:
             size = 2 * (len(self.low_pass) - 1)
             spectrum = scipy.fft.rfft(padded, n=size)
             spectrum *= self.low_pass
             padded = scipy.fft.irfft(spectrum, n=size)[self.reach :]
         frames = np.lib.stride_tricks.sliding_window_view(padded, self.window)[:: self.hop, :: self.every][:count]
-        # Two frames in one transform, which is faster than two of half the size, as the second is times i. They are
-        # neighbours, about as loud as one another: neither is lost in the rounding of the other.
+        # Two real frames in one complex transform, the second multiplied by i: faster than two real transforms. They
+        # are neighbours and about equally loud, so that neither is lost in the other's rounding.
         pairs = np.zeros((-(-count // 2), frames.shape[1]), np.complex64)
         np.multiply(frames[::2], self.hann, out=pairs.real)
         np.multiply(frames[1::2], self.hann, out=pairs.imag[: count // 2])
         spectra = scipy.fft.fft(pairs, n=self.n_fft, axis=1)
         bank = self.filters
-        if (loops := compiled()) is not None:
+        if (fast := kernels()) is not None:
             made = np.empty((count, bank.shape[0]), np.float32)
-            loops.amplitudes(spectra, self.bins, bank.data, bank.indices, bank.indptr, made)
+            fast.amplitudes(spectra, self.bins, bank.data, bank.indices, bank.indptr, made)
             return made
         mirror = np.conj(spectra[:, -np.arange(self.bins)])
         spectra = spectra[:, : self.bins]
@@ -104,7 +103,7 @@ def _low_pass_taps(rate: float, cutoff_hz: float, half_width_hz: float) -> npt.N
 
 
 class Analyser:
-    """Takes the samples of one channel piece by piece and gives columns as soon as they are known."""
+    """Takes the samples of one channel in pieces and returns columns as soon as they are known. One thread only."""
 
     def __init__(self, params: SpectrogramParams) -> None:
         self._plan = _plan(params)
@@ -115,7 +114,7 @@ class Analyser:
         self._made = 0
 
     def push(self, samples: Samples) -> npt.NDArray[np.float32]:
-        """(T', bands) the columns that became known, a multiple of ``CHUNK_COLUMNS`` of them."""
+        """Take samples; returns the (T', bands) columns that became known, a multiple of ``CHUNK_COLUMNS``."""
         self._held = np.concatenate([self._held, samples])
         self._taken += len(samples)
         margin = self._half + self._plan.reach
@@ -128,7 +127,7 @@ class Analyser:
         return self._columns((ready - self._made) // CHUNK_COLUMNS * CHUNK_COLUMNS)
 
     def finish(self) -> npt.NDArray[np.float32]:
-        """(T', bands) the rest.
+        """The remaining (T', bands) columns.
 
         Raises:
             InvalidInput: there was no sample at all.
@@ -162,7 +161,7 @@ class Analyser:
                 piece = np.pad(piece, (0, plan.span + 2 * plan.reach - len(piece)))
             return plan.columns(piece, many)
 
-        made = np.concatenate(each(chunk, starts))
+        made = np.concatenate(parallel_map(chunk, starts))
         self._made += count
         keep = self._made * plan.hop - self._half - plan.reach - self._first
         if 0 < keep < len(self._held):
@@ -181,7 +180,7 @@ def _mirrored(samples: Samples, count: int) -> Samples:
 
 
 def mel_of(samples: Samples, params: SpectrogramParams) -> npt.NDArray[np.float32]:
-    """(C, F, T) mel amplitudes in 16-bit units of (samples, C) at the analysis rate."""
+    """(C, F, T) mel amplitudes, in 16-bit units, of (samples, C) at the analysis rate."""
     made = []
     for channel in range(samples.shape[1]):
         analyser = Analyser(params)

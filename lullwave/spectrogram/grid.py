@@ -1,10 +1,10 @@
-"""The grid that inversion works on: rate, transform size, and how its bins and the mel bands determine one another.
+"""The grid of the inversion: rate, transform size, and the matrices between its bins and the mel bands.
 
 Knows nothing of phases or of iterations. Sound below ``high_hz`` needs no more than twice that rate: 20 kHz instead
 of 44.1 by default, where a step is still a whole number of samples. The transform is as long as the window, or padded
 to twice that, so that its bins lie 10 or 5 Hz apart; mel amplitudes are sums over bins 2.5 Hz apart. Magnitudes between
-bins come by straight lines where bands are wide, and where bands are about as narrow as bins from a short filter across
-the complex bins.
+bins are interpolated linearly where bands are wide; where bands are about as narrow as bins, a short filter across the
+complex bins finds them.
 """
 
 from __future__ import annotations
@@ -26,33 +26,33 @@ from .params import SpectrogramParams
 Reals = npt.NDArray[np.float32]
 Complex = npt.NDArray[np.complex64]
 
-PADS = (1, 2)  # transform size over window size
-TAPS = 6  # of the filter that finds bins between bins
-NARROW = 2.0  # bands closer than so many bins are measured between bins too
-REGULAR = 1e-2  # added to the normal matrix, as a part of its mean diagonal: bands narrower than bins depend
-INVERSE_REACH = 20  # the inverse of the normal matrix is kept this far from its diagonal,
-NEGLIGIBLE = 1e-3  # and where it is more than this part of its diagonal; so is that of ``first``
-STABLE = 1.3  # corrections may mend so many times what is lacking: above 1 they swing, from 2 on they grow
-TURNS = 60  # of the power iteration that measures how far it goes
+PADS = (1, 2)  # allowed ratios of transform size to window size
+TAPS = 6  # length of the filter that finds magnitudes half-way between bins
+NARROW = 2.0  # bands less than this many bins apart are measured between bins, too
+REGULAR = 1e-2  # regularisation as a share of the mean diagonal: bands narrower than bins are dependent
+INVERSE_REACH = 20  # bands: entries of the inverse further from the diagonal are dropped
+NEGLIGIBLE = 1e-3  # entries below this share of their diagonal are dropped, in ``first`` too
+MAX_RADIUS = 1.3  # allowed spectral radius of a correction: above 1 corrections oscillate, from 2 on they grow
+POWER_STEPS = 60  # steps of the power iteration that measures the radius
 
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """All constants of the inversion of one set of parameters. B bands, K bins, M points between bins."""
+    """All constants of the inversion for one set of parameters. B bands, K bins, M points between bins."""
 
     rate: int
     hop: int
     window: Reals  # Hann, periodic
     n_fft: int
     bins: int
-    observe: Any  # (B, K + M) csr: mel amplitudes of the magnitudes on the bins and between them
+    observe: Any  # (B, K + M) csr: magnitudes on and between bins → mel amplitudes
     settle: Any  # (B, B) csr: approximate inverse of observe x spread
-    spread: Any  # (K, B) csr: a change of the bands to the smallest change of the bins
-    first: Any  # (window // 2 + 1, B) csr: smallest magnitudes, at the bins of unpadded frames, of given mel amplitudes
-    taps: Reals  # (TAPS,)
-    turn: Complex  # (M + TAPS // 2,) moves the time of phases from the start of the window to its middle
+    spread: Any  # (K, B) csr: change of the bands → smallest change of the bins
+    first: Any  # (window // 2 + 1, B) csr: mel amplitudes → smallest magnitudes, at the bins of unpadded frames
+    taps: Reals  # (TAPS,) the filter between bins
+    turn: Complex  # (M + TAPS // 2,) factors that move the time of phases from the window's start to its middle
     between: int  # M
-    nearest: Any  # (B,) which of the bins of ``first`` is nearest to a band's middle
+    nearest: Any  # (B,) the bin of ``first`` that is nearest to a band's middle
 
     @property
     def bin_hz(self) -> float:
@@ -63,9 +63,9 @@ class Grid:
 
 
 def grid_of(params: SpectrogramParams, pad: int) -> Grid:
-    """The grid for ``params`` with a transform of ``pad`` windows, of ``PADS``; made once.
+    """The grid for ``params`` with a transform of ``pad`` windows (one of ``PADS``); computed once.
 
-    Where bands are so narrow that corrections of unpadded frames would not settle, it is that of the largest padding.
+    Where bands are so narrow that corrections of unpadded frames would not converge, the largest padding is used.
     """
     return _grid_of(replace(params, stereo=False, power=1.0, max_value=None), pad)
 
@@ -92,7 +92,7 @@ def _grid_of(params: SpectrogramParams, pad: int) -> Grid:
     order = np.argsort(points, kind="stable")
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
-    # Where points lie half an unpadded bin apart, or closer.
+    # Fine points that lie half an unpadded bin apart or closer get the cubic.
     fine = len(fine_hz) if pad > 1 else np.count_nonzero(fine_hz < between * bin_hz)
     seen = sparse.vstack(
         [cubic_interpolation(points[order], fine_hz[:fine]), linear_interpolation(points[order], fine_hz[fine:])]
@@ -105,7 +105,7 @@ def _grid_of(params: SpectrogramParams, pad: int) -> Grid:
     far = np.abs(np.subtract.outer(np.arange(params.bands), np.arange(params.bands))) > INVERSE_REACH
     height = np.sqrt(np.diag(whole))
     inverse = np.where(far | (np.abs(whole) < NEGLIGIBLE * np.outer(height, height)), 0.0, whole)
-    if _largest_answer(sparse.csr_matrix(inverse), normal) > STABLE:
+    if _spectral_radius(sparse.csr_matrix(inverse), normal) > MAX_RADIUS:
         if pad < PADS[-1]:
             return _grid_of(params, PADS[-1])
         inverse = whole
@@ -114,7 +114,7 @@ def _grid_of(params: SpectrogramParams, pad: int) -> Grid:
     gram += 1e-9 * _mean_diagonal(gram) * np.eye(params.bands)
     every = linear_interpolation(fine_hz, np.arange(window // 2 + 1) * rate / window)
     first = np.asarray((every @ bank.T) @ np.linalg.inv(gram))
-    # What is negligible beside its bin's and its band's largest: no band is left out altogether.
+    # Dropped if negligible beside the largest of its bin and of its band, so that no band loses all entries.
     highest = np.minimum(np.abs(first).max(axis=1, keepdims=True), np.abs(first).max(axis=0))
     first[np.abs(first) < NEGLIGIBLE * highest] = 0.0
 
@@ -142,15 +142,15 @@ def _grid_of(params: SpectrogramParams, pad: int) -> Grid:
 
 
 def _mean_diagonal(matrix: npt.NDArray[np.float64]) -> float:
-    """1 where nothing is on it: no bin lies in any band."""
+    """The mean of the diagonal; 1 if it is zero, as when no bin lies in any band."""
     return float(np.mean(np.diag(matrix))) or 1.0
 
 
-def _largest_answer(inverse: Any, normal: npt.NDArray[np.float64]) -> float:
-    """The largest part of what is lacking that ``observe @ spread @ settle`` makes of it: 1 for an exact inverse."""
+def _spectral_radius(inverse: Any, normal: npt.NDArray[np.float64]) -> float:
+    """Spectral radius of ``normal @ inverse``; 1 for an exact inverse."""
     lack = np.random.default_rng(0).standard_normal(len(normal))
     grown = 0.0
-    for _ in range(TURNS):
+    for _ in range(POWER_STEPS):
         lack = normal @ (inverse @ lack)
         grown = float(np.linalg.norm(lack))
         if not grown:
@@ -160,7 +160,7 @@ def _largest_answer(inverse: Any, normal: npt.NDArray[np.float64]) -> float:
 
 
 def _sizes(params: SpectrogramParams) -> tuple[int, int, int]:
-    """Rate, hop and window: the lowest rate above 2 x high_hz where both are whole, of a size that transforms fast."""
+    """Rate, hop and window: the lowest rate from 2 x high_hz at which both are whole and the transform is fast."""
     unit = math.lcm(Fraction(params.step_ms, 1000).denominator, Fraction(params.window_ms, 2000).denominator)
     lowest = -(-2 * params.high_hz // unit) * unit
     for rate in range(lowest, lowest + 40 * unit, unit):

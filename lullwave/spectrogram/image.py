@@ -23,36 +23,36 @@ log = logging.getLogger(__name__)
 
 Mel = npt.NDArray[np.float32]
 
-HALF_STEP = 0.5  # other writers of 8-bit images cut the fraction off: what they meant lies, on average, half a level up
-WIDEST = 65535  # columns of an image that others than we can be expected to read
-SOFTWARE = 305  # the tag by which images of our own, which are rounded, are known
+HALF_STEP = 0.5  # levels: other writers truncate, so that the true value lies half a level higher on average
+WIDEST = 65535  # columns; wider images cannot be read by most programs
+SOFTWARE = 305  # tag that marks our own images, whose levels are rounded
 NAME = "lullwave"
 
 
 def tags_of(params: SpectrogramParams) -> Image.Exif:
-    """The parameters, and that the pixels are rounded."""
+    """Tags with the parameters and the mark that levels are rounded."""
     exif = params.to_exif()
     exif[SOFTWARE] = NAME
     return exif
 
 
 def tags_in(image: Image.Image) -> Image.Exif:
-    """The tags of an image; none if their block is damaged, and the log says so."""
+    """The tags of an image; empty, with a warning, if their block is damaged."""
     try:
         return image.getexif()
     except (SyntaxError, ValueError, struct.error, KeyError) as error:  # what Pillow raises for one
-        log.warning("the image's tags cannot be read (%s): the defaults are used", error)
+        log.warning("the image's tags cannot be read (%s): using the defaults", error)
         image.info.pop("exif", None)
         return Image.Exif()
 
 
 def is_rounded(image: Image.Image) -> bool:
-    """Whether an image says that it is ours."""
+    """Whether an image's tags mark it as ours, with rounded levels."""
     return bool(tags_in(image).get(SOFTWARE) == NAME)
 
 
 def to_pixels(mel: Mel, max_value: float, power: float, white: int) -> npt.NDArray[Any]:
-    """Amplitudes of any shape as whole numbers from 0, black, to ``white``; rounded."""
+    """Amplitudes of any shape as rounded levels from 0 (black, loud) to ``white`` (silence)."""
     level = np.maximum(mel, 0.0) * np.float32(1.0 / max_value) if max_value > 0.0 else np.zeros_like(mel)
     level **= power
     np.clip(level, 0.0, 1.0, out=level)
@@ -62,20 +62,20 @@ def to_pixels(mel: Mel, max_value: float, power: float, white: int) -> npt.NDArr
 
 
 def from_pixels(pixels: npt.NDArray[Any], max_value: float, power: float, white: int, lower: float) -> Mel:
-    """The amplitudes that pixels stand for; ``lower`` is taken off each level but silence (white)."""
+    """Amplitudes of pixels; ``lower`` is subtracted from each level except silence (white)."""
     table = np.maximum(white - np.arange(white + 1) - lower, 0.0) / white
     return np.asarray((table ** (1.0 / power) * max_value).astype(np.float32)[pixels])
 
 
 def to_image(mel: Mel, params: SpectrogramParams, bits: int) -> Image.Image:
-    """An image with its tags. ``params.max_value`` must say what is black."""
+    """An image with its tags. ``params.max_value`` must be set."""
     canvas = Canvas(params, mel.shape[2], bits)
     canvas.add(mel)
     return canvas.image()
 
 
 class Canvas:
-    """The pixels of an image of known width, filled from left to right: each is in memory once."""
+    """The pixels of an image of known width, filled from left to right; each pixel is in memory once."""
 
     def __init__(self, params: SpectrogramParams, columns: int, bits: int) -> None:
         if bits not in (8, 16):
@@ -88,7 +88,7 @@ class Canvas:
         self._filled = 0
 
     def add(self, mel: Mel) -> None:
-        """The next columns, (C, F, T'), low frequencies first."""
+        """Append columns (C, F, T'), low frequencies first."""
         params = self._params
         assert params.max_value is not None
         columns = slice(self._filled, self._filled + mel.shape[2])

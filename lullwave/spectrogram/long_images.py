@@ -1,4 +1,4 @@
-"""Images of sounds of any length and back: of the whole, only pixels are in memory; knows nothing of files."""
+"""Images of sounds of any length, and back, block by block: only pixels are in memory as a whole; knows no files."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..audio import Audio
 from . import USUAL_MAX, Spectrogram, SpectrogramParams, analyse, synthesise
 from .image import Canvas, is_rounded
 
-PIECE = 4096  # columns that are amplitudes at once
-LARGE = 50_000_000  # pixels
+PIECE = 4096  # columns that are converted at a time
+LARGE = 50_000_000  # pixels from which an image waits on disk
 
 
 def image_of(sound: Callable[[], Iterable[Audio]], params: SpectrogramParams, bits: int = 8) -> Image.Image:
-    """The image, with its tags, of a sound that arrives in blocks, twice: first to learn its loudest amplitude."""
+    """The image, with tags, of a sound in blocks. ``sound`` is called twice: first to find the loudest amplitude."""
     loudest, columns = 0.0, 0
     for mel in analyse(sound(), params):
         loudest = max(loudest, float(mel.max()))
@@ -35,7 +35,7 @@ def sound_of(
 ) -> Iterator[Audio]:
     """The sound of an image of any width, in blocks.
 
-    With ``last_use`` the image is closed, and the pixels of a large one wait in a temporary file instead of in memory.
+    With ``last_use`` a large image is moved to a temporary file and closed, to free its memory.
     """
     rounded = is_rounded(image)
     if last_use and image.width * image.height > LARGE:
@@ -50,7 +50,7 @@ def _piece(image: Image.Image, left: int) -> Image.Image:
 
 
 def _from_disk(image: Image.Image) -> Iterator[Image.Image]:
-    """The pieces of an image, which is closed once they are written."""
+    """Write an image to a temporary file in pieces, close it, and yield the pieces."""
     mode, palette, clear, sizes = image.mode, image.getpalette(), image.info.get("transparency"), []
     with tempfile.TemporaryFile() as file:
         for left in range(0, image.width, PIECE):

@@ -1,4 +1,4 @@
-"""The mel scale and its triangular filters on any frequency grid; knows nothing of sound.
+"""The mel scale, its triangular filters and interpolation between frequencies; knows nothing of sound.
 
 The HTK scale (Young et al., The HTK Book, eq. 5.13), filters of unit height, as in torchaudio with ``norm=None``.
 """
@@ -24,12 +24,12 @@ def mel_to_hz(mel: Any) -> Any:
 
 
 def edges_hz(bands: int, low_hz: float, high_hz: float) -> Floats:
-    """(bands + 2,) where filters begin, peak and end: filter b spans edges b to b + 2 and peaks at b + 1."""
+    """(bands + 2,) edges of the filters: filter b spans edges b to b + 2 and peaks at b + 1."""
     return np.asarray(mel_to_hz(np.linspace(hz_to_mel(low_hz), hz_to_mel(high_hz), bands + 2)))
 
 
 def filters(grid_hz: Floats, bands: int, low_hz: float, high_hz: float) -> Any:
-    """(bands, F) sparse rows, the triangles sampled at ``grid_hz``."""
+    """(bands, F) csr matrix of the triangles, sampled at the frequencies ``grid_hz``."""
     from scipy import sparse
 
     edges = edges_hz(bands, low_hz, high_hz)
@@ -48,7 +48,7 @@ def filters(grid_hz: Floats, bands: int, low_hz: float, high_hz: float) -> Any:
 
 
 def linear_interpolation(at_hz: Floats, to_hz: Floats) -> Any:
-    """(len(to), len(at)) sparse: values between the points of the ascending ``at_hz``, by straight lines."""
+    """(len(to_hz), len(at_hz)) csr matrix: linear interpolation from the ascending ``at_hz`` to ``to_hz``."""
     from scipy import sparse
 
     left = np.clip(np.searchsorted(at_hz, to_hz, side="right") - 1, 0, len(at_hz) - 2)
@@ -60,7 +60,7 @@ def linear_interpolation(at_hz: Floats, to_hz: Floats) -> Any:
 
 
 def cubic_interpolation(at_hz: Floats, to_hz: Floats) -> Any:
-    """The same by Lagrange's cubic through the four nearest points, which does not cut off what peaks between them."""
+    """The same by Lagrange's cubic through the four nearest points, which keeps peaks that lie between them."""
     from scipy import sparse
 
     first = np.clip(np.searchsorted(at_hz, to_hz, side="right") - 2, 0, len(at_hz) - 4)

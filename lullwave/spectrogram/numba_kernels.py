@@ -1,4 +1,7 @@
-"""The loops that numba compiles; knows nothing of why. Imported only where numba is installed."""
+"""The kernels that numba compiles; imported only where numba is installed. Callers have the same in NumPy.
+
+Arguments are arrays and numbers of one fixed type each; ``Any`` stands for them, since numba infers the types.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,12 @@ from typing import Any
 import numba
 import numpy as np
 
-FEW = 16  # frames
+LANES = 16  # frames worked on together: fills whole cache lines, and the compiler knows the number
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def _add_weighted(sign: Any, value: Any, index: Any, begin: Any, rows: Any, out: Any) -> None:
-    """Each row of ``out`` gets those of ``rows`` that a sparse matrix names for it, times their weights."""
+    """``out += sign * matrix @ rows`` for a CSR matrix given by its values, column indices and row starts."""
     for b in range(out.shape[0]):
         for p in range(begin[b], begin[b + 1]):
             weight, row = sign * value[p], index[p]
@@ -22,19 +25,19 @@ def _add_weighted(sign: Any, value: Any, index: Any, begin: Any, rows: Any, out:
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def amplitudes(pairs: Any, bins: int, value: Any, index: Any, begin: Any, out: Any) -> None:
-    """Mel amplitudes of each frame: filters, each over bins that follow one another, of its magnitudes.
+    """Mel amplitudes of each frame into ``out`` (T, bands), by a CSR filter bank.
 
-    A row of ``pairs`` is the transform of two frames, the second one times i.
+    A row of ``pairs`` is the transform of two frames, the second multiplied by i.
     """
     rows, bands = out.shape
     half = np.float32(0.5)
     # As in ``project``, frames are innermost.
-    wide = -(-rows // FEW) * FEW
+    wide = -(-rows // LANES) * LANES
     sizes = np.empty((bins, wide), np.float32)
-    some = np.zeros((FEW, bins), np.float32)
+    some = np.zeros((LANES, bins), np.float32)
     total = np.zeros((bands, wide), np.float32)
-    for first in range(0, rows, FEW):
-        for i in range(0, min(FEW, rows - first), 2):
+    for first in range(0, rows, LANES):
+        for i in range(0, min(LANES, rows - first), 2):
             pair, even, odd = pairs[(first + i) // 2], some[i], some[i + 1]
             even[0], odd[0] = abs(pair[0].real), abs(pair[0].imag)
             for k in range(1, bins):
@@ -42,7 +45,7 @@ def amplitudes(pairs: Any, bins: int, value: Any, index: Any, begin: Any, out: A
                 even[k] = half * np.sqrt((z.real + w.real) ** 2 + (z.imag - w.imag) ** 2)
                 odd[k] = half * np.sqrt((z.imag + w.imag) ** 2 + (z.real - w.real) ** 2)
         for k in range(bins):
-            for i in range(FEW):
+            for i in range(LANES):
                 sizes[k, first + i] = some[i, k]
     _add_weighted(np.float32(1.0), value, index, begin, sizes, total)
     for t in range(rows):
@@ -66,10 +69,10 @@ def _step_over_bins(log: Any, ratio: Any, t: int, k: int) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def integrate(log: Any, turn: Any, ratio: Any, given: Any, floor: Any, classes: int, phases: Any) -> None:
-    """Phase gradient integration from the loudest point outward, in place; ``given`` rows are where it starts.
+    """Integrate phase gradients from the loudest point outward, in place, starting at the rows ``given``.
 
-    Points wait in lists, one for each class of amplitude: ``heads`` those whose neighbours are to be set, ``seeds``
-    those that nothing has reached. ``level`` is a point's class, -1 once it is set.
+    Points wait in linked lists, one for each class of amplitude: ``heads`` for points whose neighbours must be set,
+    ``seeds`` for points not reached yet. ``level`` is a point's class, -1 once its phase is set.
     """
     rows, bins = log.shape
     scale = np.float32(classes) / -floor
@@ -162,23 +165,23 @@ def project(
     spread_begin: Any,
     gains: Any,
 ) -> None:
-    """Frame by frame: what magnitudes are multiplied by to have the wanted mel amplitudes."""
+    """Gains of each frame: the factors that give its magnitudes the wanted mel amplitudes."""
     rows, bins = spectrum.shape
     bands = mel.shape[0]
     reach = taps.shape[0] // 2
-    # Frames are innermost wherever bins and bands meet: one weight serves a whole row of them. A few frames are
-    # turned round at once, so that whole cache lines are written.
-    sizes = np.empty((bins + between, -(-rows // FEW) * FEW), np.float32)
+    # Frames are the inner loop wherever bins meet bands: one weight serves a row of them. LANES frames are transposed
+    # together, so that whole cache lines are written.
+    sizes = np.empty((bins + between, -(-rows // LANES) * LANES), np.float32)
     lack = mel.copy()
     settled = np.zeros((bands, rows), np.float32)
     change = np.empty(rows, np.float32)
-    some = np.zeros((FEW, bins + between), np.float32)
+    some = np.zeros((LANES, bins + between), np.float32)
     real = np.empty(between + 2 * reach, np.float32)
     imag = np.empty(between + 2 * reach, np.float32)
     re_between = np.empty(between, np.float32)
     im_between = np.empty(between, np.float32)
-    for begin in range(0, rows, FEW):
-        for i in range(min(FEW, rows - begin)):
+    for begin in range(0, rows, LANES):
+        for i in range(min(LANES, rows - begin)):
             frame, size = spectrum[begin + i], some[i]
             for k in range(bins):
                 z = frame[k]
@@ -201,7 +204,7 @@ def project(
                 for k in range(between):
                     size[bins + k] = np.sqrt(re_between[k] * re_between[k] + im_between[k] * im_between[k])
         for k in range(bins + between):
-            for i in range(FEW):  # as many as the compiler knows of
+            for i in range(LANES):  # a constant number, which the compiler unrolls
                 sizes[k, begin + i] = some[i, k]
     _add_weighted(np.float32(-1.0), see_value, see_index, see_begin, sizes, lack)
     _add_weighted(np.float32(1.0), settle_value, settle_index, settle_begin, lack, settled)
@@ -214,17 +217,17 @@ def project(
                 change[t] += weight * settled[row, t]
         for t in range(rows):
             sizes[k, t] = max(change[t], np.float32(0.0)) / (sizes[k, t] + tiny)
-    for begin in range(0, rows, FEW):
+    for begin in range(0, rows, LANES):
         for k in range(bins):
-            for i in range(FEW):
+            for i in range(LANES):
                 some[i, k] = sizes[k, begin + i]
-        for i in range(min(FEW, rows - begin)):
+        for i in range(min(LANES, rows - begin)):
             gains[begin + i] = some[i, :bins]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def reflect(spectrum: Any, gains: Any, beyond: float, out: Any) -> None:
-    """The spectrum with other magnitudes, and ``beyond`` times as far again."""
+    """``out`` = spectrum x gains, moved on by ``beyond`` times its distance from the spectrum."""
     a, b = np.float32(1.0 + beyond), np.float32(beyond)
     for t in range(spectrum.shape[0]):
         frame, gain, to = spectrum[t], gains[t], out[t]
@@ -233,12 +236,13 @@ def reflect(spectrum: Any, gains: Any, beyond: float, out: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def move(state: Any, gains: Any, before: Any, consistent: Any, relaxation: Any, inertia: float) -> None:
-    """In place: before <- relaxation (state + consistent) + (1 - 2 relaxation) nearest; state <- that, carried on.
+def move(state: Any, gains: Any, before: Any, consistent: Any, relaxation: Any, momentum: float) -> None:
+    """One relaxed step, in place.
 
-    ``nearest`` is the state times its gains.
+    new = relaxation (state + consistent) + (1 - 2 relaxation) gains x state; state = new + momentum (new - before);
+    before = new.
     """
-    carried = np.float32(inertia)
+    carried = np.float32(momentum)
     rows, bins = state.shape
     for t in range(rows):
         now, gain, old, heard = state[t], gains[t], before[t], consistent[t]
@@ -251,14 +255,14 @@ def move(state: Any, gains: Any, before: Any, consistent: Any, relaxation: Any, 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def overlap_add(frames: Any, window: Any, first: int, hop: int, begin: int, end: int, out: Any) -> None:
-    """Samples ``begin`` to ``end`` of the sum of frames times window. Frame i begins at ``first`` + i x hop."""
+    """Samples ``begin`` to ``end`` of the sum of windowed frames; frame i starts at ``first`` + i x hop."""
     count, length = frames.shape
     out[begin:end] = np.float32(0.0)
     for i in range(max(0, (begin - first - length) // hop), min(count, (end - first) // hop + 1)):
         start = first + i * hop
         low, high = max(begin, start), min(end, start + length)
         if low < high:
-            # Slices of one length, so that the compiler knows that nothing wraps round.
+            # Slices of one length: the compiler then knows that no index is negative.
             to, frame, weight = out[low:high], frames[i, low - start : high - start], window[low - start : high - start]
             for n in range(high - low):
                 to[n] += frame[n] * weight[n]

@@ -1,7 +1,7 @@
-"""Windowed frames of a sound, and the sum of frames; the sound is mirrored at its ends. Knows nothing of spectra.
+"""Framing and overlap-add of a sound that is mirrored at its ends; knows nothing of spectra.
 
-Frames are given as ``(N, window)`` arrays. Frame i is centred on sample ``origin + i x hop``: all frames of a piece, or
-every n-th of them.
+Frames are ``(N, window)`` arrays. Frame i is centred on sample ``origin + i x hop``, so that an array may hold all
+frames of a piece or every n-th.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from .acceleration import compiled
+from .acceleration import kernels, parallel_map, slices
 from .grid import Grid, Reals
-from .threads import each, spans
 
-SPAN = 51200  # samples that are summed at once
+SPAN = 51200  # samples that one thread sums at a time
 
 
-def framed(sound: Reals, window: Reals, origin: int, hop: int, rows: slice, out: Reals | None = None) -> Reals:
-    """(rows, window) windowed frames, in ``out`` if it is given."""
+def frames_of(sound: Reals, window: Reals, origin: int, hop: int, rows: slice, out: Reals | None = None) -> Reals:
+    """The windowed frames ``rows`` of ``sound``, (rows, window); written to ``out`` if given."""
     half = len(window) // 2
     begin, end = origin + rows.start * hop - half, origin + (rows.stop - 1) * hop + half
     piece = sound[max(0, begin) : end]
@@ -30,18 +29,18 @@ def framed(sound: Reals, window: Reals, origin: int, hop: int, rows: slice, out:
     return np.asarray(np.multiply(frames, window, out=out))
 
 
-def added(frames: Reals, window: Reals, origin: int, hop: int, total: Reals) -> None:
-    """Into ``total``: the sum of frames times ``window``, what lies beyond the ends mirrored as in ``framed``."""
-    loops, half, length = compiled(), len(window) // 2, len(total)
+def overlap_add(frames: Reals, window: Reals, origin: int, hop: int, total: Reals) -> None:
+    """Write the sum of ``frames`` x ``window`` to ``total``, mirrored at its ends as in ``frames_of``."""
+    fast, half, length = kernels(), len(window) // 2, len(total)
     wide = np.empty(half + length + half, np.float32)
 
     def span(part: slice) -> None:
-        if loops is None:
+        if fast is None:
             wide[part] = _sum(frames, window, origin, hop, part)
         else:
-            loops.overlap_add(frames, window, origin, hop, part.start, part.stop, wide)
+            fast.overlap_add(frames, window, origin, hop, part.start, part.stop, wide)
 
-    each(span, spans(len(wide), SPAN))
+    parallel_map(span, slices(len(wide), SPAN))
     total[:] = wide[half : half + length]
     if length > half:
         total[1 : half + 1] += wide[:half][::-1]
@@ -49,11 +48,11 @@ def added(frames: Reals, window: Reals, origin: int, hop: int, total: Reals) -> 
 
 
 @lru_cache(8)
-def level(grid: Grid, columns: int) -> Reals:
-    """What the sum of all windowed frames of a piece has to be multiplied by (Griffin & Lim 1984, eq. 6)."""
+def window_gain(grid: Grid, columns: int) -> Reals:
+    """(samples,) factors that turn the overlap-add of all frames into the sound (Griffin & Lim 1984, eq. 6)."""
     frames = np.broadcast_to(grid.window, (columns, len(grid.window)))
     total = np.empty(grid.samples(columns), np.float32)
-    added(np.ascontiguousarray(frames), grid.window, 0, grid.hop, total)
+    overlap_add(np.ascontiguousarray(frames), grid.window, 0, grid.hop, total)
     return np.asarray(1.0 / np.maximum(total, np.float32(1e-6)))
 
 

@@ -1,4 +1,4 @@
-"""What a spectrogram's numbers mean: step, window, bands and scale, and the image tags that say so; knows no sound."""
+"""Parameters of a spectrogram (step, window, bands, scale) and the image tags that hold them; knows no sound."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LARGEST_BANK = 60_000_000  # bands x the samples of that window: what filters an
 
 @dataclass(frozen=True)
 class SpectrogramParams:
-    """How a sound and its mel spectrogram belong together. The defaults are Riffusion's."""
+    """How a mel spectrogram is computed from a sound and drawn. The defaults are Riffusion's."""
 
     rate: int = option(44100, "sample rate of the sound", low=4000, high=192_000, unit="Hz")
     stereo: bool = option(False, "two channels: left in green, right in blue")
@@ -35,7 +35,7 @@ class SpectrogramParams:
     high_hz: int = option(10_000, "where the highest band ends", low=100, high=96_000, unit="Hz")
     power: float = option(0.25, "amplitudes are raised to this power in the image", low=0.05, high=2.0)
     max_value: float | None = option(
-        None, "mel amplitude, in 16-bit units, of a black pixel; nothing: the loudest", low=1e-9, high=1e12
+        None, "mel amplitude, in 16-bit units, of a black pixel; none: the loudest", low=1e-9, high=1e12
     )
 
     def __post_init__(self) -> None:
@@ -56,7 +56,7 @@ class SpectrogramParams:
             raise InvalidInput("bands", self.bands, f"at most {LARGEST_BANK // self.fft_samples} for such a window")
 
     def _blame(self) -> NoReturn:
-        """Name the one duration that makes the rate too high, or the rate."""
+        """Raise for the one duration that makes the analysis rate too high, or for the rate itself."""
         durations = self._durations_ms
         for name in durations:
             rest = [ms for other, ms in durations.items() if other != name]
@@ -99,12 +99,8 @@ class SpectrogramParams:
         """The padded window at the analysis rate."""
         return self.analysis_rate * self.padded_ms // 1000
 
-    def columns_of(self, samples: int) -> int:
-        """T of a sound of so many samples at the analysis rate: a column every step, the first at 0."""
-        return 1 + samples // self.hop_samples
-
     def samples_of(self, columns: int) -> int:
-        """How many samples at ``rate`` a spectrogram of T columns becomes: T - 1 steps."""
+        """Number of samples, at ``rate``, of the sound of T columns: T - 1 steps."""
         return round((columns - 1) * self.step_ms * self.rate / 1000)
 
     def to_exif(self) -> Image.Exif:
@@ -118,12 +114,12 @@ class SpectrogramParams:
 
     @classmethod
     def from_exif(cls, exif: Any, **instead: Any) -> SpectrogramParams:
-        """What an image's tags say; absent tags, and those that say no number, get the defaults.
+        """Parameters from an image's tags; absent tags, and tags that are not numbers, get the defaults.
 
         ``instead`` overrides both.
 
         Raises:
-            InvalidInput: a tag has a number that is not allowed, or one that contradicts another.
+            InvalidInput: a tag's number is not allowed, or contradicts another tag.
         """
         types = {f.name: (float if f.name in ("power", "max_value") else int) for f in fields(cls)}
         values: dict[str, Any] = {}
@@ -133,7 +129,7 @@ class SpectrogramParams:
                 continue
             number = _number(raw)
             if number is None:
-                log.warning("image tag %d (%s) is no number: the default is used", tag, name)
+                log.warning("image tag %d (%s) is not a number: using the default", tag, name)
                 continue
             if types[name] is float:
                 values[name] = number
@@ -159,7 +155,7 @@ TAGS = {
 
 
 def _number(raw: Any) -> float | None:
-    """A tag's value; writers differ in whether it is a number, a fraction, text or a tuple of one. None: garbage."""
+    """A tag's value as a number; writers use numbers, fractions, text or tuples of one. None if it is none of these."""
     try:
         number = float(raw[0] if isinstance(raw, tuple) else raw)
     except (TypeError, ValueError, ZeroDivisionError, IndexError, OverflowError):

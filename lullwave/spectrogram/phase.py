@@ -13,17 +13,17 @@ import numpy.typing as npt
 
 from .grid import Reals
 
-HANN = 0.25645  # time-frequency ratio of a Hann window over its squared length (table I there)
-TINIEST = 1e-20  # magnitude, where all is silent
-FLOOR = -14.0  # natural log of magnitude, below the loudest, at which valleys are cut off
-DEPTH = 9.0  # the same below the loudest of a frame: what the tree leaves out, a third of all points
-CLASSES = 800  # of amplitude, for the order of integration
+HANN = 0.25645  # time-frequency ratio of a Hann window over its squared length (table I of the paper)
+TINIEST = 1e-20  # loudest magnitude that is assumed of silence
+FLOOR = -14.0  # natural log of magnitude relative to the loudest; lower values are raised to it
+DEPTH = 9.0  # the tree skips points this far (natural log) below a frame's loudest: a third of all points
+CLASSES = 800  # classes of amplitude that order the integration
 
 
 def first_phases(magnitudes: Reals, hop: int, window: int, known: Reals | None, compiled: bool) -> Reals:
-    """(T, K) phases, of frames whose middle is time 0, for magnitudes at ``window // 2 + 1`` bins.
+    """(T, K) phases about each frame's middle, for magnitudes at ``window // 2 + 1`` bins.
 
-    ``known`` (T, K) has the phases of frames that are given already, NaN elsewhere.
+    ``known`` (T, K) has the phases of frames that are fixed already, NaN elsewhere. ``compiled`` uses numba.
     """
     floor = np.float32(max(float(magnitudes.max()), TINIEST) * np.exp(FLOOR))
     log = np.log(np.maximum(magnitudes, floor))
@@ -50,7 +50,7 @@ def first_phases(magnitudes: Reals, hop: int, window: int, known: Reals | None, 
 
 
 def _by_tree(log: Reals, step_time: Reals, step_bin: Reals, given: npt.NDArray[np.bool_], phases: Reals) -> Reals:
-    """The loudest paths as a spanning tree below one root; phases are sums of steps along it."""
+    """Phases as sums of steps along a maximum spanning tree: the loudest paths from one root."""
     from scipy import sparse
     from scipy.sparse import csgraph
 

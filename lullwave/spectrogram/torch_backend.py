@@ -1,7 +1,7 @@
-"""The same inversion in torch, many clips at once on any device; knows nothing of how the first phases are found.
+"""The inversion in torch: many clips at once, on any device; knows nothing of how the first phases are found.
 
-First phases are integrated on the CPU, as without torch; the iterations are those of ``inversion``, held to it by a
-test. All clips of a call must agree in parameters and length.
+First phases are integrated on the CPU, as without torch. The iterations are those of ``inversion``; a test compares
+them. All clips of a call must agree in parameters and length.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 from ..audio import Audio
 from ..device import choose_device, import_torch
 from ..errors import InvalidInput
+from .acceleration import parallel_map
 from .grid import Grid, grid_of
 from .inversion import SUBSETS, TINY, first_sound
-from .relaxation import course_of
+from .relaxation import schedule_for
 from .streaming import BLOCK, resample
-from .threads import each
 
 if TYPE_CHECKING:
     from . import Spectrogram
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 def fits(columns: int, device: str) -> bool:
-    """Whether a piece of so many columns can be inverted here; says in the log if it is too long.
+    """Whether a piece of ``columns`` columns can be inverted here; logs a warning if it is too long.
 
     Raises:
         InvalidInput: there is no such device.
@@ -56,16 +56,16 @@ def invert_all(spectrograms: Sequence[Spectrogram], iterations: int, device: str
         raise InvalidInput("spectrograms", len(spectrograms), "clips of the same parameters and length")
     if not 2 <= columns <= BLOCK:
         raise InvalidInput("columns", columns, f"2 to {BLOCK}")
-    grid = grid_of(params, course_of(iterations).pad)
+    grid = grid_of(params, schedule_for(iterations).pad)
     mel = np.concatenate([one.mel for one in spectrograms]).transpose(0, 2, 1)  # (B, T, F)
     peaks = np.maximum(mel.max(axis=(1, 2)), np.float32(1e-20))
     mel = mel / peaks[:, None, None]
-    first = np.stack(each(lambda one: first_sound(grid, one), list(mel)))
+    first = np.stack(parallel_map(lambda one: first_sound(grid, one), list(mel)))
     with torch.inference_mode():
         search = _Search(torch, grid, torch.from_numpy(mel).to(where))
         sound = search.run(torch.from_numpy(first).to(where), iterations).cpu().numpy()
     sound *= np.where(peaks > 1e-20, peaks, 0.0).astype(np.float32)[:, None]
-    made = each(lambda one: resample(one, grid, params.rate), list(sound))
+    made = parallel_map(lambda one: resample(one, grid, params.rate), list(sound))
     channels = params.channels
     return [Audio(np.stack(made[i : i + channels], axis=1), params.rate) for i in range(0, len(made), channels)]
 
@@ -90,11 +90,11 @@ class _Search:
         before = np.pad(np.arange(self.length), (half, 0), mode="reflect")
         self.mirror = torch.from_numpy(np.pad(before, (0, half), mode="symmetric")).to(device)
         ones = torch.ones(1, mel.shape[1], len(grid.window), device=device) * self.window
-        self.level = 1.0 / self._overlap(ones).clamp_min(1e-6)
+        self.gain = 1.0 / self._overlap(ones).clamp_min(1e-6)
         self.turn = torch.from_numpy(grid.turn).to(device)
 
     def run(self, sound: Any, iterations: int) -> Any:
-        course, hz = course_of(iterations), np.arange(self.grid.bins) * np.float32(self.grid.bin_hz)
+        schedule, hz = schedule_for(iterations), np.arange(self.grid.bins) * np.float32(self.grid.bin_hz)
         columns = self.mel.shape[1]
         every = min(SUBSETS, columns)
         subsets = [slice(first, None, every) for first in range(every)]
@@ -103,11 +103,11 @@ class _Search:
         frames = self._frames(2.0 * near - state if iterations else near)
         sound = self._sound(frames)
         for step in range(iterations):
-            relaxation = self.torch.from_numpy(course.relaxation(step, iterations, hz)).to(state.device)
+            relaxation = self.torch.from_numpy(schedule.relaxation(step, iterations, hz)).to(state.device)
             for rows in subsets:
                 new = relaxation * (state[:, rows] + self._spectrum(sound, rows))
                 new += (1.0 - 2.0 * relaxation) * near[:, rows]
-                state[:, rows] = new + course.inertia(step, iterations) * (new - before[:, rows])
+                state[:, rows] = new + schedule.momentum(step, iterations) * (new - before[:, rows])
                 before[:, rows] = new
                 near[:, rows] = self._project(state[:, rows], self.mel[:, rows])
                 if step < iterations - 1:
@@ -139,7 +139,7 @@ class _Search:
         return self.torch.fft.irfft(spectrum, n=self.grid.n_fft)[..., : len(self.window)]
 
     def _sound(self, frames: Any) -> Any:
-        return self._overlap(frames) * self.level
+        return self._overlap(frames) * self.gain
 
     def _overlap(self, frames: Any) -> Any:
         """(B, samples) of the sum of windowed frames, frame t centred on t x hop, folded at the ends as in NumPy."""

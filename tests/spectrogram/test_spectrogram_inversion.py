@@ -10,9 +10,7 @@ import pytest
 from bench.spectral_metrics import convergence, mel, onset_correlation
 from lullwave import Audio, Spectrogram, SpectrogramParams
 from lullwave.errors import InvalidInput
-from lullwave.spectrogram import acceleration as loops
-from lullwave.spectrogram import inversion, synthesise
-from lullwave.spectrogram import relaxation as course
+from lullwave.spectrogram import acceleration, inversion, relaxation, synthesise
 from lullwave.spectrogram.streaming import AHEAD, BLOCK
 
 RATE = 44100
@@ -52,7 +50,7 @@ def test_the_sound_has_the_spectrogram(plucked, quality, most):
 
 
 def test_without_numba_it_is_about_as_good(plucked, monkeypatch):
-    monkeypatch.setattr(inversion, "compiled", lambda: None)
+    monkeypatch.setattr(inversion, "kernels", lambda: None)
     made = Spectrogram.from_audio(Audio.of(plucked, RATE)).to_audio("fast")
     assert error_of(made.samples[:, 0], plucked) < 0.06
 
@@ -70,7 +68,7 @@ def test_compiled_projection_equals_the_plain_one(plucked, pad):
     spectrum = (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)).astype(np.complex64) * 1e-5
     plain, fast = np.empty(shape, np.float32), np.empty(shape, np.float32)
     inversion._project(grid, spectrum, amplitudes, np.float32(1e-12), plain)
-    inversion._fast_project(inversion.compiled(), grid, spectrum, amplitudes, np.float32(1e-12), fast)
+    inversion._project_compiled(inversion.kernels(), grid, spectrum, amplitudes, np.float32(1e-12), fast)
     assert np.linalg.norm((fast - plain) * np.abs(spectrum)) < 1e-5 * np.linalg.norm(plain * np.abs(spectrum))
 
 
@@ -82,7 +80,7 @@ def test_a_reflection_goes_as_far_beyond_the_nearest_as_it_came_from_before(loop
 
     rng, grid = np.random.default_rng(8), grid_of(SpectrogramParams(), 1)
     search = inversion._Search(grid, np.ones((8, 512), np.float32), None)
-    search.loops = inversion.compiled() if loops == "compiled" else None
+    search.kernels = inversion.kernels() if loops == "compiled" else None
     subset = inversion._Subset(grid, search.mel, first=0, every=1, length=search.length)
     subset.state[:] = rng.standard_normal(subset.state.shape) + 1j * rng.standard_normal(subset.state.shape)
     subset.gains[:] = rng.uniform(0, 3, subset.gains.shape)
@@ -102,7 +100,7 @@ def test_projection_reaches_the_wanted_amplitudes(plucked, pad):
     amplitudes = np.ascontiguousarray(spectrogram.mel[0].T / spectrogram.mel.max())
     search = inversion._Search(grid, amplitudes, None)
     subset = inversion._Subset(grid, amplitudes, first=1, every=4, length=search.length)
-    search._turn(subset, search.first_sound(), None, last=True)
+    search._iterate(subset, search.first_sound(), None, last=True)
     near = subset.gains * subset.state
     seen = np.concatenate([np.abs(near), inversion._between(near, grid)], axis=1)
     assert np.linalg.norm(grid.observe @ seen.T - subset.mel) < 0.05 * np.linalg.norm(subset.mel)
@@ -131,10 +129,10 @@ def test_an_inversion_is_freed_when_it_ends():
 
 @pytest.mark.parametrize(("some", "many"), [(24, 64), (1, 64), (1, 1)])
 def test_torch_equals_numpy(plucked, monkeypatch, some, many):
-    """By each course; over many steps rounding alone would lead them apart."""
+    """By each schedule; over many steps rounding alone would lead them apart."""
     pytest.importorskip("torch")
-    monkeypatch.setattr(course, "SOME", some)
-    monkeypatch.setattr(course, "MANY", many)
+    monkeypatch.setattr(relaxation, "FINE_STEPS", some)
+    monkeypatch.setattr(relaxation, "WIDE_STEPS", many)
     spectrogram = Spectrogram.from_audio(Audio.of(np.stack([plucked, plucked[::-1]], 1), RATE))
     one, other = spectrogram.to_audio(6).samples, spectrogram.to_audio(6, device="cpu").samples
     assert np.linalg.norm(one - other) < 1e-3 * np.linalg.norm(one)
@@ -256,7 +254,7 @@ def test_qualities_are_names_or_numbers():
 )
 def test_it_comes_as_near_with_other_bands_and_windows(plucked, monkeypatch, unusual, loops):
     if loops == "plain":
-        monkeypatch.setattr(inversion, "compiled", lambda: None)
+        monkeypatch.setattr(inversion, "kernels", lambda: None)
     spectrogram = Spectrogram.from_audio(Audio.of(plucked, RATE), SpectrogramParams(**unusual))
     for steps, bound in ((4, 0.1), (16, 0.08)):
         made = Spectrogram.from_audio(spectrogram.to_audio(steps), spectrogram.params).mel
@@ -321,7 +319,7 @@ def test_where_nothing_compiled_can_be_kept_it_is_made_without(monkeypatch, capl
     monkeypatch.setitem(sys.modules, "numba", types.SimpleNamespace(njit=njit))
     monkeypatch.delitem(sys.modules, "lullwave.spectrogram.numba_kernels", raising=False)
     monkeypatch.delattr("lullwave.spectrogram.numba_kernels", raising=False)
-    assert loops.compiled.__wrapped__() is None
+    assert acceleration.kernels.__wrapped__() is None
     assert "NUMBA_CACHE_DIR" in caplog.text
 
 

@@ -1,4 +1,4 @@
-"""Loudness on request, and no sound above full scale, whatever the blocks."""
+"""Offline loudness and limiting: the target is met, and no block exceeds full scale."""
 
 import numpy as np
 import pytest

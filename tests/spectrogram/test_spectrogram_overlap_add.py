@@ -15,7 +15,7 @@ def loops(request, monkeypatch):
     if request.param == "compiled":
         pytest.importorskip("numba")
     else:
-        monkeypatch.setattr(overlap, "compiled", lambda: None)
+        monkeypatch.setattr(overlap, "kernels", lambda: None)
 
 
 def written_out(frames, window, origin, hop):
@@ -36,7 +36,7 @@ def test_the_sum_of_frames(loops, origin, hop):
     count = (LENGTH - origin) // hop + 1
     frames, window = rng.standard_normal((count, WINDOW)).astype(np.float32), np.hanning(WINDOW).astype(np.float32)
     total = np.empty(LENGTH, np.float32)
-    overlap.added(frames, window, origin, hop, total)
+    overlap.overlap_add(frames, window, origin, hop, total)
     assert total == pytest.approx(written_out(frames, window, origin, hop), abs=1e-5)
 
 
@@ -44,9 +44,9 @@ def test_subsets_add_up_to_the_whole(loops):
     rng = np.random.default_rng(6)
     frames, window = rng.standard_normal((10, WINDOW)).astype(np.float32), np.hanning(WINDOW).astype(np.float32)
     whole, part, parts = np.empty(LENGTH, np.float32), np.empty(LENGTH, np.float32), np.zeros(LENGTH)
-    overlap.added(frames, window, 0, 10, whole)
+    overlap.overlap_add(frames, window, 0, 10, whole)
     for first in range(4):
-        overlap.added(np.ascontiguousarray(frames[first::4]), window, 10 * first, 40, part)
+        overlap.overlap_add(np.ascontiguousarray(frames[first::4]), window, 10 * first, 40, part)
         parts += part
     assert parts == pytest.approx(whole, abs=1e-5)
 
@@ -54,7 +54,7 @@ def test_subsets_add_up_to_the_whole(loops):
 def test_framed_and_added_again_it_is_the_same_sound():
     grid, columns = grid_of(SpectrogramParams(), 1), 30
     sound = np.random.default_rng(7).standard_normal(grid.samples(columns)).astype(np.float32)
-    frames = overlap.framed(sound, grid.window, 0, grid.hop, slice(0, columns))
+    frames = overlap.frames_of(sound, grid.window, 0, grid.hop, slice(0, columns))
     total = np.empty_like(sound)
-    overlap.added(frames, grid.window, 0, grid.hop, total)
-    assert total * overlap.level(grid, columns) == pytest.approx(sound, abs=1e-4)
+    overlap.overlap_add(frames, grid.window, 0, grid.hop, total)
+    assert total * overlap.window_gain(grid, columns) == pytest.approx(sound, abs=1e-4)
