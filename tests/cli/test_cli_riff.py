@@ -85,12 +85,12 @@ def test_a_batch_that_cannot_be_told_apart_or_read_is_refused(tmp_path):
 def test_wrong_values_are_refused_before_anything_is_loaded(tmp_path):
     for words, named in (
         (["text", "a", "--preset", "magic"], "--preset"),
-        (["text", "a", "--scheduler", "magic"], "scheduler"),
-        (["text", "a", "--steps", "0"], "steps"),
-        (["text", "a", "--steps", "100000"], "steps"),
+        (["text", "a", "--scheduler", "magic"], "--scheduler"),
+        (["text", "a", "--steps", "0"], "--steps"),
+        (["text", "a", "--steps", "100000"], "--steps"),
         (["text", "a", "-o", "a.xyz"], "path"),
         (["text", "a", "-o", str(tmp_path / "no" / "a.mp3")], "--output"),
-        (["text", "(a", "--guidance", "1000"], "guidance"),
+        (["text", "(a", "--guidance", "1000"], "--guidance"),
     ):
         with pytest.raises(InvalidInput) as refused:
             riff(*words)
