@@ -88,5 +88,5 @@ def test_the_scale_is_its_own_inverse_and_filters_sum_to_one():
 def test_samples_that_are_no_numbers_are_refused(wrong):
     sound = tone(440).copy()
     sound[500] = wrong
-    with pytest.raises(InvalidInput, match="samples that are numbers"):
+    with pytest.raises(InvalidInput, match="finite samples"):
         Spectrogram.from_audio(Audio.of(sound, RATE))
