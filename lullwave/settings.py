@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import unicodedata
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -64,7 +65,9 @@ class StationSettings(BaseModel):
 
     @property
     def title(self) -> str:
-        return self.name or self.id.replace("-", " ").capitalize()
+        """The name on one line: line breaks and control characters would end a line of a playlist or header."""
+        shown = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in self.name)
+        return " ".join(shown.split()) or self.id.replace("-", " ").capitalize()
 
     def prompt(self, turn: int = 0) -> str:
         """The prompt number ``turn`` in the rotation, with the ambience."""

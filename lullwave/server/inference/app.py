@@ -90,7 +90,7 @@ def create_inference_app(engine: Engine, guard: AccessGuard, workers: int) -> St
             Route("/healthz", healthz),
             Route("/readyz", healthz),  # the port opens only after the engine is loaded
             Route("/generate", guarded(lambda request: app.state.http.generate(request)), methods=["POST"]),
-            Route("/clips/{number:int}", guarded(lambda request: app.state.http.clip(request)), methods=["POST"]),
+            Route("/clips/{number}", guarded(lambda request: app.state.http.clip(request)), methods=["POST"]),
             WebSocketRoute("/{path:path}", socket),
         ],
         lifespan=lifespan,

@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from ..middleware.auth import LOCAL_NAMES, digest
+from ..middleware.auth import LOCAL_NAMES, digest, host_name, origin_host
 
 
 class AccessGuard:
@@ -35,10 +35,10 @@ class AccessGuard:
         """Why a request is refused, as HTTP status and message; None accepts it."""
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if not self._public and (urlsplit("//" + host).hostname or "") not in LOCAL_NAMES:
+        if not self._public and host_name(host) not in LOCAL_NAMES:
             return 403, "this server does not answer to that name"
         origin = headers.get("origin")
-        if origin is not None and (urlsplit(origin).netloc or "null") != host:
+        if origin is not None and origin_host(origin) != host:
             return 403, "pages of another origin may not do this"
         if self._digest is None or (legacy and self._legacy_open) or self._has_token(scope, headers):
             return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -19,6 +20,7 @@ from .batches import PROMPTS, Batch, Batches
 
 MAX_REQUESTS = 4  # batches that one connection may wait for
 _FAILED, _BUSY = 1011, 1013  # close codes: RFC 6455, 7.4; and IANA's registry
+_CLIP_NUMBER = re.compile("[0-9]{1,3}")  # longer ones are no clips, and `int` raises on very long ones
 
 log = logging.getLogger(__name__)
 
@@ -110,9 +112,10 @@ class LegacyHttp:
 
     async def clip(self, request: Request) -> Response:
         """Return a clip; 404 until it is ready."""
-        number = request.path_params["number"]
+        shown = request.path_params["number"]
+        number = int(shown) if _CLIP_NUMBER.fullmatch(shown) else -1
         if number not in self._clips:
-            return JSONResponse({"error": f"clip {number} is not ready"}, 404)
+            return JSONResponse({"error": f"clip {shown[:20]} is not ready"}, 404)
         return Response(self._clips[number], media_type="audio/mpeg", headers={"Cache-Control": "no-store"})
 
     def stop(self) -> None:

@@ -66,13 +66,14 @@ class LiveAudio(Response):
                 "Connection": "close",
                 "Accept-Ranges": "none",
                 "X-Accel-Buffering": "no",
-                "icy-name": clean(channel.station.config.title),
                 "icy-genre": "lo-fi",
                 "icy-br": str(kbps),
                 "icy-pub": "0",
                 **({"icy-metaint": str(METAINT)} if titles else {}),
             }
         )
+        # UTF-8, as Icecast sends it; Starlette would encode it in Latin-1, which has no other letters.
+        self.raw_headers.append((b"icy-name", clean(channel.station.config.title).encode()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -78,7 +77,7 @@ class OriginAndTokenGuard:
         legacy = scope["path"].startswith(LEGACY)
         if legacy and settings.legacy_open:
             return None
-        if not self._any_host and _host(headers.get("host", "")) not in self._hosts:
+        if not self._any_host and host_name(headers.get("host", "")) not in self._hosts:
             return 403, "this server does not answer to that name; see the setting allowed_hosts", "Host"
         changes = scope["type"] == "websocket" or scope["method"] not in SAFE
         if changes and scope["path"] not in OPEN_TO_PAGES and not self._allowed_origin(headers):
@@ -94,14 +93,22 @@ class OriginAndTokenGuard:
         origin = headers.get("origin")
         if origin is None or "*" in self._origins or origin in self._origins:
             return True
-        return bool(origin != "null" and urlsplit(origin).netloc == headers.get("host"))
+        return origin_host(origin) == headers.get("host")
+
+
+def origin_host(origin: str) -> str | None:
+    """The host and port in an ``Origin`` header; None for ``null`` and for anything else that names no host.
+
+    The header is a scheme, ``://`` and a host (RFC 6454, 6.2). It is compared as text: ``urlsplit`` raises on some.
+    """
+    return origin.partition("://")[2] or None
 
 
 def _split(text: str) -> frozenset[str]:
     return frozenset(part.strip() for part in text.split(",") if part.strip())
 
 
-def _host(header: str) -> str:
+def host_name(header: str) -> str:
     """The host name in a Host header, without the port."""
     if header.startswith("["):
         return header[1:].partition("]")[0]

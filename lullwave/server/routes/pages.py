@@ -52,9 +52,7 @@ class StaticFolder:
             NotFound
         """
         path = self._folder.joinpath(*name.split("/"))
-        parts = name.split("/")
-        bad = any(part in ("", ".", "..") or part.startswith(".") or "\\" in part or "\0" in part for part in parts)
-        if bad or len(name) > 200 or not path.is_file() or not path.resolve().is_relative_to(self._folder.resolve()):
+        if not self._has(name, path):
             raise NotFound("file", name[:200])
         stat = path.stat()
         known = self._read.get(name)
@@ -64,6 +62,15 @@ class StaticFolder:
             found = StaticFile(data, f'"{hashlib.sha256(data).hexdigest()[:32]}"', kind)
             self._read[name] = known = (stat.st_mtime, stat.st_size, found)
         return known[2]
+
+    def _has(self, name: str, path: Path) -> bool:
+        bad = any(part.startswith(".") or not part or "\\" in part or "\0" in part for part in name.split("/"))
+        if bad or len(name) > 200:
+            return False
+        try:
+            return path.is_file() and path.resolve().is_relative_to(self._folder.resolve())
+        except (OSError, ValueError):  # the file system has no such names: too long, or not encodable
+            return False
 
 
 def router(web: Path | None = None) -> APIRouter:

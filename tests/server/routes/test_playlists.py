@@ -108,3 +108,26 @@ def test_history_and_replay_over_http(tmp_path):
             assert served.ask(f"/api/stations/piano/replay?{query}")[0].status == status, query
         refused = served.json("/api/stations/piano/history?before=x")["error"]
         assert refused["field"] == "before"
+
+
+LABELS = ["雨の音 ☕", "Ünter\r\nX-Evil: 1\u2028#EXTINF", "👩\u200d💻 \"late'; night`", "\x1b[31mred\x00", "日" * 80]
+
+
+def test_any_label_of_a_station_passes_through_every_reply(tmp_path):
+    stations = [{"id": f"s{n}", "name": name, "prompts": ["雨 ☕"]} for n, name in enumerate(LABELS)]
+    with serving(tmp_path, stations=stations) as served:
+        for n, name in enumerate(LABELS):
+            with served.listening(f"/stations/s{n}/stream.mp3", {"Icy-MetaData": "1"}) as stream:
+                assert stream.status == 200
+                assert "X-Evil" not in stream.headers
+                shown = stream.headers["icy-name"].encode("latin-1").decode()  # UTF-8 bytes, as players read them
+            assert name[:3] != LABELS[0][:3] or shown == "雨の音 ☕"
+            title = served.json(f"/api/stations/s{n}")["name"]
+            assert title == " ".join(title.split())
+            assert not set(title) & set("\r\n\x00\x1b\u2028")
+            assert set(shown) <= set(title)
+        lines = served.ask("/listen.m3u")[1].decode().splitlines()
+        assert len(lines) == 1 + 2 * len(LABELS)
+        assert len(served.ask("/listen.pls")[1].decode().splitlines()) == 3 + 3 * len(LABELS)
+        assert len(served.json("/status-json.xsl")["icestats"]["source"]) == len(LABELS)
+        assert served.ask("/metrics")[0].status == 200
