@@ -60,6 +60,8 @@ class SineEngine(Engine):
         return SineStream(self, request, state["hz"], state["position"], [tuple(s) for s in state["steers"]])
 
     def understand(self, prompt: str) -> Understanding:
+        if prompt == "tonne":
+            return Understanding("a tone", ignored=("tonne",), recognised=False, suggestions={"tonne": ("tone",)})
         return Understanding(f"a tone for {prompt!r}", {"hz": HIGH_HZ}, ("gibberish",) if "gibberish" in prompt else ())
 
 

@@ -60,6 +60,8 @@ class Understanding:
     text: str
     understood: Mapping[str, Any] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()  # words that had no effect
+    recognised: bool = True  # False: nothing in the prompt has any meaning to the engine
+    suggestions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # ignored word → known words like it
 
 
 class Stream(ABC):

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 from ..clock import Clock
@@ -229,7 +229,9 @@ class Station:
         if (engine := self._producer.engine) is not None:
             with suppress(EngineLost):  # the fallback will carry out the request
                 return engine.understand(prompt)
-        return self._engine(EMBEDDED).understand(prompt)  # do not wait for a model that loads
+        understanding = self._engine(EMBEDDED).understand(prompt)  # do not wait for a model that loads
+        embedded = self.engine_name == EMBEDDED
+        return understanding if embedded else replace(understanding, recognised=True)  # a model takes any text
 
     def steer(self, prompt: str, over_s: float = 8.0) -> Future[SteerResult]:
         """Change the music to ``prompt`` within ``over_s`` seconds; the result tells from which frame it is heard.

@@ -105,6 +105,15 @@ test('a request is sent, understood and heard, or refused', () => {
   assert.equal(Steer.refused(sent, { message: 'no', wantsToken: true }).wantsToken, true);
 });
 
+test('a request that the station does not understand changes nothing, and a known word is proposed', () => {
+  const understood = { text: 'anything', ignored: ['pinao', 'x'], suggestions: { pinao: ['piano'] } };
+  const told = Steer.answered(Steer.sending('pinao x'), { ...reply, state: 'ignored', frame: null, understood });
+  assert.match(Words.steeringAnswer(told), /stays as it is/);
+  assert.equal(told.understood, null);
+  assert.equal(Words.withoutEffect(told), 'No effect: pinao (did you mean piano?), x');
+  assert.equal(Steer.heard(told, { prompt: 'pinao x', frame: 5 }), told);
+});
+
 test('a request that waits or a vote is known by its words', () => {
   for (const state of ['queued', 'voted']) {
     const waits = Steer.answered(Steer.sending('rain'), { ...reply, state, frame: null });

@@ -228,6 +228,8 @@ def encode_understanding(understanding: Understanding) -> dict[str, Any]:
         "text": understanding.text,
         "understood": dict(understanding.understood),
         "ignored": list(understanding.ignored),
+        "recognised": understanding.recognised,
+        "suggestions": {word: list(known) for word, known in understanding.suggestions.items()},
     }
 
 
@@ -241,10 +243,15 @@ def decode_understanding(message: Any) -> Understanding:
         raise ProtocolError("an understanding that is not a JSON object")
     understood = message.get("understood")
     ignored = message.get("ignored")
+    suggestions = message.get("suggestions")
     return Understanding(
         str(message.get("text", "")),
         understood if isinstance(understood, dict) else {},
         tuple(map(str, ignored)) if isinstance(ignored, list) else (),
+        message.get("recognised") is not False,
+        {str(word): tuple(map(str, known)) for word, known in suggestions.items() if isinstance(known, list)}
+        if isinstance(suggestions, dict)
+        else {},
     )
 
 

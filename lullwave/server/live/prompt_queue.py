@@ -37,7 +37,7 @@ class NothingToUndo(Busy):
 class PromptReceipt:
     """The reply to a request."""
 
-    state: str  # "turning" (steered now), "queued" or "voted"
+    state: str  # "turning" (steered now), "queued", "voted" or "ignored" (nothing was understood; nothing changes)
     understanding: Understanding
     frame: int | None = None  # first frame that is steered, once known
     heard_in_s: float = 0.0  # seconds until it is on air; an estimate while the request waits
@@ -84,11 +84,15 @@ class PromptQueue:
 
         A second request of one requester replaces the first.
 
+        A prompt of which the engine understands nothing is ignored.
+
         Raises:
             PromptError: it does not parse.
             Busy: the queue is full.
         """
         understanding = await asyncio.to_thread(self._station.understand, prompt)
+        if not understanding.recognised:
+            return PromptReceipt("ignored", understanding)
         if self._station.config.policy == "vote":
             return self._vote(prompt, requester, understanding)
         return await self._queue(_PromptRequest(prompt, requester), understanding)

@@ -63,7 +63,11 @@ def router(services: Services) -> APIRouter:
 
     @routes.post("/api/stations/{station}/prompt")
     async def prompt(request: Request, station: str, wish: Annotated[PromptWish, Body()]) -> JSONResponse:
-        """Steer a station towards a prompt. It is heard within seconds, or waits in the queue or for a vote."""
+        """Steer a station towards a prompt. It is heard within seconds, or waits in the queue or for a vote.
+
+        The state ``ignored`` tells that the engine understood nothing: the music stays as it is, and ``suggestions``
+        names known words that are spelled alike.
+        """
         queue = _steerable(services, request, station)
         receipt = await queue.submit(wish.prompt, _requester(services, request, wish.listener))
         return JSONResponse(_receipt_json(wish.prompt, receipt))
@@ -110,6 +114,7 @@ def _receipt_json(prompt: str | None, receipt: PromptReceipt) -> dict[str, Any]:
             "text": understanding.text,
             "data": dict(understanding.understood),
             "ignored": list(understanding.ignored),
+            "suggestions": {word: list(known) for word, known in understanding.suggestions.items()},
         },
         "state": receipt.state,
         "frame": receipt.frame,

@@ -2,11 +2,12 @@
 
 /**
  * @typedef {object} SteeringState
- * @property {'idle' | 'sending' | 'turning' | 'queued' | 'voted' | 'heard' | 'refused'} phase
+ * @property {'idle' | 'sending' | 'turning' | 'queued' | 'voted' | 'ignored' | 'heard' | 'refused'} phase
  * @property {string} prompt
  * @property {number | null} frame from which the change is heard, once known
  * @property {string | null} understood
  * @property {string[]} ignored words that had no effect
+ * @property {Record<string, string[]>} suggestions known words that are spelled like the ignored ones
  * @property {number} heardInS
  * @property {string | null} problem
  * @property {boolean} wantsToken only the owner may, and proves it with a token
@@ -21,6 +22,7 @@ export const NO_WISH = Object.freeze({
   frame: null,
   understood: null,
   ignored: [],
+  suggestions: {},
   heardInS: 0,
   problem: null,
   wantsToken: false,
@@ -31,9 +33,10 @@ export const sending = (prompt) => ({ ...NO_WISH, phase: 'sending', prompt });
 
 /** The station's answer; this listener hears everything `lagS` after it goes on air. */
 export function answered(state, reply, lagS = 0) {
-  const { text, ignored } = reply.understood;
+  const { text, ignored, suggestions = {} } = reply.understood;
+  const understood = reply.state === 'ignored' ? null : text || null;
   const heardInS = reply.heard_in_s + lagS;
-  return { ...state, phase: reply.state, frame: reply.frame, understood: text || null, ignored, heardInS };
+  return { ...state, phase: reply.state, frame: reply.frame, understood, ignored, suggestions, heardInS };
 }
 
 /** @param {{message: string, wantsToken?: boolean}} error @returns {SteeringState} */

@@ -1,6 +1,6 @@
 /** The steering box: a request in words, what the station understood, when it will be heard, and undo. */
 
-import { steeringAnswer, steeringPolicy } from './wording.js';
+import { steeringAnswer, steeringPolicy, withoutEffect } from './wording.js';
 import { emit } from './emit.js';
 
 /** @param {HTMLElement} el */
@@ -43,7 +43,7 @@ export function Steering(el) {
       answer.style.setProperty('--wait', `${steering.heardInS}s`);
       put(find('.what'), steeringAnswer(steering));
       put(find('.understood'), steering.understood ? `Understood: ${steering.understood}` : '');
-      put(find('.ignored'), steering.ignored.length ? `No effect: ${steering.ignored.join(', ')}` : '');
+      put(find('.ignored'), withoutEffect(steering));
     },
   };
 }

@@ -107,6 +107,8 @@ export function steeringAnswer({ phase, prompt, heardInS, problem }) {
       return heardIn(heardInS);
     case 'queued':
       return `Other requests come first. ${heardIn(heardInS)}`;
+    case 'ignored':
+      return 'The station does not know these words, so the music stays as it is.';
     case 'voted':
       return `Your vote counts. The vote ends in about ${Math.max(1, Math.round(heardInS))} seconds.`;
     case 'heard':
@@ -116,6 +118,13 @@ export function steeringAnswer({ phase, prompt, heardInS, problem }) {
     default:
       return '';
   }
+}
+
+/** The words of a request that had no effect, each with what may have been meant. */
+export function withoutEffect({ ignored, suggestions }) {
+  if (!ignored.length) return '';
+  const meant = (word) => (suggestions[word] ? ` (did you mean ${suggestions[word].join(' or ')}?)` : '');
+  return `No effect: ${ignored.map((word) => word + meant(word)).join(', ')}`;
 }
 
 /** When a steering will be heard. @param {number} seconds */

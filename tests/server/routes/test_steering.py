@@ -1,5 +1,6 @@
 """Wishes over HTTP: heard by everybody within seconds, queued in sight of all, voted on, undone, refused."""
 
+import json
 from contextlib import ExitStack, contextmanager
 
 import numpy as np
@@ -62,6 +63,18 @@ def test_a_wish_is_understood_and_heard_within_six_seconds(radio):
     high = np.abs((sound * turn)[: len(sound) // part * part].reshape(-1, part).mean(axis=1))
     first = int(np.argmax(high > 0.002)) * part / RATE
     assert first - asked_at / 24000 <= 6.0
+
+
+def test_a_prompt_of_which_nothing_is_understood_changes_nothing(radio):
+    for station in ("open", "voted"):
+        response, reply = wish(radio, "tonne", station)
+        assert response.status == 200
+        reply = json.loads(reply)
+        assert (reply["state"], reply["frame"], reply["votes"]) == ("ignored", None, {})
+        assert reply["understood"]["suggestions"] == {"tonne": ["tone"]}
+        told = radio.json(f"/api/stations/{station}")
+        assert (told["prompt"], told["waiting"], told["votes"]) == ("a tone", [], {})
+    assert radio.ask("/api/stations/open/undo", "POST")[0].status == 429
 
 
 def test_undo_goes_back_step_by_step(radio):

@@ -63,6 +63,7 @@ class Instrument:
     voice: Voice
     phrases: tuple[str, ...]  # what prompts call it; "-s" and "-es" are understood
     articulations: tuple[Articulation, ...] = ()
+    stands_in_for: tuple[str, ...] = ()  # instruments that there are not and that it replaces; the listener is told
 
     @property
     def role(self) -> Role:
@@ -89,20 +90,26 @@ _ALL = (
     Instrument(
         "wurli", "pianos", "Wurlitzer", ("keys", "bass", "lead"), 28, 88, midi_program=5,
         seat=Seat(0.0, 5200, -18, -24, tremolo=0.3, chorus=0.1), voice=Voice(1.0, 0.06, 4.0),
-        phrases=_phrases("wurli, wurlitzer, wurly, wurlitzer piano, organ, hammond, church organ"),
+        phrases=_phrases("wurli, wurlitzer, wurly, wurlitzer piano"),
+        stands_in_for=_phrases("organ, hammond, church organ, pipe organ, clavinet, clavichord, accordion, harmonium"),
     ),
     Instrument(
         "felt_piano", "pianos", "piano", ("keys", "bass", "lead"), 28, 88, midi_program=0,
         seat=Seat(0.0, 5600, -16, -18), voice=Voice(-0.5, 0.09, 5.0),
         phrases=_phrases("piano, felt piano, upright piano, grand piano, pianist, felt"),
+        stands_in_for=_phrases("harpsichord, honky tonk piano, pianoforte, cembalo"),
     ),
     Instrument(
         "nylon_guitar", "plucked", "guitar", ("keys", "bass", "lead"), 28, 88, midi_program=24,
         seat=Seat(0.0, 6000, -16, -20), voice=Voice(0.0, 0.07, 3.4),
         phrases=_phrases(
             "guitar, nylon guitar, acoustic guitar, classical guitar, spanish guitar, nylon string guitar, "
-            "steel string guitar, electric guitar, string guitar, jazz guitar, fingerpicked guitar, fingerpicking, "
-            "nylon, strings plucked, ukulele, koto, harp, lute, banjo, mandolin"
+            "string guitar, jazz guitar, fingerpicked guitar, fingerpicking, nylon, strings plucked"
+        ),
+        stands_in_for=_phrases(
+            "steel string guitar, electric guitar, steel guitar, slide guitar, slack key guitar, ukulele, koto, "
+            "guzheng, harp, lute, banjo, mandolin, sitar, oud, bouzouki, dulcimer, zither, lyre, shamisen, "
+            "pipa, balalaika"
         ),
     ),
     Instrument(
@@ -126,38 +133,54 @@ _ALL = (
         "vibraphone", "mallets", "vibraphone", ("lead", "keys"), 52, 89, midi_program=11,
         seat=Seat(-1.0, 7000, -18, -16), voice=Voice(-0.5, 0.12, 5.0),
         phrases=_phrases(
-            "vibraphone, and vibes, with vibes, on vibes, jazz vibes, marimba, xylophone, glockenspiel, mallet, bell"
+            "vibraphone, vibraharp, jazz vibes, mallet"
+        ),
+        stands_in_for=_phrases(
+            "marimba, xylophone, glockenspiel, bell, balafon, steel drum, steelpan, hang drum, gamelan"
         ),
     ),
     Instrument(
         "music_box", "mallets", "music box", ("lead", "keys"), 52, 96, midi_program=10,
         seat=Seat(-2.0, 6500, -18, -14), voice=Voice(1.0, 0.12, 2.8, layers=3),
-        phrases=_phrases("music box, celesta, kalimba, chime, toy piano, lullaby box"),
+        phrases=_phrases("music box, lullaby box"),
+        stands_in_for=_phrases("celesta, kalimba, thumb piano, mbira, chime, wind chime, toy piano"),
     ),
     Instrument(
         "flute", "winds", "flute", ("lead",), 60, 96, midi_program=73,
         seat=Seat(-2.0, 6000, -16, -14), voice=Voice(-1.5, 0.06, 9.0, touch=1.0, layers=3),
         articulations=("slide",),
-        phrases=_phrases("flute, shakuhachi, recorder, woodwind, pan flute, whistle, ocarina, clarinet"),
+        phrases=_phrases("flute"),
+        stands_in_for=_phrases(
+            "shakuhachi, recorder, woodwind, pan flute, whistle, ocarina, clarinet, oboe, bassoon, english horn, "
+            "piccolo, duduk, bagpipe, harmonica, melodica"
+        ),
     ),
     Instrument(
         "muted_trumpet", "winds", "muted trumpet", ("lead",), 54, 88, midi_program=59,
         seat=Seat(-2.5, 5600, -16, -16), voice=Voice(-4.0, 0.05, 9.0, touch=1.0, layers=3),
         articulations=("slide",),
-        phrases=_phrases("trumpet, muted trumpet, horn, brass, cornet, sax, saxophone, flugelhorn"),
+        phrases=_phrases("trumpet, muted trumpet"),
+        stands_in_for=_phrases(
+            "horn, brass, cornet, sax, saxophone, alto sax, tenor sax, flugelhorn, trombone, tuba, french horn, bugle, "
+            "open trumpet"
+        ),
     ),
     Instrument(
         "synth_lead", "synths", "synth lead", ("lead",), 52, 88, midi_program=81,
         seat=Seat(-3.0, 5200, -20, -14, chorus=0.3), voice=Voice(-1.0, 0.07, 9.0, touch=0.9, layers=3, variants=1),
         articulations=("slide",),
-        phrases=_phrases("synth lead, synth, lead synth, synthesizer, synthesiser, saw lead, theremin"),
+        phrases=_phrases("synth lead, synth, lead synth, synthesizer, synthesiser, saw lead"),
+        stands_in_for=_phrases("theremin, talk box, ondes martenot"),
     ),
     Instrument(
         "pad", "synths", "pads", ("pad", "keys"), 52, 88, midi_program=89,
         seat=Seat(-6.0, 4200, -18, -14, chorus=0.6), voice=Voice(-1.0, 0.32, 9.0, touch=0.8, layers=2),
         phrases=_phrases(
-            "pad, pads, synth pad, string, strings, string section, string quartet, synth strings, bowed strings, "
-            "violin, violins, viola, cello, orchestra, mellotron, choir"
+            "pad, pads, synth pad, synth strings, string machine, mellotron"
+        ),
+        stands_in_for=_phrases(
+            "string, strings, string section, string quartet, bowed strings, violin, violins, viola, cello, fiddle, "
+            "erhu, orchestra, choir, chorus, choral"
         ),
     ),
 )

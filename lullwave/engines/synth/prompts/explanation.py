@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
 from ...base import Understanding
 from ..options import SynthOptions
 from .intent import Intent
 from .parser import read_intent
-from .vocabulary import NAMES
+from .tokens import phrase_at
+from .vocabulary import NAMES, PHRASES
 
 _MOOD_WORDS = {
     "pace": ("slower", "faster"),
@@ -46,9 +49,21 @@ def describe(intent: Intent, ignored: tuple[str, ...] = ()) -> Understanding:
     text = "; ".join(words) if words else "whatever comes: lo-fi"
     if intent.notes:
         text += "; " + "; ".join(intent.notes)
+    ignored = tuple(dict.fromkeys(ignored))
+    suggestions = {word: near for word in ignored if (near := nearest_words(word))}
     if ignored:
-        text += "; not understood: " + ", ".join(dict.fromkeys(ignored))
-    return Understanding(text=text, understood=data, ignored=tuple(dict.fromkeys(ignored)))
+        meant = (f"{w} (did you mean {' or '.join(suggestions[w])}?)" if w in suggestions else w for w in ignored)
+        text += "; not understood: " + ", ".join(meant)
+    recognised = replace(intent, notes=()) != Intent()
+    return Understanding(text, data, ignored, recognised, suggestions)
+
+
+def nearest_words(word: str) -> tuple[str, ...]:
+    """The words of the vocabulary that a word is likely to be a misspelling of, the nearest first; at most two."""
+    if len(word) < 4 or phrase_at(word.split(), 0)[0] is not None:
+        return ()
+    known = [phrase for phrase, effects in PHRASES.items() if effects and " " not in phrase and len(phrase) > 2]
+    return tuple(get_close_matches(word, known, 2, 0.75))
 
 
 def _words(intent: Intent) -> list[str]:

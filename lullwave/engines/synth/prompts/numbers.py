@@ -32,10 +32,16 @@ _WORDS = re.compile(rf"\b{_NAMED}(?=\s*-?\s*{_BPM})|(?<=\btempo ){_NAMED}\b|(?<=
 _SIGN = r"(?:\s*(#|♯|♭)|(b)(?![a-z])|[\s-]*(sharp|flat))?"
 _SCALE = r"(?:(?:harmonic|melodic|natural|relative)[\s-]+)?(?:major|minor|maj|min|dur|moll)"
 _CHURCH = "ionian|dorian|phrygian|lydian|mixolydian|aeolian|locrian"
+_NO_THING = (  # nouns that a plain adjective "major" or "minor" stands before
+    r"(?!\s+(?:chords?|thirds?|sevenths?|things?|cit(?:y|ies)|towns?|labels?|roles?|problems?|details?|events?|hits?|"
+    r"setbacks?|changes?|roads?|airports?|leagues?|artists?|updates?|stars?|injur\w+|deals?)\b)"
+)
+# "in a minor key" names a mode and no tonic: the small "a" is an article.
+_NO_ARTICLE = r"(?!(?-i:a)\s+(?:major|minor)\s+(?:keys?|mode|scale|tonality|moods?|feel|feeling|vibes?|tones?)\b)"
 _IN = r"\b(?:(?:in|key)\s+(?:the\s+key\s+of\s+|of\s+)?)?"
 _KEYS = (
     re.compile(
-        rf"{_IN}([a-g]){_SIGN}[\s-]*({_SCALE}|{_CHURCH})\b(?!\s+(?:chords?|third|seventh|thing))(?:\s+(?:key|mode|scale))?",
+        rf"{_IN}{_NO_ARTICLE}([a-g]){_SIGN}[\s-]*({_SCALE}|{_CHURCH})\b{_NO_THING}(?:\s+(?:key|mode|scale))?",
         re.IGNORECASE,
     ),
     re.compile(rf"\b(?:in\s+)?(?:the\s+)?key(?:\s+of\b|\s*[:=])\s*([a-g]){_SIGN}(m)?(?![\w#])", re.IGNORECASE),
@@ -44,9 +50,7 @@ _KEYS = (
     re.compile(r"(?<![A-Za-z#])([A-G])(#|♯|♭|b)?(m)(?![A-Za-z#'])"),
     re.compile(r"(?<![A-Za-z#])([a-g])(#|♯|♭)(m)(?![A-Za-z#'])"),
 )
-_MODE = re.compile(
-    rf"\b({_SCALE}|{_CHURCH})(?:\s+(?:key|mode|scale|tonality))?\b(?!\s+(?:chords?|third|seventh))", re.IGNORECASE
-)
+_MODE = re.compile(rf"\b({_SCALE}|{_CHURCH})(?:\s+(?:key|mode|scale|tonality))?\b{_NO_THING}", re.IGNORECASE)
 _NOT = re.compile(
     r"\b(?:not|no|non|never|don't|dont|avoid|without|except)(?:\s+(?:in|a|the|at|too|use|any))*\s*$", re.I
 )

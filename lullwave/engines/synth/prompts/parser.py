@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ....prompt import Prompt
 from ..catalogue.drums import KitName
-from ..catalogue.instruments import InstrumentName
+from ..catalogue.instruments import INSTRUMENTS, InstrumentName
 from ..options import SynthOptions
 from ..score import AMBIENCES, Ambience
 from ..theory import Key
@@ -33,6 +33,7 @@ from .vocabulary import (
     ONLY,
     ONLY_PAIRS,
     PHRASES,
+    STAND_INS,
     STOPS,
     STRENGTHS,
 )
@@ -112,29 +113,34 @@ class _PromptReader:
         shares_first = _shares_first(words)
         while i < len(words):
             word, pair = words[i], tuple(words[i : i + 2])
+            phrase, length = phrase_at(words, i)
+            grammar = length < 2  # a longer phrase goes before the grammar in it: "with vibes", "no rush"
             if word == ";" or word == ",":
                 goes_on = word == "," and last and list_goes_on(words, i + 1, last)
                 self.scope_ends()
                 self._negation = last if goes_on else ""
                 last = self._negation
                 i += 1
-            elif pair in ONLY_PAIRS:
+            elif _counts_bars(words, i):
+                self._figures.notes.append(f"{word} {words[i + 1]} has no effect: pieces have forms of their own")
+                i += 2
+            elif grammar and pair in ONLY_PAIRS:
                 self._only_next, i = True, i + 2
-            elif word == "nothing" or word in NEGATIONS or pair in NEGATIVE_PAIRS:
+            elif grammar and (word == "nothing" or word in NEGATIONS or pair in NEGATIVE_PAIRS):
                 twice = self._negation and i and words[i - 1] in ("not", "never", "don't", "dont")
                 self._negation = "" if twice else word
                 i += 2 if pair in NEGATIVE_PAIRS else 1
-            elif word == "solo":  # "solo piano" is piano alone, "piano solo" is a tune
-                phrase = phrase_at(words, i + 1)[0]
-                self._only = self._only or (not avoid and phrase is not None and "instrument" in PHRASES[phrase])
+            elif grammar and word == "solo":  # "solo piano" is piano alone, "piano solo" is a tune
+                alone = phrase_at(words, i + 1)[0]
+                self._only = self._only or (not avoid and alone is not None and "instrument" in PHRASES[alone])
                 i += 1
-            elif word in STOPS:
+            elif grammar and word in STOPS:
                 self._negation = last = ""
                 self._only_next = self._only_next or (word in ONLY and (not i or words[i - 1] != "not"))
                 i += 1
-            elif (found := phrase_at(words, i))[0] is not None:
-                phrase, length = found
-                assert phrase is not None
+            elif phrase is not None:
+                if word in STOPS:
+                    self._negation = last = ""
                 share = _share_at(words, i - 1 if shares_first else i + length)
                 i, off = self._ending(words, i, length)
                 off = avoid or bool(self._negation) != off
@@ -281,6 +287,15 @@ class _PromptReader:
         if not options.melody:
             self._refuse("melody", "")
 
+    def _stand_ins(self, instruments: tuple[InstrumentName, ...]) -> list[str]:
+        """Notes on the named instruments that others stand in for."""
+        return [
+            f"no {phrase} here: {INSTRUMENTS[name].label} instead"
+            for name in instruments
+            for phrase in sorted(self._instruments[name])
+            if phrase in STAND_INS
+        ]
+
     def intent(self) -> Intent:
         avoid = []
         named = {str(name): phrases for name, phrases in self._instruments.items()}
@@ -313,8 +328,14 @@ class _PromptReader:
             moods={m: max(-1.0, min(1.0, v)) for m, v in self._moods.items()},
             levels_db=tuple(self._levels.items()),
             crackle=self._crackle,
-            notes=tuple(dict.fromkeys(figures.notes)),
+            notes=tuple(dict.fromkeys((*figures.notes, *self._stand_ins(instruments)))),
         )
+
+
+def _counts_bars(words: Tokens, at: int) -> bool:
+    """Whether a number of bars stands here: "16 bars" are no café."""
+    number = words[at].isdigit() or words[at] in ("one", "two", "three", "four", "eight", "twelve", "sixteen")
+    return number and words[at + 1 : at + 2] in (["bar"], ["bars"], ["measures"])
 
 
 def _phrase_follows(words: Tokens, at: int) -> bool:

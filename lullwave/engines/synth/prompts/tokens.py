@@ -10,7 +10,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from .vocabulary import FILLER, LISTING, PHRASES, STOPS
+from .languages import apart, in_english
+from .vocabulary import FILLER, LESS, LISTING, MORE, NEGATIONS, ONLY, PHRASES, STOPS, STRENGTHS
 
 Tokens = Sequence[str]
 
@@ -21,10 +22,17 @@ _TOKEN = re.compile(
     r"\d+(?:\.\d+)?\s*%|\d+\.\d+|[^\W_]+(?:[#&'][^\W_]+)*[#']?|[,;.!?\n:=]|&|[\u2190-\u2bff\U0001f000-\U0001faff]"
 )
 _ENDS = re.compile(r"[;.!?\n]")
+_SIGNS = str.maketrans("♯♭’_、，،。！？؟；：｜", "#b' ,,,.!??;:|")
+_VOWEL_SIGNS = re.compile("[\u0640\u064b-\u065f]")  # of Arabic, which may be left out
+_ENGLISH = frozenset(
+    ("solo", "nothing", *ONLY, *PHRASES, *NEGATIONS, *STOPS, *FILLER, *MORE, *LESS, *STRENGTHS, *AND, *OR)
+)
 
 
 def tokens_of(text: str) -> list[str]:
-    return [_token(found) for found in _TOKEN.findall(_plain(text).replace("-", " "))]
+    """The tokens of a text, in English where they are words of another language."""
+    words = [_token(found) for found in _TOKEN.findall(_plain(apart(text)).replace("-", " "))]
+    return words if all(word in _ENGLISH for word in words) else in_english(words, _ENGLISH)
 
 
 def _token(text: str) -> str:
@@ -35,7 +43,7 @@ def _token(text: str) -> str:
 
 def _plain(text: str) -> str:
     """Small letters; the Latin ones without accents, those of other scripts as they are."""
-    text = text.replace("♯", "#").replace("♭", "b").replace("’", "'").replace("_", " ")
+    text = _VOWEL_SIGNS.sub("", text.translate(_SIGNS))
     out = []
     for c in unicodedata.normalize("NFC", text):
         apart = unicodedata.normalize("NFKD", c)

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..catalogue.drums import KITS
 from ..catalogue.instruments import INSTRUMENTS
+from .homonyms import HOMONYMS
 
 Effects = dict[str, Any]
 
@@ -50,7 +51,9 @@ PHRASES: dict[str, Effects] = {
     ),
     **_all({"style": "hiphop"}, "hip hop, hiphop, boom bap, boombap, old school, trip hop, rap beat"),
     # instruments and kits
-    **{phrase: {"instrument": one.name} for one in INSTRUMENTS.values() for phrase in one.phrases},
+    **{
+        name: {"instrument": one.name} for one in INSTRUMENTS.values() for name in (*one.phrases, *one.stands_in_for)
+    },
     **{phrase: {"kit": kit.name, "part": "drums"} for kit in KITS.values() for phrase in kit.phrases},
     **_all({"instrument": "rhodes", "part": "keys"}, "keys, keyboard"),
     # parts
@@ -148,6 +151,7 @@ PHRASES: dict[str, Effects] = {
         "autumn, fall, winter, winter evening, november, grey, gray, fog, foggy, mist, misty, cloudy, overcast",
     ),
     **_all({"wet": 0.25, "bright": 0.1, "energy": -0.2}, "snow, snowy, snowfall, frost, ice, icy"),
+    **_all({"wet": 0.2}, "forest, wood, woodland, mountain, valley, desert, canyon, wind, windy, breeze, breezy"),
     # moods
     **_all(
         {"energy": -0.4},
@@ -202,7 +206,11 @@ PHRASES: dict[str, Effects] = {
     # "solo" and the like
     **_all({"only": True}, "alone, unaccompanied, by itself, nothing else"),
     **_all({"only": True, "instrument": "felt_piano"}, "solo piano"),
+    **HOMONYMS,
 }  # fmt: skip
+
+# A phrase for an instrument that there is not: the name of the one that plays instead.
+STAND_INS: dict[str, str] = {phrase: one.name for one in INSTRUMENTS.values() for phrase in one.stands_in_for}
 
 NEGATIONS = _words(
     """

@@ -32,7 +32,8 @@ def test_tempo(prompt, bpm):
     [
         ("in F# minor", "F# minor"), ("c major", "C major"), ("E flat major", "Eb major"), ("in Am", "A minor"),
         ("key of D", "D major"), ("Am 80bpm", "A minor"), ("in g", "G major"), ("I am calm", None),
-        ("Bb minor pads", "Bb minor"), ("in a minor mood", "A minor"),
+        ("Bb minor pads", "Bb minor"), ("in a minor mood", None), ("a minor piano piece", "A minor"),
+        ("a major city", None),
         ("g♯ minor", "G# minor"),
         ("piano in C", "C major"), ("in C, with rain", "C major"), ("in a cafe", None), ("In A Cafe", None),
         ("a melody", None), ("be calm", None), ("C-sharp minor", "C# minor"), ("f#m", "F# minor"), ("key C", "C major"),
@@ -178,8 +179,8 @@ def test_what_is_done_as_asked_needs_no_note(prompt):
 @pytest.mark.parametrize(
     ("prompt", "ignored"),
     [
-        ("city piano", ("city",)), ("雨の夜", ("雨の夜",)), ("🎹 piano", ("🎹",)),
-        ("Klavier und Regen", ("klavier", "und", "regen")),
+        ("city piano", ("city",)), ("夜のカバ", ("カバ",)), ("🎹 piano", ("🎹",)),
+        ("Klavier und Fenster", ("fenster",)),
         ("piano by the window of a quartet", ("window", "quartet")), ("please play me some music with a piano", ()),
         ("more", ("more",)), ("vocals", ("vocal",)), ("a café", ()), ("Ελλάδα", ("ελλάδα",)),
     ],
@@ -241,10 +242,10 @@ def test_settings_are_checked(wrong):
 
 
 def test_the_user_is_told():
-    told = understand("rainy jazz at 72 bpm in F# minor, no drums, with bagpipes")
-    for words in ("jazz", "72 bpm", "F# minor", "rain", "without drums", "not understood: bagpipes"):
+    told = understand("rainy jazz at 72 bpm in F# minor, no drums, with zurnas")
+    for words in ("jazz", "72 bpm", "F# minor", "rain", "without drums", "not understood: zurnas"):
         assert words in told.text
-    assert told.ignored == ("bagpipes",)
+    assert told.ignored == ("zurnas",)
     assert told.understood["tempo_bpm"] == 72
     assert told.understood["avoid"] == ["drums"]
     assert understand("").text
