@@ -1,6 +1,6 @@
 """Sound in blocks on its way to a file: mastered, resampled, encoded. One way for the command line, HTTP and Python.
 
-Everything here takes and gives blocks of any size, and the result does not depend on how the sound was cut.
+Everything here takes and returns blocks of any size, and the result does not depend on where they are cut.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .engines.base import Stream
 from .mastering import CEILING_DBTP, TARGET_LUFS, Master, master
 from .options import check, option
 
-Watch = Callable[[Iterator[Audio]], Iterator[Audio]]  # gives the same blocks, such as a progress bar
+Watch = Callable[[Iterator[Audio]], Iterator[Audio]]  # passes every block on, for example to show progress
 
 BLOCK_S = 0.5  # seconds that are rendered, mastered and encoded at a time
 WHOLE_S = 20.0  # shorter clips are mastered whole, in several passes; longer ones block by block, while they are made
@@ -35,9 +35,9 @@ def of_stream(stream: Stream) -> Iterator[Audio]:
 def mastered(
     blocks: Iterable[Audio], seconds: float, lufs: float = TARGET_LUFS, ceiling_dbtp: float = CEILING_DBTP
 ) -> Iterator[Audio]:
-    """A clip of ``seconds`` at its loudness, as long as it was.
+    """A clip of ``seconds`` at its target loudness; the length stays the same.
 
-    Under ``WHOLE_S`` the gain is one for the whole clip. Longer clips are followed by ``Master``, so that they can be
+    Clips under ``WHOLE_S`` get one gain for the whole. Longer clips are mastered block by block, so that they can be
     sent while they are made.
     """
     if seconds < WHOLE_S:
@@ -45,22 +45,38 @@ def mastered(
         if whole:
             yield master(concat(whole), lufs, ceiling_dbtp)
         return
-    master_chain: Master | None = None
-    late = 0
+    chain: AlignedMaster | None = None
     for block in blocks:
-        if master_chain is None:
-            master_chain = Master(block.rate, block.channels, lufs, ceiling_dbtp)
-            late = master_chain.latency_frames
-        made = master_chain.process(block)
-        early, late = min(late, made.frames), max(0, late - made.frames)
-        if early < made.frames:
-            yield made[early:]
-    if master_chain is not None:
-        yield master_chain.flush()[late:]
+        chain = chain or AlignedMaster(block.rate, block.channels, lufs, ceiling_dbtp)
+        if (made := chain.process(block)).frames:
+            yield made
+    if chain is not None:
+        yield chain.flush()
+
+
+class AlignedMaster:
+    """A ``Master`` without its latency: frame n of what it returns is frame n of what it was given. One thread."""
+
+    def __init__(self, rate: int, channels: int, lufs: float, ceiling_dbtp: float) -> None:
+        self._master = Master(rate, channels, lufs, ceiling_dbtp)
+        self._to_drop = self._master.latency_frames  # frames of silence that the master returns first
+
+    def process(self, block: Audio) -> Audio:
+        """The mastered frames that are ready, none for the first blocks."""
+        return self._without_latency(self._master.process(block))
+
+    def flush(self) -> Audio:
+        """The last frames."""
+        return self._without_latency(self._master.flush())
+
+    def _without_latency(self, made: Audio) -> Audio:
+        dropped = min(self._to_drop, made.frames)
+        self._to_drop -= dropped
+        return made[dropped:]
 
 
 def resampled(blocks: Iterable[Audio], rate: int) -> Iterator[Audio]:
-    """The same sound at ``rate``, sample for sample what ``Audio.resample`` makes of the whole."""
+    """The sound resampled to ``rate``, sample for sample equal to ``Audio.resample`` of the whole."""
     import soxr
 
     resampler: Any = None
@@ -78,12 +94,12 @@ def resampled(blocks: Iterable[Audio], rate: int) -> Iterator[Audio]:
 
 
 def resampled_frames(frames: int, rate: int, to_rate: int) -> int:
-    """How many frames ``resampled`` makes of ``frames``: rounded to nearest, halves up."""
+    """How many frames ``resampled`` returns for ``frames``: rounded to nearest, halves up."""
     return (2 * frames * to_rate + rate) // (2 * rate)
 
 
 def fitted(blocks: Iterable[Audio], frames: int) -> Iterator[Audio]:
-    """Exactly ``frames`` frames: what is more is cut off, what lacks is silence."""
+    """Exactly ``frames`` frames: cut off, or padded with silence."""
     last: Audio | None = None
     for block in blocks:
         last, block = block, block[:frames]
@@ -94,7 +110,7 @@ def fitted(blocks: Iterable[Audio], frames: int) -> Iterator[Audio]:
 
 
 def encoded(blocks: Iterable[Audio], encoder: StreamEncoder) -> Iterator[bytes]:
-    """The bytes of a file, its header with the first sound."""
+    """The bytes of a file; its header comes with the first sound."""
     header = encoder.header
     for block in blocks:
         if data := header + encoder.encode(block):
@@ -116,28 +132,33 @@ class ClipFormat:
         check(self)
 
 
+def stream_tags(stream: Stream, engine: str) -> Tags:
+    """The tags of a stream that has begun: its first piece's title, its prompt and its seed; made by ``engine``."""
+    marks = stream.marks(0, stream.position)
+    title = next((str(mark.data.get("title", "")) for mark in marks if mark.kind == "piece"), "")
+    return Tags.of_generated(title, stream.request.prompt, stream.request.seed, engine)
+
+
 class ClipMaker:
     """The sound and the file of one clip, from a finite stream of the engine called ``engine``."""
 
     def __init__(self, stream: Stream, engine: str, delivery: ClipFormat, watch: Watch = iter) -> None:
-        """Reads the first block, in which the engine says what the music is called. ``watch`` sees every block."""
+        """Read the first block, with which the engine announces the title. ``watch`` sees every block."""
         total = stream.total_frames
         assert total is not None, "a clip has a length"
         self._stream, self._delivery, self._total = stream, delivery, total
         blocks = watch(of_stream(stream))
         first = list(islice(blocks, 1))
         self._blocks = chain(first, blocks)
-        marks = stream.marks(0, stream.position)
-        title = next((str(mark.data.get("title", "")) for mark in marks if mark.kind == "piece"), "")
-        self.tags = Tags.of_generated(title, stream.request.prompt, stream.request.seed, engine)
+        self.tags = stream_tags(stream, engine)
 
     def sound(self) -> Iterator[Audio]:
-        """The mastered sound, at the stream's rate; can be taken once."""
+        """The mastered sound at the stream's rate. Call once."""
         seconds = self._total / self._stream.rate
         return fitted(mastered(self._blocks, seconds, self._delivery.lufs, self._delivery.ceiling_dbtp), self._total)
 
     def file(self) -> Iterator[bytes]:
-        """The bytes of the file, the header with the first sound; can be taken once, instead of ``sound``."""
+        """The bytes of the file, the header with the first sound. Call once, and not after ``sound``."""
         rate = rate_for(self._delivery.format, self._stream.rate)
         total = resampled_frames(self._total, self._stream.rate, rate)
         channels, kbps = self._stream.channels, self._delivery.kbps
@@ -146,5 +167,5 @@ class ClipMaker:
 
 
 def _shaped(samples: Samples, channels: int, rate: int) -> Audio:
-    """Mono comes from soxr as (T,)."""
+    """soxr returns mono as (T,): give it its channel back."""
     return Audio(samples.reshape(-1, channels), rate)

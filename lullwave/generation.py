@@ -45,5 +45,5 @@ def generate(
 
 def _clip(engine: Engine, request: Request, delivery: ClipFormat) -> Audio:
     with engine.stream(request) as stream:
-        made = ClipMaker(stream, engine.name, delivery)
+        made = ClipMaker(stream, engine.made_by, delivery)
         return replace(concat(list(made.sound())), tags=made.tags)

@@ -114,7 +114,7 @@ def generate(
     }  # fmt: skip
     with load_engine(engine, **load_options) as loaded:
         with loaded.stream(request, **heard) as stream:
-            made["speed"] = round(_clip(stream, loaded.name, output, delivery, console), 2)
+            made["speed"] = round(_clip(stream, loaded.made_by, output, delivery, console), 2)
             understood = stream.understanding or loaded.understand(request.prompt)
             marks = stream.marks(0, stream.position)
         made["titles"] = [str(mark.data["title"]) for mark in marks if mark.kind == "piece" and mark.data.get("title")]

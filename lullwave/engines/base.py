@@ -241,6 +241,11 @@ class Engine(EngineFacts, ABC):
         """How far back of a stream's position snapshots reach, in seconds. A subclass may set it as an attribute."""
         return 0.0 if type(self).read is Engine.read else UNLIMITED_S
 
+    @property
+    def made_by(self) -> str:
+        """The name of the engine that makes the music, for the tags of files: for a remote engine, the server's."""
+        return self.name
+
     def stream(
         self, request: Request | str = "", *, continue_from: Audio | None = None, melody: Audio | None = None
     ) -> Stream:

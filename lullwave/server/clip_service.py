@@ -99,7 +99,7 @@ class ClipService:
             with self._lock:
                 self._streams.add(stream)
             try:
-                for data in ClipMaker(stream, loaded.name, delivery, self._until_stopped).file():
+                for data in ClipMaker(stream, loaded.made_by, delivery, self._until_stopped).file():
                     if data:
                         yield data
             finally:

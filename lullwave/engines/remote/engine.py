@@ -68,6 +68,12 @@ class RemoteEngine(RemoteFacts, Engine):
         return max(0.0, info.rewindable_s - MAX_AHEAD_S) if info is not None else 0.0
 
     @property
+    def made_by(self) -> str:
+        """Of the engine on the server; ``remote`` if the server speaks a legacy protocol, which does not tell."""
+        info = self._known_info()
+        return info.name if info is not None else self.name
+
+    @property
     def lighter(self) -> Sequence[Mapping[str, Any]]:  # type: ignore[override]
         """Of the engine on the server."""
         info = self._known_info()

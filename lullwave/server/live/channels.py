@@ -16,7 +16,6 @@ from ...archive.clip_recorder import OVERLAP_S, ClipRecorder
 from ...archive.clips import Clip, ClipStore
 from ...archive.history import History
 from ...clock import Clock
-from ...codecs import Tags, id3
 from ...engines.base import Engine
 from ...request import Request
 from ...settings import Settings
@@ -66,7 +65,7 @@ class Channels:
         for channel in self.stations.values():
             HistoryRecorder(channel.station, self.history, self._encoding, settings, clock)
         clip_recorder = ClipRecorder(self.clips, self._encoding, RATE, settings.clip_s, settings.bitrate_kbps)
-        self.default.station.subscribe(lambda step: _record(clip_recorder, self.default.station, step))
+        self.default.station.subscribe(lambda step: self._record(clip_recorder, step))
 
         def ready(clip: Clip) -> None:
             with suppress(RuntimeError):
@@ -112,21 +111,20 @@ class Channels:
             request = Request(station.prompt, (station.seed + 1) % 2**63, duration_s=length_s)
             data = first_clip(self.engines.get(EMBEDDED), request, settings, self._encoding, self._stopping)
             if data is not None and self.clips.newest is None:
-                tags = Tags.of_generated("", request.prompt, request.seed, EMBEDDED)
-                self.clips.add(id3(tags) + data)
+                self.clips.add(data)
         except Exception:
             if not self._stopping.is_set():
                 log.exception("the first clip could not be made; the station records the next one")
         finally:
             station.fill_reserve()
 
-
-def _record(clip_recorder: ClipRecorder, station: Station, step: PlayoutStep) -> None:
-    """Hand a step of the playout, with its pieces and beats, to the clip recorder."""
-    begin = step.mastered_frame
-    pieces = []
-    for mark in step.block.marks:
-        if mark.kind == "piece":
-            engine = EMBEDDED if mark.data.get("source") else station.engine_name  # only fallbacks name a source
-            pieces.append((mark.frame - begin, {"seed": station.seed, "engine": engine, **mark.data}))
-    clip_recorder.feed(step.mastered, pieces, [beat - begin for beat in step.block.beats])
+    def _record(self, clip_recorder: ClipRecorder, step: PlayoutStep) -> None:
+        """Hand a step of the default station's playout, with its pieces and beats, to the clip recorder."""
+        begin, station = step.mastered_frame, self.default.station
+        pieces = []
+        for mark in step.block.marks:
+            if mark.kind == "piece":
+                name = EMBEDDED if mark.data.get("source") else station.engine_name  # only fallbacks name a source
+                facts = {"seed": station.seed, "engine": self.engine(name).made_by}
+                pieces.append((mark.frame - begin, {**facts, **mark.data}))
+        clip_recorder.feed(step.mastered, pieces, [beat - begin for beat in step.block.beats])

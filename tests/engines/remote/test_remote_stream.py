@@ -41,6 +41,7 @@ def test_what_is_behind_is_known_by_name_and_version(synth):
 
     remote, local = synth
     assert (remote.engine_info.name, remote.engine_info.version) == ("synth", lullwave.__version__)
+    assert (remote.name, remote.made_by, local.made_by) == ("remote", "synth", "synth")
     assert (remote.rate, remote.channels) == (local.rate, local.channels)
     assert 60 <= remote.rewindable_s <= local.rewindable_s
     assert remote.understand("slow piano, (jazz:1.3)") == local.understand("slow piano, (jazz:1.3)")
