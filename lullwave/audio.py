@@ -136,6 +136,15 @@ class Audio:
         """The same sound, louder by ``level_db``."""
         return Audio(self.samples * np.float32(10.0 ** (level_db / 20.0)), self.rate)
 
+    def check_shape(self, rate: int, channels: int) -> None:
+        """Check the sample rate and the number of channels.
+
+        Raises:
+            InvalidInput: they differ.
+        """
+        if (self.rate, self.channels) != (rate, channels):
+            raise InvalidInput("audio", f"{self.rate} Hz, {self.channels} channels", f"{rate} Hz, {channels} channels")
+
     def to_channels(self, channels: int) -> Audio:
         """Mono is spread to every channel; more are averaged to mono; other changes are refused."""
         if channels == self.channels:

@@ -142,7 +142,7 @@ class Settings(BaseSettings):
 
     # how it sounds
     bitrate_kbps: Literal[64, 96, 128, 160, 192, 256, 320] = Field(
-        default=192, description="bit rate of the MP3 streams and clips"
+        default=192, description="bit rate of the radio's MP3 streams and one-minute clips"
     )
     loudness_lufs: float = Field(default=-15.0, ge=-30, le=-9, description="target of the integrated loudness")
     ceiling_dbtp: float = Field(default=-1.0, ge=-9, le=0, description="limit of the true peak")

@@ -218,6 +218,15 @@ class History:
                     return Moment(run, frame)
         raise NotFound("moment", f"{station} at {wall:.3f}")
 
+    def piece(self, moment: Moment) -> Mapping[str, Any]:
+        """The data of the piece that was heard at ``moment``; empty if none had begun."""
+        with self._transaction() as db:
+            row = db.execute(
+                "select data from events where run = ? and kind = 'piece' and frame <= ? order by frame desc limit 1",
+                (moment.run, moment.frame),
+            ).fetchone()
+        return json.loads(row[0]) if row is not None else {}
+
     def states(self, moment: Moment, frames: int) -> list[SavedState]:
         """The states needed to render ``frames`` from ``moment`` on, in order.
 

@@ -14,8 +14,8 @@ from ..engines import engine_class, load_engine
 from ..engines.base import Engine
 from ..server.engine_config import load_options
 from ..settings import Settings, load
-from ..station import RATE, ArchiveEngine, OutputLevels
-from ..station.replay import replay as render
+from ..station import ArchiveEngine
+from ..station.replay import replay_moment
 from .arguments import Config, DataDir, Force, Kbps, Quiet
 from .history import open_history
 from .outputs import check_file, next_free
@@ -52,15 +52,12 @@ def replay(
         return engines[name]
 
     try:
-        moment = history.moment(station, wall)
-        frames = round(seconds * RATE)
-        levels = OutputLevels(0, *history.levels(moment.run))
-        sound, exact = render(history.states(moment, frames + RATE), moment.frame, frames, levels, engine)
+        sound, exact = replay_moment(history, station, wall, seconds, engine)
     finally:
         history.close()
         for loaded in engines.values():
             loaded.close()
-    write(output, sound, named.name, kbps)
+    write(output, sound, named.name, kbps, sound.tags)
     if not quiet:
         print(f"{output}: {seconds:g} s of {station}" + ("" if exact else " (similar, not the same samples)"))
 

@@ -1,7 +1,7 @@
-"""Audio to and from files and bytes: WAV, FLAC, MP3, Ogg Vorbis and Opus; knows nothing of engines or of the web.
+"""Encodes and decodes audio: WAV, FLAC, MP3, Ogg Vorbis and Opus.
 
 ``Mp3Encoder`` is for endless streams, ``StreamEncoder`` for clips that are sent while they are made, ``encode`` and
-``write`` for finished ones. What ``encode`` made, ``decode`` gives back with exactly as many frames.
+``write`` for finished clips. ``decode`` returns exactly as many frames as ``encode`` was given.
 """
 
 from .files import decode, encode, replacing, write, write_bytes

@@ -1,19 +1,19 @@
-"""Whether a file that decodes is all there: what its container says of its end; decodes nothing.
+"""Finds audio files that were cut off, from what the container states about its end.
 
-libsndfile gives what there is of a WAV, Ogg or MP3 that was cut off, without a word. (Of FLAC it says so itself.)
+libsndfile decodes a truncated WAV, Ogg or MP3 without an error. (For FLAC it raises one.)
 """
 
 from __future__ import annotations
 
 from .tags import id3_size
 
-_STREAMED = 0x7F000000  # sizes from here on are the "unknown" of a WAV that was streamed
+_STREAMED = 0x7F000000  # RIFF sizes from this one on mean "unknown": the WAV was streamed
 _LAST_PAGE = 4  # Ogg header flag, RFC 3533, 6
 _GAPLESS = (b"LAME", b"Lavc", b"Lavf")  # encoders whose Info tag states the exact length
 
 
 def is_cut_off(data: bytes, stated_frames: int, frames: int) -> bool:
-    """True when ``data``, of which ``frames`` frames were decoded and which states so many, ends too early."""
+    """Tell whether ``data`` ends too early: it states ``stated_frames`` frames, and ``frames`` were decoded."""
     if data[:4] == b"RIFF":
         stated = int.from_bytes(data[4:8], "little")
         return stated < _STREAMED and stated + 8 > len(data)
@@ -34,7 +34,7 @@ def _ends_with_last_page(data: bytes) -> bool:
 
 
 def _states_length(data: bytes) -> bool:
-    """An MP3 whose first frame is a tag with the encoder's delay and padding."""
+    """Tell whether an MP3's first frame is a tag with the encoder's delay and padding."""
     begin = id3_size(data)
     head = data[begin : begin + 4096]
     at = max(head.find(b"Info"), head.find(b"Xing"))

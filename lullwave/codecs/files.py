@@ -1,4 +1,4 @@
-"""Whole files: encode, decode, and write without ever leaving half a file; knows nothing of streams."""
+"""Encodes, decodes and writes whole audio files; a file is complete or absent, never half written."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from .formats import DEFAULT_KBPS, format_named, format_of
 from .streaming import StreamEncoder, rate_for
 from .tags import Tags
 
-_BLOCK = 65536  # frames that are read at once
+_BLOCK = 65536  # frames that are read at a time
 
 
 def encode(audio: Audio, format: str, kbps: int = DEFAULT_KBPS, tags: Tags | None = None) -> bytes:
-    """The bytes of a whole file. ``kbps`` is for the lossy formats.
+    """The bytes of a whole file. ``kbps`` applies to the lossy formats.
 
-    For Opus and MP3, audio of a rate that they do not have is resampled to the next one.
+    Opus and MP3 have few sample rates: audio at another rate is resampled to the next higher one.
 
     Raises:
         InvalidInput: the format, rate or bit rate is not allowed.
@@ -43,9 +43,9 @@ def encode(audio: Audio, format: str, kbps: int = DEFAULT_KBPS, tags: Tags | Non
 def write(
     path: str | Path, audio: Audio, format: str | None = None, kbps: int = DEFAULT_KBPS, tags: Tags | None = None
 ) -> Path:
-    """Write ``audio`` to ``path``; the format is that of the suffix if none is named.
+    """Write ``audio`` to ``path``; without ``format``, the suffix decides.
 
-    The bytes go to a temporary file beside it that is renamed when it is complete: ``path`` is never half written.
+    The bytes go to a temporary file in the same directory, which is renamed when it is complete.
     """
     path = Path(path)
     data = encode(audio, format or format_of(path).name, kbps, tags)
@@ -54,15 +54,15 @@ def write(
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Replace ``path`` by ``data`` at once, or not at all."""
+    """Write ``data`` to ``path`` atomically."""
     with replacing(path) as file:
         file.write(data)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write into that takes the place of ``path`` when the block ends, and is gone when it fails."""
-    path = Path(os.path.realpath(path))  # a link goes on leading to what it leads to
+    """A temporary file that replaces ``path`` when the block ends, and is deleted if the block raises."""
+    path = Path(os.path.realpath(path))  # replace the target of a link, not the link
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with open(part, "xb") as file:
@@ -75,10 +75,10 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def decode(source: bytes | str | Path, max_s: float | None = None) -> Audio:
-    """The audio of a file or of its bytes; of more than ``max_s`` seconds none.
+    """Decode a file, or its bytes.
 
     Raises:
-        CodecError: it is empty, no audio, cut off, or too long.
+        CodecError: it is empty, not audio, cut off, or longer than ``max_s`` seconds.
     """
     if not isinstance(source, bytes):
         try:
@@ -101,7 +101,7 @@ def decode(source: bytes | str | Path, max_s: float | None = None) -> Audio:
 
 
 def _read(file: soundfile.SoundFile, max_s: float | None) -> Audio:
-    """Block by block to the end: a stream's header says nothing, or something else, of its length."""
+    """Read to the end block by block: the header of a streamed file does not state its true length."""
     blocks = []
     frames = 0
     while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):

@@ -1,4 +1,4 @@
-"""The file formats that Lullwave writes, as one table; knows nothing of how they are written."""
+"""The table of the file formats that Lullwave writes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from ..errors import InvalidInput
 
-DEFAULT_KBPS = 192  # bit rate of the lossy formats where none is named
+DEFAULT_KBPS = 192  # default bit rate of the lossy formats
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Format:
     suffix: str  # with its dot
     media_type: str
     lossy: bool
-    major: str  # the names that libsndfile has for it
-    subtype: str
+    major: str  # libsndfile's name of the container
+    subtype: str  # libsndfile's name of the encoding
 
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
@@ -39,7 +39,7 @@ def format_named(name: str) -> Format:
     """The format called ``name``.
 
     Raises:
-        InvalidInput: there is none.
+        InvalidInput: there is no such format.
     """
     if name not in FORMATS:
         raise InvalidInput("format", name, "one of " + ", ".join(FORMATS))
@@ -50,7 +50,7 @@ def format_of(path: str | Path) -> Format:
     """The format that the suffix of ``path`` names.
 
     Raises:
-        InvalidInput: none is known by that suffix.
+        InvalidInput: no format has that suffix.
     """
     suffix = Path(path).suffix.lower()
     for one in FORMATS.values():

@@ -1,4 +1,4 @@
-"""Audio files block by block: by soundfile, and by PyAV what that does not read; knows nothing of what it is for."""
+"""Reads audio files block by block: with soundfile, or with PyAV those that soundfile cannot read."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import soundfile
 from ..audio import Audio
 from ..errors import CodecError
 
-BLOCK_S = 10.0  # seconds in a block
+BLOCK_S = 10.0  # length of a block, in seconds
 
 
 def blocks_of(path: Path) -> Iterator[Audio]:
-    """The sound of a file of any length in any known format, ten seconds at a time.
+    """The sound of a file of any length, in blocks of ten seconds.
 
     Raises:
-        CodecError: it cannot be read or decoded; says if the extra ``media`` might help.
+        CodecError: the file cannot be read or decoded; the message names the extra ``media`` if that could help.
     """
     if not path.is_file():
         raise CodecError(f"cannot read {str(path)!r}: there is no such file")
@@ -41,7 +41,7 @@ def read(path: Path) -> Audio:
     """The whole sound of a file.
 
     Raises:
-        CodecError: as ``blocks_of``, or there is no sound in it.
+        CodecError: as ``blocks_of``, or the file holds no sound.
     """
     blocks = list(blocks_of(path))
     if not blocks:

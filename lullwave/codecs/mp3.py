@@ -1,8 +1,8 @@
-"""MP3 as a sequence of frames: an encoder for life, the splitter, the tag of exact length; knows no files.
+"""MP3 as a sequence of frames: an encoder for endless streams, a frame splitter, and the tag of exact length.
 
 An MP3 frame may borrow space from the frames before it (the bit reservoir: ``main_data_begin``, ISO/IEC 11172-3,
-2.4.2.7), so a listener who starts in the middle of a stream lacks data for the first frame or two. ``muted`` gives
-copies of earlier frames that carry this data and sound of nothing; sent first, they make any frame a clean start.
+2.4.2.7), so a listener that joins in the middle of a stream lacks data for the first frame or two. ``muted`` returns
+silent copies of earlier frames that still carry this data; sent first, they make any frame a clean start.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import lameenc
 from ..audio import Audio
 from ..errors import CodecError, InvalidInput
 
-ENCODER_DELAY = 576  # frames of silence that LAME puts first
-DECODER_DELAY = 529  # frames by which every MP3 decoder is late: 528 + 1
-MUTED_LEAD = 2  # frames that hold the whole bit reservoir (511 bytes) from 96 kbit/s on; 4 do at any rate
+ENCODER_DELAY = 576  # frames of silence that LAME adds at the beginning
+DECODER_DELAY = 529  # latency of every MP3 decoder in frames: 528 + 1
+MUTED_LEAD = 2  # MP3 frames that hold the whole bit reservoir (511 bytes) at 96 kbit/s or more; at any bit rate, 4 do
 KBPS = (64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 RATES = (16000, 22050, 24000, 32000, 44100, 48000)
 _QUALITY = 5  # LAME's 0 (slowest) to 9; 5 is 60 to 100 times real time on one core
 
-# kbit/s by index of the header: MPEG-1 and MPEG-2, layer III
+# bit rates in kbit/s by the index in the header: layer III of MPEG-1 and MPEG-2
 _KBPS_1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _KBPS_2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _RATES_1 = (44100, 48000, 32000)
@@ -31,18 +31,18 @@ _RATES_1 = (44100, 48000, 32000)
 
 @dataclass(frozen=True)
 class Mp3Header:
-    """What the four bytes before each frame say."""
+    """The header of a frame: its first four bytes."""
 
     rate: int  # Hz
     channels: int
     kbps: int
-    size: int  # bytes of the frame, these four included
-    pcm_frames: int  # frames of sound in it: 1152, or 576 for the low rates
+    size: int  # bytes of the frame, including the header
+    pcm_frames: int  # samples per channel: 1152, or 576 at the low rates
     side_bytes: int  # side information after the header
 
     @classmethod
     def parse(cls, data: bytes | memoryview, at: int = 0) -> Mp3Header | None:
-        """The header at ``at``; None where there is none (layer III without CRC and of a stated rate)."""
+        """The header at ``at``, None if there is none. Only layer III without CRC, at a stated bit rate, is known."""
         if len(data) - at < 4 or data[at] != 0xFF or data[at + 1] not in (0xFB, 0xF3):
             return None
         first = data[at + 1] == 0xFB  # MPEG-1, else MPEG-2
@@ -58,7 +58,7 @@ class Mp3Header:
 
 
 class FrameSplitter:
-    """Bytes in pieces of any size → whole MP3 frames."""
+    """Splits bytes that arrive in pieces of any size into whole MP3 frames."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -67,7 +67,7 @@ class FrameSplitter:
         """The frames that are complete now.
 
         Raises:
-            CodecError: the bytes are no MP3 frames.
+            CodecError: the bytes are not MP3 frames.
         """
         data = self._rest + data
         at, found = 0, []
@@ -84,12 +84,12 @@ class FrameSplitter:
 
     @property
     def pending(self) -> int:
-        """Bytes of a frame that is not complete yet."""
+        """How many bytes of an incomplete frame wait."""
         return len(self._rest)
 
 
 def mp3_frames(data: bytes) -> list[bytes]:
-    """The frames of ``data``, which must begin and end with one.
+    """Split ``data``, which must consist of whole frames.
 
     Raises:
         CodecError: it does not.
@@ -102,18 +102,21 @@ def mp3_frames(data: bytes) -> list[bytes]:
 
 
 def muted(frames: Iterable[bytes]) -> bytes:
-    """The same frames with cleared side information: silence that still carries the bit reservoir.
+    """The frames with cleared side information: they decode to silence but still carry the bit reservoir.
 
-    A listener who starts at frame n is sent ``muted(frames[n - MUTED_LEAD : n])`` first. In frame n the sound fades in
-    over the codec's overlap; from frame n + 1 on it is that of the whole stream, sample for sample.
+    Send a listener that starts at frame n ``muted(frames[n - MUTED_LEAD : n])`` first. In frame n the sound fades in
+    over the codec's overlap; from frame n + 1 on it equals the whole stream's, sample for sample.
+
+    Raises:
+        CodecError: ``frames`` holds something else than whole frames.
     """
     silent = []
-    reservoir = 0  # bytes of earlier frames that this one reaches back over
+    reservoir = 0  # bytes of the earlier frames that this one may use
     for frame in frames:
         header = Mp3Header.parse(frame)
         if header is None:
             raise CodecError("only whole MP3 frames can be muted")
-        # Each frame claims all that lies before it, though it uses none: some decoders keep no more than is claimed.
+        # Each frame claims the whole reservoir, though it uses none of it: some decoders keep only what is claimed.
         bits, most = (9, 511) if header.pcm_frames == 1152 else (8, 255)
         reservoir = min(reservoir, most)
         side = (reservoir << (16 - bits)).to_bytes(2, "big").ljust(header.side_bytes, b"\0")
@@ -123,11 +126,10 @@ def muted(frames: Iterable[bytes]) -> bytes:
 
 
 class Mp3Encoder:
-    """One endless MP3 of constant bit rate, fed in blocks of any size.
+    """Encodes an endless MP3 of constant bit rate from blocks of any size. One thread.
 
-    Gives bare frames, always whole, without tags. Frame k of the stream that is decoded is the sound that went in at
-    frame ``k - delay_frames``. LAME lowers the level a little against clipping in decoders: by 0.45 dB up to
-    160 kbit/s, by nothing from 256 on.
+    Returns whole frames only, without tags. Sample k of the decoded stream is sample ``k - delay_frames`` of the input.
+    LAME lowers the level a little against clipping in decoders: by 0.45 dB up to 160 kbit/s, not at all from 256 on.
     """
 
     delay_frames = ENCODER_DELAY + DECODER_DELAY
@@ -153,18 +155,19 @@ class Mp3Encoder:
         self._lame.silence()
 
     def encode(self, audio: Audio) -> bytes:
-        """The frames that ``audio`` completes, often none."""
-        if (audio.rate, audio.channels) != (self.rate, self.channels):
-            raise InvalidInput(
-                "audio", f"{audio.rate} Hz, {audio.channels} channels", f"{self.rate} Hz, {self.channels} channels"
-            )
+        """The MP3 frames that ``audio`` completes, often none.
+
+        Raises:
+            InvalidInput: the audio has another rate or number of channels.
+        """
+        audio.check_shape(self.rate, self.channels)
         if not audio.frames:
             return b""
-        # int16 alone: the encoder reads the bytes of a float array as if they were integers.
+        # The encoder takes int16 only: it would read the bytes of a float array as integers.
         return self._whole(self._lame.encode(audio.to_int16().astype("<i2", copy=False).tobytes()))
 
     def flush(self) -> bytes:
-        """The last frames. Nothing can be encoded after it."""
+        """The last frames; the encoder cannot be used afterwards."""
         return self._whole(self._lame.flush())
 
     def _whole(self, data: bytes | bytearray) -> bytes:
@@ -174,14 +177,14 @@ class Mp3Encoder:
 
 
 def highest_kbps(rate: int) -> int:
-    """What MPEG-1, and for the low rates MPEG-2, has."""
+    """The highest bit rate in kbit/s at a sample rate: MPEG-1 from 32 kHz on, MPEG-2 below."""
     return 320 if rate >= 32000 else 160
 
 
 def length_tag(rate: int, channels: int, kbps: int, total_frames: int) -> bytes:
-    """The frame before a finite MP3 that tells decoders its exact length (Xing/LAME "Info" tag, constant rate).
+    """The first frame of a finite MP3, which states its exact length (Xing/LAME "Info" tag, constant bit rate).
 
-    Layout: https://gabriel.mp3-tech.org/mp3infotag.html. Decoders drop the encoder's delay and the padding.
+    With it, decoders drop the encoder's delay and the padding. Layout: https://gabriel.mp3-tech.org/mp3infotag.html.
     """
     first = rate >= 32000
     pcm_frames = 1152 if first else 576
@@ -204,13 +207,13 @@ def length_tag(rate: int, channels: int, kbps: int, total_frames: int) -> bytes:
 
 
 def tagged_frames(rate: int, total_frames: int) -> int:
-    """How many MP3 frames hold ``total_frames`` frames of sound and the codec's delay."""
+    """How many MP3 frames hold ``total_frames`` samples per channel and the codec's delay."""
     pcm_frames = 1152 if rate >= 32000 else 576
     return -(-(total_frames + ENCODER_DELAY + DECODER_DELAY) // pcm_frames)
 
 
 def _crc16(data: bytes) -> int:
-    """CRC-16/ARC: polynomial 0x8005, reflected, from 0."""
+    """CRC-16/ARC: polynomial 0x8005, reflected, initial value 0."""
     crc = 0
     for byte in data:
         crc ^= byte

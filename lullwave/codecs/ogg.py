@@ -1,6 +1,6 @@
-"""The pages of an Ogg file with a serial number of our own, so that the same sound gives the same bytes.
+"""Gives the pages of an Ogg file a fixed serial number, so that the same sound gives the same bytes.
 
-libsndfile draws the number by chance. Knows nothing of what the pages carry.
+libsndfile draws a random serial number for each file.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 import zlib
 
 SERIAL = int.from_bytes(b"lull", "little")
-_HEAD = 27  # bytes before the table of segments, RFC 3533, 6
+_HEAD = 27  # bytes of a page before its segment table (RFC 3533, 6)
 _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 class Reserialized:
-    """Bytes of one logical stream in pieces of any size → whole pages that carry ``SERIAL``."""
+    """Splits the bytes of one logical stream, in pieces of any size, into whole pages that carry ``SERIAL``."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -34,13 +34,13 @@ class Reserialized:
 
 
 def checksum(page: bytes | bytearray) -> int:
-    """CRC-32 of polynomial 0x04C11DB7 from 0, bits not reflected (RFC 3533, 6), by zlib's, which reflects them."""
+    """CRC-32 with polynomial 0x04C11DB7, initial value 0, not reflected (RFC 3533, 6); zlib's is reflected."""
     reflected = zlib.crc32(page.translate(_MIRRORED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{reflected:032b}"[::-1], 2)
 
 
 def _page_size(data: bytes, at: int) -> int | None:
-    """The bytes of the page at ``at``; None when it is not all there."""
+    """The size in bytes of the page at ``at``; None if it is incomplete."""
     if len(data) < at + _HEAD:
         return None
     assert data[at : at + 4] == b"OggS", "pages follow one another"

@@ -1,7 +1,7 @@
-"""Finite audio to bytes while it is being made: one incremental encoder for every format; knows no files.
+"""Encodes finite audio while it is made: one incremental encoder for every format.
 
-With the length known beforehand the bytes carry it, and decoders give exactly the frames that went in. Without it
-they play to the end all the same, MP3 keeps the codec's delay of silence at its beginning, and FLAC is refused.
+If the length is known beforehand, the file states it and decodes to exactly the frames that went in. If not, the file
+still plays to its end, an MP3 begins with the codec's delay of silence, and FLAC is refused.
 """
 
 from __future__ import annotations
@@ -20,16 +20,19 @@ from .ogg import Reserialized
 from .tags import Tags, id3, info_chunk
 
 OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
-_BLOCK = 4096  # frames that libsndfile is handed at once, always: what the lossy encoders make depends on it
-_FLAC_HEAD = 4 + 4 + 34  # bytes up to the end of STREAMINFO
-_UNKNOWN = 0xFFFFFFFF
+_BLOCK = 4096  # frames per write to libsndfile; constant, since the lossy encoders' output depends on it
+_FLAC_HEAD = 4 + 4 + 34  # bytes of a FLAC file up to the end of STREAMINFO
+_UNKNOWN = 0xFFFFFFFF  # RIFF size of a WAV of unknown length
 
 
 class StreamEncoder:
-    """``header`` first, then ``encode`` for each block, then ``flush`` once.
+    """Encodes blocks of any size: send ``header``, then ``encode`` of each block, then ``flush``. One thread.
 
-    ``total_frames`` is the length that will come, where it is known. Opus and MP3 have few rates: audio of another is
-    resampled by the caller (``rate_for``). MP3 of the low rates has no more than 160 kbit/s and is given that.
+    ``total_frames`` is the length of the whole, if known. Opus and MP3 have few sample rates: resample the audio to
+    ``rate_for`` first. At low sample rates MP3 has at most 160 kbit/s; a higher ``kbps`` is lowered to that.
+
+    Raises:
+        InvalidInput: the format, rate, number of channels or bit rate is not allowed, or FLAC without a length.
     """
 
     def __init__(
@@ -60,7 +63,7 @@ class StreamEncoder:
         self._waiting: Samples = np.zeros((0, channels), np.float32)
         self._sink = _Sink()
         self._flac_begun = False
-        self._held = b""  # the beginning of a FLAC until its header is there to be corrected
+        self._held = b""  # the beginning of a FLAC file until its header is complete and can be corrected
         self._pages = Reserialized() if self.format.major == "OGG" else None
         if format in ("flac", "ogg", "opus"):
             self._file = soundfile.SoundFile(
@@ -77,11 +80,8 @@ class StreamEncoder:
         self.header: bytes = self._header(kbps, tags or Tags())
 
     def encode(self, audio: Audio) -> bytes:
-        """The bytes that are ready now, often none."""
-        if (audio.rate, audio.channels) != (self.rate, self.channels):
-            raise InvalidInput(
-                "audio", f"{audio.rate} Hz, {audio.channels} channels", f"{self.rate} Hz, {self.channels} channels"
-            )
+        """The bytes that are ready, often none."""
+        audio.check_shape(self.rate, self.channels)
         self.frames_in += audio.frames
         if self._mp3 is not None:
             return self._cut(self._mp3.encode(audio))
@@ -96,12 +96,12 @@ class StreamEncoder:
         """The last bytes.
 
         Raises:
-            InvalidInput: another number of frames went in than was announced.
+            InvalidInput: the number of frames differs from ``total_frames``.
         """
         if self.total_frames is not None and self.frames_in != self.total_frames:
             raise InvalidInput("audio", f"{self.frames_in} frames", f"the announced {self.total_frames} frames")
         if self._mp3 is not None:
-            # Silence behind the end fills the last frame that the tag announces; what is more is cut.
+            # Silence after the end fills the last frame that the tag announces; further frames are cut.
             tail = self._mp3.encode(Audio.silence(2 * 1152, self.rate, self.channels)) + self._mp3.flush()
             return self._cut(tail)
         if self._file is not None:
@@ -127,7 +127,7 @@ class StreamEncoder:
         return self._taken()
 
     def _taken(self) -> bytes:
-        """What libsndfile wrote since; FLAC is given its length and Ogg its serial number before it goes out."""
+        """The bytes that libsndfile wrote since the last call, with FLAC's length and Ogg's serial number set."""
         data = self._sink.take()
         if self._pages is not None:
             return self._pages.feed(data)
@@ -140,7 +140,7 @@ class StreamEncoder:
         return _flac_length(self._held, self.total_frames)
 
     def _cut(self, data: bytes) -> bytes:
-        """MP3: never more frames than the tag announces."""
+        """Cut an MP3 after the number of frames that the tag announces."""
         if self._mp3_left is None or not data:
             return data
         count = len(mp3_frames(data))
@@ -151,13 +151,13 @@ class StreamEncoder:
 
 
 def rate_for(format: str, rate: int) -> int:
-    """The rate at which audio of ``rate`` is written: its own, or the next one that the format has (Opus, MP3)."""
+    """The sample rate at which a format stores audio of ``rate``: the same, or the next higher one it has."""
     rates = {"opus": OPUS_RATES, "mp3": RATES}.get(format, (rate,))
     return min((r for r in rates if r >= rate), default=rates[-1])
 
 
 def wav_header(rate: int, channels: int, total_frames: int | None, tags: Tags) -> bytes:
-    """RIFF header of 16-bit samples; of unknown length it says the most that fits, as streams do."""
+    """RIFF header for 16-bit samples; a WAV of unknown length states the largest size, as streams do."""
     info = info_chunk(tags)
     before = 36 + len(info)
     data = _UNKNOWN - before if total_frames is None else total_frames * channels * 2
@@ -169,7 +169,7 @@ def wav_header(rate: int, channels: int, total_frames: int | None, tags: Tags) -
 
 
 def _flac_length(head: bytes, total_frames: int) -> bytes:
-    """STREAMINFO (RFC 9639, 8.2) with the number of frames, which is 36 bits that end 18 bytes into the block."""
+    """Set the number of frames in STREAMINFO (RFC 9639, 8.2): 36 bits that end 18 bytes into the block."""
     at = 4 + 4 + 13  # "fLaC", block header, up to the byte with the upper four bits
     patched = bytearray(head)
     patched[at] = patched[at] & 0xF0 | total_frames >> 32
@@ -185,11 +185,11 @@ def _level(format: str, kbps: int) -> float:
 
 
 class _Sink:
-    """What libsndfile writes into: keeps what is new, drops the corrections of a header that has been sent."""
+    """The file that libsndfile writes to: keeps new bytes, drops corrections of bytes that were taken already."""
 
     def __init__(self) -> None:
         self._new = bytearray()
-        self._sent = 0  # bytes that were taken
+        self._sent = 0  # bytes taken so far
         self._at = 0
 
     def take(self) -> bytes:

@@ -1,4 +1,4 @@
-"""What a file says of itself: title, artist and a comment; written for MP3 and WAV here, by libsndfile for the others.
+"""Tags of audio files: title, artist and comment, written here for MP3 and WAV, by libsndfile for other formats.
 
 The comment of generated music is a JSON object with ``"generated": true``, the same in every format.
 """
@@ -16,7 +16,7 @@ ARTIST = "Lullwave"
 
 @dataclass(frozen=True)
 class Tags:
-    """The tags of one file; an empty one is not written."""
+    """The tags of one file; empty ones are not written."""
 
     title: str = ""
     artist: str = ""
@@ -24,7 +24,7 @@ class Tags:
 
     @classmethod
     def of_generated(cls, title: str, prompt: str, seed: int | None = None, engine: str | None = None) -> Tags:
-        """Tags of music that an engine made. There is no date, so that the same music is the same file."""
+        """Tags for music that an engine made. They hold no date, so that the same music gives the same bytes."""
         facts = {"generated": True, "prompt": prompt, "seed": seed, "engine": engine, "version": __version__}
         known = {name: value for name, value in facts.items() if value is not None}
         return cls(title or prompt or "Untitled", ARTIST, json.dumps(known))
@@ -42,7 +42,7 @@ def id3(tags: Tags) -> bytes:
 
 
 def id3_size(data: bytes) -> int:
-    """The bytes of the ID3v2 tag at the beginning of ``data``; 0 where there is none."""
+    """The size in bytes of the ID3v2 tag at the beginning of ``data``; 0 if there is none."""
     if len(data) < 10 or data[:3] != b"ID3":
         return 0
     return 10 + sum(byte << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=True))
@@ -63,7 +63,7 @@ def _id3_frame(name: bytes, body: bytes) -> bytes:
 
 
 def _synchsafe(number: int) -> bytes:
-    """Four bytes of seven bits each."""
+    """A number in four bytes of seven bits each (ID3v2.4, 6.2)."""
     return bytes(number >> shift & 0x7F for shift in (21, 14, 7, 0))
 
 

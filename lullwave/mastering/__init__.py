@@ -1,4 +1,4 @@
-"""Loudness (BS.1770), true peak and the way to broadcast level; knows nothing of engines, files or the web."""
+"""Mastering: loudness metering (BS.1770), true peak, level control and limiting."""
 
 from .loudness import LoudnessMeter, loudness_lufs, short_term_lufs
 from .master import CEILING_DBTP, TARGET_LUFS, Master, check_levels, master

@@ -1,8 +1,7 @@
-"""The slow hand on the fader: which gain brings the music to its target loudness; knows powers, not samples.
+"""Level control: a slowly moving gain that brings the music to its target loudness.
 
-It listens to K-weighted power and moves the gain gently. Fades and breaks are let pass: what is far below the music so
-far does not count until it has lasted ``PATIENCE_S``. In the first seconds of sound it may move faster, and a boost
-that turns out too much is given back quickly.
+It follows K-weighted power. Fades and breaks do not raise the gain: music far below the level so far is ignored until
+it has lasted ``PATIENCE_S``. The gain moves faster during the first seconds of sound, and when a boost is too high.
 """
 
 from __future__ import annotations
@@ -14,36 +13,36 @@ import numpy as np
 from .biquads import F64
 from .loudness import lufs
 
-MAX_BOOST_DB = 24.0
-MAX_CUT_DB = 30.0
-MEMORY_S = 12.0  # time constant of the loudness that is steered by
-SLEW_DB_S = 0.5
-LISTEN_S = 3.0  # of sound before it raises anything: music may fade in
-START_S = 9.0  # of sound in which it may move at START_SLEW_DB_S when it is START_ERROR_DB off
-START_SLEW_DB_S = 3.0
-START_ERROR_DB = 2.0
-SILENT_LUFS = -60.0  # nothing below counts
-BREAK_LU = 8.0  # so far below the music so far is a break
-PATIENCE_S = 10.0  # a break that lasts longer is the music
-BURST_LU = 6.0  # so far above the music so far is other music
-FRESH_S = 1.0  # how much of the memory is kept when the music is another
-_MOMENTARY_S = 0.4
+MAX_BOOST_DB = 24.0  # largest gain
+MAX_CUT_DB = 30.0  # largest attenuation
+MEMORY_S = 12.0  # time constant of the mean loudness that sets the gain
+SLEW_DB_S = 0.5  # fastest change of the gain, in dB per second
+LISTEN_S = 3.0  # seconds of sound before the gain may rise: music may fade in
+START_S = 9.0  # in the first seconds of sound, the gain may change at START_SLEW_DB_S
+START_SLEW_DB_S = 3.0  # fastest change at the start, or when a boost is too high, in dB per second
+START_ERROR_DB = 2.0  # smaller errors are corrected at SLEW_DB_S even then
+SILENT_LUFS = -60.0  # quieter sound does not count
+BREAK_LU = 8.0  # sound this far below the mean is a break
+PATIENCE_S = 10.0  # a break that lasts longer counts as music
+BURST_LU = 6.0  # sound this far above the mean is taken for new music
+FRESH_S = 1.0  # seconds of the memory that are kept when new music begins
+_MOMENTARY_S = 0.4  # window of the momentary loudness (EBU Tech 3341)
 
 
 class LevelControl:
-    """Fed one power for each quantum of ``quantum_s`` seconds; gives the gain in dB at its end."""
+    """Takes the power of each quantum of ``quantum_s`` seconds and returns the gain in dB at its end. One thread."""
 
     def __init__(self, target_lufs: float, quantum_s: float) -> None:
         self._target, self._step_s = target_lufs, quantum_s
         self._recent = np.zeros(max(1, round(_MOMENTARY_S / quantum_s)))  # powers of the last 400 ms
-        self._mean = 0.0  # power over the memory
-        self._memory_s = 0.0  # how long a time the mean stands for
+        self._mean = 0.0  # mean power over the memory
+        self._memory_s = 0.0  # seconds that the mean covers, at most MEMORY_S
         self._heard_s = 0.0
         self._below_s = 0.0
         self.gain_db = 0.0
 
     def next_gain_db(self, power: float) -> float:
-        """The gain at the end of a quantum of this power."""
+        """The gain in dB at the end of a quantum with this K-weighted power."""
         self._recent = np.append(self._recent[1:], power)
         momentary = lufs(float(np.mean(self._recent)))
         if momentary < SILENT_LUFS:
@@ -68,11 +67,11 @@ class LevelControl:
         return self.gain_db
 
     def arrays(self) -> dict[str, F64]:
-        """The state."""
+        """The state, for ``restore``."""
         numbers = np.array([self._mean, self._memory_s, self._heard_s, self._below_s, self.gain_db])
         return {"recent": self._recent, "numbers": numbers}
 
     def restore(self, arrays: dict[str, F64]) -> None:
-        """Continue from ``arrays``."""
+        """Continue from a state that ``arrays`` returned."""
         self._recent = arrays["recent"].astype(np.float64)
         self._mean, self._memory_s, self._heard_s, self._below_s, self.gain_db = (float(n) for n in arrays["numbers"])

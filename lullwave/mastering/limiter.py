@@ -1,6 +1,6 @@
-"""A look-ahead true-peak limiter: smooth gain, never above the ceiling; knows nothing of loudness.
+"""A look-ahead true-peak limiter: smooth gain, never above the ceiling.
 
-The reduction that each frame needs (in nepers) falls back over ``RELEASE_S``, is held by a running maximum over the
+The reduction that each frame needs (in nepers) decays over ``RELEASE_S``, is held by a running maximum over the
 look-ahead and smoothed by a triangular window of the same length. The window's weights add up to 1 and every value
 under it is at least what the frame needs, so the smoothed reduction is enough at every frame (Giannoulis, Massberg,
 Reiss, "Digital dynamic range compressor design", JAES 60(6), 2012, on feed-forward design with look-ahead).
@@ -14,13 +14,13 @@ from ..audio import Samples
 from .biquads import F64, QUANTUM
 from .peaks import BEHIND, TAPS, peaks_of
 
-LOOKAHEAD_S = 0.005
-RELEASE_S = 0.12
-MARGIN_DB = 0.1  # below the ceiling: the gain's own movement and what lies between the oversampled points
+LOOKAHEAD_S = 0.005  # the gain begins to fall this long before a peak: long enough not to click
+RELEASE_S = 0.12  # time constant of the gain's return
+MARGIN_DB = 0.1  # kept below the ceiling for the gain's own movement and peaks between the oversampled points
 
 
 class Limiter:
-    """Fed in quanta; gives as many frames, ``delay_frames`` late."""
+    """Limits whole quanta; its output is ``delay_frames`` late. One thread."""
 
     def __init__(self, rate: int, channels: int, ceiling_dbtp: float) -> None:
         self._box = max(2, round(LOOKAHEAD_S / 2 * rate))
@@ -29,20 +29,20 @@ class Limiter:
         self._ceiling = 10.0 ** ((ceiling_dbtp - MARGIN_DB) / 20.0)
         decay = 1.0 / (RELEASE_S * rate)
         self._fall = np.exp(-decay * np.arange(1, QUANTUM + 1))
-        self._tail = np.zeros((self.delay_frames, channels), np.float32)  # frames that are not out yet
-        self._fallen = np.zeros(self._window + 1)  # reductions with release, before the newest
-        self._held = np.zeros(self._window - 1)  # the same after the running maximum
+        self._tail = np.zeros((self.delay_frames, channels), np.float32)  # frames that were not returned yet
+        self._fallen = np.zeros(self._window + 1)  # the last reductions, with their release
+        self._held = np.zeros(self._window - 1)  # the last reductions after the running maximum
         self._idle = True
 
     def process(self, quantum: Samples) -> Samples:
-        """(QUANTUM, C) in, (QUANTUM, C) out."""
+        """Limit one quantum: (QUANTUM, C) in, (QUANTUM, C) out."""
         frames = np.concatenate([self._tail, quantum])
         self._tail = frames[QUANTUM:].copy()
         top = peaks_of(frames[self.delay_frames - TAPS + 1 :], self._ceiling)
         if self._idle and float(np.max(top)) <= self._ceiling:
             return frames[:QUANTUM]
         needed = np.log(np.maximum(top / self._ceiling, 1.0), dtype=np.float64)
-        # The largest of all earlier needs, each faded since: a running maximum of need / fade.
+        # The largest of all earlier reductions, each decayed since: a running maximum of needed / decay.
         needed[0] = max(needed[0], self._fallen[-1] * self._fall[0])
         fallen = np.concatenate([self._fallen, np.maximum.accumulate(needed / self._fall) * self._fall])
         held = np.concatenate([self._held, _running_maximum(fallen, self._window + 2)])
@@ -56,11 +56,11 @@ class Limiter:
         return frames[:QUANTUM] * np.exp(-reduction)[:, None].astype(np.float32)
 
     def arrays(self) -> dict[str, F64 | Samples]:
-        """The state."""
+        """The state, for ``restore``."""
         return {"tail": self._tail, "fallen": self._fallen, "held": self._held}
 
     def restore(self, arrays: dict[str, F64 | Samples]) -> None:
-        """Continue from ``arrays``."""
+        """Continue from a state that ``arrays`` returned."""
         self._tail = arrays["tail"].astype(np.float32)
         self._fallen = arrays["fallen"].astype(np.float64)
         self._held = arrays["held"].astype(np.float64)
@@ -68,7 +68,7 @@ class Limiter:
 
 
 def _running_maximum(values: F64, length: int) -> F64:
-    """Maxima of ``length`` neighbours, by windows that double."""
+    """Maxima of ``length`` neighbours, in windows that double."""
     have = 1
     while have < length:
         step = min(have, length - have)

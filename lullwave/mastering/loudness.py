@@ -1,6 +1,6 @@
-"""Loudness by ITU-R BS.1770-4 and EBU Tech 3341, whole or block by block; knows nothing of gain.
+"""Measures loudness by ITU-R BS.1770-4 and EBU Tech 3341, of a whole clip or block by block.
 
-K-weighting for any rate comes from the analogue prototypes behind the coefficients that the standard prints for
+K-weighting at any rate is derived from the analogue prototypes of the coefficients that the standard prints for
 48 kHz (bilinear transform; Brecht De Man, "Evaluation of implementations of the EBU R128 loudness measurement",
 AES 145, 2018).
 """
@@ -15,16 +15,20 @@ from ..audio import Audio
 from ..errors import InvalidInput
 from .biquads import F64, QUANTUM, Biquad, Biquads
 
-SILENCE_LUFS = -120.0  # what is said of silence, and of less than one gating block
-_ABSOLUTE_GATE_LUFS = -70.0
-_RELATIVE_GATE_LU = -10.0
-_HOPS = 10  # a second; a gating block is 4 of them (400 ms, overlap 75 %), the short term 30 (3 s)
-_LOWEST_RATE = 8000  # Hz; below, the shelf's corner nears half the rate and the filter is none
+SILENCE_LUFS = -120.0  # reported for silence, and for less than one gating block
+_ABSOLUTE_GATE_LUFS = -70.0  # BS.1770-4, Annex 1: quieter gating blocks are ignored
+_RELATIVE_GATE_LU = -10.0  # so are those this far below the mean of the others
+_HOPS = 10  # hops per second; a gating block has 4 (400 ms, overlap 75 %), a short-term window 30 (3 s)
+_LOWEST_RATE = 8000  # Hz; at lower rates the shelf's corner nears half the rate and the filter breaks down
 _WEIGHTS = (1.0, 1.0, 1.0, 1.41, 1.41)  # left, right, centre, surrounds
 
 
 def k_weighting(rate: int) -> tuple[Biquad, Biquad]:
-    """The two filters of BS.1770-4, Annex 1: the shelf of the head, then the high-pass (RLB)."""
+    """The two filters of BS.1770-4, Annex 1: the high shelf (effect of the head), then the high-pass (RLB).
+
+    Raises:
+        InvalidInput: the rate is below 8 kHz.
+    """
     if rate < _LOWEST_RATE:
         raise InvalidInput("rate", rate, f"at least {_LOWEST_RATE} Hz")
     k = math.tan(math.pi * 1681.974450955533 / rate)
@@ -41,39 +45,36 @@ def k_weighting(rate: int) -> tuple[Biquad, Biquad]:
     k = math.tan(math.pi * 38.13547087602444 / rate)
     q = 0.5003270373238773
     norm = 1.0 + k / q + k * k
-    # The standard's numerator is 1, -2, 1 as it stands, not divided by the norm.
+    # The standard's numerator is 1, -2, 1, not divided by the norm.
     return shelf, (1.0, -2.0, 1.0, 2.0 * (k * k - 1.0) / norm, (1.0 - k / q + k * k) / norm)
 
 
 def channel_weights(channels: int) -> F64:
-    """(C,), what each channel's power counts."""
+    """(C,): the weight of each channel's power."""
     if not 1 <= channels <= len(_WEIGHTS):
         raise InvalidInput("channels", channels, f"1 to {len(_WEIGHTS)}")
     return np.array(_WEIGHTS[:channels])
 
 
 def lufs(power: float) -> float:
-    """Loudness of a K-weighted power."""
+    """Loudness, in LUFS, of a K-weighted power."""
     return -0.691 + 10.0 * math.log10(power) if power > 1e-12 else SILENCE_LUFS
 
 
 class LoudnessMeter:
-    """Feed blocks of any size; read at any time. Memory grows by one number every 100 ms."""
+    """Measures blocks of any size; can be read at any time. Memory grows by one number every 100 ms. One thread."""
 
     def __init__(self, rate: int, channels: int) -> None:
         self.rate, self.channels = rate, channels
         self._filter = Biquads(k_weighting(rate), channels)
         self._weights = channel_weights(channels)
         self._waiting = np.zeros((0, channels))
-        self._frames = 0  # filtered so far
-        self._energy: list[float] = []  # of each hop that is complete
-        self._open = 0.0  # energy of the hop that is not
+        self._frames = 0  # frames filtered so far
+        self._energy: list[float] = []  # energy of each complete hop
+        self._open = 0.0  # energy of the incomplete hop
 
     def feed(self, audio: Audio) -> None:
-        if (audio.rate, audio.channels) != (self.rate, self.channels):
-            raise InvalidInput(
-                "audio", f"{audio.rate} Hz, {audio.channels} channels", f"{self.rate} Hz, {self.channels} channels"
-            )
+        audio.check_shape(self.rate, self.channels)
         samples = np.concatenate([self._waiting, audio.samples])
         whole = len(samples) // QUANTUM * QUANTUM
         for start in range(0, whole, QUANTUM):
@@ -96,7 +97,7 @@ class LoudnessMeter:
         return np.array([lufs(float(p)) for p in power])
 
     def _hops(self) -> F64:
-        """Energies of the complete hops, those of the waiting frames included."""
+        """Energies of the complete hops, including those of the frames that wait for a whole quantum."""
         if not len(self._waiting):
             return np.array(self._energy)
         kept = self._filter.state, self._frames, list(self._energy), self._open

@@ -1,7 +1,7 @@
-"""Any music to broadcast level: high-pass, loudness, true-peak limit; knows nothing of where the music comes from.
+"""Masters music to broadcast level: high-pass, level control, true-peak limiter.
 
-``Master`` works block by block for music without an end, ``master`` on a whole clip, in as many passes as it needs.
-Both work in quanta of a fixed length, so that the samples are the same whatever the sizes of the blocks.
+``Master`` works block by block on endless music, ``master`` on a whole clip in several passes. Both process quanta of
+a fixed length, so that the samples do not depend on the sizes of the blocks.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from .level import MAX_BOOST_DB, MAX_CUT_DB, LevelControl
 from .limiter import Limiter
 from .loudness import SILENCE_LUFS, channel_weights, k_weighting, loudness_lufs
 
-TARGET_LUFS = -15.0
-CEILING_DBTP = -1.0
-SUBSONIC_HZ = 28.0
-_VERSION = 1
-_TOLERANCE_LU = 0.05
-_PASSES = 6
+TARGET_LUFS = -15.0  # integrated loudness
+CEILING_DBTP = -1.0  # true peak: room for the overshoot of lossy codecs
+SUBSONIC_HZ = 28.0  # corner of the high-pass: below it there is no music, only load on the loudspeakers
+_VERSION = 1  # of the saved state
+_TOLERANCE_LU = 0.05  # a clip this close to its target needs no further pass
+_PASSES = 6  # at most, to make up for the loudness that the limiter takes
 
 
 class Master:
-    """``process`` gives as many frames as it is given, ``latency_frames`` late; ``flush`` gives the rest.
+    """Masters endless music block by block. ``process`` returns as many frames as it gets; ``flush`` returns the rest.
 
-    The first ``latency_frames`` frames that come out are silence: frame n of the output is frame
-    ``n - latency_frames`` of the input.
+    Frame n of the output is frame ``n - latency_frames`` of the input; the first ``latency_frames`` are silence. One
+    thread.
     """
 
     def __init__(
@@ -49,15 +49,12 @@ class Master:
 
     @property
     def gain_db(self) -> float:
-        """The gain that the music has now, without the limiter's."""
+        """The gain of the level control now, in dB."""
         return self._level.gain_db
 
     def process(self, audio: Audio) -> Audio:
-        """The next frames, as many as are given."""
-        if (audio.rate, audio.channels) != (self.rate, self.channels):
-            raise InvalidInput(
-                "audio", f"{audio.rate} Hz, {audio.channels} channels", f"{self.rate} Hz, {self.channels} channels"
-            )
+        """Master the next frames: (T, C) in, (T, C) out."""
+        audio.check_shape(self.rate, self.channels)
         samples = np.concatenate([self._waiting, audio.samples])
         whole = len(samples) // QUANTUM * QUANTUM
         made = [self._quantum(samples[start : start + QUANTUM]) for start in range(0, whole, QUANTUM)]
@@ -71,7 +68,7 @@ class Master:
         return self.process(Audio.silence(self.latency_frames, self.rate, self.channels))
 
     def state(self) -> bytes:
-        """Everything that ``restore`` needs to continue with the same samples; some tens of kilobytes."""
+        """The state that ``restore`` continues from with the same samples; some tens of kilobytes."""
         packed = io.BytesIO()
         np.savez(
             packed,
@@ -87,7 +84,7 @@ class Master:
         return packed.getvalue()
 
     def restore(self, state: bytes) -> None:
-        """Continue where another master of the same rate and channels was.
+        """Continue from the state of a master of the same rate and channels.
 
         Raises:
             SnapshotError: the state is damaged or of another version, rate or number of channels.
@@ -96,7 +93,7 @@ class Master:
             with np.load(io.BytesIO(state), allow_pickle=False) as packed:
                 arrays = dict(packed)
             shape = tuple(int(n) for n in arrays["shape"])
-        except Exception as error:  # whatever a damaged archive makes of itself
+        except Exception as error:  # a damaged archive can fail in any way
             raise SnapshotError(f"not the state of a master: {error}") from error
         if shape != (_VERSION, self.rate, self.channels):
             raise SnapshotError(
@@ -117,9 +114,12 @@ class Master:
 
 
 def master(audio: Audio, target_lufs: float = TARGET_LUFS, ceiling_dbtp: float = CEILING_DBTP) -> Audio:
-    """A whole clip at its target loudness, as long as it was; one gain for all of it, found by measuring the result.
+    """Master a whole clip with a single gain, found by measuring the result; the length stays the same.
 
-    Silence stays silence. Music that cannot get there (the boost is at most 24 dB) gets as near as it can.
+    Silence stays silence. Music that cannot reach the target (the boost is at most 24 dB) gets as close as possible.
+
+    Raises:
+        InvalidInput: a level is out of range.
     """
     check_levels(target_lufs, ceiling_dbtp)
     subsonic = Biquads([high_pass(SUBSONIC_HZ, 1 / math.sqrt(2), audio.rate)], audio.channels)
@@ -148,10 +148,10 @@ def master(audio: Audio, target_lufs: float = TARGET_LUFS, ceiling_dbtp: float =
 
 
 def check_levels(target_lufs: float = TARGET_LUFS, ceiling_dbtp: float = CEILING_DBTP) -> None:
-    """That music can be mastered to these levels.
+    """Check that music can be mastered to these levels.
 
     Raises:
-        InvalidInput: it cannot.
+        InvalidInput: a level is out of range.
     """
     if not -40.0 <= target_lufs <= -8.0:
         raise InvalidInput("target_lufs", target_lufs, "a loudness from -40 to -8 LUFS")

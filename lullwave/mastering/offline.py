@@ -1,7 +1,7 @@
-"""A sound at a wanted loudness, and none above full scale, block by block; knows nothing of spectrograms.
+"""Brings a finished sound to a target loudness with a single gain, block by block.
 
-One gain holds for the whole sound. Peaks that would go beyond the ceiling are turned down by the limiter of the
-mastering, which leaves everything else as it is.
+The sound is read several times, so that it never has to be in memory as a whole. The limiter turns down the peaks
+above the ceiling and changes nothing else.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from .limiter import Limiter
 from .loudness import SILENCE_LUFS, LoudnessMeter
 from .master import CEILING_DBTP, check_levels
 
-TOLERANCE_LU = 0.05
-PASSES = 5  # at most, to make up for what the limiter takes
+TOLERANCE_LU = 0.05  # this close to the target, no further pass is needed
+PASSES = 5  # at most, to make up for the loudness that the limiter takes
 
 
 def at_loudness(sound: Callable[[], Iterable[Audio]], target_lufs: float) -> Iterator[Audio]:
-    """What ``sound`` gives, the same blocks at each call, at ``target_lufs``; silence stays silence.
+    """The blocks of ``sound()``, which must be the same at each call, at ``target_lufs``. Silence stays silence.
 
     Raises:
-        InvalidInput: music cannot be mastered to such a loudness.
+        InvalidInput: the target is out of range.
     """
     check_levels(target_lufs)
     gain_db, loudness = 0.0, measured_lufs(sound())
@@ -41,7 +41,7 @@ def at_loudness(sound: Callable[[], Iterable[Audio]], target_lufs: float) -> Ite
 
 
 def measured_lufs(blocks: Iterable[Audio]) -> float:
-    """Integrated loudness; that of silence where there is less than a gating block."""
+    """Integrated loudness of all blocks; ``SILENCE_LUFS`` for less than one gating block (400 ms)."""
     meter = None
     for block in blocks:
         meter = meter or LoudnessMeter(block.rate, block.channels)
@@ -50,7 +50,7 @@ def measured_lufs(blocks: Iterable[Audio]) -> float:
 
 
 def limited(blocks: Iterable[Audio], ceiling_dbtp: float = 0.0) -> Iterator[Audio]:
-    """The same sound, as long as it was, with no true peak above the ceiling."""
+    """The sound with no true peak above the ceiling; the length stays the same."""
     limiter: Limiter | None = None
     waiting: list[Audio] = []
     frames = given = late = 0
@@ -76,6 +76,6 @@ def limited(blocks: Iterable[Audio], ceiling_dbtp: float = 0.0) -> Iterator[Audi
 
 
 def _passed(limiter: Limiter, audio: Audio) -> Audio:
-    """Whole quanta through the limiter."""
+    """Limit whole quanta."""
     parts = [limiter.process(audio.samples[i : i + QUANTUM]) for i in range(0, audio.frames, QUANTUM)]
     return Audio(np.concatenate(parts) if parts else audio.samples, audio.rate)

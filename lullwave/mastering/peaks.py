@@ -1,7 +1,7 @@
-"""True peak: the largest magnitude between the samples too (ITU-R BS.1770-4, Annex 2); knows nothing of limiting.
+"""Measures true peaks, the largest magnitudes including those between the samples (ITU-R BS.1770-4, Annex 2).
 
-Four times oversampled by a windowed sinc of 24 taps a phase, twice the length of the standard's example, so that
-nothing up to 20 kHz is under-read by more than a few hundredths of a dB.
+The sound is oversampled four times by a windowed sinc of 24 taps per phase, twice the length of the standard's example.
+Tones up to 20 kHz are under-read by at most a few hundredths of a dB.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import numpy.typing as npt
 
 from ..audio import SILENCE_DBFS, Audio, Samples
 
-FACTOR = 4
+FACTOR = 4  # oversampling
 TAPS = 24  # of each phase
-BEHIND = TAPS // 2  # frames after a frame that its reading needs; before it, one less
+BEHIND = TAPS // 2  # frames after a frame that its true peak depends on; before it, one less
 
 _ROW = 16  # frames of one row of the matrix product
-_CHUNK = 65536
+_CHUNK = 65536  # frames measured at a time; bounds the memory
 
 
 def _interpolators() -> npt.NDArray[np.float64]:
-    """(TAPS, FACTOR - 1): the values at 1/4, 1/2 and 3/4 between two samples (Kaiser window, beta 7)."""
+    """(TAPS, FACTOR - 1): filters for the values at 1/4, 1/2 and 3/4 between two samples (Kaiser window, beta 7)."""
     out = np.zeros((TAPS, FACTOR - 1))
     for phase in range(1, FACTOR):
         at = np.arange(TAPS) - (BEHIND - 1) - phase / FACTOR
@@ -42,17 +42,16 @@ def _row_matrix() -> Samples:
 
 
 _ROWS = _row_matrix()
-_SPAN = np.arange(_ROW + TAPS - 1)  # the frames that a row is read from
-_MOST = float(
-    np.max(np.sum(np.abs(_interpolators()), axis=0))
-)  # what lies between is at most so many times the samples
+_SPAN = np.arange(_ROW + TAPS - 1)  # the frames that a row depends on
+# Values between samples are at most this many times the largest sample nearby.
+_OVERSHOOT = float(np.max(np.sum(np.abs(_interpolators()), axis=0)))
 
 
 def peaks_of(samples: Samples, matter_above: float = 0.0) -> Samples:
-    """(T + TAPS - 1, C) → (T,): per frame the largest magnitude of itself and of what lies between it and the next.
+    """(T + TAPS - 1, C) → (T,): the largest magnitude of each frame and of the values between it and the next frame.
 
-    Frame i of the result is frame ``i + BEHIND - 1`` of what is given. T must be a multiple of 16. Where nothing can
-    reach ``matter_above``, only the samples are looked at.
+    Frame i of the result is frame ``i + BEHIND - 1`` of ``samples``. T must be a multiple of 16. Where no value can
+    exceed ``matter_above``, only the samples themselves are measured, which is faster.
     """
     frames, channels = len(samples) - TAPS + 1, samples.shape[1]
     rows = frames // _ROW
@@ -62,7 +61,7 @@ def peaks_of(samples: Samples, matter_above: float = 0.0) -> Samples:
     top: Samples = heights[BEHIND - 1 : BEHIND - 1 + frames].copy()
     blocks = np.maximum.reduceat(heights, np.arange(0, len(heights), _ROW))
     reach = np.maximum(np.maximum(blocks[:rows], blocks[1 : rows + 1]), np.append(blocks, 0.0)[2 : rows + 2])
-    busy = np.flatnonzero(reach * _MOST >= matter_above)
+    busy = np.flatnonzero(reach * _OVERSHOOT >= matter_above)
     if len(busy):
         spans = lines.take(busy[:, None] * _ROW + _SPAN, axis=1).reshape(channels * len(busy), len(_SPAN))
         between = np.abs(spans @ _ROWS).reshape(channels, len(busy), _ROW, FACTOR - 1).max(axis=0)

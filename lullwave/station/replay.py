@@ -7,11 +7,13 @@ and the master goes on from its own state. An engine of another version refuses 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
-from ..archive.history import SavedState
+from ..archive.history import History, SavedState
 from ..audio import Audio, Samples, concat
+from ..codecs import Tags
 from ..engines.base import Engine
 from ..errors import SnapshotError
 from ..mastering import Master
@@ -20,6 +22,26 @@ from .crossfade import equal_power
 from .playout import OutputLevels
 
 _STEP = RATE  # frames mastered at a time
+
+
+def replay_moment(
+    history: History, station: str, wall: float, seconds: float, engine: Callable[[str], Engine]
+) -> tuple[Audio, bool]:
+    """Render what ``station`` played from ``wall`` on (seconds since 1970); see ``replay``. The sound has its tags.
+
+    Raises:
+        NotFound: the station was not on air then, or its states were deleted.
+        SnapshotError: the engine's version changed, or it has no snapshots.
+    """
+    moment = history.moment(station, wall)
+    frames = round(seconds * RATE)
+    states = history.states(moment, frames + RATE)
+    levels = OutputLevels(0, *history.levels(moment.run))
+    sound, exact = replay(states, moment.frame, frames, levels, engine)
+    piece = history.piece(moment)
+    made_by = engine(next(s for s in reversed(states) if s.frame <= moment.frame).engine).made_by
+    tags = Tags.of_generated(str(piece.get("title", "")), str(piece.get("prompt", "")), engine=made_by)
+    return replace(sound, tags=tags), exact
 
 
 def replay(

@@ -1,9 +1,11 @@
 """``lullwave replay`` makes what a server has kept, with no server: its own engines, clips of earlier, odd times."""
 
+import json
 import os
 import subprocess
 import sys
 
+import av
 import numpy as np
 import pytest
 
@@ -40,6 +42,8 @@ def kept(tmp_path, engine):
     history = History(DataPaths(tmp_path).history, 1e9)
     begun = history.begin_run("piano", BEGAN, RATE, -15.0, -1.0)
     history.add_epoch(begun, 0, BEGAN)
+    history.add_event(begun, 0, "piece", {"title": "Felt", "prompt": "felt piano"})
+    history.add_event(begun, 9 * RATE, "piece", {"title": "Later", "prompt": "felt piano"})
     history.add_state(begun, SavedState(0, engine.name, snapshot, 0, 0, 0, Master(RATE, 2, -15.0, -1.0).state()))
     moment = history.moment("piano", BEGAN + 1)
     states = history.states(moment, 3 * RATE)
@@ -63,6 +67,10 @@ def test_a_moment_is_made_as_the_server_makes_it(tmp_path, name):
     assert np.abs(expected).max() > 0.01
     made = decode(tmp_path / "then.wav").samples
     np.testing.assert_allclose(made, expected, atol=2 / 65536)
+    with av.open(str(tmp_path / "then.wav")) as file:
+        assert (file.metadata["title"], file.metadata["artist"]) == ("Felt", "Lullwave")
+        told = json.loads(file.metadata["comment"])
+    assert (told["generated"], told["prompt"], told["engine"]) == (True, "felt piano", name)
 
 
 @pytest.mark.parametrize("time", ["nan", "inf", "0001-01-01", "yesterday"])

@@ -9,7 +9,6 @@ opens a new one.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import threading
 import time
@@ -22,11 +21,12 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Subprotocol
 
 from ...errors import EngineLost, LullwaveError, ProtocolError
 from . import protocol
+from .network import error_reason
 
 CONNECT_S = 8.0  # timeout for connecting and for the server's hello
 PING_S = 2.0  # interval of pings
@@ -189,7 +189,7 @@ class Connection:
             self._fail(f"no answer within {CONNECT_S:g} seconds")
             return
         except (OSError, WebSocketException, ProtocolError, ValueError) as error:
-            self._fail(_reason(error))
+            self._fail(error_reason(error))
             return
         self._last_heard = time.monotonic()
         self._loop = asyncio.get_running_loop()
@@ -226,7 +226,7 @@ class Connection:
                     self._on_binary(protocol.unpack(message))
             self._fail(self._close_reason or "the server closed the connection")
         except ConnectionClosed as error:
-            self._fail(self._close_reason or _reason(error))
+            self._fail(self._close_reason or error_reason(error))
         except ProtocolError as error:
             self._fail(f"the server sent an invalid message: {error}")
             with suppress(Exception):
@@ -341,21 +341,3 @@ def _parse_hello(message: str | bytes) -> RemoteEngineInfo:
         )
     except (KeyError, TypeError, ValueError):
         raise ProtocolError("the server's hello does not describe its engine") from None
-
-
-def _reason(error: Exception) -> str:
-    """Describe a connection error in one line."""
-    if isinstance(error, InvalidStatus):
-        body = bytes(error.response.body or b"")
-        try:
-            said = str(json.loads(body)["error"])
-        except (ValueError, KeyError, TypeError):
-            said = "no reason given"
-        return f"refused with status {error.response.status_code}: {said}"
-    if isinstance(error, ConnectionClosed) and error.rcvd is not None:
-        return f"the server closed the connection: {error.rcvd.reason or error.rcvd.code}"
-    if isinstance(error, ConnectionClosed):
-        return "the connection broke"
-    if isinstance(error, OSError):
-        return error.strerror or str(error) or type(error).__name__
-    return str(error) or type(error).__name__

@@ -23,7 +23,7 @@ from contextlib import ExitStack, suppress
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from ...audio import Audio, crossfade
@@ -31,7 +31,7 @@ from ...codecs import decode
 from ...errors import CodecError, EngineError, EngineLost, InvalidInput, StreamClosed
 from ...request import Request
 from ..base import Mark, Stream, Understanding
-from .keepalive import keep_alive
+from .network import error_reason, keep_alive
 
 RATE = 44100  # Hz; clips of other rates are resampled
 CHANNELS = 2
@@ -98,7 +98,7 @@ class LegacyWebSocket:
                 yield message
         except (OSError, WebSocketException) as error:
             self.close()
-            raise EngineLost(f"{self._url}: {_reason(error)}") from None
+            raise EngineLost(f"{self._url}: {error_reason(error)}") from None
         except EngineLost:
             self.close()
             raise
@@ -190,7 +190,7 @@ class LegacyHttp:
                 raise EngineLost(f"{self._url}{path}: the reply is longer than the allowed {MAX_CLIP_BYTES} bytes")
             return response.status, body
         except (OSError, http.client.HTTPException) as error:
-            raise EngineLost(f"{self._url}: {_reason(error)}") from None
+            raise EngineLost(f"{self._url}: {error_reason(error)}") from None
         finally:
             connection.close()
 
@@ -342,12 +342,3 @@ class LegacyStream(Stream):
         if clip.channels > CHANNELS:
             clip = Audio(clip.samples[:, :CHANNELS].copy(), clip.rate)
         return clip.to_channels(CHANNELS).resample(RATE)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, ConnectionClosed):
-        reason = error.rcvd.reason if error.rcvd is not None else ""
-        return f"the server closed the connection{': ' + reason if reason else ''}"
-    if isinstance(error, OSError):
-        return error.strerror or str(error) or type(error).__name__
-    return str(error) or type(error).__name__

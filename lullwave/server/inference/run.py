@@ -17,7 +17,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from ...engines.remote import protocol as wire
-from ...engines.remote.keepalive import keep_alive
+from ...engines.remote.network import keep_alive
 from ..sockets import raise_file_limit
 
 GRACE_S = 1  # seconds that open connections may take to end

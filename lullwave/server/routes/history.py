@@ -11,8 +11,8 @@ from fastapi.responses import JSONResponse, Response
 from ...archive.history import HistoryEntry, time_text, wall_time
 from ...codecs import encode, format_named
 from ...errors import NotFound
-from ...station import RATE, OutputLevels
-from ...station.replay import replay
+from ...station import RATE
+from ...station.replay import replay_moment
 from ..deps import AUDIO, Services
 from ..threads import result_of
 
@@ -54,12 +54,8 @@ def router(services: Services) -> APIRouter:
             raise NotFound("moment", f"{at} and {seconds:g} s after it, which have not all passed")
 
         def make() -> tuple[bytes, bool]:
-            moment = channels.history.moment(id, wall)
-            frames = round(seconds * RATE)
-            states = channels.history.states(moment, frames + RATE)
-            levels = OutputLevels(0, *channels.history.levels(moment.run))
-            sound, exact = replay(states, moment.frame, frames, levels, channels.engine)
-            return encode(sound, named.name, services.settings.bitrate_kbps), exact
+            sound, exact = replay_moment(channels.history, id, wall, seconds, channels.engine)
+            return encode(sound, named.name, services.settings.bitrate_kbps, sound.tags), exact
 
         clips = services.clips
         clips.reserve_slot()
