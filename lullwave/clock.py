@@ -104,7 +104,7 @@ class SimulatedClock:
             target = self._now + seconds
             while True:
                 if not self._changed.wait_for(self._at_rest, STUCK_S):
-                    raise RuntimeError(f"at {self._now:.3f} s: a thread neither waits nor ends")
+                    raise RuntimeError(f"at {self._now:.3f} s: a thread neither waits nor ends after {STUCK_S:g} s")
                 due = min((w.until for w in self._waiters if w.idle), default=FOREVER)
                 if due > target:
                     break

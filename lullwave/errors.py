@@ -1,35 +1,35 @@
-"""The exceptions that Lullwave raises; knows nothing of who shows them.
+"""The exceptions that Lullwave raises.
 
 ::
 
     LullwaveError
-    ├── InvalidInput            what the caller gave is wrong: field, value, what is allowed
+    ├── InvalidInput            a value that is not allowed: field, value, allowed values
     │   ├── PromptError         the prompt does not parse
     │   ├── SettingsError       a setting from file, environment or flag
-    │   └── Unsupported         a value that is valid, but not here: the message says why
+    │   └── Unsupported         a valid value that cannot be used here; the message gives the reason
     ├── NotFound                a station, clip, file or model that does not exist
     ├── CodecError              audio that cannot be decoded or encoded
-    ├── Busy                    a limit is reached; says when to try again
-    │   ├── Full                    no more listeners here
-    │   └── NothingToUndo           a station plays what it was first asked for
-    ├── TooLarge                a request body that is longer than is allowed
-    ├── TooSlow                 a request body that does not come
-    ├── Forbidden               not without the owner's token
-    ├── AddressTaken            another program listens there
+    ├── Busy                    a limit is reached; tells when to try again
+    │   ├── Full                    a station has as many listeners as allowed
+    │   └── NothingToUndo           a station plays its first prompt
+    ├── TooLarge                a request body that is longer than allowed
+    ├── TooSlow                 a request body that does not arrive in time
+    ├── Forbidden               the admin token is missing or wrong
+    ├── AddressTaken            another program listens at the address
     ├── DownloadFailed          a file of a model that cannot be fetched
     ├── FellBehind              a reader of the stream that was too slow
     ├── StorageUnavailable      the history cannot be written or read
-    ├── Cancelled               a clip that nobody wants any more
+    ├── Cancelled               a clip whose client cancelled it
     ├── ProtocolError           a message that does not follow the protocol between two machines
     └── EngineError
         ├── UnknownEngine       no engine of that name is installed
         ├── MissingExtra        the engine exists, its packages are not installed
         ├── CheckpointError     weights are absent, damaged or of another architecture
         ├── SnapshotError       a snapshot of another engine, version or machine class
-        ├── Unready             there is no checkpoint to answer with
+        ├── Unready             no checkpoint is loaded yet
         ├── StreamClosed        read or steered after close
         └── EngineFailed        the engine broke while making music
-            └── EngineLost          the way to an engine in another process or machine broke
+            └── EngineLost          an engine in another process or machine does not answer
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ class LullwaveError(Exception):
 class InvalidInput(LullwaveError, ValueError):
     """A value that is not allowed.
 
-    The message names the field, the value received and what is allowed, so that the server and the
-    command line can pass it on as it is.
+    The message names the field, the value received and the allowed values; the server and the command line show it
+    unchanged.
     """
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
-        self.field = _short(field.encode(errors="backslashreplace").decode())  # it may be the caller's own word
+        self.field = _short(field.encode(errors="backslashreplace").decode())  # it may come from the caller
         self.value = value
         self.allowed = allowed
         try:
             shown = _short(repr(value))
-        except ValueError:  # a whole number of thousands of digits
+        except ValueError:  # an integer of thousands of digits
             shown = f"an {type(value).__name__} that is too long to be shown"
         super().__init__(f"{self.field}: got {shown}; allowed: {allowed}")
 
@@ -72,7 +72,7 @@ class SettingsError(InvalidInput):
 
 
 class Unsupported(InvalidInput):
-    """A value that is valid in itself and cannot be used here. ``reason`` is a clause about the field."""
+    """A valid value that cannot be used here. ``reason`` is a clause about the field."""
 
     def __init__(self, field: str, value: object, reason: str) -> None:
         super().__init__(field, value, "another value, or none")
@@ -81,7 +81,7 @@ class Unsupported(InvalidInput):
 
 
 class NotFound(LullwaveError, LookupError):
-    """Something that was asked for by name does not exist."""
+    """There is no station, clip, file or model of that name."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str] = ()) -> None:
         self.kind = kind
@@ -96,7 +96,7 @@ class CodecError(LullwaveError):
 
 
 class Busy(LullwaveError):
-    """A limit is reached. ``retry_after_s`` is when another try makes sense."""
+    """A limit is reached. ``retry_after_s`` is the time in seconds after which to try again."""
 
     def __init__(self, message: str, retry_after_s: float) -> None:
         self.retry_after_s = retry_after_s
@@ -112,7 +112,7 @@ class StorageUnavailable(LullwaveError):
 
 
 class EngineError(LullwaveError):
-    """Something about an engine."""
+    """Base of the errors of engines."""
 
 
 class UnknownEngine(EngineError, LookupError):
@@ -151,4 +151,4 @@ class EngineFailed(EngineError):
 
 
 class EngineLost(EngineFailed):
-    """An engine in another process or on another machine does not answer; asking it again later may help."""
+    """An engine in another process or on another machine does not answer; trying again later may help."""

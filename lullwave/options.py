@@ -1,14 +1,14 @@
-"""Options as frozen dataclasses, each defined once; knows nothing of HTTP or the command line.
+"""Options as frozen dataclasses, each defined once.
 
-A field made by ``option`` carries its explanation and its limits. That one definition gives the check of values
-(``build``), the JSON schema of the HTTP interface, the flags of the command line and the form of the page::
+A field made by ``option`` carries its explanation and its limits. From this single definition come the validation
+(``build``), the JSON schema of the HTTP interface, the flags of the command line and the form on the page::
 
     @dataclass(frozen=True)
     class MusicOptions:
-        top_k: int = option(250, "how many of the likeliest tokens are drawn from", low=1, high=2048)
+        top_k: int = option(250, "sample from this many of the likeliest tokens", low=1, high=2048)
 
-Not pydantic: importing it takes several times as long as everything that an engine's options need, and the limits in
-words, which errors, flags and forms show, would still have to be written here.
+This is not pydantic, because importing pydantic takes several times as long as everything that an engine's options
+need, and the limits in words, which errors, flags and forms show, would still be code here.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class OptionInfo:
-    """One option as flags, schemas and forms need it."""
+    """One option, as flags, schemas and forms use it."""
 
     name: str
     type: type
@@ -91,7 +91,7 @@ def option(
 
 
 def describe(options: type) -> list[OptionInfo]:
-    """The fields of ``options`` that were made by ``option``, in order."""
+    """Describe the fields of ``options`` that were made by ``option``, in order."""
     hints = typing.get_type_hints(options)
     described = []
     for one in fields(options):
@@ -106,10 +106,10 @@ def describe(options: type) -> list[OptionInfo]:
 def check(instance: Any) -> None:
     """Check every option of a dataclass instance; call it in ``__post_init__``.
 
-    Whole numbers are accepted where numbers are meant (and converted); nothing else is converted.
+    Integers are converted where a float is expected; nothing else is converted.
 
     Raises:
-        InvalidInput: names the field, the value and what is allowed.
+        InvalidInput: a value is not allowed.
     """
     for info in describe(type(instance)):
         value = _checked(info, getattr(instance, info.name))
@@ -135,7 +135,7 @@ def build(options: type[T], values: Mapping[str, Any], where: str = "") -> T:
             raise InvalidInput(f"{where}{one.name}", None, allowed)
     try:
         built = options(**values)
-        check(built)  # again, for dataclasses that do not call it themselves
+        check(built)  # for dataclasses that do not call it themselves
         return built
     except InvalidInput as error:
         if where and not error.field.startswith(where):
@@ -165,13 +165,13 @@ def parse_pairs(pairs: Iterable[str], options: type, flag: str = "--option") -> 
 
 
 def _hint(name: str, known: Iterable[str]) -> str:
-    """The known name that is closest to a mistyped one."""
+    """Suggest the known name that is closest to a mistyped one."""
     close = get_close_matches(name, known, 1)
     return f"{close[0]} is close; " if close else ""
 
 
 def _plain(number: float) -> str:
-    """A limit as text; integers with all of their digits."""
+    """A limit as text; integers with all their digits."""
     return str(number) if isinstance(number, int) else f"{number:g}"
 
 

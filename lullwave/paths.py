@@ -1,4 +1,4 @@
-"""Every directory and file that the program touches by itself; knows nothing of what is written there."""
+"""The directories and files that the program uses when the user names none."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ DATA_DIR_VARIABLE = "LULLWAVE_DATA_DIR"
 
 
 def default_data_dir() -> Path:
-    """Where clips, history and models lie: ``LULLWAVE_DATA_DIR``, else by the XDG rules or the platform's own.
+    """The directory of clips, history and models: ``LULLWAVE_DATA_DIR``, or the platform's directory for user data.
 
     Raises:
-        InvalidInput: neither a variable nor the system names a home directory.
+        InvalidInput: the variable is not set and there is no home directory.
     """
     if named := os.environ.get(DATA_DIR_VARIABLE):
         return Path(named)
@@ -29,11 +29,11 @@ def default_data_dir() -> Path:
 
 
 def settings_files() -> list[Path]:
-    """Where a settings file is looked for, best first: the current directory, then the user's own."""
+    """The candidates for the settings file, in order: in the current directory, then in the user's configuration."""
     here = Path(SETTINGS_FILE)
     try:
         config = Path(os.environ.get("XDG_CONFIG_HOME") or _home() / ".config")
-    except InvalidInput:  # a service without a home has no file there either
+    except InvalidInput:  # a service without a home directory
         return [here]
     return [here, config / "lullwave" / SETTINGS_FILE]
 
@@ -46,7 +46,7 @@ def _home() -> Path:
 
 
 def web_dir() -> Path:
-    """The page's files, inside the package."""
+    """The directory of the web page's files, inside the package."""
     return Path(__file__).parent / "web"
 
 
@@ -57,19 +57,19 @@ class DataPaths:
     root: Path
 
     def clips(self, station: str) -> Path:
-        """The folder of a station's one-minute clips."""
+        """The directory of a station's one-minute clips."""
         return self.root / "clips" / station
 
     @property
     def history(self) -> Path:
-        """The SQLite file of what was played."""
+        """The SQLite file of the history."""
         return self.root / "history.sqlite3"
 
     def memory(self, engine: str) -> Path:
-        """What an engine remembers of the music that it played, so that a restart does not repeat it."""
+        """The file in which an engine remembers what it played, so that a restart does not repeat it."""
         return self.root / f"memory-{engine.replace(':', '-')}.json"
 
     @property
     def seed_images(self) -> Path:
-        """The user's own seed images and masks for Riffusion."""
+        """The directory of the user's seed images and masks for Riffusion."""
         return self.root / "seed-images"

@@ -1,18 +1,17 @@
-r"""The prompt grammar, shared by every engine; knows nothing of music.
+r"""The prompt grammar that every engine shares.
 
 ::
 
     rainy night piano                     plain words
     (warm:1.3) pads, [drums]              weights: (x:1.3), (x) is 1.1, [x] is 1/1.1; they nest and multiply
     jazz :2 | synthwave :1                a blend: parts split by |, each with an optional share after " :"
-    piano, -drums, -(vocals:1.5)          a term that begins with a minus is to be avoided
+    piano, -drums, -(vocals:1.5)          a term that begins with a minus is excluded
     \( \) \[ \] \: \| \- \, \\            escapes
 
-A term ends at a comma. Blend shares are relative: 2 and 1 mean two thirds and one third. A term to be avoided
-holds for the whole prompt, in whichever part it stands.
+A term ends at a comma. Blend shares are relative: 2 and 1 mean two thirds and one third. An excluded term applies to
+the whole prompt, whichever part it is in.
 
-The weight syntax is the one that Stable-Diffusion front ends made common; brackets that do not match are
-an error here, not text.
+The weight syntax is that of Stable Diffusion front ends, except that unmatched brackets are an error, not text.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Prompt:
-    """A parsed prompt. An empty text has one part without spans."""
+    """A parsed prompt. An empty prompt has one part without spans."""
 
     source: str
     parts: tuple[Part, ...]
@@ -68,7 +67,7 @@ class Prompt:
         if len(source) > MAX_PROMPT_CHARS:
             raise PromptError("prompt", f"{len(source)} characters", f"at most {MAX_PROMPT_CHARS} characters")
         if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\t\n\r" for c in source):
-            raise PromptError("prompt", source, "text without control characters and halves of characters")
+            raise PromptError("prompt", source, "text without control characters and lone surrogates")
         texts = _split(source, "|")
         if len(texts) > MAX_PARTS:
             raise PromptError("prompt", f"{len(texts)} parts", f"at most {MAX_PARTS} parts split by |")
@@ -96,17 +95,17 @@ class Prompt:
 
     @property
     def text(self) -> str:
-        """All wanted words without weights and shares, for engines that know no blends."""
+        """All words except the excluded ones, without weights and shares, for engines without blends."""
         return ", ".join(part.text for part in self.parts if part.text)
 
     @property
     def avoid_text(self) -> str:
-        """The words to be avoided, without weights."""
+        """The excluded words, without weights."""
         return ", ".join(span.text.strip() for span in self.avoid)
 
 
 def _split(text: str, mark: str) -> list[str]:
-    """Split at ``mark`` outside brackets and escapes; the escapes stay in."""
+    """Split at ``mark`` outside brackets and escapes; the escapes remain."""
     pieces, start, depth, i = [], 0, 0, 0
     while i < len(text):
         c = text[i]
@@ -125,7 +124,7 @@ def _split(text: str, mark: str) -> list[str]:
 
 
 def _share(text: str) -> tuple[str, float]:
-    """``"jazz :2"`` is ``("jazz", 2.0)``: a share stands after a blank and a colon, at the end."""
+    """Split off a share at the end, after a space and a colon: ``"jazz :2"`` is ``("jazz", 2.0)``."""
     head, colon, tail = text.rpartition(" :")
     if not colon or not tail.strip():
         return text, 1.0
@@ -139,7 +138,7 @@ def _share(text: str) -> tuple[str, float]:
 
 
 def _spans(text: str, source: str) -> list[Span]:
-    """The weighted runs of a term."""
+    """Parse the weights of a term into spans."""
     spans: list[Span] = []
     opened: list[tuple[str, int]] = []  # (bracket, number of spans before it)
     run = ""
@@ -198,7 +197,7 @@ def _weight(number: str, source: str) -> float:
 
 
 def _merged(spans: list[Span]) -> tuple[Span, ...]:
-    """Neighbours of equal weight become one span."""
+    """Join neighbouring spans of equal weight."""
     merged: list[Span] = []
     for span in spans:
         if merged and merged[-1].weight == span.weight:

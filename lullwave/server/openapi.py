@@ -15,9 +15,9 @@ PROBLEM = {
             "type": "object",
             "required": ["field", "message", "allowed"],
             "properties": {
-                "field": {"type": ["string", "null"], "description": "what was wrong"},
-                "message": {"type": "string", "description": "why, for people"},
-                "allowed": {"type": ["string", "null"], "description": "what would have been right"},
+                "field": {"type": ["string", "null"], "description": "the field that is wrong, if any"},
+                "message": {"type": "string", "description": "what is wrong, in words"},
+                "allowed": {"type": ["string", "null"], "description": "the allowed values, if any"},
             },
         }
     },
@@ -87,14 +87,14 @@ REPLIES: dict[tuple[str, str], Any] = {
 }
 PARAMETERS = {"station": "piano", "listener": "0b9f2c1e", "at": "2025-01-31T22:15:00", "before": "2025-01-31T22:15:00"}
 
-_NO_STATION = "nothing of that name is here"
-_TOKEN = "the owner's token is needed: `Authorization: Bearer …`"
-_FOREIGN = "not from a page of another origin, not by this name, or not without the owner's token"
-_BUSY = "too much at once; `Retry-After` says when to ask again"
+_NO_STATION = "there is no station, clip or task of that name"
+_TOKEN = "the admin token is required: `Authorization: Bearer …`"
+_FOREIGN = "the page's origin or the host name is not allowed, or the admin token is required"
+_BUSY = "too many requests at once; `Retry-After` tells when to try again"
 
 
 def complete(app: FastAPI) -> None:
-    """Make ``app`` return the completed document, built at the first request for it."""
+    """Make ``app`` serve the completed document; it is built at the first request."""
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -123,7 +123,7 @@ def _one(method: str, path: str, operation: dict[str, Any]) -> None:
     if "{" in path or any(p["name"] == "station" for p in operation.get("parameters", ())):
         said["404"] = _NO_STATION
     if path.endswith("stream.mp3"):
-        said["503"] = "as many listen as may; `Retry-After` says when to ask again"
+        said["503"] = "the station has its most listeners; `Retry-After` tells when to try again"
     if "422" in replies:
         said["422"] = "a field is missing or wrong"
     for status, words in said.items():

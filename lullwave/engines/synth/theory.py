@@ -1,6 +1,6 @@
-"""Keys, scales and chords as numbers: the notes of a key, the notes and the name of a chord.
+"""Keys, scales and chords: the notes of a key, the notes and the name of a chord.
 
-Pitch classes are 0 (C) to 11 (B), pitches are MIDI numbers (60 is C4). Knows nothing of pieces or parts.
+Pitch classes are 0 (C) to 11 (B), pitches are MIDI numbers (60 is C4).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _FLAT_NAMES = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 _SHARP_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _LETTERS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 
-# What a chord is made of, in semitones above its root.
+# The tones of each chord quality, in semitones above the root.
 QUALITIES: dict[str, tuple[int, ...]] = {
     "": (0, 4, 7),
     "m": (0, 3, 7),
@@ -63,12 +63,12 @@ class Key:
 
     @property
     def scale(self) -> tuple[int, ...]:
-        """Its seven pitch classes, from the tonic up."""
+        """The seven pitch classes of the key, from the tonic up."""
         return _SCALES[self.minor][self.tonic]
 
     @property
     def fifths(self) -> int:
-        """Place on the circle of fifths, 0 … 11; relative keys share one."""
+        """Position on the circle of fifths, 0 … 11; relative keys share a position."""
         return ((self.tonic + (3 if self.minor else 0)) * 7) % 12
 
     @property
@@ -78,7 +78,7 @@ class Key:
 
     @property
     def sharps(self) -> int:
-        """How many sharps its signature has; flats are negative."""
+        """The number of sharps in the key signature; negative for flats."""
         return self.fifths - 12 if self.flats else self.fifths
 
     def distance(self, other: Key) -> int:
@@ -96,14 +96,14 @@ class Key:
         """``"F# minor"``, ``"Bb"``, ``"c-sharp minor"``, ``"Am"``.
 
         Raises:
-            ValueError: it is no key.
+            ValueError: ``name`` is not a key.
         """
         text = name.strip().replace("♯", "#").replace("♭", "b").lower()
         found = re.fullmatch(
             r"([a-g])[\s-]*(#|b|sharp|flat)?[\s-]*(major|minor|maj|min|m|dur|moll)?", text
         )  # "b" alone is the note B: the letter comes first
         if found is None:
-            raise ValueError(f"{name!r} is no key")
+            raise ValueError(f"{name!r} is not a key")
         letter, sign, mode = found.groups()
         shift = {"#": 1, "sharp": 1, "b": -1, "flat": -1}.get(sign or "", 0)
         return cls((_LETTERS[letter] + shift) % 12, mode in ("minor", "min", "m", "moll"))
@@ -122,7 +122,7 @@ class Chord:
 
     @property
     def third(self) -> int:
-        """The pitch class that tells its colour (the fourth in a sus chord)."""
+        """The pitch class of the third, which makes a chord major or minor (the fourth in a sus chord)."""
         return self.pitch_classes[1]
 
     def name(self, key: Key) -> str:
@@ -139,11 +139,11 @@ def _pitch_classes(root: int, quality: str) -> tuple[int, ...]:
 
 
 def clashing(a: int, b: int) -> bool:
-    """Whether two pitches are a minor second or a minor ninth apart."""
+    """Tell whether two pitches are a minor second or a minor ninth apart."""
     return abs(a - b) in (1, 13)
 
 
 def nearest(pitch_class: int, to: int, low: int, high: int) -> int:
-    """The pitch of a class within ``low … high`` that is nearest to ``to``."""
+    """The pitch of ``pitch_class`` within ``low … high`` that is nearest to ``to``."""
     first = low + (pitch_class - low) % 12
     return min(range(first, high + 1, 12), key=lambda p: (abs(p - to), p))

@@ -1,4 +1,4 @@
-"""``/metrics`` for Prometheus: read from the stations at each request, so that nothing is counted while they play."""
+"""``/metrics`` for Prometheus; the values are read from the stations at each request."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/metrics", response_class=Response)
     def metrics(request: Request) -> Response:
-        """Figures for Prometheus."""
+        """Metrics for Prometheus."""
         registry = CollectorRegistry()
         registry.register(_ServerCollector(services.channels, services.clips))
         ProcessCollector(registry=registry)
@@ -34,7 +34,7 @@ def router(services: Services) -> APIRouter:
 
 
 class _ServerCollector(Collector):
-    """Reads the figures of the stations and clips."""
+    """Collects the metrics of the stations and clips."""
 
     def __init__(self, channels: Channels, clips: ClipService) -> None:
         self._channels = channels
@@ -42,32 +42,42 @@ class _ServerCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         audience = self._channels.audience
-        people = GaugeMetricFamily("lullwave_listeners", "People who listen", labels=["station"])
+        people = GaugeMetricFamily("lullwave_listeners", "Listeners, each counted once", labels=["station"])
         connections = GaugeMetricFamily("lullwave_connections", "Audio connections", labels=["station"])
-        reserve = GaugeMetricFamily("lullwave_reserve_seconds", "Music that is made and not on air", labels=["station"])
-        awake = GaugeMetricFamily("lullwave_station_awake", "1 while a station is on air", labels=["station"])
-        speed = GaugeMetricFamily("lullwave_engine_speed", "Seconds of music a second of work", labels=["station"])
-        aired = CounterMetricFamily("lullwave_aired_seconds", "Music that went on air", labels=["station"])
-        dropped = CounterMetricFamily("lullwave_dropped_listeners", "Listeners who stalled", labels=["station"])
+        reserve = GaugeMetricFamily("lullwave_reserve_seconds", "Seconds of music in the buffer", labels=["station"])
+        awake = GaugeMetricFamily(
+            "lullwave_station_awake", "1 while the station is on air, 0 while it sleeps", labels=["station"]
+        )
+        speed = GaugeMetricFamily(
+            "lullwave_engine_speed", "Seconds of music that the engine makes per second of work", labels=["station"]
+        )
+        aired = CounterMetricFamily("lullwave_aired_seconds", "Seconds of music that went on air", labels=["station"])
+        dropped = CounterMetricFamily(
+            "lullwave_dropped_listeners", "Listeners disconnected because they took no data", labels=["station"]
+        )
         rungs = GaugeMetricFamily(
             "lullwave_station_rung",
-            "1 for whose music a station airs: engine, reserve, recycled clips, embedded engine",
+            "1 for the fallback tier on air: engine, reserve, recycled (replayed clips) or embedded",
             labels=["station", "rung"],
         )
         changes = CounterMetricFamily(
-            "lullwave_rung_changes", "How often a station came to a rung", labels=["station", "rung"]
+            "lullwave_rung_changes", "Changes to this fallback tier", labels=["station", "rung"]
         )
-        lost = CounterMetricFamily("lullwave_engine_lost", "How often the engine was lost", labels=["station"])
+        lost = CounterMetricFamily("lullwave_engine_lost", "Losses of the engine", labels=["station"])
         sharing = GaugeMetricFamily(
-            "lullwave_governed", "1 while an engine that is too slow is heard in stretches", labels=["station"]
+            "lullwave_governed", "1 while an engine that is too slow plays in stretches", labels=["station"]
         )
         lighter = GaugeMetricFamily(
-            "lullwave_lighter_steps", "Steps of lighter options that a slow engine is asked for", labels=["station"]
+            "lullwave_lighter_steps", "Steps of lighter options that the slow engine uses", labels=["station"]
         )
         stretch = GaugeMetricFamily(
-            "lullwave_stretch_seconds", "Length of the stretches of an engine that is governed", labels=["station"]
+            "lullwave_stretch_seconds",
+            "Length in seconds of the stretches of a slow engine, 0 while it plays all the time",
+            labels=["station"],
         )
-        late = GaugeMetricFamily("lullwave_late_seconds", "The latest that anything went on air", labels=["station"])
+        late = GaugeMetricFamily(
+            "lullwave_late_seconds", "Longest delay, in seconds, with which music went on air", labels=["station"]
+        )
         for name, channel in self._channels.stations.items():
             station = channel.station
             people.add_metric([name], audience.people(name))
@@ -87,4 +97,4 @@ class _ServerCollector(Collector):
             late.add_metric([name], station.late_s)
         yield from (people, connections, reserve, awake, speed, aired, dropped, rungs, changes, lost)
         yield from (sharing, lighter, stretch, late)
-        yield GaugeMetricFamily("lullwave_generations", "Clips that are made or wait", value=self._clips.active)
+        yield GaugeMetricFamily("lullwave_generations", "Clips that are being made or wait", value=self._clips.active)

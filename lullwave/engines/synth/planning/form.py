@@ -1,4 +1,4 @@
-"""Forms: the sections of a piece, which roles play in each and how strongly; knows no chord and no note."""
+"""Plans the form of a piece: its sections, the roles that play in each, and their energy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..chance import Chance
 
 @dataclass(frozen=True)
 class SectionPlan:
-    """A section as the form plans it; sections of one ``theme`` share chords and melody."""
+    """A planned section; sections with the same ``theme`` share chords and melody."""
 
     name: str
     bars: int
@@ -133,9 +133,9 @@ _ROLES: dict[str, Role] = {"k": "keys", "b": "bass", "p": "pad", "l": "lead", "a
 def plan_form(
     chance: Chance, form: str, bars: int, finite: bool, intro: bool = True, joins: bool = False
 ) -> list[SectionPlan]:
-    """The sections of a form, ``bars`` long together.
+    """Plan the sections of a form, ``bars`` long in total.
 
-    ``finite`` ends with a chord that rings out; ``joins`` begins where another piece ends.
+    ``finite``: the piece ends with a chord that rings out. ``joins``: it follows another piece without a break.
     """
     opening, units, pause, outro = FORMS[form]
     closing = "ring" if finite else "turn"
@@ -186,7 +186,7 @@ def _round(units: tuple[_Unit, ...], count: int) -> list[_Unit]:
 
 
 def _renamed(unit: _Unit, place: int, around: int) -> _Unit:
-    """Later rounds are a little stronger."""
+    """Give a unit more energy when it is repeated."""
     name, theme, roles, drums, energy = unit
     if place < around:
         return unit
@@ -199,7 +199,7 @@ def _part(unit: _Unit, bars: int, fill: bool = False, drop: bool = False, closin
 
 
 def _distinct(parts: list[SectionPlan]) -> list[SectionPlan]:
-    """The sections, where two neighbours would play alike the second with or without its pad."""
+    """Make neighbouring sections differ: if two would sound alike, the second gains or loses its pad."""
     out = parts[:1]
     for part in parts[1:]:
         if (part.roles, part.theme, part.drums) == (out[-1].roles, out[-1].theme, out[-1].drums):

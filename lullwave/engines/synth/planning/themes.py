@@ -1,6 +1,6 @@
-"""Makes themes: the chords, motif and patterns that sections of one letter share, none of them played recently.
+"""Makes themes: the chords, motif and patterns that sections with the same letter share.
 
-Knows no form and no bar.
+Progressions and motifs that were played recently are not used again.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from .styles import Blend, Style
 
 T = TypeVar("T")
 
-HALF_BARS_BPM = 96.0  # up to which two chords in a bar are 1.25 s each
-_MOST_CHORDS = 7  # in all themes of a piece; cadences and loans come on top
-_PROGRESSION_GAP = 10
-_CLEAR = 0.1  # how much better a loop must fit its key than another's
+HALF_BARS_BPM = 96.0  # fastest tempo with two chords per bar: each lasts at least 1.25 s
+_MOST_CHORDS = 7  # in all themes of a piece, not counting cadences and borrowed chords
+_PROGRESSION_GAP = 10  # pieces before a progression may return
+_CLEAR = 0.1  # least `harmony.clarity` of a loop
 
 
 @dataclass(frozen=True)
 class Theme:
-    """What the sections of one letter have in common."""
+    """What the sections with the same letter share."""
 
     loop: tuple[Slot, ...]
     motif: tuple[MotifNote, ...]
@@ -53,7 +53,7 @@ def make_themes(
     tempo: float,
     memory: Memory,
 ) -> tuple[dict[str, Theme], list[str]]:
-    """The themes A, B and C, and the names of their motifs."""
+    """Make the themes A, B and C; returns them and the names of their motifs."""
     played = {name for p in memory.pieces[-_PROGRESSION_GAP:] for name in p.progressions}
     themes: dict[str, Theme] = {}
     taken: list[str] = []
@@ -124,7 +124,7 @@ def _other_weighted(chance: Chance, weights: dict[str, float], used: list[str]) 
 
 
 def _motif(chance: Chance, key: Key, loop: tuple[Slot, ...], memory: Memory, taken: list[str]) -> tuple[MotifNote, ...]:
-    """A motif that the memory does not hold."""
+    """Draw a motif that was not played recently; its name is added to ``taken``."""
     chords = voiced_loop(loop, key)
     motif: tuple[MotifNote, ...] = ()
     for attempt in range(60):
@@ -137,7 +137,7 @@ def _motif(chance: Chance, key: Key, loop: tuple[Slot, ...], memory: Memory, tak
 
 
 def voiced_loop(loop: tuple[Slot, ...], key: Key) -> list[VoicedChord]:
-    """The loop with the voicings of a piece that begins with it."""
+    """Voice the loop as at the beginning of a piece."""
     section = Section(
         "A", 4, key.tonic, key.minor, loop, (), 0, (), "", "whole", 0, (), "call", False, 0.5, 1.0, 80.0, 80.0
     )
@@ -145,7 +145,7 @@ def voiced_loop(loop: tuple[Slot, ...], key: Key) -> list[VoicedChord]:
 
 
 def progression_name(loop: tuple[Slot, ...], minor: bool) -> str:
-    """The identity of a progression: degrees and positions of its chords, independent of key and extensions."""
+    """Identify a progression by the degrees and lengths of its chords, independent of key and extensions."""
     return ("m:" if minor else "M:") + " ".join(f"{s.degree}/{s.beats:g}" for s in loop)
 
 

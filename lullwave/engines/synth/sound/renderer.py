@@ -1,4 +1,4 @@
-"""Bars to sound: plays one `score.Bar` after another, carrying tails and effects over the bar lines.
+"""Renders sound from a score, one `score.Bar` after another; tails and effects continue across bar lines.
 
 ::
 
@@ -9,8 +9,8 @@
                     compressor ─ low-pass, high-pass ─ (twice the rate) ─ saturation, tape ─┬─▶ at RATE
                                                            crackle, hiss, ambience ─────────┘
 
-Knows nothing of composing, streams or requests. What is heard lags the score by ``LATENCY`` frames, because an event
-may begin a little before its bar. The whole state between two bars is one immutable `RendererState`.
+The sound lags the score by ``LATENCY`` frames, because an event may begin a little before its bar. The whole state
+between two bars is one immutable `RendererState`.
 """
 
 from __future__ import annotations
@@ -34,18 +34,20 @@ from .instruments.cache import SoundCache
 from .instruments.notes import amplitude, slid, sound_of, stroke_of
 from .synthesis import MUSIC_RATE
 
-LATENCY = 1764  # frames from the score to what is heard: look-ahead, filters and the slack of the tape
+LATENCY = 1764  # frames from the score to the sound: look-ahead, filters and the tape's range
 _AHEAD = round(LOOKAHEAD_S * RATE)
-_TAPE_HISTORY = 2 * (LATENCY - _AHEAD + 2 * LOOK + tape.MAX_SHIFT)  # frames before a block that the tape may read
-_PLACE_UP = np.float32(0.4 * RATE)  # frames in which ambience comes up at the beginning of a stream
-_SILENT_DB = -60.0
-_POP_DB = 8.0  # a typical pop's peak against the stated level of the crackle
+_TAPE_HISTORY = 2 * (
+    LATENCY - _AHEAD + 2 * LOOK + tape.MAX_SHIFT
+)  # frames before a block that the tape effect may read
+_PLACE_UP = np.float32(0.4 * RATE)  # frames over which ambience fades in at the start of a stream
+_SILENT_DB = -60.0  # drums at this level or below count as absent
+_POP_DB = 8.0  # peak of a typical pop above the nominal level of the crackle
 MUSIC_GAIN_DB = 9.0  # brings a full arrangement to about -15 LUFS
 
 
 @dataclass(frozen=True)
 class ActiveNote:
-    """A note from its beginning (music sample ``at``) until it has died away."""
+    """A note that sounds from music sample ``at`` until it has decayed."""
 
     part: str
     instrument: InstrumentName
@@ -59,7 +61,7 @@ class ActiveNote:
 
 @dataclass(frozen=True)
 class ActiveHit:
-    """A drum stroke that is heard from music sample ``at``."""
+    """A drum stroke that sounds from music sample ``at``."""
 
     kit: KitName
     drum: DrumName
@@ -109,8 +111,8 @@ class Renderer:
         only: str | None = None,
         glue: bool = True,
     ) -> None:
-        """``only`` renders one stem: a part's name, "drums", "ambience" or "noise". Stems, and what is rendered without
-        ``glue``, pass neither compressor nor saturation, so that they add up."""
+        """``only`` renders one stem: a part's name, "drums", "ambience" or "noise". Stems, and mixes without ``glue``,
+        skip the compressor and the saturation, so that the stems add up to the mix."""
         self.seed = seed
         self.cache = cache
         self.state = state or RendererState()
@@ -159,7 +161,7 @@ class Renderer:
         mix = self.state.mix or Mix({})
         return self.render(Bar(self.state.frame, frames, 4, (), (), mix, (), -1, 0, "tail", 60.0))
 
-    # ---- the parts of `render`, in the order of the picture
+    # ---- the steps of `render`, in the order of the diagram above
 
     def _kicks(self, bar: Bar) -> tuple[tuple[int, float], ...]:
         new = [
@@ -220,7 +222,7 @@ class Renderer:
         return bus, room, plate, tuple(n for n in alive if n.part in bar.mix.tracks), parts
 
     def _mix_note(self, note: ActiveNote, into: Samples, start: int) -> bool:
-        """Add the part of a note that falls in this block; returns whether it sounds on after the block."""
+        """Add the part of a note within this block; returns whether the note continues after it."""
         instrument = INSTRUMENTS[note.instrument]
         release_s = instrument.voice.release_s
         needed_s = note.held / MUSIC_RATE + 7 * release_s
@@ -276,12 +278,12 @@ class Renderer:
         return both, tuple(alive), kept
 
     def _play_tape(self, bar: Bar, old: Mix, fast: Samples, music_end: int) -> tuple[Samples, Samples]:
-        """Saturation and transport at the full rate; (2, ``bar.frames``) and the next tape history."""
+        """Apply saturation and tape transport at the full rate: (2, ``bar.frames``) and the next tape history."""
         if self.glue:
             drive = old.warmth + (bar.mix.warmth - old.warmth) * np.linspace(0, 1, fast.shape[1], dtype=np.float32)
             fast = tape.saturate(fast, drive)
         whole = np.concatenate([self.state.tape, fast], axis=1)
-        first = 2 * (music_end - LOOK) - whole.shape[1] + tape.HEAD_REACH  # the score's frame of the first one heard
+        first = 2 * (music_end - LOOK) - whole.shape[1] + tape.HEAD_REACH  # score frame of the first column of `whole`
         ramp = np.linspace(0, 1, bar.frames, dtype=np.float32)
         depth = old.wow + (bar.mix.wow - old.wow) * ramp
         shift = tape.transport(bar.start_frame, bar.frames, self.seed) * depth
@@ -289,7 +291,7 @@ class Renderer:
         return tape.read_at(tape.playback_head(whole), places), np.ascontiguousarray(whole[:, -_TAPE_HISTORY:])
 
     def _add_noise_and_ambience(self, out: Samples, bar: Bar, old: Mix) -> None:
-        """Crackle, hiss and ambience, which no tape bends. Where a stream begins, its place comes up out of silence."""
+        """Add crackle, hiss and ambience, which the tape does not bend. At the start of a stream, ambience fades in."""
         start, frames = bar.start_frame, bar.frames
         ramp = np.linspace(0, 1, frames, dtype=np.float32)
         if self.only in (None, "noise"):
@@ -312,7 +314,7 @@ class Renderer:
 def _play_part(
     name: str, mono: Samples, before: PartState, new: Track, start: int, ramp: Samples
 ) -> tuple[Samples, Samples, PartState]:
-    """A part's effects: (2, T), what it sends (T,), and its next state."""
+    """Apply a part's effects: its sound (2, T), its sends (T,), and its next state."""
     old = before.track
     mono, lowpass_kept = lowpass(mono, before.lowpass, old.cutoff_hz, new.cutoff_hz, ramp)
     mono = mono * _glide_db(old.level_db, new.level_db, ramp)
@@ -337,7 +339,7 @@ def _sample_of(bar: Bar, seconds: float) -> int:
 
 
 def _glide_db(old: float, new: float, ramp: Samples) -> Samples | np.float32:
-    """Linear gain that goes from ``old`` to ``new`` along ``ramp``; -60 dB and below is silence."""
+    """Linear gain from ``old`` to ``new`` dB along ``ramp``; -100 dB and below is silence."""
     first, last = (np.float32(10 ** (db / 20) if db > -100.0 else 0.0) for db in (old, new))
     return first if first == last else first + (last - first) * ramp
 

@@ -1,7 +1,7 @@
-"""Progressions from a grammar, and the voicings that play them; knows nothing of rhythm beyond a chord's beats.
+"""Makes chord progressions from a grammar, and voices them.
 
-A loop of four bars is a walk over the chords of the key: which chord likes to follow which is data below, and so are
-the extensions that each style hangs on a chord. Borrowed chords come in afterwards, half a bar at a time and seldom.
+A loop of four bars is a random walk over the chords of the key. The tables below hold how likely each chord follows
+another, and which extensions each style adds to a chord. A borrowed chord may replace half a bar afterwards.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NEXT_MINOR: dict[int, dict[int, float]] = {
 }
 _FIRST_MAJOR = {0: 6.5, 2: 2.0, 5: 1.4, 9: 0.6}
 _FIRST_MINOR = {0: 8.0, 8: 1.2, 5: 1.2}
-_TO_TONIC = {False: (7, 5, 2), True: (7, 10, 5)}  # what leads home, by mode
+_TO_TONIC = {False: (7, 5, 2), True: (7, 10, 5)}  # degrees that lead to the tonic; key: minor
 
 Palette = dict[int, dict[str, float]]
 
@@ -98,9 +98,9 @@ PALETTES: dict[str, tuple[Palette, Palette]] = {
 def make_loop(
     chance: Chance, minor: bool, palette: str, split: float, known: Mapping[int, str] | None = None
 ) -> tuple[Slot, ...]:
-    """Four bars that hold the tonic and lead back to their own beginning.
+    """Make four bars that contain the tonic and lead back to their beginning.
 
-    ``split`` is how likely a bar holds two chords; ``known`` are chords of the piece by degree, mostly used again.
+    ``split`` is the probability of two chords in a bar; ``known`` are the piece's chords by degree, mostly used again.
     """
     following = _NEXT_MINOR if minor else _NEXT_MAJOR
     for _ in range(64):
@@ -129,7 +129,7 @@ def make_loop(
 
 
 def _coherent(degrees: list[int], minor: bool) -> bool:
-    """The tonic is there, at the front or where a cadence ends; no chord twice; the end leads to the front."""
+    """Tell whether a loop has its tonic first or after a cadence, no chord twice, and an end that leads back."""
     if 0 not in degrees or len(set(degrees)) < 4 - (degrees.count(0) == 2):
         return False
     if degrees[0] == 0:
@@ -137,7 +137,7 @@ def _coherent(degrees: list[int], minor: bool) -> bool:
     return degrees.index(0) >= 2 and degrees[degrees.index(0) - 1] in _TO_TONIC[minor]
 
 
-# How much each degree is heard in a key, from the tonic up (Krumhansl and Kessler 1982, probe-tone profiles).
+# How well each pitch class fits a key, from the tonic up (Krumhansl and Kessler 1982, probe-tone profiles).
 _PROFILES = {
     False: (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88),
     True: (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17),
@@ -147,11 +147,11 @@ _NORM = {mode: sum(v * v for v in p) ** 0.5 for mode, p in _CENTRED.items()}
 
 
 def clarity(loop: tuple[Slot, ...], minor: bool) -> float:
-    """How much better a loop (in C) fits its key or the relative one than any other: above 0 it is heard in it."""
+    """How much better a loop (in C) fits its key or the relative one than any other; above 0, that key is heard."""
     heard = [0.0] * 12
     for slot in loop:
         voiced = _VOICED[slot.quality] if slot.degree else _AT_HOME.get(slot.quality, _VOICED[slot.quality])
-        for step in (0, *voiced):  # the bass and the keys, each tone with its first overtones
+        for step in (0, *voiced):  # the bass and the keys; each tone counts with its first overtones
             for above, weight in ((0, 1.7), (7, 0.35), (4, 0.12)):
                 heard[(slot.degree + step + above) % 12] += slot.beats * weight
     scores = {
@@ -166,7 +166,7 @@ def clarity(loop: tuple[Slot, ...], minor: bool) -> float:
 
 
 def unroll(loop: tuple[Slot, ...], beats: float, offset: float = 0.0) -> tuple[Slot, ...]:
-    """The loop repeated to fill ``beats``, from ``offset`` beats into it; the last chord is cut to fit."""
+    """Repeat the loop to fill ``beats``, starting ``offset`` beats into it; the last chord is cut to fit."""
     slots: list[Slot] = []
     skip, place, filled = offset, 0, 0.0
     while filled < beats - 1e-6:
@@ -182,7 +182,8 @@ def unroll(loop: tuple[Slot, ...], beats: float, offset: float = 0.0) -> tuple[S
     return tuple(slots)
 
 
-# Where a borrowed chord may come in: (mode, chord, chord after it or None) → what replaces its second half.
+# Borrowed chords: (minor, degree, next degree or None, degree and quality of the borrowed chord, weight). The borrowed
+# chord replaces the second half of a bar.
 _BORROWED: list[tuple[bool, int, int | None, int, str, float]] = [
     (False, 5, 0, 5, "m6", 3.0),  # IV iv I
     (False, 5, 4, 5, "m6", 1.5),
@@ -197,12 +198,12 @@ _BORROWED: list[tuple[bool, int, int | None, int, str, float]] = [
     (True, 5, 10, 5, "9", 1.0),
     (True, 8, 7, 1, "maj7", 1.0),  # neapolitan
 ]
-# Chords that may be led to by a dominant of their own, whatever stands before.
+# Degrees that a secondary dominant may precede, whatever the chord before it.
 _LED_TO = {False: (2, 5, 7, 9), True: (5, 8, 10)}
 
 
 def borrow(chance: Chance, slots: tuple[Slot, ...], minor: bool, rich: bool) -> tuple[Slot, ...]:
-    """The slots with the second half of one bar in its last half lent by another key, where one fits."""
+    """Replace half a bar in the second half of ``slots`` by a borrowed chord, if one fits."""
     found: list[tuple[tuple[int, int, str], float]] = []
     for i, slot in enumerate(slots):
         after = slots[(i + 1) % len(slots)].degree
@@ -223,7 +224,7 @@ def borrow(chance: Chance, slots: tuple[Slot, ...], minor: bool, rich: bool) -> 
 
 
 def lead_to(slots: tuple[Slot, ...], key: Key, to: Key) -> tuple[Slot, ...]:
-    """The slots with their last two beats made the sus dominant of ``to``, which both keys can bear."""
+    """Replace the last two beats by the suspended dominant of the key ``to``, which fits both keys."""
     dominant = (to.tonic + 7 - key.tonic) % 12
     last = slots[-1]
     if last.beats <= 2.0:
@@ -235,7 +236,7 @@ def lead_to(slots: tuple[Slot, ...], key: Key, to: Key) -> tuple[Slot, ...]:
     )
 
 
-# Rootless voicings: semitones above the root, the tones that must be there.
+# Rootless voicings: the tones that must be played, in semitones above the root.
 _VOICED: dict[str, tuple[int, ...]] = {
     "": (4, 7, 12),
     "m": (3, 7, 12),
@@ -263,19 +264,19 @@ _AT_HOME = {
     "maj7": (4, 7, 11, 12),
     "m9": (3, 7, 12, 14),
     "m11": (3, 7, 12, 17),
-}  # the tonic with its root, so that it is heard as such
-_PLAIN_SEVENTH = {"maj7": (4, 7, 11), "m7": (3, 7, 10, 12)}  # where the ninth is not in the key
+}  # voicings of the tonic chord that include its root, so that it sounds like home
+_PLAIN_SEVENTH = {"maj7": (4, 7, 11), "m7": (3, 7, 10, 12)}  # used where the ninth is not in the key
 assert set(_VOICED) == set(QUALITIES)
-LOWEST, HIGHEST = 52, 76  # E3 … E5
-_CENTRE = 61.5
-_TUNE = 70  # from here up the keys would be in the way of the tune
+LOWEST, HIGHEST = 52, 76  # range of the voicings: E3 … E5
+_CENTRE = 61.5  # mean pitch that voicings stay close to
+_TUNE = 70  # higher chord tones would cover the melody
 
 Voicing = tuple[int, ...]
 
 
 @lru_cache(maxsize=2048)
 def candidates(root: int, quality: str, ninth: bool, spread: bool, home: bool = False) -> tuple[Voicing, ...]:
-    """Every playable voicing of a chord: a third or seventh lowest, nothing a minor ninth apart."""
+    """Every playable voicing of a chord: a third or seventh at the bottom, no two tones a minor ninth apart."""
     steps = _VOICED[quality] if ninth else _PLAIN_SEVENTH.get(quality, _VOICED[quality])
     if home:
         steps = _AT_HOME.get(quality, steps)
@@ -301,7 +302,7 @@ def candidates(root: int, quality: str, ninth: bool, spread: bool, home: bool = 
 
 
 def voice(chord: Chord, key: Key, before: Voicing, spread: bool) -> Voicing:
-    """The voicing that moves least from the one before and stays near the middle of the keyboard."""
+    """Choose the voicing that moves least from the previous one and stays near the middle of the keyboard."""
     ninth = (chord.root + 2) % 12 in key.scale or chord.quality not in _PLAIN_SEVENTH
     home = chord.root == key.tonic and not spread
     choices = candidates(chord.root, chord.quality, ninth, spread, home)
@@ -317,7 +318,7 @@ def voice(chord: Chord, key: Key, before: Voicing, spread: bool) -> Voicing:
             total -= 1.5 if shape[-1] - shape[0] > 12 else 0.0
         total += 0.8 * max(0, shape[-1] - _TUNE)
         if shape[1] - shape[0] == 1:
-            total += 4.0  # a semitone at the bottom is mud
+            total += 4.0  # a semitone at the bottom sounds muddy
         return total
 
     return min(choices, key=lambda shape: (cost(shape), shape))

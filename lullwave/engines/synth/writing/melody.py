@@ -1,6 +1,6 @@
-"""Melodies: singable motifs, and phrases that develop, rest and answer.
+"""Writes melodies: singable motifs, and phrases that develop them, rest and answer.
 
-Stays clear of the voicings of the chords below; knows nothing of drums or sound.
+Notes avoid clashes with the voicings of the chords below.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from ..spec import MotifNote
 from ..theory import Key, clashing
 from .event import Event, VoicedChord, chord_at
 
-LOW, HIGH = 69, 86  # A4 … D6
+LOW, HIGH = 69, 86  # range of the melody: A4 … D6
 
-# Plans of four bars: (beat, what becomes of the motif). The fourth bar (or the first) is left empty.
+# Plans of four bars: (beat, how the motif is changed; see `developed`). The fourth bar (or the first) is left empty.
 PHRASES: dict[str, tuple[tuple[float, str], ...]] = {
     "call": ((0, "a"), (8, "sequence")),
     "period": ((0, "a"), (4, "shift"), (8, "cadence")),
@@ -25,13 +25,21 @@ PHRASES: dict[str, tuple[tuple[float, str], ...]] = {
     "thin": ((0, "thin"), (8, "a")),
     "tail": ((0, "a"), (4, "thin"), (8, "tail")),
 }
-ANSWERS = {"call": 6.0, "mirror": 6.0, "thin": 4.0, "late": 12.0, "period": 12.0, "climb": 12.0, "tail": 12.0}
+ANSWERS = {
+    "call": 6.0,
+    "mirror": 6.0,
+    "thin": 4.0,
+    "late": 12.0,
+    "period": 12.0,
+    "climb": 12.0,
+    "tail": 12.0,
+}  # beat at which the second voice answers
 
 
 def make_motif(
     chance: Chance, key: Key, chords: list[VoicedChord], low: int = LOW, high: int = HIGH
 ) -> tuple[MotifNote, ...]:
-    """A motif of four to six notes over the first chords, with a rhythm of its own."""
+    """Draw the rhythm and the pitches of a motif of four to six notes over the first chords."""
     onset = chance.weighted({0: 3.0, 2: 3.0, 4: 1.5, 6: 0.8, 3: 0.6})
     count = min(chance.weighted({4: 2.0, 5: 3.0, 6: 2.0}), max(4, (14 - onset) // 2 + 1))
     rhythm: list[tuple[int, int]] = []
@@ -40,7 +48,7 @@ def make_motif(
             length = chance.weighted({4: 2.0, 6: 3.0, 8: 2.0})
         else:
             length = chance.weighted({2: 5.0, 3: 1.6, 4: 1.8, 1: 0.7, 6: 0.5})
-            if onset % 2 and length != 1:  # come back to the eighths
+            if onset % 2 and length != 1:  # return to the grid of eighths
                 length = 3 if length >= 3 else 1
         last_step = 13 - 2 * (count - 1 - k)  # so that all notes begin within the bar
         rhythm.append((onset, length))
@@ -67,7 +75,7 @@ def make_motif(
 
 
 def motif_name(motif: tuple[MotifNote, ...]) -> str:
-    """The identity of a motif: its intervals and note lengths."""
+    """Identify a motif by its intervals and note lengths."""
     steps = [str(b.pitch - a.pitch) for a, b in pairwise(motif)]
     return ".".join(steps) + ":" + ".".join(str(n.length) for n in motif)
 
@@ -84,7 +92,7 @@ def _choose(
     low: int,
     high: int,
 ) -> int:
-    """A pitch by weights: steps before leaps, leaps turned back, chord tones where it counts."""
+    """Draw a pitch: steps more often than leaps, the opposite direction after a leap, chord tones on strong beats."""
     strong = beat % 1.0 == 0 or beats >= 1.0
     choices: list[tuple[int, float]] = []
     for pitch in range(max(low, int(at) - 9), min(high, int(at) + 9) + 1):
@@ -106,7 +114,7 @@ def _choose(
 
 
 def _fitness(key: Key, chords: list[VoicedChord], beat: float, beats: float, pitch: int, strong: bool) -> float:
-    """How well a pitch stands on the chords that sound under it; 0 where it would clash."""
+    """How well a pitch fits the chords that sound under it, 0 to 1; 0 if it clashes."""
     here = chord_at(chords, beat)
     if pitch % 12 not in key.scale:
         return 0.0
@@ -136,9 +144,9 @@ def _snap(
     high: int,
     along: float | None = None,
 ) -> int:
-    """The pitch near ``target`` that stands best; the target itself where nothing does.
+    """The pitch near ``target`` that fits best; ``target`` itself if none fits.
 
-    ``along`` is where the tune would be had it kept the interval of its model.
+    ``along`` is the pitch that would keep the interval of the motif.
     """
     target = max(low, min(high, target))
     best, best_cost = target, 99.0
@@ -162,7 +170,7 @@ def write_melody(
     part: str = "lead",
     answer: str = "",
 ) -> list[Event]:
-    """The tune of a section: every four bars one plan, the second time varied; ``answer`` names a second voice."""
+    """Write the melody of a section: one plan per four bars, varied when repeated; ``answer`` names a second voice."""
     events: list[Event] = []
     for block in range((bars + 3) // 4):
         draw = chance.of(block)
@@ -195,7 +203,7 @@ def _statement(
 ) -> list[Event]:
     notes = _in_range(developed(chance, motif, change, key))
     events: list[Event] = []
-    shift = 0.0  # how far the last note is from its model
+    shift = 0.0  # distance of the last note from the motif's, in semitones
     for k, note in enumerate(notes):
         beat, beats = at + note.onset / 4.0, note.length / 4.0
         if beat + 0.25 > until:
@@ -238,14 +246,14 @@ def _statement(
 
 
 def _in_range(notes: tuple[MotifNote, ...]) -> tuple[MotifNote, ...]:
-    """The idea in another octave where it would leave the voice's range."""
+    """Move the motif by an octave if it would leave the voice's range."""
     mean = 60 + sum(n.pitch for n in notes) / len(notes)
     by = -12 if mean > HIGH - 3 else 12 if mean < LOW - 1 else 0
     return tuple(MotifNote(n.onset, n.length, n.pitch + by) for n in notes) if by else notes
 
 
 def developed(chance: Chance, motif: tuple[MotifNote, ...], change: str, key: Key) -> tuple[MotifNote, ...]:
-    """The motif changed in one of the old ways."""
+    """The motif changed in one of the classical ways; ``"a"`` and unknown names leave it unchanged."""
     if change == "sequence":
         by = chance.pick((-2, -1, 1, 2))
         return tuple(MotifNote(n.onset, n.length, _steps(key, n.pitch, by)) for n in motif)
@@ -281,7 +289,7 @@ def developed(chance: Chance, motif: tuple[MotifNote, ...], change: str, key: Ke
 
 
 def _steps(key: Key, pitch: int, by: int) -> int:
-    """A pitch (from C4) moved along the scale."""
+    """Move a pitch (relative to C4) by scale steps."""
     scale = key.scale
     at = pitch
     while (at + 60) % 12 not in scale:
@@ -295,7 +303,7 @@ def _steps(key: Key, pitch: int, by: int) -> int:
 
 
 def _monophonic(events: list[Event]) -> list[Event]:
-    """Each voice sings one note at a time: a note ends where the next of its part begins."""
+    """Make each part monophonic: a note ends where the next note of its part begins."""
     out: list[Event] = []
     for part in sorted({e.part for e in events}):
         line = sorted((e for e in events if e.part == part), key=lambda e: e.beat)
