@@ -1,4 +1,4 @@
-"""Many listeners of one stream as sockets of one thread, which reads all they get; decodes nothing."""
+"""Simulates many listeners of one stream: one thread reads all their sockets and decodes nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 
-SETTLE_S = 3.0  # the burst has come by then
+SETTLE_S = 3.0  # seconds until the burst has arrived
 
 
 class Crowd(threading.Thread):
@@ -17,7 +17,7 @@ class Crowd(threading.Thread):
         super().__init__(name="crowd", daemon=True)
         self.count = count
         self.sent_away = 0
-        self.gap_s = 0.0  # the longest without a byte of one of them
+        self.gap_s = 0.0  # longest time in which one listener got no byte
         self._request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
         self._address = ("127.0.0.1", port)
         self._stopped = threading.Event()

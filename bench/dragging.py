@@ -1,7 +1,7 @@
-"""An engine that can be made slow while it plays: the embedded one, and the time that it is told to take.
+"""An engine that can be slowed down while it plays: the embedded engine with a limited speed.
 
-Found by ``lullwave inference`` through an entry point that ``on_path`` writes. The file that ``LULLWAVE_DRAG`` names
-says how many seconds of music it makes in a second at most; a second figure there is that of its smaller model.
+``lullwave inference`` finds it through an entry point that ``on_path`` writes. The file named by ``LULLWAVE_DRAG``
+holds the largest speed in seconds of music per second; a second figure there is the speed of its smaller model.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ ENTRY = "[lullwave.engines]\ndrag = bench.dragging:Drag\n"
 
 @dataclass(frozen=True)
 class DragLoadOptions:
-    """It has no weights; that it has some is what makes it the smaller one."""
+    """The engine has no weights; the option only tells the smaller model from the larger."""
 
     model: str = option("", "any folder makes it the smaller model", max_length=1000)
     smaller: str = smaller_weights()
 
 
 class Drag(SynthEngine):
-    """The embedded engine, slower."""
+    """The embedded engine, slowed down."""
 
     name: ClassVar[str] = "drag"
-    summary: ClassVar[str] = "the embedded engine, as slow as it is told to be"
+    summary: ClassVar[str] = "the embedded engine with a limited speed"
     load_options: ClassVar[type] = DragLoadOptions
     weights: ClassVar[str] = "model"
 
@@ -51,7 +51,7 @@ class Drag(SynthEngine):
 
 
 class Dragged(Stream):
-    """A stream that takes its time."""
+    """A stream that waits so long that its speed stays below the limit."""
 
     def __init__(self, inner: Stream, smaller: bool) -> None:
         self._inner, self._smaller = inner, smaller
@@ -89,7 +89,7 @@ class Dragged(Stream):
 
 
 def on_path(folder: Path) -> str:
-    """A search path on which the engine is found; what has to be written for it goes into ``folder``."""
+    """Write the entry point into ``folder``; returns the search path on which the engine is found."""
     facts = folder / "lullwave_drag-1.dist-info"
     facts.mkdir(parents=True, exist_ok=True)
     (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: lullwave-drag\nVersion: 1\n")

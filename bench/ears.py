@@ -1,7 +1,7 @@
-"""Figures of a clip by librosa, and how many different clips a set holds; knows nothing of how they were made.
+"""Measures a clip with librosa, and the variety of a set of clips.
 
 Every function takes float samples (T, C) or (T,). The recorded ranges are the 10th, 50th and 90th percentiles of 24
-lo-fi tracks of one artist: one dialect of the music, not a law.
+lo-fi tracks of one artist: an example of the genre, not a rule.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 Samples = npt.NDArray[np.floating[Any]]
 
-RATE = 22050  # Hz, at which spectra and onsets are read
+RATE = 22050  # Hz, for spectra and onsets
 _SIZE, _HOP = 2048, 512
 
-# figure: what it is, and the recorded 10th, 50th and 90th percentiles
+# figure: its meaning, and its 10th, 50th and 90th percentile in recorded tracks
 RECORDED: dict[str, tuple[str, tuple[float, float, float]]] = {
     "drums_db": ("drums against harmony, dB", (-7.3, -3.9, -1.8)),
     "high_drums_db": ("share of drums in 2-10 kHz, dB", (-3.0, -1.0, -0.2)),
@@ -80,10 +80,10 @@ def figures(samples: Samples, rate: int) -> dict[str, float]:
 
 
 def repetition(mel_power: Samples, beats: npt.NDArray[np.integer[Any]]) -> float:
-    """How alike the spectra of beats are that lie 4, 8 or 16 beats apart: the largest of the three means, -1 … 1.
+    """Similarity of the spectra of beats 4, 8 or 16 apart: the largest of the three means, -1 … 1.
 
-    ``mel_power`` is (bands, frames), ``beats`` are frames. The likeness is the cosine between spectra in dB, less each
-    band's mean, so that music of one unchanging colour reads 0. A tracker may take double or half the tempo: hence
+    ``mel_power`` is (bands, frames), ``beats`` are frames. The similarity is the cosine of spectra in dB, minus each
+    band's mean, so that an unchanging sound reads 0. A tracker may find double or half the tempo: hence
     three distances.
     """
     import librosa
@@ -97,13 +97,13 @@ def repetition(mel_power: Samples, beats: npt.NDArray[np.integer[Any]]) -> float
 
 
 def side_db(samples: Samples) -> float:
-    """Energy of left minus right against left plus right."""
+    """Energy of left minus right relative to left plus right, in dB."""
     left, right = np.asarray(samples, np.float64).T
     return _db(np.square(left - right).sum(), np.square(left + right).sum())
 
 
 def vendi_score(vectors: Samples) -> float:
-    """How many different things N vectors (N, D) hold: N if all are orthogonal, 1 if all are parallel.
+    """The effective number of different vectors, (N, D): N if all are orthogonal, 1 if parallel.
 
     The exponential of the entropy of the eigenvalues of K/N, K the cosines (Friedman and Dieng 2022, "The Vendi
     Score", definition 3.1).

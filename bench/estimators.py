@@ -1,4 +1,4 @@
-"""What public estimators and the definitions of the metrics say of a clip; knows nothing of how it was made.
+"""Measures a clip with public estimators, and by the definitions of the metrics.
 
 Every function takes float samples of shape (T, C) and a rate in Hz. Tempo and key come from public packages
 (librosa, and essentia where it is installed); the rest follows from its definition. Install them apart from
@@ -26,7 +26,7 @@ def _mono(samples: Samples) -> npt.NDArray[np.float32]:
 
 
 def tempo_librosa(samples: Samples, rate: int) -> float:
-    """Beats a minute by librosa's beat tracker (Ellis 2007), refined by the median distance of its beats."""
+    """Beats per minute by librosa's beat tracker (Ellis 2007), refined by the median distance of its beats."""
     import librosa
 
     mono = librosa.resample(_mono(samples), orig_sr=rate, target_sr=22050)
@@ -38,7 +38,7 @@ def tempo_librosa(samples: Samples, rate: int) -> float:
 
 
 def tempo_essentia(samples: Samples, rate: int) -> float:
-    """Beats a minute by essentia's RhythmExtractor2013 (multifeature)."""
+    """Beats per minute by essentia's RhythmExtractor2013 (multifeature)."""
     import essentia.standard as es
     import librosa
 
@@ -47,7 +47,7 @@ def tempo_essentia(samples: Samples, rate: int) -> float:
 
 
 def tempo_error(estimate: float, stated: float) -> float:
-    """Relative error, octave errors (half, double) forgiven."""
+    """Relative error of a tempo; half and double tempo count as right."""
     return min(abs(estimate * factor / stated - 1.0) for factor in (0.5, 1.0, 2.0))
 
 
@@ -55,7 +55,7 @@ def tempo_error(estimate: float, stated: float) -> float:
 
 
 def key_essentia(samples: Samples, rate: int) -> str:
-    """Such as "D minor", by essentia's KeyExtractor (its profile for electronic music, "bgate")."""
+    """The key, such as "D minor", by essentia's KeyExtractor (its profile for electronic music, "bgate")."""
     import essentia.standard as es
     import librosa
 
@@ -81,7 +81,7 @@ def key_librosa(samples: Samples, rate: int) -> str:
 
 
 def same_key(estimate: str, stated: str) -> bool:
-    """The stated key or its relative major or minor."""
+    """Tell whether two keys are the same or relative keys."""
     return _signature(estimate) == _signature(stated)
 
 
@@ -118,7 +118,7 @@ def clipped_samples(samples: Samples) -> int:
 def longest_gap_s(samples: Samples, rate: int, floor_dbfs: float = -60.0) -> float:
     """The longest run of frames that stays below ``floor_dbfs`` in every channel, between the first and the last sound.
 
-    What is before and after is the fade of the clip; it is returned whole when there is no sound at all.
+    Fades before the first and after the last sound do not count; a silent clip is one gap.
     """
     loud = np.flatnonzero(np.max(np.abs(samples), axis=1) >= 10.0 ** (floor_dbfs / 20.0))
     if len(loud) < 2:
@@ -135,7 +135,7 @@ def stereo_correlation(samples: Samples) -> float:
 
 
 def mono_loss_lu(samples: Samples, rate: int) -> float:
-    """How much loudness a fold-down to mono costs."""
+    """The loudness that a fold-down to mono loses, in LU."""
     folded = np.repeat(np.mean(samples, axis=1, keepdims=True), 2, axis=1)
     return loudness_lufs(samples, rate) - loudness_lufs(folded, rate)
 
@@ -154,7 +154,7 @@ def roll_off_hz(samples: Samples, rate: int, share: float) -> float:
 
 
 def clicks(samples: Samples, rate: int, order: int = 16, ratio: float = 12.0, floor_dbfs: float = -40.0) -> list[float]:
-    """Times (s) of samples whose linear-prediction residual stands out of their 20 ms frame.
+    """Times (s) of clicks: samples whose linear-prediction residual stands out in their 20 ms frame.
 
     The residual must exceed ``ratio`` times the frame's median residual and ``floor_dbfs``. The predictor is found
     by the autocorrelation method (Makhoul 1975, eq. 13-14) on the Hann-windowed frame with its neighbourhood.
@@ -167,7 +167,7 @@ def clicks(samples: Samples, rate: int, order: int = 16, ratio: float = 12.0, fl
     found: list[float] = []
     for channel in range(samples.shape[1]):
         x = np.asarray(samples[:, channel], np.float64)
-        starts = np.arange(frame, len(x) - frame, frame)  # the first frame has nothing before it
+        starts = np.arange(frame, len(x) - frame, frame)  # the first frame has no context before it
         for some in np.array_split(starts, len(starts) // 256 + 1):
             if not len(some):
                 continue

@@ -1,8 +1,8 @@
-"""How long the event loop keeps others waiting while every station plays the embedded engine's music to a crowd.
+"""Measures the latency of the event loop while every station plays the embedded engine to many listeners.
 
-The server runs in this process as ``lullwave serve`` runs it; a ticker on its event loop notes how much later than
-asked it wakes, every 10 ms: that is how long any listener's bytes or request would have had to wait. Listeners are
-sockets of another process, and a few event streams and requests go on beside them.
+The server runs in this process as ``lullwave serve`` runs it. A ticker on its event loop measures every 10 ms how late
+it wakes, which is how long any listener's bytes or request would have waited. The listeners are sockets of another
+process; a few event streams and requests run beside them.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from .measure import pin, report, wait_until_quiet
 
 EVERY_S = 0.01
 BAR_MS = 50.0
-STREAMS_OF_EVENTS = 5  # one a station
+STREAMS_OF_EVENTS = 5  # one per station
 
 
 def main() -> None:
-    """Run it and print the table."""
+    """Run the benchmark and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--listeners", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60.0)
@@ -67,7 +67,7 @@ async def _run(folder: Path, listeners: int, seconds: float) -> list[dict[str, o
 
 
 async def _lag(seconds: float) -> dict[str, object]:
-    """Milliseconds that the loop's ticker woke too late."""
+    """Delays of the ticker in milliseconds."""
     late_ms: list[float] = []
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
@@ -91,7 +91,7 @@ def _crowd(port: int, station: str, count: int, seconds: float) -> subprocess.Po
 
 
 def _watch(port: int, station: str) -> None:
-    """An open page: its event stream, and what it asks for now and then."""
+    """Act as an open page: read the event stream, and send a request now and then."""
     events = http.client.HTTPConnection("127.0.0.1", port)
     events.request("GET", f"/api/events?station={station}")
     asking = http.client.HTTPConnection("127.0.0.1", port)

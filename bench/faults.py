@@ -1,17 +1,16 @@
-"""Every fault that two servers, their network and their disk can have, while people listen: what is heard of it?
+"""Injects faults into two servers, their network and their disk, and measures what listeners hear.
 
-Real processes: ``lullwave serve``, ``lullwave inference`` with the embedded engine, and a proxy between them that
-spoils what passes. A listener decodes ``/stream.mp3`` all the time and a headless Chromium plays the page.
+The processes are real: ``lullwave serve``, ``lullwave inference`` with the embedded engine, and a proxy between them
+that disturbs the traffic. A listener decodes ``/stream.mp3`` all the time and a headless Chromium plays the page.
 
-``gap_s``: the longest that a player had nothing to play, which begins with the first byte. ``lost``: samples that this
-cost, and those that the station counted and nobody was sent. ``quiet_ms``: the longest run below -60 dBFS of the music
-as it is. ``step_lu``: the largest difference between the loudness of a second and of the one before it, where other
-music begins and where its crossfade ends; ``usual_lu``: what 95 of 100 seconds of the same music stay below;
-``step_3s_lu``: three seconds before the crossfade against three after it. ``clicks``: at those places. ``reserve_s``:
-the least that was made and not on air. ``governed``: what was, when the governor acted; ``asked``: what it asked for by
-and by; ``stretch_s``: the shortest stretch in which the engine was heard. ``back_s``: from the end of the
-fault until the engine's music is aired. ``page_s``: the longest that the page's audio clock stood still; it is looked
-at every 0.1 s.
+``gap_s``: longest time in which a player that starts at the first byte had nothing to play. ``lost``: samples lost to
+gaps, or aired and sent to nobody. ``quiet_ms``: longest run of the sound below -60 dBFS. ``step_lu``: largest loudness
+difference between two successive seconds where other music begins or its crossfade ends; ``usual_lu``: 95th percentile
+of that difference within the same music; ``step_3s_lu``: difference between three seconds before and after a crossfade.
+``clicks``: at those places. ``reserve_s``: smallest buffer. ``governed``: the buffer when the governor acted;
+``asked``: the options it asked for; ``stretch_s``: shortest stretch in which the engine was heard. ``back_s``: from the
+end of the fault until the engine's music is on air. ``page_s``: longest time in which the page's audio clock stood
+still, sampled every 0.1 s.
 """
 
 from __future__ import annotations
@@ -36,13 +35,13 @@ from .scenes import Scene, child_of
 from .watching import Watcher, chromium
 from .wires import OPEN, SILENT, Way, garbled, replaced
 
-FILL_S = 60.0  # how long the reserve may take to be full before the fault
-RETURNS_S = 150.0  # and the engine to be back after it
-AFTER_S = 12.0  # what is listened to then: the joins are heard by then
+FILL_S = 60.0  # timeout for the buffer to fill before the fault
+RETURNS_S = 150.0  # timeout for the engine to be back after it
+AFTER_S = 12.0  # seconds to listen afterwards, until the last join was heard
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 
-Fault = Callable[[Scene, float], None]  # with seconds; notes when it began and when its cause was gone
-FAULTS: dict[str, tuple[Fault, float]] = {}  # and how long each lasts
+Fault = Callable[[Scene, float], None]  # called with its length in seconds; notes when it begins and ends
+FAULTS: dict[str, tuple[Fault, float]] = {}  # with the length of each in seconds
 
 
 def fault(name: str, lasts_s: float) -> Callable[[Fault], Fault]:
@@ -55,7 +54,7 @@ def fault(name: str, lasts_s: float) -> Callable[[Fault], Fault]:
 
 @contextmanager
 def spoilt(scene: Scene, way: Way, seconds: float) -> Iterator[None]:
-    """The network is like that for a while."""
+    """Put the network into this condition for a while."""
     scene.began = time.monotonic()
     scene.wire.way = way
     yield
@@ -83,7 +82,7 @@ def isolated(scene: Scene, seconds: float) -> None:
 def mown(scene: Scene, seconds: float) -> None:
     scene.began = time.monotonic()
     while time.monotonic() < scene.began + seconds:
-        with suppress(RuntimeError, ProcessLookupError):  # there is none just now
+        with suppress(RuntimeError, ProcessLookupError):  # there is no process at the moment
             os.kill(child_of(scene.web.pid), signal.SIGKILL)
         scene.wait(1.0)
     scene.over = time.monotonic()
@@ -207,7 +206,7 @@ DISKS = {disk_full: "rw", read_only: "ro"}
 
 
 def main() -> None:
-    """Run them one after the other and print the table."""
+    """Run the faults one after the other and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", metavar="WORD", help="faults whose name has one of these in it")
     parser.add_argument("--quick", action="store_true", help="a third as long each")
@@ -244,7 +243,7 @@ def chromium_or_none(none: bool) -> Iterator[Any]:
 
 @contextmanager
 def prepared(make: Fault, folder: Path, temporary: Path) -> Iterator[Scene]:
-    """The servers as the fault needs them. One library serves all faults but those of the disk."""
+    """Start the servers for a fault. All faults except those of the disk share one library of clips."""
     folder.mkdir(parents=True, exist_ok=True)
     scene = Scene(folder, temporary / "data")
     if make in (isolated, mown):
@@ -273,7 +272,7 @@ def prepared(make: Fault, folder: Path, temporary: Path) -> Iterator[Scene]:
 
 
 def renewed(scene: Scene, **changes: Any) -> Scene:
-    """The same with something else about it, before it is started."""
+    """A copy of the scene with some fields changed, before it is started."""
     scene.wire.close()
     return replace(scene, looks=[], **changes)
 
@@ -285,7 +284,7 @@ def nothing(data: Path) -> Iterator[Path]:
 
 @contextmanager
 def small_disk(folder: Path, library: Path, how: str) -> Iterator[Path]:
-    """A disk of 16 MB with what is in ``library`` on it."""
+    """Mount a disk of 16 MB that holds a copy of ``library``."""
     disk = folder / "disk"
     disk.mkdir()
     try:
@@ -303,7 +302,7 @@ def small_disk(folder: Path, library: Path, how: str) -> Iterator[Path]:
 
 
 def suffered(scene: Scene, make: Fault, lasts_s: float, browser: Any) -> dict[str, Any]:
-    """Listen, let it happen, wait until the engine is back, and judge what was heard."""
+    """Listen, cause the fault, wait until the engine is back, and measure what was heard."""
     ear = Ear(scene.port)
     ear.start()
     watcher = None if browser is None else Watcher(browser, scene.port)
@@ -348,18 +347,18 @@ def suffered(scene: Scene, make: Fault, lasts_s: float, browser: Any) -> dict[st
 
 
 def governed(scene: Scene) -> float | None:
-    """What was in reserve when a slow engine was first asked for less or heard in stretches; None if it never was."""
+    """The buffer in seconds when the governor first slowed an engine down; None if it never did."""
     return next((look.reserve_s for look in scene.looks if look.at >= scene.began and look.cause == "slow"), None)
 
 
 def asked(scene: Scene) -> str:
-    """What was asked of the engine by and by."""
+    """The options that the engine was asked for, in order."""
     told = [look.asked or "all" for look in scene.looks if look.at >= scene.began]
     return " → ".join(one for n, one in enumerate(told) if n == 0 or told[n - 1] != one)
 
 
 def back_s(ear: Ear, scene: Scene) -> float:
-    """From the end of the fault until the engine's music is aired."""
+    """Seconds from the end of the fault until the engine's music is on air."""
     away = False
     moment = scene.over
     for one in ear.events:

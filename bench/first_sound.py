@@ -1,6 +1,6 @@
-"""How long a cold ``lullwave serve`` takes to its first sound and to its first whole clip.
+"""Measures the time from a cold start of ``lullwave serve`` to its first sound and its first whole clip.
 
-Each repeat starts a new process with an empty data folder. Seconds count from the start of the process to: the first
+Each repeat starts a new process with an empty data folder. The times run from the start of the process to: the first
 answer, the first MP3 frames of ``/stream.mp3`` that decode to sound, the last byte of ``/current.mp3``.
 """
 
@@ -25,7 +25,7 @@ BAR_S = {"first answer": None, "first sound": 3.0, "first clip": 5.0}
 
 
 def main() -> None:
-    """Run it and print the table."""
+    """Run the benchmark and print the table."""
     load = wait_until_quiet()
     runs = [_run() for _ in range(REPEATS)]
     rows = [

@@ -1,7 +1,6 @@
-"""Harmony and form of a piece, counted from its notes; knows nothing of sound.
+"""Measures harmony and form of a piece from its notes.
 
-Reads the bars that the composer wrote. A note is in key when its pitch class belongs to the scale of the stated key,
-whatever chord it was meant for.
+A note is in key when its pitch class belongs to the scale of the stated key, whatever chord it was written for.
 """
 
 from __future__ import annotations
@@ -23,19 +22,19 @@ LOW_E3 = 52
 
 @dataclass(frozen=True)
 class Harmony:
-    """What the notes of a clip say."""
+    """The measures of a clip."""
 
     in_key: float  # share of the sounding time of all notes
     borrowed_bars: float  # share of bars that hold a non-diatonic chord
     clashes: int
-    chords: int  # different ones
+    chords: int  # number of different chords
     seconds_a_chord: float
     drums: bool
     progression: tuple[str, ...]
     form: tuple[str, ...]
 
     def bars(self) -> dict[str, bool]:
-        """The bars of the music report that are read from the notes."""
+        """The pass marks of the music report that concern the notes."""
         return {
             "in key": self.in_key >= 0.92,
             "borrowed chords": self.borrowed_bars <= 0.25,
@@ -72,7 +71,7 @@ def clashes(notes: list[tuple[float, float, int, str]]) -> list[tuple[Any, Any]]
 
 
 def read_harmony(request: Any) -> Harmony:
-    """Compose what ``request`` asks for and count."""
+    """Compose the clip of ``request`` and measure its notes."""
     from lullwave.engines.synth.options import SynthOptions
     from lullwave.engines.synth.programme import Programme
 

@@ -1,9 +1,9 @@
-"""Hears the default station's MP3 from the outside, and says what was missing; knows nothing of faults.
+"""Listens to the default station's MP3 from outside and finds what was missing.
 
-An ``Ear`` keeps every byte with the moment at which it came, and every event. ``heard`` then plays it as the simplest
-of players would: from the first byte on, by the clock, waiting when there is nothing. What it waits is a gap, and so is
-a run below -60 dBFS of what is decoded. What came is compared with the station's own count of frames as well: a second
-listener is told its first frame by the server, and its bytes have to lie in the recording where that frame belongs.
+An ``Ear`` records every byte with its time of arrival, and every event. ``heard`` then simulates the simplest player:
+it plays from the first byte on, by the clock, and waits when there is nothing. Waiting counts as a gap, and so does a
+run of decoded sound below -60 dBFS. The recording is also compared with the station's own count of frames: the server
+tells a second listener its first frame, and that listener's bytes must lie in the recording at that frame.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from .players import RATE, first_frame, opened, told
 
 MP3_FRAME = 1152
 CROSSFADE_S = 2.0
-LEAD = 2  # silent MP3 frames that come first
+LEAD = 2  # silent MP3 frames at the beginning
 AGAIN_S = 0.25
 
 
 @dataclass
 class Connection:
-    """What one connection gave."""
+    """The bytes of one connection."""
 
     data: bytearray = field(default_factory=bytearray)
-    came: list[tuple[float, int]] = field(default_factory=list)  # moments, and how many bytes there were then
+    came: list[tuple[float, int]] = field(default_factory=list)  # (time, bytes received until then)
 
 
 @dataclass(frozen=True)
 class Told:
-    """One event."""
+    """One server-sent event."""
 
     at: float
     kind: str
@@ -48,22 +48,22 @@ class Told:
 
 @dataclass(frozen=True)
 class Heard:
-    """What a listener had of the time from one moment on."""
+    """The measures of what a listener heard since a moment."""
 
     seconds: float
-    gap_s: float  # the longest that a player had nothing to play
-    quiet_s: float  # the longest that was decoded and below -60 dBFS
+    gap_s: float  # longest time in which a player had nothing to play
+    quiet_s: float  # longest run of decoded sound below -60 dBFS
     lost_samples: int
-    missing_samples: int | None  # against the station's own count; None where it was started anew
+    missing_samples: int | None  # by the station's count of frames; None if the station restarted
     joins: int
-    step_lu: float | None  # the largest at a join
-    long_step_lu: float | None  # the same of three seconds before a crossfade and after it
-    usual_step_lu: float  # 95 of 100 seconds of the same music follow the one before with less
+    step_lu: float | None  # largest loudness step at a join
+    long_step_lu: float | None  # the same between three seconds before and after a crossfade
+    usual_step_lu: float  # 95th percentile of the steps within the same music
     clicks: int
 
 
 class Ear(threading.Thread):
-    """Listens from ``start`` to ``stop``; comes back after AGAIN_S when it is sent away."""
+    """Listens from ``start`` to ``stop``; reconnects after AGAIN_S when it is disconnected."""
 
     def __init__(self, port: int, name: str = "ear") -> None:
         super().__init__(name=name, daemon=True)
@@ -105,12 +105,12 @@ class Ear(threading.Thread):
         self.join(10)
 
     def airs(self) -> str:
-        """What made the piece that is heard; empty before the first."""
+        """The source of the piece on air; empty before the first."""
         told = [one.data for one in self.events if one.kind == "piece"]
         return str(told[-1].get("source") or "engine") if told else ""
 
     def rungs(self, since: float) -> list[str]:
-        """Those that the station was on, from the one at ``since`` on."""
+        """The fallback tiers that the station was on, starting with the one at ``since``."""
         found: list[str] = []
         for one in list(self.events):
             if one.kind == "rung":
@@ -121,7 +121,7 @@ class Ear(threading.Thread):
         return found
 
     def heard(self, since: float) -> Heard:
-        """Judge it, while the station is still on air."""
+        """Measure the recording, while the station is still on air."""
         missing = self.missing() if len(self.connections) == 1 else None
         gap_s, lost_s = self.waited(since)
         quiet_s, clicked = 0.0, 0
@@ -162,7 +162,7 @@ class Ear(threading.Thread):
         )
 
     def joins(self, since: float) -> list[int]:
-        """The frames at which other music begins: somebody else's, or a new stream's in the midst of a piece."""
+        """The frames at which another source begins, or a new stream within a piece."""
         pieces = [one for one in self.events if one.kind == "piece"]
         frames = []
         for before, after in pairwise(pieces):
@@ -173,9 +173,9 @@ class Ear(threading.Thread):
         return frames
 
     def waited(self, since: float) -> tuple[float, float]:
-        """The longest wait of a player, and all of them, by the clock; only those that end after ``since``."""
+        """The longest wait of a player and the sum of its waits, in seconds; only those that end after ``since``."""
         longest = total = 0.0
-        until: float | None = None  # when it has played all that it has
+        until: float | None = None  # when it has played everything received so far
         for one in list(self.connections):
             had = 0
             for at, size in one.came:
@@ -191,7 +191,7 @@ class Ear(threading.Thread):
         return longest, total
 
     def missing(self) -> int:
-        """Samples that the station aired and the recording does not have: by the frame that another is told."""
+        """Samples that the station aired and the recording lacks, by the first frame of a second listener."""
         one = self.connections[0]
         begun = first_frame(self.port, self.name)
         reply = opened(self.port, "/stream.mp3?listener=check")
@@ -200,7 +200,7 @@ class Ear(threading.Thread):
             got += reply.read1(65536)
         theirs = first_frame(self.port, "check")
         reply.close()
-        time.sleep(1.0)  # the recording has what came last
+        time.sleep(1.0)  # until the last bytes are in the recording
         frames = mp3_frames(got[: _whole(got)])
         sound = b"".join(frames[LEAD : LEAD + 10])
         at = one.data.find(sound)
@@ -219,13 +219,13 @@ def _long_step(samples: Samples, place: int) -> list[float]:
 
 
 def mp3_seconds(data: bytearray, start: int, stop: int) -> float:
-    """What a part of a stream of constant rate lasts."""
+    """Duration of a part of a stream with constant bit rate, in seconds."""
     kbps = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)[data[2] >> 4]
     return (stop - start) / (kbps * 125)
 
 
 def _whole(data: bytes | bytearray) -> int:
-    """Where the last whole MP3 frame ends."""
+    """The end of the last whole MP3 frame."""
     splitter = FrameSplitter()
     splitter.feed(bytes(data))
     return len(data) - splitter.pending

@@ -1,11 +1,11 @@
-"""Thousands of listeners at 128 kbit/s: gaps, CPU and memory, against Icecast in the same run.
+"""Measures thousands of listeners at 128 kbit/s (gaps, CPU, memory), beside Icecast in the same run.
 
-Icecast relays our own stream, so that both send the same bytes; the two take turns at each number of listeners, with
-the same client: one other process whose sockets read all they get. A gap is the longest time without a byte of one
-listener. ``idle_cores`` is the server's process with one listener (ours composes, masters and encodes the music all
-the while, Icecast only takes it in); ``us_per_listener_s`` is what each further listener costs, once all are
-connected. Fifty more sockets ask for our stream and never read (receive buffer 4 kB). At the end our server is told
-to stop with all listeners of the first number connected. Needs Debian's ``icecast2`` for the comparison.
+Icecast relays our own stream, so that both send the same bytes. The two take turns at each number of listeners, with
+the same client: another process that reads all its sockets. A gap is the longest time in which one listener got no
+byte. ``idle_cores`` is the load of the server's process with one listener (ours also composes, masters and encodes;
+Icecast only relays); ``us_per_listener_s`` is the cost of each further listener once all are connected. Fifty more
+sockets request our stream and never read (receive buffer 4 kB). At the end our server is stopped while the first
+number of listeners is connected. The comparison needs Debian's ``icecast2``.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from .serving import icecast, lullwave
 
 KBPS = 128
 STALLED = 50
-SETTLE_S = 4.0  # after the last has connected, everybody has had the burst
+SETTLE_S = 4.0  # seconds after the last connection until all have received their burst
 IDLE_S = 10.0
-EVERY_S = 0.003  # between two who connect: Icecast's queue of those is short, and who finds it full waits for seconds
-CONNECT_S = 20.0  # a server that takes nobody any more ends the bench
+EVERY_S = 0.003  # pause between connections: Icecast's listen queue is short, and a full one delays clients
+CONNECT_S = 20.0  # timeout of a connection; ends the bench
 FLAGS = ("--bitrate-kbps", str(KBPS), "--max-per-address", "20000", "--max-listeners", "20000")
 
 
 def main() -> None:
-    """Run it and print the table."""
+    """Run the benchmark and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--listeners", type=int, nargs="+", default=[1000, 3000])
     parser.add_argument("--seconds", type=float, default=30.0)
@@ -50,12 +50,12 @@ def main() -> None:
         port, path, count = given.client
         _listen(int(port), path, int(count), given.seconds)
         return
-    raise_file_limit()  # Icecast inherits it: it takes no listener beyond, and says nothing
+    raise_file_limit()  # Icecast inherits the limit: it silently refuses listeners beyond it
     load = wait_until_quiet()
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder, lullwave(folder, *FLAGS) as (ours, port):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/current.mp3").read()
-        time.sleep(5.0)  # the reserve fills
+        time.sleep(5.0)  # until the buffer is full
         dropped_s, right = _stall(port, given.seconds)
         servers = {"lullwave": (ours.pid, port)}
         if shutil.which("icecast2"):
@@ -92,7 +92,7 @@ def _row(server: str, pid: int, port: int, count: int, seconds: float, idle: flo
 
 
 def _cpu(pid: int, port: int, count: int, seconds: float) -> tuple[float, dict[str, Any]]:
-    """Cores that ``pid`` and its threads keep busy while ``count`` listen, connecting left out; what they heard."""
+    """The load of ``pid`` in cores while ``count`` listen, once all are connected; and what they received."""
     client = _client(port, count, seconds)
     assert client.stdout is not None
     assert client.stdout.readline().strip() == b"listening"
@@ -134,7 +134,7 @@ def _rss_mb(pid: int) -> float:
 
 
 def _listen(port: int, path: str, count: int, seconds: float) -> None:
-    """Open ``count`` streams and read all; say when everybody has settled, then what was heard since."""
+    """Open ``count`` streams and read all; report when all have settled, then what was received since."""
     raise_file_limit()
     request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
     poll = select.epoll()
@@ -177,7 +177,7 @@ def _read(poll: select.epoll, sockets: dict[int, socket.socket], seconds: float)
 
 
 def _stall(port: int, limit_s: float) -> tuple[float | None, bool]:
-    """Seconds until the sockets that never read are gone, and whether the count was right all the time."""
+    """Seconds until the sockets that never read are closed, and whether the listener count stayed right."""
     sockets = []
     for _ in range(STALLED):
         one = socket.socket()

@@ -1,7 +1,4 @@
-"""How every benchmark measures: alone, pinned, alternating, medians; prints a table and one JSON line.
-
-Knows nothing of what is measured.
-"""
+"""Shared by all benchmarks: waits for a quiet machine, pins cores, alternates jobs, prints a table and a JSON line."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ GIVE_UP_S = 120.0
 
 
 def pin(threads: int) -> None:
-    """Keep this process on ``threads`` cores and its numeric libraries at as many threads.
+    """Keep this process on ``threads`` cores and its numeric libraries at the same number of threads.
 
     Call it before NumPy or torch are imported: their pools are sized once.
     """
@@ -51,7 +48,7 @@ def other_load(over_s: float = 1.0) -> float:
 
 
 def wait_until_quiet() -> float:
-    """Wait until other processes use under ``QUIET_CORES``; says so and goes on after two minutes."""
+    """Wait until other processes use under ``QUIET_CORES``; continues after two minutes and prints a warning."""
     began = time.perf_counter()
     while (load := other_load()) > QUIET_CORES:
         if time.perf_counter() - began > GIVE_UP_S:
@@ -61,7 +58,7 @@ def wait_until_quiet() -> float:
 
 
 def alternate(jobs: Mapping[str, Callable[[], object]], repeats: int = 5, warm_up: int = 1) -> dict[str, list[float]]:
-    """Wall seconds of each job, ``repeats`` times, taking turns so that a slow moment hits all alike."""
+    """Wall seconds of each job, ``repeats`` times, taking turns so that a slow moment affects all alike."""
     seconds: dict[str, list[float]] = {name: [] for name in jobs}
     for turn in range(warm_up + repeats):
         for name, job in jobs.items():

@@ -1,7 +1,7 @@
 """MusicGen against ``transformers`` on a full-size random checkpoint: steps, songs at once, codec, whole clips.
 
 Run as ``make bench-musicgen``; ``ARGS="--model facebook/musicgen-medium --parts steps,songs"`` chooses. On a CPU every
-figure is for two cores. On a GPU the peers are ``transformers`` in the same precision.
+figure is for two cores. On a GPU the comparison is ``transformers`` in the same precision.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 from . import measure
 
 THREADS = 2
-STEPS = 10  # of one timing
+STEPS = 10  # per timing
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, help="a checkpoint that is there already")
     parser.add_argument("--parts", default="steps,songs,codec,clip,error")
     parser.add_argument("--contexts", default="250,500,1450", help="steps in the cache, for the part steps")
-    parser.add_argument("--clip", action="store_true", help=argparse.SUPPRESS)  # a process of its own, for its memory
+    parser.add_argument("--clip", action="store_true", help=argparse.SUPPRESS)  # internal: measure memory
     chosen = parser.parse_args()
     measure.pin(THREADS)
     if chosen.clip:
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _steps(directory: Path, contexts: Sequence[int]) -> None:
-    """Steps a second of one song with guidance, ours and the peers' in turns."""
+    """Steps per second of one song with guidance; ours and the peers take turns."""
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -81,7 +81,7 @@ def _steps(directory: Path, contexts: Sequence[int]) -> None:
 
 
 def _songs(directory: Path) -> None:
-    """Steps a second of 1, 2 and 4 songs at once (more on a GPU), at a context of 500."""
+    """Steps per second of 1, 2 and 4 songs at once (more on a GPU), at a context of 500."""
     import torch
 
     counts = (1, 2, 4) if not torch.cuda.is_available() else (1, 8, 32, 64)
@@ -96,7 +96,7 @@ def _songs(directory: Path) -> None:
 
 
 def _codec(directory: Path) -> None:
-    """Seconds that the codec takes for a second of audio: ours in chunks of half a second, the peer's in one go."""
+    """Seconds that the codec needs per second of audio: ours in chunks of half a second, the peer's in one call."""
     import torch
     import transformers
 
@@ -126,7 +126,7 @@ def _codec(directory: Path) -> None:
 
 
 def _end_to_end(directory: Path) -> None:
-    """Ten-second clips through the public interface, in a process of their own."""
+    """Ten-second clips through the public interface, in a separate process."""
     command = [sys.executable, "-m", "bench.musicgen", "--clip", "--checkpoint", str(directory)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
@@ -187,7 +187,7 @@ def _error(directory: Path) -> None:
 
 
 class _Drawn:
-    """A checkpoint whose products are drawn anew: Gaussian, or Student-t (3) with six inputs 20 times as loud."""
+    """A checkpoint with new random weights: Gaussian, or Student-t (3) with six inputs 20 times as loud."""
 
     def __init__(self, directory: Path, heavy: bool) -> None:
         from lullwave.engines.musicgen.model.weights import Weights
@@ -210,7 +210,7 @@ class _Drawn:
 
 
 class _Ours:
-    """Our decoder with its stepper, songs at any context without having made what is before it."""
+    """Our decoder with its stepper; songs can start at any context length without generating what precedes it."""
 
     def __init__(self, directory: Path, songs: int) -> None:
         import torch
@@ -309,7 +309,7 @@ def _peer(model: Any, device: str) -> Callable[[int], Callable[[], None]]:
 
 
 def _bandwidth(device: str) -> float:
-    """Bytes a second that can be read from memory, by a sum over 1 GB."""
+    """Memory bandwidth for reading, in bytes per second, by a sum over 1 GB."""
     import torch
 
     data = torch.ones(1 << 28, device=device)

@@ -1,10 +1,10 @@
-"""Two stations on one MusicGen for five minutes, steered and clips cancelled at random: gaps, leaks, seeds.
+"""Plays two stations on one MusicGen for five minutes with random steering and cancelled clips; finds gaps and leaks.
 
-``lullwave serve --engine musicgen`` with a tiny checkpoint of random weights (noise, but everything else is real). All
-the while somebody steers one of the stations at random, somebody else asks for clips and leaves in the midst of them,
-and one clip of known seed is asked for again and again, which has to be the same bytes each time. One listener keeps
-what it hears, two more at each station only read. ``gap_s`` is the longest that a player had nothing to play,
-``bytes_gap_s`` the longest without a byte of any listener. Ends with status 1 if anything was missing.
+``lullwave serve --engine musicgen`` runs with a tiny checkpoint of random weights (noise, but everything else is real).
+Meanwhile one client steers the stations at random, another requests clips and disconnects in the middle of them, and
+one clip with a known seed is requested repeatedly and must be the same bytes each time. One listener records, two more
+at each station only read. ``gap_s`` is the longest time in which a player had nothing to play, ``bytes_gap_s`` the
+longest in which any listener got no byte. Exits with 1 if anything was missing.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ prompts = ["acoustic guitar by the fire"]
 """
 WORDS = ("rain", "rhodes", "no drums", "slow", "strings", "90 bpm", "night", "flute", "vinyl", "brushes", "bass")
 KNOWN = {"prompt": "a clip to be made again", "seed": 77, "duration_s": 4, "format": "wav", "engine": "musicgen"}
-SETTLED = 2  # minutes after which nothing is to grow
+SETTLED = 2  # minutes after which memory must not grow
 
 
 def main() -> None:
-    """Run it and print a row for every half minute."""
+    """Run the benchmark and print a row for every half minute."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=5.0)
     given = parser.parse_args()
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def soak(pid: int, port: int, minutes: float) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """A row for every half minute, and what is true of all of them."""
+    """Play; returns a row for every half minute and the figures of the whole run."""
     ear = Ear(port)
     crowds = [Crowd(port, 2, f"/stations/{name}/stream.mp3") for name in ("piano", "guitar")]
     for thread in (ear, *crowds):
@@ -102,7 +102,7 @@ def soak(pid: int, port: int, minutes: float) -> tuple[list[dict[str, Any]], dic
 
 
 class Users(threading.Thread):
-    """Who steers, who leaves, and who asks for the same clip again; one after the other, at random."""
+    """Clients that steer, cancel a clip, or request the known clip again, in random order."""
 
     def __init__(self, port: int) -> None:
         super().__init__(name="users", daemon=True)
@@ -128,7 +128,7 @@ class Users(threading.Thread):
         self._count("steered", status)
 
     def _cancel(self) -> None:
-        """Ask for half a minute, read a little of it or nothing, and go away."""
+        """Request half a minute, read a little of it or nothing, and disconnect."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         wish = {
             "prompt": "somebody leaves",
@@ -178,7 +178,7 @@ def _rungs(port: int) -> list[str]:
 
 
 def _until_its_own(port: int) -> None:
-    """Wait until both stations are on air with the model: they begin on the embedded engine."""
+    """Wait until both stations play the model: they begin with the embedded engine."""
     late = time.monotonic() + 120.0
     while set(_rungs(port)) != {"engine"}:
         if time.monotonic() > late:

@@ -1,7 +1,7 @@
-"""The converter of the old project, rebuilt from torchaudio's public transforms at its exact parameters.
+"""The original Riffusion's converter, rebuilt from torchaudio's public transforms with the same parameters.
 
-torchaudio is no dependency of anything: the bench puts it into a folder of its own, without its native libraries,
-which do not fit every torch and which these transforms, pure Python, do not use.
+torchaudio is not a dependency: the benchmark downloads it into a separate folder, without its native libraries, which
+do not fit every torch and which these pure Python transforms do not use.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FFT, WINDOW, HOP, BANDS = 17640, 4410, 441, 512
 
 
 def install(folder: Path = FOLDER) -> Path:
-    """torchaudio's Python files in ``folder``; fetched once."""
+    """Download torchaudio's Python files into ``folder``, once."""
     if not (folder / "torchaudio").is_dir():
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), VERSION]
         subprocess.run(pip, check=True)
@@ -31,7 +31,7 @@ def install(folder: Path = FOLDER) -> Path:
 
 
 class OldConverter:
-    """Amplitudes of 16-bit samples, as it had them. Its phases are random: seed torch before."""
+    """The old converter, with amplitudes of 16-bit samples. Its phases are random: seed torch first."""
 
     def __init__(self) -> None:
         try:
@@ -51,11 +51,11 @@ class OldConverter:
         self._griffin_lim = transforms.GriffinLim(n_iter=32, power=1.0, momentum=0.99, rand_init=True, **sizes)
 
     def analyse(self, sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """(512, T) of (samples,)."""
+        """(samples,) → (512, T)."""
         spectrum = self._spectrogram(self._torch.from_numpy(sound)[None])
         return np.asarray(self._mel(self._torch.abs(spectrum))[0].numpy())
 
     def synthesise(self, mel: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """(samples,) of (512, T)."""
+        """(512, T) → (samples,)."""
         self._torch.manual_seed(0)
         return np.asarray(self._griffin_lim(self._inverse_mel(self._torch.from_numpy(mel)[None]))[0].numpy())

@@ -1,9 +1,9 @@
-"""Real players and a real relay on our stream for two minutes: do they play without a break, with the right titles?
+"""Plays our stream with real players and a relay for two minutes: are there breaks, and are the titles right?
 
-Everything is counted in the station's own frames. A recording of the plain stream, whose first frame the server has
-told, says which MP3 frame is which; ``title_late_s`` is how much later (negative: earlier) each new title came than
-the first frame of its piece. Of ``bytes`` that is where the title stands in the stream; of a player it is what the
-player showed while its own clock said what it played. Players that are not installed are left out, and named.
+Everything is counted in the station's frames. A recording of the plain stream, whose first frame the server tells,
+identifies each MP3 frame. ``title_late_s`` is the delay of each new title (negative: early) against the first frame of
+its piece: for ``bytes`` by the title's place in the stream, for a player by what it showed at the position of its own
+clock. Players that are not installed are skipped and listed.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from .serving import free_port, icecast, lullwave
 RATE = 44100
 MP3_FRAME = 1152
 QUIET = 1.0  # mean square of 16-bit samples: -90 dBFS
-PROBE_S = 3.0  # a player has begun by then
-BEFORE_END_S = 80.0  # players begin when the piece has at most so much left, so that each hears a new title
+PROBE_S = 3.0  # seconds until a player has started
+BEFORE_END_S = 80.0  # players start when at most this much of the piece is left, so that each gets a new title
 PROGRAMS = {"mpv": "mpv", "VLC": "cvlc", "ffmpeg": "ffmpeg", "Icecast": "icecast2"}
 
 
 class Station(threading.Thread):
-    """What the station says and plays: its pieces by frames, and its plain MP3."""
+    """The station: its pieces by frames, and a recording of its plain MP3."""
 
     def __init__(self, port: int) -> None:
         super().__init__(daemon=True)
         self.port = port
         self.pieces: dict[str, tuple[int, int]] = {}  # title → first frame, frames
-        self.first = 0  # frame of the recording's beginning
+        self.first = 0  # station frame of the recording's beginning
         self.recording = bytearray()
 
     def run(self) -> None:
@@ -56,7 +56,7 @@ class Station(threading.Thread):
                 self.first = data["frame"]
 
     def left_s(self) -> float:
-        """How long the newest piece goes on."""
+        """Seconds until the newest piece ends."""
         if not self.pieces or not self.recording:
             return 1e9
         begin, frames = max(self.pieces.values())
@@ -66,7 +66,7 @@ class Station(threading.Thread):
     bytes_per_s = 192_000 / 8
 
     def frame_of(self, sound: bytes) -> int | None:
-        """The station frame at which a run of the stream's bytes begins; None for bytes that were never sent."""
+        """The station frame at which a run of bytes begins; None for bytes that were never sent."""
         at = self.recording.find(sound)
         return None if at < 0 else self.first + round(at / self.bytes_per_s * RATE)
 
@@ -77,7 +77,7 @@ class Station(threading.Thread):
 
 
 class Row:
-    """What one player did."""
+    """The result of one player."""
 
     def __init__(self, name: str, station: Station) -> None:
         self.name = name
@@ -87,7 +87,7 @@ class Row:
         self._late_s: dict[str, float] = {}
 
     def shows(self, title: str, frame: float) -> None:
-        """A title was shown when ``frame`` was heard; the first one, in the midst of a piece, says nothing."""
+        """Note that a title was shown at ``frame``; the first one, in the middle of a piece, does not count."""
         piece = self.station.pieces.get(title)
         if piece is not None and piece[0] > self.station.first:
             self._late_s.setdefault(title, (frame - piece[0]) / RATE)
@@ -98,7 +98,7 @@ class Row:
 
 
 def main() -> None:
-    """Run it and print the table."""
+    """Run the benchmark and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=120.0)
     seconds = parser.parse_args().seconds
@@ -139,7 +139,7 @@ def _play(
 
 
 def raw(row: Row, port: int, seconds: float) -> None:
-    """The bytes as they come: where titles stand among the MP3 frames. A break is sound that was never sent."""
+    """Read the raw bytes: places of the titles among the MP3 frames. A break is sound that was never sent."""
     reply = opened(port, "/stream.mp3", **{"Icy-MetaData": "1"})
     step, until, got = int(reply.headers["icy-metaint"]), time.monotonic() + seconds, 0
     seen: list[tuple[str, bytes]] = []
@@ -153,7 +153,7 @@ def raw(row: Row, port: int, seconds: float) -> None:
         found = re.search(r"StreamTitle='(.*?)';", reply.read(16 * reply.read(1)[0]).decode())
         title = found[1] if found else ""
     row.played_s = got / row.station.bytes_per_s
-    time.sleep(1.0)  # the recording has what came last
+    time.sleep(1.0)  # until the last bytes are in the recording
     row.breaks = sum(row.station.frame_of(part) is None for part in parts[1:])
     for shown, sound in seen[1:]:
         if (frame := row.station.frame_of(sound)) is not None:
@@ -161,7 +161,7 @@ def raw(row: Row, port: int, seconds: float) -> None:
 
 
 def mpv(row: Row, port: int, seconds: float) -> None:
-    """mpv's own clock and title, over its socket. A break is a pause because nothing has come."""
+    """mpv's own clock and title, over its socket. A break is a pause for lack of data."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["mpv", "--no-config", "--no-terminal", "--no-video", "--ao=null"]
         command += [f"--input-ipc-server={folder}/mpv", f"http://127.0.0.1:{port}/stream.mp3?listener=mpv"]
@@ -191,11 +191,11 @@ def mpv(row: Row, port: int, seconds: float) -> None:
 
 
 def vlc(row: Row, port: int, seconds: float) -> None:
-    """VLC's web interface, which tells whole seconds: its clock is counted on from where they change."""
+    """VLC's web interface. It tells whole seconds; the clock is interpolated from their changes."""
     web = free_port()
     command = ["cvlc", "-I", "http", "--http-host=127.0.0.1", f"--http-port={web}", "--http-password=x"]
     command += ["--aout=adummy", "--no-video", f"http://127.0.0.1:{port}/stream.mp3?listener=vlc"]
-    if os.geteuid() == 0:  # VLC refuses to run for the superuser
+    if os.geteuid() == 0:  # VLC refuses to run as root
         command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "HOME=/tmp", *command]
     player = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -205,7 +205,7 @@ def vlc(row: Row, port: int, seconds: float) -> None:
         while (now := time.monotonic()) < until:
             try:
                 said = json.load(opened(web, "/requests/status.json", **password))
-            except ValueError:  # it is busy beginning
+            except ValueError:  # it is still starting
                 time.sleep(0.1)
                 continue
             if said.get("time", 0) != whole:
@@ -226,7 +226,7 @@ def vlc(row: Row, port: int, seconds: float) -> None:
 
 
 def ffmpeg(row: Row, port: int, seconds: float) -> None:
-    """ffmpeg decodes what comes. A break is a complaint, or 50 ms without sound."""
+    """ffmpeg, decoding the stream. A break is an error message, or 50 ms without sound."""
     import numpy as np
 
     command = ["ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "level+verbose", "-t", str(seconds)]
@@ -265,7 +265,7 @@ def ffmpeg(row: Row, port: int, seconds: float) -> None:
 
 
 def told(port: int, listener: str) -> Iterator[tuple[str, Any]]:
-    """The events of the default station."""
+    """Read the events of the default station."""
     kind = ""
     for line in opened(port, f"/api/events?listener={listener}"):
         text = line.decode().rstrip()
@@ -276,7 +276,7 @@ def told(port: int, listener: str) -> Iterator[tuple[str, Any]]:
 
 
 def first_frame(port: int, listener: str) -> int | None:
-    """The frame that a listener was given first."""
+    """The first frame that a listener was sent."""
     data = next(told(port, listener))[1]
     return None if data["first_frame"] is None else int(data["first_frame"])
 
@@ -288,7 +288,7 @@ def opened(port: int, path: str, **headers: str) -> http.client.HTTPResponse:
 
 
 def reachable(port: int) -> bool:
-    """Whether a program that was started listens by now."""
+    """Tell whether a started program listens already."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

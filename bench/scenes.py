@@ -1,4 +1,4 @@
-"""A web server, an inference server and a network between them that can be spoilt, as processes; judges nothing."""
+"""Runs a web server, an inference server and a network between them that can be disturbed."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ LOOK_S = 0.5
 
 @dataclass(frozen=True)
 class Look:
-    """What the web server said of its default station at a moment."""
+    """The state of the default station at a moment, as the web server tells it."""
 
     at: float
     rung: str
     cause: str
     reserve_s: float
-    asked: str  # of the engine, less than all of it
+    asked: str  # lighter options that the engine was asked for
     stretch_s: float
 
 
 class Served:
-    """A process of ours, started again by hand; its log goes into a file."""
+    """A server process that the benchmark restarts; its log goes into a file."""
 
     def __init__(self, log: Path, *command: str, **environment: str) -> None:
         self._log = log
@@ -45,7 +45,7 @@ class Served:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, **environment: str) -> None:
-        """Start it and wait until it says that it serves."""
+        """Start the process and wait until it reports that it serves."""
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 self._command, stdout=subprocess.PIPE, stderr=log, env={**self._environment, **environment}
@@ -60,7 +60,7 @@ class Served:
         return self.process.pid
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """Send it a signal and wait for its end."""
+        """Send the process a signal and wait for its end."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(how)
             try:
@@ -72,18 +72,18 @@ class Served:
 
 @dataclass
 class Scene:
-    """The two servers and the wire. ``engine`` is what the web server plays; empty: what the inference server makes."""
+    """The two servers and the wire. ``engine`` is the web server's; empty: that of the inference server."""
 
-    folder: Path  # of this scene
-    data: Path  # of the web server
+    folder: Path  # holds the files of this scene
+    data: Path  # data directory of the web server
     engine: str = ""
     made_by: str = "drag"
     made_with: tuple[str, ...] = ()  # flags of the inference server
     environment: dict[str, str] = field(default_factory=dict)  # of the web server
     flags: tuple[str, ...] = ()
     looks: list[Look] = field(default_factory=list)
-    began: float = 0.0  # the fault
-    over: float = 0.0  # its cause is gone
+    began: float = 0.0  # when the fault began
+    over: float = 0.0  # when its cause ended
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ class Scene:
         self.wire.close()
 
     def drag(self, *speeds: float) -> None:
-        """How many seconds of music the engine may make in a second from now on; the last is for its smaller model."""
+        """Limit the engine's speed in seconds of music per second; the last value is for its smaller model."""
         (self.folder / "speed.new").write_text(" ".join(map(str, speeds)))
         (self.folder / "speed.new").replace(self.folder / "speed")
 
@@ -131,7 +131,7 @@ class Scene:
         time.sleep(seconds)
 
     def until(self, condition: Callable[[Look], bool], limit_s: float) -> bool:
-        """Wait until the station is as wanted; False when it never was."""
+        """Wait until the station is in the wanted state; False if it never was."""
         late = time.monotonic() + limit_s
         while time.monotonic() < late:
             if self.looks and condition(self.looks[-1]):
@@ -140,7 +140,7 @@ class Scene:
         return False
 
     def metrics(self) -> dict[str, float]:
-        """The figures of the default station, and those without one."""
+        """The metrics of the default station and of the server."""
         found = {}
         for line in self._ask("/metrics").decode().splitlines():
             name, _, value = line.rpartition(" ")
@@ -165,7 +165,7 @@ class Scene:
 
 
 def child_of(pid: int) -> int:
-    """The newest process that another one has started (Linux)."""
+    """The newest child of a process (Linux)."""
     children = [n for task in Path(f"/proc/{pid}/task").iterdir() for n in (task / "children").read_text().split()]
     if not children:
         raise RuntimeError(f"process {pid} has no child")

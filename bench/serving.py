@@ -1,4 +1,4 @@
-"""A real ``lullwave serve`` and a real Icecast for benches; knows nothing of what is measured."""
+"""Starts ``lullwave serve`` and Icecast for benchmarks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-ENDS_S = 10.0  # what does not end by itself within this is a fault
+ENDS_S = 10.0  # a process that does not end within this time after SIGTERM is a fault
 
 CONFIG = """<icecast><limits><clients>20000</clients><sources>4</sources><queue-size>1048576</queue-size>
 <burst-size>65536</burst-size></limits><authentication><source-password>source</source-password>
@@ -29,7 +29,7 @@ CONFIG = """<icecast><limits><clients>20000</clients><sources>4</sources><queue-
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
+    """A free TCP port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -37,7 +37,7 @@ def free_port() -> int:
 
 @contextmanager
 def lullwave(folder: str, *flags: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """The radio with its data in ``folder``, once it answers; its process and port. Ends by SIGTERM."""
+    """Run the radio with its data in ``folder``; yields its process and port once it answers, ends it by SIGTERM."""
     port = free_port()
     command = [sys.executable, "-m", "lullwave", "serve", "--port", str(port), "--data-dir", folder, *flags]
     command += ["--log-level", "warning"]
@@ -53,7 +53,7 @@ def lullwave(folder: str, *flags: str) -> Iterator[tuple[subprocess.Popen[bytes]
 
 @contextmanager
 def icecast(folder: str, source_port: int) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """Debian's Icecast, which relays ``/stream.mp3`` of the server at ``source_port``, once it has it."""
+    """Run Debian's Icecast as a relay of ``/stream.mp3`` at ``source_port``; yields once it has the stream."""
     port = free_port()
     root = os.geteuid() == 0
     owner = "<changeowner><user>nobody</user><group>nogroup</group></changeowner>" if root else ""

@@ -1,10 +1,10 @@
-"""Half an hour with 200 listeners and a fault every minute: does anything leak, does anybody lose a sample?
+"""Runs half an hour with 200 listeners and a fault every minute, and looks for leaks and lost samples.
 
-The servers, the network and the faults of ``bench.faults``, each fault for at most 20 s. At the end of every minute the
-web server's process is looked at from the outside: resident memory, threads, sockets, other open files. Memory has had
-time to settle after five minutes; from then on ``slope`` is the least-squares line through it. One listener keeps what
-it hears, as in ``bench.faults``; the others are sockets that read all they get.
-``gap_s`` of those is the longest without a byte, of which a player that has its three seconds of burst hears nothing.
+It uses the servers, the network and the faults of ``bench.faults``, each fault for at most 20 s. At the end of every
+minute it reads the web server's resident memory, threads, sockets and other open files. Memory may settle for five
+minutes; from then on, ``slope`` is the slope of its least-squares line. One listener records, as in ``bench.faults``;
+the others are sockets that read everything. Their ``gap_s`` is the longest time without a byte; a player with its three
+seconds of burst hears nothing of it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from .hearing import RATE, Ear
 from .measure import report
 from .scenes import Scene
 
-SETTLED = 5  # minutes after which nothing is to grow
+SETTLED = 5  # minutes after which memory must not grow
 FULL_S = 60.0
-ROUND = (  # one a minute, again and again
+ROUND = (  # one per minute, in turn
     (faults.killed, 15.0),
     (faults.cut, 20.0),
     (faults.half_open, 0.0),
@@ -41,7 +41,7 @@ ROUND = (  # one a minute, again and again
 
 
 def main() -> None:
-    """Run it and print a row for every minute."""
+    """Run the benchmark and print a row for every minute."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=int, default=30)
     parser.add_argument("--listeners", type=int, default=200)
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def soak(scene: Scene, minutes: int, listeners: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """A row for every minute, and what is true of all of them."""
+    """Run; returns a row for every minute and the figures of the whole run."""
     ear = Ear(scene.port)
     ear.start()
     scene.until(lambda look: look.reserve_s >= 22.0, FULL_S)
@@ -97,7 +97,7 @@ def soak(scene: Scene, minutes: int, listeners: int) -> tuple[list[dict[str, Any
 
 
 def over_time(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """How what ``held`` gives changes over rows that have a ``minute``; nothing of fewer than two."""
+    """The slopes of the values of ``held`` over rows with a ``minute``; empty for fewer than two rows."""
     if len(rows) < 2:
         return {}
     slope = np.polyfit([row["minute"] for row in rows], [row["rss_mb"] for row in rows], 1)[0]
@@ -109,13 +109,13 @@ def over_time(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def held(pid: int) -> dict[str, Any]:
-    """What a process holds now (Linux)."""
+    """Memory, threads and open files of a process now (Linux)."""
     status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     open_files = []
     for number in Path(f"/proc/{pid}/fd").iterdir():
         try:
             open_files.append(str(number.readlink()))
-        except OSError:  # closed just now
+        except OSError:  # closed meanwhile
             continue
     sockets = sum(name.startswith("socket:") for name in open_files)
     return {

@@ -1,8 +1,8 @@
-"""What outside ears hear in the embedded engine: ``make bench-sound`` (or ``python -m bench.sound --help``).
+"""Judges the embedded engine's sound with public tools: ``make bench-sound`` (or ``python -m bench.sound --help``).
 
 Thirty prompts (``bench.sound_prompts``) are rendered with three seeds and read by librosa and two public taggers;
-words, single instruments, named instruments and crackle have parts of their own (``--only``). Prints the medians beside
-what 24 recorded tracks read, and exits with 1 if a bar is missed. The figures are a compass: music that reads well and
+words, single instruments, named instruments and crackle are separate parts (``--only``). Prints the medians beside
+those of 24 recorded tracks, and exits with 1 if a bar is missed. The figures only guide: music that reads well and
 sounds worse is a failure. Needs ``pip install -r bench/requirements-music.txt`` and
 ``pip install --no-deps musicnn==0.1.0``.
 
@@ -32,7 +32,7 @@ from bench.sound_readings import kept, read_clicks, read_clip, read_solos, read_
 BASELINE = Path(__file__).parent / "sound_baseline.json"  # version 0.1.0, one seed
 PARTS = ("clips", "words", "alone", "named", "crackle")
 
-# figure: (lowest, highest) that is allowed, None where there is no limit
+# figure: (lowest, highest) allowed value, None for no limit
 BEAT_BARS: dict[str, tuple[float | None, float | None]] = {
     "drums_db": (-6.0, -2.0),
     "high_drums_db": (-3.0, None),
@@ -65,8 +65,8 @@ class Row:
     part: str
     figure: str
     value: float
-    low: float | None = None  # the bar, from here
-    high: float | None = None  # to here
+    low: float | None = None  # lowest allowed value
+    high: float | None = None  # highest allowed value
     spread: tuple[float, float] | None = None  # 10th and 90th percentile
     recorded: tuple[float, ...] = ()
     note: str = ""
@@ -79,7 +79,7 @@ class Row:
         return "pass" if within else "MISS"
 
 
-# ---- parts: each asks for its readings and makes rows of them
+# ---- parts: each takes its readings and makes rows of them
 
 Ask = Callable[..., list[Any]]
 
@@ -153,7 +153,7 @@ def alone(ask: Ask) -> list[Row]:
 
 
 def named(ask: Ask, count: int, seconds: float) -> list[Row]:
-    """Part (d): what is named is the loudest melodic stem."""
+    """Part (d): the named instrument is the loudest melodic stem."""
     chosen = asked.NAMED_PROMPTS[:: max(1, len(asked.NAMED_PROMPTS) // count)][:count]
     read = ask(renders.melodic_levels, [(prompt, n + 1, seconds) for n, (prompt, _) in enumerate(chosen)])
     rows = []
@@ -166,7 +166,7 @@ def named(ask: Ask, count: int, seconds: float) -> list[Row]:
 
 
 def crackle(ask: Ask, seeds: Sequence[int], seconds: float) -> list[Row]:
-    """Part (e): crackle that is asked for has no impulses."""
+    """Part (e): requested crackle contains no impulses."""
     every = [(prompt, seed, seconds) for prompt in CRACKLY for seed in seeds]
     values = ask(read_clicks, every)
     return [_spread("crackle", "clicks a clip where crackle is asked for", values, (0.0, 0.0), (0, 0, 0))]
@@ -191,7 +191,7 @@ def _counts(counter: Counter[str]) -> str:
 
 
 def table(rows: Sequence[Row], before: Sequence[dict[str, Any]] = ()) -> str:
-    """Markdown, docs-ready; ``before`` are the rows of an earlier run, shown beside."""
+    """The table in Markdown; ``before`` are the rows of an earlier run, shown beside."""
     past = {(row["part"], row["figure"]): row["value"] for row in before}
     lines = ["| figure | before | now (10 %, 90 %) | recorded | bar | |", "|---|---|---|---|---|---|"]
     for row in rows:

@@ -1,4 +1,4 @@
-"""The prompts of ``bench.sound``, chosen before the music was changed; knows nothing of how they are judged."""
+"""The prompts of ``bench.sound``, chosen before the music was changed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Clip:
-    """A prompt, and what may be expected of its music."""
+    """A prompt, and what its music should have."""
 
     prompt: str
-    beats: bool = True  # whether it has drums: ambient music and solos leave the recorded ranges of drums
-    keys: bool = False  # whether it asks for piano or another keyboard
+    beats: bool = True  # it has drums; ambient music and solos leave the recorded ranges of drums
+    keys: bool = False  # it asks for a piano or another keyboard
 
 
 CLIPS = (
@@ -47,7 +47,7 @@ CLIPS = (
     Clip("string quartet at dusk, no percussion", beats=False),
 )
 
-# A prompt of one word, and the tags that mean the same to the tagger.
+# A prompt of one word, and the tagger's words for it.
 WORDS: dict[str, tuple[str, ...]] = {
     "guitar": ("guitar",),
     "piano": ("piano",),
@@ -70,7 +70,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "choir": ("choir", "choral"),
 }
 
-# A name in a prompt, and what the engine's instruments that it means have in their names.
+# A name in a prompt, and a part of the names of the engine's instruments that match it.
 NAMED: dict[str, tuple[str, ...]] = {
     "piano": ("piano",),
     "guitar": ("guitar",),
@@ -96,7 +96,7 @@ NAMED: dict[str, tuple[str, ...]] = {
 NAMING = ("mellow beat with {}", "{} at dusk, rain on the window", "lofi hip hop, 82 bpm, {}")
 NAMED_PROMPTS = tuple((pattern.format(name), parts) for name, parts in NAMED.items() for pattern in NAMING)
 
-# The tagger's words for an instrument: the first whose key is in the instrument's name. Where it has none, none.
+# The tagger's words for an instrument: the first entry whose key is in the instrument's name; empty if it has none.
 INSTRUMENT_TAGS: dict[str, tuple[str, ...]] = {
     "harpsichord": ("harpsichord",),
     "electric_piano": (),

@@ -1,7 +1,4 @@
-"""Readings of clips for ``bench.sound``: what each needs in a process of its own, kept until code changes.
-
-Knows nothing of bars and tables.
-"""
+"""Readings of clips for ``bench.sound``, each made in a separate process and cached until the code changes."""
 
 from __future__ import annotations
 
@@ -17,8 +14,8 @@ from bench import sound_renders as renders
 from bench.ears import figures
 from bench.taggers import Tagger
 
-IMPULSE_S = 0.01  # a pop of crackle is shorter than this, in seconds
-_READ_BY = ("sound_readings.py", "ears.py", "taggers.py", "estimators.py", "sound_renders.py")  # the code of readings
+IMPULSE_S = 0.01  # seconds; a pop of crackle is shorter
+_READ_BY = ("sound_readings.py", "ears.py", "taggers.py", "estimators.py", "sound_renders.py")  # code behind readings
 
 
 def read_clip(prompt: str, seed: int, seconds: float) -> dict[str, Any]:
@@ -41,17 +38,17 @@ def read_tags(prompt: str, seed: int, seconds: float) -> dict[str, float]:
 
 
 def read_solos(instrument: str) -> list[dict[str, float]]:
-    """The first tagger's tags of each phrase of an instrument alone."""
+    """The first tagger's tags of each solo phrase of an instrument."""
     return [_tagger("mtt").read(samples.mean(axis=1), rate).tags for samples, rate in renders.solos(instrument)]
 
 
 def read_clicks(prompt: str, seed: int, seconds: float) -> float:
-    """Impulses of a clip."""
+    """The impulses of a clip."""
     return impulses(*renders.clip(prompt, seed, seconds))
 
 
 def impulses(samples: Any, rate: int) -> float:
-    """Clicks of ``bench.estimators``, those within ``IMPULSE_S`` of one another counted once."""
+    """The clicks of ``bench.estimators``; clicks within ``IMPULSE_S`` of one another count once."""
     from bench import estimators
 
     times = np.array(estimators.clicks(samples, rate))
@@ -59,7 +56,7 @@ def impulses(samples: Any, rate: int) -> float:
 
 
 def kept(read: Callable[..., Any], *arguments: Any) -> Any:
-    """``read(*arguments)``, from the cache where the same code has read it before."""
+    """``read(*arguments)``, from the cache if the same code made it before."""
     code = "".join((Path(__file__).parent / name).read_text() for name in _READ_BY)
     path = renders.cached(read.__name__, arguments, code, ending=".json")
     if not path.exists():

@@ -1,7 +1,4 @@
-"""Clips, solos and stems of the embedded engine for ``bench.sound``, kept in a cache until its code changes.
-
-The one place of that benchmark that knows the engine.
-"""
+"""Renders clips, solos and stems of the embedded engine for ``bench.sound``, cached until its code changes."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ Samples = npt.NDArray[np.float32]
 
 _PACKAGE = Path(__file__).parent.parent / "lullwave"
 _SOUNDING = ("engines/synth", "mastering", "codecs/files.py", "audio.py", "prompt.py")  # the code that clips depend on
-_KEPT_VERSIONS = 3  # of the engine's code, whose clips stay in the cache
+_KEPT_VERSIONS = 3  # versions of the engine's code whose clips stay in the cache
 _SOLO_BPM = 76.0
 _BAR_FRAMES = round(4 * 60 / _SOLO_BPM * 44100)
 
@@ -33,7 +30,7 @@ _TUNE = (
     (25, 1, 2), (26, 1, 1), (27, 1, -1), (28, 3.5, 0),
 )  # fmt: skip
 _SLOW = ((0, 4, 0), (4, 4, 4), (8, 3, 2), (11, 1, 3), (12, 4, 4), (16, 4, 5), (20, 4, 2), (24, 4, 1), (28, 4, 0))
-_ROOTS = (0, 5, 3, 4, 0, 5, 1, 0)  # of a chord a bar
+_ROOTS = (0, 5, 3, 4, 0, 5, 1, 0)  # scale steps of the chords, one per bar
 _BROKEN = tuple(
     (4 * bar + 0.5 * k, 2.0, root - 7 + (0, 4, 7, 9, 11, 9, 7, 4)[k])
     for bar, root in enumerate(_ROOTS)
@@ -43,8 +40,8 @@ _HELD = tuple((4 * bar, 3.9, root - 7 + step) for bar, root in enumerate(_ROOTS)
 _WALK = tuple((2 * k, 1.8, step) for k, step in enumerate((0, 4, 5, 4, 3, 0, 4, 1, 0, 4, 5, 2, 1, 4, 0, 0)))
 _SIXTEENTHS = tuple(
     (0.25 * k, 0.24, (0, -2, -4, 2)[k // 32] + (0, 7, 4, 7, 9, 7, 4, 11)[k % 8]) for k in range(128)
-)  # what sequencers play
-_SINGLE = ("flute", "trumpet", "sax", "clarinet", "violin", "cello", "lead")  # one tone at a time
+)  # arpeggios, as sequencers play them
+_SINGLE = ("flute", "trumpet", "sax", "clarinet", "violin", "cello", "lead")  # monophonic instruments
 _CENTRES = {"bass": 36, "808": 36, "cello": 50, "violin": 69, "flute": 72, "music_box": 76, "pad": 60}  # else C4
 
 
@@ -76,7 +73,7 @@ def instruments() -> tuple[str, ...]:
 
 
 def phrases_of(instrument: str) -> tuple[tuple[tuple[float, float, int], ...], ...]:
-    """Three phrases in the idiom of an instrument: a tune; then chords held and broken, sequences, or more lines."""
+    """Three phrases in the idiom of an instrument: a melody; then held and broken chords, sequences, or more lines."""
     if any(part in instrument for part in ("bass", "808")):
         return _TUNE, _SLOW, _WALK
     if any(part in instrument for part in ("synth", "pluck")):
@@ -87,7 +84,7 @@ def phrases_of(instrument: str) -> tuple[tuple[tuple[float, float, int], ...], .
 
 
 def solos(instrument: str) -> list[tuple[Samples, int]]:
-    """The three phrases of an instrument alone, each (T, 2), and their rate."""
+    """The three solo phrases of an instrument, each (T, 2), and their rate."""
     centre = next((pitch for part, pitch in _CENTRES.items() if part in instrument), 60)
     return [(_solo(instrument, phrase, centre), 44100) for phrase in phrases_of(instrument)]
 
@@ -120,7 +117,7 @@ def _solo(instrument: str, phrase: tuple[tuple[float, float, int], ...], centre:
 
 
 def melodic_levels(prompt: str, seed: int, seconds: float) -> dict[str, float]:
-    """RMS in dB of the melodic stems (all but bass, drums, ambience and noise) by the instruments that play them."""
+    """RMS in dB of the melodic stems (all but bass, drums, ambience and noise), by instrument."""
     from lullwave.engines import load_engine
     from lullwave.engines.synth.options import SynthOptions
     from lullwave.engines.synth.programme import Programme
@@ -143,7 +140,7 @@ def melodic_levels(prompt: str, seed: int, seconds: float) -> dict[str, float]:
 
 
 def cached(*key: object, ending: str) -> Path:
-    """Where what belongs to ``key`` and the present code of the engine is kept."""
+    """The cache directory for ``key`` and the engine's present code."""
     name = hashlib.sha256(repr(key).encode()).hexdigest()[:24]
     return _folder() / f"{name}{ending}"
 

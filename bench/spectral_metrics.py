@@ -1,6 +1,6 @@
-"""How near a reconstructed sound is to the one that was meant: four figures; knows nothing of converters.
+"""Four measures of how close a reconstructed sound is to the original.
 
-All in double precision and dense, apart from the code that is judged. Signals are mono at 44.1 kHz.
+They are computed in double precision with dense matrices, independent of the measured code. Signals are mono, 44.1 kHz.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import scipy.fft
 Floats = npt.NDArray[np.float64]
 
 RATE = 44100
-ONSET_RATE = 22050  # at 44.1 kHz the onset window of 1024 samples would be finer than a spectrogram of 100 ms can be
+ONSET_RATE = (
+    22050  # Hz; at 44.1 kHz the onset window of 1024 samples would be finer than a spectrogram with 100 ms windows
+)
 FLOOR = 1e-4  # -80 dB
 DEEP_FLOOR = 1e-5  # -100 dB
 
@@ -50,18 +52,18 @@ def mel(sound: Any) -> Floats:
 
 
 def convergence(made: Floats, wanted: Floats) -> float:
-    """||g made - wanted|| / ||wanted||, the best g; of mel amplitudes."""
+    """Spectral convergence of mel amplitudes: ||g made - wanted|| / ||wanted|| for the best gain g."""
     gain = _gain(made, wanted)
     return float(np.linalg.norm(gain * made - wanted) / np.linalg.norm(wanted))
 
 
 def grey(amplitudes: Floats, max_value: float) -> Floats:
-    """8-bit pixels, rounded, as an image has them but not flipped."""
+    """8-bit pixels as in an image, rounded, not flipped."""
     return np.rint(np.clip(255 - 255 * (np.maximum(amplitudes, 0) / max_value) ** 0.25, 0, 255))
 
 
 def image_error(made: Floats, wanted_pixels: Floats, max_value: float) -> float:
-    """Mean absolute difference of 8-bit images, the best gain of those within 3 dB of the least-squares one."""
+    """Mean absolute difference of 8-bit images, at the best gain within 3 dB of the least-squares gain."""
     wanted = ((255 - wanted_pixels) / 255) ** 4 * max_value
     gain = _gain(made, wanted)
     tried = gain * 10 ** (np.linspace(-3, 3, 61) / 20)
@@ -71,7 +73,7 @@ def image_error(made: Floats, wanted_pixels: Floats, max_value: float) -> float:
 def log_spectral_distance(made: Any, wanted: Any, floor: float = FLOOR) -> float:
     """dB: Hann 2048/512, bins up to 10 kHz, best gain; RMS over bins, mean over frames.
 
-    Below ``floor``, a part of the loudest bin that is wanted, all is alike: half of a quiet clip may be.
+    Levels below ``floor`` (relative to the loudest original bin) count as equal; that can be half of a quiet clip.
     """
     bins = np.arange(1025) * RATE / 2048 <= 10000
     a, b = (magnitudes(sound, 2048, 512, 2048)[bins] for sound in (made, wanted))
@@ -81,7 +83,7 @@ def log_spectral_distance(made: Any, wanted: Any, floor: float = FLOOR) -> float
 
 
 def onset_correlation(made: Any, wanted: Any) -> float:
-    """Of the rises of 80 log-mel bands up to 10 kHz (1024/256 at 22.05 kHz); bands without a rise do not count."""
+    """Correlation of onsets in 80 log-mel bands up to 10 kHz (1024/256 at 22.05 kHz), except bands without onsets."""
     import soxr
 
     bank = triangles(np.arange(513) * ONSET_RATE / 1024, 80, 0, 10000)

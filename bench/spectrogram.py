@@ -1,9 +1,8 @@
-"""Spectrogram inversion against the converter of the old project: speed, four measures of fidelity, repeatability.
+"""Compares spectrogram inversion with the original Riffusion's converter: speed, fidelity, repeatability.
 
-``LSD`` has a floor of -80 dB and is what the bars are for; ``deep LSD`` has one of -100 dB, by which the old converter
-has the 5.4 dB that are told of it. Recorded clips and model-made images come from the folder that LULLWAVE_BENCH_DATA
-names, where there is one; the project's own renders always. Ends with a line for each bar, and with status 1 if one is
-missed.
+``LSD`` has a floor of -80 dB and is judged by the bars; ``deep LSD`` has a floor of -100 dB, at which the old converter
+has its published 5.4 dB. Recorded clips and images of the model are read from the folder LULLWAVE_BENCH_DATA, if it is
+set; renders of the embedded engine are always used. Prints a line for each bar and exits with 1 if one is missed.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import Any
 from . import spectrogram_bars, spectrogram_device, spectrogram_memory
 from .measure import alternate, median, pin, report, wait_until_quiet
 
-SAMPLES = 511 * 441  # 512 columns
+SAMPLES = 511 * 441  # samples of 512 columns
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "riffusion"
 RENDERS = ("rainy night piano", "warm synthwave with drums", "gentle guitar lo-fi")
 MODES = ("fast", "good", "best")
@@ -111,7 +110,7 @@ def speeds(old: Any, sound: Any, repeats: int) -> list[dict[str, Any]]:
 
 
 def judge_sound(old: Any, kind: str, name: str, sound: Any) -> list[dict[str, Any]]:
-    """A row for each converter: the sound through its mel amplitudes and back."""
+    """A row for each converter: the sound converted to mel amplitudes and back."""
     import numpy as np
 
     from lullwave.audio import Audio
@@ -147,7 +146,7 @@ def judge_sound(old: Any, kind: str, name: str, sound: Any) -> list[dict[str, An
 
 
 def judge_image(old: Any, name: str, image: Any) -> list[dict[str, Any]]:
-    """The same for an image; onsets are those of its 512 bands, as there is no sound to compare with."""
+    """The same for an image; onsets are those of its 512 bands, since there is no original sound."""
     import numpy as np
 
     from lullwave.spectrogram import Spectrogram, SpectrogramParams
@@ -177,7 +176,7 @@ def judge_image(old: Any, name: str, image: Any) -> list[dict[str, Any]]:
 
 
 def means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A row for each set and converter."""
+    """The means for each set and converter."""
     found = []
     for kind in dict.fromkeys(row["set"] for row in rows):
         for mode in ("old", *MODES):
@@ -190,7 +189,7 @@ def means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def repeatable(sound: Any, quality: str) -> bool:
-    """Whether two inversions give the same bytes."""
+    """Tell whether two inversions give the same bytes."""
     from lullwave.audio import Audio
     from lullwave.spectrogram import Spectrogram
 
@@ -200,7 +199,7 @@ def repeatable(sound: Any, quality: str) -> bool:
 
 
 def recorded(further: list[Path]) -> dict[str, Any]:
-    """Mono clips at 44.1 kHz: 512 columns, or as many as a shorter one has."""
+    """Recorded mono clips at 44.1 kHz, of up to 512 columns."""
     folder = Path(os.environ.get("LULLWAVE_BENCH_DATA", DATA))
     paths = [*sorted(folder.glob("*.wav")), *sorted(folder.glob("*.mp3")), *further]
     return {path.stem: _clip(path) for path in paths}
@@ -216,7 +215,7 @@ def _clip(path: Path) -> Any:
 
 
 def model_images() -> dict[str, Any]:
-    """Images of 512 x 512 that the real model or its authors made."""
+    """Images of 512 x 512 that the published model or its authors made."""
     from PIL import Image
 
     folder = Path(os.environ.get("LULLWAVE_BENCH_DATA", DATA))
@@ -224,7 +223,7 @@ def model_images() -> dict[str, Any]:
 
 
 def own_renders() -> dict[str, Any]:
-    """Five seconds of the embedded engine for each prompt, from where the music is under way."""
+    """Five seconds of the embedded engine for each prompt, from the middle of the music."""
     import numpy as np
 
     import lullwave

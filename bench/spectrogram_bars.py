@@ -1,4 +1,4 @@
-"""What the spectrogram module must reach, as pass or fail for each bar; knows nothing of how rows are measured."""
+"""The bars that the spectrogram module must reach, each judged as pass or fail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Row = dict[str, Any]
 
 HOUR_MB = 1000.0
 SPEEDS = {"fast": 40.0, "good": 20.0, "best": 2.0, "fast, no numba": 15.0, "forward": 3.0}  # times the old converter
-MOST = {"fast": {"SC": 0.045}, "best": {"SC": 0.013, "image": 0.5}}  # means of recorded clips
+MOST = {"fast": {"SC": 0.045}, "best": {"SC": 0.013, "image": 0.5}}  # largest means over recorded clips
 LEAST = {"fast": {"onset": 0.92}, "best": {"onset": 0.97}}
 NEARER_DB = {"fast": 0.9, "best": 1.5}  # log-spectral distance below the old converter's
 FORWARD_ERROR = 1e-6
@@ -18,7 +18,7 @@ FORWARD_ERROR = 1e-6
 
 @dataclass(frozen=True)
 class Bar:
-    """One thing that must hold."""
+    """One bar: a value and whether it passes."""
 
     name: str
     value: float
@@ -38,12 +38,12 @@ def most(name: str, value: float, wanted: float) -> Bar:
 
 
 def of_speed(rows: Iterable[Row]) -> list[Bar]:
-    """Ratios to the old converter."""
+    """The bars of speed, as ratios to the old converter."""
     return [least(f"{r['mode']}, times old", r["times old"], SPEEDS[r["mode"]]) for r in rows if r["mode"] in SPEEDS]
 
 
 def of_quality(rows: Sequence[Row]) -> list[Bar]:
-    """Means of recorded clips, `good` on each clip and image, and the analysis."""
+    """The bars of fidelity: means of recorded clips, `good` on each clip and image, and the analysis."""
     found = []
     mean = {row["mode"]: row for row in rows if row["set"] == "recorded" and row["clip"] == "mean"}
     for mode in ("fast", "best") if mean else ():
@@ -63,14 +63,14 @@ def of_quality(rows: Sequence[Row]) -> list[Bar]:
 
 
 def of_memory(rows: Iterable[Row]) -> list[Bar]:
-    """An hour in under 1 GB."""
+    """The bar of memory: an hour of sound in under 1 GB."""
     return [
         most(f"{r['command']}, channels {r['channels']}, bits {r['bits']}, MB", r["peak MB"], HOUR_MB) for r in rows
     ]
 
 
 def judge(bars: Sequence[Bar]) -> None:
-    """Print a line for each; the program ends with 1 if one is missed."""
+    """Print a line for each bar; exit with 1 if one is missed."""
     for bar in bars:
         print(bar)
     if missed := sum(not bar.passed for bar in bars):

@@ -1,4 +1,4 @@
-"""A batch of clips inverted together in torch, times real time, on CUDA where there is one; knows no old converter."""
+"""Measures the inversion of a batch of clips in torch, as a multiple of real time, on CUDA if available."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RATE = 44100
 
 
 def row(repeats: int) -> dict[str, Any]:
-    """The batch through ``invert_all`` at the default quality. Says the device: ``cpu`` where there is no other."""
+    """Invert the batch with ``invert_all`` at the default quality; the row names the device."""
     import torch
 
     from lullwave.spectrogram import QUALITIES, Spectrogram, SpectrogramParams
@@ -26,7 +26,7 @@ def row(repeats: int) -> dict[str, Any]:
     seconds = []
     for turn in range(1 + repeats):
         began = time.perf_counter()
-        made = invert_all(clips, QUALITIES["fast"], device)  # what comes back is on the CPU: nothing is under way
+        made = invert_all(clips, QUALITIES["fast"], device)  # the result is on the CPU, so the device has finished
         if turn:
             seconds.append(time.perf_counter() - began)
     taken = median(seconds)
@@ -36,7 +36,7 @@ def row(repeats: int) -> dict[str, Any]:
 
 
 def clip(number: int) -> Any:
-    """Plucked chords over noise, of another root and rhythm for each number."""
+    """Plucked chords over noise; root and rhythm depend on the number."""
     import numpy as np
 
     from lullwave import Audio

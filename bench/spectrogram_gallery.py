@@ -20,7 +20,7 @@ COLUMNS = ("original", "fast", "good", "best")
 
 
 def main() -> None:
-    """Write the picture."""
+    """Write the image."""
     renders = own_renders()
     sheet = Image.new(
         "RGB", (GAP + len(COLUMNS) * (WIDTH + GAP), GAP + len(renders) * (HEIGHT + CAPTION + GAP)), "white"

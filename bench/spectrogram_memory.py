@@ -1,6 +1,6 @@
-"""Peak memory of the command line on an hour of sound, there and back; knows nothing of time or fidelity.
+"""Measures the peak memory of the command line that converts an hour of sound to an image and back.
 
-Each command is a process of its own, so that its peak is its own. The sound is written by blocks too.
+Each command is a separate process with its own peak. The test sound is written in blocks, too.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def rows() -> list[dict[str, Any]]:
 
 
 def write_hour(path: Path, channels: int) -> None:
-    """Plucked notes over noise, a minute at a time, other notes on each side."""
+    """Write plucked notes over noise, a minute at a time, with different notes left and right."""
     import numpy as np
     import soundfile
 
@@ -52,7 +52,7 @@ def write_hour(path: Path, channels: int) -> None:
 
 
 def peak_of(command: list[str]) -> float:
-    """MB of the largest resident set of a command, which must succeed."""
+    """The peak resident set of a command in MB; the command must succeed."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)

@@ -1,8 +1,8 @@
-"""How long it takes until a steering is heard: from the POST to the first changed sample of ``/stream.mp3``.
+"""Measures the time until steering is heard: from the POST to the first changed sample of ``/stream.mp3``.
 
-Two stations with one seed play the same music on the embedded engine; one is steered. A listener of each has been
-connected for a while; what is decoded of both is compared, and the first sample that differs is traced to the moment
-at which its bytes came.
+Two stations with the same seed play the same music on the embedded engine; one is steered. A listener of each has been
+connected for a while. Their decoded sound is compared; the first sample that differs is traced to the time at which its
+bytes arrived.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import numpy as np
 from .measure import report, wait_until_quiet
 
 PROMPTS = ("warm synthwave, no drums", "nylon guitar, rain", "slow ambient pads", "jazzy rhodes, brushes", "music box")
-DIFFERS = 0.03  # of full scale: more than what the codec makes of rounding in the last bit
+DIFFERS = 0.03  # of full scale: more than the codec makes of a rounding error in the last bit
 SETTINGS = """
 seed = 11
 steer_every_s = 0
@@ -41,7 +41,7 @@ prompts = ["mellow lo-fi, felt piano"]
 
 
 class Heard(threading.Thread):
-    """A listener: the bytes of a stream and when they came."""
+    """A listener: the bytes of a stream and their times of arrival."""
 
     def __init__(self, port: int, station: str) -> None:
         super().__init__(daemon=True)
@@ -49,7 +49,7 @@ class Heard(threading.Thread):
         self.connection.request("GET", f"/stations/{station}/stream.mp3")
         self.response = self.connection.getresponse()
         self.data = bytearray()
-        self.came: list[tuple[int, float]] = []  # (bytes so far, when)
+        self.came: list[tuple[int, float]] = []  # (bytes so far, time)
 
     def run(self) -> None:
         try:
@@ -60,12 +60,12 @@ class Heard(threading.Thread):
             return
 
     def when(self, size: int) -> float:
-        """When the byte number ``size`` had come."""
+        """The time at which byte number ``size`` had arrived."""
         return next(at for have, at in self.came if have >= size)
 
 
 def main() -> None:
-    """Run it and print the table."""
+    """Run the benchmark and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--warm-s", type=float, default=30.0)
     given = parser.parse_args()

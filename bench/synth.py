@@ -1,8 +1,8 @@
-"""The embedded engine: speed, where the time goes, first sound, memory of five stations: ``make bench-synth``.
+"""Measures the embedded engine: speed, profile, first sound, memory of five stations: ``make bench-synth``.
 
-One core, mastering included, everything on (keys, bass, drums, lead, pad, rain, crackle). With ``--hours 6`` it also
-plays that long a programme (of ``--prompt`` and ``--seed``) and judges gaps, levels, joins, motifs and memory;
-``--only-hours`` leaves the rest out. Exits with 1 if the hours miss a bar.
+One core, mastering included, all parts on (keys, bass, drums, lead, pad, rain, crackle). With ``--hours 6`` it also
+plays a programme of that length (of ``--prompt`` and ``--seed``) and judges gaps, levels, joins, motifs and memory;
+``--only-hours`` skips the rest. Exits with 1 if the hours miss a bar.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ stream.read(59 * {RATE}); print(first - began, time.perf_counter() - began)
 
 
 def render(engine: SynthEngine, seed: int, seconds: float, mastered: bool = True) -> float:
-    """Seconds of music made by a second of work."""
+    """Seconds of music per second of work."""
     stream, master = engine.stream(Request(prompt=PROMPT, seed=seed)), Master(RATE, 2)
     began = time.perf_counter()
     while stream.position < seconds * RATE:
@@ -57,7 +57,7 @@ def render(engine: SynthEngine, seed: int, seconds: float, mastered: bool = True
 
 
 def profile(engine: SynthEngine, lines: int) -> None:
-    """Where the time of one clip goes, by function."""
+    """The time of one clip by function."""
     watch = cProfile.Profile()
     watch.runcall(render, engine, 77, 60.0)
     found = pstats.Stats(watch)
@@ -117,7 +117,7 @@ def _listen(address: str) -> None:
 
 
 def hours(engine: SynthEngine, length_h: float, prompt: str, seed: int) -> None:
-    """Play and judge a long programme; the program ends with 1 if a bar is missed."""
+    """Play and judge a long programme; exit with 1 if a bar is missed."""
     found = synth_hours.play(engine, length_h, prompt, seed)
     measure.report("synth-hours", found.rows(), prompt=prompt, seed=seed)
     judge(found.bars())

@@ -1,7 +1,7 @@
-"""Hours of the embedded engine, faster than they last: ``python -m bench.synth --only-hours --hours 6``.
+"""Renders hours of the embedded engine faster than real time: ``python -m bench.synth --only-hours --hours 6``.
 
-One programme as the radio masters it: gaps, minutes off their level, joins of pieces, repeated motifs, memory. Each is
-a bar that passes or misses. The same programme is rendered without crackle beside it, where clicks are sought.
+One programme, mastered as on the radio, is judged by bars: gaps, minutes off their level, joins of pieces, repeated
+motifs, memory. The same programme without crackle is rendered beside it to look for clicks.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from lullwave.request import Request
 
 RATE = 44100
 MOST_GAP_S = 0.05
-MOST_OFF_LU = 1.0  # of a minute from the target
-MOST_STEP_LU = 3.0  # from the second before a join to the second after
+MOST_OFF_LU = 1.0  # largest distance of a minute from the target
+MOST_STEP_LU = 3.0  # largest step from the second before a join to the second after
 MOST_BEAT_OFF_S = 0.010
-MOST_GROWTH = 1.05  # memory of the last hour against the first
+MOST_GROWTH = 1.05  # largest ratio of the memory in the last hour to the first
 
 
 @dataclass
 class Hours:
-    """What was heard so far."""
+    """The measures so far."""
 
     minutes_lufs: list[float] = field(default_factory=list)
     gap_frames: int = 0
@@ -45,7 +45,7 @@ class Hours:
     resident_mb: list[float] = field(default_factory=list)
 
     def rows(self) -> list[dict[str, Any]]:
-        """The figures as rows of a table."""
+        """The measures as rows of a table."""
         found = {
             "hours": len(self.minutes_lufs) / 60,
             "longest gap (s)": self.gap_frames / RATE,
@@ -66,7 +66,7 @@ class Hours:
         return [{"what": name, "value": value} for name, value in found.items()]
 
     def bars(self) -> list[Bar]:
-        """What must hold."""
+        """The bars, judged."""
         first, last = self._memory()
         off = max(abs(lufs - TARGET_LUFS) for lufs in self.minutes_lufs)
         return [
@@ -86,10 +86,10 @@ class Hours:
 
 
 def play(engine: SynthEngine, length_h: float, prompt: str = "", seed: int = 11) -> Hours:
-    """A long programme, mastered.
+    """Render a long programme, mastered, and measure it.
 
     A join is judged by the loudness of a second on either side (and of three), by clicks in that second, and by the
-    beats where both pieces have the same tempo. A motif counts as repeated when it comes in two pieces.
+    beats if both pieces have the same tempo. A motif counts as repeated when it is used in two pieces.
     """
     import pyloudnorm
 
@@ -139,7 +139,7 @@ def play(engine: SynthEngine, length_h: float, prompt: str = "", seed: int = 11)
 
 
 def _judge_join(found: Hours, kept: Samples, at: int, name: str, meter: Any) -> None:
-    """The seconds around frame ``at`` of ``kept``."""
+    """Measure the join at frame ``at`` of ``kept``."""
     step = _level(meter, kept[at : at + RATE]) - _level(meter, kept[at - RATE : at])
     found.steps_lu.append(step)
     found.long_steps_lu.append(_level(meter, kept[at : at + 3 * RATE]) - _level(meter, kept[at - 3 * RATE : at]))
@@ -150,12 +150,12 @@ def _judge_join(found: Hours, kept: Samples, at: int, name: str, meter: Any) -> 
 
 
 def _motifs(stream: SynthStream) -> set[str]:
-    """The motifs of the piece that plays."""
+    """The motifs of the piece on air."""
     spec = stream._programme.spec
     assert spec is not None
     return {melody.motif_name(s.motif) for s in spec.sections if s.motif}
 
 
 def _level(meter: Any, samples: Samples) -> float:
-    """Loudness of a stretch, the whole of it as one."""
+    """Loudness of a stretch as a whole."""
     return float(meter.integrated_loudness(samples.astype(np.float64)))

@@ -1,4 +1,4 @@
-"""Public music taggers that name what they hear: musicnn's two networks, run with torch.
+"""Public music taggers: musicnn's two networks, run with torch.
 
 Pons and Serra, "musicnn: Pre-trained convolutional neural networks for music audio tagging" (2019). The package
 ``musicnn`` ships the weights; its code needs TensorFlow, so the network is written here after the paper's description:
@@ -7,8 +7,6 @@ Pons and Serra, "musicnn: Pre-trained convolutional neural networks for music au
 
     log-mel (187 x 96) ─ timbral (7 x 38, 7 x 67) and temporal (128, 64, 32 x 1) convolutions ─ three dense layers of
     convolutions ─ maximum and mean over time ─ 200 units ─ 50 tags
-
-Knows nothing of clips and bars.
 """
 
 from __future__ import annotations
@@ -26,14 +24,14 @@ from bench.tf_checkpoint import read_arrays
 if TYPE_CHECKING:
     import torch
 
-RATE = 16000  # Hz, of what the networks hear
+RATE = 16000  # Hz, of the networks' input
 WINDOW = 187  # frames of one reading: 3 s at a hop of 256 samples
 MODELS = {"mtt": ("MTT_musicnn", "MTT_LABELS"), "msd": ("MSD_musicnn", "MSD_LABELS")}
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a tagger says of a clip."""
+    """The output of a tagger for a clip."""
 
     tags: dict[str, float]  # probability of each tag, the mean over windows of 3 s; the likeliest first
     hidden: npt.NDArray[np.float32]  # (200,) the last hidden layer after its normalisation, the mean over windows

@@ -1,8 +1,8 @@
-"""The arrays of a TensorFlow checkpoint, read without TensorFlow; knows nothing of models.
+"""Reads the arrays of a TensorFlow checkpoint without TensorFlow.
 
 A checkpoint is two files: ``.index``, a sorted string table (LevelDB's format, "table_format.md") that maps a tensor's
 name to a protocol buffer with its type, shape, offset and size, and ``.data-00000-of-00001``, the bytes themselves.
-Only what such checkpoints use is read: uncompressed blocks, one data file, float32.
+Only the features of such checkpoints are supported: uncompressed blocks, one data file, float32.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def read_arrays(folder: Path) -> dict[str, npt.NDArray[np.float32]]:
     """Every float32 tensor of the checkpoint in ``folder``, by name.
 
     Raises:
-        ValueError: ``.index`` is no table.
+        ValueError: ``.index`` is not a table.
     """
     index = (folder / ".index").read_bytes()
     data = (folder / ".data-00000-of-00001").read_bytes()
@@ -53,7 +53,7 @@ class _Reader:
         self.at = 0
 
     def varint(self) -> int:
-        """A number in groups of seven bits, the lowest first."""
+        """Read a number in groups of seven bits, lowest first."""
         value = shift = 0
         while True:
             byte = self.data[self.at]
@@ -69,7 +69,7 @@ class _Reader:
 
 
 def _entries(table: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of one block. A key states how much of the key before it is shared."""
+    """Keys and values of one block. Each key stores the length of its prefix shared with the key before."""
     block = table[offset : offset + size]
     (restarts,) = struct.unpack("<I", block[-4:])
     reader = _Reader(block[: len(block) - 4 - 4 * restarts])
@@ -81,7 +81,7 @@ def _entries(table: bytes, offset: int, size: int) -> Iterator[tuple[bytes, byte
 
 
 def _message(data: bytes) -> dict[int, list]:
-    """The fields of a protocol buffer by number: integers, or bytes of what is longer."""
+    """The fields of a protocol buffer by number: integers, or bytes."""
     reader, fields = _Reader(data), {}
     while reader.at < len(data):
         tag = reader.varint()

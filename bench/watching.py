@@ -1,6 +1,6 @@
-"""One headless Chromium that plays the radio as people do; says for how long its sound stood still. Knows no faults.
+"""Plays the radio in a headless Chromium and measures how long its sound stood still.
 
-The page's own audio element is looked at ten times a second. Sound that begins anew (a new connection) counts on.
+The page's audio element is sampled ten times per second. After a reconnection the measurement continues.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LOOK = """() => {
 
 @contextmanager
 def chromium() -> Iterator[Any]:
-    """The installed browser; None, and a word about it, where there is none or no Playwright."""
+    """The installed browser; prints a note and returns None if there is no browser or no Playwright."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     try:
         from playwright.sync_api import sync_playwright
@@ -61,11 +61,11 @@ class Watcher:
         self._page.evaluate(LOOK)
 
     def begin(self) -> None:
-        """Count from now on."""
+        """Begin to measure."""
         self._page.evaluate("() => { window.looks.length = 0; }")
 
     def stood_still_s(self) -> float:
-        """The longest time in which the sound did not go on."""
+        """The longest time in which the sound did not advance."""
         looks = self._page.evaluate("() => window.looks")
         longest, moved_ms, at_s = 0.0, looks[0][0], looks[0][1]
         for now_ms, time_s in looks[1:]:

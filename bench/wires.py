@@ -1,7 +1,7 @@
-"""A network between two servers that can be spoilt while they talk; knows nothing of what they say.
+"""A network between two servers whose connections can be disturbed while they are in use.
 
-An asyncio proxy in a thread of its own. Its condition is a frozen ``Way``; a new one counts for every byte that arrives
-from then on, on the connections that are there as well.
+It is an asyncio proxy in its own thread. Its condition is a frozen ``Way``; a new one applies to every byte that
+arrives from then on, on existing connections as well.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 PART = 16384  # bytes that are moved at a time
-Passing = asyncio.Queue[tuple[float, bytes]]  # when it is due, and what; nothing is the end
+Passing = asyncio.Queue[tuple[float, bytes]]  # (time at which it is due, bytes); no bytes mean the end
 
 
 @dataclass(frozen=True)
 class Way:
-    """What happens to what passes."""
+    """The condition of the network: what happens to the bytes that pass."""
 
     silent: bool = False  # no byte passes, nothing closes: a cable that was pulled
     delay_s: float = 0.0  # each way
     bytes_per_s: float = 0.0  # each way; 0: as fast as it goes
-    from_server: Callable[[bytes], bytes] | None = None  # what becomes of what the server says
+    from_server: Callable[[bytes], bytes] | None = None  # changes the server's bytes
     to_server: Callable[[bytes], bytes] | None = None
-    ends_after: int = 0  # bytes of the server's after which the connection is cut, in the midst of a frame
+    ends_after: int = 0  # bytes from the server after which the connection is cut, within a frame
 
 
 OPEN = Way()
@@ -34,13 +34,13 @@ SILENT = Way(silent=True)
 
 
 class Wire:
-    """A port of its own in front of the one at ``to``."""
+    """A proxy that listens on its own port and connects to the port ``to``."""
 
     def __init__(self, to: int) -> None:
         self.way = OPEN
-        self.connections = 0  # that were made
+        self.connections = 0  # connections so far
         self._to = to
-        self._dead: set[asyncio.StreamWriter] = set()  # half open: their bytes are lost for ever
+        self._dead: set[asyncio.StreamWriter] = set()  # half open: their bytes are dropped
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
@@ -51,11 +51,11 @@ class Wire:
         self.port: int = self._server.sockets[0].getsockname()[1]
 
     def cut(self) -> None:
-        """Break every connection that there is."""
+        """Break every open connection."""
         self._loop.call_soon_threadsafe(lambda: [writer.transport.abort() for writer in list(self._writers)])
 
     def forget(self) -> None:
-        """Leave every connection that there is half open; new ones work."""
+        """Leave every open connection half open; new ones work."""
         self._loop.call_soon_threadsafe(lambda: self._dead.update(self._writers))
 
     def close(self) -> None:
@@ -74,7 +74,7 @@ class Wire:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _connected(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.CancelledError):  # the wire is closed
+        with suppress(asyncio.CancelledError):  # the proxy is closed
             await self._join(near, back)
 
     async def _join(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
@@ -96,7 +96,7 @@ class Wire:
                     all_four.create_task(self._take(source, passing, from_server))
                     all_four.create_task(self._give(passing, sink))
         except* (OSError, _Cut):
-            pass  # one side has ended: so does the other
+            pass  # one side has ended, so the other ends, too
         finally:
             for writer in (back, forth):
                 writer.transport.abort()
@@ -105,7 +105,7 @@ class Wire:
             self._tasks.discard(task)
 
     async def _take(self, source: asyncio.StreamReader, passing: Passing, from_server: bool) -> None:
-        """One direction as it comes."""
+        """Receive one direction."""
         passed = 0
         while data := await source.read(PART):
             way = self.way
@@ -120,7 +120,7 @@ class Wire:
         passing.put_nowait((0.0, b""))
 
     async def _give(self, passing: Passing, sink: asyncio.StreamWriter) -> None:
-        """The same, each part when its time has come."""
+        """Send one direction, each part when it is due."""
         while True:
             due, data = await passing.get()
             await asyncio.sleep(max(0.0, due - self._loop.time()))
@@ -140,11 +140,11 @@ class Wire:
 
 
 class _Cut(Exception):
-    """One direction has ended; so does the other."""
+    """Raised to end the other direction when one has ended."""
 
 
 def garbled(seed: int) -> Callable[[bytes], bytes]:
-    """Every fourth or so of the parts that pass has eight bytes that are others."""
+    """Change eight bytes in about every fourth part that passes."""
     chance = random.Random(seed)
 
     def spoil(data: bytes) -> bytes:
@@ -159,6 +159,6 @@ def garbled(seed: int) -> Callable[[bytes], bytes]:
 
 
 def replaced(before: bytes, after: bytes) -> Callable[[bytes], bytes]:
-    """Another word of the same length in its place."""
+    """Replace a word by another of the same length."""
     assert len(before) == len(after)
     return lambda data: data.replace(before, after)
