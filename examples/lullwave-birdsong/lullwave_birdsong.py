@@ -1,4 +1,4 @@
-"""A dawn chorus: an engine that defines what it sounds like at any frame, and nothing else."""
+"""A dawn chorus: a complete engine that defines only its sound at any frame."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from lullwave import Audio, Engine, Request, Understanding, option
 
-RATE, SPAN = 32000, 16000  # Hz; frames that are sung at once
+RATE, SPAN = 32000, 16000  # Hz; frames of one block
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,10 @@ class Chorus:
 
 
 def sing(seed: int, span: int, birds: int, calm: bool) -> npt.NDArray[np.float64]:
-    """(SPAN, 2): half a second of the chorus, from its number alone."""
+    """(SPAN, 2): half a second of the chorus, a function of the seed and of the block's number."""
     t, out = np.arange(SPAN) / RATE, np.zeros((SPAN, 2))
     for bird in range(birds):
-        chance = np.random.default_rng((seed, span, bird))  # keyed: any span can be sung first
+        chance = np.random.default_rng((seed, span, bird))  # keyed by bird and block: blocks do not depend on one another
         if chance.random() < (0.25 if calm else 0.6):
             x = np.clip((t - chance.uniform(0, 0.2)) / chance.uniform(0.08, 0.25), 0, 1)
             trill = 120 * np.sin(2 * np.pi * chance.uniform(8, 40) * t)
