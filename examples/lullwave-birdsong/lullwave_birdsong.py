@@ -19,7 +19,7 @@ def sing(seed: int, span: int, birds: int, calm: bool) -> npt.NDArray[np.float64
     """(SPAN, 2): half a second of the chorus, a function of the seed and of the block's number."""
     t, out = np.arange(SPAN) / RATE, np.zeros((SPAN, 2))
     for bird in range(birds):
-        chance = np.random.default_rng((seed, span, bird))  # keyed by bird and block: blocks do not depend on one another
+        chance = np.random.default_rng((seed, span, bird))  # keyed: blocks can be made in any order
         if chance.random() < (0.25 if calm else 0.6):
             x = np.clip((t - chance.uniform(0, 0.2)) / chance.uniform(0.08, 0.25), 0, 1)
             trill = 120 * np.sin(2 * np.pi * chance.uniform(8, 40) * t)
