@@ -31,7 +31,7 @@ def main() -> None:
 
     torch.set_num_threads(given.threads)
     with tempfile.TemporaryDirectory(prefix="lullwave-bench-") as made:
-        from lullwave.engines.riffusion.random_checkpoint import make_random
+        from lullwave.engines.riffusion.model.random_checkpoint import make_random
 
         checkpoint = given.checkpoint or make_random(Path(made) / "full", "full")
         measure(checkpoint, given.part or PARTS, given.repeats, torch)
@@ -41,11 +41,11 @@ def measure(checkpoint: Path, parts: tuple[str, ...] | list[str], repeats: int, 
     """Load both pipelines and run the parts."""
     from diffusers import DDIMScheduler, StableDiffusionImg2ImgPipeline
 
-    from lullwave.engines.riffusion.denoising import Plan
+    from lullwave.engines.riffusion.clip_options import DenoisingConfig
     from lullwave.engines.riffusion.engine import choose_dtype
-    from lullwave.engines.riffusion.pipeline import Leg, Pipeline
-    from lullwave.engines.riffusion.schedule import Chance
-    from lullwave.engines.riffusion.weights import load
+    from lullwave.engines.riffusion.model.weights import load
+    from lullwave.engines.riffusion.pipeline import ImageRequest, Pipeline
+    from lullwave.engines.riffusion.sampler import SeedPair
 
     cpu = torch.device("cpu")
     dtype = choose_dtype("auto", cpu)
@@ -56,11 +56,11 @@ def measure(checkpoint: Path, parts: tuple[str, ...] | list[str], repeats: int, 
     torch.manual_seed(0)
     text = torch.randn(1, 77, 768)
 
-    def leg(alpha: float = 0.5, guidance: float = 7.0) -> Any:
-        return Leg(Chance(1, 2, alpha), 1.0, guidance, text[0], text[0] * 0.5)
+    def request(alpha: float = 0.5, guidance: float = 7.0) -> Any:
+        return ImageRequest(SeedPair(1, 2, alpha), 1.0, guidance, text[0], text[0] * 0.5)
 
     def one_step(guidance: float) -> None:
-        ours.latents([leg(guidance=guidance)], Plan(1, "ddim"))
+        ours.latents([request(guidance=guidance)], DenoisingConfig(1, "ddim"))
 
     if "steps" in parts:
         stock = StableDiffusionImg2ImgPipeline.from_pretrained(checkpoint, local_files_only=True)
@@ -109,8 +109,8 @@ def measure(checkpoint: Path, parts: tuple[str, ...] | list[str], repeats: int, 
         alphas = (0.0, 0.25, 0.5, 0.75, 1.0)
         timed = alternate(
             {
-                "calls": lambda: [ours.latents([leg(alpha)], Plan(1, "ddim")) for alpha in alphas],
-                "batch": lambda: ours.latents([leg(alpha) for alpha in alphas], Plan(1, "ddim")),
+                "calls": lambda: [ours.latents([request(alpha)], DenoisingConfig(1, "ddim")) for alpha in alphas],
+                "batch": lambda: ours.latents([request(alpha) for alpha in alphas], DenoisingConfig(1, "ddim")),
             },
             min(repeats, 2),
             warm_up=0,
@@ -139,9 +139,9 @@ def measure(checkpoint: Path, parts: tuple[str, ...] | list[str], repeats: int, 
 
 
 def _sound() -> Any:
-    from lullwave.engines.riffusion.sound import Sound
+    from lullwave.engines.riffusion.spectrogram_converter import SpectrogramConverter
 
-    return Sound()
+    return SpectrogramConverter()
 
 
 def _picture() -> Any:

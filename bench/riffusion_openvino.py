@@ -25,7 +25,7 @@ def main() -> None:
     given = parser.parse_args()
     pin(2)
     with tempfile.TemporaryDirectory(prefix="lullwave-bench-") as made:
-        from lullwave.engines.riffusion.random_checkpoint import make_random
+        from lullwave.engines.riffusion.model.random_checkpoint import make_random
 
         checkpoint = given.checkpoint or make_random(Path(made) / "full", "full")
         report("riffusion openvino", measure(checkpoint, given.repeats), peak_rss_mb=peak_rss_mb())

@@ -29,7 +29,7 @@ def main() -> None:
     ask.add_argument("--examples", type=int, default=100)
     given = ask.parse_args()
     with tempfile.TemporaryDirectory(prefix="lullwave-bench-") as folder:
-        from lullwave.engines.riffusion.random_checkpoint import make_random
+        from lullwave.engines.riffusion.model.random_checkpoint import make_random
 
         checkpoint = make_random(Path(folder) / "tiny")
         words = ["serve", "--port", str(PORT), "--engine", "riffusion", "--checkpoint", str(checkpoint)]

@@ -1,9 +1,13 @@
-"""Where model weights come from: a directory, what was pulled before, the Hugging Face hub; knows no architecture.
+"""Finds and downloads model weights: a directory, an installed model, or a name on the Hugging Face hub.
 
-Models that were pulled lie under ``LULLWAVE_MODELS_DIR`` (by default ``models`` in ``LULLWAVE_DATA_DIR``), one
-directory each. A note in it, written last, says that it is complete. What other programs left in the hub's cache is
-found too.
-``HF_ENDPOINT``, ``HF_TOKEN`` and ``HF_HUB_OFFLINE`` mean what they mean to the hub's own tools.
+The hub's own library lists a model's files; ``download`` fetches them, because ``huggingface_hub.snapshot_download``
+(2.4) deletes the partial file when a download breaks off, compares sizes but no hashes, and only warns about a full
+disk. Here a download of several gigabytes resumes in the next run, is checked against its SHA-256, is refused before it
+begins if the disk is too small, takes one weight format per folder and reports one total.
+
+Each installed model has its directory under ``LULLWAVE_MODELS_DIR`` (by default ``models`` in
+``LULLWAVE_DATA_DIR``). A record in it, written last, marks it as complete. Models in the hub's cache are found too.
+``HF_ENDPOINT``, ``HF_TOKEN`` and ``HF_HUB_OFFLINE`` work as in the hub's own tools.
 """
 
 from __future__ import annotations
@@ -24,19 +28,19 @@ from .paths import default_data_dir
 
 log = logging.getLogger(__name__)
 
-Progress = Callable[[str, int, int], None]  # file, bytes of the whole that are there, bytes of the whole
+Progress = Callable[[str, int, int], None]  # (file name, bytes done in total, bytes in total)
 
-_NOTE = "lullwave-model.json"
+_RECORD = "lullwave-model.json"  # written last: the model is complete
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_TEXTS = (".json", ".txt", ".model", ".png")
+_SMALL_FILES = (".json", ".txt", ".model", ".png")  # configurations, vocabularies, seed images
 _WEIGHTS = re.compile(r"(diffusion_pytorch_model|pytorch_model|model)(-\d+-of-\d+)?\.(safetensors|bin)")
-_TRANSPORTS = ("httpx", "httpcore", "requests", "urllib3")
-_SPARE_BYTES = 1_000_000_000  # left free on the disk
+_TRANSPORTS = ("httpx", "httpcore", "requests", "urllib3")  # HTTP clients of the versions of huggingface_hub
+_SPARE_BYTES = 1_000_000_000  # bytes to leave free on the disk, for the music and the system
 
 
 @dataclass(frozen=True)
 class Installed:
-    """A model on this machine. ``licence`` is what the hub says; empty when it says nothing."""
+    """An installed model. ``licence`` is empty if the hub states none."""
 
     name: str
     path: Path
@@ -46,48 +50,48 @@ class Installed:
 
 
 def models_dir() -> Path:
-    """Where pulled models lie."""
+    """The directory of installed models."""
     named = os.environ.get("LULLWAVE_MODELS_DIR")
     return Path(named) if named else default_data_dir() / "models"
 
 
 def locate(model: str, offline: bool = False, progress: Progress | None = None) -> Path:
-    """The directory of a model: a path, an installed name, or a hub name, which is pulled now.
+    """The directory of a model, given as a path or a name on the hub, which is downloaded if it is not installed.
 
     Raises:
-        CheckpointError: it is not there and cannot be had.
+        CheckpointError: the model does not exist, or it cannot be downloaded.
     """
     path = Path(model).expanduser()
     if path.is_dir():
         return path
     if not _NAME.fullmatch(model) or model.startswith(("./", "../", "/")):
         raise CheckpointError(
-            f"no model {model!r}: neither a directory here nor a name of the hub such as 'facebook/musicgen-small'"
+            f"model {model!r} is neither a directory nor a name on the hub such as 'facebook/musicgen-small'"
         )
-    for found in (_place(model) if (_place(model) / _NOTE).is_file() else None, _in_hub_cache(model)):
+    for found in (_place(model) if (_place(model) / _RECORD).is_file() else None, _in_hub_cache(model)):
         if found is not None:
             return found
     if offline or os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "ON", "YES", "TRUE"):
         raise CheckpointError(
-            f"model {model!r} is not installed, and this is offline; get it with: lullwave models pull {model}"
+            f"model {model!r} is not installed and downloads are off; get it with: lullwave models pull {model}"
         )
     return pull(model, progress).path
 
 
 def installed() -> list[Installed]:
-    """What was pulled, by name."""
+    """The installed models, sorted by name."""
     found = []
-    for note in sorted(models_dir().glob(f"*/{_NOTE}")):
+    for record in sorted(models_dir().glob(f"*/{_RECORD}")):
         try:
-            raw = json.loads(note.read_text())
-            found.append(Installed(raw["name"], note.parent, raw["bytes"], raw["licence"], raw["revision"]))
+            raw = json.loads(record.read_text())
+            found.append(Installed(raw["name"], record.parent, raw["bytes"], raw["licence"], raw["revision"]))
         except (OSError, ValueError, KeyError, TypeError):
-            log.warning("%s is damaged: pull the model again", note)
+            log.warning("%s is damaged: pull the model again", record)
     return found
 
 
 def remove(model: str) -> Path:
-    """Delete an installed model, or what is there of one that was not pulled whole.
+    """Delete a model, also one that was downloaded in part.
 
     Raises:
         NotFound: it is not installed.
@@ -100,10 +104,11 @@ def remove(model: str) -> Path:
 
 
 def pull(model: str, progress: Progress | None = None) -> Installed:
-    """Download a model from the hub; what is there already of it is not fetched again.
+    """Download a model from the hub. Files and parts of files from an earlier run are kept.
 
     Raises:
-        CheckpointError: unknown, not allowed, no network, not enough room on the disk.
+        MissingExtra: ``huggingface_hub`` is not installed.
+        CheckpointError: unknown or forbidden model, network error, or not enough space on the disk.
     """
     try:
         from huggingface_hub import HfApi, hf_hub_url
@@ -112,10 +117,10 @@ def pull(model: str, progress: Progress | None = None) -> Installed:
     except ModuleNotFoundError as error:
         raise MissingExtra("pulling models", "ai", error.name or "huggingface_hub") from None
     if not _NAME.fullmatch(model):
-        raise CheckpointError(f"no model {model!r}: a name of the hub looks like 'facebook/musicgen-small'")
+        raise CheckpointError(f"model {model!r} is not a name on the hub, such as 'facebook/musicgen-small'")
     place = _place(model)
     endpoint = os.environ.get("HF_ENDPOINT")
-    again = "what has come is kept: run it again to go on"
+    hint = "run it again to resume the download"
     try:
         info = HfApi(endpoint=endpoint).model_info(model, files_metadata=True)
         sums = {s.rfilename: s.lfs.sha256 for s in info.siblings or [] if s.lfs}
@@ -123,35 +128,35 @@ def pull(model: str, progress: Progress | None = None) -> Installed:
         if not files:
             raise CheckpointError(f"{model} on the hub holds no weights in a known format (safetensors or .bin)")
         total, before = sum(files.values()), 0
-        _check_room(place, files, model)
+        _check_disk(place, files, model)
         if progress is None:
             gb, licence = total / 1e9, _licence(info) or "not stated"
-            log.warning("%s is not installed: %.2f GB come from the hub to %s; licence: %s", model, gb, place, licence)
-            progress = _Tenths(model)
+            log.warning("%s is not installed: downloading %.2f GB to %s; licence: %s", model, gb, place, licence)
+            progress = _LoggedProgress(model)
         for name, size in files.items():
             url = hf_hub_url(model, name, revision=info.sha, endpoint=endpoint)
-            told = _Told(progress, name, before, total)
+            report = _FileProgress(progress, name, before, total)
             if not (place / name).is_file() or (place / name).stat().st_size != size:
-                fetch(url, place / name, size, sums.get(name), build_hf_headers(), told)
-            told(size)
+                fetch(url, place / name, size, sums.get(name), build_hf_headers(), report)
+            report(size)
             before += size
     except hub.GatedRepoError:
-        raise CheckpointError(f"{model} asks for consent: accept its terms on the hub, then set HF_TOKEN") from None
+        raise CheckpointError(f"{model} is gated: accept its terms on the hub, then set HF_TOKEN") from None
     except hub.RepositoryNotFoundError:
         raise CheckpointError(f"the hub has no model {model!r}, or it is private (then set HF_TOKEN)") from None
     except (hub.HfHubHTTPError, DownloadFailed, OSError) as error:
-        raise CheckpointError(f"pulling {model} failed: {error}; {again}") from error
+        raise CheckpointError(f"downloading {model} failed: {error}; {hint}") from error
     except Exception as error:
-        if type(error).__module__.startswith(_TRANSPORTS):  # whichever the hub's client was built on
-            raise CheckpointError(f"pulling {model} failed: {error}; {again}") from error
+        if type(error).__module__.startswith(_TRANSPORTS):  # these differ between versions of huggingface_hub
+            raise CheckpointError(f"downloading {model} failed: {error}; {hint}") from error
         raise
     done = Installed(model, place, total, _licence(info), str(info.sha or ""))
-    (place / _NOTE).write_text(json.dumps({**asdict(done), "path": str(place)}, indent=1))
+    (place / _RECORD).write_text(json.dumps({**asdict(done), "path": str(place)}, indent=1))
     return done
 
 
-class _Tenths:
-    """Logs how far a download is that nobody watches."""
+class _LoggedProgress:
+    """Logs a download that has no progress bar, every 10 %."""
 
     def __init__(self, model: str) -> None:
         self._model, self._tenths = model, 0
@@ -163,39 +168,42 @@ class _Tenths:
 
 
 @dataclass(frozen=True)
-class _Told:
-    """Adds what came of one file to what came before it."""
+class _FileProgress:
+    """Reports the bytes of one file as part of the total."""
 
-    progress: Progress | None
+    progress: Progress
     name: str
     before: int
     total: int
 
     def __call__(self, count: int) -> None:
-        if self.progress is not None:
-            self.progress(self.name, self.before + count, self.total)
+        self.progress(self.name, self.before + count, self.total)
 
 
 def _chosen(files: dict[str, int]) -> dict[str, int]:
-    """Texts, and of each folder's weights one format: safetensors where there are any."""
+    """Choose the files to download: configurations, and one weight format per folder, safetensors if there is one."""
     weights = {name: size for name, size in files.items() if _WEIGHTS.fullmatch(name.rpartition("/")[2])}
     safe = {name.rpartition("/")[0] for name in weights if name.endswith(".safetensors")}
     weights = {n: s for n, s in weights.items() if n.endswith(".safetensors") or n.rpartition("/")[0] not in safe}
     if not weights:
         return {}
-    return {name: size for name, size in files.items() if name in weights or name.endswith(_TEXTS)}
+    return {name: size for name, size in files.items() if name in weights or name.endswith(_SMALL_FILES)}
 
 
-def _check_room(place: Path, files: dict[str, int], model: str) -> None:
-    """Whether the disk holds what is still to come."""
+def _check_disk(place: Path, files: dict[str, int], model: str) -> None:
+    """Check that the disk has space for the rest of a model.
+
+    Raises:
+        CheckpointError: it has not.
+    """
     place.mkdir(parents=True, exist_ok=True)
-    wanted = sum(size for name, size in files.items() if not (place / name).is_file())
+    missing = sum(size for name, size in files.items() if not (place / name).is_file())
     partial = sum(file.stat().st_size for file in place.rglob("*.incomplete"))
     free = shutil.disk_usage(place).free
-    if wanted - partial + _SPARE_BYTES > free:
+    if missing - partial + _SPARE_BYTES > free:
         raise CheckpointError(
-            f"{model} needs {(wanted - partial) / 1e9:.1f} GB more and 1 GB to spare; {place} has {free / 1e9:.1f} GB "
-            "free; make room, or set LULLWAVE_MODELS_DIR to another disk"
+            f"{model} needs {(missing - partial) / 1e9:.1f} GB and 1 GB to spare; {free / 1e9:.1f} GB are free in "
+            f"{place}; make room or set LULLWAVE_MODELS_DIR to another disk"
         )
 
 
@@ -211,7 +219,7 @@ def _place(model: str) -> Path:
 
 
 def _in_hub_cache(model: str) -> Path | None:
-    """A whole model in the cache that the hub's own tools keep."""
+    """The directory of a model in the cache of the hub's own tools, if it holds weights."""
     try:
         from huggingface_hub import try_to_load_from_cache
     except ModuleNotFoundError:

@@ -1,4 +1,4 @@
-"""Which torch device a model runs on and in which precision; knows nothing of any model."""
+"""Chooses the torch device of a model, counts its free memory and runs work on threads of its own."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from .errors import InvalidInput, MissingExtra
 
 log = logging.getLogger(__name__)
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 DTYPES = ("auto", "int8", "bfloat16", "float16", "float32")
 
 
 def choose_device(name: str = "auto") -> Any:
-    """The ``torch.device`` for ``name``; ``auto`` is the first of cuda, mps and cpu that is there.
+    """The ``torch.device`` called ``name``; ``auto`` is the first of cuda, mps and cpu that exists.
 
     Raises:
         MissingExtra: torch is not installed.
-        InvalidInput: no such device here.
+        InvalidInput: this machine has no such device.
     """
     torch = import_torch("neural engines")
     has_mps = torch.backends.mps.is_available()
@@ -43,10 +43,10 @@ def choose_device(name: str = "auto") -> Any:
 
 
 def import_torch(feature: str) -> Any:
-    """The torch module.
+    """Import torch for a feature, which the error names.
 
     Raises:
-        MissingExtra: it is not installed.
+        MissingExtra: torch is not installed.
     """
     try:
         import torch
@@ -56,7 +56,7 @@ def import_torch(feature: str) -> Any:
 
 
 def free_bytes(device: Any) -> int | None:
-    """Memory that is still free on ``device``; None where nobody says."""
+    """Free memory of ``device`` in bytes; None if the system does not say."""
     torch = import_torch("neural engines")
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
@@ -70,9 +70,9 @@ def free_bytes(device: Any) -> int | None:
 
 
 def container_free_bytes(group: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """What a container may still take (control groups version 2); None without a limit.
+    """Memory in bytes that a container may still take (control groups version 2); None without a limit.
 
-    Pages of files that were read and may be dropped count as free, as they do in MemAvailable.
+    Cached pages of files count as free, as they do in MemAvailable.
     """
     try:
         limit, used = int((group / "memory.max").read_text()), int((group / "memory.current").read_text())
@@ -83,18 +83,18 @@ def container_free_bytes(group: Path = Path("/sys/fs/cgroup")) -> int | None:
 
 
 def set_threads(threads: int) -> None:
-    """How many cores a matrix product on the CPU uses: a setting of the whole process."""
+    """Set the number of cores of a matrix product on the CPU, for the whole process."""
     import_torch("neural engines").set_num_threads(threads)
 
 
-def run_on_new_thread(work: Callable[[], Made]) -> Made:
-    """``work()`` on a thread that ends with it: how to compute on a CPU beside a thread that computes all the time.
+def run_on_new_thread(work: Callable[[], Result]) -> Result:
+    """Run ``work()`` on a new thread and wait for it: other threads that compute are then not slowed down afterwards.
 
-    GNU's OpenMP keeps a team of threads for every thread that has computed. Once there are more of them than cores, all
-    of them sleep between two products instead of waiting for the next one (its throttled spinning), and a decoder of
-    many small products takes more than twice as long. A team ends with its thread.
+    GNU OpenMP keeps a team of threads for every thread that has computed. Once the teams have more threads than the
+    machine has cores, all of them sleep between two products instead of spinning, and a decoder of many small products
+    takes more than twice as long. A team ends with its thread.
     """
-    done: Future[Made] = Future()
+    done: Future[Result] = Future()
 
     def run() -> None:
         try:

@@ -1,6 +1,6 @@
-"""One large file over HTTP, taken up again where it stopped; knows nothing of models.
+"""Downloads one large file over HTTP and resumes where an earlier attempt stopped; knows nothing of models.
 
-What has come lies beside the target, under its name with ``.incomplete``; the target appears when it is whole.
+The part that has arrived is kept beside the target as ``.incomplete`` and renamed when it is complete and checked.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from pathlib import Path
 
 from .errors import LullwaveError
 
-_PIECE = 1 << 20
-_TRIES = 4  # in a row that bring nothing
-_TIMEOUT_S = 30.0
+_READ_BYTES = 1 << 20  # bytes per read
+_TRIES = 4  # attempts in a row without a new byte before giving up
+_TIMEOUT_S = 30.0  # seconds without a byte before an attempt counts as failed
 
 
 class DownloadFailed(LullwaveError):
-    """The file did not come whole."""
+    """The file did not arrive complete."""
 
 
 def fetch(
@@ -31,12 +31,12 @@ def fetch(
     headers: Mapping[str, str] | None = None,
     arrived: Callable[[int], None] = lambda count: None,
 ) -> None:
-    """Bring ``url`` to ``target``. ``arrived`` is told how many bytes of it are there.
+    """Download ``url`` to ``target`` and call ``arrived`` with the number of bytes so far.
 
-    ``headers`` are not passed on to where the server redirects to: they may hold a token.
+    ``headers`` may hold a token, so they are not sent to the target of a redirect.
 
     Raises:
-        DownloadFailed: refused, broken off, or not what it should be. What has come is kept.
+        DownloadFailed: refused or interrupted (the part is kept), or another size or hash (the part is deleted).
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".incomplete")
@@ -44,30 +44,30 @@ def fetch(
     while (have := part.stat().st_size if part.is_file() else 0) < size or not part.is_file():
         arrived(have)
         try:
-            _bring(url, part, have, headers or {}, arrived)
+            _read(url, part, have, headers or {}, arrived)
         except urllib.error.HTTPError as error:
-            if error.code == 416:  # more than there is: what lies here is of something else
+            if error.code == 416:  # the part is longer than the file: it belongs to another version
                 part.unlink(missing_ok=True)
             elif error.code < 500 and error.code != 429:
-                raise DownloadFailed(f"{url}: the server says {error.code} {error.reason}") from None
+                raise DownloadFailed(f"{url}: the server answered {error.code} {error.reason}") from None
             reason: Exception = error
         except (OSError, http.client.HTTPException) as error:
             reason = error
         else:
-            reason = OSError("the line broke")
+            reason = OSError("the connection ended early")
         now = part.stat().st_size if part.is_file() else 0
         idle = 0 if now > have else idle + 1
         if now < size and idle >= _TRIES:
-            raise DownloadFailed(f"{url}: {now} of {size} bytes came, then: {reason}")
+            raise DownloadFailed(f"{url}: stopped after {now} of {size} bytes: {reason}")
         if size == 0:
             break
     if part.stat().st_size != size or (sha256 is not None and _sha256(part) != sha256):
         part.unlink()
-        raise DownloadFailed(f"{url}: what came is not what the server announced; it was thrown away")
+        raise DownloadFailed(f"{url}: size or SHA-256 differ from those on the hub; the file was deleted")
     part.replace(target)
 
 
-def _bring(url: str, part: Path, have: int, headers: Mapping[str, str], arrived: Callable[[int], None]) -> None:
+def _read(url: str, part: Path, have: int, headers: Mapping[str, str], arrived: Callable[[int], None]) -> None:
     request = urllib.request.Request(url)
     for name, value in headers.items():
         request.add_unredirected_header(name, value)
@@ -77,9 +77,9 @@ def _bring(url: str, part: Path, have: int, headers: Mapping[str, str], arrived:
         if response.status != 206:
             have = 0
         with part.open("ab" if have else "wb") as file:
-            while piece := response.read1(_PIECE):
-                file.write(piece)
-                have += len(piece)
+            while chunk := response.read1(_READ_BYTES):
+                file.write(chunk)
+                have += len(chunk)
                 arrived(have)
 
 

@@ -1,4 +1,4 @@
-"""Where models run: work apart leaves no threads behind, and its errors reach who asked."""
+"""Threads for single pieces of work leave nothing behind and pass errors on; free memory within a container."""
 
 import threading
 from pathlib import Path
@@ -17,7 +17,7 @@ def multiply():
 
 
 def settled(tasks, limit=500):
-    """How many threads there are once they are few enough, or after a while."""
+    """The number of threads, once at most ``tasks`` are left or after five seconds."""
     pause = threading.Event()
     for _ in range(limit):
         if len(list(THREADS.iterdir())) <= tasks:
@@ -27,19 +27,19 @@ def settled(tasks, limit=500):
 
 
 @pytest.mark.skipif(not THREADS.is_dir(), reason="counts threads as Linux tells them")
-def test_work_apart_leaves_no_team_of_threads():
+def test_a_new_thread_leaves_no_team_of_threads():
     before = len(list(THREADS.iterdir()))
     for _ in range(5):
         assert float(run_on_new_thread(multiply)[0, 0]) == 600.0
     assert settled(before) <= before
 
 
-def test_what_work_apart_raises_is_raised_here():
+def test_errors_of_the_new_thread_reach_the_caller():
     with pytest.raises(ZeroDivisionError):
         run_on_new_thread(lambda: 1 // 0)
 
 
-def test_a_container_s_limit_counts_what_may_be_dropped(tmp_path):
+def test_cached_pages_count_as_free_within_a_container(tmp_path):
     for name, value in (("max", "1000"), ("current", "700"), ("stat", "anon 500\ninactive_file 150\n")):
         (tmp_path / f"memory.{name}").write_text(value)
     assert container_free_bytes(tmp_path) == 450

@@ -20,7 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 import lullwave
 from lullwave.audio import Audio
 from lullwave.engines.riffusion.seed_images import PACKAGED
-from lullwave.engines.riffusion.sound import HOP, RATE, Sound
+from lullwave.engines.riffusion.spectrogram_converter import HOP, RATE, SpectrogramConverter
 
 BEATS = 8
 COLUMNS = 512
@@ -82,7 +82,7 @@ def level_change_lu(loop: Audio) -> float:
     return float(abs(meter.integrated_loudness(before) - meter.integrated_loudness(after)))
 
 
-def image_of(loop: Audio, sound: Sound) -> Image.Image:
+def image_of(loop: Audio, sound: SpectrogramConverter) -> Image.Image:
     """512 columns, as if the loop had always been going on."""
     around = Audio(np.concatenate([loop.samples] * 3), loop.rate)
     return sound.image(around).crop((COLUMNS, 0, 2 * COLUMNS, 512)).convert("L")
@@ -111,7 +111,7 @@ def main() -> None:
     """Write every image into the folder."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else PACKAGED
     folder.mkdir(parents=True, exist_ok=True)
-    sound = Sound()
+    sound = SpectrogramConverter()
     for name, wish in SEEDS.items():
         tags = PngInfo()
         tags.add_text("tempo_bpm", f"{TEMPO_BPM:g}")

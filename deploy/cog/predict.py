@@ -9,8 +9,8 @@ from cog import BaseModel, BasePredictor, Input, Path
 
 import lullwave
 from lullwave.codecs import write
-from lullwave.engines.riffusion.interpolation import End, Interpolation
-from lullwave.engines.riffusion.legacy_api import encoded
+from lullwave.engines.riffusion.clip_options import Interpolation, PromptInput
+from lullwave.engines.riffusion.legacy_api import encode_image
 from lullwave.errors import LullwaveError
 
 
@@ -44,14 +44,14 @@ class Predictor(BasePredictor):
     ) -> Output:
         """Make one clip."""
         try:
-            start = End(prompt_a, 42, denoising=denoising)
-            end = End(prompt_b, 123, denoising=denoising) if prompt_b else start
+            start = PromptInput(prompt_a, 42, denoising=denoising)
+            end = PromptInput(prompt_b, 123, denoising=denoising) if prompt_b else start
             request = Interpolation(start, end, float(alpha), num_inference_steps, seed_image_id)
             image = self.engine.submit(request).result.result()
         except LullwaveError as error:
             return Output(error=str(error))
         folder = Folder(tempfile.mkdtemp(prefix="riffusion-"))
-        audio = write(folder / "audio.wav", self.engine.sound.audio(image))
+        audio = write(folder / "audio.wav", self.engine.converter.audio(image))
         spectrogram = folder / "spectrogram.jpg"
-        spectrogram.write_bytes(encoded(image, "JPEG", self.engine.sound.exif()))
+        spectrogram.write_bytes(encode_image(image, "JPEG", self.engine.converter.exif()))
         return Output(audio=Path(audio), spectrogram=Path(spectrogram))

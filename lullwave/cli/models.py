@@ -100,7 +100,7 @@ def make_random(
         raise InvalidInput("directory", str(directory), "an empty directory, or one that does not exist")
     try:
         if name in _RIFFUSION:
-            from ..engines.riffusion.random_checkpoint import make_random as write
+            from ..engines.riffusion.model.random_checkpoint import make_random as write
 
             write(directory, "full" if _RIFFUSION[name] == "full" else "tiny", seed)
         else:

@@ -14,8 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from ..codecs import decode, format_of, write, write_bytes
 from ..engines import load_engine
-from ..engines.riffusion.denoising import Mix, Plan
-from ..engines.riffusion.interpolation import End
+from ..engines.riffusion.clip_options import DenoisingConfig, MagicMix, PromptInput
 from ..engines.riffusion.options import DEFAULT_CHECKPOINT, RiffusionLoadOptions, RiffusionOptions
 from ..engines.riffusion.schedulers import short_name
 from ..errors import InvalidInput
@@ -27,7 +26,7 @@ from .parsing import WordCommand, prompt_of
 
 if TYPE_CHECKING:
     from ..engines.riffusion.engine import RiffusionEngine
-    from ..engines.riffusion.tasks import Piece
+    from ..engines.riffusion.tasks import Clip
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
@@ -76,14 +75,14 @@ def text(
     options: dict[str, Any],
 ) -> None:
     """Turn text into audio of any length."""
-    plan, guidance = _plan(options, loop)
+    config, guidance = _config(options, loop)
     prompt = prompt_of(words)
-    end = End(prompt, seed, negative, guidance=guidance)
+    end = PromptInput(prompt, seed, negative, guidance=guidance)
     path = _checked(output, image, force)
     with _engine(load_options) as engine, _bar(prompt or path.name, quiet) as progress:
         from ..engines.riffusion.tasks import text_to_audio
 
-        _write(text_to_audio(engine, end, seconds, plan, progress), path, image, quiet)
+        _write(text_to_audio(engine, end, seconds, config, progress), path, image, quiet)
 
 
 @_command(LOADING, MAKING)
@@ -107,14 +106,14 @@ def interpolate(
     options: dict[str, Any],
 ) -> None:
     """Move from one prompt to another in one long clip."""
-    plan, guidance = _plan(options)
-    first = End(start, seed, negative, denoising, guidance)
-    last = End(end, seed if end_seed is None else end_seed, negative, denoising, guidance)
+    config, guidance = _config(options)
+    first = PromptInput(start, seed, negative, denoising, guidance)
+    last = PromptInput(end, seed if end_seed is None else end_seed, negative, denoising, guidance)
     path = _checked(output, image, force)
     with _engine(load_options) as engine, _bar(f"{start} to {end}", quiet) as progress:
         from ..engines.riffusion.tasks import between_prompts
 
-        made = between_prompts(engine, first, last, clips, power, seed_image, mask_image, plan, progress)
+        made = between_prompts(engine, first, last, clips, power, seed_image, mask_image, config, progress)
         _write(made, path, image, quiet)
 
 
@@ -143,17 +142,17 @@ def transform(
     options: dict[str, Any],
 ) -> None:
     """Repaint a track towards a prompt, or from one prompt to another (audio to audio)."""
-    plan, guidance = _plan(options)
+    config, guidance = _config(options)
     prompt = prompt_of(words)
-    mix = Mix(kmin, kmax, mix_factor) if magic_mix else None
-    first = End(prompt, seed, negative, denoising, guidance)
-    last = None if end is None else End(end, seed, negative, denoising, guidance)
+    mix = MagicMix(kmin, kmax, mix_factor) if magic_mix else None
+    first = PromptInput(prompt, seed, negative, denoising, guidance)
+    last = None if end is None else PromptInput(end, seed, negative, denoising, guidance)
     path = _checked(output, image, force)
     sound = decode(file)
     with _engine(load_options) as engine, _bar(file.name, quiet) as progress:
         from ..engines.riffusion.tasks import audio_to_audio
 
-        made = audio_to_audio(engine, sound, first, last, start_s, seconds, mix, plan, progress)
+        made = audio_to_audio(engine, sound, first, last, start_s, seconds, mix, config, progress)
         _write(made, path, image, quiet)
 
 
@@ -193,18 +192,19 @@ def batch(
     total = len(sets) * len(entries) * seeds
     with _bar(file.name, quiet) as progress:
         for number, params in enumerate(sets):
-            plan = Plan(params.get("num_inference_steps", 50), params.get("scheduler"))
+            config = DenoisingConfig(params.get("num_inference_steps", 50), params.get("scheduler"))
             whole = {"checkpoint": checkpoint, **params, "name": params.get("name", f"set{number}")}
             with _engine({**load_options, "checkpoint": params.get("checkpoint", checkpoint)}) as engine:
                 for n, entry in enumerate(entries):
                     for seed in range(entry.seed, entry.seed + seeds):
-                        end = End(entry.prompt, seed, entry.negative_prompt, guidance=params.get("guidance", 7.0))
+                        guidance = params.get("guidance", 7.0)
+                        end = PromptInput(entry.prompt, seed, entry.negative_prompt, guidance=guidance)
                         path = folder / f"{names[number]}-{n:03d}-{seed}.{format}"
                         said: dict[str, Any] = {"file": path.name, "prompt": entry.prompt}
                         said |= {"negative_prompt": entry.negative_prompt, "seed": seed, "params": whole}
                         if not path.exists() or known.get(path.name) != said:
                             check_file(path, "folder", force or path.name in known)
-                            made = text_to_audio(engine, end, params.get("width", 512) / 100, plan)
+                            made = text_to_audio(engine, end, params.get("width", 512) / 100, config)
                             _write(made, path, True, quiet)
                             known[path.name] = said
                             _write_index(folder, [*known.values()])  # after an interruption the next run resumes here
@@ -225,7 +225,7 @@ def stems(
 ) -> None:
     """Split a mix into drums, bass, vocals, guitar, piano and other (needs the extra stems)."""
     check_folder(folder, "folder", force)
-    from ..engines.riffusion.stems import recombined, split
+    from ..engines.riffusion.stems import mix_stems, split
 
     found = split(decode(file))
     folder.mkdir(parents=True, exist_ok=True)
@@ -239,17 +239,17 @@ def stems(
                 levels[name] = float(level or 0.0)
             except ValueError:
                 raise InvalidInput("--keep", part, "STEM or STEM:DECIBELS") from None
-        write(folder / "mix.wav", recombined(found, levels))
+        write(folder / "mix.wav", mix_stems(found, levels))
     if not quiet:
         typer.echo(f"{folder}: {', '.join(found)}")
 
 
-def _plan(options: dict[str, Any], loop: bool = False) -> tuple[Plan, float]:
+def _config(options: dict[str, Any], loop: bool = False) -> tuple[DenoisingConfig, float]:
     """How clips are made, and the guidance that goes with it."""
     with called({"preset": "--preset", "steps": "--steps", "scheduler": "--scheduler", "guidance": "--guidance"}):
         chosen = build(RiffusionOptions, options).chosen
         named = None if chosen.scheduler is None else short_name(chosen.scheduler)
-        return Plan(chosen.steps, named, loop), chosen.guidance
+        return DenoisingConfig(chosen.steps, named, loop), chosen.guidance
 
 
 def _checked(output: str | None, image: bool, force: bool) -> Path:
@@ -279,7 +279,7 @@ def _bar(what: str, quiet: bool) -> Iterator[Callable[[float], None]]:
         yield lambda share: bars.update(task, completed=share)
 
 
-def _write(made: Piece, path: Path, image: bool, quiet: bool) -> None:
+def _write(made: Clip, path: Path, image: bool, quiet: bool) -> None:
     write(path, made.audio)
     if image:
         made.image.save(path.with_suffix(".png"))

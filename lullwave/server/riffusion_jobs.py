@@ -15,7 +15,7 @@ from ..errors import Busy, LullwaveError, NotFound
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from ..engines.riffusion.batch_queue import Ticket
+    from ..engines.riffusion.batch_queue import Job
     from ..engines.riffusion.engine import RiffusionEngine
 
 KEPT = 64  # finished clips that are kept for fetching
@@ -35,7 +35,7 @@ class ClipJob:
         self.error: LullwaveError | None = None
         self.image: Image | None = None
         self.audio: Audio | None = None
-        self.ticket: Ticket | None = None
+        self.job: Job | None = None
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
@@ -62,10 +62,10 @@ class ClipJob:
 
     async def finish(self, engine: RiffusionEngine) -> None:
         """Wait for the image and make its sound."""
-        assert self.ticket is not None
+        assert self.job is not None
         try:
-            image = await asyncio.wrap_future(self.ticket.result)
-            audio = await asyncio.to_thread(engine.sound.audio, image)
+            image = await asyncio.wrap_future(self.job.result)
+            audio = await asyncio.to_thread(engine.converter.audio, image)
         except asyncio.CancelledError:
             self.state = "cancelled"
         except LullwaveError as error:
@@ -80,8 +80,8 @@ class ClipJob:
         """Cancel the clip and free its place in the queue; a finished clip stays as it is."""
         if not self.ended:
             self.state = "cancelled"
-            if self.ticket is not None:
-                self.ticket.cancel()
+            if self.job is not None:
+                self.job.cancel()
             self._wake()
 
     async def changes(self) -> AsyncIterator[dict[str, Any]]:
@@ -122,7 +122,7 @@ class ClipJobs:
         """
         self._make_room()
         clip = ClipJob()
-        clip.ticket = await asyncio.to_thread(submit, clip.progress)
+        clip.job = await asyncio.to_thread(submit, clip.progress)
         self._clips[clip.id] = clip
         task = asyncio.create_task(clip.finish(engine))
         self._tasks.add(task)

@@ -13,9 +13,9 @@ from ..settings import Settings
 from .engine_pool import EnginePool
 
 if TYPE_CHECKING:
-    from ..engines.riffusion.batch_queue import Ticket
+    from ..engines.riffusion.batch_queue import Job
+    from ..engines.riffusion.clip_options import Interpolation
     from ..engines.riffusion.engine import RiffusionEngine
-    from ..engines.riffusion.interpolation import Interpolation
     from ..engines.riffusion.seed_images import SeedImages
 
 ENGINE = "riffusion"
@@ -52,17 +52,17 @@ class RiffusionService:
             InvalidInput: a field of ``body`` is wrong or missing.
         """
         engine = await self.engine()
-        wish: Interpolation = legacy_api.parse(body)
-        submitting = asyncio.ensure_future(asyncio.to_thread(engine.submit, wish))
+        clip: Interpolation = legacy_api.parse(body)
+        submitting = asyncio.ensure_future(asyncio.to_thread(engine.submit, clip))
         try:
-            ticket = await asyncio.shield(submitting)
+            job = await asyncio.shield(submitting)
         except asyncio.CancelledError:
             submitting.add_done_callback(_cancel_submitted)  # the thread goes on and takes the place all the same
             raise
         try:
-            image = await asyncio.wrap_future(ticket.result)
+            image = await asyncio.wrap_future(job.result)
         except asyncio.CancelledError:
-            ticket.cancel()
+            job.cancel()
             raise
         return await asyncio.to_thread(legacy_api.reply, engine, image)
 
@@ -77,26 +77,26 @@ class RiffusionService:
         return engine.seed_images
 
 
-def submit_clip(engine: RiffusionEngine, body: Mapping[str, Any], progress: Callable[[int, int], None]) -> Ticket:
+def submit_clip(engine: RiffusionEngine, body: Mapping[str, Any], progress: Callable[[int, int], None]) -> Job:
     """Queue the clip that the body of ``POST /api/riffusion/clips`` describes.
 
     Raises:
         InvalidInput: a field is unknown or wrong.
         Busy: the queue is full.
     """
-    from ..engines.riffusion.clip import ClipOptions
+    from ..engines.riffusion.clip_options import ClipOptions
 
     names = {info.name for info in describe(ClipOptions)}
     options: ClipOptions = build(ClipOptions, {n: v for n, v in body.items() if n in names})
-    wish = legacy_api.parse({n: v for n, v in body.items() if v is not None or n != "seed_image_id"}, required=False)
-    known = names | {info.name for info in describe(type(wish))} | {"start", "end"}
+    clip = legacy_api.parse({n: v for n, v in body.items() if v is not None or n != "seed_image_id"}, required=False)
+    known = names | {info.name for info in describe(type(clip))} | {"start", "end"}
     for name in body:
         if name not in known:
             raise InvalidInput(name[:80], body[name], "fields named " + ", ".join(sorted(known)))
     from_noise = options.width if body.get("seed_image_id", "") is None else None
-    return engine.submit(wish, options.plan(wish), progress, from_noise)
+    return engine.submit(clip, options.denoising_config(clip), progress, from_noise)
 
 
-def _cancel_submitted(submitted: asyncio.Future[Ticket]) -> None:
+def _cancel_submitted(submitted: asyncio.Future[Job]) -> None:
     if not submitted.cancelled() and submitted.exception() is None:
         submitted.result().cancel()

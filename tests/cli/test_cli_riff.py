@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from lullwave import Audio
 from lullwave.cli.riff import app
 from lullwave.codecs import decode, write
-from lullwave.engines.riffusion.random_checkpoint import make_random
+from lullwave.engines.riffusion.model.random_checkpoint import make_random
 from lullwave.errors import InvalidInput
 
 

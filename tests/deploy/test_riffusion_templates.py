@@ -16,7 +16,7 @@ from PIL import Image
 from pydantic import BaseModel
 
 from lullwave.codecs import decode
-from lullwave.engines.riffusion.random_checkpoint import make_random
+from lullwave.engines.riffusion.model.random_checkpoint import make_random
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 REQUEST = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import lullwave
-from lullwave.engines.riffusion import legacy_api as inference
+from lullwave.engines.riffusion import legacy_api
 from lullwave.errors import LullwaveError
 
 
@@ -25,8 +25,8 @@ class Model:
         """Make one clip. A request in ``worklet_input``, as in Baseten's first API, is answered in ``output``."""
         wrapped = isinstance(request.get("worklet_input"), dict)
         try:
-            clip = inference.parse(request["worklet_input"] if wrapped else request)
-            made = inference.reply(self._engine, self._engine.submit(clip).result.result())
+            clip = legacy_api.parse(request["worklet_input"] if wrapped else request)
+            made = legacy_api.reply(self._engine, self._engine.submit(clip).result.result())
         except LullwaveError as error:
             return {"error": str(error)}
         return {"output": made} if wrapped else made

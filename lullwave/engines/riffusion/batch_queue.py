@@ -1,4 +1,4 @@
-"""One pipeline, many customers: a bounded queue, neighbours of equal shape in one pass; knows nothing of HTTP."""
+"""A bounded queue of images in front of one pipeline; queued jobs of equal shape share one pass of the networks."""
 
 from __future__ import annotations
 
@@ -12,93 +12,95 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 from ...errors import Busy, EngineFailed, StreamClosed
-from .denoising import Plan
-from .pipeline import Cancelled, Leg, Pipeline, Progress
+from .clip_options import DenoisingConfig
+from .pipeline import Cancelled, ImageRequest, Pipeline, Progress
 
 log = logging.getLogger(__name__)
 
-_GUESS_S = 30.0  # how long a pass takes, before one was made
+FIRST_RETRY_S = 30.0  # seconds until a refused caller may retry, before a pass has been timed
 
 
 @dataclass(eq=False)
-class Ticket:
-    """A place in the queue. ``cancel`` frees it; a run whose customers have all gone is broken off."""
+class Job:
+    """One image in the queue. Cancelling frees its place; a pass stops when all of its jobs are cancelled."""
 
-    leg: Leg
-    plan: Plan
+    request: ImageRequest
+    config: DenoisingConfig
     progress: Progress | None = None
     result: Future[Image.Image] = field(default_factory=Future)
-    gone: bool = False
+    cancelled: bool = False
     on_cancel: Callable[[], None] = lambda: None
 
     def cancel(self) -> None:
-        """Nobody waits for this clip any longer."""
-        self.gone = True
+        """Give up the image. Thread-safe."""
+        self.cancelled = True
         self.result.cancel()
         self.on_cancel()
 
     @property
-    def kind(self) -> tuple[object, ...]:
-        """Tickets of one kind can be made in one pass."""
-        return (self.plan, self.leg.latent_size, self.leg.strength, self.leg.image is None)
+    def batch_key(self) -> tuple[object, ...]:
+        """Jobs with equal keys can share a pass."""
+        return (self.config, self.request.latent_size, self.request.strength, self.request.image is None)
 
 
-class Workshop:
-    """Makes images on a thread of its own, in the order in which they were asked for."""
+class BatchQueue:
+    """Makes images on its own thread, first come first served. Thread-safe."""
 
     def __init__(self, pipeline: Pipeline, max_batch: int = 4, max_waiting: int = 16) -> None:
         self._pipeline = pipeline
         self._max_batch = max_batch
         self._max_waiting = max_waiting
-        self._queue: list[Ticket] = []
+        self._queue: list[Job] = []
         self._changed = threading.Condition()
         self._closed = False
-        self._took_s = _GUESS_S
+        self._last_pass_s = FIRST_RETRY_S
         self._thread: threading.Thread | None = None
 
     @property
     def waiting(self) -> int:
-        """Tickets that have not begun."""
+        """Number of jobs that have not begun."""
         with self._changed:
             return len(self._queue)
 
-    def submit(self, leg: Leg, plan: Plan, progress: Progress | None = None) -> Ticket:
-        """Take a place.
+    def submit(self, request: ImageRequest, config: DenoisingConfig, progress: Progress | None = None) -> Job:
+        """Queue one image.
 
         Raises:
-            Busy: every place is taken.
-            StreamClosed: the workshop is closed.
+            Busy: the queue is full.
+            StreamClosed: the queue is closed.
         """
-        ticket = Ticket(leg, plan, progress)
-        ticket.on_cancel = lambda: self._leave(ticket)
+        job = Job(request, config, progress)
+        job.on_cancel = lambda: self._remove(job)
         with self._changed:
             if self._closed:
                 raise StreamClosed("the engine was closed")
             if len(self._queue) >= self._max_waiting:
-                raise Busy(f"{len(self._queue)} clips wait already; at most {self._max_waiting} may", self._took_s)
-            self._queue.append(ticket)
+                raise Busy(
+                    f"{len(self._queue)} clips are waiting; at most {self._max_waiting} are allowed", self._last_pass_s
+                )
+            self._queue.append(job)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="riffusion", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
-        return ticket
+        return job
 
     def close(self) -> None:
-        """Give up what waits, break off what runs, end the thread."""
+        """Fail the waiting jobs, cancel the running pass and join the thread."""
         with self._changed:
             self._closed = True
             waiting, self._queue = self._queue, []
             self._changed.notify_all()
-        for ticket in waiting:
-            if not ticket.result.done():
-                ticket.result.set_exception(StreamClosed("the engine was closed"))
+        for job in waiting:
+            if not job.result.done():
+                job.result.set_exception(StreamClosed("the engine was closed"))
         if self._thread is not None:
             self._thread.join()
 
-    def _leave(self, ticket: Ticket) -> None:
+    def _remove(self, job: Job) -> None:
         with self._changed:
-            if ticket in self._queue:
-                self._queue.remove(ticket)
+            if job in self._queue:
+                self._queue.remove(job)
 
     def _work(self) -> None:
         while True:
@@ -108,35 +110,35 @@ class Workshop:
                 if self._closed:
                     return
                 first = self._queue[0]
-                batch = [ticket for ticket in self._queue if ticket.kind == first.kind][: self._max_batch]
-                self._queue = [ticket for ticket in self._queue if ticket not in batch]
-            self._make([ticket for ticket in batch if ticket.result.set_running_or_notify_cancel()])
+                batch = [job for job in self._queue if job.batch_key == first.batch_key][: self._max_batch]
+                self._queue = [job for job in self._queue if job not in batch]
+            self._run([job for job in batch if job.result.set_running_or_notify_cancel()])
 
-    def _make(self, batch: list[Ticket]) -> None:
+    def _run(self, batch: list[Job]) -> None:
         if not batch:
             return
 
-        def progress(done: int, of: int) -> None:
-            for ticket in batch:
-                if ticket.progress is not None and not ticket.gone:
-                    ticket.progress(done, of)
+        def progress(done: int, total: int) -> None:
+            for job in batch:
+                if job.progress is not None and not job.cancelled:
+                    job.progress(done, total)
 
-        def nobody_waits() -> bool:
-            return self._closed or all(ticket.gone for ticket in batch)
+        def all_cancelled() -> bool:
+            return self._closed or all(job.cancelled for job in batch)
 
         began = time.monotonic()
         try:
-            images = self._pipeline.make([ticket.leg for ticket in batch], batch[0].plan, progress, nobody_waits)
+            images = self._pipeline.make([job.request for job in batch], batch[0].config, progress, all_cancelled)
         except Cancelled as error:
-            for ticket in batch:
-                ticket.result.set_exception(CancelledError() if ticket.gone else StreamClosed(str(error)))
-        except Exception as error:  # whatever the networks raise must reach whoever waits
-            log.exception("a pass of %d clips failed", len(batch))
+            for job in batch:
+                job.result.set_exception(CancelledError() if job.cancelled else StreamClosed(str(error)))
+        except Exception as error:  # any error of the networks must reach the callers that wait
+            log.exception("a batch of %d clips failed", len(batch))
             failed = EngineFailed(f"the clip could not be made: {type(error).__name__}: {error}")
             failed.__cause__ = error
-            for ticket in batch:
-                ticket.result.set_exception(failed)
+            for job in batch:
+                job.result.set_exception(failed)
         else:
-            self._took_s = time.monotonic() - began
-            for ticket, image in zip(batch, images, strict=True):
-                ticket.result.set_result(image)
+            self._last_pass_s = time.monotonic() - began
+            for job, image in zip(batch, images, strict=True):
+                job.result.set_result(image)

@@ -1,4 +1,4 @@
-"""The engine ``riffusion``: a checkpoint loaded, streams and single clips made with it; knows nothing of HTTP."""
+"""The engine ``riffusion``: loads a checkpoint, plays streams and makes single clips."""
 
 from __future__ import annotations
 
@@ -20,26 +20,25 @@ from ...options import build
 from ...prompt import Prompt
 from ...request import Request
 from ..base import Engine, Understanding
-from . import emphasis, lora
-from .batch_queue import Ticket, Workshop
-from .denoising import Plan
-from .interpolation import Interpolation
+from .batch_queue import BatchQueue, Job
+from .clip_options import DenoisingConfig, Interpolation
+from .model import lora
+from .model.text_encoder import interpolate, parse_weights
+from .model.weights import Weights, load
 from .options import RiffusionFacts, RiffusionLoadOptions, RiffusionOptions
-from .pipeline import Leg, Pipeline
-from .schedule import Chance
+from .pipeline import ImageRequest, Pipeline
+from .sampler import SeedPair
 from .seed_images import SeedImages
-from .sound import HOP, RATE, Sound
+from .spectrogram_converter import HOP, RATE, SpectrogramConverter
 from .stream import REWINDABLE_S, Grey, RiffusionStream
 from .stream_state import Steer, unpack
-from .text import between
-from .weights import Weights, load
 
-TILE = 512  # columns
-TYPICAL = "mellow lo-fi beat with piano and soft drums"  # what 8-bit ranges are taken for
+TILE = 512  # columns of a tile: the width that the model was trained on
+CALIBRATION_PROMPT = "mellow lo-fi beat with piano and soft drums"  # typical input for the ranges of 8-bit products
 
 
 class RiffusionEngine(RiffusionFacts, Engine):
-    """A Stable-Diffusion-1.x checkpoint that was trained on spectrograms."""
+    """A Stable Diffusion 1.x checkpoint that was trained on spectrograms."""
 
     rate = RATE
     channels = 1
@@ -58,66 +57,68 @@ class RiffusionEngine(RiffusionFacts, Engine):
         max_waiting: int = RiffusionLoadOptions.max_waiting,
     ) -> None:
         directory = locate(checkpoint, offline)
-        place = choose_device(device)
-        weights = load(directory, place, choose_dtype(dtype, place), compiled and place.type != "cpu")
-        _blend(weights, lora)
-        if place.type == "cpu" and (compiled or dtype == "int8"):
-            weights = _by_openvino(weights, dtype == "int8", lora)
+        torch_device = choose_device(device)
+        weights = load(
+            directory, torch_device, choose_dtype(dtype, torch_device), compiled and torch_device.type != "cpu"
+        )
+        _merge_lora(weights, lora)
+        if torch_device.type == "cpu" and (compiled or dtype == "int8"):
+            weights = _with_openvino(weights, dtype == "int8", lora)
         self.checkpoint = checkpoint
-        self.device = str(place)
+        self.device = str(torch_device)
         self.pipeline = Pipeline(weights)
         self.seed_images = SeedImages(Path(seed_images).expanduser() if seed_images else None, directory)
-        self.sound = Sound()
-        self.workshop = Workshop(self.pipeline, max_batch, max_waiting)
+        self.converter = SpectrogramConverter()
+        self.queue = BatchQueue(self.pipeline, max_batch, max_waiting)
 
     def open(self, request: Request, **audio_prompts: Audio) -> RiffusionStream:
         options: RiffusionOptions = build(RiffusionOptions, request.options, where="options.")
-        return RiffusionStream(request, _Studio(self, request, options), self.understand, self.restore)
+        return RiffusionStream(request, _GeneratedTiles(self, request, options), self.understand, self.restore)
 
     def restore(self, snapshot: bytes) -> RiffusionStream:
         request, position, steers, segments = unpack(snapshot)
         options: RiffusionOptions = build(RiffusionOptions, request.options, where="options.")
-        studio = _Studio(self, request, options)
-        return RiffusionStream(request, studio, self.understand, self.restore, segments, steers, position)
+        tiles = _GeneratedTiles(self, request, options)
+        return RiffusionStream(request, tiles, self.understand, self.restore, segments, steers, position)
 
     def understand(self, prompt: str) -> Understanding:
         parsed = Prompt.parse(prompt)
         ids, _ = self.pipeline.text.tokens(parsed.parts[0].spans)
-        said = f"the words as they stand: {parsed.text}" if parsed.text else "nothing is asked for"
+        summary = f"the text encoder gets: {parsed.text}" if parsed.text else "the prompt is empty"
         if parsed.avoid_text:
-            said += f"; without {parsed.avoid_text}"
+            summary += f"; avoids: {parsed.avoid_text}"
         shares = {part.text: round(part.share, 3) for part in parsed.parts}
-        return Understanding(said, {"parts": shares, "avoid": parsed.avoid_text, "tokens": len(ids)})
+        return Understanding(summary, {"parts": shares, "avoid": parsed.avoid_text, "tokens": len(ids)})
 
     def submit(
         self,
-        wish: Interpolation,
-        plan: Plan | None = None,
+        clip: Interpolation,
+        config: DenoisingConfig | None = None,
         progress: Callable[[int, int], None] | None = None,
         from_noise: int | None = None,
-    ) -> Ticket:
-        """Take a place in the queue for one clip. ``from_noise``: no seed image, this many columns instead.
+    ) -> Job:
+        """Queue one clip. ``from_noise``: without a seed image, this many columns wide.
 
         Raises:
-            NotFound: a seed image or mask that does not exist.
-            Busy: every place is taken.
+            NotFound: the seed image or the mask does not exist.
+            Busy: the queue is full.
         """
-        image = None if from_noise is not None else self.seed_images(wish.seed_image_id)
-        mask = self.seed_images(wish.mask_image_id, "mask") if wish.mask_image_id and image is not None else None
-        leg = self.pipeline.leg(wish, image, mask, from_noise or TILE)
-        return self.workshop.submit(leg, plan or Plan(steps=wish.num_inference_steps), progress)
+        image = None if from_noise is not None else self.seed_images(clip.seed_image_id)
+        mask = self.seed_images(clip.mask_image_id, "mask") if clip.mask_image_id and image is not None else None
+        request = self.pipeline.image_request(clip, image, mask, from_noise or TILE)
+        return self.queue.submit(request, config or DenoisingConfig(steps=clip.num_inference_steps), progress)
 
     def close(self) -> None:
-        self.workshop.close()
+        self.queue.close()
 
 
 def choose_dtype(name: str, device: Any) -> torch.dtype:
-    """The precision of the networks: ``auto`` is half on CUDA, bfloat16 on a CPU that multiplies it, else float32.
+    """Choose the precision: ``auto`` is float16 on CUDA, bfloat16 on CPUs with instructions for it, else float32.
 
-    ``int8`` is the UNet's alone: the others are as with ``auto``.
+    ``int8`` affects the UNet alone; the other networks use what ``auto`` gives.
 
     Raises:
-        InvalidInput: int8 elsewhere than on a CPU.
+        InvalidInput: int8 on another device than a CPU.
     """
     if name == "int8" and device.type != "cpu":
         raise InvalidInput("dtype", name, f"bfloat16, float16 or float32 on {device} (int8 is for CPUs)")
@@ -131,7 +132,7 @@ def choose_dtype(name: str, device: Any) -> torch.dtype:
 
 
 def has_fast_bfloat16() -> bool:
-    """Whether this CPU has instructions for products of bfloat16."""
+    """Tell whether this CPU has instructions for bfloat16 products."""
     try:
         with open("/proc/cpuinfo") as info:
             flags = next((line for line in info if line.startswith(("flags", "Features"))), "")
@@ -140,26 +141,27 @@ def has_fast_bfloat16() -> bool:
     return any(flag in flags.split() for flag in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
-def _blend(weights: Any, files: str) -> None:
+def _merge_lora(weights: Any, files: str) -> None:
     parsed = lora.parse(files)
     if parsed:
-        lora.blend(weights.unet, weights.text_encoder, parsed)
+        lora.merge(weights.unet, weights.text_encoder, parsed)
 
 
-def _by_openvino(weights: Weights, int8: bool, files: str) -> Weights:
-    from .openvino_unet import open_vino
+def _with_openvino(weights: Weights, int8: bool, files: str) -> Weights:
+    from .model.openvino_unet import to_openvino
 
     text = None
     if int8:
-        words = weights.tokenizer([TYPICAL, ""], padding="max_length", truncation=True, return_tensors="pt")
+        tokens = weights.tokenizer([CALIBRATION_PROMPT, ""], padding="max_length", truncation=True, return_tensors="pt")
         with torch.inference_mode():
-            text = weights.text_encoder(words.input_ids).last_hidden_state
-    of = [*(weights.directory / "unet").iterdir(), *(file for file, _ in lora.parse(files))]
-    return replace(weights, unet=open_vino(weights.unet.float(), weights.loop, weights.dtype, text, of, files))
+            text = weights.text_encoder(tokens.input_ids).last_hidden_state
+    sources = [*(weights.directory / "unet").iterdir(), *(file for file, _ in lora.parse(files))]
+    unet = to_openvino(weights.unet.float(), weights.loop, weights.dtype, text, sources, files)
+    return replace(weights, unet=unet)
 
 
-class _Studio:
-    """Draws the tiles of one stream."""
+class _GeneratedTiles:
+    """Tiles of one stream, denoised from its prompt. See ``stream.TileSource``."""
 
     rate = RATE
     hop = HOP
@@ -173,13 +175,13 @@ class _Studio:
         self._image = _square(engine.seed_images(options.seed_image))
         self._mask = engine.seed_images(options.mask_image, "mask") if options.mask_image else None
         self.beats = engine.seed_images.describe(options.seed_image).beats
-        self._plan = Plan(self._chosen.steps, self._chosen.scheduler, loop=True)
+        self._config = DenoisingConfig(self._chosen.steps, self._chosen.scheduler, loop=True)
 
     def draw(self, steers: Sequence[Steer], tile: int, at_frame: int, cancelled: Callable[[], bool]) -> Grey:
-        """See ``stream.Studio``."""
+        """Denoise a tile with the prompt as it is at ``at_frame``."""
         condition, avoid = self._embedded(steers, at_frame)
-        leg = Leg(
-            chance=_walked(self._request.seed, self._options.walk, tile),
+        image_request = ImageRequest(
+            seeds=_tile_seeds(self._request.seed, self._options.walk, tile),
             strength=self._options.denoising,
             guidance=self._chosen.guidance,
             condition=condition,
@@ -187,15 +189,15 @@ class _Studio:
             image=self._image,
             mask=self._mask,
         )
-        image = self._engine.pipeline.make([leg], self._plan, cancelled=cancelled)[0]
+        image = self._engine.pipeline.make([image_request], self._config, cancelled=cancelled)[0]
         return np.asarray(image)[:, :, 0].copy()
 
-    def sound(self, columns: Grey) -> npt.NDArray[np.float32]:
-        """See ``stream.Studio``."""
-        return self._engine.sound.samples(columns)
+    def samples(self, columns: Grey) -> npt.NDArray[np.float32]:
+        """Convert columns to sound."""
+        return self._engine.converter.samples(columns)
 
     def _embedded(self, steers: Sequence[Steer], at_frame: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """The prompt and what to avoid at a frame, with changes that are still going on."""
+        """Embed the prompt and the negative prompt at a frame, interpolated while a change is in progress."""
         text = self._engine.pipeline.text
         condition: torch.Tensor | None = None
         avoid: torch.Tensor | None = None
@@ -203,30 +205,26 @@ class _Studio:
             if steer.frame > at_frame:
                 break
             prompt = Prompt.parse(steer.prompt)
-            wanted = text.blend(emphasis.parts(prompt))
-            unwanted = text.embed(prompt.avoid or emphasis.parse(""))
+            wanted = text.blend(prompt)
+            unwanted = text.embed(prompt.avoid or parse_weights(""))
             passed_s = (at_frame - steer.frame) / RATE
             share = 1.0 if condition is None or steer.over_s <= 0 else min(1.0, passed_s / steer.over_s)
-            condition = wanted if condition is None else between(condition, wanted, share)
-            avoid = unwanted if avoid is None else between(avoid, unwanted, share)
+            condition = wanted if condition is None else interpolate(condition, wanted, share)
+            avoid = unwanted if avoid is None else interpolate(avoid, unwanted, share)
         assert condition is not None
         assert avoid is not None
         return condition, avoid
 
 
-def _walked(seed: int, walk: float, tile: int) -> Chance:
-    """Where the walk over seeds is at a tile: from seed to seed + 1, then on to seed + 2…"""
-    way = walk * tile
-    leg = int(way)
-    return Chance(_after(seed, leg), _after(seed, leg + 1), way - leg)
-
-
-def _after(seed: int, steps: int) -> int:
-    return (seed + steps) % 2**63
+def _tile_seeds(seed: int, walk: float, tile: int) -> SeedPair:
+    """Where the walk from ``seed`` to ``seed`` + 1, + 2, … is at a tile."""
+    position = walk * tile
+    first = int(position)
+    return SeedPair((seed + first) % 2**63, (seed + first + 1) % 2**63, position - first)
 
 
 def _square(image: Image.Image) -> Image.Image:
-    """A seed image at the size of a tile."""
+    """Resize a seed image to the width of a tile."""
     if image.height % 32 or image.height < 64:
         raise InvalidInput("seed_image", f"{image.width} x {image.height}", "a height that is a multiple of 32")
     return image if image.width == TILE else image.resize((TILE, image.height), Image.Resampling.LANCZOS)

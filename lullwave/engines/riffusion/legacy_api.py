@@ -1,4 +1,4 @@
-"""Riffusion's old request and reply as plain data, for every front: the server, Truss, Cog; knows none of them."""
+"""Requests and replies of the Riffusion-compatible API as plain data, for the server and the deployment templates."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Any
 from ...codecs import encode
 from ...errors import InvalidInput
 from ...options import describe
-from .interpolation import End, Interpolation
+from .clip_options import Interpolation, PromptInput
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from .engine import RiffusionEngine
 
-KBPS = 192
+KBPS = 192  # kbit/s of the MP3 in a reply
 
 
 def parse(body: Mapping[str, Any], required: bool = True) -> Interpolation:
-    """The request in a body; fields that are not known are ignored, as they always were.
+    """Parse a request. Unknown fields are ignored, as Riffusion ignores them.
 
-    ``required`` False: an end and an alpha may be missing.
+    ``required`` False: ``end`` and ``alpha`` may be missing.
 
     Raises:
-        InvalidInput: names the field.
+        InvalidInput: a field is missing or wrong.
     """
     for name in ("start", "end", "alpha") if required else ("start",):
         if name not in body:
@@ -38,9 +38,9 @@ def parse(body: Mapping[str, Any], required: bool = True) -> Interpolation:
 
 
 def reply(engine: RiffusionEngine, image: Image) -> dict[str, Any]:
-    """The reply for a finished image: data URIs and a length."""
-    audio = engine.sound.audio(image)
-    jpeg = base64.b64encode(encoded(image, "JPEG", engine.sound.exif())).decode()
+    """The reply for a finished image: JPEG and MP3 as data URIs, and the length in seconds."""
+    audio = engine.converter.audio(image)
+    jpeg = base64.b64encode(encode_image(image, "JPEG", engine.converter.exif())).decode()
     mp3 = base64.b64encode(encode(audio, "mp3", KBPS)).decode()
     return {
         "image": f"data:image/jpeg;base64,{jpeg}",
@@ -49,8 +49,8 @@ def reply(engine: RiffusionEngine, image: Image) -> dict[str, Any]:
     }
 
 
-def encoded(image: Image, format: str, exif: Any = None) -> bytes:
-    """A PNG or JPEG with its spectrogram tags."""
+def encode_image(image: Image, format: str, exif: Any = None) -> bytes:
+    """Encode an image as PNG or JPEG (quality 95) with its EXIF tags."""
     out = io.BytesIO()
     options: dict[str, Any] = {"quality": 95, "subsampling": 0} if format == "JPEG" else {}
     if exif is not None:
@@ -59,14 +59,14 @@ def encoded(image: Image, format: str, exif: Any = None) -> bytes:
     return out.getvalue()
 
 
-def _end(value: Any, where: str) -> End:
+def _end(value: Any, where: str) -> PromptInput:
     if not isinstance(value, dict):
         raise InvalidInput(where, value, "a JSON object")
     for name in ("prompt", "seed"):
         if name not in value:
             raise InvalidInput(f"{where}.{name}", None, "required")
-    known = {info.name for info in describe(End)}
+    known = {info.name for info in describe(PromptInput)}
     try:
-        return End(**{name: one for name, one in value.items() if name in known})
+        return PromptInput(**{name: one for name, one in value.items() if name in known})
     except InvalidInput as error:
         raise InvalidInput(f"{where}.{error.field}", error.value, error.allowed) from None

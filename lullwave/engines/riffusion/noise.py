@@ -1,8 +1,7 @@
-"""Noise from seeds, and the way between two noises; knows nothing of models.
+"""Noise from seeds, and interpolation between two noises.
 
-All chance is drawn on the CPU in float32, so that every device and dtype starts from the same noise. The first
-noise of a seed is what ``torch.manual_seed`` gives, as in Riffusion; everything else is keyed by seed, purpose and
-step.
+Noise is drawn on the CPU in float32, so that every device and dtype starts from the same values. The first noise of a
+seed is what ``torch.manual_seed`` gives, as in Riffusion; all other noise is keyed by seed, purpose and step.
 """
 
 from __future__ import annotations
@@ -11,24 +10,24 @@ import hashlib
 
 import torch
 
-COLLINEAR = 0.9995  # |cosine| above which the arc between two noises is taken to be a line
+COLLINEAR = 0.9995  # |cosine| above which interpolation is linear: sin(angle) would lose its precision
 
 
 def keyed(seed: int, purpose: str, step: int = 0) -> int:
-    """A seed for one purpose and step of a seed: 63 bits of a hash."""
+    """Derive a seed for one purpose and step: 63 bits of a hash."""
     digest = hashlib.blake2b(f"{seed}/{purpose}/{step}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
 
 
 def drawn(seed: int, shape: tuple[int, ...]) -> torch.Tensor:
-    """Standard normal float32 of ``shape``."""
+    """Draw standard normal float32 noise of ``shape``."""
     return torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed))
 
 
 def slerp(a: torch.Tensor, b: torch.Tensor, alpha: float) -> torch.Tensor:
-    """Along the great circle from ``a`` to ``b``, taken as one vector each (Shoemake 1985).
+    """Interpolate along the great circle between two tensors, each taken as one vector (Shoemake 1985).
 
-    Exactly ``a`` at 0 and exactly ``b`` at 1; linear where the two are nearly collinear.
+    Exactly ``a`` at 0 and exactly ``b`` at 1; linear if the two are nearly collinear.
     """
     if alpha <= 0:
         return a
@@ -43,7 +42,7 @@ def slerp(a: torch.Tensor, b: torch.Tensor, alpha: float) -> torch.Tensor:
 
 
 def between_seeds(start: int, end: int, alpha: float, shape: tuple[int, ...], purpose: str = "") -> torch.Tensor:
-    """The noise at ``alpha`` on the way from one seed to another."""
+    """The noise at ``alpha`` between those of two seeds."""
 
     def of(seed: int) -> torch.Tensor:
         return drawn(keyed(seed, purpose) if purpose else seed, shape)

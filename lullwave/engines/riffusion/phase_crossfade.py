@@ -1,9 +1,9 @@
-"""One stretch of sound into the next without a dip: phases are led over before levels are; knows nothing of images.
+"""A crossfade with matched phase: no partial is cancelled in its middle. Knows nothing of images.
 
-Two sounds made from nearly the same spectrogram have the same partials in unrelated phases, and a plain crossfade
-cancels some of them in its middle. Here the short-time spectrum of the overlap is built from both: magnitudes are
-mixed, and each bin's phase is led from one to the other along their unwrapped difference, which is a tiny change of
-frequency. A few Griffin-Lim iterations (1984), both ends held fixed, make the result consistent.
+Two sounds made from nearly the same spectrogram have the same partials in unrelated phases, so that a plain crossfade
+cancels some of them. Here the short-time spectrum of the overlap is interpolated: magnitudes linearly, and the phase
+of each bin along the unwrapped difference of the two sounds, which is a tiny change of frequency. A few iterations of
+Griffin and Lim (1984) with both ends held fixed make the spectrum consistent.
 """
 
 from __future__ import annotations
@@ -14,24 +14,27 @@ import torch
 
 Mono = npt.NDArray[np.float32]
 
-WINDOW = 2048  # 46 ms at 44.1 kHz
-HOP = 256
-ITERATIONS = 12
+WINDOW = 2048  # samples: 46 ms at 44.1 kHz, which separates partials 43 Hz apart
+HOP = 256  # samples: an overlap of 8 windows
+ITERATIONS = 12  # of Griffin-Lim; the start is close, more change nothing audible
 
 
-def joined(before: Mono, after: Mono) -> Mono:
-    """The overlap of two sounds: begins as ``before`` and ends as ``after``, both of shape (T,).
+def join_overlap(before: Mono, after: Mono) -> Mono:
+    """Crossfade two sounds over the whole of their overlap, all of shape (T,).
 
-    Overlaps shorter than three windows (0.14 s) are crossfaded.
+    Overlaps shorter than three windows (0.14 s) get a plain crossfade.
+
+    Raises:
+        ValueError: the two lengths differ.
     """
     if before.shape != after.shape:
-        raise ValueError(f"the two sides of a seam differ in length: {before.shape} and {after.shape}")
+        raise ValueError(f"the two sides of an overlap differ in length: {before.shape} and {after.shape}")
     frames = len(before)
     fade = (np.sin(np.linspace(0, np.pi / 2, frames)) ** 2).astype(np.float32)
     if frames < 3 * WINDOW:
         return before * (1 - fade) + after * fade
     a, b = _spectrum(before), _spectrum(after)
-    share = _spread(fade, a.shape[-1])
+    share = _at_steps(fade, a.shape[-1])
     magnitude = (1 - share) * a.abs() + share * b.abs()
     difference = _unwrapped(torch.angle(b * a.conj()), a.abs() * b.abs())
     guess = _sound(torch.polar(magnitude, torch.angle(a) + share * difference), frames)
@@ -46,7 +49,7 @@ def joined(before: Mono, after: Mono) -> Mono:
 
 
 def _spectrum(sound: Mono | torch.Tensor) -> torch.Tensor:
-    """(F, S) complex."""
+    """(F, S) complex short-time spectrum of (T,) samples."""
     signal = torch.as_tensor(sound, dtype=torch.float32)
     return torch.stft(signal, WINDOW, HOP, window=torch.hann_window(WINDOW), return_complex=True)
 
@@ -55,14 +58,14 @@ def _sound(spectrum: torch.Tensor, frames: int) -> torch.Tensor:
     return torch.istft(spectrum, WINDOW, HOP, window=torch.hann_window(WINDOW), length=frames)
 
 
-def _spread(fade: Mono, steps: int) -> torch.Tensor:
-    """(S,) the share of the second sound at the middle of each step."""
+def _at_steps(fade: Mono, steps: int) -> torch.Tensor:
+    """(S,) the fade at the middle of each step."""
     at = np.minimum(np.arange(steps) * HOP, len(fade) - 1)
     return torch.from_numpy(fade[at])
 
 
 def _unwrapped(angle: torch.Tensor, power: torch.Tensor) -> torch.Tensor:
-    """(F, S) without jumps along time, counted from where it is least: the middle bin of each row's energy."""
+    """(F, S) phase differences without jumps along time, shifted by turns so that each row's mean is within ±pi."""
     steps = torch.diff(angle, dim=-1)
     wrapped = torch.remainder(steps + torch.pi, 2 * torch.pi) - torch.pi
     path = torch.cat([angle[:, :1], angle[:, :1] + torch.cumsum(wrapped, dim=-1)], dim=-1)
@@ -71,7 +74,7 @@ def _unwrapped(angle: torch.Tensor, power: torch.Tensor) -> torch.Tensor:
 
 
 def _held(frames: int) -> torch.Tensor:
-    """(T,) 0 at both ends, 1 between, with ramps of one window."""
+    """(T,) weight of the new sound: 0 at both ends, 1 between, with ramps of one window."""
     held = torch.ones(frames)
     ramp = torch.sin(torch.linspace(0, torch.pi / 2, WINDOW)) ** 2
     held[:WINDOW] = ramp

@@ -1,9 +1,9 @@
-"""Prompts, noise and a spectrogram image in, spectrogram images out; knows nothing of sound, files or HTTP.
+"""Denoises spectrogram images: prompts, noise and a seed image in, spectrogram images out.
 
-The image is encoded, noised to the level that the strength asks for and denoised towards the prompt, as in image
-to image of Stable Diffusion; prompts are mixed linearly and noises along an arc, so that a walk of ``alpha`` from
-0 to 1 turns one clip into another. Several places of a walk are made in one pass, wide images in overlapping
-windows, and loops with the end of the image joined to its beginning.
+The seed image is encoded, noised to the level given by the strength and denoised towards the prompt, as in image to
+image of Stable Diffusion. Prompts are interpolated linearly and noises along an arc, so that moving ``alpha`` from 0
+to 1 turns one clip into another. Several images are made in one pass, wide ones in overlapping windows, loops with
+the end of the image joined to its beginning.
 """
 
 from __future__ import annotations
@@ -20,39 +20,39 @@ import torch
 from PIL import Image
 
 from ...errors import LullwaveError
-from . import emphasis, windows
-from .circular_padding import Loop
-from .denoising import Plan
-from .interpolation import End, Interpolation
+from . import windows
+from .clip_options import DenoisingConfig, Interpolation, PromptInput
+from .model.circular_padding import LoopSwitch
+from .model.text_encoder import TextEncoder, equal_length, interpolate, parse_weights
+from .model.weights import Weights
 from .noise import between_seeds
-from .schedule import Chance, Schedule
-from .text import TextEncoder, between, equal_length
-from .weights import Weights
+from .sampler import Sampler, SeedPair
 
-GRID = 32  # image sizes are rounded down to multiples of this
-WINDOW = 64  # latent columns that the model was trained on: 512 pixels
-OVERLAP = 16
-DECODED = ENCODED = 128  # latent columns that the VAE sees at once
-_MARGIN = 16  # half of what neighbours among these windows share
+GRID = 32  # pixels; image sizes are rounded down to multiples of this
+WINDOW = 64  # latent columns that the UNet was trained on: 512 pixels
+OVERLAP = 16  # latent columns that neighbouring UNet windows share
+DECODED = ENCODED = 128  # latent columns that the VAE processes at once, to bound its memory
+_MARGIN = 16  # half of the latent columns that neighbouring VAE windows share
+_CACHED_IMAGES = 32  # encoded seed images
 
-Progress = Callable[[int, int], None]  # steps done, steps in all
+Progress = Callable[[int, int], None]  # (steps done, steps in total)
 
 
 class Cancelled(LullwaveError):
-    """The run was given up because nobody waits for it any longer."""
+    """The caller gave up the image between two steps."""
 
 
 @dataclass(frozen=True)
-class Leg:
-    """A place between two ends with its images and its embeddings, ready to be made."""
+class ImageRequest:
+    """One image to denoise, with its prompts embedded."""
 
-    chance: Chance
-    strength: float
+    seeds: SeedPair
+    strength: float  # share of the denoising steps that run, 0 to 1
     guidance: float
-    condition: torch.Tensor  # (L, D)
-    avoid: torch.Tensor  # (L, D)
+    condition: torch.Tensor  # (L, D) the prompt
+    avoid: torch.Tensor  # (L, D) the negative prompt
     image: Image.Image | None = None  # None: from noise alone, ``width`` columns
-    mask: Image.Image | None = None
+    mask: Image.Image | None = None  # white is repainted
     width: int = 512
     height: int = 512
     condition_end: torch.Tensor | None = None  # (L, D) the prompt at the right end of a wide image
@@ -65,7 +65,7 @@ class Leg:
 
 
 class Pipeline:
-    """A checkpoint at work. One run at a time; calls from several threads wait for one another."""
+    """A loaded checkpoint. Thread-safe: one run at a time, other callers wait."""
 
     def __init__(self, weights: Weights) -> None:
         self._weights = weights
@@ -75,27 +75,27 @@ class Pipeline:
 
     @property
     def text(self) -> TextEncoder:
+        """The text encoder."""
         return self._text
 
-    def leg(
+    def image_request(
         self,
-        wish: Interpolation,
+        clip: Interpolation,
         image: Image.Image | None,
         mask: Image.Image | None = None,
         width: int = 512,
-    ) -> Leg:
-        """``wish`` with its prompts embedded. Its image ids have been looked up by the caller."""
+    ) -> ImageRequest:
+        """Embed the prompts of ``clip``. The caller has opened its images."""
 
-        def embedded(end: End, avoid: bool) -> torch.Tensor:
-            text = (end.negative_prompt or "") if avoid else end.prompt
-            return self._text.embed(emphasis.parse(text))
+        def embedded(end: PromptInput, avoid: bool) -> torch.Tensor:
+            return self._text.embed(parse_weights((end.negative_prompt or "") if avoid else end.prompt))
 
-        return Leg(
-            chance=Chance(wish.start.seed, wish.end.seed, wish.alpha),
-            strength=wish.strength,
-            guidance=wish.guidance,
-            condition=between(embedded(wish.start, False), embedded(wish.end, False), wish.alpha),
-            avoid=between(embedded(wish.start, True), embedded(wish.end, True), wish.alpha),
+        return ImageRequest(
+            seeds=SeedPair(clip.start.seed, clip.end.seed, clip.alpha),
+            strength=clip.strength,
+            guidance=clip.guidance,
+            condition=interpolate(embedded(clip.start, False), embedded(clip.end, False), clip.alpha),
+            avoid=interpolate(embedded(clip.start, True), embedded(clip.end, True), clip.alpha),
             image=image,
             mask=mask,
             width=width,
@@ -103,126 +103,125 @@ class Pipeline:
 
     def make(
         self,
-        legs: Sequence[Leg],
-        plan: Plan,
+        requests: Sequence[ImageRequest],
+        config: DenoisingConfig,
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> list[Image.Image]:
-        """The images of ``legs``, which have one size and one strength (else use several calls).
+        """Denoise and decode images of one size and one strength.
 
         Raises:
             Cancelled: ``cancelled`` became true between two steps.
         """
-        latents = self.latents(legs, plan, progress, cancelled)
-        return [self.decode(row, plan.loop) for row in latents]
+        latents = self.latents(requests, config, progress, cancelled)
+        return [self.decode(row, config.loop) for row in latents]
 
     @torch.inference_mode()
     def latents(
         self,
-        legs: Sequence[Leg],
-        plan: Plan,
+        requests: Sequence[ImageRequest],
+        config: DenoisingConfig,
         progress: Progress | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> torch.Tensor:
-        """(B, 4, H, W) float32: the denoised latents of ``legs``."""
-        assert len({(leg.latent_size, leg.strength, leg.image is None) for leg in legs}) == 1
-        with self._lock, self._loop(plan.loop):
-            return self._denoised(legs, plan, progress, cancelled)
+        """(B, 4, H, W) float32: the denoised latents."""
+        assert len({(one.latent_size, one.strength, one.image is None) for one in requests}) == 1
+        with self._lock, self._loop(config.loop):
+            return self._denoised(requests, config, progress, cancelled)
 
     def _denoised(
         self,
-        legs: Sequence[Leg],
-        plan: Plan,
+        requests: Sequence[ImageRequest],
+        config: DenoisingConfig,
         progress: Progress | None,
         cancelled: Callable[[], bool] | None,
     ) -> torch.Tensor:
         device = self._weights.device
-        first = legs[0]
+        first = requests[0]
         size = first.latent_size
-        strength = plan.mix.kmax if plan.mix is not None else first.strength
-        schedule = Schedule(
-            self._weights.scheduler, plan.scheduler, plan.steps, strength, plan.compat, first.image is None
+        mix = config.mix
+        strength = mix.kmax if mix is not None else first.strength
+        sampler = Sampler(
+            self._weights.scheduler, config.scheduler, config.steps, strength, config.compat, first.image is None
         )
-        shape = (4, *size)
-        noise = torch.stack(
-            [between_seeds(leg.chance.start, leg.chance.end, leg.chance.alpha, shape) for leg in legs]
-        ).to(device)
+        seeds = [one.seeds for one in requests]
+        noise = torch.stack([between_seeds(pair.start, pair.end, pair.alpha, (4, *size)) for pair in seeds]).to(device)
         init = None
         if first.image is not None:
-            init = torch.stack([self._latent_of(leg, plan) for leg in legs])
+            init = torch.stack([self._latent_of(one, config) for one in requests])
         mask = None
-        if any(leg.mask is not None for leg in legs):
-            mask = torch.stack([_mask_of(leg.mask, size) for leg in legs]).to(device)
-        guidance = torch.tensor([max(leg.guidance, 1.0) for leg in legs], device=device)[:, None, None, None]
+        if any(one.mask is not None for one in requests):
+            mask = torch.stack([_mask_of(one.mask, size) for one in requests]).to(device)
+        guidance = torch.tensor([max(one.guidance, 1.0) for one in requests], device=device)[:, None, None, None]
         guided = bool((guidance > 1).any())
-        texts = [leg.condition for leg in legs] + ([leg.avoid for leg in legs] if guided else [])
-        ends = [leg.condition if leg.condition_end is None else leg.condition_end for leg in legs]
-        both = torch.stack(equal_length(texts + ends + texts[len(legs) :])).to(device, self._weights.dtype)
+        texts = [one.condition for one in requests] + ([one.avoid for one in requests] if guided else [])
+        ends = [one.condition if one.condition_end is None else one.condition_end for one in requests]
+        both = torch.stack(equal_length(texts + ends + texts[len(requests) :])).to(device, self._weights.dtype)
         text, text_end = both[: len(texts)], both[len(texts) :]
 
-        latents = schedule.begin(init, noise)
-        chances = [leg.chance for leg in legs]
-        for done, timestep in enumerate(schedule.timesteps):
+        latents = sampler.begin(init, noise)
+        total = len(sampler.timesteps)
+        for done, timestep in enumerate(sampler.timesteps):
             if cancelled is not None and cancelled():
-                raise Cancelled("nobody waits for this clip any longer")
+                raise Cancelled("the clip was cancelled")
             if progress is not None:
-                progress(done, len(schedule.timesteps))
-            left = (len(schedule.timesteps) - done) / plan.steps
-            if plan.mix is not None and init is not None and done and left > plan.mix.kmin:
-                latents = latents * plan.mix.factor + schedule.kept(init, noise) * (1 - plan.mix.factor)
-            shown = schedule.scaled(latents, timestep)
-            seen = torch.cat([shown, shown]) if guided else shown
-            predicted = self._predicted(seen, timestep, text, text_end, plan)
-            if guided:
+                progress(done, total)
+            left = (total - done) / config.steps
+            if mix is not None and init is not None and done and left > mix.kmin:
+                latents = latents * mix.factor + sampler.noised_init(init, noise) * (1 - mix.factor)
+            scaled = sampler.scaled(latents, timestep)
+            rows = torch.cat([scaled, scaled]) if guided else scaled
+            predicted = self._predicted(rows, timestep, text, text_end, config)
+            if guided:  # classifier-free guidance (Ho and Salimans 2022, eq. 6)
                 towards, away = predicted.chunk(2)
                 predicted = away + guidance * (towards - away)
-            latents = schedule.step(predicted, timestep, latents, chances)
+            latents = sampler.step(predicted, timestep, latents, seeds)
             if mask is not None and init is not None:
-                latents = schedule.kept(init, noise) * (1 - mask) + latents * mask
+                latents = sampler.noised_init(init, noise) * (1 - mask) + latents * mask
         if progress is not None:
-            progress(len(schedule.timesteps), len(schedule.timesteps))
+            progress(total, total)
         return latents
 
     def _predicted(
-        self, shown: torch.Tensor, timestep: Any, text: torch.Tensor, text_end: torch.Tensor, plan: Plan
+        self, latents: torch.Tensor, timestep: Any, text: torch.Tensor, text_end: torch.Tensor, config: DenoisingConfig
     ) -> torch.Tensor:
-        """The noise that the UNet sees, float32, in windows where the image is wide."""
-        width = shown.shape[-1]
-        begins = windows.starts(width, WINDOW, OVERLAP, plan.loop)
+        """(B, 4, H, W) float32: the noise that the UNet predicts, in windows if the image is wide."""
+        width = latents.shape[-1]
+        begins = windows.starts(width, WINDOW, OVERLAP, config.loop)
         window = min(width, WINDOW)
-        rows = [(row, begin) for begin in begins for row in range(shown.shape[0])]
-        found: list[torch.Tensor] = []
-        # inside a wide loop no window is itself a loop
-        with self._loop(plan.loop and len(begins) == 1):
-            for at in range(0, len(rows), plan.max_rows):
-                part = rows[at : at + plan.max_rows]
-                seen = torch.stack([windows.cut(shown[row], begin, window) for row, begin in part])
-                seen = seen.to(self._weights.dtype).contiguous(memory_format=self._weights.memory_format)
-                of = torch.tensor([row for row, _ in part], device=text.device)
-                words = text[of]
+        rows = [(row, begin) for begin in begins for row in range(latents.shape[0])]
+        predicted: list[torch.Tensor] = []
+        with self._loop(config.loop and len(begins) == 1):  # a window of a wide loop is not a loop
+            for at in range(0, len(rows), config.max_rows):
+                part = rows[at : at + config.max_rows]
+                inputs = torch.stack([windows.cut(latents[row], begin, window) for row, begin in part])
+                inputs = inputs.to(self._weights.dtype).contiguous(memory_format=self._weights.memory_format)
+                indices = torch.tensor([row for row, _ in part], device=text.device)
+                condition = text[indices]
                 if len(begins) > 1:  # the prompt may change along a wide image
-                    along = torch.tensor([begin / (width - window) for _, begin in part]).clamp(max=1).to(words)
-                    words = torch.lerp(words, text_end[of], along[:, None, None])
-                level = torch.as_tensor(timestep).to(shown.device)
-                found.append(self._weights.unet(seen, level, encoder_hidden_states=words).sample.float())
-        whole = torch.cat(found)
-        parts = list(whole.reshape(len(begins), shown.shape[0], *whole.shape[1:]).unbind(0))
+                    along = torch.tensor([begin / (width - window) for _, begin in part]).clamp(max=1).to(condition)
+                    condition = torch.lerp(condition, text_end[indices], along[:, None, None])
+                level = torch.as_tensor(timestep).to(latents.device)
+                predicted.append(self._weights.unet(inputs, level, encoder_hidden_states=condition).sample.float())
+        whole = torch.cat(predicted)
+        parts = list(whole.reshape(len(begins), latents.shape[0], *whole.shape[1:]).unbind(0))
         return windows.blend(parts, begins, width)
 
-    def _latent_of(self, leg: Leg, plan: Plan) -> torch.Tensor:
-        assert leg.image is not None
-        if plan.compat:
-            return self.encode(leg.image, seed=leg.chance.start)
-        key = (id(leg.image), plan.loop)
+    def _latent_of(self, request: ImageRequest, config: DenoisingConfig) -> torch.Tensor:
+        assert request.image is not None
+        if config.compat:
+            return self.encode(request.image, seed=request.seeds.start)
+        key = (id(request.image), config.loop)
         if key not in self._encoded:
-            if len(self._encoded) > 32:
+            if len(self._encoded) > _CACHED_IMAGES:
                 self._encoded.clear()
-            self._encoded[key] = (leg.image, self.encode(leg.image, plan.loop))  # holding the image keeps its id
+            latent = self.encode(request.image, config.loop)
+            self._encoded[key] = (request.image, latent)  # a reference to the image keeps its id unique
         return self._encoded[key][1]
 
     @torch.inference_mode()
     def encode(self, image: Image.Image, loop: bool = False, seed: int | None = None) -> torch.Tensor:
-        """(4, H/8, W/8) float32 latents of an image: their mean, or a sample of ``seed``."""
+        """(4, H/8, W/8) float32: the mean of an image's latents, or a sample drawn with ``seed``."""
         pixels = torch.from_numpy(_pixels(image)).to(self._weights.device, self._weights.vae_dtype)
         width = pixels.shape[-1] // 8
         window = min(width, ENCODED)
@@ -230,18 +229,18 @@ class Pipeline:
         parts = []
         with self._lock, self._loop(loop and len(begins) == 1):
             for begin in begins:
-                shown = windows.cut(pixels, 8 * begin, 8 * window) if len(begins) > 1 else pixels
-                spread = self._weights.vae.encode(shown[None]).latent_dist
+                part = windows.cut(pixels, 8 * begin, 8 * window) if len(begins) > 1 else pixels
+                distribution = self._weights.vae.encode(part[None]).latent_dist
                 if seed is None:
-                    mean = spread.mode()
+                    mean = distribution.mode()
                 else:
-                    mean = spread.sample(generator=torch.Generator("cpu").manual_seed(seed))
+                    mean = distribution.sample(generator=torch.Generator("cpu").manual_seed(seed))
                 parts.append(mean[0].float() * self._scale)
         return windows.blend(parts, begins, width).contiguous()
 
     @torch.inference_mode()
     def decode(self, latents: torch.Tensor, loop: bool = False) -> Image.Image:
-        """The image of (4, H, W) latents, wide ones in overlapping parts."""
+        """Decode (4, H, W) latents into an RGB image, wide ones in overlapping windows."""
         width = latents.shape[-1]
         with self._lock:
             if width <= DECODED:
@@ -253,12 +252,12 @@ class Pipeline:
             return _image(windows.blend(parts, [8 * begin for begin in begins], 8 * width))
 
     def _pixels_of(self, latents: torch.Tensor) -> torch.Tensor:
-        ready = (latents[None] / self._scale).to(self._weights.device, self._weights.vae_dtype)
-        pixels: torch.Tensor = self._weights.vae.decode(ready).sample[0].float()
+        scaled = (latents[None] / self._scale).to(self._weights.device, self._weights.vae_dtype)
+        pixels: torch.Tensor = self._weights.vae.decode(scaled).sample[0].float()
         return (pixels / 2 + 0.5).clamp(0, 1)
 
     def _loop(self, closed: bool) -> Any:
-        loop: Loop | None = self._weights.loop
+        loop: LoopSwitch | None = self._weights.loop
         return loop.set(closed) if loop is not None else nullcontext()
 
     @property
@@ -267,7 +266,7 @@ class Pipeline:
 
 
 def _pixels(image: Image.Image) -> npt.NDArray[np.float32]:
-    """(3, H, W) in -1..1, sizes rounded down to multiples of 32."""
+    """(3, H, W) in -1..1; the image is resized to multiples of 32, rounded down."""
     rgb = image.convert("RGB")
     size = (rgb.width // GRID * GRID, rgb.height // GRID * GRID)
     if size != rgb.size:
@@ -277,7 +276,7 @@ def _pixels(image: Image.Image) -> npt.NDArray[np.float32]:
 
 
 def _mask_of(mask: Image.Image | None, size: tuple[int, int]) -> torch.Tensor:
-    """(1, H, W) in 0..1, 1 where the image is repainted."""
+    """(1, H, W) in 0..1; 1 repaints."""
     if mask is None:
         return torch.ones(1, *size)
     grey = mask.convert("L").resize((size[1], size[0]), Image.Resampling.NEAREST)
@@ -285,6 +284,6 @@ def _mask_of(mask: Image.Image | None, size: tuple[int, int]) -> torch.Tensor:
 
 
 def _image(pixels: torch.Tensor) -> Image.Image:
-    """An RGB image of (3, H, W) in 0..1."""
+    """(3, H, W) in 0..1 into an RGB image."""
     values = (pixels.permute(1, 2, 0).cpu().numpy() * 255).round().astype(np.uint8)
     return Image.fromarray(values, "RGB")

@@ -1,4 +1,4 @@
-"""The schedulers of diffusers that can be chosen, by name; imports none of them."""
+"""Short names for the schedulers of diffusers. Imports none of them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 from ...errors import InvalidInput
 
-MAX_STEPS = 200
+MAX_STEPS = 200  # denoising steps of one clip; more only cost time
 
-# Short name → class in diffusers and what is set on it besides the checkpoint's own configuration.
+# Short name → class in diffusers, and settings on top of the checkpoint's configuration.
 SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
     "pndm": ("PNDMScheduler", {}),
     "ddim": ("DDIMScheduler", {"clip_sample": False}),
@@ -32,15 +32,15 @@ SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def scheduler_names() -> tuple[str, ...]:
-    """The short names. The names of the classes in diffusers are understood too."""
+    """The short names."""
     return tuple(SCHEDULERS)
 
 
 def short_name(name: str) -> str:
-    """The short name of a scheduler named either way.
+    """The short name of a scheduler, given its short name or its class in diffusers.
 
     Raises:
-        InvalidInput: not one of ``SCHEDULERS``.
+        InvalidInput: it is none of ``SCHEDULERS``.
     """
     lowered = name.strip().lower()
     for short, (cls, _) in SCHEDULERS.items():

@@ -1,7 +1,7 @@
-"""Seed images and masks by name: packaged ones, a user's folder, the checkpoint's own; knows nothing of models.
+"""Seed images and masks by name: packaged ones, those in a user's folder, the checkpoint's own.
 
-A name is looked up in what the folders hold and never becomes part of a path. Images whose name begins with ``mask``
-are offered as masks. An image that loops on the beat says so in its tags (``tempo_bpm`` and ``beats``, PNG text).
+Names are looked up in folder listings and never become part of a path. An image whose name begins with ``mask`` is a
+mask. An image that loops on the beat carries PNG text tags, ``tempo_bpm`` and ``beats``.
 """
 
 from __future__ import annotations
@@ -18,22 +18,23 @@ from typing import Literal
 from PIL import Image, UnidentifiedImageError
 
 from ...errors import InvalidInput, NotFound
-from .interpolation import image_name
+from .clip_options import check_image_name
 
 PACKAGED = Path(__file__).parent / "images"
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
-MAX_UPLOAD_BYTES = 8 * 1024 * 1024
-MAX_PIXELS = 4 * 1024 * 1024
-MIN_SIDE, MAX_SIDE = 64, 8192
-MAX_UPLOADS = 256
+MAX_UPLOAD_BYTES = 8 * 1024 * 1024  # of one file; seed images have about 100 kB
+MAX_PIXELS = 4 * 1024 * 1024  # of one image: 82 s of 512 bins
+MIN_SIDE, MAX_SIDE = 64, 8192  # pixels
+MAX_UPLOADS = 256  # images in a user's folder
+CACHED_IMAGES = 64  # decoded images in memory
 
 Kind = Literal["seed", "mask"]
 
 
 @dataclass(frozen=True)
 class SeedImage:
-    """One image and where it comes from. ``beats`` of it at ``tempo_bpm`` fill its width, where that is known."""
+    """One image and its source. If known, its width is ``beats`` beats at ``tempo_bpm``."""
 
     name: str
     kind: Kind
@@ -45,7 +46,7 @@ class SeedImage:
 
 
 class SeedImages:
-    """The images of several folders; earlier folders win where two have a name."""
+    """The images of several folders; an earlier folder wins if two hold the same name. Thread-safe."""
 
     def __init__(self, own: Path | None = None, checkpoint: Path | None = None) -> None:
         self._own = own
@@ -59,27 +60,27 @@ class SeedImages:
         self._lock = Lock()
 
     def __call__(self, name: str, kind: Kind = "seed") -> Image.Image:
-        """The image called ``name``, RGB. The same object every time while the file stays what it is.
+        """Open an image as RGB; the same object each time until its file changes.
 
         Raises:
-            InvalidInput: ``name`` cannot be a name.
+            InvalidInput: ``name`` is not a valid name.
             NotFound: there is no such image.
         """
-        image_name(f"{kind}_image_id", name)
+        check_image_name(f"{kind}_image_id", name)
         _, path = self._find(name, kind)
         key = (path, path.stat().st_mtime_ns)
         with self._lock:
             if key not in self._opened:
-                if len(self._opened) >= 64:
+                if len(self._opened) >= CACHED_IMAGES:
                     self._opened.clear()
                 self._opened[key] = _checked(path.read_bytes(), str(path))
             return self._opened[key]
 
     def describe(self, name: str, kind: Kind = "seed") -> SeedImage:
-        """What is known of an image.
+        """Read the size and the tags of an image.
 
         Raises:
-            NotFound
+            NotFound: there is no such image.
         """
         source, path = self._find(name, kind)
         with Image.open(path) as image:
@@ -94,23 +95,23 @@ class SeedImages:
             )
 
     def list(self) -> Sequence[SeedImage]:
-        """Every image once, by name."""
+        """All images, sorted by name."""
         names = sorted({name for _, name, _ in self._files()})
         return [self.describe(name) for name in names]
 
     def add(self, name: str, data: bytes) -> SeedImage:
-        """Keep an image of the user's: its pixels, encoded anew, and nothing else of the file.
+        """Store an uploaded image in the user's folder: its pixels, encoded again, without anything else of the file.
 
         Raises:
-            InvalidInput: no name, no image, too large, or the folder is full.
+            InvalidInput: the name or the image is not valid, or the folder is full.
         """
-        image_name("name", name)
+        check_image_name("name", name)
         if self._own is None:
-            raise InvalidInput("name", name, "nothing: there is no folder for images of your own")
+            raise InvalidInput("name", name, "no uploads: this server has no folder for them")
         image = _checked(data, "the upload")
         mine = [found for source, found, _ in self._files() if source == "yours"]
         if name not in mine and len(mine) >= MAX_UPLOADS:
-            raise InvalidInput("name", name, f"at most {MAX_UPLOADS} images of your own")
+            raise InvalidInput("name", name, f"at most {MAX_UPLOADS} uploaded images")
         self._own.mkdir(parents=True, exist_ok=True)
         target = self._own / f"{name}.png"
         part = target.with_name(f".{secrets.token_hex(8)}.part")
@@ -140,7 +141,7 @@ class SeedImages:
 
 
 def _checked(data: bytes, where: str) -> Image.Image:
-    """The pixels of an image that is not too large; its size is looked at before anything is decoded."""
+    """Decode an image to RGB. Its size is checked before it is decoded."""
     if len(data) > MAX_UPLOAD_BYTES:
         raise InvalidInput("image", f"{len(data)} bytes", f"at most {MAX_UPLOAD_BYTES} bytes")
     try:
@@ -150,12 +151,12 @@ def _checked(data: bytes, where: str) -> Image.Image:
                 raise InvalidInput(
                     "image",
                     f"{width} x {height}",
-                    f"{MIN_SIDE} to {MAX_SIDE} pixels a side, at most {MAX_PIXELS} in all",
+                    f"sides of {MIN_SIDE} to {MAX_SIDE} pixels, at most {MAX_PIXELS} pixels in total",
                 )
             return image.convert("RGB")
     except InvalidInput:
         raise
-    except UnidentifiedImageError:  # its text names an object in memory
+    except UnidentifiedImageError:  # its message names an object in memory
         raise InvalidInput("image", where, "a PNG or JPEG image") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InvalidInput("image", where, f"a PNG or JPEG image ({error})") from None

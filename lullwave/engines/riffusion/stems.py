@@ -1,6 +1,6 @@
-"""A mix taken apart into drums, bass, voice, guitar, piano and the rest, by a maintained library; knows no model.
+"""Splits a mix into drums, bass, vocals, guitar, piano and the rest with ``audio-separator`` (extra ``stems``).
 
-The library is ``audio-separator`` (extra ``stems``) with the model ``htdemucs_6s``, which it downloads once.
+The model is ``htdemucs_6s``; the library downloads it on first use.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ STEMS = ("vocals", "drums", "bass", "guitar", "piano", "other")
 
 
 def split(audio: Audio) -> dict[str, Audio]:
-    """The six stems, each as long as ``audio``.
+    """Split ``audio`` into six stems of its own length.
 
     Raises:
         MissingExtra: the library is not installed.
-        EngineFailed: it did not give every stem.
+        EngineFailed: the library did not return every stem.
     """
     try:
         from audio_separator.separator import Separator
@@ -39,28 +39,28 @@ def split(audio: Audio) -> dict[str, Audio]:
     missing = [stem for stem in STEMS if stem not in found]
     if missing:
         raise EngineFailed(
-            f"the separator gave no {', '.join(missing)}; it gave {', '.join(sorted(found)) or 'nothing'}"
+            f"the separator returned no {', '.join(missing)}, only: {', '.join(sorted(found)) or 'nothing'}"
         )
-    return {stem: _fitted(found[stem].resample(audio.rate), audio) for stem in STEMS}
+    return {stem: _match(found[stem].resample(audio.rate), audio) for stem in STEMS}
 
 
-def recombined(stems: Mapping[str, Audio], levels_db: Mapping[str, float]) -> Audio:
-    """A mix of the stems that ``levels_db`` names, each louder by its level.
+def mix_stems(stems: Mapping[str, Audio], levels_db: Mapping[str, float]) -> Audio:
+    """Mix the stems named in ``levels_db``, each with its gain in dB.
 
     Raises:
-        InvalidInput: a stem that is not there, or none at all.
+        InvalidInput: a stem does not exist, or none is named.
     """
     for name in levels_db:
         if name not in stems:
-            raise InvalidInput("stems", name, "of " + ", ".join(stems))
+            raise InvalidInput("stems", name, "one of " + ", ".join(stems))
     if not levels_db:
         raise InvalidInput("stems", None, "at least one of " + ", ".join(stems))
     parts = [stems[name].gain(level) for name, level in levels_db.items()]
     return Audio(np.sum([part.samples for part in parts], axis=0, dtype=np.float32), parts[0].rate)
 
 
-def _fitted(stem: Audio, mix: Audio) -> Audio:
-    """A stem at exactly the length and channels of the mix."""
+def _match(stem: Audio, mix: Audio) -> Audio:
+    """Give a stem the length and the channels of the mix."""
     same = stem.to_channels(mix.channels)
     samples = np.zeros_like(mix.samples)
     frames = min(same.frames, mix.frames)

@@ -1,8 +1,8 @@
-"""An endless stream of spectrogram tiles: walks seeds and prompts, joined column by column and phase by phase.
+"""An endless stream of spectrogram tiles, crossfaded column by column and with matched phase.
 
-Every tile is made as a loop from the same seed image, so that its beat is where the last one's was. At a border the
-last tile, which as a loop goes on past its end, gives way to the new one over half a second of columns; the sound of
-both sides overlaps there and is joined with matched phase (``seams``). Knows nothing of how a tile is made.
+Every tile is a loop made from the same seed image, so that its beats fall where those of the last tile fell. At a
+border the last tile goes on as a loop and is crossfaded into the new one over half a second of columns. The sounds of
+both sides overlap there and are joined by ``phase_crossfade``. Knows nothing of how a tile is made.
 """
 
 from __future__ import annotations
@@ -19,41 +19,42 @@ from ...audio import Audio
 from ...errors import EngineFailed, InvalidInput, LullwaveError, SnapshotError, StreamClosed
 from ...request import Request
 from ..base import Mark, Stream, Understanding
-from . import phase_crossfade as seams
+from .phase_crossfade import join_overlap
 from .stream_state import Segment, Steer, pack, piece_title
 
 Grey = npt.NDArray[np.uint8]
 
-LEAD = 48  # columns over which a tile gives way to the next, and that overlap in sound: 0.48 s
-BACK = 40  # columns before a border that are converted too, so that the conversion has no edge there
-_MIN_REST_S = 0.6  # with less than this of a tile left, a change waits for the next tile
-REWINDABLE_S = 60.0
+CROSSFADE = 48  # columns, 0.48 s: about a beat, long enough to hide a change of texture
+CONTEXT = 40  # columns before a border that are converted too, so that the conversion has no edge there
+_MIN_REST_S = 0.6  # seconds; a change of prompt later than this before the end of a tile waits for the next tile
+REWINDABLE_S = 60.0  # seconds that snapshots reach back
+_FADE_OUT_S = 0.05  # seconds at the end of a finite stream, against a click
 
 
-class Studio(Protocol):
-    """What a stream needs of its engine."""
+class TileSource(Protocol):
+    """Makes the tiles of a stream and converts them to sound."""
 
     rate: int
-    hop: int  # frames a column
-    tile: int  # columns a tile
-    beats: int | None  # beats a tile, where the seed image tells
+    hop: int  # frames per column
+    tile: int  # columns per tile
+    beats: int | None  # beats per tile, if the seed image says so
 
     def draw(self, steers: Sequence[Steer], tile: int, at_frame: int, cancelled: Callable[[], bool]) -> Grey:
-        """The grey image of a tile, a loop, with the prompt as it is at ``at_frame``."""
+        """(F, columns): the grey image of tile number ``tile``, a loop, with the prompt as it is at ``at_frame``."""
 
-    def sound(self, columns: Grey) -> npt.NDArray[np.float32]:
-        """(T,) the sound of columns: T = (columns - 1) x hop."""
+    def samples(self, columns: Grey) -> npt.NDArray[np.float32]:
+        """(T,) the sound of (F, columns): T = (columns - 1) x hop."""
 
 
 class RiffusionStream(Stream):
-    """See ``Stream``. Snapshots reach a minute back."""
+    """A stream of one request. Snapshots reach a minute back. One thread, except ``close``."""
 
     channels = 1
 
     def __init__(
         self,
         request: Request,
-        studio: Studio,
+        tiles: TileSource,
         understand: Callable[[str], Understanding],
         restore: Callable[[bytes], RiffusionStream],
         segments: Sequence[Segment] = (),
@@ -61,8 +62,8 @@ class RiffusionStream(Stream):
         position: int = 0,
     ) -> None:
         self.request = request
-        self.rate = studio.rate
-        self._studio = studio
+        self.rate = tiles.rate
+        self._tiles = tiles
         self._understand = understand
         self._restore = restore
         self._segments = list(segments)
@@ -85,7 +86,7 @@ class RiffusionStream(Stream):
         missing = frames
         while missing > 0:
             if not self._segments or self._segments[-1].stop <= self._position:
-                self._next()
+                self._add_segment()
             segment = next(s for s in self._segments if s.start <= self._position < s.stop)
             taken = segment.samples[self._position - segment.start : segment.stop - segment.start][:missing]
             parts.append(taken)
@@ -93,7 +94,7 @@ class RiffusionStream(Stream):
             missing -= len(taken)
         whole = np.concatenate(parts) if parts else np.zeros(0, np.float32)
         if self.total_frames is not None:
-            whole = _faded(whole, self._position - len(whole), self.total_frames, self.rate)
+            whole = _fade_out(whole, self._position - len(whole), self.total_frames, self.rate)
         return Audio(np.ascontiguousarray(whole[:, None]), self.rate)
 
     def steer(self, prompt: str, over_s: float = 8.0) -> Understanding:
@@ -103,7 +104,7 @@ class RiffusionStream(Stream):
             raise InvalidInput("over_s", over_s, "a number from 0 to 600 seconds")
         self._steers.append(Steer(self._position, prompt, over_s))
         if self._segments and (last := self._segments[-1]).stop - self._position > _MIN_REST_S * self.rate:
-            hop = self._studio.hop
+            hop = self._tiles.hop
             columns = max(1, -(-(self._position - last.start) // hop))
             self._segments[-1] = replace(last, stop=last.start + columns * hop, cut_at=self._position)
         return understood
@@ -129,16 +130,16 @@ class RiffusionStream(Stream):
                 data: dict[str, Any] = {"prompt": steer.prompt}
                 if n == 0:
                     data["title"] = piece_title(steer.prompt)
-                    if self._studio.beats:
-                        seconds = self._studio.tile * self._studio.hop / self.rate
-                        data["tempo_bpm"] = 60 * self._studio.beats / seconds
+                    if self._tiles.beats:
+                        seconds = self._tiles.tile * self._tiles.hop / self.rate
+                        data["tempo_bpm"] = 60 * self._tiles.beats / seconds
                 found.append(Mark(steer.frame, "piece" if n == 0 else "steer", data))
         return found
 
     def beats(self, start: int, stop: int) -> Sequence[int]:
-        if not self._studio.beats:
+        if not self._tiles.beats:
             return ()
-        length = self._studio.tile * self._studio.hop / self._studio.beats
+        length = self._tiles.tile * self._tiles.hop / self._tiles.beats
         first = int(np.ceil(start / length))
         last = int(np.ceil(stop / length))
         return [frame for n in range(first, last) if start <= (frame := round(n * length)) < stop]
@@ -146,40 +147,40 @@ class RiffusionStream(Stream):
     def close(self) -> None:
         self._closed.set()
 
-    def _next(self) -> None:
-        """Make the segment that begins where the last one stops."""
-        studio, hop = self._studio, self._studio.hop
+    def _add_segment(self) -> None:
+        """Make the segment after the last one."""
+        tiles, hop = self._tiles, self._tiles.hop
         last = self._segments[-1] if self._segments else None
         start = last.stop if last else 0
-        tile, column = divmod(start // hop, studio.tile)
-        end = (tile + 1) * studio.tile * hop
+        tile, column = divmod(start // hop, tiles.tile)
+        end = (tile + 1) * tiles.tile * hop
         try:
-            drawn = studio.draw(self._steers, tile, end, self._closed.is_set)
-            columns = drawn if last is None else _led_over(last.columns, drawn, column)
-            samples = self._sound_of(columns, drawn, last, column)
+            drawn = tiles.draw(self._steers, tile, end, self._closed.is_set)
+            columns = drawn if last is None else _crossfade(last.columns, drawn, column)
+            samples = self._samples_of(columns, drawn, last, column)
         except LullwaveError as error:
             if self._closed.is_set():
                 raise StreamClosed("the stream was closed") from error
             raise
         except Exception as error:
-            self._broken = EngineFailed(f"a tile could not be made: {type(error).__name__}: {error}")
+            self._broken = EngineFailed(f"the tile could not be made: {type(error).__name__}: {error}")
             raise self._broken from error
         if last is not None:
             after = last.samples[last.stop - last.start :]
-            overlap = min(len(after), LEAD * hop, len(samples))
-            samples[:overlap] = seams.joined(after[:overlap], samples[:overlap])
+            overlap = min(len(after), CROSSFADE * hop, len(samples))
+            samples[:overlap] = join_overlap(after[:overlap], samples[:overlap])
         self._segments.append(Segment(start, end, drawn, samples))
         oldest = self._position - round(REWINDABLE_S * self.rate)
         while len(self._segments) > 2 and self._segments[1].stop < oldest:
             self._segments.pop(0)
 
-    def _sound_of(self, columns: Grey, drawn: Grey, last: Segment | None, column: int) -> npt.NDArray[np.float32]:
-        """The samples from ``column`` to the end of the tile, and ``LEAD`` columns of its loop beyond."""
-        hop, tile = self._studio.hop, self._studio.tile
-        before = (last.columns if last else drawn)[:, np.arange(column - BACK, column) % tile]
-        beyond = drawn[:, np.arange(tile, tile + LEAD + 1) % tile]
+    def _samples_of(self, columns: Grey, drawn: Grey, last: Segment | None, column: int) -> npt.NDArray[np.float32]:
+        """Samples from ``column`` to the end of the tile and ``CROSSFADE`` columns of its loop beyond."""
+        hop, tile = self._tiles.hop, self._tiles.tile
+        before = (last.columns if last else drawn)[:, np.arange(column - CONTEXT, column) % tile]
+        beyond = drawn[:, np.arange(tile, tile + CROSSFADE + 1) % tile]
         wide = np.concatenate([before, columns[:, column:], beyond], axis=1)
-        return self._studio.sound(wide)[BACK * hop :].copy()
+        return self._tiles.samples(wide)[CONTEXT * hop :].copy()
 
     def _check_open(self) -> None:
         if self._closed.is_set():
@@ -188,18 +189,18 @@ class RiffusionStream(Stream):
             raise self._broken
 
 
-def _led_over(before: Grey, after: Grey, column: int) -> Grey:
-    """``after``, with the columns from ``column`` on mixed from both at first."""
+def _crossfade(before: Grey, after: Grey, column: int) -> Grey:
+    """``after``, crossfaded from ``before`` over the first columns from ``column`` on."""
     mixed = after.copy()
-    width = min(LEAD, after.shape[1] - column)
+    width = min(CROSSFADE, after.shape[1] - column)
     share = (np.arange(width) + 0.5) / width
     there = np.arange(column, column + width)
     mixed[:, there] = np.rint(before[:, there] * (1 - share) + after[:, there] * share).astype(np.uint8)
     return mixed
 
 
-def _faded(samples: npt.NDArray[np.float32], start: int, total: int, rate: int) -> npt.NDArray[np.float32]:
-    """A finite stream fades out over its last 50 ms, so that it does not end in a click."""
+def _fade_out(samples: npt.NDArray[np.float32], start: int, total: int, rate: int) -> npt.NDArray[np.float32]:
+    """Fade out the end of a finite stream of ``total`` frames; ``start`` is the frame of ``samples[0]``."""
     left = total - (start + np.arange(len(samples)))
-    length = min(total, round(0.05 * rate))
+    length = min(total, round(_FADE_OUT_S * rate))
     return samples * np.clip(left / length, 0, 1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What a stream remembers, and its snapshot as bytes: JSON and arrays, nothing that is executed."""
+"""The state of a stream, and its snapshot as bytes: JSON and arrays, safe to read from strangers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ...errors import InvalidInput, SnapshotError
 from ...prompt import Prompt
 from ...request import Request
 
-MAGIC = b"LWRIFF01"
+MAGIC = b"LWRIFF01"  # format and version of a snapshot
 
 
 @dataclass(frozen=True)
 class Steer:
-    """From ``frame`` on the music turns towards ``prompt``, over ``over_s`` seconds."""
+    """A change of prompt: begins at ``frame`` and takes ``over_s`` seconds."""
 
     frame: int
     prompt: str
@@ -30,10 +30,10 @@ class Steer:
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """A stretch of one tile: frames ``start`` to ``stop``.
+    """A part of one tile: frames ``start`` to ``stop``.
 
-    ``samples`` goes on beyond ``stop``, for the join with what follows. A change of prompt at frame ``cut_at`` lets a
-    segment stop early.
+    ``samples`` reaches beyond ``stop``, for the crossfade with the next segment. A change of prompt at frame
+    ``cut_at`` ends a segment before ``full_stop``.
     """
 
     start: int
@@ -48,36 +48,36 @@ class Segment:
             object.__setattr__(self, "full_stop", self.stop)
 
     def whole(self) -> Segment:
-        """As it was before a change of prompt cut it short."""
+        """The segment as it was before a change of prompt shortened it."""
         assert self.full_stop is not None
         return replace(self, stop=self.full_stop, cut_at=None)
 
 
 def pack(request: Request, position: int, steers: Sequence[Steer], segments: Sequence[Segment]) -> bytes:
-    """A snapshot."""
+    """Write a snapshot."""
     head = {
-        "request": {**asdict_of(request)},
+        "request": _plain(request),
         "position": position,
         "steers": [asdict(steer) for steer in steers],
         "segments": [
             {"start": s.start, "stop": s.stop, "cut_at": s.cut_at, "full_stop": s.full_stop} for s in segments
         ],
     }
-    words = json.dumps(head).encode()
+    header = json.dumps(head).encode()
     arrays = io.BytesIO()
     values = {f"columns{n}": s.columns for n, s in enumerate(segments)}
     np.savez(arrays, **values, **{f"samples{n}": s.samples for n, s in enumerate(segments)})  # type: ignore[arg-type]
-    return MAGIC + len(words).to_bytes(4, "little") + words + arrays.getvalue()
+    return MAGIC + len(header).to_bytes(4, "little") + header + arrays.getvalue()
 
 
 def unpack(snapshot: bytes) -> tuple[Request, int, list[Steer], list[Segment]]:
-    """What was packed.
+    """Read a snapshot: request, position, changes of prompt, segments.
 
     Raises:
-        SnapshotError: of another engine or version, or damaged.
+        SnapshotError: it is damaged, or of another engine or version.
     """
     if snapshot[:8] != MAGIC:
-        raise SnapshotError("this is no snapshot of the engine 'riffusion' in this version")
+        raise SnapshotError("not a snapshot of this version of the engine 'riffusion'")
     try:
         size = int.from_bytes(snapshot[8:12], "little")
         head: dict[str, Any] = json.loads(snapshot[12 : 12 + size])
@@ -96,8 +96,8 @@ def unpack(snapshot: bytes) -> tuple[Request, int, list[Steer], list[Segment]]:
         raise SnapshotError(f"the snapshot is damaged: {error}") from error
 
 
-def asdict_of(request: Request) -> dict[str, Any]:
-    """A request as plain data."""
+def _plain(request: Request) -> dict[str, Any]:
+    """A request as JSON data."""
     return {
         "prompt": request.prompt,
         "seed": request.seed,
@@ -107,6 +107,6 @@ def asdict_of(request: Request) -> dict[str, Any]:
 
 
 def piece_title(prompt: str) -> str:
-    """A title for people."""
+    """The title of a piece, from the beginning of its prompt."""
     words = Prompt.parse(prompt).text.split(",")[0].strip()
     return words[:1].upper() + words[1:60] if words else "Riffusion"

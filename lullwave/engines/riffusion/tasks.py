@@ -1,6 +1,6 @@
-"""Whole pieces of work with one engine: long clips from text, between prompts, from other sound; knows no files.
+"""Riffusion's tasks: long clips from text, between two prompts or from other audio; opens no files.
 
-Each function gives audio and the spectrograms that it was made of, and tells ``progress`` how far it is (0 to 1).
+Each function returns the audio and its spectrogram, and reports its ``progress`` from 0 to 1.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ from ...errors import InvalidInput
 from ...options import build, check, option
 from ...request import Request
 from ..base import Understanding
-from . import emphasis
-from .denoising import Mix, Plan
-from .interpolation import End, Interpolation
+from .clip_options import DenoisingConfig, Interpolation, MagicMix, PromptInput
+from .model.text_encoder import parse_weights
 from .options import DEFAULT_CHECKPOINT
-from .pipeline import Leg
-from .schedule import Chance
+from .pipeline import ImageRequest
+from .sampler import SeedPair
 from .schedulers import MAX_STEPS, short_name
-from .sound import HOP, RATE
+from .spectrogram_converter import HOP, RATE
 from .stream import Grey, RiffusionStream
 
 if TYPE_CHECKING:
@@ -33,13 +32,13 @@ if TYPE_CHECKING:
 
 Report = Callable[[float], None]
 
-MAX_SECONDS = 600.0
-COLUMN_S = HOP / RATE
+MAX_SECONDS = 600.0  # longest clip, to bound memory
+COLUMN_S = HOP / RATE  # seconds per column
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A finished piece and its spectrogram."""
+class Clip:
+    """A finished clip and its spectrogram."""
 
     audio: Audio
     image: Image.Image
@@ -47,7 +46,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a batch."""
+    """One entry of a batch file."""
 
     prompt: str
     negative_prompt: str | None
@@ -56,16 +55,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class BatchParams:
-    """What a batch may set for all of its entries."""
+    """Parameters of a batch file, for all of its entries."""
 
     checkpoint: str = option(
         DEFAULT_CHECKPOINT, "a directory in diffusers format, or a name on the hub", max_length=1000
     )
-    scheduler: str | None = option(None, "a scheduler by name; nothing is the checkpoint's own", max_length=60)
+    scheduler: str | None = option(None, "scheduler; empty for the checkpoint's own", max_length=60)
     num_inference_steps: int = option(50, "denoising steps", low=1, high=MAX_STEPS)
     guidance: float = option(7.0, "how closely the prompt is followed", low=0, high=100)
     width: int = option(512, "columns of a clip, 100 a second", low=100, high=round(100 * MAX_SECONDS))
-    name: str = option("", "what its files are called", max_length=60)
+    name: str = option("", "prefix of the file names", max_length=60)
 
     def __post_init__(self) -> None:
         check(self)
@@ -75,75 +74,86 @@ class BatchParams:
 
 def text_to_audio(
     engine: RiffusionEngine,
-    end: End,
+    end: PromptInput,
     seconds: float = 5.12,
-    plan: Plan | None = None,
+    config: DenoisingConfig | None = None,
     progress: Report | None = None,
-) -> Piece:
-    """A clip from words alone, of any length: no seed image."""
+) -> Clip:
+    """Make a clip of any length from a prompt alone, without a seed image.
+
+    Raises:
+        InvalidInput: ``seconds`` is not between 1 and ``MAX_SECONDS``.
+    """
     width = _columns(seconds)
-    leg = engine.pipeline.leg(Interpolation(end, end, 0.0), None, width=width)
-    image = engine.pipeline.make([leg], plan or Plan(), _steps(progress))[0]
-    return Piece(engine.sound.audio(image), image)
+    request = engine.pipeline.image_request(Interpolation(end, end, 0.0), None, width=width)
+    image = engine.pipeline.make([request], config or DenoisingConfig(), _steps(progress))[0]
+    return Clip(engine.converter.audio(image), image)
 
 
 def between_prompts(
     engine: RiffusionEngine,
-    start: End,
-    end: End,
+    start: PromptInput,
+    end: PromptInput,
     clips: int = 5,
     power: float = 1.0,
     seed_image: str = "og_beat",
     mask_image: str | None = None,
-    plan: Plan | None = None,
+    config: DenoisingConfig | None = None,
     progress: Report | None = None,
-) -> Piece:
-    """One long clip that goes from ``start`` to ``end`` in ``clips`` tiles: alpha is (n / (clips - 1)) ** ``power``.
+) -> Clip:
+    """Make one long clip from ``start`` to ``end`` in ``clips`` tiles.
 
-    Tiles are loops of one seed image and are joined like those of the endless stream.
+    The alpha of tile n is (n / (clips - 1)) ** ``power``. The tiles are loops made from one seed image and joined as in
+    the endless stream.
+
+    Raises:
+        InvalidInput: ``clips`` or ``power`` is out of range.
+        NotFound: the seed image or the mask does not exist.
     """
     if not 2 <= clips <= 100:
         raise InvalidInput("clips", clips, "a whole number from 2 to 100")
     if not 0.05 <= power <= 20:
         raise InvalidInput("power", power, "a number from 0.05 to 20")
     image, mask = engine.seed_images(seed_image), engine.seed_images(mask_image, "mask") if mask_image else None
-    plan = replace(plan or Plan(), loop=True)
+    config = replace(config or DenoisingConfig(), loop=True)
     tiles = []
     for n in range(clips):
-        wish = Interpolation(start, end, (n / (clips - 1)) ** power)
-        leg = engine.pipeline.leg(wish, image, mask)
-        tiles += engine.pipeline.make([leg], plan, _steps(progress, n / clips, 1 / clips))
-    return joined(engine, tiles)
+        request = engine.pipeline.image_request(Interpolation(start, end, (n / (clips - 1)) ** power), image, mask)
+        tiles += engine.pipeline.make([request], config, _steps(progress, n / clips, 1 / clips))
+    return join_tiles(engine, tiles)
 
 
-def joined(engine: RiffusionEngine, tiles: Sequence[Image.Image]) -> Piece:
-    """Looping tiles of one size, one after the other, with matched phase."""
+def join_tiles(engine: RiffusionEngine, tiles: Sequence[Image.Image]) -> Clip:
+    """Play looping tiles of one size one after the other, crossfaded with matched phase."""
     greys = [np.asarray(tile)[:, :, 0].copy() for tile in tiles]
-    rack = _Rack(engine, greys)
+    finished = _FinishedTiles(engine, greys)
 
-    def never(snapshot: bytes) -> RiffusionStream:
-        raise AssertionError("this stream is not forked")
+    def restore(snapshot: bytes) -> RiffusionStream:
+        raise AssertionError("this stream is never forked")
 
-    stream = RiffusionStream(Request(), rack, Understanding, never)
-    audio = stream.read(len(greys) * rack.tile * HOP)
+    stream = RiffusionStream(Request(), finished, Understanding, restore)
+    audio = stream.read(len(greys) * finished.tile * HOP)
     wide = np.concatenate(greys, axis=1)
-    return Piece(audio, Image.fromarray(np.repeat(wide[:, :, None], 3, axis=2)))
+    return Clip(audio, Image.fromarray(np.repeat(wide[:, :, None], 3, axis=2)))
 
 
 def audio_to_audio(
     engine: RiffusionEngine,
     audio: Audio,
-    start: End,
-    end: End | None = None,
+    start: PromptInput,
+    end: PromptInput | None = None,
     start_s: float = 0.0,
     seconds: float | None = None,
-    mix: Mix | None = None,
-    plan: Plan | None = None,
+    mix: MagicMix | None = None,
+    config: DenoisingConfig | None = None,
     progress: Report | None = None,
-) -> Piece:
-    """The same music in other clothes: the whole track repainted in overlapping windows that agree at every step.
+) -> Clip:
+    """Repaint a track towards a prompt, in overlapping windows that are blended at every denoising step.
 
-    With ``end``, the prompt changes along the track. ``mix`` is Magic Mix instead of plain repainting.
+    With ``end``, the prompt changes along the track. ``mix`` selects Magic Mix instead of plain image to image.
+
+    Raises:
+        InvalidInput: ``start_s`` or the length is out of range.
     """
     if not 0 <= start_s < audio.duration_s:
         raise InvalidInput("start_s", start_s, f"a number from 0 to {audio.duration_s:g}")
@@ -151,30 +161,30 @@ def audio_to_audio(
     if not 1 <= stop - start_s <= MAX_SECONDS:
         raise InvalidInput("seconds", round(stop - start_s, 2), f"from 1 to {MAX_SECONDS:g} seconds of sound")
     part = audio[round(start_s * audio.rate) : round(stop * audio.rate)].to_channels(1).resample(RATE)
-    # a whole number of windows' columns: silence is added, and cut off afterwards
+    # pad with silence to a multiple of 32 columns, the grid of image sizes; cut off again below
     columns = -(-(part.frames // HOP + 1) // 32) * 32
     padded = np.zeros((columns * HOP, 1), np.float32)
     padded[: part.frames] = part.samples[: len(padded)]
-    image = engine.sound.image(Audio(padded, RATE)).convert("RGB").crop((0, 0, columns, 512))
+    image = engine.converter.image(Audio(padded, RATE)).convert("RGB").crop((0, 0, columns, 512))
     text = engine.pipeline.text
-    leg = Leg(
-        chance=Chance(start.seed, start.seed, 0.0),
+    request = ImageRequest(
+        seeds=SeedPair(start.seed, start.seed, 0.0),
         strength=start.denoising,
         guidance=start.guidance,
-        condition=text.embed(emphasis.parse(start.prompt)),
-        avoid=text.embed(emphasis.parse(start.negative_prompt or "")),
-        condition_end=None if end is None else text.embed(emphasis.parse(end.prompt)),
+        condition=text.embed(parse_weights(start.prompt)),
+        avoid=text.embed(parse_weights(start.negative_prompt or "")),
+        condition_end=None if end is None else text.embed(parse_weights(end.prompt)),
         image=image,
     )
-    made = engine.pipeline.make([leg], replace(plan or Plan(), mix=mix), _steps(progress))[0]
-    return Piece(engine.sound.audio(made)[: part.frames], made)
+    made = engine.pipeline.make([request], replace(config or DenoisingConfig(), mix=mix), _steps(progress))[0]
+    return Clip(engine.converter.audio(made)[: part.frames], made)
 
 
 def read_batch(text: str) -> tuple[list[Mapping[str, Any]], list[Entry]]:
-    """Parameter sets and entries of ``{"params": {…} or [{…}, …], "entries": [{"prompt": …}, …]}``.
+    """Parse ``{"params": {…} or [{…}, …], "entries": [{"prompt": …}, …]}`` into parameter sets and entries.
 
     Raises:
-        InvalidInput: names the entry and the field.
+        InvalidInput: names the faulty entry and field.
     """
     try:
         raw = json.loads(text)
@@ -195,15 +205,15 @@ def read_batch(text: str) -> tuple[list[Mapping[str, Any]], list[Entry]]:
         if not isinstance(one, dict) or not isinstance(one.get("prompt"), str):
             raise InvalidInput(f"entries[{n}].prompt", one, "text")
         try:
-            End(one["prompt"], one.get("seed", 0), one.get("negative_prompt"))
+            PromptInput(one["prompt"], one.get("seed", 0), one.get("negative_prompt"))
         except InvalidInput as error:
             raise InvalidInput(f"entries[{n}].{error.field}", error.value, error.allowed) from None
         entries.append(Entry(one["prompt"], one.get("negative_prompt"), one.get("seed", 0)))
     return sets, entries
 
 
-class _Rack:
-    """The studio of a stream whose tiles exist already."""
+class _FinishedTiles:
+    """Tiles that exist already. See ``stream.TileSource``."""
 
     rate, hop = RATE, HOP
     beats: int | None = None
@@ -214,12 +224,12 @@ class _Rack:
         self.tile = greys[0].shape[1]
 
     def draw(self, steers: object, tile: int, at_frame: int, cancelled: object) -> Grey:
-        """The tile."""
+        """Return tile number ``tile``."""
         return self._greys[tile]
 
-    def sound(self, columns: Grey) -> Any:
-        """Its sound."""
-        return self._engine.sound.samples(columns)
+    def samples(self, columns: Grey) -> Any:
+        """Convert columns to sound."""
+        return self._engine.converter.samples(columns)
 
 
 def _columns(seconds: float) -> int:
@@ -229,8 +239,8 @@ def _columns(seconds: float) -> int:
 
 
 def _steps(progress: Report | None, begin: float = 0.0, size: float = 1.0) -> Callable[[int, int], None] | None:
-    """Steps of one clip as a part of the whole."""
+    """Report the steps of one clip as the part of the whole from ``begin`` on."""
     if progress is None:
         return None
     report = progress
-    return lambda done, of: report(begin + size * (done / of if of else 1.0))
+    return lambda done, total: report(begin + size * (done / total if total else 1.0))

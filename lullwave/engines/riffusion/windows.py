@@ -1,8 +1,7 @@
-"""Overlapping windows over something wide, and their blend; knows nothing of what is in them.
+"""Overlapping windows over a wide tensor, and their blend.
 
 The noise that the model predicts for a wide image is the weighted mean of what it predicts for windows of the width
-that it was trained on, at every step (MultiDiffusion, Bar-Tal et al. 2023, eq. 5), so that there is no seam to join
-afterwards.
+that it was trained on, at every step (MultiDiffusion, Bar-Tal et al. 2023, eq. 5). So there are no seams to join.
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ import torch
 
 
 def starts(width: int, window: int, overlap: int, closed: bool = False) -> list[int]:
-    """Where windows begin so that they cover ``width`` and neighbours share at least ``overlap``.
+    """Window positions that cover ``width``; neighbours share at least ``overlap``.
 
-    On a circle (``closed``) the last windows reach over the end into the beginning.
+    On a circle (``closed``) the last windows reach past the end into the beginning.
     """
     if width <= window:
         return [0]
@@ -28,20 +27,20 @@ def starts(width: int, window: int, overlap: int, closed: bool = False) -> list[
 
 
 def weights(window: int) -> torch.Tensor:
-    """(W,) a triangle that is largest in the middle and nowhere zero."""
+    """(W,) triangular weights, largest in the middle and never zero."""
     ramp = torch.arange(1, window + 1, dtype=torch.float32)
     return torch.minimum(ramp, ramp.flip(0)) / math.ceil(window / 2)
 
 
 def cut(wide: torch.Tensor, start: int, window: int) -> torch.Tensor:
-    """(..., window) of (..., width), reaching over the end into the beginning where it must."""
+    """(..., window) of (..., width) from ``start`` on; past the end it continues at the beginning."""
     if start + window <= wide.shape[-1]:
         return wide[..., start : start + window]
     return torch.roll(wide, -start, dims=-1)[..., :window]
 
 
 def blend(parts: list[torch.Tensor], begins: list[int], width: int) -> torch.Tensor:
-    """The weighted mean, (..., width), of windows that begin at ``begins``."""
+    """(..., width): the weighted mean of (..., window) parts that begin at ``begins``."""
     if len(parts) == 1:
         return parts[0]
     window = parts[0].shape[-1]

@@ -74,7 +74,7 @@ def router(services: Services) -> APIRouter:
             engine = await riffusion.engine()
         except LullwaveError as error:
             return JSONResponse({"available": False, "why": str(error), **choices})
-        facts = {"checkpoint": engine.checkpoint, "device": engine.device, "waiting": engine.workshop.waiting}
+        facts = {"checkpoint": engine.checkpoint, "device": engine.device, "waiting": engine.queue.waiting}
         return JSONResponse({"available": True, **facts, **choices})
 
     @routes.post("/api/riffusion/clips", status_code=202, openapi_extra=_clip_schema())
@@ -113,7 +113,7 @@ def router(services: Services) -> APIRouter:
         assert clip.image is not None
         engine = await riffusion.engine()
         kind = "JPEG" if format == "jpg" else "PNG"
-        data = await asyncio.to_thread(legacy_api.encoded, clip.image, kind, engine.sound.exif())
+        data = await asyncio.to_thread(legacy_api.encode_image, clip.image, kind, engine.converter.exif())
         return Response(data, media_type=f"image/{kind.lower()}")
 
     @routes.get("/api/riffusion/clips/{id}/audio.{format}", response_class=Response)
@@ -135,7 +135,7 @@ def router(services: Services) -> APIRouter:
     async def one_image(name: str) -> Response:
         """A seed image or mask as PNG."""
         store = await riffusion.seed_images()
-        data = await asyncio.to_thread(lambda: legacy_api.encoded(store(name), "PNG"))
+        data = await asyncio.to_thread(lambda: legacy_api.encode_image(store(name), "PNG"))
         return Response(data, media_type="image/png")
 
     @routes.put("/api/riffusion/seed-images/{name}", openapi_extra=_UPLOAD)
@@ -206,9 +206,9 @@ def _properties(options: type, **changes: Any) -> dict[str, Any]:
 
 
 def _legacy_schema() -> dict[str, Any]:
-    from ...engines.riffusion.interpolation import End, Interpolation
+    from ...engines.riffusion.clip_options import Interpolation, PromptInput
 
-    end = {"type": "object", "required": ["prompt", "seed"], "properties": _properties(End)}
+    end = {"type": "object", "required": ["prompt", "seed"], "properties": _properties(PromptInput)}
     body = {
         "type": "object",
         "required": ["start", "end", "alpha"],
@@ -218,10 +218,9 @@ def _legacy_schema() -> dict[str, Any]:
 
 
 def _clip_schema() -> dict[str, Any]:
-    from ...engines.riffusion.clip import ClipOptions
-    from ...engines.riffusion.interpolation import End, Interpolation
+    from ...engines.riffusion.clip_options import ClipOptions, Interpolation, PromptInput
 
-    end = {"type": "object", "required": ["prompt", "seed"], "properties": _properties(End)}
+    end = {"type": "object", "required": ["prompt", "seed"], "properties": _properties(PromptInput)}
     fields = {**_properties(Interpolation, start=end, end=end), **_properties(ClipOptions)}
     fields["seed_image_id"] = {"anyOf": [fields["seed_image_id"], {"type": "null"}], "default": "og_beat"}
     body = {"type": "object", "required": ["start"], "properties": fields, "additionalProperties": False}

@@ -36,3 +36,10 @@ def load():
     yield loaded
     for engine in engines.values():
         engine.close()
+
+
+@pytest.fixture
+def engine(tiny, load):
+    from songs import EXACT
+
+    return load(tiny, EXACT)

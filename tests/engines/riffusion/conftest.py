@@ -10,7 +10,7 @@ from PIL import Image
 def checkpoint(tmp_path_factory):
     pytest.importorskip("torch")
     pytest.importorskip("diffusers")
-    from lullwave.engines.riffusion.random_checkpoint import make_random
+    from lullwave.engines.riffusion.model.random_checkpoint import make_random
 
     return make_random(tmp_path_factory.mktemp("riffusion") / "tiny", seed=3)
 
@@ -19,8 +19,8 @@ def checkpoint(tmp_path_factory):
 def pipeline(checkpoint):
     import torch
 
+    from lullwave.engines.riffusion.model.weights import load
     from lullwave.engines.riffusion.pipeline import Pipeline
-    from lullwave.engines.riffusion.weights import load
 
     return Pipeline(load(checkpoint, torch.device("cpu"), torch.float32))
 

@@ -20,7 +20,7 @@ from sines import SineEngine
 
 from lullwave.codecs import decode
 from lullwave.engines.riffusion.engine import RiffusionEngine
-from lullwave.engines.riffusion.random_checkpoint import make_random
+from lullwave.engines.riffusion.model.random_checkpoint import make_random
 from lullwave.server import disconnects
 
 STEPS = 2
@@ -333,7 +333,9 @@ def test_a_client_that_goes_before_it_has_a_place_takes_none(served, monkeypatch
 def test_neighbours_of_equal_shape_are_made_in_one_pass(served, monkeypatch):
     (engine,) = served.engines
     passes, make = [], engine.pipeline.make
-    monkeypatch.setattr(engine.pipeline, "make", lambda legs, *rest: passes.append(len(legs)) or make(legs, *rest))
+    monkeypatch.setattr(
+        engine.pipeline, "make", lambda requests, *rest: passes.append(len(requests)) or make(requests, *rest)
+    )
     blocker = json.loads(long_clip(served)[1])
     with served.listening(f"/api/riffusion/clips/{blocker['id']}/events") as reply:
         told = events(reply)

@@ -1,4 +1,4 @@
-"""Checkpoints of random weights in diffusers format: for tests (tiny) and timings (full size); makes no music.
+"""Writes checkpoints with random weights in diffusers format, for tests (tiny) and benchmarks (full size).
 
 The layout is that of ``riffusion/riffusion-model-v1``: a directory with ``model_index.json``, ``unet``, ``vae``,
 ``text_encoder``, ``tokenizer`` and ``scheduler``.
@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import torch
 
-from ...errors import InvalidInput
+from ....errors import InvalidInput
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ Size = Literal["tiny", "full"]
 _BEGIN, _END = "<|startoftext|>", "<|endoftext|>"
 
 _UNET: dict[str, dict[str, Any]] = {
-    # the tiny one has no attention at its widest level, so that tests are quick
+    # no attention at the widest level of the tiny one, for quick tests
     "tiny": {"block_out_channels": (8, 16, 16, 16), "layers_per_block": 1, "cross_attention_dim": 32, "cross": 2},
     "full": {"block_out_channels": (320, 640, 1280, 1280), "layers_per_block": 2, "cross_attention_dim": 768},
 }
@@ -49,10 +49,10 @@ SCHEDULER = {
 def make_random(
     directory: str | Path, size: Size = "tiny", seed: int = 0, safe: bool = True, dtype: torch.dtype = torch.float32
 ) -> Path:
-    """Write a random checkpoint and return its directory. ``safe`` False writes ``.bin`` files.
+    """Write a random checkpoint and return its directory. ``safe=False`` writes ``.bin`` files.
 
     Raises:
-        InvalidInput: ``size`` is not known, or something is in the directory already.
+        InvalidInput: ``size`` is unknown, or the directory is not empty.
     """
     from diffusers import AutoencoderKL, PNDMScheduler, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
@@ -100,7 +100,7 @@ def make_random(
                 **_TEXT[size],
             )
         )
-        # embeddings of a trained encoder have a mean, which weighted prompts keep
+        # embeddings of a trained encoder have a mean other than 0, which weighted prompts keep
         norm: Any = dict(text.named_modules())[_final_norm(text)]
         torch.nn.init.normal_(norm.bias, 0.2, 0.1)
     for name, module in (("unet", unet), ("vae", vae), ("text_encoder", text)):
@@ -131,16 +131,16 @@ def make_random(
 
 
 def _final_norm(text: Any) -> str:
-    """The last normalisation of a text encoder, by name: libraries differ in what stands before it."""
+    """Name of the last normalisation of a text encoder; versions of transformers differ in its prefix."""
     found: str = next(name for name, _ in text.named_modules() if name.endswith("final_layer_norm"))
     return found
 
 
 def byte_vocabulary() -> dict[str, int]:
-    """The CLIP vocabulary before any merge: every byte, every byte at a word's end, begin and end."""
+    """The CLIP vocabulary before any merge: every byte, every byte at the end of a word, begin and end."""
     signs = list(range(33, 127)) + list(range(161, 173)) + list(range(174, 256))
     letters = [chr(c) for c in signs]
-    letters += [chr(256 + n) for n in range(256 - len(letters))]  # bytes that have no printable sign of their own
+    letters += [chr(256 + n) for n in range(256 - len(letters))]  # bytes that are not printable
     tokens = [*letters, *(letter + "</w>" for letter in letters), _BEGIN, _END]
     return {token: index for index, token in enumerate(tokens)}
 

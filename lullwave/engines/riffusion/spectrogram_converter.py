@@ -1,7 +1,7 @@
-"""Spectrogram images to sound at one fixed level, and back; knows nothing of how images are made.
+"""Converts spectrogram images to sound at one fixed level, and back.
 
-Levels are those of the image: the loudest black is always ``MAX_VALUE``, whatever else is in a clip, so that clips
-that follow one another do not jump. Peaks beyond full scale are rounded off.
+A black pixel always stands for ``MAX_VALUE``, whatever else is in a clip, so that the level does not jump from clip
+to clip. Peaks near full scale are compressed smoothly.
 """
 
 from __future__ import annotations
@@ -15,41 +15,41 @@ from PIL import Image
 from ...audio import Audio
 from ...spectrogram import Spectrogram, SpectrogramParams
 
-RATE = 44100
-HOP = 441  # frames a column
+RATE = 44100  # frames per second
+HOP = 441  # frames per column: 10 ms
 MAX_VALUE = 30e6  # mel amplitude, in 16-bit units, of a black pixel
-KNEE = 0.8  # up to here samples are left alone
+KNEE = 0.8  # of full scale; samples below stay unchanged
 
 
-class Sound:
-    """A converter that is made once. Safe to call from several threads."""
+class SpectrogramConverter:
+    """Converts with the parameters of Riffusion's images. Thread-safe."""
 
     def __init__(self) -> None:
         self.params = SpectrogramParams(max_value=MAX_VALUE)
 
     def audio(self, image: Image.Image) -> Audio:
-        """The sound of a whole image, its tags ignored: (width - 1) x ``HOP`` frames."""
+        """Convert a whole image: (width - 1) x ``HOP`` frames. Its tags are ignored."""
         return Audio(self.samples(np.asarray(image.convert("RGB"))[:, :, 0])[:, None], RATE)
 
     def samples(self, grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """(T,) the sound of (bins, columns) grey values, low frequencies at the bottom."""
+        """Convert (F, columns) grey values, low frequencies in the last row, to (T,) samples."""
         rgb = np.repeat(grey[:, :, None], 3, axis=2)
         made = Spectrogram.from_image(Image.fromarray(rgb), self.params).to_audio()
-        return rounded_off(made.to_channels(1).samples[:, 0])
+        return soft_clip(made.to_channels(1).samples[:, 0])
 
     def image(self, audio: Audio) -> Image.Image:
-        """The image of a sound: a column each ``HOP`` frames, and one."""
+        """Convert a sound to an image of frames // ``HOP`` + 1 columns."""
         mono = audio.to_channels(1).resample(RATE)
         made: Image.Image = Spectrogram.from_audio(mono, self.params).to_image()
         return made
 
     def exif(self) -> Any:
-        """The tags of images that the model made."""
+        """The EXIF tags for images that the model made."""
         return self.params.to_exif()
 
 
-def rounded_off(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Peaks above ``KNEE`` bent smoothly so that nothing reaches full scale."""
+def soft_clip(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Compress peaks above ``KNEE`` smoothly, below full scale."""
     size = np.abs(samples)
     if not len(size) or float(size.max()) <= KNEE:
         return samples

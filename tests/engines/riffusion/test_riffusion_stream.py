@@ -1,4 +1,4 @@
-"""The stream of tiles with a studio of sines: joins, steering, snapshots, whatever the sizes of the blocks."""
+"""The stream of tiles with a tile source of sines: joins, steering, snapshots, whatever the sizes of the blocks."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ class Sines:
         value = 60 + 10 * (tile % 3) + 30 * (steers[-1].prompt == "loud")
         return np.full((32, self.tile), value, np.uint8)
 
-    def sound(self, columns):
+    def samples(self, columns):
         frames = (columns.shape[1] - 1) * self.hop
         level = np.interp(np.arange(frames) / self.hop, np.arange(columns.shape[1]), columns.mean(0) / 1000)
         rng = np.random.default_rng(int(columns.astype(int).sum()))
@@ -40,15 +40,15 @@ class Sines:
         return (level * sum(sines)).astype(np.float32)
 
 
-def stream_of(studio=None, duration_s=None, prompt="calm"):
-    studio = studio or Sines()
+def stream_of(tiles=None, duration_s=None, prompt="calm"):
+    tiles = tiles or Sines()
     request = Request(prompt, 5, duration_s)
 
     def restore(snapshot):
         asked, position, steers, segments = unpack(snapshot)
         return RiffusionStream(asked, Sines(), Understanding, restore, segments, steers, position)
 
-    return RiffusionStream(request, studio, Understanding, restore)
+    return RiffusionStream(request, tiles, Understanding, restore)
 
 
 def read_all(stream, seconds, block):
@@ -103,8 +103,8 @@ def test_beats_go_on_through_joins():
 
 
 def test_a_change_of_prompt_is_heard_at_once_and_said():
-    studio = Sines()
-    stream = stream_of(studio)
+    tiles = Sines()
+    stream = stream_of(tiles)
     untouched = read_all(stream_of(), 10, 44100)
     first = read_all(stream, 2, 44100)
     stream.steer("loud", over_s=1)
@@ -116,7 +116,7 @@ def test_a_change_of_prompt_is_heard_at_once_and_said():
     louder = np.sqrt(np.mean(sound[3 * RATE : 5 * RATE] ** 2) / np.mean(untouched[3 * RATE : 5 * RATE] ** 2))
     assert louder == pytest.approx(1.5, abs=0.1)
     assert [mark.frame for mark in stream.marks(0, 10 * RATE)] == [0, at]
-    assert studio.drawn[1][0] == 0  # the rest of the same tile, so that the beat stays
+    assert tiles.drawn[1][0] == 0  # the rest of the same tile, so that the beat stays
     with pytest.raises(InvalidInput):
         stream.steer("x", over_s=-1)
 

@@ -1,11 +1,11 @@
-"""Seams: partials in unrelated phases meet without a dip, both ends are kept, nothing clicks."""
+"""Crossfades with matched phase: partials meet without a dip, both ends are kept, nothing clicks."""
 
 import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 
-from lullwave.engines.riffusion.phase_crossfade import joined
+from lullwave.engines.riffusion.phase_crossfade import join_overlap
 
 RATE = 44100
 FRAMES = 48 * 441
@@ -31,7 +31,7 @@ def test_partials_keep_their_level_whatever_their_phases(frequencies):
     fade = np.sin(np.linspace(0, np.pi / 2, FRAMES)) ** 2
     for _ in range(4):
         a, b = (chord(rng.uniform(0, 2 * np.pi, len(frequencies)), frequencies) for _ in range(2))
-        mixed = joined(a, b)
+        mixed = join_overlap(a, b)
         worst += [lowest_level_db(mixed, f) for f in frequencies]
         plain += [lowest_level_db(a * (1 - fade) + b * fade, f) for f in frequencies]
         np.testing.assert_allclose(mixed[:20], a[:20], atol=1e-4)
@@ -44,19 +44,19 @@ def test_partials_keep_their_level_whatever_their_phases(frequencies):
 def test_equal_sides_stay_what_they_are():
     rng = np.random.default_rng(1)
     noise = rng.standard_normal(FRAMES).astype(np.float32) * 0.1
-    assert np.abs(joined(noise, noise) - noise).max() < 1e-3
+    assert np.abs(join_overlap(noise, noise) - noise).max() < 1e-3
 
 
 def test_noise_keeps_its_power():
     rng = np.random.default_rng(2)
     a, b = (rng.standard_normal(FRAMES).astype(np.float32) * 0.1 for _ in range(2))
-    mixed = joined(a, b)
+    mixed = join_overlap(a, b)
     power = np.array([np.mean(part**2) for part in np.array_split(mixed, 8)])
     assert np.all(np.abs(10 * np.log10(power / 0.01)) < 2)
 
 
 def test_short_overlaps_are_crossfaded_and_unequal_ones_refused():
     short = np.ones(1000, np.float32)
-    np.testing.assert_allclose(joined(short, short), short, atol=1e-6)
+    np.testing.assert_allclose(join_overlap(short, short), short, atol=1e-6)
     with pytest.raises(ValueError, match="differ"):
-        joined(short, short[:-1])
+        join_overlap(short, short[:-1])

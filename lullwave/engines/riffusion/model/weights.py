@@ -1,4 +1,4 @@
-"""A Stable-Diffusion-1.x checkpoint in diffusers format, loaded and checked; knows nothing of how it is run."""
+"""Loads and checks a Stable Diffusion 1.x checkpoint in diffusers format."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from ...errors import CheckpointError
-from .circular_padding import Loop, make_loopable
+from ....errors import CheckpointError
+from .circular_padding import LoopSwitch, make_loopable
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """The networks of a checkpoint on their device."""
+    """The networks of a checkpoint on one device."""
 
     unet: Any
     vae: Any
@@ -31,7 +31,7 @@ class Weights:
     dtype: torch.dtype  # of the UNet
     vae_dtype: torch.dtype
     memory_format: torch.memory_format
-    loop: Loop
+    loop: LoopSwitch
     directory: Path
 
 
@@ -41,10 +41,10 @@ def load(
     dtype: torch.dtype,
     compiled: bool = False,
 ) -> Weights:
-    """Load every part of ``directory``. The text encoder stays in float32: it runs once a prompt.
+    """Load every part of ``directory``. The text encoder stays in float32: it runs once per prompt.
 
     Raises:
-        CheckpointError: a part is missing or damaged, or the architecture is another.
+        CheckpointError: a part is missing or damaged, or it is another architecture.
     """
     import diffusers
     import transformers
@@ -54,23 +54,23 @@ def load(
     for part in PARTS:
         if not (directory / part).is_dir():
             raise CheckpointError(
-                f"{directory} is no Stable Diffusion checkpoint in diffusers format: it has no folder {part!r} "
+                f"{directory} is not a Stable Diffusion checkpoint in diffusers format: it has no folder {part!r} "
                 f"(needed: {', '.join(PARTS)})"
             )
     try:
         scheduler_class = _scheduler_class(directory / "scheduler")
         tokenizer = transformers.CLIPTokenizer.from_pretrained(directory / "tokenizer")
         scheduler = scheduler_class.from_pretrained(directory / "scheduler")
-        text_encoder = _from(transformers.CLIPTextModel, directory / "text_encoder", torch.float32)
-        unet = _from(diffusers.UNet2DConditionModel, directory / "unet", dtype)
-        vae = _from(diffusers.AutoencoderKL, directory / "vae", dtype)
+        text_encoder = _load_network(transformers.CLIPTextModel, directory / "text_encoder", torch.float32)
+        unet = _load_network(diffusers.UNet2DConditionModel, directory / "unet", dtype)
+        vae = _load_network(diffusers.AutoencoderKL, directory / "vae", dtype)
     except CheckpointError:
         raise
-    except Exception as error:  # the libraries raise whatever they meet in a damaged file
+    except Exception as error:  # the libraries raise errors of all kinds for a damaged file
         raise CheckpointError(f"{directory} cannot be loaded: {error}") from error
     _check(directory, unet, vae, text_encoder)
 
-    loop = Loop()
+    loop = LoopSwitch()
     memory_format = torch.contiguous_format if device.type == "mps" else torch.channels_last
     for network in (unet, vae):
         make_loopable(network, loop)
@@ -85,8 +85,8 @@ def load(
     return Weights(unet, vae, text_encoder, tokenizer, scheduler, device, dtype, dtype, memory_format, loop, directory)
 
 
-def _from(kind: Any, directory: Path, dtype: torch.dtype) -> Any:
-    """One network: safetensors if there are any, else ``.bin``; half-precision variants where nothing else is."""
+def _load_network(kind: Any, directory: Path, dtype: torch.dtype) -> Any:
+    """Load one network: from safetensors if present, else ``.bin``; float16 variants if there is nothing else."""
     files = [file.name for file in directory.iterdir() if file.suffix in (".safetensors", ".bin")]
     if not files:
         raise CheckpointError(f"{directory} holds no weights (.safetensors or .bin)")
@@ -119,8 +119,9 @@ def _check(directory: Path, unet: Any, vae: Any, text_encoder: Any) -> None:
     if config.cross_attention_dim != width:
         wrong.append(f"the UNet expects text of width {config.cross_attention_dim}, the text encoder gives {width}")
     if config.addition_embed_type is not None:
-        wrong.append("the UNet is of Stable Diffusion XL")
+        wrong.append("the UNet is that of Stable Diffusion XL")
     if vae.config.latent_channels != 4 or len(vae.config.block_out_channels) != 4:
-        wrong.append("the VAE is not one of four levels and four latent channels")
+        levels = len(vae.config.block_out_channels)
+        wrong.append(f"the VAE has {vae.config.latent_channels} latent channels and {levels} levels, not 4 and 4")
     if wrong:
-        raise CheckpointError(f"{directory} is no Stable Diffusion 1.x checkpoint: " + "; ".join(wrong))
+        raise CheckpointError(f"{directory} is not a Stable Diffusion 1.x checkpoint: " + "; ".join(wrong))

@@ -8,9 +8,9 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 pytest.importorskip("openvino")
 
-from lullwave.engines.riffusion import openvino_unet  # noqa: E402
 from lullwave.engines.riffusion.engine import RiffusionEngine  # noqa: E402
-from lullwave.engines.riffusion.weights import load  # noqa: E402
+from lullwave.engines.riffusion.model import openvino_unet  # noqa: E402
+from lullwave.engines.riffusion.model.weights import load  # noqa: E402
 from lullwave.errors import InvalidInput, MissingExtra  # noqa: E402
 
 
@@ -21,7 +21,7 @@ def weights(checkpoint):
 
 @pytest.fixture(scope="module")
 def compiled(weights):
-    return openvino_unet.open_vino(weights.unet, weights.loop, torch.float32)
+    return openvino_unet.to_openvino(weights.unet, weights.loop, torch.float32)
 
 
 def inputs(weights, rows, width):
@@ -84,4 +84,4 @@ def test_int8_is_for_cpus():
 def test_without_openvino_the_extra_is_named(weights, monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(MissingExtra, match=r"lullwave\[openvino\]"):
-        openvino_unet.open_vino(weights.unet, weights.loop, torch.float32)
+        openvino_unet.to_openvino(weights.unet, weights.loop, torch.float32)

@@ -29,11 +29,14 @@ diffusers = pytest.importorskip("diffusers")
 
 from pictures import picture  # noqa: E402
 
-from lullwave.engines.riffusion.denoising import Plan  # noqa: E402
-from lullwave.engines.riffusion.interpolation import End, Interpolation  # noqa: E402
+from lullwave.engines.riffusion.clip_options import (  # noqa: E402
+    DenoisingConfig,
+    Interpolation,
+    PromptInput,
+)
+from lullwave.engines.riffusion.model.random_checkpoint import SCHEDULER  # noqa: E402
+from lullwave.engines.riffusion.model.weights import load  # noqa: E402
 from lullwave.engines.riffusion.pipeline import Pipeline  # noqa: E402
-from lullwave.engines.riffusion.random_checkpoint import SCHEDULER  # noqa: E402
-from lullwave.engines.riffusion.weights import load  # noqa: E402
 
 _FILE = Path(__file__).with_name("reference.py")
 pytestmark = pytest.mark.skipif(not _FILE.exists(), reason="the independent reference is not there")
@@ -107,11 +110,14 @@ def test_compat_is_the_old_behaviour(checkpoint_of, small_mask, name, masked):
     latents, pixels = reference.run_reference(checkpoint_of, body, image, mask)
 
     pipeline = Pipeline(load(checkpoint_of, torch.device("cpu"), torch.float32))
-    wish = Interpolation(
-        End(**body["start"]), End(**body["end"]), body["alpha"], num_inference_steps=body["num_inference_steps"]
+    clip = Interpolation(
+        PromptInput(**body["start"]),
+        PromptInput(**body["end"]),
+        body["alpha"],
+        num_inference_steps=body["num_inference_steps"],
     )
-    plan = Plan(steps=body["num_inference_steps"], compat=True)
-    found = pipeline.latents([pipeline.leg(wish, image, mask)], plan)[0]
+    config = DenoisingConfig(steps=body["num_inference_steps"], compat=True)
+    found = pipeline.latents([pipeline.image_request(clip, image, mask)], config)[0]
     assert latents.shape == tuple(found.shape)
     np.testing.assert_allclose(found.numpy(), latents, rtol=2e-5, atol=2e-5 * float(np.abs(latents).max()))
     ours = np.asarray(pipeline.decode(found)).astype(int)

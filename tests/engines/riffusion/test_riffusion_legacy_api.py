@@ -5,8 +5,8 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lullwave.engines.riffusion import legacy_api as inference
-from lullwave.engines.riffusion.interpolation import End, Interpolation
+from lullwave.engines.riffusion import legacy_api
+from lullwave.engines.riffusion.clip_options import Interpolation, PromptInput
 from lullwave.errors import InvalidInput
 from lullwave.server.routes.riffusion import _json, _unwrapped
 
@@ -41,24 +41,24 @@ BODIES = st.fixed_dictionaries(
 @settings(max_examples=400, deadline=None)
 @given(BODIES)
 def test_bodies_are_understood_or_refused_by_name(body):
-    wish, refused = None, None
+    clip, refused = None, None
     try:
-        wish = inference.parse(body)
+        clip = legacy_api.parse(body)
     except InvalidInput as error:
         refused = error
     if refused is not None:
         assert refused.field
         assert json.dumps(str(refused)).encode()  # it can be sent
         return
-    assert isinstance(wish, Interpolation)
-    for end in (wish.start, wish.end):
-        assert isinstance(end, End)
+    assert isinstance(clip, Interpolation)
+    for end in (clip.start, clip.end):
+        assert isinstance(end, PromptInput)
         end.prompt.encode()
         assert 0 <= end.denoising <= 1
-    assert 0 <= wish.strength <= 1
-    assert 0 <= wish.guidance <= 100
-    assert wish.mask_image_id != ""
-    assert "/" not in wish.seed_image_id
+    assert 0 <= clip.strength <= 1
+    assert 0 <= clip.guidance <= 100
+    assert clip.mask_image_id != ""
+    assert "/" not in clip.seed_image_id
 
 
 @settings(max_examples=200, deadline=None)

@@ -1,8 +1,8 @@
-"""LoRA files blended into a checkpoint's weights; knows nothing of how the networks run.
+"""Merges LoRA files into the weights of a checkpoint.
 
-W becomes W + weight x (alpha / rank) x up x down (Hu et al. 2021, eq. 3), once, at loading, so that running costs
-nothing. Read are the two spellings in use: that of the training scripts (``lora_unet_down_blocks_0_…``) and that of
-diffusers (``unet.down_blocks.0.….lora_A``, and ``….to_q.lora.down`` and ``….processor.to_q_lora.down`` before it).
+W becomes W + weight x (alpha / rank) x up x down (Hu et al. 2021, eq. 3), once, at loading, so that denoising takes no
+longer. Two spellings of keys are read: that of the training scripts (``lora_unet_down_blocks_0_…``) and that of
+diffusers (``unet.down_blocks.0.….lora_A``, formerly ``….to_q.lora.down`` and ``….processor.to_q_lora.down``).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...errors import CheckpointError, InvalidInput
+from ....errors import CheckpointError, InvalidInput
 
-MAX_WEIGHT = 4.0
+MAX_WEIGHT = 4.0  # beyond this the result is noise
 
 _ROLES = (
     (re.compile(r"\.lora_down\.weight$|\.lora\.down\.weight$|\.lora_A(\.default)?\.weight$"), "down"),
@@ -37,10 +37,10 @@ class _Pair:
 
 
 def parse(text: str) -> list[tuple[Path, float]]:
-    """``"warm.safetensors:0.8, lcm.safetensors"`` as files with their weights (1 where none is said).
+    """Parse ``"warm.safetensors:0.8, lcm.safetensors"`` into files and their weights, by default 1.
 
     Raises:
-        InvalidInput: a weight that is no number or too large.
+        InvalidInput: a weight is not a number or too large.
     """
     found = []
     for one in filter(None, (part.strip() for part in text.split(","))):
@@ -50,7 +50,7 @@ def parse(text: str) -> list[tuple[Path, float]]:
             try:
                 weight = float(number)
             except ValueError:
-                raise InvalidInput("lora", one, "FILE or FILE:WEIGHT, split by commas") from None
+                raise InvalidInput("lora", one, "FILE or FILE:WEIGHT, separated by commas") from None
         else:
             name = one
         if not abs(weight) <= MAX_WEIGHT:
@@ -59,11 +59,11 @@ def parse(text: str) -> list[tuple[Path, float]]:
     return found
 
 
-def blend(unet: nn.Module, text_encoder: nn.Module, files: Sequence[tuple[Path, float]]) -> None:
-    """Add every file's change, times its weight, to the networks.
+def merge(unet: nn.Module, text_encoder: nn.Module, files: Sequence[tuple[Path, float]]) -> None:
+    """Add every file's change, multiplied by its weight, to the networks.
 
     Raises:
-        CheckpointError: a file cannot be read or is meant for another architecture.
+        CheckpointError: a file cannot be read or is for another architecture.
     """
     modules = {f"unet_{name.replace('.', '_')}": module for name, module in unet.named_modules()}
     for name, module in text_encoder.named_modules():
@@ -102,7 +102,7 @@ def _add(modules: Mapping[str, nn.Module], tensors: Mapping[str, torch.Tensor], 
 
 
 def _split(key: str, file: Path) -> tuple[str, str]:
-    """``(unet_down_blocks_…, down | up | alpha)`` of a key in either spelling."""
+    """Parse a key of either spelling into ``unet_down_blocks_…`` and ``down``, ``up`` or ``alpha``."""
     name, role = key, ""
     if old := _OLD.search(key):
         layer = "to_out.0" if old[1] == "to_out" else old[1]
@@ -121,7 +121,7 @@ def _split(key: str, file: Path) -> tuple[str, str]:
         ):
             if flat.startswith(prefix):
                 return network + flat.removeprefix(prefix).removeprefix("text_model_"), role
-    raise CheckpointError(f"{file} holds something that is no LoRA weight of Stable Diffusion 1.x: {key}")
+    raise CheckpointError(f"{file} holds a key that is not a LoRA weight of Stable Diffusion 1.x: {key}")
 
 
 def _read(file: Path) -> Mapping[str, torch.Tensor]:
@@ -133,8 +133,8 @@ def _read(file: Path) -> Mapping[str, torch.Tensor]:
 
             return dict(load_file(file))
         read: Any = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever the readers raise on a damaged file
+    except Exception as error:  # the readers raise errors of all kinds for a damaged file
         raise CheckpointError(f"LoRA file {file} cannot be read: {error}") from error
     if not (isinstance(read, dict) and all(isinstance(value, torch.Tensor) for value in read.values())):
-        raise CheckpointError(f"{file} holds no plain table of tensors")
+        raise CheckpointError(f"{file} does not hold a dict of tensors")
     return read

@@ -11,8 +11,8 @@ pyloudnorm = pytest.importorskip("pyloudnorm")
 from bench.estimators import clicks  # noqa: E402
 from lullwave.engines.base import Understanding  # noqa: E402
 from lullwave.engines.riffusion.seed_images import SeedImages  # noqa: E402
-from lullwave.engines.riffusion.sound import HOP, RATE, Sound  # noqa: E402
-from lullwave.engines.riffusion.stream import RiffusionStream, _led_over  # noqa: E402
+from lullwave.engines.riffusion.spectrogram_converter import HOP, RATE, SpectrogramConverter  # noqa: E402
+from lullwave.engines.riffusion.stream import RiffusionStream, _crossfade  # noqa: E402
 from lullwave.request import Request  # noqa: E402
 
 TILE_FRAMES = 512 * HOP
@@ -25,26 +25,26 @@ class Repainted:
 
     def __init__(self, name):
         self._grey = np.asarray(SeedImages()(name).convert("L")).astype(float)
-        self._sound = Sound()
+        self._converter = SpectrogramConverter()
 
     def draw(self, steers, tile, at_frame, cancelled):
         rng = np.random.default_rng(tile)
         bands = np.repeat(rng.uniform(-12, 12, 32), 16)[:, None]
         return np.clip(self._grey + bands + rng.normal(0, 4, self._grey.shape), 0, 255).astype(np.uint8)
 
-    def sound(self, columns):
-        return self._sound.samples(columns)
+    def samples(self, columns):
+        return self._converter.samples(columns)
 
 
 @pytest.fixture(scope="module", params=["og_beat", "vibes", "motorway"])
 def played(request):
     """Four tiles as the stream joins them, and the same columns converted in one go."""
-    studio = Repainted(request.param)
-    stream = RiffusionStream(Request(), studio, Understanding, None)
+    tiles = Repainted(request.param)
+    stream = RiffusionStream(Request(), tiles, Understanding, None)
     sound = stream.read(4 * TILE_FRAMES).samples[:, 0]
-    tiles = [studio.draw(None, n, 0, None) for n in range(5)]
-    columns = [tiles[0], *(_led_over(a, b, 0) for a, b in itertools.pairwise(tiles))]
-    return sound, studio.sound(np.concatenate(columns, axis=1))[: len(sound)], stream
+    tiles = [tiles.draw(None, n, 0, None) for n in range(5)]
+    columns = [tiles[0], *(_crossfade(a, b, 0) for a, b in itertools.pairwise(tiles))]
+    return sound, tiles.samples(np.concatenate(columns, axis=1))[: len(sound)], stream
 
 
 JOINS = (TILE_FRAMES, 2 * TILE_FRAMES, 3 * TILE_FRAMES)

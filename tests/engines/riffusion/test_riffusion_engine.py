@@ -9,9 +9,9 @@ pytest.importorskip("diffusers")
 from PIL import Image  # noqa: E402
 
 import lullwave  # noqa: E402
+from lullwave.engines.riffusion.clip_options import Interpolation, PromptInput  # noqa: E402
 from lullwave.engines.riffusion.engine import choose_dtype  # noqa: E402
-from lullwave.engines.riffusion.interpolation import End, Interpolation  # noqa: E402
-from lullwave.engines.riffusion.sound import HOP, RATE, Sound, rounded_off  # noqa: E402
+from lullwave.engines.riffusion.spectrogram_converter import HOP, RATE, SpectrogramConverter, soft_clip  # noqa: E402
 from lullwave.errors import CheckpointError, InvalidInput, NotFound  # noqa: E402
 
 
@@ -72,17 +72,19 @@ def test_understanding_says_what_was_read(engine):
     assert understood.understood["avoid"] == "drums"
 
 
-def test_a_clip_of_a_ticket(engine):
-    image = engine.submit(Interpolation(End("a", 1), End("b", 2), 0.5, num_inference_steps=2)).result.result()
-    audio = engine.sound.audio(image)
+def test_a_clip_from_the_queue(engine):
+    image = engine.submit(
+        Interpolation(PromptInput("a", 1), PromptInput("b", 2), 0.5, num_inference_steps=2)
+    ).result.result()
+    audio = engine.converter.audio(image)
     assert audio.frames == 511 * HOP
-    assert np.array_equal(engine.sound.audio(image).samples, audio.samples)
+    assert np.array_equal(engine.converter.audio(image).samples, audio.samples)
 
 
 def test_levels_follow_the_image_and_nothing_else():
     """Clips do not jump: a clip's level does not depend on its own peak, and silence is silence."""
     grey = np.full((512, 64), 255, np.uint8)
-    sound = Sound()
+    sound = SpectrogramConverter()
     assert np.abs(sound.audio(Image.fromarray(grey)).samples).max() < 1e-3
     grey[380:400] = 120
     quiet = sound.audio(Image.fromarray(grey)).rms_dbfs
@@ -99,19 +101,19 @@ def test_filters_are_made_once_and_not_for_every_clip(monkeypatch):
     grid._grid_of.cache_clear()
     made, make = [], grid.Grid.__init__
     monkeypatch.setattr(grid.Grid, "__init__", lambda self, *of, **named: made.append(of) or make(self, *of, **named))
-    sound = Sound()
-    for converter in (sound, sound, Sound()):
+    sound = SpectrogramConverter()
+    for converter in (sound, sound, SpectrogramConverter()):
         converter.audio(image)
     assert len(made) == 1
 
 
-def test_peaks_are_rounded_off_below_full_scale():
+def test_peaks_are_soft_clip_below_full_scale():
     samples = np.linspace(-3, 3, 1001).astype(np.float32)
-    bent = rounded_off(samples)
-    assert np.abs(bent).max() <= 1
-    assert (np.diff(bent) >= 0).all()
+    clipped = soft_clip(samples)
+    assert np.abs(clipped).max() <= 1
+    assert (np.diff(clipped) >= 0).all()
     inside = np.abs(samples) <= 0.8
-    assert np.array_equal(bent[inside], samples[inside])
+    assert np.array_equal(clipped[inside], samples[inside])
 
 
 def test_a_checkpoint_that_is_not_there_says_how_to_get_it(tmp_path):
@@ -129,6 +131,6 @@ def test_precisions_by_device():
 
 def test_half_precision_on_the_cpu_is_close(checkpoint, engine):
     with lullwave.load_engine("riffusion", checkpoint=str(checkpoint), device="cpu", dtype="bfloat16") as half:
-        wish = Interpolation(End("a", 1), End("b", 2), 0.5, num_inference_steps=4)
-        a, b = (np.asarray(e.submit(wish).result.result()).astype(float) for e in (half, engine))
+        clip = Interpolation(PromptInput("a", 1), PromptInput("b", 2), 0.5, num_inference_steps=4)
+        a, b = (np.asarray(e.submit(clip).result.result()).astype(float) for e in (half, engine))
     assert np.abs(a - b).mean() < 3

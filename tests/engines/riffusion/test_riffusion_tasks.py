@@ -15,11 +15,14 @@ import lullwave  # noqa: E402
 from lullwave import Audio  # noqa: E402
 from lullwave.codecs import decode, write  # noqa: E402
 from lullwave.engines.riffusion import stems, tasks  # noqa: E402
-from lullwave.engines.riffusion.denoising import Mix, Plan  # noqa: E402
-from lullwave.engines.riffusion.interpolation import End  # noqa: E402
+from lullwave.engines.riffusion.clip_options import (  # noqa: E402
+    DenoisingConfig,
+    MagicMix,
+    PromptInput,
+)
 from lullwave.errors import EngineFailed, InvalidInput, MissingExtra  # noqa: E402
 
-FAST = Plan(2)
+FAST = DenoisingConfig(2)
 RATE = 44100
 
 
@@ -36,38 +39,45 @@ def tone(seconds, hz=440.0):
 
 def test_text_to_audio_has_the_length_that_was_asked_for(engine):
     seen = []
-    made = tasks.text_to_audio(engine, End("a", 1), 7.0, FAST, seen.append)
+    made = tasks.text_to_audio(engine, PromptInput("a", 1), 7.0, FAST, seen.append)
     assert made.image.size == (704, 512)
     assert made.audio.frames == 703 * 441
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
     with pytest.raises(InvalidInput):
-        tasks.text_to_audio(engine, End("a", 1), 0.1)
+        tasks.text_to_audio(engine, PromptInput("a", 1), 0.1)
 
 
 def test_a_long_clip_goes_from_one_prompt_to_the_other(engine):
-    made = tasks.between_prompts(engine, End("a", 1), End("b", 2), 3, 1.0, plan=FAST)
+    made = tasks.between_prompts(engine, PromptInput("a", 1), PromptInput("b", 2), 3, 1.0, plan=FAST)
     assert made.audio.frames == 3 * 512 * 441
     assert made.image.size == (3 * 512, 512)
-    ends = [tasks.between_prompts(engine, End(p, s), End(p, s), 2, plan=FAST).image for p, s in (("a", 1), ("b", 2))]
+    ends = [
+        tasks.between_prompts(engine, PromptInput(p, s), PromptInput(p, s), 2, plan=FAST).image
+        for p, s in (("a", 1), ("b", 2))
+    ]
     wide = np.asarray(made.image)
     assert np.array_equal(wide[:, :512], np.asarray(ends[0])[:, :512])
     assert np.array_equal(wide[:, -512:], np.asarray(ends[1])[:, :512])
     for wrong in ({"clips": 1}, {"power": 0.0}):
         with pytest.raises(InvalidInput):
-            tasks.between_prompts(engine, End("a", 1), End("b", 2), **wrong)
+            tasks.between_prompts(engine, PromptInput("a", 1), PromptInput("b", 2), **wrong)
 
 
 def test_audio_to_audio_keeps_the_length_and_without_repainting_the_picture(engine):
     sound = tone(8.0)
-    made = tasks.audio_to_audio(engine, sound, End("a", 1, denoising=0.5), End("b", 1), 0.5, 7.0, plan=FAST)
+    made = tasks.audio_to_audio(
+        engine, sound, PromptInput("a", 1, denoising=0.5), PromptInput("b", 1), 0.5, 7.0, plan=FAST
+    )
     assert made.audio.frames == 7 * RATE
-    mixed = tasks.audio_to_audio(engine, sound, End("a", 1), None, 0.5, 7.0, Mix(), replace(FAST, steps=10))
+    mixed = tasks.audio_to_audio(
+        engine, sound, PromptInput("a", 1), None, 0.5, 7.0, MagicMix(), replace(FAST, steps=10)
+    )
     assert mixed.audio.frames == 7 * RATE
     assert not np.array_equal(np.asarray(mixed.image), np.asarray(made.image))
     for wrong in ({"start_s": 9.0}, {"start_s": 7.5}, {"seconds": 0.1}):
         with pytest.raises(InvalidInput):
-            tasks.audio_to_audio(engine, sound, End("a", 1), plan=FAST, **wrong)
+            tasks.audio_to_audio(engine, sound, PromptInput("a", 1), plan=FAST, **wrong)
 
 
 def test_batches_are_read_and_their_faults_are_named():
@@ -105,15 +115,15 @@ def test_batches_are_read_and_their_faults_are_named():
 
 
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"steps": -2}, {"steps": 10**6}, {"scheduler": "magic"}])
-def test_plans_that_make_no_clip_are_refused(wrong):
+def test_wrong_denoising_configs_are_refused(wrong):
     with pytest.raises(InvalidInput, match=next(iter(wrong))):
-        Plan(**wrong)
+        DenoisingConfig(**wrong)
 
 
 @pytest.mark.parametrize("wrong", [(0.6, 0.5), (-1.0, 0.5), (0.3, 2.0), (0.3, 0.5, float("nan"))])
-def test_mixes_beyond_their_ranges_are_refused(wrong):
+def test_wrong_magic_mixes_are_refused(wrong):
     with pytest.raises(InvalidInput):
-        Mix(*wrong)
+        MagicMix(*wrong)
 
 
 @pytest.fixture
@@ -150,11 +160,11 @@ def test_stems_are_as_long_as_the_mix_and_can_be_mixed_again(separator):
     assert separator["model"] == "htdemucs_6s.yaml"
     assert set(found) == set(stems.STEMS)
     assert all(stem.frames == mix.frames for stem in found.values())
-    louder = stems.recombined(found, {"drums": 6.0, "bass": 0.0})
+    louder = stems.mix_stems(found, {"drums": 6.0, "bass": 0.0})
     assert louder.rms_dbfs - mix.rms_dbfs == pytest.approx(6.0, abs=0.1)
     for levels in ({}, {"kazoo": 0.0}):
         with pytest.raises(InvalidInput):
-            stems.recombined(found, levels)
+            stems.mix_stems(found, levels)
 
 
 def test_a_stem_that_is_missing_is_named(separator):

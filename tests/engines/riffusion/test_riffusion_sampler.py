@@ -1,4 +1,4 @@
-"""Noise between seeds and the levels of a schedule, against formulas and diffusers itself."""
+"""Noise between seeds and the steps of the sampler, against formulas and diffusers itself."""
 
 import math
 
@@ -7,9 +7,9 @@ import pytest
 torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
 
+from lullwave.engines.riffusion.model.random_checkpoint import SCHEDULER  # noqa: E402
 from lullwave.engines.riffusion.noise import between_seeds, drawn, keyed, slerp  # noqa: E402
-from lullwave.engines.riffusion.random_checkpoint import SCHEDULER  # noqa: E402
-from lullwave.engines.riffusion.schedule import Chance, Schedule  # noqa: E402
+from lullwave.engines.riffusion.sampler import Sampler, SeedPair  # noqa: E402
 from lullwave.engines.riffusion.schedulers import scheduler_names, short_name  # noqa: E402
 from lullwave.errors import InvalidInput  # noqa: E402
 
@@ -41,18 +41,18 @@ def test_schedulers_are_named_either_way():
         short_name("magic")
 
 
-def perfect(schedule, clean, noise):
-    """Run a schedule with a model that always knows the noise that is in its input."""
-    latents = schedule.begin(clean, noise)
+def perfect(sampler, clean, noise):
+    """Run a sampler with a model that always knows the noise that is in its input."""
+    latents = sampler.begin(clean, noise)
     betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
     kept = torch.cumprod(1 - betas, 0)
-    chance = [Chance(1, 2, 0.5)] * len(clean)
-    for timestep in schedule.timesteps:
+    seeds = [SeedPair(1, 2, 0.5)] * len(clean)
+    for timestep in sampler.timesteps:
         level = kept[int(timestep.round())]
         # what the UNet is shown has unit variance in every scheduler: x = sqrt(a) clean + sqrt(1-a) noise
-        shown = schedule.scaled(latents, timestep)
+        shown = sampler.scaled(latents, timestep)
         predicted = ((shown.double() - level.sqrt() * clean.double()) / (1 - level).sqrt()).float()
-        latents = schedule.step(predicted, timestep, latents, chance)
+        latents = sampler.step(predicted, timestep, latents, seeds)
     return latents
 
 
@@ -61,25 +61,25 @@ def perfect(schedule, clean, noise):
 def test_a_perfect_model_finds_the_clean_image_with_every_scheduler(name, strength):
     torch.manual_seed(1)
     clean, noise = torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8)
-    schedule = Schedule(OWN, name, 20, strength)
-    assert 1 <= len(schedule.timesteps) <= 40
-    found = perfect(schedule, clean, noise)
+    sampler = Sampler(OWN, name, 20, strength)
+    assert 1 <= len(sampler.timesteps) <= 40
+    found = perfect(sampler, clean, noise)
     assert float((found - clean).square().mean().sqrt()) < 0.12
 
 
 def test_no_strength_leaves_the_image_alone():
     clean, noise = torch.randn(1, 4, 8, 8), torch.randn(1, 4, 8, 8)
     for name in (None, "lcm", "dpm++"):
-        schedule = Schedule(OWN, name, 20, 0.0)
-        assert schedule.timesteps == []
-        assert torch.equal(schedule.begin(clean, noise), clean)
+        sampler = Sampler(OWN, name, 20, 0.0)
+        assert sampler.timesteps == []
+        assert torch.equal(sampler.begin(clean, noise), clean)
 
 
 def test_every_step_of_the_distilled_preset_is_taken_whatever_the_strength():
     for strength in (1.0, 0.75, 0.4):
-        schedule = Schedule(OWN, "lcm", 4, strength)
-        assert len(schedule.timesteps) == 4
-        assert int(schedule.timesteps[0]) <= 1000 * strength
+        sampler = Sampler(OWN, "lcm", 4, strength)
+        assert len(sampler.timesteps) == 4
+        assert int(sampler.timesteps[0]) <= 1000 * strength
 
 
 @pytest.mark.parametrize(
@@ -88,31 +88,31 @@ def test_every_step_of_the_distilled_preset_is_taken_whatever_the_strength():
 )
 def test_compat_keeps_the_old_arithmetic(steps, strength, first, loop):
     # PNDM visits steps + 1 levels; noise is that of timesteps[-n], the loop begins at steps - n + 1
-    schedule = Schedule(OWN, None, steps, strength, compat=True)
-    assert int(schedule._first) == first
-    assert len(schedule.timesteps) == loop
+    sampler = Sampler(OWN, None, steps, strength, compat=True)
+    assert int(sampler._first) == first
+    assert len(sampler.timesteps) == loop
 
 
 @pytest.mark.parametrize("compat", [False, True])
 @pytest.mark.parametrize("name", [None, *scheduler_names()])
 def test_few_steps_and_any_strength_give_numbers(name, compat):
-    chance = [Chance(1, 2, 0.5)]
+    seeds = [SeedPair(1, 2, 0.5)]
     for steps, strength in ((1, 0.01), (1, 1.0), (2, 0.75), (3, 0.3), (3, 1.0)):
-        schedule = Schedule(OWN, name, steps, strength, compat)
-        latents = schedule.begin(torch.zeros(1, 4, 8, 8), torch.ones(1, 4, 8, 8))
-        for timestep in schedule.timesteps:
-            latents = schedule.step(torch.tanh(schedule.scaled(latents, timestep)), timestep, latents, chance)
+        sampler = Sampler(OWN, name, steps, strength, compat)
+        latents = sampler.begin(torch.zeros(1, 4, 8, 8), torch.ones(1, 4, 8, 8))
+        for timestep in sampler.timesteps:
+            latents = sampler.step(torch.tanh(sampler.scaled(latents, timestep)), timestep, latents, seeds)
         assert latents.isfinite().all(), (steps, strength)
 
 
 @pytest.mark.parametrize("name", [name for name in scheduler_names() if name != "lcm"])
-def test_the_chance_of_a_step_comes_from_the_seeds(name):
+def test_the_noise_of_a_step_comes_from_the_seeds(name):
     def run(seed):
-        schedule = Schedule(OWN, name, 4, 1.0)
-        latents = schedule.begin(None, torch.ones(1, 4, 8, 8))
-        for timestep in schedule.timesteps:
-            shown = schedule.scaled(latents, timestep)
-            latents = schedule.step(torch.tanh(shown), timestep, latents, [Chance(seed, seed, 0.0)])
+        sampler = Sampler(OWN, name, 4, 1.0)
+        latents = sampler.begin(None, torch.ones(1, 4, 8, 8))
+        for timestep in sampler.timesteps:
+            shown = sampler.scaled(latents, timestep)
+            latents = sampler.step(torch.tanh(shown), timestep, latents, [SeedPair(seed, seed, 0.0)])
         return latents
 
     assert torch.equal(run(1), run(1))
@@ -123,12 +123,12 @@ def test_the_chance_of_a_step_comes_from_the_seeds(name):
 @pytest.mark.parametrize("name", [None, "ddim", "dpm++", "euler", "lcm"])
 def test_what_a_mask_keeps_has_the_noise_level_of_the_rest_and_ends_clean(name):
     clean, noise = torch.zeros(1, 4, 8, 8), torch.ones(1, 4, 8, 8)
-    schedule = Schedule(OWN, name, 10, 0.8)
-    latents = schedule.begin(clean, noise)
-    for timestep in schedule.timesteps:
-        shown = schedule.scaled(latents, timestep)
+    sampler = Sampler(OWN, name, 10, 0.8)
+    latents = sampler.begin(clean, noise)
+    for timestep in sampler.timesteps:
+        shown = sampler.scaled(latents, timestep)
         level = torch.cumprod(1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2, 0)[int(timestep.round())]
-        latents = schedule.step(shown / (1 - level).sqrt(), timestep, latents, [Chance(1, 1, 0.0)])
+        latents = sampler.step(shown / (1 - level).sqrt(), timestep, latents, [SeedPair(1, 1, 0.0)])
         if name != "lcm":  # it draws fresh noise at every step
-            torch.testing.assert_close(schedule.kept(clean, noise), latents, atol=0.03, rtol=0.03)
-    torch.testing.assert_close(schedule.kept(clean, noise), clean, atol=0.05, rtol=0)
+            torch.testing.assert_close(sampler.noised_init(clean, noise), latents, atol=0.03, rtol=0.03)
+    torch.testing.assert_close(sampler.noised_init(clean, noise), clean, atol=0.05, rtol=0)

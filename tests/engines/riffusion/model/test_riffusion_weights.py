@@ -8,9 +8,9 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
-from lullwave.engines.riffusion import lora  # noqa: E402
-from lullwave.engines.riffusion.random_checkpoint import make_random  # noqa: E402
-from lullwave.engines.riffusion.weights import load  # noqa: E402
+from lullwave.engines.riffusion.model import lora  # noqa: E402
+from lullwave.engines.riffusion.model.random_checkpoint import make_random  # noqa: E402
+from lullwave.engines.riffusion.model.weights import load  # noqa: E402
 from lullwave.errors import CheckpointError, InvalidInput  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -108,7 +108,7 @@ def test_a_lora_changes_its_layers_by_its_weight(checkpoint, tmp_path, spelling)
     tensors, changes = pairs(plain, spelling)
     save_file(tensors, tmp_path / "a.safetensors")
     torch.save(tensors, tmp_path / "b.bin")
-    lora.blend(changed.unet, changed.text_encoder, lora.parse(f"{tmp_path}/a.safetensors:0.75, {tmp_path}/b.bin:-0.25"))
+    lora.merge(changed.unet, changed.text_encoder, lora.parse(f"{tmp_path}/a.safetensors:0.75, {tmp_path}/b.bin:-0.25"))
     for network, before, after in (
         ("unet", plain.unet, changed.unet),
         ("text", plain.text_encoder, changed.text_encoder),
@@ -132,7 +132,7 @@ def test_a_lora_gives_what_the_reference_library_gives(checkpoint, tmp_path):
     stock = StableDiffusionPipeline.from_pretrained(checkpoint, local_files_only=True)
     stock.load_lora_weights(str(tmp_path), weight_name="a.safetensors")
     stock.fuse_lora(lora_scale=0.6)
-    lora.blend(ours.unet, ours.text_encoder, [(tmp_path / "a.safetensors", 0.6)])
+    lora.merge(ours.unet, ours.text_encoder, [(tmp_path / "a.safetensors", 0.6)])
     torch.manual_seed(1)
     latents, words = torch.randn(1, 4, 16, 16), torch.randn(1, 77, 32)
     with torch.inference_mode():
@@ -145,7 +145,7 @@ def test_a_lora_gives_what_the_reference_library_gives(checkpoint, tmp_path):
     ("tensors", "message"),
     [
         ({"lora_unet_nowhere.lora_down.weight": torch.zeros(1, 1)}, "does not have"),
-        ({"something": torch.zeros(1)}, "is no LoRA weight"),
+        ({"something": torch.zeros(1)}, "is not a LoRA weight"),
         ({"unet.conv_in.lora_A.weight": torch.zeros(1, 4, 3, 3)}, "only half"),
         (
             {"unet.conv_in.lora_A.weight": torch.zeros(1, 3, 3, 3), "unet.conv_in.lora_B.weight": torch.zeros(8, 1)},
@@ -158,7 +158,7 @@ def test_a_lora_that_does_not_fit_says_so(checkpoint, tmp_path, tensors, message
     torch.save(tensors, tmp_path / "x.bin")
     weights = load(checkpoint, CPU, torch.float32)
     with pytest.raises(CheckpointError, match=message):
-        lora.blend(weights.unet, weights.text_encoder, [(tmp_path / "x.bin", 1.0)])
+        lora.merge(weights.unet, weights.text_encoder, [(tmp_path / "x.bin", 1.0)])
 
 
 def test_lora_lists_are_parsed():

@@ -1,7 +1,7 @@
-"""Which noise levels are visited, and the step from one to the next: any scheduler of diffusers by name.
+"""Steps from noise to an image with any scheduler of diffusers; knows nothing of UNets or prompts.
 
-Knows nothing of UNets or prompts. ``Schedule`` hides what differs between schedulers: where an image-to-image run
-starts, how a kept region is noised, and where chance comes from.
+``Sampler`` hides the differences between schedulers: where an image-to-image run starts, how the region that a mask
+keeps is noised, and how the noise of a step is seeded.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from .schedulers import SCHEDULERS, short_name
 
 
 @dataclass(frozen=True)
-class Chance:
-    """Where the chance of one row of a batch comes from: two seeds and the place between them."""
+class SeedPair:
+    """The randomness of one image: two seeds and the position between them, 0 to 1."""
 
     start: int
     end: int
     alpha: float
 
 
-class Schedule:
-    """One run of a scheduler over a batch. Made anew for every run: schedulers keep state."""
+class Sampler:
+    """One run of a scheduler over a batch. Create one per run: schedulers keep state."""
 
     def __init__(
         self,
@@ -38,9 +38,15 @@ class Schedule:
         compat: bool = False,
         from_noise: bool = False,
     ) -> None:
-        """``own`` is the checkpoint's scheduler; ``name`` another one, or None to use it.
+        """Choose the timesteps of a run.
 
-        ``from_noise``: there is no image to begin from, so ``strength`` is not looked at.
+        Args:
+            own: the checkpoint's scheduler, whose configuration is used.
+            name: another scheduler, or None for the checkpoint's own.
+            steps: denoising steps for a strength of 1.
+            strength: share of the steps that run, 0 to 1.
+            compat: choose timesteps as Riffusion did.
+            from_noise: there is no image to begin from; ``strength`` is ignored.
         """
         import diffusers
 
@@ -55,14 +61,14 @@ class Schedule:
         if from_noise:
             strength = 1.0
         if compat:
-            self._plan_as_before(steps, strength)
+            self._set_timesteps_as_riffusion(steps, strength)
         else:
-            self._plan(steps, strength)
+            self._set_timesteps(steps, strength)
 
-    def _plan(self, steps: int, strength: float) -> None:
+    def _set_timesteps(self, steps: int, strength: float) -> None:
         used = min(steps, max(int(steps * strength + 1e-6), 1 if strength > 0 else 0))
         if self._kind == "LCMScheduler":
-            # the distilled steps are spread over the part below ``strength``, so none is lost
+            # the distilled steps are spread over the noise levels below ``strength``, so that all of them run
             trained = int(self._scheduler.config.original_inference_steps * strength)
             used = min(steps, trained)
             if used:
@@ -73,7 +79,7 @@ class Schedule:
             every = list(self._scheduler.timesteps)
             begin = (steps - used) * getattr(self._scheduler, "order", 1)
             if self._kind == "PNDMScheduler" and self._scheduler.config.skip_prk_steps:
-                # its second step is taken twice, wherever the run begins
+                # PLMS repeats its second step, wherever the run begins (Liu et al. 2022)
                 levels = list(dict.fromkeys(int(t) for t in every))[steps - used :]
                 self.timesteps = [torch.tensor(t) for t in (levels[:2] + levels[1:])]
             else:
@@ -82,18 +88,18 @@ class Schedule:
                     self._scheduler.set_begin_index(begin)
         self._first = self.timesteps[0] if self.timesteps else None
 
-    def _plan_as_before(self, steps: int, strength: float) -> None:
-        """Riffusion's own arithmetic, kept to the letter."""
+    def _set_timesteps_as_riffusion(self, steps: int, strength: float) -> None:
+        """The timesteps as Riffusion itself computed them."""
         self._scheduler.set_timesteps(steps)
         every = list(self._scheduler.timesteps)
         offset = int(self._scheduler.config.get("steps_offset", 0))
         begin = min(int(steps * strength) + offset, steps)
-        order = int(getattr(self._scheduler, "order", 1))  # above 1, a run that began within a step would fail
+        order = int(getattr(self._scheduler, "order", 1))  # a run must not begin inside a step of several
         self._first = every[-begin] if order == 1 else every[min((steps - begin) * order, len(every) - 1)]
         self.timesteps = every[max(steps - begin + offset, 0) * order :]
 
     def begin(self, init: torch.Tensor | None, noise: torch.Tensor) -> torch.Tensor:
-        """(B, 4, H, W): ``init`` noised to the first level, or pure noise without an image."""
+        """(B, 4, H, W): ``init`` noised to the first timestep, or pure noise without an image."""
         if init is None:
             return noise * float(self._scheduler.init_noise_sigma)
         if self._first is None:
@@ -101,32 +107,32 @@ class Schedule:
         return self._noised(init, noise, self._first)
 
     def scaled(self, latents: torch.Tensor, timestep: Any) -> torch.Tensor:
-        """What the UNet is shown."""
+        """The latents as the UNet expects them at a timestep."""
         scaled: torch.Tensor = self._scheduler.scale_model_input(latents, timestep)
         return scaled
 
     def step(
-        self, predicted: torch.Tensor, timestep: Any, latents: torch.Tensor, chances: Sequence[Chance]
+        self, predicted: torch.Tensor, timestep: Any, latents: torch.Tensor, seeds: Sequence[SeedPair]
     ) -> torch.Tensor:
-        """The latents at the next lower level."""
+        """Take one step: latents at a timestep and the predicted noise → latents at the next timestep."""
         self._done += 1
         if self._kind == "LCMScheduler":
             denoised: torch.Tensor = self._scheduler.step(predicted, timestep, latents).denoised
             if self._done == len(self.timesteps):
                 return denoised
-            fresh = self._fresh(chances, denoised)
+            fresh = self._fresh(seeds, denoised)
             return self._noised(denoised, fresh, self.timesteps[self._done])
         extra: dict[str, Any] = {}
         if "generator" in inspect.signature(self._scheduler.step).parameters:
-            nearest = [c.start if c.alpha < 0.5 else c.end for c in chances]
+            nearest = [c.start if c.alpha < 0.5 else c.end for c in seeds]
             extra["generator"] = [
                 torch.Generator("cpu").manual_seed(keyed(seed, "step", self._done)) for seed in nearest
             ]
         stepped: torch.Tensor = self._scheduler.step(predicted, timestep, latents, **extra).prev_sample
         return stepped
 
-    def kept(self, init: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """``init`` at the level that the latents have after the last ``step``: what a mask keeps."""
+    def noised_init(self, init: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """``init`` at the noise level after the last ``step``, for the region that a mask keeps."""
         if self._compat:
             return self._noised(init, noise, self.timesteps[self._done - 1])
         if self._done >= len(self.timesteps):
@@ -138,7 +144,7 @@ class Schedule:
         noised: torch.Tensor = self._scheduler.add_noise(clean, noise, level.to(clean.device))
         return noised
 
-    def _fresh(self, chances: Sequence[Chance], like: torch.Tensor) -> torch.Tensor:
+    def _fresh(self, seeds: Sequence[SeedPair], like: torch.Tensor) -> torch.Tensor:
         shape = tuple(like.shape[1:])
-        rows = [between_seeds(c.start, c.end, c.alpha, shape, f"step {self._done}") for c in chances]
+        rows = [between_seeds(c.start, c.end, c.alpha, shape, f"step {self._done}") for c in seeds]
         return torch.stack(rows).to(like.device)

@@ -11,26 +11,25 @@ pytest.importorskip("diffusers")
 
 from pictures import picture  # noqa: E402
 
-from lullwave.engines.riffusion.denoising import Mix, Plan  # noqa: E402
-from lullwave.engines.riffusion.interpolation import End, Interpolation  # noqa: E402
+from lullwave.engines.riffusion.clip_options import DenoisingConfig, Interpolation, MagicMix, PromptInput  # noqa: E402  # noqa: E402
 from lullwave.engines.riffusion.pipeline import Cancelled  # noqa: E402
-from lullwave.engines.riffusion.schedule import Chance  # noqa: E402
+from lullwave.engines.riffusion.sampler import SeedPair  # noqa: E402
 
-FAST = Plan(steps=4)
-A = End("rainy night piano", 11)
-B = End("warm synthwave, (drums:1.4)", 12, denoising=0.75, guidance=5.0)
-C = End("a very long wish " * 12, 13)
+FAST = DenoisingConfig(steps=4)
+A = PromptInput("rainy night piano", 11)
+B = PromptInput("warm synthwave, (drums:1.4)", 12, denoising=0.75, guidance=5.0)
+C = PromptInput("a very long wish " * 12, 13)
 
 
-def latents(pipeline, wish, image, mask=None, plan=FAST):
-    return pipeline.latents([pipeline.leg(wish, image, mask)], plan)[0]
+def latents(pipeline, clip, image, mask=None, config=FAST):
+    return pipeline.latents([pipeline.image_request(clip, image, mask)], config)[0]
 
 
 @pytest.mark.parametrize("scheduler", [None, "ddim", "dpm++", "lcm", "euler-ancestral"])
-def test_the_end_of_one_leg_is_the_beginning_of_the_next(pipeline, small_image, scheduler):
-    plan = replace(FAST, scheduler=scheduler)
-    end = latents(pipeline, Interpolation(A, B, 1.0), small_image, plan=plan)
-    begin = latents(pipeline, Interpolation(B, C, 0.0), small_image, plan=plan)
+def test_the_end_of_one_clip_is_the_beginning_of_the_next(pipeline, small_image, scheduler):
+    config = replace(FAST, scheduler=scheduler)
+    end = latents(pipeline, Interpolation(A, B, 1.0), small_image, config=config)
+    begin = latents(pipeline, Interpolation(B, C, 0.0), small_image, config=config)
     assert torch.equal(end, begin)
 
 
@@ -64,17 +63,17 @@ def test_negative_prompts_are_interpolated(pipeline, small_image):
 
 
 def test_a_batch_of_alphas_is_what_single_calls_give(pipeline, small_image):
-    wishes = [Interpolation(A, replace(B, denoising=A.denoising), alpha) for alpha in (0.0, 0.25, 0.5, 0.75, 1.0)]
-    together = pipeline.latents([pipeline.leg(wish, small_image) for wish in wishes], FAST)
-    for wish, row in zip(wishes, together, strict=True):
-        torch.testing.assert_close(row, latents(pipeline, wish, small_image), rtol=1e-4, atol=1e-4)
+    clips = [Interpolation(A, replace(B, denoising=A.denoising), alpha) for alpha in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    together = pipeline.latents([pipeline.image_request(clip, small_image) for clip in clips], FAST)
+    for clip, row in zip(clips, together, strict=True):
+        torch.testing.assert_close(row, latents(pipeline, clip, small_image), rtol=1e-4, atol=1e-4)
 
 
 def test_small_passes_give_what_one_large_pass_gives(pipeline, small_image):
-    legs = [pipeline.leg(Interpolation(A, B, alpha), small_image) for alpha in (0.0, 1.0)]
-    legs = [replace(leg, strength=0.75) for leg in legs]
+    requests = [pipeline.image_request(Interpolation(A, B, alpha), small_image) for alpha in (0.0, 1.0)]
+    requests = [replace(request, strength=0.75) for request in requests]
     torch.testing.assert_close(
-        pipeline.latents(legs, replace(FAST, max_rows=1)), pipeline.latents(legs, FAST), rtol=1e-4, atol=1e-4
+        pipeline.latents(requests, replace(FAST, max_rows=1)), pipeline.latents(requests, FAST), rtol=1e-4, atol=1e-4
     )
 
 
@@ -90,12 +89,12 @@ def test_no_guidance_makes_no_second_pass(pipeline, small_image, monkeypatch):
 
 
 def test_black_is_kept_white_is_repainted_grey_blends(pipeline, small_image, small_mask):
-    wish = Interpolation(A, B, 0.5)
+    clip = Interpolation(A, B, 0.5)
     clean = pipeline.encode(small_image)
-    free = latents(pipeline, wish, small_image)
-    assert torch.equal(latents(pipeline, wish, small_image, small_mask.point(lambda v: 0)), clean)
-    torch.testing.assert_close(latents(pipeline, wish, small_image, small_mask.point(lambda v: 255)), free)
-    half = latents(pipeline, wish, small_image, small_mask)
+    free = latents(pipeline, clip, small_image)
+    assert torch.equal(latents(pipeline, clip, small_image, small_mask.point(lambda v: 0)), clean)
+    torch.testing.assert_close(latents(pipeline, clip, small_image, small_mask.point(lambda v: 255)), free)
+    half = latents(pipeline, clip, small_image, small_mask)
     assert torch.equal(half[:, 0], clean[:, 0])
     assert (half[:, -1] - free[:, -1]).norm() < 0.5 * (clean[:, -1] - free[:, -1]).norm()
     assert (half[:, 8] - clean[:, 8]).norm() > 0.1 * (clean[:, 8] - free[:, 8]).norm()
@@ -130,24 +129,24 @@ def test_a_closed_loop_has_no_edge(pipeline, small_image):
 
 def test_wide_images_need_no_seed_image_and_any_width(pipeline):
     for width in (512, 736, 1280):
-        leg = replace(pipeline.leg(Interpolation(A, A, 0.0), None, width=width), height=64)
-        image = pipeline.make([leg], replace(FAST, steps=2))[0]
+        request = replace(pipeline.image_request(Interpolation(A, A, 0.0), None, width=width), height=64)
+        image = pipeline.make([request], replace(FAST, steps=2))[0]
         assert image.size == (width, 64)
 
 
 def test_one_run_can_be_watched_and_given_up(pipeline, small_image):
     seen = []
-    leg = pipeline.leg(Interpolation(A, A, 0.0), small_image)
-    pipeline.latents([leg], FAST, progress=lambda done, of: seen.append((done, of)))
+    request = pipeline.image_request(Interpolation(A, A, 0.0), small_image)
+    pipeline.latents([request], FAST, progress=lambda done, of: seen.append((done, of)))
     assert seen[0] == (0, seen[-1][1])
     assert [done for done, _ in seen] == list(range(seen[-1][1] + 1))
     with pytest.raises(Cancelled):
-        pipeline.latents([leg], FAST, cancelled=lambda: True)
+        pipeline.latents([request], FAST, cancelled=lambda: True)
 
 
 def test_sizes_are_rounded_down_to_multiples_of_32(pipeline):
     image = picture(150, 128, 5).resize((150, 101))
-    assert pipeline.make([pipeline.leg(Interpolation(A, A, 0.0), image)], FAST)[0].size == (128, 96)
+    assert pipeline.make([pipeline.image_request(Interpolation(A, A, 0.0), image)], FAST)[0].size == (128, 96)
 
 
 def test_wide_images_are_encoded_and_decoded_in_windows_without_a_seam(pipeline, monkeypatch):
@@ -166,11 +165,13 @@ def test_wide_images_are_encoded_and_decoded_in_windows_without_a_seam(pipeline,
 
 def test_the_prompt_can_change_along_a_wide_image(pipeline):
     wide = [
-        replace(pipeline.leg(Interpolation(end, end, 0.0), None, width=1536), height=64, chance=Chance(1, 1, 0.0))
+        replace(
+            pipeline.image_request(Interpolation(end, end, 0.0), None, width=1536), height=64, seeds=SeedPair(1, 1, 0.0)
+        )
         for end in (A, C)
     ]
     along = replace(wide[0], condition_end=wide[1].condition)
-    a, c, both = (pipeline.latents([leg], Plan(1, "ddim"))[0] for leg in (*wide, along))
+    a, c, both = (pipeline.latents([request], DenoisingConfig(1, "ddim"))[0] for request in (*wide, along))
     left, right = slice(0, 40), slice(-40, None)
     torch.testing.assert_close(both[..., left], a[..., left], atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(both[..., right], c[..., right], atol=1e-4, rtol=1e-3)
@@ -179,10 +180,10 @@ def test_the_prompt_can_change_along_a_wide_image(pipeline):
 
 def test_magic_mix_stays_nearer_to_the_image_than_plain_repainting(pipeline, small_image):
     clean = pipeline.encode(small_image)
-    wish = Interpolation(replace(A, denoising=0.5), replace(A, denoising=0.5), 0.0)
-    plan = replace(FAST, steps=20, scheduler="ddim")
-    plain = latents(pipeline, wish, small_image, plan=plan)
-    mixed = latents(pipeline, wish, small_image, plan=replace(plan, mix=Mix()))
+    clip = Interpolation(replace(A, denoising=0.5), replace(A, denoising=0.5), 0.0)
+    config = replace(FAST, steps=20, scheduler="ddim")
+    plain = latents(pipeline, clip, small_image, config=config)
+    mixed = latents(pipeline, clip, small_image, config=replace(config, mix=MagicMix()))
     assert 0 < float((mixed - clean).norm()) < float((plain - clean).norm())
-    nothing = latents(pipeline, wish, small_image, plan=replace(plan, mix=Mix(0.3, 0.5, 1.0)))
+    nothing = latents(pipeline, clip, small_image, config=replace(config, mix=MagicMix(0.3, 0.5, 1.0)))
     torch.testing.assert_close(nothing, plain)

@@ -1,0 +1,1 @@
+"""The networks of Riffusion: weights, LoRA, loops, text encoder, OpenVINO."""
