@@ -24,7 +24,7 @@ from .stream_state import Segment, Steer, pack, piece_title
 
 Grey = npt.NDArray[np.uint8]
 
-CROSSFADE = 48  # columns, 0.48 s: about a beat, long enough to hide a change of texture
+CROSSFADE = 48  # columns, 0.48 s: less than a beat, long enough to hide a change of texture
 CONTEXT = 40  # columns before a border that are converted too, so that the conversion has no edge there
 _MIN_REST_S = 0.6  # seconds; a change of prompt later than this before the end of a tile waits for the next tile
 REWINDABLE_S = 60.0  # seconds that snapshots reach back
