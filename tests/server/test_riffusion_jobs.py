@@ -10,7 +10,7 @@ from PIL import Image
 from lullwave.audio import Audio
 from lullwave.server.riffusion_jobs import KEPT, KEPT_COLUMNS, ClipJobs
 
-ENGINE = SimpleNamespace(sound=SimpleNamespace(audio=lambda image: Audio.silence(100, 44100)))
+ENGINE = SimpleNamespace(converter=SimpleNamespace(audio=lambda image: Audio.silence(100, 44100)))
 
 
 @pytest.mark.parametrize(("width", "most"), [(512, KEPT), (6144, KEPT_COLUMNS // 6144 + 1)])
