@@ -39,12 +39,12 @@ class Repainted:
 @pytest.fixture(scope="module", params=["og_beat", "vibes", "motorway"])
 def played(request):
     """Four tiles as the stream joins them, and the same columns converted in one go."""
-    tiles = Repainted(request.param)
-    stream = RiffusionStream(Request(), tiles, Understanding, None)
+    source = Repainted(request.param)
+    stream = RiffusionStream(Request(), source, Understanding, None)
     sound = stream.read(4 * TILE_FRAMES).samples[:, 0]
-    tiles = [tiles.draw(None, n, 0, None) for n in range(5)]
+    tiles = [source.draw(None, n, 0, None) for n in range(5)]
     columns = [tiles[0], *(_crossfade(a, b, 0) for a, b in itertools.pairwise(tiles))]
-    return sound, tiles.samples(np.concatenate(columns, axis=1))[: len(sound)], stream
+    return sound, source.samples(np.concatenate(columns, axis=1))[: len(sound)], stream
 
 
 JOINS = (TILE_FRAMES, 2 * TILE_FRAMES, 3 * TILE_FRAMES)
