@@ -1,19 +1,9 @@
-"""``compat`` against an independent reading of Riffusion's old behaviour.
+"""``compat`` against an independent implementation of Riffusion's pipeline.
 
-``reference.py`` beside this file is written from the description of the old pipeline alone, by somebody who has not
-read the engine, on the parts of diffusers and transformers (tokenizer, text encoder, VAE, UNet, scheduler). It has
-one function::
-
-    def run_reference(
-        checkpoint: pathlib.Path,               # a Stable-Diffusion-1.x directory in diffusers format
-        request: dict,                          # the JSON body of POST /run_inference/
-        seed_image: PIL.Image.Image,            # what ``seed_image_id`` names, RGB
-        mask_image: PIL.Image.Image | None,     # what ``mask_image_id`` names
-    ) -> tuple[numpy.ndarray, numpy.ndarray]:
-        '''The final latents, float32 (4, H/8, W/8), scaled as the UNet sees them, and the image, uint8 (H, W, 3).'''
-
-The scheduler is the one that ``checkpoint/scheduler/scheduler_config.json`` names (PNDM in one test, DDIM in the
-other), everything runs on the CPU in float32, and generators are ``torch.Generator("cpu")``.
+``reference.py`` beside this file was written from a description of the old pipeline and shares no code with the
+engine; it uses the parts of diffusers and transformers directly. Its ``run_reference`` returns the final latents,
+float32 (4, H/8, W/8), scaled as the UNet sees them, and the image, uint8 (H, W, 3). Everything runs on the CPU in
+float32, with the scheduler that the checkpoint names: PNDM in one test, DDIM in the other.
 """
 
 import json
@@ -29,17 +19,12 @@ diffusers = pytest.importorskip("diffusers")
 
 from pictures import picture  # noqa: E402
 
-from lullwave.engines.riffusion.clip_options import (  # noqa: E402
-    DenoisingConfig,
-    Interpolation,
-    PromptInput,
-)
+from lullwave.engines.riffusion.clip_options import DenoisingConfig, Interpolation, PromptInput  # noqa: E402
 from lullwave.engines.riffusion.model.random_checkpoint import SCHEDULER  # noqa: E402
 from lullwave.engines.riffusion.model.weights import load  # noqa: E402
 from lullwave.engines.riffusion.pipeline import Pipeline  # noqa: E402
 
 _FILE = Path(__file__).with_name("reference.py")
-pytestmark = pytest.mark.skipif(not _FILE.exists(), reason="the independent reference is not there")
 
 REQUESTS = {
     "between two prompts": {
