@@ -49,11 +49,11 @@ def test_text_to_audio_has_the_length_that_was_asked_for(engine):
 
 
 def test_a_long_clip_goes_from_one_prompt_to_the_other(engine):
-    made = tasks.between_prompts(engine, PromptInput("a", 1), PromptInput("b", 2), 3, 1.0, plan=FAST)
+    made = tasks.between_prompts(engine, PromptInput("a", 1), PromptInput("b", 2), 3, 1.0, config=FAST)
     assert made.audio.frames == 3 * 512 * 441
     assert made.image.size == (3 * 512, 512)
     ends = [
-        tasks.between_prompts(engine, PromptInput(p, s), PromptInput(p, s), 2, plan=FAST).image
+        tasks.between_prompts(engine, PromptInput(p, s), PromptInput(p, s), 2, config=FAST).image
         for p, s in (("a", 1), ("b", 2))
     ]
     wide = np.asarray(made.image)
@@ -67,7 +67,7 @@ def test_a_long_clip_goes_from_one_prompt_to_the_other(engine):
 def test_audio_to_audio_keeps_the_length_and_without_repainting_the_picture(engine):
     sound = tone(8.0)
     made = tasks.audio_to_audio(
-        engine, sound, PromptInput("a", 1, denoising=0.5), PromptInput("b", 1), 0.5, 7.0, plan=FAST
+        engine, sound, PromptInput("a", 1, denoising=0.5), PromptInput("b", 1), 0.5, 7.0, config=FAST
     )
     assert made.audio.frames == 7 * RATE
     mixed = tasks.audio_to_audio(
@@ -77,7 +77,7 @@ def test_audio_to_audio_keeps_the_length_and_without_repainting_the_picture(engi
     assert not np.array_equal(np.asarray(mixed.image), np.asarray(made.image))
     for wrong in ({"start_s": 9.0}, {"start_s": 7.5}, {"seconds": 0.1}):
         with pytest.raises(InvalidInput):
-            tasks.audio_to_audio(engine, sound, PromptInput("a", 1), plan=FAST, **wrong)
+            tasks.audio_to_audio(engine, sound, PromptInput("a", 1), config=FAST, **wrong)
 
 
 def test_batches_are_read_and_their_faults_are_named():
