@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidInput, NotFound, StorageUnavailable
+from ..packing import inflate
 
 REACH_S = 120.0  # replay reaches at most this far beyond the last state: states are at most 60 s apart on air
 IN_MEMORY_BYTES = 16e6  # limit for states while the history is in memory
@@ -250,7 +251,7 @@ class History:
             needed: list[SavedState] = []  # newest first; earlier ones (up to hundreds of MB) are not read
             anchor: SavedState | None = None  # mastering goes on from it
             for r in rows:
-                state = SavedState(r[0], r[1], zlib.decompress(r[2]), r[3], r[4], r[5], zlib.decompress(r[6]))
+                state = SavedState(r[0], r[1], inflate(r[2]), r[3], r[4], r[5], inflate(r[6]))
                 needed.append(state)
                 if anchor is None and state.master_frame <= moment.frame:
                     anchor = state

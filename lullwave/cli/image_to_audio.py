@@ -14,19 +14,17 @@ from typing import IO, Annotated
 
 import numpy as np
 import typer
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from rich.console import Console
 
 from ..audio import SILENCE_DBFS, Audio
 from ..blocks import fitted, resampled
 from ..codecs import StreamEncoder, format_of, rate_for, replacing
-from ..errors import CodecError, InvalidInput
+from ..errors import InvalidInput
 from ..mastering.master import check_levels
 from ..spectrogram import QUALITIES, TAGS, USUAL_MAX, Spectrogram, SpectrogramParams, iterations_of
-from ..spectrogram.image import tags_in
+from ..spectrogram.image import open_image, tags_in
 from .arguments import ImageFile, Quiet
-
-Image.MAX_IMAGE_PIXELS = None  # an hour of sound is 184 million pixels
 
 
 def image_to_audio(
@@ -41,7 +39,7 @@ def image_to_audio(
 ) -> None:
     """Turn a spectrogram image back into audio, at the level in its tags or at a given loudness."""
     console = Console(quiet=quiet)
-    picture = opened(image)
+    picture = open_image(image)
     tags = tags_in(picture)
     if not any(tag in tags for tag in TAGS.values()):
         console.print("the image has no spectrogram tags: using the defaults")
@@ -57,22 +55,6 @@ def image_to_audio(
     if over_db > 0.0:
         console.print(f"peaks up to {over_db:.1f} dB above full scale were turned down")
     console.print(f"wrote {audio} ({seconds:.2f} seconds)", highlight=False, markup=False)
-
-
-def opened(path: Path) -> Image.Image:
-    """The image in a file, decoded.
-
-    Raises:
-        CodecError: the file cannot be read or is not an image.
-    """
-    try:
-        picture = Image.open(path)
-        picture.load()
-    except UnidentifiedImageError as error:
-        raise CodecError(f"cannot read {str(path)!r}: it is not an image") from error
-    except OSError as error:
-        raise CodecError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
-    return picture
 
 
 def _write(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from ..spectrogram import TAGS
-from ..spectrogram.image import tags_in
+from ..spectrogram.image import open_image, tags_in
 from .arguments import ImageFile
-from .image_to_audio import opened
 
 OLD_NAMES = {
     "rate": "SAMPLE_RATE",
@@ -23,7 +22,7 @@ OLD_NAMES = {
 
 def print_exif(image: ImageFile) -> None:
     """Print the spectrogram parameters in the EXIF tags of an image."""
-    tags = tags_in(opened(image))
+    tags = tags_in(open_image(image))
     found = {name: tags[tag] for name, tag in TAGS.items() if tag in tags}
     for name, value in found.items():
         print(f"{OLD_NAMES[name]:<20} = {value!s:>15}")

@@ -6,13 +6,13 @@ a fixed length, so that the samples do not depend on the sizes of the blocks.
 
 from __future__ import annotations
 
-import io
 import math
 
 import numpy as np
 
 from ..audio import Audio, Samples
 from ..errors import InvalidInput, SnapshotError
+from ..packing import Arrays, pack_arrays, unpack_arrays
 from .biquads import QUANTUM, Biquads, high_pass
 from .level import MAX_BOOST_DB, MAX_CUT_DB, LevelControl
 from .limiter import Limiter
@@ -69,19 +69,16 @@ class Master:
 
     def state(self) -> bytes:
         """The state that ``restore`` continues from with the same samples; some tens of kilobytes."""
-        packed = io.BytesIO()
-        np.savez(
-            packed,
-            allow_pickle=False,
-            shape=np.array([_VERSION, self.rate, self.channels]),
-            waiting=self._waiting,
-            ready=self._ready,
-            subsonic=self._subsonic.state,
-            ear=self._ear.state,
-            **{f"level_{k}": v for k, v in self._level.arrays().items()},
-            **{f"limiter_{k}": v for k, v in self._limiter.arrays().items()},
-        )
-        return packed.getvalue()
+        arrays: Arrays = {
+            "shape": np.array([_VERSION, self.rate, self.channels]),
+            "waiting": self._waiting,
+            "ready": self._ready,
+            "subsonic": self._subsonic.state,
+            "ear": self._ear.state,
+        }
+        arrays |= {f"level_{k}": np.asarray(v) for k, v in self._level.arrays().items()}
+        arrays |= {f"limiter_{k}": np.asarray(v) for k, v in self._limiter.arrays().items()}
+        return pack_arrays(arrays)
 
     def restore(self, state: bytes) -> None:
         """Continue from the state of a master of the same rate and channels.
@@ -90,8 +87,7 @@ class Master:
             SnapshotError: the state is damaged or of another version, rate or number of channels.
         """
         try:
-            with np.load(io.BytesIO(state), allow_pickle=False) as packed:
-                arrays = dict(packed)
+            arrays = unpack_arrays(state)
             shape = tuple(int(n) for n in arrays["shape"])
         except Exception as error:  # a damaged archive can fail in any way
             raise SnapshotError(f"not the state of a master: {error}") from error

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import logging
 import struct
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
-from ..errors import InvalidInput
+from ..errors import CodecError, InvalidInput
 from .params import SpectrogramParams
 
 log = logging.getLogger(__name__)
@@ -25,8 +26,37 @@ Mel = npt.NDArray[np.float32]
 
 HALF_STEP = 0.5  # levels: other writers truncate, so that the true value lies half a level higher on average
 WIDEST = 65535  # columns; wider images cannot be read by most programs
+MAX_PIXELS = 400_000_000  # of an image file: an hour of stereo in 16 bits has 369 million
+MAX_ROWS = 8192  # two channels of 4096 bands
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")  # of image files; Pillow hands some others to other programs
 SOFTWARE = 305  # tag that marks our own images, whose levels are rounded
 NAME = "lullwave"
+
+
+def open_image(path: Path) -> Image.Image:
+    """The image in a file, decoded after its stated size was checked.
+
+    Raises:
+        CodecError: the file cannot be read, is not an image, is damaged or cut off.
+        InvalidInput: it states more pixels than ``MAX_PIXELS`` or more rows than ``MAX_ROWS``.
+    """
+    Image.MAX_IMAGE_PIXELS = None  # an hour of sound is more than Pillow allows; the check is here
+    try:
+        picture = Image.open(path, formats=FORMATS)
+        if picture.width * picture.height > MAX_PIXELS or picture.height > MAX_ROWS:
+            raise InvalidInput(
+                "image", f"{picture.width} x {picture.height}", f"at most {MAX_PIXELS} pixels and {MAX_ROWS} rows"
+            )
+        picture.load()
+    except UnidentifiedImageError:
+        raise CodecError(f"cannot read {str(path)!r}: it is not an image ({', '.join(FORMATS)})") from None
+    except OSError as error:
+        raise CodecError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
+    except (SyntaxError, ValueError, EOFError, struct.error) as error:  # InvalidInput is a ValueError
+        if isinstance(error, InvalidInput):
+            raise
+        raise CodecError(f"cannot read {str(path)!r}: the image is damaged ({error})") from error
+    return picture
 
 
 def tags_of(params: SpectrogramParams) -> Image.Exif:

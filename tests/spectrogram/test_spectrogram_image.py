@@ -1,14 +1,18 @@
 """Pixels: Riffusion's 8-bit form to the letter, the 16-bit form without loss, images of every mode and size."""
 
 import io
+import struct
+import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from lullwave import Spectrogram, SpectrogramParams
+from lullwave.errors import CodecError, InvalidInput
 from lullwave.spectrogram import long_images as long
-from lullwave.spectrogram.image import Canvas
+from lullwave.spectrogram.image import Canvas, open_image
 
 PARAMS = SpectrogramParams(max_value=30e6)
 
@@ -131,3 +135,42 @@ def test_what_is_transparent_stays_so_in_the_pieces_of_a_long_image():
     pieces = [np.asarray(piece.convert("RGBA")) for piece in long._from_disk(image.copy())]
     assert np.array_equal(np.concatenate(pieces, axis=1), whole)
     assert (whole[..., 3] == 0).any()
+
+
+def png_stating(width: int, height: int) -> bytes:
+    """A PNG of a few bytes that states a size."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(9))) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("size", [(60_000, 60_000), (100, 8193), (2**31 - 1, 1), (400_001, 1000)])
+def test_an_image_that_states_too_many_pixels_is_refused_before_it_is_decoded(tmp_path, size):
+    (tmp_path / "bomb.png").write_bytes(png_stating(*size))
+    tracemalloc.start()
+    with pytest.raises(InvalidInput, match=f"{size[0]} x {size[1]}"):
+        open_image(tmp_path / "bomb.png")
+    assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    tracemalloc.stop()
+
+
+def test_files_that_are_no_image_or_a_damaged_one_are_told(tmp_path):
+    good = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (512, 64), np.uint8)).save(good, "PNG")
+    whole = good.getvalue()
+    files = {
+        "empty": b"",
+        "text": b"no image at all",
+        "head": whole[:20],
+        "cut": whole[: len(whole) // 2],
+        "zero": png_stating(0, 0),
+        "short": png_stating(200, 200),
+        "postscript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(CodecError, match="cannot read"):
+            open_image(tmp_path / name)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -11,12 +11,15 @@ import numpy as np
 import torch
 
 from ...errors import SnapshotError
+from ...packing import Arrays, pack_arrays, parse_values, unpack_arrays
 from .model.config import ModelConfig
 from .prompt_schedule import Anchor, PromptSchedule, Steer, Window
 from .sampling import Sampling
 from .song import CHUNK, CodecPoint, Song
 
 VERSION = 1
+SPARE = 1024  # steps of room for tokens behind those of the snapshot
+MAX_WINDOW = 4096  # steps; the published models have 1500
 
 
 def pack(song: Song, chunk: int, header: dict[str, Any]) -> bytes:
@@ -52,9 +55,7 @@ def pack(song: Song, chunk: int, header: dict[str, Any]) -> bytes:
     if song.melody is not None:
         arrays["melody"] = song.melody.numpy()
     arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
-    out = io.BytesIO()
-    np.savez_compressed(out, **arrays)  # type: ignore[arg-type]
-    return out.getvalue()
+    return pack_arrays(arrays, compress=True)
 
 
 def header_of(snapshot: bytes) -> dict[str, Any]:
@@ -103,24 +104,41 @@ def unpack(snapshot: bytes, config: ModelConfig, lookahead: int) -> Song:
             melody=torch.from_numpy(arrays["melody"]) if "melody" in arrays else None,
             step=meta["step"],
             base=meta["base"],
-            tokens=np.concatenate([arrays["tokens"], np.full((config.codebooks, 1024), config.pad, np.int16)], 1),
+            tokens=np.concatenate([arrays["tokens"], np.full((config.codebooks, SPARE), config.pad, np.int16)], 1),
             reading=meta["chunk"],
         )
+        _check(song, meta)
         song.codec_points[meta["chunk"]] = CodecPoint(
             state, torch.from_numpy(arrays["rest"]), meta["fed"], meta["skip"]
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError) as error:
         raise SnapshotError(f"the snapshot is damaged: {error!r}") from None
     return song
 
 
-def _read(snapshot: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
-    try:
-        with np.load(io.BytesIO(snapshot), allow_pickle=False) as loaded:
-            arrays = {name: loaded[name] for name in loaded.files}
-        meta = json.loads(arrays.pop("meta").tobytes())
-    except Exception as error:  # zip, NumPy and JSON raise exceptions of many types for damaged bytes
-        raise SnapshotError(f"not a snapshot of this engine: {error}") from None
-    if not isinstance(meta, dict):
+def _check(song: Song, meta: Mapping[str, Any]) -> None:
+    """Check the counts that buffers and loops depend on.
+
+    Raises:
+        ValueError
+    """
+    kept = song.tokens[:, :-SPARE]
+    if kept.shape != (song.config.codebooks, song.step - song.base) or not 0 <= song.base <= song.step:
+        raise ValueError(f"tokens of shape {kept.shape} for steps {song.base} to {song.step}")
+    if kept.size and not 0 <= kept.min() <= kept.max() <= song.config.pad:
+        raise ValueError("tokens that the model does not have")
+    schedule = song.schedule
+    if not 1 <= schedule.stride <= schedule.length <= MAX_WINDOW:
+        raise ValueError(f"windows of {schedule.length} steps, every {schedule.stride}; allowed: {MAX_WINDOW}")
+    chunk, fed, skip = meta["chunk"], meta["fed"], meta["skip"]
+    if not (0 <= song.origin + chunk * CHUNK <= song.step + CHUNK and 0 <= fed <= song.step + CHUNK):
+        raise ValueError(f"chunk {chunk} and {fed} decoded frames at step {song.step}")
+    if not 0 <= skip <= (song.origin + CHUNK) * song.config.hop_samples:
+        raise ValueError(f"{skip} samples to drop")
+
+
+def _read(snapshot: bytes) -> tuple[dict[str, Any], Arrays]:
+    arrays = unpack_arrays(snapshot)
+    if "meta" not in arrays:
         raise SnapshotError("not a snapshot of this engine")
-    return meta, arrays
+    return parse_values(arrays.pop("meta").tobytes()), arrays

@@ -30,6 +30,7 @@ from .network import error_reason
 
 CONNECT_S = 8.0  # timeout for connecting and for the server's hello
 PING_S = 2.0  # interval of pings
+MAX_WORDS = 400  # characters of a name, version or summary that is kept of a hello
 HEARTBEAT_S = 15.0  # interval of the message ``here``, which keeps the server from closing a quiet connection
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -323,21 +324,26 @@ def _parse_hello(message: str | bytes) -> RemoteEngineInfo:
     """Parse the server's hello.
 
     Raises:
-        ProtocolError: the message is not a hello of this protocol version.
+        ProtocolError: the message is not a hello of this protocol version, or announces sound that is not allowed.
     """
     hello: Mapping[str, Any] = protocol.parse(message) if isinstance(message, str) else {"op": ""}
     if hello["op"] != "hello" or hello.get("protocol") != protocol.SUBPROTOCOL:
         raise ProtocolError(f"the server did not begin with a hello of {protocol.SUBPROTOCOL}")
     try:
         engine = hello["engine"]
+        rate, channels = protocol.int_field(engine, "rate"), protocol.int_field(engine, "channels")
+        protocol.check_sound(rate, channels)
         return RemoteEngineInfo(
-            str(engine["name"]),
-            str(hello["version"]),
-            str(engine["summary"]),
-            int(engine["rate"]),
-            int(engine["channels"]),
-            float(engine["rewindable_s"]),
-            tuple(dict(options) for options in engine.get("lighter", ())),
+            str(engine["name"])[:MAX_WORDS],
+            str(hello["version"])[:MAX_WORDS],
+            str(engine["summary"])[:MAX_WORDS],
+            rate,
+            channels,
+            min(
+                protocol.float_field(engine, "rewindable_s", 0.0, float("inf")),
+                protocol.MAX_REWINDABLE_S,
+            ),
+            tuple(dict(options) for options in engine.get("lighter", ())[: protocol.MAX_LIGHTER]),
         )
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise ProtocolError("the server's hello does not describe its engine") from None

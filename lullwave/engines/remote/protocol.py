@@ -22,6 +22,7 @@ offset   type    meaning (little-endian)
 from __future__ import annotations
 
 import json
+import math
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
@@ -50,6 +51,13 @@ SUBPROTOCOL = FAMILY + "v1"
 MAX_TEXT_BYTES = 256 * 1024
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024  # room for the snapshot of a long song
 MAX_SAMPLE = 64.0  # largest allowed sample (full scale is 1); a larger one is an error of the sender
+MIN_RATE, MAX_RATE = 8000, 192_000  # Hz; resampling from a rate far below takes gigabytes
+MAX_CHANNELS = 8  # 7.1
+MAX_REWINDABLE_S = 3600.0  # how far back a peer's engine may claim to go
+MAX_LIGHTER = 16  # steps of lighter options that a peer may offer
+MAX_NOTES = 4096  # marks and beats in one message, and marks that a stream keeps
+MAX_RETRY_S = 3600.0  # longest wait that a busy peer may ask for
+MAX_FRAME = 2**63 - 1
 MAX_ID = 2**32 - 1  # largest stream number, epoch or call id
 
 # close codes: our own, then those of RFC 6455
@@ -87,11 +95,13 @@ class BinaryMessage:
         """The samples of an audio message.
 
         Raises:
-            ProtocolError: not an audio message, not whole frames, not finite, or beyond ``MAX_SAMPLE``.
+            ProtocolError: not an audio message, a rate or channels out of range, not whole frames, not finite, or
+                beyond ``MAX_SAMPLE``.
         """
         dtype = "<f4" if self.encoding == "float32" else "<i2"
-        if self.kind != AUDIO or not self.channels or not self.rate:
+        if self.kind != AUDIO:
             raise ProtocolError("a binary message that is not a block of samples")
+        check_sound(self.rate, self.channels)
         if len(self.body) % (np.dtype(dtype).itemsize * self.channels):
             raise ProtocolError(f"a block of {len(self.body)} bytes is not a whole number of frames")
         samples = np.frombuffer(self.body, dtype).reshape(-1, self.channels)
@@ -142,8 +152,10 @@ def parse(text: str) -> dict[str, Any]:
     """Decode a text message.
 
     Raises:
-        ProtocolError: not a JSON object with an ``op``.
+        ProtocolError: too long, or not a JSON object with an ``op``.
     """
+    if len(text) > MAX_TEXT_BYTES:
+        raise ProtocolError(f"a text message of {len(text)} characters; allowed: {MAX_TEXT_BYTES}")
     try:
         message = json.loads(text)
     except (ValueError, RecursionError):
@@ -161,7 +173,7 @@ def int_field(message: Mapping[str, Any], name: str, low: int = 0, high: int = M
     """
     value = message.get(name)
     if type(value) is not int or not low <= value <= high:
-        raise ProtocolError(f"{message.get('op')}: {name} must be a whole number from {low} to {high}")
+        raise ProtocolError(f"{message.get('op', 'hello')}: {name} must be a whole number from {low} to {high}")
     return value
 
 
@@ -175,6 +187,30 @@ def str_field(message: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise ProtocolError(f"{message.get('op')}: {name} must be text")
     return value
+
+
+def float_field(message: Mapping[str, Any], name: str, low: float, high: float) -> float:
+    """Return the number in the field ``name`` of a message.
+
+    Raises:
+        ProtocolError: the field is absent, not a number or out of range.
+    """
+    value: Any = message.get(name)
+    if type(value) not in (int, float) or not low <= value <= high:
+        raise ProtocolError(f"{message.get('op', 'hello')}: {name} must be a number from {low:g} to {high:g}")
+    return float(value)
+
+
+def check_sound(rate: int, channels: int) -> None:
+    """Check the rate and the channels that a peer announces.
+
+    Raises:
+        ProtocolError
+    """
+    if not MIN_RATE <= rate <= MAX_RATE or not 1 <= channels <= MAX_CHANNELS:
+        raise ProtocolError(
+            f"sound of {rate} Hz and {channels} channels; allowed: {MIN_RATE} to {MAX_RATE} Hz, 1 to {MAX_CHANNELS}"
+        )
 
 
 def encode_error(error: Exception) -> dict[str, Any]:
@@ -196,8 +232,9 @@ def decode_error(message: Mapping[str, Any]) -> LullwaveError:
     if kind in _INPUT_ERRORS:
         return _INPUT_ERRORS[kind](str(message.get("field")), message.get("value"), str(message.get("allowed")))
     if kind == "Busy":
-        after_s = message.get("retry_after_s")
-        return Busy(said, float(after_s) if isinstance(after_s, (int, float)) else 10.0)
+        after_s: Any = message.get("retry_after_s")
+        known = type(after_s) in (int, float) and 0 <= after_s <= MAX_RETRY_S
+        return Busy(said, float(after_s) if known else 10.0)
     return _ERRORS.get(kind, EngineError)(said)
 
 
@@ -213,11 +250,14 @@ def decode_notes(message: Mapping[str, Any]) -> tuple[list[Mark], list[int]]:
     """Marks and beats of a message.
 
     Raises:
-        ProtocolError: they are absent or of another form.
+        ProtocolError: they are absent, too many or of another form.
     """
     try:
-        marks = [Mark(int(one["frame"]), one["kind"], dict(one["data"])) for one in message["marks"]]
-        return marks, [int(beat) for beat in message["beats"]]
+        marks, beats = message["marks"], message["beats"]
+        if len(marks) > MAX_NOTES or len(beats) > MAX_NOTES:
+            raise ProtocolError(f"{len(marks)} marks and {len(beats)} beats in one message; allowed: {MAX_NOTES}")
+        decoded = [Mark(_frame(one["frame"]), one["kind"], dict(one["data"])) for one in marks]
+        return decoded, [_frame(beat) for beat in beats]
     except (KeyError, TypeError, ValueError):
         raise ProtocolError("invalid marks or beats") from None
 
@@ -253,6 +293,13 @@ def decode_understanding(message: Any) -> Understanding:
         if isinstance(suggestions, dict)
         else {},
     )
+
+
+def _frame(value: Any) -> int:
+    """A frame number; ``ValueError`` for anything else."""
+    if type(value) not in (int, float) or not math.isfinite(value) or not 0 <= value <= MAX_FRAME:
+        raise ValueError(value)
+    return int(value)
 
 
 def _with_checksum(head: bytes, body: bytes) -> bytes:

@@ -26,6 +26,7 @@ from . import protocol
 from .connection import Connection
 
 MARKS_KEPT_S = 900.0  # how long marks and beats are kept after they were read
+BEATS_KEPT = 16384  # at most: MARKS_KEPT_S at 1000 beats a minute
 MAX_AHEAD_S = 10.0  # most audio that is requested ahead of the reader
 
 
@@ -44,8 +45,8 @@ class RemoteStream(Stream):
         self, connection: Connection, number: int, opened: Mapping[str, Any], transfer: TransferOptions
     ) -> None:
         self.request = _request(opened)
-        self.rate = protocol.int_field(opened, "rate", 1)
-        self.channels = protocol.int_field(opened, "channels", 1, 255)
+        self.rate, self.channels = protocol.int_field(opened, "rate"), protocol.int_field(opened, "channels")
+        protocol.check_sound(self.rate, self.channels)
         self._total = None if opened.get("total_frames") is None else protocol.int_field(opened, "total_frames")
         self._position = self._arrived = self._credit = protocol.int_field(opened, "position", high=2**63 - 1)
         self._connection, self._number, self._transfer = connection, number, transfer
@@ -176,8 +177,9 @@ class RemoteStream(Stream):
             else:
                 marks, beats = protocol.decode_notes(message)
                 forgotten = self._position - round(MARKS_KEPT_S * self.rate)
-                self._marks = [mark for mark in self._marks if mark.frame >= forgotten] + marks
-                self._beats = self._beats[bisect_left(self._beats, forgotten) :] + beats
+                marks = [mark for mark in self._marks if mark.frame >= forgotten] + marks
+                beats = self._beats[bisect_left(self._beats, forgotten) :] + beats
+                self._marks, self._beats = marks[-protocol.MAX_NOTES :], beats[-BEATS_KEPT:]
             self._changed.notify_all()
 
     def on_lost(self, error: EngineLost) -> None:

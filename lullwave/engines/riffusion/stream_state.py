@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -13,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import InvalidInput, SnapshotError
+from ...packing import Arrays, pack_arrays, parse_values, unpack_arrays
 from ...prompt import Prompt
 from ...request import Request
 
@@ -64,10 +63,9 @@ def pack(request: Request, position: int, steers: Sequence[Steer], segments: Seq
         ],
     }
     header = json.dumps(head).encode()
-    arrays = io.BytesIO()
-    values = {f"columns{n}": s.columns for n, s in enumerate(segments)}
-    np.savez(arrays, **values, **{f"samples{n}": s.samples for n, s in enumerate(segments)})  # type: ignore[arg-type]
-    return MAGIC + len(header).to_bytes(4, "little") + header + arrays.getvalue()
+    arrays: Arrays = {f"columns{n}": s.columns for n, s in enumerate(segments)}
+    arrays |= {f"samples{n}": s.samples for n, s in enumerate(segments)}
+    return MAGIC + len(header).to_bytes(4, "little") + header + pack_arrays(arrays)
 
 
 def unpack(snapshot: bytes) -> tuple[Request, int, list[Steer], list[Segment]]:
@@ -80,20 +78,40 @@ def unpack(snapshot: bytes) -> tuple[Request, int, list[Steer], list[Segment]]:
         raise SnapshotError("not a snapshot of this version of the engine 'riffusion'")
     try:
         size = int.from_bytes(snapshot[8:12], "little")
-        head: dict[str, Any] = json.loads(snapshot[12 : 12 + size])
-        arrays = np.load(io.BytesIO(snapshot[12 + size :]), allow_pickle=False)
+        head = parse_values(snapshot[12 : 12 + size])
+        arrays = unpack_arrays(snapshot[12 + size :])
         segments = [
             Segment(columns=arrays[f"columns{n}"], samples=arrays[f"samples{n}"], **one)
             for n, one in enumerate(head["segments"])
         ]
+        _check(int(head["position"]), segments)
         return (
             Request(**head["request"]),
             int(head["position"]),
             [Steer(**one) for one in head["steers"]],
             segments,
         )
-    except (KeyError, TypeError, ValueError, OSError, EOFError, zipfile.BadZipFile, InvalidInput) as error:
+    except SnapshotError:
+        raise
+    except (AttributeError, LookupError, TypeError, ValueError, OverflowError, InvalidInput) as error:
         raise SnapshotError(f"the snapshot is damaged: {error}") from error
+
+
+def _check(position: int, segments: Sequence[Segment]) -> None:
+    """Check that the segments hold what they state and reach to ``position``.
+
+    Raises:
+        SnapshotError
+    """
+    for one in segments:
+        assert one.full_stop is not None
+        held = one.columns.ndim == 2 and one.columns.dtype == np.uint8 and one.samples.dtype == np.float32
+        if not held or one.samples.shape != (len(one.samples),) or not 0 <= one.start < one.stop <= one.full_stop:
+            raise SnapshotError("snapshot: a segment of another form")
+        if one.full_stop - one.start > len(one.samples):
+            raise SnapshotError(f"snapshot: a segment of {one.full_stop - one.start} frames has {len(one.samples)}")
+    if not 0 <= position <= (segments[-1].stop if segments else 0):
+        raise SnapshotError(f"snapshot: position {position} lies outside of its segments")
 
 
 def _plain(request: Request) -> dict[str, Any]:

@@ -92,7 +92,9 @@ class SynthEngine(Engine):
         try:
             stream = SynthStream(self, Request(**head["request"]), Programme.restore(head["programme"]), sound)
             stream._advance_to(head["position"], head["steers"])
-        except (KeyError, TypeError, ValueError) as error:
+        except SnapshotError:
+            raise
+        except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise SnapshotError(f"snapshot: its content makes no sense ({error})") from error
         return stream
 

@@ -6,25 +6,25 @@ an uncompressed ``npz`` without pickles. Nothing in it is executed; damaged or f
 
 from __future__ import annotations
 
-import io
 import json
 import struct
-import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-import numpy as np
-
 from ...errors import SnapshotError
+from ...packing import pack_arrays, parse_values, unpack_arrays
 from ..base import Engine
 from .score import Mix, Track
 from .sound.renderer import ActiveHit, ActiveNote, PartState, RendererState
+from .sound.synthesis import MUSIC_RATE
 
 MAGIC = b"LULLSNAP"
 VERSION = 4  # of the layout and of the sound: a change that alters samples makes old snapshots useless
 _HEAD = struct.Struct("<8sIQ")
+_MAX_SOUNDING, _MAX_PARTS = 4096, 64  # notes, strokes and parts at once; a full band has about 60 and 8
+_MAX_HELD = 120 * MUSIC_RATE  # samples of the longest note, with what rings after it
 _ARRAYS = ("room", "plate", "drums", "bus", "tape")
 
 
@@ -46,9 +46,7 @@ def pack(engine: type[Engine], head: Mapping[str, Any], state: RendererState) ->
         "ending": state.ending,
     }
     words = json.dumps({"engine": engine.name, "version": VERSION, "head": head, "sound": sound}).encode()
-    packed = io.BytesIO()
-    np.savez(packed, allow_pickle=False, **arrays)
-    body = struct.pack("<I", len(words)) + words + packed.getvalue()
+    body = struct.pack("<I", len(words)) + words + pack_arrays(arrays)
     return _HEAD.pack(MAGIC, zlib.crc32(body), len(body)) + body
 
 
@@ -67,19 +65,43 @@ def unpack(engine: type[Engine], snapshot: bytes) -> tuple[dict[str, Any], Rende
         raise SnapshotError("snapshot: does not begin as one; allowed: bytes made by Stream.snapshot")
     if len(body) != length or zlib.crc32(body) != checksum:
         raise SnapshotError(f"snapshot: damaged ({len(body)} bytes of {length}, or changed on the way)")
+    if length < 4:
+        raise SnapshotError("snapshot: it is empty")
     (words_length,) = struct.unpack_from("<I", body)
-    words = json.loads(body[4 : 4 + words_length])
+    words = parse_values(body[4 : 4 + words_length])
     if (words.get("engine"), words.get("version")) != (engine.name, VERSION):
         raise SnapshotError(
             f"snapshot: made by engine {words.get('engine')!r} version {words.get('version')!r}; "
             f"allowed: {engine.name!r} version {VERSION}"
         )
     try:
-        with np.load(io.BytesIO(body[4 + words_length :]), allow_pickle=False) as arrays:
-            state = _state_in(words["sound"], {name: arrays[name] for name in arrays.files})
-    except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        state = _state_in(words["sound"], unpack_arrays(body[4 + words_length :]))
+        _check(state)
+    except SnapshotError:
+        raise
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise SnapshotError(f"snapshot: its content makes no sense ({error})") from error
     return words["head"], state
+
+
+def _check(state: RendererState) -> None:
+    """Check what a renderer allocates by: the lengths of what sounds, and the shapes of its arrays.
+
+    Raises:
+        SnapshotError
+    """
+    fresh = RendererState()
+    for name in _ARRAYS:
+        if (got := getattr(state, name).shape) != (allowed := getattr(fresh, name).shape):
+            raise SnapshotError(f"snapshot: {name} of shape {got}; allowed: {allowed}")
+    if len(state.sounding) + len(state.struck) + len(state.kicks) > _MAX_SOUNDING or len(state.parts) > _MAX_PARTS:
+        raise SnapshotError(f"snapshot: more than {_MAX_SOUNDING} notes or {_MAX_PARTS} parts sound at once")
+    for note in state.sounding:
+        if not (0 <= note.held <= _MAX_HELD and abs(state.music - note.at) <= _MAX_HELD and 0 <= note.pitch < 128):
+            raise SnapshotError(f"snapshot: a note of {note.held} samples at {note.at}; allowed: {_MAX_HELD} samples")
+    for at in [hit.at for hit in state.struck] + [at for at, _ in state.kicks]:
+        if abs(state.music - at) > _MAX_HELD:
+            raise SnapshotError(f"snapshot: a stroke {abs(state.music - at)} samples away; allowed: {_MAX_HELD}")
 
 
 def _state_in(sound: Mapping[str, Any], arrays: Mapping[str, Any]) -> RendererState:

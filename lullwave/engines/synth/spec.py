@@ -12,10 +12,14 @@ from typing import Any, get_type_hints
 
 from .catalogue.drums import KitName
 from .catalogue.instruments import InstrumentName, Role
-from .score import Ambience
+from .score import RATE, Ambience
 from .theory import Chord, Key
 
 VERSION = 2
+MAX_SECTIONS, MAX_BARS = 64, 128  # of a piece, and of one section; the planner writes at most 12 and 16
+TEMPOS_BPM = (20.0, 400.0)  # slowest and fastest that the composer writes
+MAX_TAIL_FRAMES = 60 * RATE  # of a last bar in which everything rings; the planner writes 8 s
+BEATS = 4  # of a bar
 
 
 @dataclass(frozen=True)
@@ -132,9 +136,31 @@ class PieceSpec:
 
     @classmethod
     def of_json(cls, data: Mapping[str, Any]) -> PieceSpec:
+        """The piece of what ``to_json`` made.
+
+        Raises:
+            ValueError: a section is longer, slower or faster than the composer allows.
+            KeyError, TypeError: a field is absent or of another type.
+        """
         spec = _build(cls, data)
         assert isinstance(spec, cls)
+        _check_lengths(spec)
         return spec
+
+
+def _check_lengths(spec: PieceSpec) -> None:
+    if not 1 <= len(spec.sections) <= MAX_SECTIONS:
+        raise ValueError(f"a piece of {len(spec.sections)} sections; allowed: 1 to {MAX_SECTIONS}")
+    slowest, fastest = TEMPOS_BPM
+    for section in spec.sections:
+        tempos = (section.tempo_from, section.tempo_to)
+        if not all(slowest <= tempo <= fastest for tempo in tempos):
+            raise ValueError(f"tempos {tempos}; allowed: {slowest:g} to {fastest:g} bpm")
+        if not (0 <= section.bars <= MAX_BARS and 0 <= section.tail_frames <= MAX_TAIL_FRAMES):
+            raise ValueError(f"a section of {section.bars} bars and {section.tail_frames} frames of tail")
+        beats = [slot.beats for slot in section.slots]
+        if min(beats, default=1) <= 0 or len(beats) > BEATS * MAX_BARS or sum(beats) > BEATS * MAX_BARS:
+            raise ValueError(f"{len(beats)} chords of {sum(beats):g} beats; allowed: {BEATS * MAX_BARS}")
 
 
 def _build(cls: type[Any], data: Mapping[str, Any]) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lullwave import Audio
-from lullwave.engines.remote import protocol
+from lullwave.engines.remote import connection, protocol
 from lullwave.errors import ProtocolError
 
 
@@ -52,3 +52,72 @@ def test_missing_swapped_and_overwritten_bytes_are_refused():
             if bad != sent:
                 with pytest.raises(ProtocolError):
                     protocol.unpack(bad)
+
+
+ABSURD = [(1, 2), (7999, 2), (192_001, 1), (2**32 - 1, 1), (44100, 0), (44100, 9), (44100, 255)]
+
+
+@pytest.mark.parametrize(("rate", "channels"), ABSURD)
+def test_a_peer_cannot_announce_sound_that_takes_gigabytes(rate, channels):
+    with pytest.raises(ProtocolError, match="allowed"):
+        protocol.check_sound(rate, channels)
+    head = protocol._HEADER.pack(protocol.AUDIO, 1, channels, 0, 1, 0, rate, 0)
+    with pytest.raises(ProtocolError):
+        protocol.unpack(protocol._with_checksum(head, bytes(4 * max(1, channels)))).audio()
+    engine = {"name": "x", "summary": "", "rate": rate, "channels": channels, "rewindable_s": 9.0}
+    hello = protocol.pack("hello", protocol=protocol.SUBPROTOCOL, version="1", engine=engine)
+    with pytest.raises(ProtocolError):
+        connection._parse_hello(hello)
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        {"rate": 44100.5},
+        {"rate": "44100"},
+        {"rewindable_s": float("nan")},
+        {"rewindable_s": -1},
+        {"rewindable_s": None},
+        {"lighter": 7},
+        {"lighter": {"a": 1}},
+    ],
+)
+def test_a_hello_of_odd_values_is_refused(engine):
+    usual = {"name": "x", "summary": "", "rate": 44100, "channels": 2, "rewindable_s": 9.0}
+    with pytest.raises(ProtocolError):
+        connection._parse_hello(
+            protocol.pack("hello", protocol=protocol.SUBPROTOCOL, version="1", engine={**usual, **engine})
+        )
+
+
+def test_a_hello_is_kept_short():
+    engine = {"name": "x" * 9999, "summary": "y" * 9999, "rate": 44100, "channels": 2, "rewindable_s": float("inf")}
+    engine["lighter"] = [{"n": n} for n in range(500)]
+    found = connection._parse_hello(protocol.pack("hello", protocol=protocol.SUBPROTOCOL, version="1", engine=engine))
+    assert (len(found.name), len(found.summary), len(found.lighter)) == (400, 400, protocol.MAX_LIGHTER)
+    assert found.rewindable_s == protocol.MAX_REWINDABLE_S
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [
+        {"marks": [{"frame": float("inf"), "kind": "piece", "data": {}}], "beats": []},
+        {"marks": [{"frame": -1, "kind": "piece", "data": {}}], "beats": []},
+        {"marks": [{"frame": 2**64, "kind": "piece", "data": {}}], "beats": []},
+        {"marks": [], "beats": [float("nan")]},
+        {"marks": [], "beats": [0] * (protocol.MAX_NOTES + 1)},
+        {"marks": 3, "beats": []},
+        {"marks": [None], "beats": []},
+    ],
+)
+def test_odd_marks_and_beats_are_refused(notes):
+    with pytest.raises(ProtocolError):
+        protocol.decode_notes(notes)
+
+
+def test_long_text_is_refused_before_it_is_parsed_and_a_busy_peer_cannot_ask_for_an_endless_wait():
+    with pytest.raises(ProtocolError, match="allowed"):
+        protocol.parse('{"op":"' + "x" * protocol.MAX_TEXT_BYTES + '"}')
+    for wait in (float("inf"), float("nan"), -1, 1e9, "soon", True):
+        error = protocol.decode_error({"error": "Busy", "message": "", "retry_after_s": wait})
+        assert error.retry_after_s == 10.0
