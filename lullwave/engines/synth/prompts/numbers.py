@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from ..theory import Key
 
 SLOWEST, FASTEST = 50.0, 140.0
+_SLOWEST_FELT, _FASTEST_FELT = 25.0, 300.0  # bpm; outside, half or double of it is not what was meant
 
-_NUMBER = r"(\d{1,3}(?:\.\d+)?)"
+_NUMBER = r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
 _SPAN = rf"{_NUMBER}(?:\s*(?:-|–|—|\.\.|to|and)\s*{_NUMBER})?"
 _BPM = r"(?:bpm|b\.\s?p\.\s?m\.?|beats?\s*(?:per|a|/)\s*min(?:ute)?)(?![a-z])"
 _TEMPOS = (
@@ -23,7 +24,7 @@ _TEMPOS = (
     re.compile(rf"(?:[♩♪]|\b(?:quarter(?:\s+note)?|crotchet))\s*=\s*{_SPAN}\b", re.IGNORECASE),
     re.compile(r"\bat\s+(\d{2,3})\b()(?!\s*(?:%|am|pm|o'?clock|degrees|a\.m|p\.m|:|/))", re.IGNORECASE),
 )
-_UNITS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+_UNITS = {"zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
           "ten": 10, "eleven": 11, "twelve": 12}  # fmt: skip
 _TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
 _WORD = "(?:" + "|".join((*_UNITS, *_TENS, "hundred")) + ")"
@@ -91,19 +92,25 @@ class NumberReader:
         if _NOT.search(found.string[: found.start()]):
             self.notes.append(f"that it is not to be {said} has no effect: say which tempo it is to have")
             return " , "
-        value = asked
-        while value > FASTEST:
-            value /= 2
-        while 0 < value < SLOWEST:
-            value *= 2
-        if value == asked:
+        if SLOWEST <= asked <= FASTEST:
             self.tempo_bpm = asked
-        elif 25 <= asked <= 300 and value <= FASTEST:
+        elif (value := _octave(asked)) is not None:
             self.tempo_bpm = value
             self.notes.append(f"{asked:g} bpm lies outside {SLOWEST:g} to {FASTEST:g}, so {value:g} is played")
         else:
             self.notes.append(f"{asked:g} bpm lies outside {SLOWEST:g} to {FASTEST:g} and has no effect")
         return " , "
+
+    def drop_negative_tempo(self, text: str) -> str | None:
+        """The other words of a term that ``-`` excludes, if it begins with a tempo ("-5 bpm piano"); None if not.
+
+        The sign belongs to the number then, and the rest is not excluded.
+        """
+        found = _TEMPOS[0].match(text.lstrip())
+        if found is None:
+            return None
+        self.notes.append(f"-{' '.join(found.group(0).split())} is no tempo and has no effect")
+        return found.string[found.end() :]
 
     def _key(self, text: str) -> str:
         while (found := _first(text)) is not None:
@@ -143,6 +150,18 @@ class NumberReader:
         if exotic and kind[-1] not in ("m",):
             self.notes.append(f"{' '.join(said.split())} is played as {'natural minor' if minor else 'major'}")
         return minor
+
+
+def _octave(bpm: float) -> float | None:
+    """A tempo in range that is felt as ``bpm``: half or double of it; None if that is no tempo of music."""
+    if not _SLOWEST_FELT <= bpm <= _FASTEST_FELT:
+        return None
+    value = bpm
+    while value > FASTEST:
+        value /= 2
+    while value < SLOWEST:
+        value *= 2
+    return value if value <= FASTEST else None
 
 
 def _first(text: str) -> re.Match[str] | None:

@@ -59,7 +59,8 @@ def read_intent(prompt: str, options: SynthOptions | None = None) -> tuple[Inten
                 found.read(span.text, span.weight)
         found.scope_ends()
     for span in parsed.avoid:
-        found.read(span.text, span.weight, avoid=True)
+        rest = found.drop_negative_tempo(span.text)
+        found.read(span.text if rest is None else rest, span.weight, avoid=rest is None)
     if options is not None:
         found.apply(options)
     return found.intent(), tuple(dict.fromkeys(found.ignored))
@@ -102,6 +103,10 @@ class _PromptReader:
         self._read(tokens_of(text if avoid else self._figures.read(text)), weight, avoid)
         if avoid:
             self.scope_ends()
+
+    def drop_negative_tempo(self, text: str) -> str | None:
+        """See ``NumberReader.drop_negative_tempo``."""
+        return self._figures.drop_negative_tempo(text)
 
     def scope_ends(self) -> None:
         self._negation, self._amount, self._strength, self._only_next = "", 0, 1.0, False

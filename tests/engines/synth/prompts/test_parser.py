@@ -155,6 +155,19 @@ def test_words_of_strength():
 
 
 @pytest.mark.parametrize(
+    "tempo",
+    ["0 bpm", "0.0 bpm", "000 bpm", "0 to 0 bpm", "zero bpm", "tempo 0", "tempo: 0", "bpm 0", "♩=0", "at 00", "٠ bpm",
+     "0.0001 bpm", "-5 bpm", "1e999 bpm", "1e5 bpm", "999999 bpm", "9" * 400 + " bpm", "nan bpm", "inf bpm",
+     "hundred hundred hundred bpm", "0 seconds"],
+)  # fmt: skip
+def test_a_number_that_is_no_tempo_is_told_and_has_no_effect(tempo):
+    intent, ignored = read_intent(f"{tempo} piano")
+    assert intent.tempo_bpm is None
+    assert intent.instruments == wishes("piano").instruments
+    assert ignored or any("no effect" in note for note in intent.notes)
+
+
+@pytest.mark.parametrize(
     ("prompt", "note"),
     [
         ("160 bpm", "160 bpm lies outside 50 to 140, so 80 is played"),
