@@ -91,7 +91,7 @@ def test_broken_checkpoints_name_the_fault_and_the_remedy(tiny, tmp_path, monkey
     assert "not readable" in fault(place)
     (tmp_path / "empty").mkdir()
     assert "config.json" in fault(tmp_path / "empty")
-    assert "no model" in fault(tmp_path / "absent")
+    assert "neither a directory" in fault(tmp_path / "absent")
     with pytest.raises(CheckpointError, match="lullwave models pull facebook/musicgen-small"):
         load_engine("musicgen", model="facebook/musicgen-small", offline=True)
 
