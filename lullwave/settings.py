@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from .errors import InvalidInput, SettingsError
+from .hosts import TrustedProxies, host_names, is_public
 from .paths import DataPaths, default_data_dir, settings_files
 from .prompt import Prompt
 from .request import MAX_SEED
@@ -192,10 +193,13 @@ class Settings(BaseSettings):
     )
     allowed_hosts: str = Field(
         default="",
-        description="host names that the server answers to, separated by commas; empty: any, on loopback only its own",
+        description="host names that the server answers to besides loopback, separated by commas: makes it public; "
+        "empty: any if public",
     )
     trusted_proxies: str = Field(
-        default="", description="addresses of proxies whose `X-Forwarded-*` headers are trusted, separated by commas"
+        default="",
+        description="addresses and networks of proxies whose `X-Forwarded-*` headers are trusted, separated by commas: "
+        "makes it public",
     )
     root_path: str = Field(
         default="",
@@ -231,6 +235,23 @@ class Settings(BaseSettings):
             raise SettingsError("token", "sha256:…", "sha256: and 64 hexadecimal digits")
         return token
 
+    @field_validator("host")
+    @classmethod
+    def _without_brackets(cls, host: str) -> str:
+        return host.strip().removeprefix("[").removesuffix("]")  # [::1], as it is written in addresses
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts_are_names(cls, text: str) -> str:
+        host_names(text, "allowed_hosts")
+        return text
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, text: str) -> str:
+        TrustedProxies.parse(text)
+        return text
+
     @model_validator(mode="after")
     def _stations_agree(self) -> Self:
         ids = [station.id for station in self.stations]
@@ -243,8 +264,8 @@ class Settings(BaseSettings):
 
     @property
     def public(self) -> bool:
-        """Tell whether other machines can reach the server, directly or through a proxy."""
-        return not is_loopback(self.host) or bool(self.trusted_proxies)
+        """Whether others than this machine can reach the server, by itself or through a proxy."""
+        return is_public(self.host, self.allowed_hosts, self.trusted_proxies)
 
     @property
     def default_station(self) -> str:
@@ -314,11 +335,6 @@ def _from_old_variables(given: Mapping[str, Any]) -> dict[str, str]:
     if key and name == "INFERENCE_SERVER_URL" and PREFIX + "ENGINE_TOKEN" not in newer:
         found["engine_token"] = key
     return found
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach a server that listens on ``host``."""
-    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def first_line(file: Path) -> str:

@@ -12,7 +12,8 @@ import typer
 
 from ..engines import engine_facts, load_engine
 from ..errors import InvalidInput
-from ..settings import first_line, is_loopback
+from ..hosts import LOOPBACK_ONLY, TrustedProxies, is_public
+from ..settings import first_line
 from .flags import FlagGroup, given, parse_pairs, with_flags
 
 DEFAULT_ENGINE = "synth"
@@ -67,6 +68,20 @@ def inference(
             help="Streams that are rendered at the same time.  [default: the engine's choice]",
         ),
     ] = None,
+    allowed_hosts: Annotated[
+        str,
+        typer.Option(
+            envvar=VARIABLE + "ALLOWED_HOSTS",
+            help="Host names that the server answers to besides loopback, separated by commas: makes it public.",
+        ),
+    ] = "",
+    trusted_proxies: Annotated[
+        str,
+        typer.Option(
+            envvar=VARIABLE + "TRUSTED_PROXIES",
+            help="Addresses and networks of proxies whose X-Forwarded-* headers are trusted: makes it public.",
+        ),
+    ] = "",
     tls_cert: Annotated[
         Path | None, typer.Option(envvar=VARIABLE + "TLS_CERT", help="Certificate chain (PEM), for wss://.")
     ] = None,
@@ -98,10 +113,14 @@ def inference(
     check_certificate(tls_cert, tls_key)
     secret = _secret(token, token_file)
     # API_KEY is the legacy key for HTTP; the legacy websocket had no key.
-    guard = AccessGuard(secret or os.environ.get("API_KEY", ""), not is_loopback(host), legacy_open or not secret)
+    host = host.strip().removeprefix("[").removesuffix("]")
+    trusted = TrustedProxies.parse(trusted_proxies)
+    public = is_public(host, allowed_hosts, trusted_proxies)
+    token = secret or os.environ.get("API_KEY", "")
+    guard = AccessGuard(token, public, legacy_open or not secret, allowed_hosts, legacy_open)
     kind = engine_facts(engine)
     with load_engine(engine, **{**load_options, **parse_pairs(option or (), kind.load_options)}) as loaded:
-        app = create_inference_app(loaded, guard, workers or loaded.reads_at_once)
+        app = create_inference_app(loaded, guard, workers or loaded.reads_at_once, trusted)
         server = inference_server(app, tls_cert, tls_key)
         bound = listening_socket(host, port)
         address = address_of(bound, "wss" if tls_cert else "ws")
@@ -110,6 +129,8 @@ def inference(
             print(f"Lullwave makes music at {address}  (engine {engine}; press Ctrl-C to stop)", flush=True)
             if guard.made:
                 print(f"Token that clients need: {guard.made}", flush=True)
+            if not public and not with_parent:
+                print(f"{LOOPBACK_ONLY} --trusted-proxies and --token.", flush=True)
 
         server.ready = ready
         serve_inference(server, bound, with_parent)

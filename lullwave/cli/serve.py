@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from ..engines import engine_names
 from ..engines.remote.options import ISOLATED, check_address, is_address
 from ..errors import SettingsError
+from ..hosts import LOOPBACK_ONLY
 from ..settings import PREFIX, Settings, load
 
 _SIMPLE = (str, int, float, bool, Path)
@@ -44,6 +45,8 @@ def serve(config: Path | None = None, **flags: Any) -> None:
         print(f"Lullwave plays at {address_of(bound, scheme)}  (press Ctrl-C to stop)", flush=True)
         if app.state.services.owner_token.made:
             print(f"Admin token, required for changes: {app.state.services.owner_token.made}", flush=True)
+        if not settings.public:
+            print(f"{LOOPBACK_ONLY} trusted_proxies (docs/run/reverse-proxy.md).", flush=True)
 
     run_server(app, settings, bound, ready)
 

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from .. import __version__
 from ..clock import Clock, SystemClock
+from ..hosts import TrustedProxies
 from ..settings import Settings
 from . import openapi
 from .clip_service import ClipService
@@ -27,7 +28,7 @@ from .live.prompt_queue import PromptQueue
 from .middleware.address_limit import REQUESTS_PER_AUDIO, AddressLimit
 from .middleware.auth import OriginAndTokenGuard, OwnerToken
 from .middleware.body_limit import BodyLimit
-from .middleware.prefix import Prefix
+from .middleware.forwarded import Forwarded
 from .middleware.security_headers import SecurityHeaders
 from .riffusion_jobs import ClipJobs
 from .routes import generate, health, history, metrics, pages, playlists, radio, riffusion, steering
@@ -80,7 +81,8 @@ def create_app(
     app.add_middleware(OriginAndTokenGuard, settings=settings, owner_token=services.owner_token)
     app.add_middleware(AddressLimit, most=REQUESTS_PER_AUDIO * settings.max_per_address)
     app.add_middleware(SecurityHeaders)
-    app.add_middleware(Prefix, prefix=settings.root_path)
+    trusted = TrustedProxies.parse(settings.trusted_proxies)
+    app.add_middleware(Forwarded, trusted=trusted, prefix=settings.root_path)
     return app
 
 

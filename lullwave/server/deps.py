@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import Query, Request
 
 from ..errors import NotFound
 from ..settings import Settings
@@ -64,8 +64,8 @@ class Services:
         return stations[station]
 
 
-def station_json(channels: Channels, channel: Channel) -> dict[str, Any]:
-    """A station and what it plays now."""
+def station_json(channels: Channels, channel: Channel, request: Request) -> dict[str, Any]:
+    """A station and what it plays now, as the request's client may see it."""
     station = channel.station
     return {
         "id": station.id,
@@ -75,7 +75,7 @@ def station_json(channels: Channels, channel: Channel) -> dict[str, Any]:
         "listeners": channels.audience.people(station.id),
         "state": station.state,
         **station.failover.data(),
-        "stream": f"{channels.settings.root_path}/stations/{station.id}/stream.mp3",
+        "stream": f"{request.scope['root_path']}/stations/{station.id}/stream.mp3",
         "now": now_json(channel),
     }
 

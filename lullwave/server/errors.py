@@ -49,7 +49,7 @@ class TooSlow(LullwaveError):
 
 
 class Forbidden(LullwaveError):
-    """The request needs the owner's token."""
+    """The request needs the admin token."""
 
 
 class Full(Busy):

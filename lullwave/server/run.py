@@ -65,8 +65,7 @@ def server_for(app: FastAPI, settings: Settings) -> Server:
         ws_max_size=WS_MAX_BYTES,
         timeout_graceful_shutdown=GRACE_S,
         server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=settings.trusted_proxies or "127.0.0.1",
+        proxy_headers=False,  # the middleware Forwarded reads them
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
     )

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
@@ -15,6 +16,8 @@ from starlette.websockets import WebSocket
 from ... import __version__
 from ...engines.base import Engine
 from ...engines.remote import protocol as wire
+from ...hosts import NO_PROXIES, TrustedProxies
+from ..middleware.forwarded import Forwarded
 from .auth import AccessGuard
 from .batches import Batches
 from .fair_scheduler import FairScheduler
@@ -27,8 +30,10 @@ STOP_S = 1.0  # seconds that turns in progress may take to end
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def create_inference_app(engine: Engine, guard: AccessGuard, workers: int) -> Starlette:
-    """Make an application that serves ``engine``. The caller closes the engine."""
+def create_inference_app(
+    engine: Engine, guard: AccessGuard, workers: int, trusted: TrustedProxies = NO_PROXIES
+) -> Starlette:
+    """Make an application that serves ``engine``, behind ``trusted`` proxies. The caller closes the engine."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -93,6 +98,7 @@ def create_inference_app(engine: Engine, guard: AccessGuard, workers: int) -> St
             Route("/clips/{number}", guarded(lambda request: app.state.http.clip(request)), methods=["POST"]),
             WebSocketRoute("/{path:path}", socket),
         ],
+        middleware=[Middleware(Forwarded, trusted=trusted)],
         lifespan=lifespan,
     )
     return app

@@ -14,33 +14,43 @@ from urllib.parse import parse_qs
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from ..middleware.auth import LOCAL_NAMES, digest, host_name, origin_host
+from ..middleware.auth import AnsweredNames, digest, same_host
+from ..middleware.forwarded import PORTLESS, came_by_proxy
 
 
 class AccessGuard:
     """Accepts or refuses requests by their headers. Immutable, so thread-safe.
 
     With a token every request needs it. Without one, a ``public`` server makes its own (``made``, to be shown to the
-    owner), and a server on loopback needs none. ``legacy_open``: clients of the legacy websocket protocol, which has
-    no token, need none.
+    owner), and a server on loopback needs none, except from an untrusted proxy. Clients of the legacy websocket
+    protocol, which has no token, need none if ``legacy_open``; from an untrusted proxy only if ``legacy_by_proxy``.
     """
 
-    def __init__(self, token: str, public: bool, legacy_open: bool) -> None:
+    def __init__(
+        self, token: str, public: bool, legacy_open: bool, allowed_hosts: str = "", legacy_by_proxy: bool = False
+    ) -> None:
         self.made = secrets.token_urlsafe(24) if public and not token else ""
         self._digest = digest(token or self.made) if token or public else None
+        self._names = AnsweredNames(allowed_hosts, public)
         self._legacy_open = legacy_open
-        self._public = public
+        self._legacy_by_proxy = legacy_by_proxy
 
     def refusal(self, scope: Scope, legacy: bool = False) -> tuple[int, str] | None:
         """Why a request is refused, as HTTP status and message; None accepts it."""
         headers = Headers(scope=scope)
-        host = headers.get("host", "")
-        if not self._public and host_name(host) not in LOCAL_NAMES:
-            return 403, "this server does not answer to that name"
+        if name := self._names.refused(headers):
+            return 403, f"this server does not answer to the name {name}; see --allowed-hosts and --trusted-proxies"
         origin = headers.get("origin")
-        if origin is not None and origin_host(origin) != host:
-            return 403, "pages of another origin may not do this"
-        if self._digest is None or (legacy and self._legacy_open) or self._has_token(scope, headers):
+        if origin is not None and not same_host(origin, headers.get("host", ""), scope.get(PORTLESS, False)):
+            return 403, "pages of another origin may not do this; behind a proxy, see --trusted-proxies"
+        trace = came_by_proxy(scope)
+        if legacy and self._legacy_open and (self._legacy_by_proxy or not trace):
+            return None
+        if self._digest is None:
+            if not trace:
+                return None
+            return 401, f"a proxy passed this on ({trace}), so it needs a token; set --trusted-proxies and --token"
+        if self._has_token(scope, headers):
             return None
         return 401, "this needs the server's token: Authorization: Bearer …"
 

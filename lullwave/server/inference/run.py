@@ -48,6 +48,7 @@ def inference_server(app: Starlette, cert: Path | None = None, key: Path | None 
         ws_per_message_deflate=False,  # audio hardly compresses
         timeout_graceful_shutdown=GRACE_S,
         server_header=False,
+        proxy_headers=False,  # the middleware Forwarded reads them
         ssl_certfile=cert,
         ssl_keyfile=key,
     )

@@ -1,8 +1,11 @@
-"""Checks who may change state: the owner's token, and the ``Origin`` and ``Host`` of browsers.
+"""Checks who may change state: the admin token, and the ``Origin`` and ``Host`` of browsers.
 
 A browser sends ``Origin`` with every request that a page of another site makes, and ``Host`` as that page wrote it.
 Checking both keeps web pages from controlling a server on their reader's machine, even through a name that resolves
 to 127.0.0.1 (DNS rebinding).
+
+A request is the owner's if it carries the token, or if it comes straight from this machine to a server that only this
+machine can reach. A request that a proxy passed on does not come straight from this machine (see ``forwarded``).
 """
 
 from __future__ import annotations
@@ -14,12 +17,21 @@ import secrets
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ...hosts import host_names, host_of, is_loopback
 from ...settings import Settings
 from ..errors import problem
+from .forwarded import PORTLESS, came_by_proxy
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+PROBES = frozenset({"/healthz", "/readyz"})  # answered by any name: probes ask for addresses
+OWNER = "lullwave.owner"  # key of the scope: whether the request is the owner's
 OPEN_TO_PAGES = frozenset({"/run_inference", "/run_inference/"})  # Riffusion's web page is on another origin
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}  # browsers leave them out
+NAME_REMEDY = "see the settings allowed_hosts and, behind a proxy, trusted_proxies"
+ORIGIN_REMEDY = (
+    "see the setting allowed_origins; behind a proxy, trusted_proxies and allowed_hosts, and let it pass Host on"
+)
+PROXY_REMEDY = "set trusted_proxies to the proxy's address, allowed_hosts to its name, and token"
 LEGACY = ("/run_inference", "/generate", "/clips/")  # the legacy routes, by the start of their path
 
 
@@ -57,12 +69,14 @@ class OriginAndTokenGuard:
         self._app = app
         self._settings = settings
         self._owner_token = owner_token
-        self._origins = _split(settings.allowed_origins)
-        self._hosts = _split(settings.allowed_hosts) | (frozenset() if settings.public else LOCAL_NAMES)
-        self._any_host = settings.public and not settings.allowed_hosts
+        self._origins = frozenset(part.strip() for part in settings.allowed_origins.split(",") if part.strip())
+        self._names = AnsweredNames(settings.allowed_hosts, settings.public)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = self._refusal(scope) if scope["type"] in ("http", "websocket") else None
+        refusal = None
+        if scope["type"] in ("http", "websocket"):
+            scope[OWNER] = self._is_owner(scope)
+            refusal = self._refusal(scope)
         if refusal is None:
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -74,42 +88,70 @@ class OriginAndTokenGuard:
 
     def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
         settings, headers = self._settings, Headers(scope=scope)
-        legacy = scope["path"].startswith(LEGACY)
-        if legacy and settings.legacy_open:
+        path = scope["path"]
+        if path.startswith(LEGACY) and settings.legacy_open:
             return None
-        if not self._any_host and host_name(headers.get("host", "")) not in self._hosts:
-            return 403, "this server does not answer to that name; see the setting allowed_hosts", "Host"
         changes = scope["type"] == "websocket" or scope["method"] not in SAFE
-        if changes and scope["path"] not in OPEN_TO_PAGES and not self._allowed_origin(headers):
-            return 403, "pages of another origin may not do this; see the setting allowed_origins", "Origin"
-        if scope["type"] == "websocket" or not changes or not settings.public or self._owner_token.allows(headers):
+        if not changes and (path in PROBES or "host" not in headers):  # the oldest players send no Host, browsers do
             return None
-        if settings.open_steering and scope["path"].startswith("/api/stations/"):
+        if host := self._names.refused(headers):
+            return 403, f"this server does not answer to the name {host}; {NAME_REMEDY}", "Host"
+        if changes and path not in OPEN_TO_PAGES and not self._allowed_origin(scope, headers):
+            return 403, f"pages of another origin may not do this; {ORIGIN_REMEDY}", "Origin"
+        if scope["type"] == "websocket" or not changes or scope[OWNER]:
             return None
-        return 401, "this needs the owner's token: Authorization: Bearer …", "Authorization"
+        if settings.open_steering and path.startswith("/api/stations/"):
+            return None
+        if not settings.public:
+            trace = came_by_proxy(scope)
+            return (
+                401,
+                f"a proxy passed this on ({trace}), so it needs the admin token; {PROXY_REMEDY}",
+                "Authorization",
+            )
+        return 401, "this needs the admin token: Authorization: Bearer …", "Authorization"
 
-    def _allowed_origin(self, headers: Headers) -> bool:
+    def _is_owner(self, scope: Scope) -> bool:
+        headers = Headers(scope=scope)
+        if self._owner_token.allows(headers):
+            return True
+        return not (self._settings.public or came_by_proxy(scope) or self._names.refused(headers))
+
+    def _allowed_origin(self, scope: Scope, headers: Headers) -> bool:
         """Tell whether a request comes from outside a page, from this server's page, or from an allowed origin."""
         origin = headers.get("origin")
         if origin is None or "*" in self._origins or origin in self._origins:
             return True
-        return origin_host(origin) == headers.get("host")
+        return same_host(origin, headers.get("host", ""), scope.get(PORTLESS, False))
 
 
-def origin_host(origin: str) -> str | None:
-    """The host and port in an ``Origin`` header; None for ``null`` and for anything else that names no host.
+class AnsweredNames:
+    """The host names that a server answers to. Immutable, so thread-safe.
 
-    The header is a scheme, ``://`` and a host (RFC 6454, 6.2). It is compared as text: ``urlsplit`` raises on some.
+    Loopback names are always among them: a server that is open to them is not public. A public server without
+    ``allowed_hosts`` answers to any.
     """
-    return origin.partition("://")[2] or None
+
+    def __init__(self, allowed_hosts: str, public: bool) -> None:
+        self._named = host_names(allowed_hosts, "allowed_hosts")
+        self._public = public
+
+    def refused(self, headers: Headers) -> str:
+        """The name in ``Host`` if the server does not answer to it, for messages; else empty."""
+        host = host_of(headers.get("host", ""))
+        if host in self._named or is_loopback(host) or (self._public and not self._named):
+            return ""
+        return repr(host[:80])
 
 
-def _split(text: str) -> frozenset[str]:
-    return frozenset(part.strip() for part in text.split(",") if part.strip())
+def same_host(origin: str, host: str, any_port: bool) -> bool:
+    """Tell whether ``Origin`` is the host in ``Host``; with ``any_port`` the ports need not be the same.
 
-
-def host_name(header: str) -> str:
-    """The host name in a Host header, without the port."""
-    if header.startswith("["):
-        return header[1:].partition("]")[0]
-    return header.partition(":")[0].lower()
+    ``any_port`` is for a trusted proxy that passes the name on and drops the port (nginx's ``$host``).
+    """
+    scheme, _, netloc = origin.lower().partition("://")
+    if scheme not in DEFAULT_PORTS or not netloc:
+        return False
+    usual = DEFAULT_PORTS[scheme]
+    same = netloc.removesuffix(usual) == host.lower().removesuffix(usual)
+    return same or (any_port and host_of(netloc) == host_of(host))

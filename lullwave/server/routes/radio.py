@@ -63,7 +63,7 @@ def router(services: Services) -> APIRouter:
         return JSONResponse(
             {
                 "default": channels.default.station.id,
-                "stations": [station_json(channels, channel) for channel in channels.stations.values()],
+                "stations": [station_json(channels, channel, request) for channel in channels.stations.values()],
             }
         )
 

@@ -48,7 +48,7 @@ def router(services: Services) -> APIRouter:
         upcoming = [{"kind": e.kind, "frame": e.frame, **e.data} for e in channel.station.upcoming()]
         return JSONResponse(
             {
-                **station_json(services.channels, channel),
+                **station_json(services.channels, channel, request),
                 "rate": RATE,
                 "frame": channel.station.edge,
                 "epoch": None if epoch is None else {"frame": epoch.frame, "wall": epoch.wall},

@@ -12,7 +12,7 @@ export class ApiError extends Error {
     this.retryAfterS = retryAfterS;
   }
 
-  /** The server wants to see the owner's token. */
+  /** The server wants to see the admin token. */
   get wantsToken() {
     return this.status === 401 || (this.status === 403 && this.field === 'Authorization');
   }
