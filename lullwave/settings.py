@@ -23,6 +23,7 @@ from .errors import InvalidInput, SettingsError
 from .hosts import TrustedProxies, host_names, is_public
 from .paths import DataPaths, default_data_dir, settings_files
 from .prompt import Prompt
+from .redaction import is_secret, redacted
 from .request import MAX_SEED
 
 log = logging.getLogger(__name__)
@@ -180,6 +181,7 @@ class Settings(BaseSettings):
         repr=False,
         description="admin token, or `sha256:` and its hash; required for changes on a public server",
     )
+    token_file: Path | None = Field(default=None, description="file whose first line is that token")
     open_steering: bool = Field(
         default=False,
         description="on a public server, let everybody steer stations with the policy `everyone`, without the token",
@@ -231,9 +233,7 @@ class Settings(BaseSettings):
     @field_validator("token")
     @classmethod
     def _hash_is_a_hash(cls, token: str) -> str:
-        if token.startswith("sha256:") and not re.fullmatch(r"sha256:[0-9a-f]{64}", token):
-            raise SettingsError("token", "sha256:…", "sha256: and 64 hexadecimal digits")
-        return token
+        return _check_hash(token)
 
     @field_validator("host")
     @classmethod
@@ -318,8 +318,13 @@ def load(flags: Mapping[str, Any] | None = None, file: Path | None = None) -> Se
         if isinstance(error, InvalidInput):
             raise
         raise SettingsError("settings", str(found) if found else "environment", f"readable values ({error})") from error
-    token = {"engine_token": _engine_token(read.engine_token_file)} if read.engine_token_file else {}
-    return Settings.model_construct(read.model_fields_set, **{**dict(read), **token})
+    tokens = {
+        name.removesuffix("_file"): _token(name, file)
+        for name in ("token_file", "engine_token_file")
+        if (file := getattr(read, name)) is not None
+    }
+    _check_hash(tokens.get("token", ""))
+    return Settings.model_construct(read.model_fields_set, **{**dict(read), **tokens})
 
 
 def _from_old_variables(given: Mapping[str, Any]) -> dict[str, str]:
@@ -340,16 +345,22 @@ def _from_old_variables(given: Mapping[str, Any]) -> dict[str, str]:
 def first_line(file: Path) -> str:
     """The first line of a file, stripped; empty if the file cannot be read."""
     try:
-        return file.read_text().split("\n")[0].strip()
+        return file.read_text("utf-8-sig").split("\n")[0].strip()
     except (OSError, ValueError):
         return ""
 
 
-def _engine_token(file: Path) -> str:
+def _token(setting: str, file: Path) -> str:
     line = first_line(file)
     if not line:
-        raise SettingsError("engine_token_file", str(file), "a file whose first line is the token")
+        raise SettingsError(setting, str(file), "a readable file whose first line is the token")
     return line
+
+
+def _check_hash(token: str) -> str:
+    if token.startswith("sha256:") and not re.fullmatch(r"sha256:[0-9a-f]{64}", token):
+        raise SettingsError("token", "sha256:…", "sha256: and 64 hexadecimal digits")
+    return token
 
 
 def _warn_of_unknown_variables() -> None:
@@ -361,6 +372,14 @@ def _warn_of_unknown_variables() -> None:
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             close = get_close_matches(name.upper(), known, 1)
             log.warning("the variable %s sets nothing%s", name, f"; is {close[0]} meant?" if close else "")
+
+
+def _shown(setting: str, value: Any) -> Any:
+    """A wrong value as messages show it: they end up in logs, so secrets are left out."""
+    if is_secret(setting):
+        return "…"
+    shown = redacted(str(value))
+    return value if shown == str(value) else shown
 
 
 def _first_fault(error: ValidationError) -> SettingsError:
@@ -375,6 +394,6 @@ def _first_fault(error: ValidationError) -> SettingsError:
         known = StationSettings.model_fields if where.startswith("stations.") else Settings.model_fields
         close = get_close_matches(where.rpartition(".")[2], known, 1)
         hint = f"{close[0]} is close; " if close else ""
-        return SettingsError(where, fault["input"], f"{hint}settings named " + ", ".join(known))
+        return SettingsError(where, _shown(where, fault["input"]), f"{hint}settings named " + ", ".join(known))
     message = re.sub(r"^(Input|Value) should be ", "", fault["msg"])
-    return SettingsError(where, fault["input"], message[:1].lower() + message[1:])
+    return SettingsError(where, _shown(where, fault["input"]), message[:1].lower() + message[1:])

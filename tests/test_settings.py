@@ -148,21 +148,22 @@ def test_variables_of_the_inference_server_are_no_misspelt_settings(monkeypatch,
 
 
 def test_engines_are_placed_where_the_settings_say():
-    from lullwave.server.engine_config import elsewhere, load_options, place, placed
+    from lullwave.server.engine_config import load_options, place, placed, remote_engines
 
     stations = [{"id": "a"}, {"id": "b", "engine": "musicgen"}, {"id": "c", "engine": "ws://there:8001"}]
     here, apart = (load({"stations": stations, "engine_token": "t", "isolate": isolate}) for isolate in (False, True))
-    assert placed(here) is here
+    assert placed(load()) == load()
+    assert [s.engine for s in placed(here).stations] == ["", "musicgen", "remote"]
     moved = placed(apart)
     assert [moved.engine, *(s.engine for s in moved.stations)] == [
         "isolated:synth",
         "",
         "isolated:musicgen",
-        "ws://there:8001",
+        "remote",
     ]
     assert placed(moved) == moved
     assert (place(here, "synth"), place(apart, "synth")) == ("synth", "isolated:synth")
-    assert elsewhere(apart) == ["ws://there:8001"]
+    assert remote_engines(apart) == {"remote": "ws://there:8001"}
     assert load_options(apart)("ws://there:8001", object) == {"token": "t"}
 
 

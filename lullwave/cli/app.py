@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import sys
 from typing import Annotated
 
 import typer
 
 from .. import __version__
+from ..redaction import log_to_stderr
 from .exit_codes import insist_on_interrupts
 from .lazy import LazyGroup
 
@@ -61,7 +61,7 @@ def lullwave(
 ) -> None:
     """Endless, cosy, self-hosted generative music."""
     level = logging.DEBUG if verbose else logging.WARNING
-    logging.basicConfig(stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s")
+    log_to_stderr(level)
 
 
 def run() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from ..engines import engine_facts, load_engine
 from ..errors import InvalidInput
 from ..hosts import LOOPBACK_ONLY, TrustedProxies, is_public
+from ..redaction import log_to_stderr, redacted
 from ..settings import first_line
 from .flags import FlagGroup, given, parse_pairs, with_flags
 
@@ -108,8 +108,7 @@ def inference(
     from ..server.inference.run import inference_server, serve_inference
     from ..server.sockets import address_of, check_certificate, listening_socket
 
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger().setLevel(log_level.upper())
+    log_to_stderr(log_level.upper())
     check_certificate(tls_cert, tls_key)
     secret = _secret(token, token_file)
     # API_KEY is the legacy key for HTTP; the legacy websocket had no key.
@@ -126,7 +125,7 @@ def inference(
         address = address_of(bound, "wss" if tls_cert else "ws")
 
         def ready() -> None:
-            print(f"Lullwave makes music at {address}  (engine {engine}; press Ctrl-C to stop)", flush=True)
+            print(f"Lullwave makes music at {address}  (engine {redacted(engine)}; press Ctrl-C to stop)", flush=True)
             if guard.made:
                 print(f"Token that clients need: {guard.made}", flush=True)
             if not public and not with_parent:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
@@ -14,6 +13,7 @@ from ..engines import engine_names
 from ..engines.remote.options import ISOLATED, check_address, is_address
 from ..errors import SettingsError
 from ..hosts import LOOPBACK_ONLY
+from ..redaction import log_to_stderr, redacted
 from ..settings import PREFIX, Settings, load
 
 _SIMPLE = (str, int, float, bool, Path)
@@ -22,14 +22,13 @@ _SIMPLE = (str, int, float, bool, Path)
 def serve(config: Path | None = None, **flags: Any) -> None:
     """Play endless music in the browser: the radio and its API, until Ctrl-C."""
     settings = load(flags, config)
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger().setLevel(settings.log_level.upper())
+    log_to_stderr(settings.log_level.upper())
     known = engine_names()
     for engine in {settings.engine, *(s.engine for s in settings.stations if s.engine)}:
         if is_address(engine):
             check_address(engine)
         elif engine.removeprefix(ISOLATED) not in known:
-            raise SettingsError("engine", engine, "an address, or an installed engine: " + ", ".join(known))
+            raise SettingsError("engine", redacted(engine), "an address, or an installed engine: " + ", ".join(known))
     from ..server.app import create_app
     from ..server.engine_config import check_options
     from ..server.run import address_of, check_tls, listening_socket

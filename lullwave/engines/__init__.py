@@ -18,6 +18,7 @@ from typing import Any
 
 from ..errors import EngineError, InvalidInput, MissingExtra, UnknownEngine
 from ..options import build, describe
+from ..redaction import redacted
 from .base import Engine, EngineFacts
 from .remote.options import ISOLATED, RemoteFacts, is_address
 from .smaller import with_smaller
@@ -126,7 +127,7 @@ def load_engine(name: str, **options: Any) -> Engine:
     found = engine_class(name)
     if is_address(name):
         options = {**options, "url": name}
-    checked: Any = build(found.load_options, options, where=f"{name}.")
+    checked: Any = build(found.load_options, options, where=f"{redacted(name)}.")
     values = dict(vars(checked))
     if found.weights and (smaller := values.pop("smaller")):
         offline = bool(values.get("offline"))

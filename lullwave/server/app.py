@@ -6,6 +6,7 @@ Nothing runs at import.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,11 +16,12 @@ from fastapi import FastAPI
 from .. import __version__
 from ..clock import Clock, SystemClock
 from ..hosts import TrustedProxies
+from ..redaction import redacted
 from ..settings import Settings
 from . import openapi
 from .clip_service import ClipService
 from .deps import Services
-from .engine_config import load_options, placed
+from .engine_config import load_options, placed, remote_engines
 from .engine_pool import EnginePool
 from .errors import install
 from .live.channels import Channels
@@ -33,6 +35,8 @@ from .middleware.security_headers import SecurityHeaders
 from .riffusion_jobs import ClipJobs
 from .routes import generate, health, history, metrics, pages, playlists, radio, riffusion, steering
 
+log = logging.getLogger(__name__)
+
 
 def create_app(
     settings: Settings, engines: EnginePool | None = None, clock: Clock | None = None, web: Path | None = None
@@ -42,6 +46,9 @@ def create_app(
     ``engines``, ``clock`` and ``web`` replace the installed engines, the system's clock and the packaged page.
     """
     engines = engines or EnginePool(options=load_options(settings))
+    engines.name_remote(remote := remote_engines(settings))
+    for name, address in remote.items():
+        log.info("engine %s is the inference server at %s", name, redacted(address))
     services = Services(settings, engines, ClipService(settings, engines), ClipJobs(), OwnerToken(settings))
 
     @asynccontextmanager

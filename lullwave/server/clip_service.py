@@ -152,7 +152,7 @@ class StreamedClip(Response):
                     await send({"type": "http.response.body", "body": block, "more_body": True})
             except LullwaveError as error:
                 if not started:
-                    await reply(error)(scope, receive, send)
+                    await reply(error, scope)(scope, receive, send)
                 elif self._clips.stopping and (transport := scope.get("lullwave.transport")) is not None:
                     transport.abort()
                     await until_gone(receive)

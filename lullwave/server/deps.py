@@ -16,6 +16,7 @@ from .live.channel import Channel
 from .live.channels import Channels
 from .live.prompt_queue import PromptQueue
 from .middleware.auth import OwnerToken
+from .ownership import published
 from .riffusion_jobs import ClipJobs
 
 LISTENER = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
@@ -74,7 +75,7 @@ def station_json(channels: Channels, channel: Channel, request: Request) -> dict
         "engine": station.playing_engine,
         "listeners": channels.audience.people(station.id),
         "state": station.state,
-        **station.failover.data(),
+        **published(station.failover.data(), request.scope),
         "stream": f"{request.scope['root_path']}/stations/{station.id}/stream.mp3",
         "now": now_json(channel),
     }

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from ..engines import engine_facts
 from ..engines.base import EngineFacts
-from ..engines.remote.options import ISOLATED, is_address
+from ..engines.remote.options import ISOLATED, RemoteFacts, is_address
 from ..errors import EngineError
 from ..options import build, describe, parse_pairs
 from ..settings import Settings
+
+REMOTE = RemoteFacts.name
+_REMOTE_NAME = re.compile(rf"{REMOTE}(-\d+)?")  # see remote_engines
 
 log = logging.getLogger(__name__)
 
@@ -80,11 +84,11 @@ def _configured(settings: Settings) -> set[str]:
 
 
 def placed(settings: Settings) -> Settings:
-    """The settings with ``isolated:`` before each engine's name, if ``isolate`` is set.
+    """The settings with the names under which the pool loads the engines: see ``place``.
 
     The embedded engine, the last fallback, stays in this process under its own name.
     """
-    if not settings.isolate:
+    if not settings.isolate and not remote_engines(settings):
         return settings
     stations = tuple(
         own.model_copy(update={"engine": place(settings, own.engine)}) if own.engine else own
@@ -95,12 +99,23 @@ def placed(settings: Settings) -> Settings:
 
 def place(settings: Settings, engine: str) -> str:
     """The name under which the pool loads ``engine``: with ``isolated:`` before it if ``isolate`` is set."""
-    if not settings.isolate or is_address(engine) or engine.startswith(ISOLATED):
-        return engine
-    return ISOLATED + engine
+    name = published_name(settings, engine)
+    elsewhere = is_address(name) or _REMOTE_NAME.fullmatch(name)
+    if not settings.isolate or elsewhere or name.startswith(ISOLATED):
+        return name
+    return ISOLATED + name
 
 
-def elsewhere(settings: Settings) -> list[str]:
-    """The engines of the settings that are addresses of inference servers."""
+def published_name(settings: Settings, engine: str) -> str:
+    """The name of ``engine`` that listeners may see.
+
+    Not its address, which may hold a token and names a host of the owner's network.
+    """
+    return next((name for name, address in remote_engines(settings).items() if address == engine), engine)
+
+
+def remote_engines(settings: Settings) -> dict[str, str]:
+    """The inference servers of the settings: name → address. The first is called ``remote``, the next ``remote-2``."""
     named = [settings.engine, *(own.engine for own in settings.stations)]
-    return list(dict.fromkeys(name for name in named if is_address(name)))
+    addresses = dict.fromkeys(name for name in named if is_address(name))
+    return {REMOTE if n == 1 else f"{REMOTE}-{n}": address for n, address in enumerate(addresses, 1)}

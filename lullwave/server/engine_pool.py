@@ -25,14 +25,20 @@ class EnginePool:
     ) -> None:
         self._classes = classes
         self._options = options
+        self._addresses: dict[str, str] = {}
         self._lock = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
         self._engines: dict[str, Engine] = {}
         self._closed = False
 
+    def name_remote(self, addresses: Mapping[str, str]) -> None:
+        """Give inference servers names: name → address. Before the first ``get``."""
+        self._addresses.update(addresses)
+
     def names(self) -> list[str]:
         """The names of the available engines."""
-        return engine_names() if self._classes is None else list(self._classes)
+        names = engine_names() if self._classes is None else list(self._classes)
+        return [name for name in names if name not in self._addresses.values()] + list(self._addresses)
 
     def class_of(self, name: str) -> type[Engine]:
         """Import the class of an engine.
@@ -40,6 +46,7 @@ class EnginePool:
         Raises:
             UnknownEngine, MissingExtra
         """
+        name = self._addresses.get(name, name)
         if self._classes is None:
             return engine_class(name)
         if name not in self._classes:
@@ -52,7 +59,7 @@ class EnginePool:
         Raises:
             UnknownEngine, MissingExtra
         """
-        return engine_facts(name) if self._classes is None else self.class_of(name)
+        return engine_facts(self._addresses.get(name, name)) if self._classes is None else self.class_of(name)
 
     def get(self, name: str) -> Engine:
         """The engine called ``name``.
@@ -66,9 +73,9 @@ class EnginePool:
             lock = self._locks.setdefault(name, threading.Lock())
         with lock:
             if name not in self._engines:
-                kind = self.class_of(name)
-                given = self._options(name, kind)
-                self._add(name, load_engine(name, **given) if self._classes is None else kind(**given))
+                kind, real = self.class_of(name), self._addresses.get(name, name)
+                given = self._options(real, kind)
+                self._add(name, load_engine(real, **given) if self._classes is None else kind(**given))
             return self._engines[name]
 
     def close(self) -> None:

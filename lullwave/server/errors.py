@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
+from starlette.types import Scope
 
 from ..errors import (
     Busy,
@@ -29,6 +30,7 @@ from ..errors import (
     UnknownEngine,
 )
 from .middleware.security_headers import SECURITY_HEADERS
+from .ownership import published_error
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +73,9 @@ def problem(
     return JSONResponse(body, status, headers=headers)
 
 
-def reply(error: Exception) -> JSONResponse:
-    """The reply to an error, by its class."""
+def reply(error: Exception, scope: Scope) -> JSONResponse:
+    """The reply to an error in a request, by the error's class."""
+    error = published_error(error, scope)
     match error:
         case TooLarge():
             return problem(413, str(error), "body", error.allowed)
@@ -106,7 +109,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(LullwaveError)
     async def ours(request: Request, error: LullwaveError) -> JSONResponse:
-        return reply(error)
+        return reply(error, request.scope)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -128,7 +131,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> JSONResponse:
         log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        answer = reply(error)
+        answer = reply(error, request.scope)
         answer.headers.update(SECURITY_HEADERS)  # this reply does not pass the middleware that adds them to all others
         return answer
 

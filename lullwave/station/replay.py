@@ -17,6 +17,7 @@ from ..codecs import Tags
 from ..engines.base import Engine
 from ..errors import SnapshotError
 from ..mastering import Master
+from ..redaction import redacted
 from .adapter import CHANNELS, RATE, StationStream
 from .crossfade import equal_power
 from .playout import OutputLevels
@@ -76,7 +77,9 @@ def _unmastered(
         end = stop if following is None else min(stop, following.frame + following.overlap)
         begin = state.frame
         if not state.snapshot:
-            raise SnapshotError(f"engine {state.engine!r} has no snapshots: its music cannot be rendered again")
+            raise SnapshotError(
+                f"engine {redacted(state.engine)!r} has no snapshots: its music cannot be rendered again"
+            )
         restored = engine(state.engine).restore(state.snapshot)
         exact = exact and restored.rate == RATE
         stream = StationStream(restored, begin - state.skip)

@@ -25,6 +25,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Subprotocol
 
 from ...errors import EngineLost, LullwaveError, ProtocolError
+from ...redaction import redacted
 from . import protocol
 from .network import error_reason
 
@@ -80,6 +81,7 @@ class Connection:
         self.engine_info: RemoteEngineInfo | None = None
         self.rtt_s = 0.0  # round-trip time of the last ping
         self._url, self._token, self._deadline_s = url, token, deadline_s
+        self._shown = redacted(url)  # for messages
         self._ready: Future[None] = Future()
         self._lock = threading.Lock()
         self._pending: dict[int, _PendingReply] = {}
@@ -166,10 +168,10 @@ class Connection:
         try:
             asyncio.run(self._main())
         except Exception as error:
-            log.exception("the connection to %s failed", self._url)
+            log.exception("the connection to %s failed", self._shown)
             self._fail(repr(error))
         if not self._ready.done():
-            self._ready.set_exception(self._lost or EngineLost(f"{self._url}: the connection ended"))
+            self._ready.set_exception(self._lost or EngineLost(f"{self._shown}: the connection ended"))
 
     async def _main(self) -> None:
         self._outbox = asyncio.Queue()
@@ -178,7 +180,7 @@ class Connection:
                 socket = await self._connect()
                 if socket.subprotocol is None:
                     await socket.close()
-                    self._lost = EngineLost(f"{self._url}: the server speaks a legacy protocol")
+                    self._lost = EngineLost(f"{self._shown}: the server speaks a legacy protocol")
                     self._ready.set_result(None)
                     return
                 try:
@@ -262,7 +264,7 @@ class Connection:
         try:
             reply.on_reply(answer)
         except ProtocolError as error:
-            _reject(reply.answer, EngineLost(f"{self._url}: {error}"))
+            _reject(reply.answer, EngineLost(f"{self._shown}: {error}"))
             raise
         with suppress(InvalidStateError):  # the caller has given up
             reply.answer.set_result(answer)
@@ -306,7 +308,7 @@ class Connection:
         with self._lock:
             if self._lost is not None:
                 return
-            self._lost = error = EngineLost(f"{self._url}: {reason}")
+            self._lost = error = EngineLost(f"{self._shown}: {reason}")
             pending, self._pending = self._pending, {}
             streams = list(self._streams.values())
         for reply in pending.values():

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...audio import Audio
 from ...errors import EngineError, EngineLost, LullwaveError, ProtocolError, StreamClosed
+from ...redaction import redacted
 from ...request import Request
 from ..base import Engine, Stream, Understanding
 from . import protocol
@@ -29,6 +30,7 @@ class RemoteEngine(RemoteFacts, Engine):
     def __init__(self, **options: Any) -> None:
         chosen = RemoteOptions(**options)
         self.url = check_address(chosen.url)
+        self.shown = redacted(self.url)  # for messages: the address may hold a token
         self._token, self._encoding = chosen.token, chosen.encoding
         self._ahead_s, self._deadline_s = chosen.ahead_s, chosen.deadline_s
         self._connecting = threading.Lock()
@@ -46,7 +48,7 @@ class RemoteEngine(RemoteFacts, Engine):
             EngineError: the server speaks a legacy protocol, which does not tell.
         """
         if (info := self._known_info()) is None:
-            raise EngineError(f"{self.url}: a legacy server does not tell which engine it runs")
+            raise EngineError(f"{self.shown}: a legacy server does not tell which engine it runs")
         return info
 
     @property
@@ -146,7 +148,7 @@ class RemoteEngine(RemoteFacts, Engine):
             connection.send("cancel", stream=number)  # it has begun on the server
             if isinstance(error, EngineLost):
                 raise
-            raise EngineLost(f"{self.url}: {error}") from None
+            raise EngineLost(f"{self.shown}: {error}") from None
 
     def _known_info(self) -> RemoteEngineInfo | None:
         """The server's engine, None for a legacy server; connects only if that is unknown."""

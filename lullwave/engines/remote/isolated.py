@@ -21,7 +21,7 @@ class IsolatedEngine(RemoteEngine):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(url="ws://127.0.0.1")
-        self.url = self.name
+        self.url = self.shown = self.name
         defaults = self.load_options()
         known = {field.name for field in fields(defaults) if getattr(defaults, field.name) != options.get(field.name)}
         self.process = EngineProcess(self.inside, {name: value for name, value in options.items() if name in known})

@@ -29,6 +29,7 @@ from websockets.sync.client import ClientConnection, connect
 from ...audio import Audio, crossfade
 from ...codecs import decode
 from ...errors import CodecError, EngineError, EngineLost, InvalidInput, StreamClosed
+from ...redaction import redacted
 from ...request import Request
 from ..base import Mark, Stream, Understanding
 from .network import error_reason, keep_alive
@@ -75,6 +76,7 @@ class LegacyWebSocket:
 
     def __init__(self, url: str, token: str) -> None:
         self._url, self._token = url, token
+        self._shown = redacted(url)  # for messages
         self._connection: ClientConnection | None = None
         self._stack = ExitStack()  # closes the connection
 
@@ -94,11 +96,11 @@ class LegacyWebSocket:
                     if time.monotonic() > deadline:
                         raise TimeoutError(f"no clip within {BATCH_S:g} seconds")
                 if isinstance(message, str):
-                    raise EngineLost(f"{self._url}: the server sent text instead of a clip: {message[:80]!r}")
+                    raise EngineLost(f"{self._shown}: the server sent text instead of a clip: {message[:80]!r}")
                 yield message
         except (OSError, WebSocketException) as error:
             self.close()
-            raise EngineLost(f"{self._url}: {error_reason(error)}") from None
+            raise EngineLost(f"{self._shown}: {error_reason(error)}") from None
         except EngineLost:
             self.close()
             raise
@@ -142,6 +144,7 @@ class LegacyHttp:
 
     def __init__(self, url: str, token: str) -> None:
         self._url, self._token = url.rstrip("/"), token
+        self._shown = redacted(self._url)  # for messages
         self._previous = [""] * BATCH  # digests of the last batch
 
     def batch(self, stopping: threading.Event) -> Iterator[bytes]:
@@ -157,9 +160,9 @@ class LegacyHttp:
                     break
                 cleared = cleared or status == 404
                 if status not in (200, 404, 409, 425, 503):
-                    raise EngineLost(f"{self._url}/clips/{number}: refused with status {status}: {body[:80]!r}")
+                    raise EngineLost(f"{self._shown}/clips/{number}: refused with status {status}: {body[:80]!r}")
                 if took_s > BATCH_S:
-                    raise EngineLost(f"{self._url}: no clip within {BATCH_S:g} seconds")
+                    raise EngineLost(f"{self._shown}: no clip within {BATCH_S:g} seconds")
                 if stopping.wait(random.uniform(*POLL_S)):
                     return
                 if time.monotonic() - asked > RENEW_S:
@@ -174,7 +177,7 @@ class LegacyHttp:
     def _request_batch(self) -> None:
         status, body = self._post("/generate")
         if status not in (200, 201, 202, 204, 409):
-            raise EngineLost(f"{self._url}/generate: refused with status {status}: {body[:80]!r}")
+            raise EngineLost(f"{self._shown}/generate: refused with status {status}: {body[:80]!r}")
 
     def _post(self, path: str) -> tuple[int, bytes]:
         parts = urlsplit(self._url)
@@ -187,10 +190,10 @@ class LegacyHttp:
             response = connection.getresponse()
             body = response.read(MAX_CLIP_BYTES + 1)
             if len(body) > MAX_CLIP_BYTES:
-                raise EngineLost(f"{self._url}{path}: the reply is longer than the allowed {MAX_CLIP_BYTES} bytes")
+                raise EngineLost(f"{self._shown}{path}: the reply is longer than the allowed {MAX_CLIP_BYTES} bytes")
             return response.status, body
         except (OSError, http.client.HTTPException) as error:
-            raise EngineLost(f"{self._url}: {error_reason(error)}") from None
+            raise EngineLost(f"{self._shown}: {error_reason(error)}") from None
         finally:
             connection.close()
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from ...errors import InvalidInput
 from ...options import option
+from ...redaction import redacted
 from ..base import EngineFacts
 from .protocol import ENCODINGS
 
@@ -54,5 +55,7 @@ def check_address(url: str) -> str:
     except ValueError:
         fine = False
     if not fine:
-        raise InvalidInput("url", url, "an address such as ws://host:8001, without a name or a password in it")
+        raise InvalidInput(
+            "url", redacted(url), "an address such as ws://host:8001, without a name or a password in it"
+        )
     return url

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from ...ring import FellBehind
 from ...station import RATE, Chunk, Event
 from ..disconnects import until_gone, while_connected
+from ..ownership import published
 from .audience import Audience
 from .channel import Channel
 from .fanout import Connection
@@ -176,11 +177,11 @@ class LiveEvents(Response):
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         self._channel.watching += 1
         try:
-            await while_connected(self._send(send), receive)
+            await while_connected(self._send(scope, send), receive)
         finally:
             self._channel.watching -= 1
 
-    async def _send(self, send: Send) -> None:
+    async def _send(self, scope: Scope, send: Send) -> None:
         events = self._channel.events
         cursor = events.cursor()
         first_frame = self._audience.first_frame(self._channel.station.id, self._listener)
@@ -190,7 +191,7 @@ class LiveEvents(Response):
             "frame": self._channel.station.edge,
             "first_frame": first_frame,
         }
-        text = "retry: 2000\n\n" + _framed("hello", hello) + "".join(map(_event, self._hello()))
+        text = "retry: 2000\n\n" + _framed("hello", hello) + "".join(_event(one, scope) for one in self._hello())
         while True:
             if text:
                 await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
@@ -205,13 +206,13 @@ class LiveEvents(Response):
             if not ready:
                 break
             text = "".join(
-                _event(one) for one in ready if one.kind != "first" or one.data["listener"] == self._listener
+                _event(one, scope) for one in ready if one.kind != "first" or one.data["listener"] == self._listener
             )
         await send({"type": "http.response.body", "body": b""})
 
 
-def _event(event: Event) -> str:
-    return _framed(event.kind, {"frame": event.frame, **event.data})
+def _event(event: Event, scope: Scope) -> str:
+    return _framed(event.kind, {"frame": event.frame, **published(event.data, scope)})
 
 
 def _framed(kind: str, data: object) -> str:

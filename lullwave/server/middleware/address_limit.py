@@ -41,4 +41,4 @@ class AddressLimit:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": TRY_AGAIN_LATER, "reason": message})
             return
-        await reply(Full(message))(scope, receive, send)
+        await reply(Full(message), scope)(scope, receive, send)

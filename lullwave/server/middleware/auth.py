@@ -20,11 +20,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ...hosts import host_names, host_of, is_loopback
 from ...settings import Settings
 from ..errors import problem
+from ..ownership import OWNER
 from .forwarded import PORTLESS, came_by_proxy
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 PROBES = frozenset({"/healthz", "/readyz"})  # answered by any name: probes ask for addresses
-OWNER = "lullwave.owner"  # key of the scope: whether the request is the owner's
 OPEN_TO_PAGES = frozenset({"/run_inference", "/run_inference/"})  # Riffusion's web page is on another origin
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}  # browsers leave them out
 NAME_REMEDY = "see the settings allowed_hosts and, behind a proxy, trusted_proxies"

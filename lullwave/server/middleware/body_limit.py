@@ -32,7 +32,7 @@ class BodyLimit:
         limit = next((size for begin, size in self._larger.items() if scope["path"].startswith(begin)), self._limit)
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced[:20]) > limit:
-            await reply(TooLarge(limit))(scope, receive, send)
+            await reply(TooLarge(limit), scope)(scope, receive, send)
             return
         read = 0
         begun = whole = False
@@ -62,4 +62,4 @@ class BodyLimit:
         with suppress(TooLarge, TooSlow):
             await self._app(scope, counted, noted)
         if refused is not None and not begun:
-            await reply(refused)(scope, receive, send)
+            await reply(refused, scope)(scope, receive, send)

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
+from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
@@ -15,8 +16,9 @@ from ...options import describe
 from ...settings import Settings
 from ..clip_service import StreamedClip
 from ..deps import Services
-from ..engine_config import elsewhere, place
+from ..engine_config import place, published_name, remote_engines
 from ..engine_pool import EnginePool
+from ..middleware.forwarded import came_by_proxy
 from ..schema import field_of, model_of, options_schema
 
 
@@ -30,8 +32,8 @@ def router(services: Services) -> APIRouter:
 
     async def generate(wish: Any) -> Response:
         """A clip of music, sent while it is made."""
-        names = engines.names() + elsewhere(settings)
-        if wish.engine not in names:
+        names = engines.names()
+        if wish.engine not in (*names, *remote_engines(settings).values()):
             raise InvalidInput("engine", wish.engine, "one of " + ", ".join(names))
         delivery = ClipFormat(wish.format, wish.kbps, wish.lufs, settings.ceiling_dbtp)
         seed = wish.seed if wish.seed is not None else music.random_seed()
@@ -49,15 +51,15 @@ def router(services: Services) -> APIRouter:
     )
 
     @routes.get("/api/engines", name="engines")
-    def list_engines() -> JSONResponse:
+    def list_engines(http: HttpRequest) -> JSONResponse:
         """The engines, with the options that a request may set, and the schema of the request itself."""
-        names = engines.names() + elsewhere(settings)
+        names = engines.names()
         return JSONResponse(
             {
-                "default": settings.engine,
+                "default": published_name(settings, settings.engine),
                 "engines": [_engine_json(engines, name) for name in names],
                 "request": request_schema,
-                "needs_token": settings.public,
+                "needs_token": settings.public or bool(came_by_proxy(http.scope)),
             }
         )
 
@@ -85,7 +87,7 @@ def _body_model(settings: Settings) -> type[BaseModel]:
                     description="length in seconds",
                 ),
             ),
-            "engine": (str, Field(settings.engine, description="one of GET /api/engines")),
+            "engine": (str, Field(published_name(settings, settings.engine), description="one of GET /api/engines")),
             "format": (
                 str,
                 Field("mp3", description="file format", json_schema_extra={"enum": [*FORMATS]}),

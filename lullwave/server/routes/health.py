@@ -6,10 +6,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
+from starlette.types import Scope
 
 from ...station import Cause, Tier
 from ..deps import Services
 from ..live.channel import Channel
+from ..ownership import published
 
 
 def router(services: Services) -> APIRouter:
@@ -36,7 +38,7 @@ def router(services: Services) -> APIRouter:
             "status": "ready" if ready else "starting",
             "reserve_s": round(channels.default.station.reserve_s, 1),
             "degraded": [name for name, channel in channels.stations.items() if _degraded(channel)],
-            "stations": {name: _station_json(channel) for name, channel in channels.stations.items()},
+            "stations": {name: _station_json(channel, request.scope) for name, channel in channels.stations.items()},
             "history": "kept" if channels.history.available else "cannot be kept",
         }
         return JSONResponse(body, 200 if ready else 503)
@@ -54,11 +56,11 @@ def _degraded(channel: Channel) -> bool:
     return _has_music(channel) and not well
 
 
-def _station_json(channel: Channel) -> dict[str, Any]:
+def _station_json(channel: Channel, scope: Scope) -> dict[str, Any]:
     station = channel.station
     return {
         "state": station.state,
         "engine": station.playing_engine,
-        **station.failover.data(),
+        **published(station.failover.data(), scope),
         "reserve_s": round(station.reserve_s, 1),
     }

@@ -45,7 +45,7 @@ def router(services: Services) -> APIRouter:
             body, wrapped = _unwrapped(_json(await request.body()))
             made = await while_connected(riffusion.run_inference(body), request.receive)
         except LullwaveError as error:
-            refused = _refusal(error)
+            refused = _refusal(error, request)
             refused.headers.update(CORS_HEADERS)
             return refused
         if made is None:
@@ -85,7 +85,7 @@ def router(services: Services) -> APIRouter:
             engine = await riffusion.engine()
             clip = await clips.begin(engine, lambda progress: submit_clip(engine, body, progress))
         except LullwaveError as error:
-            return _refusal(error)
+            return _refusal(error, request)
         return JSONResponse(clip.json(), 202, headers={"Location": f"/api/riffusion/clips/{clip.id}"})
 
     @routes.get("/api/riffusion/clips/{id}")
@@ -148,10 +148,10 @@ def router(services: Services) -> APIRouter:
     return routes
 
 
-def _refusal(error: LullwaveError) -> JSONResponse:
+def _refusal(error: LullwaveError, request: Request) -> JSONResponse:
     if isinstance(error, Unready):
         return problem(503, str(error), "checkpoint", INSTALL, {"Retry-After": "60"})
-    return reply(error)
+    return reply(error, request.scope)
 
 
 def _json(data: bytes) -> Mapping[str, Any]:

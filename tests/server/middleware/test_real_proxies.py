@@ -135,5 +135,6 @@ def test_everything_works_behind_the_printed_examples(tmp_path, kind):
             stream, _ = ask(port, "GET", "/stream.mp3", Host=host)
             served.clock.advance(5)
             assert len(read_exactly(stream, 100_000)) == 100_000
-            with connect(f"ws://127.0.0.1:{port}/ws", additional_headers=page) as counts:
+            plain = socket.create_connection(("127.0.0.1", port), 60)
+            with connect(f"ws://{host}/ws", origin=f"http://{host}", sock=plain, proxy=None) as counts:
                 assert counts.recv(timeout=60)
