@@ -50,7 +50,7 @@ def running(command: list[str], port: int) -> Iterator[int]:
         assert process.poll() is None
         yield port
     finally:
-        process.terminate()
+        process.kill()  # at the signal to stop, Caddy waits for open streams
         process.wait(START_S)
 
 
