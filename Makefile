@@ -41,7 +41,7 @@ $(VENV)/bin/python:
 # Bytecode is made of the modules that the radio imports, not of all that its libraries bring: 70 MB less on disk.
 $(VENV)/.run: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --no-compile --editable .
-	$(BIN)/python -c "import lullwave.cli.serve, lullwave.server.app, lullwave.engines.synth.engine"
+	$(BIN)/python -c "import lullwave.cli.commands.serve, lullwave.server.app, lullwave.engines.synth.engine"
 	touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python

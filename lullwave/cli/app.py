@@ -12,7 +12,7 @@ from ..redaction import log_to_stderr
 from .exit_codes import insist_on_interrupts
 from .lazy import LazyGroup
 
-# In the order of help. A new command is a module and a name here.
+# In the order of help. A new command is a module in `commands` and a name here.
 COMMANDS = (
     "serve",
     "inference",

@@ -25,7 +25,7 @@ class LazyCommand(TyperCommand):
     def __init__(self, name: str) -> None:
         super().__init__(name, rich_markup_mode=None)
         self._function = name.replace("-", "_")
-        self._module = f"{__package__}.{self._function}"
+        self._module = f"{__package__}.commands.{self._function}"
 
     def get_short_help_str(self, limit: int = 45) -> str:
         """The summary, whole."""

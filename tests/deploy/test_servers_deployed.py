@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from lullwave.cli.inference import VARIABLE, build
+from lullwave.cli.commands.inference import VARIABLE, build
 from lullwave.settings import OTHER_VARIABLES, PREFIX, SERVER_VARIABLES, Settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

@@ -147,6 +147,6 @@ def test_a_third_party_s_broken_engine_is_its_own_fault_alone(points, tmp_path, 
         engine_facts("cracked")
     with pytest.raises(EngineError, match="'vague'"):
         engine_class("vague")
-    from lullwave.cli.engines import _overview
+    from lullwave.cli.commands.engines import _overview
 
     assert _overview().row_count == len(engine_names())

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from ..errors import InvalidInput
-from ..spectrogram import SpectrogramParams
-from . import parallel
-from .arguments import AudioFolder, Glob, Limit, OutputFolder, Processes, Quiet
+from ...errors import InvalidInput
+from ...spectrogram import SpectrogramParams
+from .. import parallel
+from ..arguments import AudioFolder, Glob, Limit, OutputFolder, Processes, Quiet
+from ..flags import called, with_flags
 from .audio_to_image import FORMATS, PARAMS, Bits, convert
-from .flags import called, with_flags
 
 
 def audio_to_images_batch(

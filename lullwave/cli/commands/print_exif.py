@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..spectrogram import TAGS
-from ..spectrogram.image import open_image, tags_in
-from .arguments import ImageFile
+from ...spectrogram import TAGS
+from ...spectrogram.image import open_image, tags_in
+from ..arguments import ImageFile
 
 OLD_NAMES = {
     "rate": "SAMPLE_RATE",

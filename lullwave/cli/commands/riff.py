@@ -12,21 +12,21 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from ..codecs import decode, format_of, write, write_bytes
-from ..engines import load_engine
-from ..engines.riffusion.clip_options import DenoisingConfig, MagicMix, PromptInput
-from ..engines.riffusion.options import DEFAULT_CHECKPOINT, RiffusionLoadOptions, RiffusionOptions
-from ..engines.riffusion.schedulers import short_name
-from ..errors import InvalidInput
-from ..options import build
-from .arguments import Force, Quiet, Seconds, Words
-from .flags import FlagGroup, called, with_flags
-from .outputs import check_file, check_folder, next_free
-from .parsing import WordCommand, prompt_of
+from ...codecs import decode, format_of, write, write_bytes
+from ...engines import load_engine
+from ...engines.riffusion.clip_options import DenoisingConfig, MagicMix, PromptInput
+from ...engines.riffusion.options import DEFAULT_CHECKPOINT, RiffusionLoadOptions, RiffusionOptions
+from ...engines.riffusion.schedulers import short_name
+from ...errors import InvalidInput
+from ...options import build
+from ..arguments import Force, Quiet, Seconds, Words
+from ..flags import FlagGroup, called, with_flags
+from ..outputs import check_file, check_folder, next_free
+from ..parsing import WordCommand, prompt_of
 
 if TYPE_CHECKING:
-    from ..engines.riffusion.engine import RiffusionEngine
-    from ..engines.riffusion.tasks import Clip
+    from ...engines.riffusion.engine import RiffusionEngine
+    from ...engines.riffusion.tasks import Clip
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
@@ -80,7 +80,7 @@ def text(
     end = PromptInput(prompt, seed, negative, guidance=guidance)
     path = _checked(output, image, force)
     with _engine(load_options) as engine, _bar(prompt or path.name, quiet) as progress:
-        from ..engines.riffusion.tasks import text_to_audio
+        from ...engines.riffusion.tasks import text_to_audio
 
         _write(text_to_audio(engine, end, seconds, config, progress), path, image, quiet)
 
@@ -111,7 +111,7 @@ def interpolate(
     last = PromptInput(end, seed if end_seed is None else end_seed, negative, denoising, guidance)
     path = _checked(output, image, force)
     with _engine(load_options) as engine, _bar(f"{start} to {end}", quiet) as progress:
-        from ..engines.riffusion.tasks import between_prompts
+        from ...engines.riffusion.tasks import between_prompts
 
         made = between_prompts(engine, first, last, clips, power, seed_image, mask_image, config, progress)
         _write(made, path, image, quiet)
@@ -150,7 +150,7 @@ def transform(
     path = _checked(output, image, force)
     sound = decode(file)
     with _engine(load_options) as engine, _bar(file.name, quiet) as progress:
-        from ..engines.riffusion.tasks import audio_to_audio
+        from ...engines.riffusion.tasks import audio_to_audio
 
         made = audio_to_audio(engine, sound, first, last, start_s, seconds, mix, config, progress)
         _write(made, path, image, quiet)
@@ -171,7 +171,7 @@ def batch(
 
     Run it again to resume or after a change: clips that index.json lists and that would not change are kept.
     """
-    from ..engines.riffusion.tasks import read_batch, text_to_audio
+    from ...engines.riffusion.tasks import read_batch, text_to_audio
 
     try:
         sets, entries = read_batch(file.read_text("utf-8-sig"))
@@ -225,7 +225,7 @@ def stems(
 ) -> None:
     """Split a mix into drums, bass, vocals, guitar, piano and other (needs the extra stems)."""
     check_folder(folder, "folder", force)
-    from ..engines.riffusion.stems import mix_stems, split
+    from ...engines.riffusion.stems import mix_stems, split
 
     found = split(decode(file))
     folder.mkdir(parents=True, exist_ok=True)

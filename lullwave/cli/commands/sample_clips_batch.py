@@ -8,9 +8,9 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from ..codecs import format_named
-from . import parallel
-from .arguments import AudioFolder, Glob, Limit, OutputFolder, Processes, Quiet
+from ...codecs import format_named
+from .. import parallel
+from ..arguments import AudioFolder, Glob, Limit, OutputFolder, Processes, Quiet
 from .sample_clips import Count, Extension, Length, Mono, Seed, cut
 
 

@@ -12,20 +12,20 @@ from typing import Annotated, Any, BinaryIO
 import typer
 from rich.console import Console
 
-from ..audio import Audio
-from ..blocks import ClipFormat, ClipMaker
-from ..codecs import DEFAULT_KBPS, FORMATS, Format, decode, format_named, replacing, write, write_bytes
-from ..engines import engine_class, engine_facts, load_engine
-from ..engines.base import AudioPrompt, Engine, Stream
-from ..errors import Unsupported
-from ..generation import DEFAULT_ENGINE, DEFAULT_SECONDS
-from ..mastering import TARGET_LUFS
-from ..request import Request, random_seed
-from .arguments import AsJson, Force, Kbps, Quiet, Words
-from .flags import FlagGroup, called, given, parse_pairs, with_flags
-from .outputs import check_distinct, check_file, check_folder, check_stdout, format_for, next_free, print_json
-from .parsing import prompt_of
-from .progress import Progress
+from ...audio import Audio
+from ...blocks import ClipFormat, ClipMaker
+from ...codecs import DEFAULT_KBPS, FORMATS, Format, decode, format_named, replacing, write, write_bytes
+from ...engines import engine_class, engine_facts, load_engine
+from ...engines.base import AudioPrompt, Engine, Stream
+from ...errors import Unsupported
+from ...generation import DEFAULT_ENGINE, DEFAULT_SECONDS
+from ...mastering import TARGET_LUFS
+from ...request import Request, random_seed
+from ..arguments import AsJson, Force, Kbps, Quiet, Words
+from ..flags import FlagGroup, called, given, parse_pairs, with_flags
+from ..outputs import check_distinct, check_file, check_folder, check_stdout, format_for, next_free, print_json
+from ..parsing import prompt_of
+from ..progress import Progress
 
 DEFAULT_FORMAT = "mp3"
 _STEM_PEAK = 0.9

@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..engines import engine_facts, engine_names
-from ..engines.base import EngineFacts
-from ..errors import EngineError, MissingExtra, UnknownEngine
-from ..options import OptionInfo, describe
-from .arguments import AsJson
-from .outputs import print_json
+from ...engines import engine_facts, engine_names
+from ...engines.base import EngineFacts
+from ...errors import EngineError, MissingExtra, UnknownEngine
+from ...options import OptionInfo, describe
+from ..arguments import AsJson
+from ..outputs import print_json
 
 
 @dataclass(frozen=True)

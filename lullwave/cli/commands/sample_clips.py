@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ..codecs import format_named, write
-from ..codecs.media import read
-from ..errors import InvalidInput
-from .arguments import AudioFile, OutputFolder, Quiet
+from ...codecs import format_named, write
+from ...codecs.media import read
+from ...errors import InvalidInput
+from ..arguments import AudioFile, OutputFolder, Quiet
 
 Count = Annotated[int, typer.Option("--num-clips", "--num-clips-per-file", min=1, help="Clips from each file.")]
 Length = Annotated[int, typer.Option("--duration-ms", min=1, help="Length of a clip in milliseconds.")]

@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from ..engines import engine_facts, load_engine
-from ..errors import InvalidInput
-from ..hosts import LOOPBACK_ONLY, TrustedProxies, is_public
-from ..redaction import log_to_stderr, redacted
-from ..settings import first_line
-from .flags import FlagGroup, given, parse_pairs, with_flags
+from ...engines import engine_facts, load_engine
+from ...errors import InvalidInput
+from ...hosts import LOOPBACK_ONLY, TrustedProxies, is_public
+from ...redaction import log_to_stderr, redacted
+from ...settings import first_line
+from ..flags import FlagGroup, given, parse_pairs, with_flags
 
 DEFAULT_ENGINE = "synth"
 VARIABLE = "LULLWAVE_INFERENCE_"
@@ -103,10 +103,10 @@ def inference(
     Speaks lullwave.v1 and the legacy `generate`. The engine is loaded before the port opens. The last flags below are
     the load options of the engine that --engine names.
     """
-    from ..server.inference.app import create_inference_app
-    from ..server.inference.auth import AccessGuard
-    from ..server.inference.run import inference_server, serve_inference
-    from ..server.sockets import address_of, check_certificate, listening_socket
+    from ...server.inference.app import create_inference_app
+    from ...server.inference.auth import AccessGuard
+    from ...server.inference.run import inference_server, serve_inference
+    from ...server.sockets import address_of, check_certificate, listening_socket
 
     log_to_stderr(log_level.upper())
     check_certificate(tls_cert, tls_key)

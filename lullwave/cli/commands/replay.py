@@ -7,18 +7,18 @@ from typing import Annotated
 
 import typer
 
-from ..archive.clips import ClipStore
-from ..archive.history import wall_time
-from ..codecs import format_of, write
-from ..engines import engine_class, load_engine
-from ..engines.base import Engine
-from ..server.engine_config import load_options
-from ..settings import Settings, load
-from ..station import ArchiveEngine
-from ..station.replay import replay_moment
-from .arguments import Config, DataDir, Force, Kbps, Quiet
+from ...archive.clips import ClipStore
+from ...archive.history import wall_time
+from ...codecs import format_of, write
+from ...engines import engine_class, load_engine
+from ...engines.base import Engine
+from ...server.engine_config import load_options
+from ...settings import Settings, load
+from ...station import ArchiveEngine
+from ...station.replay import replay_moment
+from ..arguments import Config, DataDir, Force, Kbps, Quiet
+from ..outputs import check_file, next_free
 from .history import open_history
-from .outputs import check_file, next_free
 
 
 def replay(

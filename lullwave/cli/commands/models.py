@@ -11,10 +11,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
-from .. import checkpoints
-from ..errors import InvalidInput, MissingExtra, NotFound
-from .arguments import AsJson, Quiet
-from .outputs import print_json
+from ... import checkpoints
+from ...errors import InvalidInput, MissingExtra, NotFound
+from ..arguments import AsJson, Quiet
+from ..outputs import print_json
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 Name = Annotated[str, typer.Argument(help="A name on the Hugging Face hub, such as facebook/musicgen-small.")]
@@ -100,11 +100,11 @@ def make_random(
         raise InvalidInput("directory", str(directory), "an empty directory, or one that does not exist")
     try:
         if name in _RIFFUSION:
-            from ..engines.riffusion.model.random_checkpoint import make_random as write
+            from ...engines.riffusion.model.random_checkpoint import make_random as write
 
             write(directory, "full" if _RIFFUSION[name] == "full" else "tiny", seed)
         else:
-            from ..engines.musicgen.model.random_checkpoint import random_names, write_random
+            from ...engines.musicgen.model.random_checkpoint import random_names, write_random
 
             if name not in random_names():
                 raise NotFound("published shape", name, [*random_names(), *_RIFFUSION])

@@ -17,14 +17,14 @@ import typer
 from PIL import Image
 from rich.console import Console
 
-from ..audio import SILENCE_DBFS, Audio
-from ..blocks import fitted, resampled
-from ..codecs import StreamEncoder, format_of, rate_for, replacing
-from ..errors import InvalidInput
-from ..mastering.master import check_levels
-from ..spectrogram import QUALITIES, TAGS, USUAL_MAX, Spectrogram, SpectrogramParams, iterations_of
-from ..spectrogram.image import open_image, tags_in
-from .arguments import ImageFile, Quiet
+from ...audio import SILENCE_DBFS, Audio
+from ...blocks import fitted, resampled
+from ...codecs import StreamEncoder, format_of, rate_for, replacing
+from ...errors import InvalidInput
+from ...mastering.master import check_levels
+from ...spectrogram import QUALITIES, TAGS, USUAL_MAX, Spectrogram, SpectrogramParams, iterations_of
+from ...spectrogram.image import open_image, tags_in
+from ..arguments import ImageFile, Quiet
 
 
 def image_to_audio(
@@ -66,8 +66,8 @@ def _write(
     loudness: float | None,
 ) -> tuple[float, float]:
     """Write the audio; returns its seconds and the highest peak in dB above full scale (of the unlimited audio)."""
-    from ..mastering.offline import at_loudness, limited
-    from ..spectrogram.long_images import sound_of
+    from ...mastering.offline import at_loudness, limited
+    from ...spectrogram.long_images import sound_of
 
     named = format_of(target)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def _write(
 
 
 def _fits(columns: int, device: str) -> bool:
-    from ..spectrogram.torch_backend import fits
+    from ...spectrogram.torch_backend import fits
 
     return fits(columns, device)
 

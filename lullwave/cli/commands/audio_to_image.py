@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from ..codecs import replacing
-from ..codecs.media import blocks_of
-from ..errors import CodecError, InvalidInput
-from ..spectrogram import SpectrogramParams, default_params
-from .arguments import AudioFile, Quiet
-from .flags import FlagGroup, called, with_flags
+from ...codecs import replacing
+from ...codecs.media import blocks_of
+from ...errors import CodecError, InvalidInput
+from ...spectrogram import SpectrogramParams, default_params
+from ..arguments import AudioFile, Quiet
+from ..flags import FlagGroup, called, with_flags
 
 Bits = Annotated[int, typer.Option("--bits", help="8: Riffusion's form. 16: a PNG that keeps the loudness.")]
 PARAMS = FlagGroup(
@@ -61,7 +61,7 @@ def convert(source: Path, target: Path, params: dict[str, Any], bits: int) -> in
         InvalidInput: the image's format, a parameter or the length is not allowed.
         CodecError: ``source`` is not audio or empty.
     """
-    from ..spectrogram.long_images import image_of
+    from ...spectrogram.long_images import image_of
 
     format = FORMATS.get(target.suffix.lower())
     if format is None:

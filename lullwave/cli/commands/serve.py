@@ -9,12 +9,12 @@ from typing import Annotated, Any, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from ..engines import engine_names
-from ..engines.remote.options import ISOLATED, check_address, is_address
-from ..errors import SettingsError
-from ..hosts import LOOPBACK_ONLY
-from ..redaction import log_to_stderr, redacted
-from ..settings import PREFIX, Settings, load
+from ...engines import engine_names
+from ...engines.remote.options import ISOLATED, check_address, is_address
+from ...errors import SettingsError
+from ...hosts import LOOPBACK_ONLY
+from ...redaction import log_to_stderr, redacted
+from ...settings import PREFIX, Settings, load
 
 _SIMPLE = (str, int, float, bool, Path)
 
@@ -29,10 +29,10 @@ def serve(config: Path | None = None, **flags: Any) -> None:
             check_address(engine)
         elif engine.removeprefix(ISOLATED) not in known:
             raise SettingsError("engine", redacted(engine), "an address, or an installed engine: " + ", ".join(known))
-    from ..server.app import create_app
-    from ..server.engine_config import check_options
-    from ..server.run import address_of, check_tls, listening_socket
-    from ..server.run import serve as run_server
+    from ...server.app import create_app
+    from ...server.engine_config import check_options
+    from ...server.run import address_of, check_tls, listening_socket
+    from ...server.run import serve as run_server
 
     check_options(settings)
     check_tls(settings)

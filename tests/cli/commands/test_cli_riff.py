@@ -11,7 +11,7 @@ pytest.importorskip("diffusers")
 from typer.testing import CliRunner
 
 from lullwave import Audio
-from lullwave.cli.riff import app
+from lullwave.cli.commands.riff import app
 from lullwave.codecs import decode, write
 from lullwave.engines.riffusion.model.random_checkpoint import make_random
 from lullwave.errors import InvalidInput

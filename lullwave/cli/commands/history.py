@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..archive.history import History, HistoryEntry, time_text, wall_time
-from ..errors import NotFound
-from ..settings import Settings, load
-from .arguments import AsJson, Config, DataDir
-from .outputs import print_json
+from ...archive.history import History, HistoryEntry, time_text, wall_time
+from ...errors import NotFound
+from ...settings import Settings, load
+from ..arguments import AsJson, Config, DataDir
+from ..outputs import print_json
 
 
 def history(
