@@ -47,7 +47,7 @@ NOT_RUN = [  # regular expression that matches the whole command, reason
     (r"lullwave riff .*", HUB + "; stems downloads a model"),
     (r".*ws://gpu\.example:8001 .*lullwave serve", PEER),
     (r"lullwave serve .*--tls-cert .*", "needs a certificate"),
-    (r"lullwave replay .*", "needs a moment in a station's history"),
+    (r"lullwave (history|replay)\b.*", "needs a station's history"),
 ]
 
 

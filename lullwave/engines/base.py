@@ -1,16 +1,16 @@
-"""What every engine is: something that gives endless, steerable streams of audio blocks.
+"""The base of every engine: engines open endless, steerable streams of audio blocks.
 
-Knows nothing of any particular engine, of stations or of the web. Streams are *pulled* by their caller: nothing is
-made ahead unless the engine chooses to, and the samples are the same whatever the sizes of the blocks that are read.
+Knows nothing of any particular engine, of stations or of the web. The caller *pulls* blocks from a stream: nothing is
+made ahead unless the engine chooses to, and the samples do not depend on the sizes of the blocks.
 
-There are three ways to write an engine, from the least work to the most::
+There are three ways to write an engine, from least to most work::
 
-    Engine.read(request, start)      sound as a function of the request and a frame: everything else is given here
-    BlockStream.next_block()         sound with a state: counting, slicing, ending and closing are given here
-    Stream                           everything by hand
+    Engine.read(request, start)      sound as a function of the request and a frame; the rest is inherited
+    BlockStream.next_block()         sound with a state; counting, slicing, ending and closing are inherited
+    Stream                           everything is up to you
 
 For the second and third, ``Engine.open`` returns the stream. ``examples/lullwave-birdsong`` is a complete engine of the
-first kind; ``lullwave.engines`` says how engines are found.
+first kind; ``lullwave.engines`` explains how engines are found.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Mark:
 
     ``piece``: a new piece of music; data has ``title`` and, where the engine knows them, ``tempo_bpm``, ``key``
     (such as ``"D minor"``), ``frames`` (its length) and ``prompt``.
-    ``steer``: a change that was asked for begins to be heard; data has ``prompt``.
+    ``steer``: a requested change begins to be heard; data has ``prompt``.
     """
 
     frame: int
@@ -64,7 +64,23 @@ class Understanding:
     suggestions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # ignored word → known words like it
 
 
-class Stream(ABC):
+class Closing(ABC):
+    """Closes itself at the end of a ``with`` block."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free what it holds."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Stream(Closing):
     """A sequence of audio, endless unless the request names a duration.
 
     Not thread-safe: one caller at a time. ``close`` may come from any thread and ends a read in progress as soon
@@ -134,7 +150,7 @@ class Stream(ABC):
         """The frames of the beats in ``start <= frame < stop``, where the engine knows them."""
         return ()
 
-    def close(self) -> None:  # noqa: B027  (nothing to free is a fine default)
+    def close(self) -> None:
         """Free what the stream holds. Closing twice is allowed."""
 
     def __iter__(self) -> Iterator[Audio]:
@@ -142,14 +158,6 @@ class Stream(ABC):
         frames = max(1, round(BLOCK_S * self.rate))
         while (block := self.read(frames)).frames:
             yield block
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class BlockStream(Stream):
@@ -226,7 +234,7 @@ def smaller_weights() -> Any:
     return option("", "a smaller checkpoint that plays while this one is too slow; empty: none", max_length=1000)
 
 
-class Engine(EngineFacts, ABC):
+class Engine(EngineFacts, Closing):
     """Makes streams. One engine may feed many streams at once, from as many threads.
 
     A subclass defines ``read`` or ``open``; all else has a default.
@@ -320,11 +328,3 @@ class Engine(EngineFacts, ABC):
 
     def close(self) -> None:
         """Free models and devices. Streams still open end with ``StreamClosed``."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
