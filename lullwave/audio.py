@@ -1,4 +1,4 @@
-"""The one value type for sound: float32 samples with their rate; knows nothing of engines.
+"""The value type for sound: float32 samples with their sample rate.
 
 Conversion to and from int16, mono, other rates and file formats happens at the edges. ``save`` and ``load`` are short
 ways into ``codecs``, which is imported when they are called.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Samples = npt.NDArray[np.float32]
 
-SILENCE_DBFS = -120.0  # what `peak_dbfs` and `rms_dbfs` say of digital silence
+SILENCE_DBFS = -120.0  # value of `peak_dbfs` and `rms_dbfs` for digital silence
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class Audio:
 
     samples: Samples
     rate: int
-    tags: Tags | None = None  # what `save` writes into the file; only on sound as an engine made it
+    tags: Tags | None = None  # written into the file by `save`; set only on sound exactly as an engine made it
 
     def __post_init__(self) -> None:
         if not isinstance(self.samples, np.ndarray) or self.samples.dtype != np.float32:
@@ -46,7 +46,7 @@ class Audio:
 
     @classmethod
     def of(cls, samples: npt.ArrayLike, rate: int) -> Audio:
-        """Audio of anything array-like: (T,) is mono, integers are scaled by their full range."""
+        """Make audio from anything array-like: (T,) is mono, integers are scaled by their full range."""
         array: npt.NDArray[Any] = np.asarray(samples)
         if array.dtype.kind == "i":
             array = array.astype(np.float32) / float(-np.iinfo(array.dtype).min)
@@ -58,7 +58,7 @@ class Audio:
 
     @classmethod
     def silence(cls, frames: int, rate: int, channels: int = 2) -> Audio:
-        """``frames`` of digital zero."""
+        """``frames`` frames of digital silence."""
         return cls(np.zeros((frames, channels), np.float32), rate)
 
     @classmethod
@@ -87,12 +87,12 @@ class Audio:
 
     @property
     def frames(self) -> int:
-        """T."""
+        """The length in frames, T."""
         return int(self.samples.shape[0])
 
     @property
     def channels(self) -> int:
-        """C."""
+        """The number of channels, C."""
         return int(self.samples.shape[1])
 
     @property
@@ -133,7 +133,7 @@ class Audio:
         return self[round(start_s * self.rate) : round(end_s * self.rate)]
 
     def gain(self, level_db: float) -> Audio:
-        """The same sound, louder by ``level_db``."""
+        """The same sound, ``level_db`` dB louder."""
         return Audio(self.samples * np.float32(10.0 ** (level_db / 20.0)), self.rate)
 
     def check_shape(self, rate: int, channels: int) -> None:
@@ -146,7 +146,11 @@ class Audio:
             raise InvalidInput("audio", f"{self.rate} Hz, {self.channels} channels", f"{rate} Hz, {channels} channels")
 
     def to_channels(self, channels: int) -> Audio:
-        """Mono is spread to every channel; more are averaged to mono; other changes are refused."""
+        """Convert mono to any number of channels, or any number to mono (their mean).
+
+        Raises:
+            InvalidInput: any other conversion.
+        """
         if channels == self.channels:
             return self
         if self.channels == 1:
@@ -166,7 +170,7 @@ class Audio:
         return Audio(np.ascontiguousarray(soxr.resample(self.samples, self.rate, rate, "VHQ")), rate)
 
     def fade(self, in_s: float = 0.0, out_s: float = 0.0) -> Audio:
-        """Raised-cosine fades at the two ends; each at most the whole length."""
+        """Fade in and out along raised cosines; each fade is at most the whole length."""
         for name, length_s in (("in_s", in_s), ("out_s", out_s)):
             if not 0.0 <= length_s < math.inf:
                 raise InvalidInput(name, length_s, "a number of seconds from 0 on")
@@ -186,13 +190,13 @@ class Audio:
 
 
 def _raised_cosine(frames: int) -> Samples:
-    """(T, 1), from just above 0 to just below 1: sin² of the middle of each frame."""
+    """(T, 1): a rise from just above 0 to just below 1, sin² at the middle of each frame."""
     t = (np.arange(frames, dtype=np.float64) + 0.5) / frames
     return (np.sin(0.5 * np.pi * t) ** 2).astype(np.float32)[:, None]
 
 
 def concat(parts: list[Audio]) -> Audio:
-    """One after the other. All must agree in rate and channels."""
+    """Join sounds, which must all have the same rate and channels."""
     if not parts:
         raise InvalidInput("parts", parts, "at least one piece of audio")
     _require_alike(parts[0], *parts[1:])
@@ -200,7 +204,7 @@ def concat(parts: list[Audio]) -> Audio:
 
 
 def crossfade(before: Audio, after: Audio, overlap_s: float) -> Audio:
-    """``before`` into ``after`` with an equal-power overlap (cos² + sin² = 1 in power).
+    """Crossfade ``before`` into ``after`` with an equal-power overlap (cos² + sin² = 1 in power).
 
     The result is as long as both together less the overlap. Equal power suits material that is not
     correlated, such as two different pieces.

@@ -1,4 +1,4 @@
-"""``lullwave.generate``: one clip as sound, in one call."""
+"""``lullwave.generate``: makes one clip in one call."""
 
 from __future__ import annotations
 
@@ -26,11 +26,10 @@ def generate(
     lufs: float = TARGET_LUFS,
     options: Mapping[str, Any] | None = None,
 ) -> Audio:
-    """A mastered clip. ``save`` writes the file that ``lullwave generate`` and ``POST /api/generate`` make of the same
-    request.
+    """Make a mastered clip. ``save`` writes the same file as ``lullwave generate`` and ``POST /api/generate``.
 
-    ``engine`` is a name for ``load_engine``, or an engine that is loaded and stays so. Without ``seed`` one is drawn;
-    the clip's ``tags`` tell which.
+    ``engine`` is a name for ``load_engine``, or a loaded engine, which stays open. Without ``seed`` a random one
+    is used, which the clip's ``tags`` hold.
 
     Raises:
         LullwaveError: the engine cannot be loaded, or a value is not allowed.

@@ -1,4 +1,4 @@
-"""What somebody asks of an engine: words, seed, length, options; knows nothing of any engine."""
+"""The request for music: prompt, seed, length and options of the engine."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .options import build, check, option
 from .prompt import MAX_PROMPT_CHARS, Prompt
 
 MAX_SEED = 2**63 - 1
-RANDOM_SEEDS = 2**31  # seeds are drawn below it: short enough to be typed, and exact as a number in JavaScript
+RANDOM_SEEDS = 2**31  # seeds are drawn below it: short enough to type, and exact as a number in JavaScript
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Request:
-    """A wish for music. The same request gives the same samples (same engine version and device).
+    """A request for music. The same request gives the same samples (same engine version and device).
 
     Raises:
         InvalidInput: a value is not allowed; the message names the field.
@@ -43,7 +43,7 @@ class Request:
         object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
 
     def chosen(self, options: type[T]) -> T:
-        """``options`` of the request as an instance of the engine's option class.
+        """The ``options`` of the request as an instance of the engine's option class.
 
         Raises:
             InvalidInput: a name or a value is not allowed.
@@ -52,5 +52,5 @@ class Request:
 
 
 def random_seed() -> int:
-    """A seed for a request that names none."""
+    """A random seed, for a request without one."""
     return secrets.randbelow(RANDOM_SEEDS)

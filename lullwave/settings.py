@@ -116,7 +116,7 @@ class Settings(BaseSettings):
     engine_token: str = Field(default="", repr=False, description="token for an engine on another machine")
     engine_token_file: Path | None = Field(default=None, description="file whose first line is that token")
     isolate: bool = Field(
-        default=False, description="run each engine in a process of its own, so that its crash does not stop the radio"
+        default=False, description="run each engine in a child process, so that its crash does not stop the radio"
     )
     checkpoint: str = Field(
         default="",

@@ -1,4 +1,4 @@
-"""Engines by name: which are installed, and how one is loaded; imports none until it is asked for.
+"""Finds the installed engines by name and loads them; an engine is imported when it is loaded.
 
 Built-in engines are listed here. Third parties add theirs by an entry point of the group ``lullwave.engines``
 whose value is a subclass of ``Engine``::
@@ -28,7 +28,7 @@ GROUP = "lullwave.engines"
 
 @dataclass(frozen=True)
 class _BuiltIn:
-    """Where an engine is, where its facts are when its own module is slow to import, and what has to be installed."""
+    """Where an engine's class and its light facts are, and which packages it needs."""
 
     engine: str
     facts: str
@@ -80,7 +80,7 @@ def engine_facts(name: str, usable: bool = True) -> type[EngineFacts]:
 
 
 def engine_class(name: str) -> type[Engine]:
-    """The class behind a name, imported now.
+    """Import the class of an engine.
 
     Raises:
         UnknownEngine: nothing of that name is installed.
@@ -117,7 +117,7 @@ def load_engine(name: str, **options: Any) -> Engine:
     """Load an engine. ``options`` are its ``load_options``; wrong names and values are refused.
 
     An address instead of a name (``ws://host:8001``) is that of an engine elsewhere; ``isolated:`` before a name runs
-    the engine in a process of its own.
+    the engine in a child process.
 
     Raises:
         UnknownEngine, MissingExtra, CheckpointError, InvalidInput
@@ -137,7 +137,7 @@ def load_engine(name: str, **options: Any) -> Engine:
 
 
 def _smaller(kind: type[Engine], values: Mapping[str, Any], offline: bool) -> Callable[[], Engine]:
-    """Loads the smaller model beside one. Its weights are there from now on, so that nothing is fetched in need."""
+    """Return a function that loads the smaller model; its weights are downloaded now."""
     from ..checkpoints import locate
 
     found = {**values, kind.weights: str(locate(values[kind.weights], offline))}
@@ -156,7 +156,7 @@ def _imported(target: str) -> Any:
 
 
 def _loaded(point: EntryPoint) -> Any:
-    """What a third party's entry point names; whatever its import raises is the engine's fault alone."""
+    """Import what a third party's entry point names; any error in it is raised as ``EngineError``."""
     try:
         return point.load()
     except Exception as error:
@@ -164,7 +164,7 @@ def _loaded(point: EntryPoint) -> Any:
 
 
 def _check_described(name: str, found: type[Engine]) -> None:
-    """Refuse an engine that does not say what it is, before lists and forms stumble over it."""
+    """Refuse an engine whose class lacks the facts that lists and forms show."""
     try:
         str(found.summary), describe(found.options), [dict(step) for step in found.lighter]
         known = {info.name for info in describe(found.load_options)}

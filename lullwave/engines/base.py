@@ -94,7 +94,7 @@ class Stream(Closing):
     @property
     @abstractmethod
     def position(self) -> int:
-        """How many frames have been read since the stream's beginning (a restored stream goes on counting)."""
+        """How many frames were read since the stream's beginning (a restored stream continues the count)."""
 
     @property
     def total_frames(self) -> int | None:
@@ -259,7 +259,7 @@ class Engine(EngineFacts, Closing):
     ) -> Stream:
         """Begin a stream. Words alone are an endless request of seed 0.
 
-        ``continue_from``: the music goes on from the end of this audio. ``melody``: it follows the tune of this
+        ``continue_from``: the music continues this audio. ``melody``: it follows the melody of this
         audio. Both only where ``audio_prompts`` names them.
 
         Raises:
@@ -278,7 +278,7 @@ class Engine(EngineFacts, Closing):
         return self.open(request, **given)
 
     def open(self, request: Request, **audio_prompts: Audio) -> Stream:
-        """Begin a stream: what ``stream`` calls, and what an engine with a state of its own defines.
+        """Begin a stream. ``stream`` calls this; engines whose streams have a state define it.
 
         Only the names in ``audio_prompts`` of the class are passed. By default the stream consists of ``read``.
         """
@@ -319,7 +319,7 @@ class Engine(EngineFacts, Closing):
         raise EngineError(f"the engine {self.name} cannot write MIDI")
 
     def stems(self, request: Request) -> Mapping[str, Audio]:
-        """Each part of a finite request by itself, by its name, where ``writes_stems``.
+        """The parts of a finite request by name, if the engine ``writes_stems``.
 
         Raises:
             EngineError: the engine writes none.

@@ -119,7 +119,7 @@ def install(app: FastAPI) -> None:
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         headers = dict(error.headers or {})
         if error.status_code == 404:
-            return problem(404, f"nothing is at {request.url.path[:200]}", "path", "the addresses in /openapi.json")
+            return problem(404, f"there is no route {request.url.path[:200]}", "path", "the addresses in /openapi.json")
         if error.status_code == 405:
             headers["Allow"] = allowed = ", ".join(sorted(_methods(request)))
             return problem(405, f"{request.method} is not allowed here", "method", allowed, headers)

@@ -39,7 +39,7 @@ def isolated_class(facts: type[EngineFacts]) -> type[IsolatedEngine]:
 
     class Isolated(IsolatedEngine):
         name = ISOLATED + facts.name
-        summary = f"{facts.summary}; in a process of its own"
+        summary = f"{facts.summary}; in a child process"
         inside = facts.name
         load_options = facts.load_options
         options = facts.options

@@ -13,7 +13,7 @@ from ..base import EngineFacts
 from .protocol import ENCODINGS
 
 SCHEMES = ("ws", "wss", "http", "https")
-ISOLATED = "isolated:"  # prefix of an engine's name: run it in a process of its own
+ISOLATED = "isolated:"  # prefix of an engine's name: run it in a child process
 
 
 @dataclass(frozen=True)
