@@ -5,7 +5,7 @@
 """
 
 from .files import decode, encode, replacing, write, write_bytes
-from .formats import DEFAULT_KBPS, FORMATS, Format, format_named, format_of
+from .formats import DEFAULT_KBPS, FORMAT_NAMES, FORMATS, Format, format_named, format_of
 from .mp3 import FrameSplitter, Mp3Encoder, Mp3Header, mp3_frames, muted
 from .streaming import StreamEncoder, rate_for
 from .tags import Tags, id3
@@ -13,6 +13,7 @@ from .tags import Tags, id3
 __all__ = [
     "DEFAULT_KBPS",
     "FORMATS",
+    "FORMAT_NAMES",
     "Format",
     "FrameSplitter",
     "Mp3Encoder",

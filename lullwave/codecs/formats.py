@@ -33,6 +33,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "opus": Format("opus", ".opus", "audio/ogg; codecs=opus", True, "OGG", "OPUS"),
     }
 )
+FORMAT_NAMES = " or ".join([", ".join([*FORMATS][:-1]), [*FORMATS][-1]])  # for help texts: wav, flac, … or opus
 
 
 def format_named(name: str) -> Format:

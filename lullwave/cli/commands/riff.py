@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from ...codecs import decode, format_of, write, write_bytes
+from ...codecs import FORMAT_NAMES, decode, format_of, write, write_bytes
 from ...engines import load_engine
 from ...engines.riffusion.clip_options import DenoisingConfig, MagicMix, PromptInput
 from ...engines.riffusion.options import DEFAULT_CHECKPOINT, RiffusionLoadOptions, RiffusionOptions
@@ -161,7 +161,7 @@ def batch(
     file: Annotated[Path, typer.Argument(help='JSON: {"params": {…} or […], "entries": [{"prompt": …}, …]}.')],
     folder: Annotated[Path, typer.Argument(help="Folder for the clips and index.json.")],
     seeds: Annotated[int, typer.Option(help="Clips per entry, each with the next seed.", min=1, max=1000)] = 1,
-    format: Annotated[str, typer.Option(help="wav, flac, mp3, ogg or opus.")] = "mp3",
+    format: Annotated[str, typer.Option(help=f"{FORMAT_NAMES}.")] = "mp3",
     force: Force = False,
     quiet: Quiet = False,
     *,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ...codecs import format_named, write
+from ...codecs import FORMAT_NAMES, format_named, write
 from ...codecs.media import read
 from ...errors import InvalidInput
 from ..arguments import AudioFile, OutputFolder, Quiet
@@ -17,7 +17,7 @@ from ..arguments import AudioFile, OutputFolder, Quiet
 Count = Annotated[int, typer.Option("--num-clips", "--num-clips-per-file", min=1, help="Clips from each file.")]
 Length = Annotated[int, typer.Option("--duration-ms", min=1, help="Length of a clip in milliseconds.")]
 Mono = Annotated[bool, typer.Option("--mono", help="Mix all channels into one.")]
-Extension = Annotated[str, typer.Option("--extension", help="Format of the clips: wav, flac, mp3, ogg or opus.")]
+Extension = Annotated[str, typer.Option("--extension", help=f"Format of the clips: {FORMAT_NAMES}.")]
 Seed = Annotated[int, typer.Option("--seed", help="The same seed cuts at the same places; -1: new ones every time.")]
 
 

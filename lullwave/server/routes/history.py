@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from ...archive.history import HistoryEntry, time_text, wall_time
-from ...codecs import encode, format_named
+from ...codecs import FORMAT_NAMES, encode, format_named
 from ...errors import NotFound
 from ...station import RATE
 from ...station.replay import replay_moment
@@ -44,7 +44,7 @@ def router(services: Services) -> APIRouter:
         seconds: Annotated[
             float, Query(ge=1, le=MAX_REPLAY_S, allow_inf_nan=False, description="length in seconds")
         ] = 60.0,
-        format: Annotated[str, Query(max_length=8, description="mp3, flac, wav, ogg or opus")] = "mp3",
+        format: Annotated[str, Query(max_length=8, description=FORMAT_NAMES)] = "mp3",
     ) -> Response:
         """A moment that was on air, generated again: the same samples while the engine's version is the same."""
         named = format_named(format)
