@@ -6,6 +6,7 @@ when the source goes on air, brings them to station frames.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -21,6 +22,8 @@ from ..request import Request
 from .adapter import RATE, StationStream
 from .governor import Pace
 from .reserve import Block, RestorePoint
+
+_log = logging.getLogger(__name__)
 
 STEP = RATE // 2  # frames per read
 RESTORE_POINT_S = 60.0  # music between two restore points in the history
@@ -325,7 +328,8 @@ def resume(load: Callable[[], Engine], snapshot: StreamSnapshot, until: int, req
             restored = engine.restore(snapshot.data)
         except EngineLost:
             raise
-        except EngineError:  # it has no snapshots, or its version or device changed
+        except EngineError as error:  # it has no snapshots, or its version or device changed
+            _log.warning("engine %s cannot continue where it was; starting a new stream: %s", engine.name, error)
             return OpenStream(engine, StationStream(engine.stream(request), 0), request.prompt)
         stream = StationStream(restored, snapshot.frame)
         try:

@@ -25,7 +25,7 @@ from .score import RATE, Bar
 from .spec import PieceSpec
 from .writing.composer import SectionState, bar_frames, compose_section
 
-VERSION = 2
+VERSION = 3
 _LONGEST_PIECE_S = 200.0
 _KEPT = 16  # pieces whose facts are kept
 

@@ -32,6 +32,8 @@ class Note:
     velocity: float  # above 0, at most 1
     grace: bool = False  # an ornament: played, left out of motifs
     slide_from: int | None = None  # glide from this pitch (bass, lead), where the instrument can
+    skip_s: float = 0.0  # a chop: it begins this far into its sound
+    pitched: int = 0  # a chop: semitones by which its recording is read faster (above 0) or slower
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Track:
     level_db: float = 0.0  # relative to the instrument's own calibrated level; -60 and below is silent
     pan: float = 0.0  # -1 left … 1 right
     cutoff_hz: float = 20000.0  # low-pass of the part
+    thin_hz: float = 0.0  # high-pass of the part; 0 is none
+    scoop_db: float = 0.0  # bell at 500 Hz
     room_db: float = -18.0  # sends, relative to the part
     plate_db: float = -60.0
     tremolo: float = 0.0  # depth 0…1
@@ -67,7 +71,10 @@ class Mix:
     drums_cutoff_hz: float = 9000.0
     drums_crush: float = 0.3  # wet share of bit reduction 0…1
     drums_room_db: float = -22.0
-    duck_db: float = 3.0  # how far the music dips under each kick
+    drums_attack_db: float = 4.0  # the most that the drum bus adds to an attack
+    drums_parallel: float = 0.4  # compressed copy of the drums beside them, 0…1
+    drums_air_db: float = 6.0  # shelf of the drums above 6.5 kHz
+    duck_db: float = 5.0  # how far the music dips under each kick; the bass half as far
     cutoff_hz: float = 10000.0  # low-pass of the whole music (not of crackle and ambience)
     warmth: float = 0.5  # saturation 0…1
     wow: float = 0.5  # depth of wow and flutter 0…1
@@ -103,6 +110,7 @@ class Bar:
     bar: int  # number of the bar in its piece
     section: str  # "intro", "A", "B", "break", "outro"…
     tempo_bpm: float
+    take: int = -1  # bars of one take are played by the same renderings; -1 is a take of its own
 
     @property
     def seconds(self) -> float:

@@ -17,11 +17,12 @@ from ...errors import SnapshotError
 from ...packing import pack_arrays, parse_values, unpack_arrays
 from ..base import Engine
 from .score import Mix, Track
+from .sound.effects.dynamics import PunchState
 from .sound.renderer import ActiveHit, ActiveNote, PartState, RendererState
 from .sound.synthesis import MUSIC_RATE
 
 MAGIC = b"LULLSNAP"
-VERSION = 4  # of the layout and of the sound: a change that alters samples makes old snapshots useless
+VERSION = 5  # of the layout and of the sound: a change that alters samples makes old snapshots useless
 _HEAD = struct.Struct("<8sIQ")
 _MAX_SOUNDING, _MAX_PARTS = 4096, 64  # notes, strokes and parts at once; a full band has about 60 and 8
 _MAX_HELD = 120 * MUSIC_RATE  # samples of the longest note, with what rings after it
@@ -41,6 +42,7 @@ def pack(engine: type[Engine], head: Mapping[str, Any], state: RendererState) ->
         "struck": [asdict(one) for one in state.struck],
         "kicks": state.kicks,
         "parts": {name: asdict(part.track) for name, part in state.parts.items()},
+        "punch": asdict(state.punch),
         "level": state.level,
         "gain": state.gain,
         "ending": state.ending,
@@ -99,6 +101,8 @@ def _check(state: RendererState) -> None:
     for note in state.sounding:
         if not (0 <= note.held <= _MAX_HELD and abs(state.music - note.at) <= _MAX_HELD and 0 <= note.pitch < 128):
             raise SnapshotError(f"snapshot: a note of {note.held} samples at {note.at}; allowed: {_MAX_HELD} samples")
+        if not (0 <= note.skip <= _MAX_HELD and 0 <= note.pitch - note.pitched < 128):
+            raise SnapshotError(f"snapshot: a chop {note.skip} samples into pitch {note.pitch - note.pitched}")
     for at in [hit.at for hit in state.struck] + [at for at, _ in state.kicks]:
         if abs(state.music - at) > _MAX_HELD:
             raise SnapshotError(f"snapshot: a stroke {abs(state.music - at)} samples away; allowed: {_MAX_HELD}")
@@ -117,6 +121,7 @@ def _state_in(sound: Mapping[str, Any], arrays: Mapping[str, Any]) -> RendererSt
         struck=tuple(ActiveHit(**one) for one in sound["struck"]),
         kicks=tuple((at, velocity) for at, velocity in sound["kicks"]),
         parts=parts,
+        punch=PunchState(**sound["punch"]),
         level=sound["level"],
         gain=sound["gain"],
         ending=sound["ending"],

@@ -12,10 +12,11 @@ from typing import Any, get_type_hints
 
 from .catalogue.drums import KitName
 from .catalogue.instruments import InstrumentName, Role
+from .catalogue.productions import ProductionName
 from .score import RATE, Ambience
 from .theory import Chord, Key
 
-VERSION = 2
+VERSION = 3
 MAX_SECTIONS, MAX_BARS = 64, 128  # of a piece, and of one section; the planner writes at most 12 and 16
 TEMPOS_BPM = (20.0, 400.0)  # slowest and fastest that the composer writes
 MAX_TAIL_FRAMES = 60 * RATE  # of a last bar in which everything rings; the planner writes 8 s
@@ -71,6 +72,8 @@ class Section:
     border: bool = False  # another piece joins here
     tail_frames: int = 0  # a last bar of this length in which everything rings
     players: Mapping[Role, InstrumentName] = field(default_factory=dict)  # in the place of the band's
+    loop_bars: int = 0  # chords, bass and drums repeat after this many bars; 0: written through
+    theme: str = "A"  # sections of one theme repeat the same loop
 
     @property
     def key(self) -> Key:
@@ -104,6 +107,8 @@ class Band:
     gate: bool = False  # a big gated snare
     muted: tuple[str, ...] = ()  # strokes that were refused: "kick", "snare", "hat"
     levels_db: Mapping[str, float] = field(default_factory=dict)  # of instruments and parts, beside the usual
+    production: ProductionName = "dusty"
+    featured: tuple[InstrumentName, ...] = ()  # named by the prompt: louder than everything else that is melodic
 
 
 @dataclass(frozen=True)
@@ -156,6 +161,8 @@ def _check_lengths(spec: PieceSpec) -> None:
         tempos = (section.tempo_from, section.tempo_to)
         if not all(slowest <= tempo <= fastest for tempo in tempos):
             raise ValueError(f"tempos {tempos}; allowed: {slowest:g} to {fastest:g} bpm")
+        if not 0 <= section.loop_bars <= MAX_BARS:
+            raise ValueError(f"a loop of {section.loop_bars} bars; allowed: 0 to {MAX_BARS}")
         if not (0 <= section.bars <= MAX_BARS and 0 <= section.tail_frames <= MAX_TAIL_FRAMES):
             raise ValueError(f"a section of {section.bars} bars and {section.tail_frames} frames of tail")
         beats = [slot.beats for slot in section.slots]

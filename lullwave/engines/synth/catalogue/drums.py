@@ -35,7 +35,7 @@ class Kit:
     soft_backbeat: DrumName = "snare"  # the same where the drums hold back
     clap: bool = False  # a clap doubles the full backbeat
     crush: float = 0.15  # wet share of bit reduction, 0…1
-    cutoff_hz: float = 8500.0  # low-pass of the kit in a bright section
+    cutoff_hz: float = 13000.0  # low-pass of the kit in a bright section
     duck_db: float = 3.0  # how far the music dips under each kick
 
     @property
@@ -49,11 +49,11 @@ _DRUMS = (
     Drum("snare", "snare", 38, -12.0),
     Drum("rim", "snare", 37, -15.0, pan=-0.1),
     Drum("clap", "snare", 39, -18.5),
-    Drum("hat", "hat", 42, -34.5, pan=0.22),
-    Drum("pedal_hat", "hat", 44, -32.0, pan=0.22),
-    Drum("open_hat", "hat", 46, -35.0, pan=0.22),
-    Drum("ride", "hat", 51, -36.5, pan=-0.3),
-    Drum("shaker", "hat", 70, -36.0, pan=-0.35),
+    Drum("hat", "hat", 42, -29.5, pan=0.22),
+    Drum("pedal_hat", "hat", 44, -29.0, pan=0.22),
+    Drum("open_hat", "hat", 46, -30.5, pan=0.22),
+    Drum("ride", "hat", 51, -32.0, pan=-0.3),
+    Drum("shaker", "hat", 70, -30.5, pan=-0.35),
     Drum("brush_tap", "snare", 38, -20.5),
     Drum("brush_sweep", "hat", 40, -19.0, pan=0.12),
     Drum("tom_low", "hat", 45, -12.0, pan=-0.25),
@@ -68,7 +68,6 @@ _KITS = (
         "electronic",
         ("gated snare", "gated drums", "808 drums", "electronic drums", "drum machine beat"),
         clap=True,
-        cutoff_hz=10000.0,
         duck_db=4.5,
     ),
     Kit("acoustic", ("acoustic drums", "live drums", "bongo", "conga", "cajon")),

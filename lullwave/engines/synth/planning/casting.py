@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from ..catalogue.drums import KITS, KitName
-from ..catalogue.instruments import INSTRUMENTS, InstrumentName, Role
+from ..catalogue.instruments import INSTRUMENTS, Family, InstrumentName, Role
+from ..catalogue.productions import PRODUCTIONS, ProductionName
 from ..chance import Chance
 from ..prompts.intent import Intent
 from ..spec import Band
@@ -16,6 +18,9 @@ from .styles import Blend, Style
 PAD: InstrumentName = "pad"  # holds chords in the background where the prompt names nothing for it
 _PAIR_GAP = 4  # pieces before the same pair of chord player and melody player may return
 
+_FAMILY_WEIGHTS: dict[Family, float] = {"synths": 1.5, "mallets": 0.7}  # as beds; the others 1
+_STRUCK: tuple[Family, ...] = ("pianos", "plucked", "mallets")  # families that are no bed for another instrument
+
 _Pair = tuple[InstrumentName, InstrumentName]  # chord player, melody player
 
 
@@ -25,37 +30,66 @@ def cast(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> dict[R
     named = list(intent.instruments)
     if intent.only and (named or intent.parts or intent.drums):
         return _shared(named) | {r: i for r, i in _drawn(chance, intent, blend).items() if r not in _shared(named)}
-    if intent.only and intent.ambience:  # "just rain": as little music as possible
-        return {"keys": PAD}
+    if "instruments" in avoid or (intent.only and intent.ambience):  # "only rain": the place alone
+        return {}
     chords = [i for i in chord_players(intent) if not is_pad(i)]
     melodies, basses = melody_players(intent), bass_players(intent)
-    keys_weights = blend.weights(lambda style: style.keys)
-    if chords:
-        keys_weights = {chords[0]: 1.0}
-    elif any(is_pad(name) for name in named):
-        keys_weights = {k: w for k, w in keys_weights.items() if not is_pad(k)}
-    lead_weights = blend.weights(lambda style: style.lead)
-    if chords:  # a named instrument is likely to play the melody too
-        lead_weights[chords[0]] = lead_weights.get(chords[0], 0.0) + 1.2
+    featured = featured_players(intent)
+    free = not intent.styles or chance.of("open").yes(blend.number(lambda style: style.open))
+    lately = memory.pieces[-1].comp if memory.pieces else ""
+    keys_weights = every_player(("keys", "pad"), lately) if free else blend.weights(lambda style: style.keys)
+    pads = [name for name in named if is_pad(name)]
+    if chords or pads:
+        keys_weights = {(chords or pads)[0]: 1.0}
+    elif featured and free:  # a bed, and none that is struck as a tune is
+        beds = {k: w for k, w in keys_weights.items() if INSTRUMENTS[k].family not in _STRUCK}
+        keys_weights = {k: w for k, w in beds.items() if k not in named}
+    lead_weights = every_player(("lead",), "") if free else blend.weights(lambda style: style.lead)
+    if chords:  # what is named plays the tune, too: nothing else stands before it
+        lead_weights = {chords[0]: 1.0}
     if melodies:
         lead_weights = {melodies[0]: 1.0}
     pairs = {
         (keys, lead): a * b
-        for keys, a in (_allowed(keys_weights, avoid) or {"rhodes": 1.0}).items()
+        for keys, a in (_allowed(keys_weights, avoid) or {PAD: 1.0}).items()
         for lead, b in (_allowed(lead_weights, avoid) or {"vibraphone": 1.0}).items()
-    }
+        if keys != lead or chords or len(lead_weights) == 1
+    } or {(PAD, "vibraphone"): 1.0}
     keys, lead = chance.weighted(_fresh(pairs, memory) or pairs)
-    others = {k: w for k, w in blend.weights(lambda style: style.answer).items() if k != lead}
-    answer = melodies[1] if len(melodies) > 1 else _draw(chance, others, avoid, "vibraphone")
+    others = {k: w for k, w in blend.weights(lambda style: style.answer).items() if k not in (keys, lead)}
     bass = basses[0] if basses else _draw(chance, blend.weights(lambda style: style.bass), avoid, "sub_bass")
-    band: dict[Role, InstrumentName] = {"keys": keys, "bass": bass, "lead": lead, "answer": answer}
+    band: dict[Role, InstrumentName] = {"keys": keys, "bass": bass, "lead": lead}
+    if len(melodies) > 1:
+        band["answer"] = melodies[1]
+    elif not featured:
+        band["answer"] = _draw(chance, others, avoid, "vibraphone")
     if not is_pad(keys):
-        band["pad"] = next((name for name in named if is_pad(name)), PAD)
+        band["pad"] = pads[0] if pads else PAD
     refused: dict[str, tuple[Role, ...]] = {
         "pad": ("pad",), "bass": ("bass",), "melody": ("lead", "answer"), "keys": ("keys",),
     }  # fmt: skip
     gone = {role for part, roles in refused.items() if part in avoid for role in roles}
     return {r: i for r, i in band.items() if r not in gone and (i not in avoid or (i in named and r != "bass"))}
+
+
+def every_player(roles: tuple[Role, ...], lately: str) -> dict[InstrumentName, float]:
+    """All instruments of the catalogue that can take one of the roles, the families with equal chances.
+
+    The family of ``lately``, the player of the piece before, stands back, so that palettes rotate.
+    """
+    players = [one for one in INSTRUMENTS.values() if set(roles) & set(one.roles)]
+    before = next((one.family for one in players if one.name == lately), None)
+    sizes = Counter(one.family for one in players)
+    return {
+        one.name: _FAMILY_WEIGHTS.get(one.family, 1.0) / sizes[one.family] * (0.2 if one.family == before else 1.0)
+        for one in players
+    }
+
+
+def featured_players(intent: Intent) -> tuple[InstrumentName, ...]:
+    """The named instruments that must stand before all others: all but basses; pads where nothing else is named."""
+    named = [name for name in intent.instruments if INSTRUMENTS[name].role != "bass"]
+    return tuple([name for name in named if not is_pad(name)] or named)
 
 
 def is_pad(name: InstrumentName) -> bool:
@@ -149,8 +183,8 @@ def _draw(
     return chance.weighted(allowed) if allowed else otherwise
 
 
-def make_band(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> Band:
-    """The band and its manner."""
+def make_band(chance: Chance, intent: Intent, blend: Blend, memory: Memory, keep: ProductionName | None = None) -> Band:
+    """The band and its manner; ``keep`` is the production of the music that goes on, unless another is asked for."""
     draw = chance.of("manner")
     style = blend.draw(chance.of("style"))
     instruments = cast(chance.of("cast"), intent, blend, memory)
@@ -162,6 +196,7 @@ def make_band(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> B
     elif intent.mood("swing") < -0.3:
         swing = 0.5
     bright = intent.mood("bright")
+    production = PRODUCTIONS[intent.production or keep or _production(draw.of("production"), intent, blend)]
     feel = {
         "kick": draw.between(-4, 6),
         "snare": draw.between(8, 20),
@@ -173,19 +208,28 @@ def make_band(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> B
         "pad": 0.0,
     }
     side = 1.0 if draw.yes(0.5) else -1.0
-    crackle = -120.0 if intent.crackle <= -1.0 else -44.0 + 3.0 * intent.crackle + draw.between(-2, 1)
+    crackle = -47.0 + 3.0 * intent.crackle + production.crackle_db + draw.between(-2, 1)
     return Band(
         instruments=instruments,
         kit=kit,
         swing=round(max(0.5, min(0.67, swing)), 3),
         swing_unit=style.unit,
         feel_ms=feel,
-        pan={"keys": -0.12 * side, "lead": 0.16 * side, "answer": -0.3 * side, "bass": 0.0, "pad": 0.0},
+        pan={"keys": -0.1 * side, "lead": 0.12 * side, "answer": -0.55 * side, "bass": 0.0, "pad": 0.0},
         wet=max(0.1, min(1.0, blend.number(lambda style: style.wet) + 0.4 * intent.mood("wet"))),
-        warmth=max(0.1, min(1.0, blend.number(lambda style: style.warmth) + 0.25 * intent.mood("warm"))),
-        wow=blend.number(lambda style: style.wow),
-        cutoff_hz=max(5500.0, min(12000.0, blend.number(lambda style: style.cutoff_hz) * 2.0 ** (0.5 * bright))),
-        crackle_db=crackle,
+        warmth=max(
+            0.1,
+            min(1.0, blend.number(lambda style: style.warmth) + 0.25 * intent.mood("warm") + production.warmth),
+        ),
+        wow=min(1.0, blend.number(lambda style: style.wow) * production.wow),
+        cutoff_hz=max(
+            5500.0,
+            min(
+                14000.0,
+                blend.number(lambda style: style.cutoff_hz) * production.cutoff_hz / 10000.0 * 2.0 ** (0.5 * bright),
+            ),
+        ),
+        crackle_db=-120.0 if intent.crackle <= -1.0 else crackle,
         hiss_db=-120.0 if intent.crackle <= -1.0 else -59.0,
         ambience_lufs={layer: -36.0 + 3.0 * min(2.0, weight) for layer, weight in intent.ambience},
         drums_db=2.5 * intent.mood("beat")
@@ -194,7 +238,20 @@ def make_band(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> B
         gate=style.gate,
         muted=tuple(d for d in ("kick", "snare", "hat") if d in intent.avoid),
         levels_db=dict(intent.levels_db),
+        production=production.name,
+        featured=featured_players(intent),
     )
+
+
+def _production(chance: Chance, intent: Intent, blend: Blend) -> ProductionName:
+    """One of the styles' productions; darkness and brightness pull to their side."""
+    weights = blend.weights(lambda style: style.productions)
+    bright = intent.mood("bright")
+    pull: dict[ProductionName, float] = {"night": -bright, "bright": bright, "clean": 0.5 * bright}
+    weights = {name: w * 4.0 ** pull.get(name, 0.0) for name, w in weights.items()}
+    if intent.crackle > 0.0:
+        weights = {name: w * (3.0 if name in ("dusty", "tape") else 1.0) for name, w in weights.items()}
+    return chance.weighted(weights)
 
 
 def _kit(chance: Chance, style: Style, intent: Intent) -> KitName:
@@ -209,7 +266,7 @@ def _kit(chance: Chance, style: Style, intent: Intent) -> KitName:
 
 def drum_limit(intent: Intent, blend: Blend) -> int:
     """The fullest that the drums may play, 0 … 3."""
-    if "drums" in intent.avoid or (intent.only and not intent.drums):
+    if "drums" in intent.avoid or ((intent.only or "instruments" in intent.avoid) and not intent.drums):
         return 0
     share = blend.number(lambda style: style.drums)
     if intent.drums:

@@ -15,6 +15,7 @@ from ..prompts.intent import Intent
 from ..score import RATE
 from ..spec import Band, PieceSpec, Section
 from ..writing import harmony
+from ..writing.comping import CHOPS, HELD
 from ..writing.composer import bar_frames
 from .casting import drum_limit, is_pad, make_band, melody_players, pad_plays_chords
 from .form import SectionPlan, plan_form
@@ -50,7 +51,8 @@ def replan(
     chance = Chance(spec.seed, spec.number, "turn", turn)
     blend = blend_of(intent, chance.of("blend"))
     limit = drum_limit(intent, blend)
-    band = _kept(spec.band, make_band(chance.of("band"), intent, blend, memory), intent, said)
+    keep = None if said.styles else spec.band.production
+    band = _kept(spec.band, make_band(chance.of("band"), intent, blend, memory, keep), intent, said)
     played = (*spec.sections[:index], *([replace(here, bars=given)] if given else []))
     cut = replace(
         here, bars=here.bars - given, slots=harmony.unroll(here.slots, (here.bars - given) * 4.0, given * 4.0)
@@ -143,7 +145,7 @@ def _resurfaced(section: Section, intent: Intent, said: Intent, band: Band, limi
     drums = min(section.drums, limit)
     if intent.drums and drums < 2:
         drums = min(2, limit)
-    comp = "whole" if pad_plays_chords(band) else section.comp
+    comp = HELD if pad_plays_chords(band) and section.comp != CHOPS else section.comp
     return replace(
         section,
         roles=tuple(roles) or tuple(band.instruments)[:1],

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..catalogue.instruments import Role
+from ..catalogue.instruments import INSTRUMENTS, Role
 from ..chance import Chance
 from ..prompts.intent import Intent
 from ..spec import Band, Section, Slot
 from ..theory import Key
 from ..writing import harmony
-from .casting import drum_limit, is_pad, pad_plays_chords
+from ..writing.comping import HELD
+from .casting import drum_limit, is_pad
 from .form import SectionPlan
 from .styles import Blend
 from .themes import HALF_BARS_BPM, Theme
@@ -40,22 +41,22 @@ def build_section(
     drums = min(part.drums, limit)
     if intent.drums and part.drums == 0 and part.name == "break":
         drums = 1
+    if theme.loop_bars or limit == 3:  # the beat is there from the first bar
+        drums = min(limit, max(drums, 2 if part.name[0] in "ABC" else 1))
     if intent.only and intent.drums:  # there is little else to hear
         drums = min(limit, max(2, part.drums))
-    roles = _roles(chance, part, intent, blend, band, limit)
+    roles = _roles(chance, part, index, intent, blend, band, limit)
     comp = theme.comp
     if part.name in ("break", "intro") and comp not in ("picking", "bossa"):
         comp = _calm(comp)
     if part.border:  # as full on this side of the join as on the other
         roles = (*roles, *(r for r in ("keys", "bass", "pad") if r in band.instruments and r not in roles))
         drums = min(limit, 1)
-        comp = comp if comp not in ("whole", "roll", "low_top") else "and_of_two"
-        if pad_plays_chords(band):
-            comp = "whole"
+        comp = comp if comp not in ("whole", "roll", "low_top") else HELD
     slots = harmony.unroll(theme.loop, part.bars * 4.0)
     earlier = [p for p in parts[:index] if p.theme == part.theme]
     lent = earlier and len(earlier) % 2 == 1 and part.name[0] in "ABC" and tempo <= HALF_BARS_BPM
-    if lent and chance.yes(blend.number(lambda style: style.borrow)):
+    if lent and not theme.loop_bars and chance.yes(blend.number(lambda style: style.borrow)):
         slots = harmony.borrow(chance.of("borrow"), slots, key.minor, rich=blend.leading() not in ("folk", "zen"))
     energy = max(0.1, min(1.0, part.energy + 0.2 * intent.mood("energy")))
     return Section(
@@ -81,6 +82,8 @@ def build_section(
         drop=part.drop and drums >= 2,
         closing=part.closing,
         border=part.border,
+        loop_bars=theme.loop_bars,
+        theme=part.theme,
     )
 
 
@@ -173,7 +176,14 @@ def _calm(comp: str) -> str:
     }.get(comp, comp)
 
 
-def _roles(chance: Chance, part: SectionPlan, intent: Intent, blend: Blend, band: Band, limit: int) -> tuple[Role, ...]:
+def _is_named_lead(band: Band) -> bool:
+    lead = band.instruments["lead"]
+    return lead in band.featured and INSTRUMENTS[lead].role == "lead"
+
+
+def _roles(
+    chance: Chance, part: SectionPlan, index: int, intent: Intent, blend: Blend, band: Band, limit: int
+) -> tuple[Role, ...]:
     roles = [r for r in part.roles if r in band.instruments]
     padded = blend.number(lambda style: style.pad) + 0.35 * intent.mood("dense") + 0.2 * intent.mood("wet")
     if any(is_pad(name) for name in intent.instruments):
@@ -186,6 +196,10 @@ def _roles(chance: Chance, part: SectionPlan, intent: Intent, blend: Blend, band
         roles.remove("answer")
     if "keys" not in roles and "pad" not in roles and "keys" in band.instruments:
         roles.insert(0, "keys")
+    if "keys" in band.instruments and band.instruments["keys"] in band.featured and "keys" not in roles:
+        roles.append("keys")  # what is named is there from the first bar
+    if index < 2 and "lead" in band.instruments and "lead" not in roles and _is_named_lead(band):
+        roles.append("lead")
     if (
         limit == 0
         and part.name not in ("intro", "break", "outro")

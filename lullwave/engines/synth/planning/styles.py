@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from ..catalogue.drums import KitName
 from ..catalogue.instruments import InstrumentName
+from ..catalogue.productions import ProductionName
 from ..chance import Chance
 
 T = TypeVar("T")
@@ -45,9 +46,17 @@ class Style:
     wow: float = 0.5
     cutoff_hz: float = 10000.0
     gate: bool = False
+    open: float = 0.0  # how likely the players come from the whole catalogue
+    loops: float = 0.0  # how likely a piece is a loop, and not written through
+    productions: Mapping[ProductionName, float] = field(
+        default_factory=lambda: {"dusty": 1, "clean": 1, "tape": 1, "night": 1, "bright": 1}
+    )
 
 
-_LOFI_COMPS = {"whole": 1.5, "and_of_two": 3, "charleston": 2.5, "low_top": 2, "roll": 1.5, "late": 2, "arpeggio": 1.5}
+_LOFI_COMPS = {"held": 7, "halves": 1.5, "chops": 1.2, "low_top": 0.6, "and_of_two": 0.4, "roll": 0.4, "late": 0.3}
+_LOFI_PRODUCTIONS: Mapping[ProductionName, float] = {
+    "dusty": 2, "clean": 1, "tape": 1.5, "night": 1, "bright": 1.5, "lo-bit": 1,
+}  # fmt: skip
 _LOFI_CELLS = {0: 1, 1: 2, 2: 2, 3: 2, 4: 2, 5: 2}
 
 STYLES: dict[str, Style] = {
@@ -63,12 +72,15 @@ STYLES: dict[str, Style] = {
             "synth_lead": 1,
         },
         bass={"upright_bass": 2, "sub_bass": 2.5, "synth_bass": 0.5},
-        kits={"dusty": 4, "acoustic": 1},
+        kits={"dusty": 3, "acoustic": 1, "electronic": 1.5, "brushes": 0.5},
         hats={"eighths": 4, "sixteenths": 1.5, "offbeats": 0.8, "shaker": 1},
         comps=_LOFI_COMPS,
         cells=_LOFI_CELLS,
         palette={"lofi": 1},
         swing=(0.52, 0.62),
+        open=0.85,
+        loops=0.9,
+        productions=_LOFI_PRODUCTIONS,
     ),
     "jazz": Style(
         tempo_bpm=(72, 92),
@@ -88,6 +100,7 @@ STYLES: dict[str, Style] = {
         pad=0.1,
         wow=0.35,
         minor=0.4,
+        productions={"dusty": 1, "clean": 1, "tape": 1, "night": 1},
     ),
     "synthwave": Style(
         tempo_bpm=(90, 104),
@@ -97,7 +110,7 @@ STYLES: dict[str, Style] = {
         bass={"synth_bass": 1},
         kits={"electronic": 1},
         hats={"eighths": 2, "sixteenths": 2, "offbeats": 1},
-        comps={"arp16": 3, "pulse": 2, "whole": 1},
+        comps={"held": 3, "arp16": 2, "pulse": 1},
         cells={7: 4, 4: 1, 1: 1},
         palette={"plain": 1, "lofi": 1},
         kicks="synthwave",
@@ -109,6 +122,8 @@ STYLES: dict[str, Style] = {
         gate=True,
         wow=0.4,
         cutoff_hz=11000,
+        loops=0.85,
+        productions={"bright": 2, "clean": 1, "tape": 1, "lo-bit": 0.5},
     ),
     "ambient": Style(
         tempo_bpm=(60, 72),
@@ -117,7 +132,7 @@ STYLES: dict[str, Style] = {
         bass={"sub_bass": 1},
         kits={"dusty": 1},
         hats={"shaker": 1},
-        comps={"whole": 2, "roll": 3, "arpeggio": 2},
+        comps={"held": 4, "roll": 1, "arpeggio": 0.5},
         cells={0: 1},
         palette={"open": 1},
         swing=(0.5, 0.52),
@@ -127,6 +142,9 @@ STYLES: dict[str, Style] = {
         pad=1.0,
         wet=1.0,
         minor=0.4,
+        open=0.4,
+        loops=0.6,
+        productions={"clean": 1, "tape": 1, "night": 1},
     ),
     "folk": Style(
         tempo_bpm=(70, 90),
@@ -144,6 +162,8 @@ STYLES: dict[str, Style] = {
         pad=0.2,
         wow=0.35,
         minor=0.4,
+        loops=0.5,
+        productions={"clean": 2, "tape": 1, "dusty": 1},
     ),
     "bossa": Style(
         tempo_bpm=(70, 84),
@@ -160,6 +180,8 @@ STYLES: dict[str, Style] = {
         borrow=0.8,
         pad=0.15,
         minor=0.4,
+        loops=0.3,
+        productions={"clean": 2, "dusty": 1, "tape": 1},
     ),
     "soul": Style(
         tempo_bpm=(66, 84),
@@ -168,7 +190,7 @@ STYLES: dict[str, Style] = {
         bass={"sub_bass": 1, "synth_bass": 1, "upright_bass": 1},
         kits={"dusty": 2, "acoustic": 2},
         hats={"eighths": 2, "sixteenths": 3},
-        comps={"late": 3, "charleston": 2, "stabs": 1, "and_of_two": 2},
+        comps={"held": 3, "halves": 1, "late": 1, "stabs": 0.5, "chops": 0.7, "and_of_two": 0.5},
         cells={3: 1, 4: 2, 5: 2, 2: 1},
         palette={"lofi": 1},
         kicks="soul",
@@ -177,6 +199,8 @@ STYLES: dict[str, Style] = {
         borrow=0.8,
         pad=0.3,
         minor=0.5,
+        open=0.4,
+        loops=0.75,
     ),
     "citypop": Style(
         tempo_bpm=(84, 98),
@@ -185,7 +209,7 @@ STYLES: dict[str, Style] = {
         bass={"synth_bass": 2, "sub_bass": 1},
         kits={"electronic": 1, "acoustic": 2},
         hats={"sixteenths": 3, "eighths": 2},
-        comps={"stabs": 3, "and_of_two": 2, "late": 1},
+        comps={"held": 2, "stabs": 2, "halves": 1, "and_of_two": 0.7},
         cells={4: 2, 3: 2, 5: 1},
         palette={"lofi": 1},
         kicks="citypop",
@@ -195,6 +219,9 @@ STYLES: dict[str, Style] = {
         pad=0.6,
         minor=0.3,
         cutoff_hz=11000,
+        open=0.4,
+        loops=0.7,
+        productions={"bright": 3, "clean": 2, "tape": 0.5},
     ),
     "piano": Style(
         tempo_bpm=(62, 78),
@@ -212,6 +239,7 @@ STYLES: dict[str, Style] = {
         pad=0.35,
         wet=0.65,
         minor=0.5,
+        productions={"clean": 2, "tape": 1, "night": 1},
     ),
     "zen": Style(
         tempo_bpm=(60, 70),
@@ -231,21 +259,25 @@ STYLES: dict[str, Style] = {
         pad=0.8,
         wet=0.9,
         minor=0.5,
+        productions={"clean": 2, "tape": 1},
     ),
     "hiphop": Style(
         tempo_bpm=(78, 94),
         keys={"rhodes": 3, "felt_piano": 2, "wurli": 2},
         lead={"vibraphone": 1, "muted_trumpet": 2, "flute": 1, "felt_piano": 1},
         bass={"sub_bass": 3, "upright_bass": 1},
-        kits={"dusty": 1},
+        kits={"dusty": 3, "electronic": 1},
         hats={"eighths": 3, "sixteenths": 1},
-        comps={"charleston": 2, "and_of_two": 2, "late": 2, "stabs": 1},
+        comps={"held": 3, "chops": 2.5, "halves": 1, "late": 0.5, "stabs": 0.5},
         cells={3: 2, 4: 2, 5: 2},
         palette={"lofi": 1},
         swing=(0.56, 0.66),
         pad=0.2,
         minor=0.65,
         warmth=0.7,
+        open=0.7,
+        loops=1.0,
+        productions={"dusty": 4, "lo-bit": 2, "tape": 1, "bright": 0.5},
     ),
 }
 

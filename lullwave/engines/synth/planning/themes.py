@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ..catalogue.instruments import INSTRUMENTS
 from ..chance import Chance
 from ..prompts.intent import Intent
 from ..spec import Band, MotifNote, Section, Slot
 from ..theory import Key
 from ..writing import groove, harmony, melody
 from ..writing.bass import LOFI_CELLS
+from ..writing.comping import CHOPS, HELD
 from ..writing.composer import voiced
 from ..writing.event import VoicedChord
 from .casting import draw_hats, pad_plays_chords
@@ -24,10 +24,13 @@ from .styles import Blend, Style
 
 T = TypeVar("T")
 
+_CALM_COMPS = (HELD, "whole", "low_top", "roll", "arpeggio")  # what a sparse piece may play
 HALF_BARS_BPM = 96.0  # fastest tempo with two chords per bar: each lasts at least 1.25 s
 _MOST_CHORDS = 7  # in all themes of a piece, not counting cadences and borrowed chords
 _PROGRESSION_GAP = 10  # pieces before a progression may return
 _CLEAR = 0.1  # least `harmony.clarity` of a loop
+_LOOPS = {0: 4.0, 2: 0.8, 3: 1.7, 4: 2.5}  # weights: a loop of four bars (0), or of two bars with 2 to 4 chords
+_SAME_LOOP = 0.7  # how likely another theme of a looped piece keeps the chords of the first
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Theme:
     comp: str
     bass: int
     phrase: str
+    loop_bars: int  # chords, bass and drums repeat after this many bars; 0: written through
 
 
 def make_themes(
@@ -58,15 +62,17 @@ def make_themes(
     themes: dict[str, Theme] = {}
     taken: list[str] = []
     split = blend.number(lambda style: style.split) if tempo <= HALF_BARS_BPM else 0.0
+    looped = chance.of("looped").yes(blend.number(lambda style: style.loops))
     for letter in "ABC":
         draw = chance.of(letter)
         palette = draw.weighted(blend.weights(lambda style: style.palette))
         known = {s.degree: s.quality for t in themes.values() for s in t.loop}
         others = {progression_name(t.loop, key.minor) for t in themes.values()}
         firsts = {t.loop[0].degree for t in themes.values()}
-        loop: tuple[Slot, ...] = ()
-        for attempt in range(200):
-            loop = harmony.make_loop(draw.of("loop", attempt), key.minor, palette, split, known)
+        loop: tuple[Slot, ...] = themes["A"].loop if themes else ()
+        again = looped and letter != "A" and draw.of("again").yes(_SAME_LOOP)
+        for attempt in range(0 if again else 200):
+            loop = _make_loop(draw.of("loop", attempt), key, palette, split, known, looped, tempo)
             name = progression_name(loop, key.minor)
             chords = {(s.degree, s.quality) for t in themes.values() for s in t.loop} | {
                 (s.degree, s.quality) for s in loop
@@ -80,13 +86,24 @@ def make_themes(
         themes[letter] = Theme(
             loop=loop,
             motif=motif,
-            kick=_other(draw.of("kick"), _kicks(style), [t.kick for t in used]),
+            kick=used[0].kick if looped and used else _other(draw.of("kick"), _kicks(style), [t.kick for t in used]),
             hats=draw_hats(draw.of("hats"), blend, band.kit, intent),
             comp=_other_weighted(draw.of("comp"), _comps(blend, intent, band), [t.comp for t in used]),
             bass=_cell(draw.of("cell"), blend),
             phrase=_other(draw.of("phrase"), tuple(melody.PHRASES), [t.phrase for t in used]),
+            loop_bars=round(sum(slot.beats for slot in loop) / 4.0) if looped else 0,
         )
     return themes, taken
+
+
+def _make_loop(
+    chance: Chance, key: Key, palette: str, split: float, known: Mapping[int, str], looped: bool, tempo: float
+) -> tuple[Slot, ...]:
+    """Four bars or, where chords repeat all through a piece, often two."""
+    chords = chance.of("shape").weighted(_LOOPS) if looped else 0
+    if chords == 2 or (chords and tempo <= HALF_BARS_BPM):
+        return harmony.make_short_loop(chance, key.minor, palette, chords, known)
+    return harmony.make_loop(chance, key.minor, palette, 0.4 * split if looped else split, known)
 
 
 def _kicks(style: Style) -> tuple[tuple[int, ...], ...]:
@@ -95,16 +112,13 @@ def _kicks(style: Style) -> tuple[tuple[int, ...], ...]:
 
 def _comps(blend: Blend, intent: Intent, band: Band) -> dict[str, float]:
     weights = blend.weights(lambda style: style.comps)
-    keys = band.instruments.get("keys")
+    if intent.comp:
+        return {intent.comp: 1.0}
     if pad_plays_chords(band):
-        return {"whole": 1.0}
-    if keys is not None and INSTRUMENTS[keys].family == "plucked" and not {"bossa", "picking"} & set(weights):
-        weights = weights | {"picking": 0.4}
+        chopped = weights.get(CHOPS, 0.0)
+        return {HELD: 1.0} | ({CHOPS: 0.5 * chopped} if chopped else {})
     if intent.mood("dense") < -0.3:
-        weights = {c: w for c, w in weights.items() if c in ("whole", "low_top", "roll", "arpeggio")} or {
-            "whole": 1.0,
-            "roll": 1.0,
-        }
+        weights = {c: w for c, w in weights.items() if c in _CALM_COMPS} or {HELD: 1.0, "roll": 0.3}
     return weights
 
 
@@ -119,7 +133,7 @@ def _other(chance: Chance, choices: Sequence[T], used: list[T]) -> T:
 
 
 def _other_weighted(chance: Chance, weights: dict[str, float], used: list[str]) -> str:
-    fresh = {c: w for c, w in weights.items() if c not in used}
+    fresh = {c: w * (0.3 if c in used else 1.0) for c, w in weights.items()}
     return chance.weighted(fresh or weights)
 
 

@@ -38,6 +38,8 @@ def describe(intent: Intent, ignored: tuple[str, ...] = ()) -> Understanding:
         "only": intent.only,
         "drums": True if intent.drums else False if "drums" in intent.avoid else None,
         "kit": intent.kit or None,
+        "chords": intent.comp or None,
+        "production": intent.production or None,
         "avoid": list(intent.avoid),
         "ambience": [a for a, _ in intent.ambience],
         "crackle": None if intent.crackle == 0.0 else intent.crackle > -1.0,
@@ -96,6 +98,10 @@ def _words(intent: Intent) -> list[str]:
     words += [
         "not " + a.replace("key ", "in ", 1) if a.startswith("key ") else "without " + name_of(a) for a in intent.avoid
     ]
+    if intent.comp:
+        words.append(f"{name_of(intent.comp)} chords")
+    if intent.production:
+        words.append(f"{name_of(intent.production)} sound")
     if intent.crackle <= -1.0:
         words.append("without crackle")
     elif intent.crackle:

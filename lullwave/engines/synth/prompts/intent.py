@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from ..catalogue.drums import KitName
 from ..catalogue.instruments import INSTRUMENTS, InstrumentName
+from ..catalogue.productions import ProductionName
 from ..score import Ambience
 from ..theory import Key
 
@@ -29,6 +30,8 @@ class Intent:
     drums: bool = False  # asked for outright
     kit: KitName | Literal[""] = ""
     hats: str = ""
+    comp: str = ""  # how the chords are played, a name of writing.comping
+    production: ProductionName | Literal[""] = ""
     ambience: tuple[tuple[Ambience, float], ...] = ()
     moods: Mapping[str, float] = field(
         default_factory=dict
@@ -85,6 +88,8 @@ class Intent:
             drums=self.drums or (before.drums and "drums" not in self.avoid),
             kit=self.kit or ("" if "kit " + before.kit in self.avoid else before.kit),
             hats=self.hats or before.hats,
+            comp=self.comp or before.comp,
+            production=self.production or before.production,
             ambience=tuple(places.items()),
             moods=moods,
             levels_db=tuple(levels.items()),

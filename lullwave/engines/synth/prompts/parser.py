@@ -11,6 +11,7 @@ from typing import Any, Literal
 from ....prompt import Prompt
 from ..catalogue.drums import KitName
 from ..catalogue.instruments import INSTRUMENTS, InstrumentName
+from ..catalogue.productions import ProductionName
 from ..options import SynthOptions
 from ..score import AMBIENCES, Ambience
 from ..theory import Key
@@ -90,6 +91,8 @@ class _PromptReader:
         self._drums = False
         self._kit: KitName | Literal[""] = ""
         self._hats = ""
+        self._comp = ""
+        self._production: ProductionName | Literal[""] = ""
         self._ambience: dict[Ambience, float] = {}
         self._moods: dict[str, float] = {}
         self._levels: dict[str, float] = {}
@@ -225,6 +228,9 @@ class _PromptReader:
                     self._instruments.setdefault(value, set()).add(phrase)
             elif kind in ("kit", "hats"):
                 setattr(self, "_" + kind, value)
+            elif kind in ("comp", "production"):
+                if not off and amount >= 0:
+                    setattr(self, "_" + kind, value)
             elif kind == "style":
                 if off:
                     self._refuse("style " + value, phrase)
@@ -259,7 +265,7 @@ class _PromptReader:
                 self._level(part, amount)
             if amount >= 0 and part not in self._parts:
                 self._parts.append(part)
-        else:  # vocals, fills, "nature sounds": there are none to be had by name
+        elif part != "instruments":  # vocals, fills, "nature sounds": there are none to be had by name
             self.ignored.append(phrase)
 
     def _level(self, name: str, amount: int) -> None:
@@ -329,6 +335,8 @@ class _PromptReader:
             drums=drums,
             kit=self._kit if "kit " + self._kit not in avoid and "drums" not in avoid else "",
             hats=self._hats if self._hats not in avoid and "drums" not in avoid else "",
+            comp=self._comp,
+            production=self._production,
             ambience=tuple(ambience.items()),
             moods={m: max(-1.0, min(1.0, v)) for m, v in self._moods.items()},
             levels_db=tuple(self._levels.items()),

@@ -1,7 +1,7 @@
 """The words that prompts are understood by: data, and nothing else.
 
-A phrase stands for effects: ``style``, ``instrument``, ``part``, ``kit``, ``hats``, ``ambience``, ``crackle``, or a
-mood with its amount (energy, valence, bright, wet, dense, swing, warm; -1 … 1).
+A phrase stands for effects: ``style``, ``instrument``, ``part``, ``kit``, ``hats``, ``comp``, ``production``,
+``ambience``, ``crackle``, or a mood with its amount (energy, valence, bright, wet, dense, swing, warm; -1 … 1).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 from ..catalogue.drums import KITS
 from ..catalogue.instruments import INSTRUMENTS
+from ..catalogue.productions import PRODUCTIONS
 from .homonyms import HOMONYMS
 
 Effects = dict[str, Any]
@@ -56,6 +57,14 @@ PHRASES: dict[str, Effects] = {
     },
     **{phrase: {"kit": kit.name, "part": "drums"} for kit in KITS.values() for phrase in kit.phrases},
     **_all({"instrument": "rhodes", "part": "keys"}, "keys, keyboard"),
+    # how the chords are played
+    **_all({"comp": "picking", "instrument": "nylon_guitar"}, "fingerpicked guitar, fingerpicking, fingerstyle guitar"),
+    **_all({"comp": "picking"}, "fingerpicked, picked, fingerstyle, picking"),
+    **_all({"comp": "arpeggio"}, "arpeggio, arpeggios, arpeggiated, broken chords, rolling chords"),
+    **_all({"comp": "held"}, "held chords, sustained chords, long chords, sustained, washes"),
+    **_all({"comp": "chops"}, "chopped, chops, flip, flipped, flips, chopped sample, sampled, sample based"),
+    **_all({"comp": "stabs"}, "stabs, stab, chord stabs"),
+    **_all({"comp": "charleston"}, "comping, comped, charleston"),
     # parts
     **_all(
         {"part": "drums"},
@@ -66,7 +75,7 @@ PHRASES: dict[str, Effects] = {
     **_all({"part": "hat"}, "hat, hi hat, hihat, hats, cymbal, ride"),
     **_all({"part": "bass"}, "bass, bassline, bass line, low end, bass guitar"),
     **_all({"part": "melody"}, "melody, melodies, tune, lead, solo line, solos, lead line, topline"),
-    **_all({"part": "keys"}, "chord, chords, comping"),
+    **_all({"part": "keys"}, "chord, chords"),
     **_all({"part": "vocals"}, "vocal, vocals, voice, singing, singer, lyric, words, rap, rapping, humming"),
     **_all({"part": "fills"}, "fill, drum fill, break"),
     **_all({"hats": "shaker", "part": "drums"}, "shaker, maraca"),
@@ -206,8 +215,12 @@ PHRASES: dict[str, Effects] = {
     # "solo" and the like
     **_all({"only": True}, "alone, unaccompanied, by itself, nothing else"),
     **_all({"only": True, "instrument": "felt_piano"}, "solo piano"),
+    **_all({"part": "instruments"}, "instrument, instruments, instrumentation"),
     **HOMONYMS,
 }  # fmt: skip
+for _production in PRODUCTIONS.values():
+    for _phrase in _production.phrases:
+        PHRASES[_phrase] = {**PHRASES.get(_phrase, {}), "production": _production.name}
 
 # A phrase for an instrument that there is not: the name of the one that plays instead.
 STAND_INS: dict[str, str] = {phrase: one.name for one in INSTRUMENTS.values() for phrase in one.stands_in_for}
@@ -257,7 +270,7 @@ FILLER = _words(
     & a absolutely add after again all also am an and any anything are around as at back be been before being bpm bring
     by can change completely continuous could do during each entirely every everything feel feeling feels fine for
     from get give go going good great has have her here his hour hours i i'd i'm in influenced infused inspired instead
-    instrument instrumental instruments into is it it's its jam keep kind less let let's like longer loop loops lot lots
+    instrumental into is it it's its jam keep kind less let let's like longer loop loops lot lots
     made make maybe me mix mood more much music musical my near need nice nor now of on one or our over piece pieces
     play played player playing please put rather recording set should some something song songs sort sound sounding
     sounds style such switch tempo than that that's the their then there these they this those through time tinged to

@@ -2,9 +2,9 @@
 
 ::
 
-    notes ─ instruments ─ low-pass ─ level ─ chorus, tremolo, pan ─┬─ duck ─┬─ music ─┐
+    notes ─ instruments ─ filters ─ level ─ chorus, tremolo, pan ─┬─ duck ─┬─ music ─┐
                                                                    └ sends ─┴ room, plate ─┤
-    hits ─ kit ─ bit reduction ─ low-pass ─────────────────────────────────────────────────┤ at MUSIC_RATE
+    hits ─ kit ─ punch ─ bit reduction ─ low-pass, air ────────────────────────────────────┤ at MUSIC_RATE
                                                                                            ▼
                     compressor ─ low-pass, high-pass ─ (twice the rate) ─ saturation, tape ─┬─▶ at RATE
                                                            crackle, hiss, ambience ─────────┘
@@ -27,12 +27,12 @@ from ..catalogue.instruments import INSTRUMENTS, InstrumentName
 from ..score import LOOKAHEAD_S, RATE, Ambience, Bar, Mix, Track
 from . import ambience
 from .effects import dynamics, modulation, surface_noise, tape
-from .effects.filtering import HISTORY, lowpass
+from .effects.filtering import HISTORY, Tone, colour
 from .effects.reverb import PLATE_HISTORY, ROOM_HISTORY, reverberate
 from .effects.upsampling import BUS_HISTORY, LOOK, double
 from .instruments.cache import SoundCache
-from .instruments.notes import amplitude, slid, sound_of, stroke_of
-from .synthesis import MUSIC_RATE
+from .instruments.notes import amplitude, pitched_sound, slid, sound_of, stroke_of
+from .synthesis import MUSIC_RATE, rise
 
 LATENCY = 1764  # frames from the score to the sound: look-ahead, filters and the tape's range
 _AHEAD = round(LOOKAHEAD_S * RATE)
@@ -41,7 +41,8 @@ _TAPE_HISTORY = 2 * (
 )  # frames before a block that the tape effect may read
 _PLACE_UP = np.float32(0.4 * RATE)  # frames over which ambience fades in at the start of a stream
 _SILENT_DB = -60.0  # drums at this level or below count as absent
-_POP_DB = 8.0  # peak of a typical pop above the nominal level of the crackle
+_POP_DB = 0.0  # peak of a typical pop above the nominal level of the crackle
+_CHOP_RISE = rise(round(0.008 * MUSIC_RATE), 0.008)  # fade-in of a chop, which begins inside a sound
 MUSIC_GAIN_DB = 9.0  # brings a full arrangement to about -15 LUFS
 
 
@@ -57,6 +58,8 @@ class ActiveNote:
     held: int  # samples until key-up
     variant: int
     slide_from: int | None = None
+    skip: int = 0  # samples of its sound before its beginning
+    pitched: int = 0  # semitones by which its sound is read faster
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,7 @@ class RendererState:
     drums: Samples = field(default_factory=lambda: np.zeros((2, HISTORY), np.float32))
     bus: Samples = field(default_factory=lambda: np.zeros((2, BUS_HISTORY), np.float32))
     tape: Samples = field(default_factory=lambda: np.zeros((2, _TAPE_HISTORY), np.float32))
+    punch: dynamics.PunchState = field(default_factory=dynamics.PunchState)
     level: float = 0.0
     gain: float = 1.0
     ending: float = 0.0  # power of the music's last second
@@ -132,7 +136,7 @@ class Renderer:
         kicks = self._kicks(bar)
         dip = dynamics.duck(was.music, frames, kicks, old.duck_db + (bar.mix.duck_db - old.duck_db) * ramp)
         bus, room, plate, sounding, parts = self._play_parts(bar, dip, ramp)
-        drums, struck, drums_kept = self._play_drums(bar, old, ramp, music_end)
+        drums, struck, drums_kept, punch = self._play_drums(bar, old, ramp, music_end)
         bus += drums
         room += (drums[0] + drums[1]) * (0.5 * _glide_db(old.drums_room_db, bar.mix.drums_room_db, ramp))
         wet, room_kept, plate_kept = reverberate(room, plate, was.room, was.plate)
@@ -152,7 +156,7 @@ class Renderer:
         self.state = RendererState(
             end, music_end, bar.mix, sounding, struck,
             tuple(k for k in kicks if k[0] > music_end - round(dynamics.DUCK_S * MUSIC_RATE)),
-            parts, room_kept, plate_kept, drums_kept, bus_kept, tape_kept, level, gain, ending,
+            parts, room_kept, plate_kept, drums_kept, bus_kept, tape_kept, punch, level, gain, ending,
         )  # fmt: skip
         return np.ascontiguousarray(out.T)
 
@@ -176,13 +180,16 @@ class Renderer:
     ) -> tuple[Samples, Samples, Samples, tuple[ActiveNote, ...], dict[str, PartState]]:
         was, start, frames = self.state, self.state.music, len(ramp)
         notes = list(was.sounding)
-        for n, note in enumerate(bar.notes):
+        counts: dict[str, int] = {}
+        for note in bar.notes:
             track = bar.mix.tracks[note.part]
-            variant = zlib.crc32(b"%d %d %d" % (bar.piece, bar.bar, n)) >> 8
+            count = counts[note.part] = counts.get(note.part, 0) + 1
+            variant = zlib.crc32(b"%d %d %s %d" % (bar.piece, _take(bar), note.part.encode(), count)) >> 8
             notes.append(
                 ActiveNote(
                     note.part, track.instrument, note.pitch, note.velocity, _sample_of(bar, note.start_s),
                     round(note.length_s * MUSIC_RATE), variant, note.slide_from,
+                    round(note.skip_s * MUSIC_RATE), note.pitched,
                 )
             )  # fmt: skip
         dry: dict[str, Samples] = {}
@@ -214,8 +221,9 @@ class Renderer:
             if name in bar.mix.tracks:
                 parts[name] = kept
             if self.only in (None, name):
-                stereo *= dip
-                sent *= dip
+                under = np.sqrt(dip) if name == "bass" else dip
+                stereo *= under
+                sent *= under
                 bus += stereo
                 room += sent * _glide_db(before.track.room_db, new.room_db, ramp)
                 plate += sent * _glide_db(before.track.plate_db, new.plate_db, ramp)
@@ -225,15 +233,20 @@ class Renderer:
         """Add the part of a note within this block; returns whether the note continues after it."""
         instrument = INSTRUMENTS[note.instrument]
         release_s = instrument.voice.release_s
-        needed_s = note.held / MUSIC_RATE + 7 * release_s
-        sound = sound_of(self.cache, note.instrument, note.pitch, note.velocity, needed_s, note.variant)
+        needed_s = (note.skip + note.held) / MUSIC_RATE + 7 * release_s
+        what = (note.instrument, note.pitch, note.velocity, needed_s, note.variant)
+        sound = pitched_sound(self.cache, *what, note.pitched) if note.pitched else sound_of(self.cache, *what)
         if note.slide_from is not None and "slide" in instrument.articulations:
             sound = slid(sound, note.slide_from - note.pitch)
         release = round(7 * release_s * MUSIC_RATE)
-        length = min(len(sound), note.held + release)
+        length = min(len(sound) - note.skip, note.held + release)
         low, high = max(0, start - note.at), min(length, start + len(into) - note.at)
         if low < high:
-            piece = sound.part(low, high) * np.float32(amplitude(note.instrument, note.velocity))
+            piece = sound.part(note.skip + low, note.skip + high)
+            piece *= np.float32(amplitude(note.instrument, note.velocity))
+            if note.skip and low < len(_CHOP_RISE):
+                opening = _CHOP_RISE[low:high]
+                piece[: len(opening)] *= opening
             if high > note.held:
                 since = np.arange(max(low, note.held), high, dtype=np.float32) - note.held
                 letting_go = np.exp(since * np.float32(-1 / (release_s * MUSIC_RATE))) * (1 - since / release)
@@ -244,13 +257,13 @@ class Renderer:
 
     def _play_drums(
         self, bar: Bar, old: Mix, ramp: Samples, music_end: int
-    ) -> tuple[Samples, tuple[ActiveHit, ...], Samples]:
+    ) -> tuple[Samples, tuple[ActiveHit, ...], Samples, dynamics.PunchState]:
         was, start, frames = self.state, self.state.music, len(ramp)
         strokes = [*was.struck]
         for n, hit in enumerate(bar.hits):
-            variant = zlib.crc32(b"%d %d %d drum" % (bar.piece, bar.bar, n)) >> 8
+            variant = zlib.crc32(b"%d %d %d drum" % (bar.piece, _take(bar), n)) >> 8
             strokes.append(ActiveHit(bar.mix.kit, hit.drum, hit.velocity, _sample_of(bar, hit.start_s), variant))
-        both = np.zeros((2, frames), np.float32)
+        skins, tops = np.zeros((2, 2, frames), np.float32)  # cymbals and shakers stay as soft as they are struck
         alive = []
         for one in strokes:
             sound = stroke_of(self.cache, one.kit, one.drum, one.velocity, one.variant)
@@ -261,21 +274,22 @@ class Renderer:
                 piece = sound.part(low, high) * np.float32(loud)
                 span = slice(low + one.at - start, high + one.at - start)
                 left, right = _pan(drum.pan)
-                both[0, span] += piece * left
-                both[1, span] += piece * right
+                bus = tops if drum.limb == "hat" else skins
+                bus[0, span] += piece * left
+                bus[1, span] += piece * right
             if one.at + len(sound) > music_end:
                 alive.append(one)
         if self.only not in (None, "drums"):
-            return np.zeros_like(both), tuple(alive), was.drums
+            return np.zeros_like(skins), tuple(alive), was.drums, was.punch
+        gain, punch = dynamics.punch(skins, was.punch, bar.mix.drums_attack_db, bar.mix.drums_parallel)
+        both = skins * gain + tops
         kept = np.empty_like(was.drums)
         wet = old.drums_crush + (bar.mix.drums_crush - old.drums_crush) * ramp
         for ear in range(2):
             both[ear] += (tape.crush(both[ear]) - both[ear]) * wet
-            both[ear], kept[ear] = lowpass(
-                both[ear], was.drums[ear], old.drums_cutoff_hz, bar.mix.drums_cutoff_hz, ramp
-            )
+            both[ear], kept[ear] = colour(both[ear], was.drums[ear], _drum_tone(old), _drum_tone(bar.mix), ramp)
         both *= _glide_db(old.drums_db, bar.mix.drums_db, ramp)
-        return both, tuple(alive), kept
+        return both, tuple(alive), kept, punch
 
     def _play_tape(self, bar: Bar, old: Mix, fast: Samples, music_end: int) -> tuple[Samples, Samples]:
         """Apply saturation and tape transport at the full rate: (2, ``bar.frames``) and the next tape history."""
@@ -316,7 +330,7 @@ def _play_part(
 ) -> tuple[Samples, Samples, PartState]:
     """Apply a part's effects: its sound (2, T), its sends (T,), and its next state."""
     old = before.track
-    mono, lowpass_kept = lowpass(mono, before.lowpass, old.cutoff_hz, new.cutoff_hz, ramp)
+    mono, lowpass_kept = colour(mono, before.lowpass, _tone(old), _tone(new), ramp)
     mono = mono * _glide_db(old.level_db, new.level_db, ramp)
     chorus_kept = before.chorus
     if max(old.chorus, new.chorus) > 0.0 or before.chorus.any():
@@ -332,6 +346,18 @@ def _play_part(
         (left, right), (left_to, right_to) = _pan(old.pan), _pan(new.pan)
         stereo = stereo * np.stack([left + (left_to - left) * ramp, right + (right_to - right) * ramp])
     return stereo, mono, PartState(new, lowpass_kept, chorus_kept)
+
+
+def _tone(track: Track) -> Tone:
+    return Tone(track.cutoff_hz, track.thin_hz, track.scoop_db)
+
+
+def _drum_tone(mix: Mix) -> Tone:
+    return Tone(mix.drums_cutoff_hz, air_db=mix.drums_air_db)
+
+
+def _take(bar: Bar) -> int:
+    return bar.bar if bar.take < 0 else bar.take
 
 
 def _sample_of(bar: Bar, seconds: float) -> int:

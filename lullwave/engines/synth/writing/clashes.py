@@ -7,6 +7,7 @@ about; it only shortens or drops notes of the part that matters less.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from ..theory import clashing
@@ -50,9 +51,7 @@ def resolve_clashes(events: list[Event], beat_s: float) -> list[Event]:
                 continue
             kept = second.beat - first.beat
             if kept >= 0.45 and not (first.part == "bass" and second.part in ("pad", "keys")):
-                changes[id(first)] = Event(
-                    first.part, first.beat, kept, first.pitch, first.velocity, first.grace, first.slide_from, first.roll
-                )
+                changes[id(first)] = replace(first, beats=kept)
             else:
                 lesser = first if _WEIGHT[first.part] < _WEIGHT[second.part] else second
                 changes[id(lesser)] = None

@@ -10,6 +10,7 @@ from .event import Event, VoicedChord
 # tone, "top" the rest; a number is one tone, counted from below.
 Strike = tuple[float, float, str, float]
 STYLES: dict[str, tuple[Strike, ...]] = {
+    "halves": ((0, 2, "all", 0.56), (2, 2, "all", 0.54)),
     "whole": ((0, 4, "all", 0.62),),
     "and_of_two": ((0, 1.4, "all", 0.62), (1.5, 2.5, "all", 0.52)),
     "charleston": ((0, 1.4, "all", 0.62), (1.5, 1.2, "all", 0.54)),
@@ -39,6 +40,11 @@ STYLES: dict[str, tuple[Strike, ...]] = {
     "stabs": ((0, 0.7, "all", 0.62), (0.75, 0.6, "all", 0.5), (1.5, 1.3, "all", 0.58), (3, 0.7, "top", 0.48)),
     "late": ((0, 0.4, "low", 0.5), (0.5, 2.0, "all", 0.58), (2.75, 1.25, "top", 0.46)),
 }
+HELD = "held"  # every chord even and unbroken until the next one
+CHOPS = "chops"  # slices of a recording of the chords, triggered again on the grid
+CHOP_PITCH = -3  # semitones by which a chopped recording is slowed down
+_HELD_BEATS = 4.0  # a longer chord is struck again: electric pianos and strings die away
+_ORDERS = ((0, 1, 0, 1), (0, 0, 2, 3), (0, 1, 2, 2), (0, 2, 0, 3), (0, 0, 1, 0))  # which beat of a chord sounds on each
 OPEN = ("and_of_two", "charleston", "stabs", "late")  # styles of which a strike after the first may be left out
 AGAIN: Strike = (2.5, 1.5, "top", 0.42)  # what a string that dies away within a bar adds to a style that leaves it to
 
@@ -47,6 +53,12 @@ def write_keys(
     chance: Chance, chords: list[VoicedChord], style: str, part: str = "keys", fades: bool = False
 ) -> list[Event]:
     """The chords in a style. A chord shorter than a bar gets the strikes that fit."""
+    if style == HELD and fades:
+        style = "halves"
+    if style == HELD:
+        return _held(chords, part)
+    if style == CHOPS:
+        return _chopped(chance, chords, part)
     pattern = STYLES[style]
     if fades and pattern[-1][0] < 2:
         pattern = (*pattern, AGAIN)
@@ -63,6 +75,38 @@ def write_keys(
                 length = next(after, here.beats) - beat
             length = min(length, here.beats - beat) - 0.04
             events += _strike(here, part, here.beat + beat, length, which, weight)
+    return events
+
+
+def _held(chords: list[VoicedChord], part: str) -> list[Event]:
+    events: list[Event] = []
+    for here in chords:
+        begun = 0.0
+        while begun < here.beats - 1e-6:
+            length = min(_HELD_BEATS, here.beats - begun)
+            events += [
+                Event(part, here.beat + begun, length - 0.03, p, 0.56, roll=k if not begun else 0)
+                for k, p in enumerate(here.voicing)
+            ]
+            begun += length
+    return events
+
+
+def _chopped(chance: Chance, chords: list[VoicedChord], part: str) -> list[Event]:
+    """A flip: each beat plays the recording of its chord from one of the chord's beats; now and then twice as fast."""
+    order = chance.pick(_ORDERS)
+    stutter = chance.yes(0.5)
+    events: list[Event] = []
+    for here in chords:
+        beats = max(1, round(here.beats))
+        for beat in range(beats):
+            skip = float(min(order[beat % 4], beats - 1))
+            last = stutter and beat == beats - 1 and beats > 1
+            for begun, length in ((0.0, 0.5), (0.5, 0.5)) if last else ((0.0, 1.0),):
+                events += [
+                    Event(part, here.beat + beat + begun, length - 0.05, p, 0.6, skip=skip, pitched=CHOP_PITCH)
+                    for p in here.voicing
+                ]
     return events
 
 

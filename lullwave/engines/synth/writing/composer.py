@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from ..catalogue.instruments import INSTRUMENTS
 from ..chance import Chance
 from ..score import LOOKAHEAD_S, RATE, Bar, ChordAt, Hit, Note
-from ..spec import PieceSpec, Section
+from ..spec import PieceSpec, Section, Slot
 from . import bass, comping, groove, harmony, melody
 from .clashes import resolve_clashes
 from .event import Event, VoicedChord
@@ -51,15 +51,16 @@ def compose_section(spec: PieceSpec, index: int, carry: SectionState) -> tuple[l
     """The bars of one section (counted from frame 0 and bar 0) and what they leave behind."""
     section = spec.sections[index]
     chance = Chance(spec.seed, spec.number, "section", index)
+    take = Chance(spec.seed, spec.number, "loop", section.theme) if section.loop_bars else chance
     chords = voiced(section, carry.voicing)
-    events = _events(chance, spec, section, chords, carry)
+    events = _events(chance, take, spec, section, chords, carry)
     frames = [bar_frames(section.tempo(bar)) for bar in range(section.bars)]
     beat_s = min(frames) / RATE / BEATS
     events = resolve_clashes(events, beat_s)
     bars = []
     for bar in range(section.bars):
-        hits = _hits(chance, spec, section, bar, frames[bar] / RATE / BEATS)
-        notes = _notes(chance, spec, section, events, bar, frames)
+        hits = _hits(chance, take, spec, section, bar, frames[bar] / RATE / BEATS)
+        notes = _notes(chance, take, spec, section, events, bar, frames)
         named = tuple(
             ChordAt(c.beat - bar * BEATS, c.chord.name(section.key), c.chord.root, c.chord.pitch_classes, c.borrowed)
             for c in chords
@@ -74,11 +75,23 @@ def compose_section(spec: PieceSpec, index: int, carry: SectionState) -> tuple[l
 
 
 def voiced(section: Section, before: tuple[int, ...] = ()) -> list[VoicedChord]:
-    """The chords of a section with the voicings that the keys will play after the voicing ``before``."""
+    """The chords of a section with the voicings that the keys will play after the voicing ``before``.
+
+    In a loop a chord has one voicing, the one that it gets when the loop has gone round once.
+    """
+    if not section.loop_bars:
+        return _led(section, section.slots, before)
+    loop = harmony.unroll(section.slots, section.loop_bars * float(BEATS))
+    settled = {one.chord: one.voicing for one in _led(section, (*loop, *loop), ())}
+    return [replace(one, voicing=settled.get(one.chord, one.voicing)) for one in _led(section, section.slots, before)]
+
+
+def _led(section: Section, slots: tuple[Slot, ...], before: tuple[int, ...]) -> list[VoicedChord]:
+    """The chords of the slots, each voiced close to the one before it."""
     chords: list[VoicedChord] = []
     beat = 0.0
     key = section.key
-    for slot in section.slots:
+    for slot in slots:
         chord = slot.chord(key)
         voicing = harmony.voice(chord, key, before, section.spread)
         chords.append(VoicedChord(beat, slot.beats, chord, voicing, not chord.in_key(key)))
@@ -88,20 +101,27 @@ def voiced(section: Section, before: tuple[int, ...] = ()) -> list[VoicedChord]:
 
 
 def _events(
-    chance: Chance, spec: PieceSpec, section: Section, chords: list[VoicedChord], carry: SectionState
+    chance: Chance, take: Chance, spec: PieceSpec, section: Section, chords: list[VoicedChord], carry: SectionState
 ) -> list[Event]:
+    """The notes of a section. ``take`` draws what a loop repeats; without a loop it is ``chance``."""
     roles = section.roles
     instruments = {**spec.band.instruments, **section.players}
     ringing = section.closing == "ring"
     events: list[Event] = []
-    if "bass" in roles:
-        low = INSTRUMENTS[instruments["bass"]].lowest
-        cell = 0 if ringing else section.bass
-        events += bass.write_bass(chance.of("bass"), chords, section.key, cell, section.kick, carry.bass, low)
-    if "keys" in roles:
-        style = "low_top" if ringing and section.comp not in ("roll", "whole") else section.comp
-        fades = INSTRUMENTS[instruments["keys"]].fades_within_bar and not ringing
-        events += comping.write_keys(chance.of("keys"), chords, style, fades=fades)
+    for at, passed in _passes(section, chords):
+        part: list[Event] = []
+        if "bass" in roles:
+            low = INSTRUMENTS[instruments["bass"]].lowest
+            cell = 0 if ringing else section.bass
+            before = None if section.loop_bars else carry.bass
+            part += bass.write_bass(take.of("bass"), passed, section.key, cell, section.kick, before, low)
+        if "keys" in roles:
+            style = section.comp
+            if ringing:
+                style = style if style in ("roll", "whole", comping.HELD) else "low_top"
+            fades = INSTRUMENTS[instruments["keys"]].fades_within_bar and not ringing
+            part += comping.write_keys(take.of("keys"), passed, style, fades=fades)
+        events += [replace(event, beat=event.beat + at) for event in part] if at else part
     if "pad" in roles:
         events += comping.write_pad(chords)
     if "lead" in roles and section.motif:
@@ -119,6 +139,18 @@ def _events(
     return events
 
 
+def _passes(section: Section, chords: list[VoicedChord]) -> list[tuple[float, list[VoicedChord]]]:
+    """The chords of each time round the loop, counted from its beginning, and where that lies in the section."""
+    if not section.loop_bars:
+        return [(0.0, chords)]
+    length = float(section.loop_bars * BEATS)
+    around: dict[float, list[VoicedChord]] = {}
+    for one in chords:
+        at = one.beat // length * length
+        around.setdefault(at, []).append(replace(one, beat=one.beat - at))
+    return list(around.items())
+
+
 def _ring(event: Event, last: VoicedChord) -> Event:
     """Notes of the last chord that would end with it sound to the end of the piece."""
     if event.beat >= last.beat - 0.01 and event.part != "lead":
@@ -127,7 +159,13 @@ def _ring(event: Event, last: VoicedChord) -> Event:
 
 
 def _notes(
-    chance: Chance, spec: PieceSpec, section: Section, events: list[Event], bar: int, frames: list[int]
+    chance: Chance,
+    take: Chance,
+    spec: PieceSpec,
+    section: Section,
+    events: list[Event],
+    bar: int,
+    frames: list[int],
 ) -> tuple[Note, ...]:
     band = spec.band
     beat_s = frames[bar] / RATE / BEATS
@@ -142,7 +180,9 @@ def _notes(
         hand = hands.get(event.part)
         if hand is None:
             feel = band.feel_ms.get(event.part, 8.0)
-            hand = hands[event.part] = groove.PlayerTiming(chance.of(bar, event.part), event.part, feel)
+            tuneful = event.part in ("lead", "answer")
+            drawn = chance.of(bar, event.part) if tuneful else take.of(_place(section, bar), event.part)
+            hand = hands[event.part] = groove.PlayerTiming(drawn, event.part, feel)
         stroke = (event.part, event.beat)
         if stroke not in delays:
             delays[stroke] = hand.delay_s()
@@ -154,15 +194,31 @@ def _notes(
             end = (sum(frames[bar:]) + section.tail_frames) / RATE - 0.12
         length = max(0.04, end + delays[stroke] * 0.5 - begun)
         notes.append(
-            Note(event.part, begun, length, event.pitch, hand.weight(event.velocity), event.grace, event.slide_from)
+            Note(
+                part=event.part,
+                start_s=begun,
+                length_s=length,
+                pitch=event.pitch,
+                velocity=hand.weight(event.velocity, round((event.beat - start) * 96), event.pitch),
+                grace=event.grace,
+                slide_from=event.slide_from,
+                skip_s=event.skip * beat_s,
+                pitched=event.pitched,
+            )
         )
     return tuple(notes)
 
 
-def _hits(chance: Chance, spec: PieceSpec, section: Section, bar: int, beat_s: float) -> tuple[Hit, ...]:
+def _place(section: Section, bar: int) -> int:
+    """Which bar of its loop a bar is, counted so that the last one is the fourth; without a loop, its own number."""
+    return bar % section.loop_bars + (-section.loop_bars) % BEATS if section.loop_bars else bar
+
+
+def _hits(chance: Chance, take: Chance, spec: PieceSpec, section: Section, bar: int, beat_s: float) -> tuple[Hit, ...]:
     band = spec.band
-    draw = chance.of("drums", bar)
-    fill = groove.pick_fill(draw.of("fill"), bar, section.bars, section.fill)
+    place = _place(section, bar)
+    draw = take.of("drums", place)
+    fill = groove.pick_fill(chance.of("drums", bar, "fill"), bar, section.bars, section.fill, bool(section.loop_bars))
     silent = 12 if section.drop and bar == section.bars - 1 else 16
     strokes = groove.strokes(
         draw,
@@ -171,7 +227,7 @@ def _hits(chance: Chance, spec: PieceSpec, section: Section, bar: int, beat_s: f
         section.hats,
         band.kit,
         section.energy,
-        bar,
+        place,
         fill if silent == 16 else "",
         silent,
     )
@@ -204,4 +260,5 @@ def _bar(
         bar=bar,
         section=section.name,
         tempo_bpm=section.tempo(min(bar, section.bars - 1)),
+        take=1000 * (1 + ord(section.theme)) + _place(section, bar) if section.loop_bars else -1,
     )

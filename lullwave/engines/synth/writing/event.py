@@ -23,6 +23,8 @@ class Event:
     slide_from: int | None = None
     roll: int = 0  # place in a rolled chord
     ring: bool = False  # sounds to the very end of the piece
+    skip: float = 0.0  # a chop: it begins this many beats into its sound
+    pitched: int = 0  # a chop: semitones by which its recording is read faster
 
     @property
     def end(self) -> float:

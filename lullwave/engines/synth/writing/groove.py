@@ -56,8 +56,10 @@ class PlayerTiming:
         jitter = max(-2.5, min(2.5, self._drift)) * self._sigma_ms
         return (self._feel_ms + jitter) / 1000.0
 
-    def weight(self, velocity: float) -> float:
-        return max(0.05, min(1.0, velocity * (1.0 + self._chance.normal(0.07))))
+    def weight(self, velocity: float, *note: int) -> float:
+        """The velocity as played; ``note`` names a note whose weight depends on no other note."""
+        chance = self._chance.of(*note) if note else self._chance
+        return max(0.05, min(1.0, velocity * (1.0 + chance.normal(0.07))))
 
 
 def strokes(
@@ -146,11 +148,11 @@ def _cymbals(chance: Chance, hats: str, level: int, energy: float, bar: int) -> 
     return out
 
 
-def pick_fill(chance: Chance, bar: int, bars: int, leads_out: bool) -> str:
-    """Which fill a bar of a section has: at every fourth bar sometimes, where a section ends often."""
+def pick_fill(chance: Chance, bar: int, bars: int, leads_out: bool, looped: bool = False) -> str:
+    """Which fill a bar of a section has: where a section ends often, at every fourth bar of no loop sometimes."""
     if bar == bars - 1 and leads_out and chance.yes(0.75):
         return chance.pick(("toms", "drag", "stutter", "hats_off", "triplet"))
-    if bar % 4 == 3 and chance.yes(0.25):
+    if not looped and bar % 4 == 3 and chance.yes(0.25):
         return chance.pick(("hats_off", "drag", "stutter"))
     return ""
 

@@ -35,6 +35,8 @@ _FIRST_MAJOR = {0: 6.5, 2: 2.0, 5: 1.4, 9: 0.6}
 _FIRST_MINOR = {0: 8.0, 8: 1.2, 5: 1.2}
 _TO_TONIC = {False: (7, 5, 2), True: (7, 10, 5)}  # degrees that lead to the tonic; key: minor
 
+_SHORT_LOOPS = {2: (4.0, 4.0), 3: (4.0, 2.0, 2.0), 4: (2.0, 2.0, 2.0, 2.0)}  # beats of the chords of two bars
+
 Palette = dict[int, dict[str, float]]
 
 _LOFI_MAJOR: Palette = {
@@ -126,6 +128,31 @@ def make_loop(
         else:
             slots.append(Slot(4.0, degree, quality[degree]))
     return tuple(slots)
+
+
+def make_short_loop(
+    chance: Chance, minor: bool, palette: str, chords: int, known: Mapping[int, str] | None = None
+) -> tuple[Slot, ...]:
+    """Two bars of two to four chords that begin or end at home and lead back to their own beginning."""
+    following = _NEXT_MINOR if minor else _NEXT_MAJOR
+    first = 0
+    degrees = [first]
+    for _ in range(64):
+        first = chance.weighted(_FIRST_MINOR if minor else _FIRST_MAJOR)
+        degrees = [first]
+        while len(degrees) < chords:
+            degrees.append(chance.weighted(following[degrees[-1]]))
+        if 0 in (degrees[0], degrees[-1]) and first in following[degrees[-1]] and len(set(degrees)) == chords:
+            break
+    else:
+        degrees = ([0, 8, 5, 10] if minor else [0, 9, 5, 7])[:chords]
+    colours = PALETTES[palette][1 if minor else 0]
+    quality = {d: q for d, q in (known or {}).items() if chance.yes(0.85)}
+    beats = _SHORT_LOOPS[chords]
+    return tuple(
+        Slot(length, degree, quality.setdefault(degree, chance.weighted(colours[degree])))
+        for length, degree in zip(beats, degrees, strict=True)
+    )
 
 
 def _coherent(degrees: list[int], minor: bool) -> bool:

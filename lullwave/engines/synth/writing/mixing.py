@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from ..catalogue.drums import KITS
 from ..catalogue.instruments import INSTRUMENTS, Role
+from ..catalogue.productions import PRODUCTIONS
 from ..score import Mix, Track
 from ..spec import PieceSpec, Section
+from .comping import CHOPS
 
-_ROLE_DB: dict[Role, float] = {"keys": -0.5, "bass": 0.0, "lead": -3.5, "answer": -5.0, "pad": -3.0}
+_ROLE_DB: dict[Role, float] = {"keys": -1.5, "bass": 0.0, "lead": 1.0, "answer": -2.5, "pad": -5.0}
+_FEATURED_DB, _BEHIND_DB = 1.5, -5.0  # what a prompt names, and what else is melodic beside it
+_THIN_HZ: dict[Role, float] = {"keys": 170.0, "pad": 220.0, "lead": 150.0, "answer": 150.0}  # room for kick and bass
+_SCOOP: dict[Role, float] = {"keys": 1.0, "pad": 1.0, "lead": 0.5, "answer": 0.5}  # share of the production's bell
+_CHOPS_HZ = 2600.0  # low-pass of a chopped recording
 _PARTS: dict[Role, str] = {
     "keys": "keys",
     "bass": "bass",
@@ -18,7 +24,7 @@ _PARTS: dict[Role, str] = {
 
 def mix_of(spec: PieceSpec, section: Section, bar: int) -> Mix:
     """The mix of one bar of a section; ``bar`` may be one past the last: the bar in which all rings out."""
-    band, kit = spec.band, KITS[spec.band.kit]
+    band, kit, production = spec.band, KITS[spec.band.kit], PRODUCTIONS[spec.band.production]
     bright = section.bright
     if section.name == "intro":
         bright *= 0.62 + 0.38 * min(1.0, bar / max(1, section.bars))
@@ -28,7 +34,11 @@ def mix_of(spec: PieceSpec, section: Section, bar: int) -> Mix:
         seat = INSTRUMENTS[instrument].seat
         level = seat.level_db + _ROLE_DB[role]
         level += band.levels_db.get(instrument, 0.0) + band.levels_db.get(_PARTS.get(role, ""), 0.0)
-        if role == "keys" and len(section.roles) <= 2 and "keys" in section.roles:
+        if instrument in band.featured:
+            level += _FEATURED_DB
+        elif band.featured and role != "bass":
+            level += _BEHIND_DB
+        elif role == "keys" and len(section.roles) <= 2 and "keys" in section.roles:
             level += 1.5
         if role == "pad" and section.border:
             level += 3.0
@@ -36,7 +46,12 @@ def mix_of(spec: PieceSpec, section: Section, bar: int) -> Mix:
             instrument=instrument,
             level_db=level,
             pan=band.pan.get(role, 0.0),
-            cutoff_hz=seat.cutoff_hz * (bright if role in ("keys", "pad") else 0.5 + 0.5 * bright),
+            cutoff_hz=min(
+                seat.cutoff_hz * (bright if role in ("keys", "pad") else 0.5 + 0.5 * bright),
+                _CHOPS_HZ if role == "keys" and section.comp == CHOPS else 20000.0,
+            ),
+            thin_hz=_THIN_HZ.get(role, 0.0),
+            scoop_db=production.scoop_db * _SCOOP.get(role, 0.0),
             room_db=seat.room_db + 4.0 * (band.wet - 0.5),
             plate_db=seat.plate_db + 8.0 * (band.wet - 0.5),
             tremolo=seat.tremolo,
@@ -46,11 +61,14 @@ def mix_of(spec: PieceSpec, section: Section, bar: int) -> Mix:
     return Mix(
         tracks=tracks,
         kit=band.kit,
-        drums_db=band.drums_db + 2.0 * (section.energy - 0.7),
+        drums_db=band.drums_db + production.drums_db + 1.5 * (section.energy - 0.7),
         drums_cutoff_hz=kit.cutoff_hz * (0.75 + 0.25 * bright),
-        drums_crush=kit.crush,
+        drums_crush=max(0.0, min(1.0, kit.crush + production.crush)),
         drums_room_db=-12.0 if band.gate else -22.0 + 3.0 * band.wet,
-        duck_db=kit.duck_db,
+        drums_attack_db=production.attack_db,
+        drums_parallel=production.parallel,
+        drums_air_db=production.air_db,
+        duck_db=kit.duck_db + production.duck_db,
         cutoff_hz=band.cutoff_hz,
         warmth=band.warmth,
         wow=band.wow,

@@ -274,3 +274,39 @@ def test_what_does_not_parse_is_refused():
 )
 def test_strange_prompts_are_no_trouble(prompt):
     understand(prompt)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "comp"),
+    [
+        ("fingerpicked guitar", "picking"),
+        ("rhodes, arpeggiated", "arpeggio"),
+        ("comping piano", "charleston"),
+        ("chopped soul sample", "chops"),
+        ("held chords on pads", "held"),
+        ("rhodes, no stabs", ""),
+        ("rhodes", ""),
+    ],
+)
+def test_the_manner_of_the_chords(prompt, comp):
+    assert wishes(prompt).comp == comp
+
+
+@pytest.mark.parametrize(
+    ("prompt", "production"),
+    [
+        ("on cassette", "tape"),
+        ("8-bit beats", "lo-bit"),
+        ("a polished mix", "clean"),
+        ("dusty beats", ""),
+        ("rain", ""),
+    ],
+)
+def test_the_production(prompt, production):
+    assert wishes(prompt).production == production
+
+
+def test_a_prompt_without_instruments():
+    assert "instruments" in wishes("rain on a tin roof, no instruments").avoid
+    assert "instruments" not in wishes("rain, soft instruments").avoid
+    assert understand("rain, soft instruments").ignored == ()

@@ -7,6 +7,7 @@ from bench.estimators import clicks
 from lullwave.audio import Audio
 from lullwave.engines.synth.catalogue.drums import DRUMS, KITS
 from lullwave.engines.synth.catalogue.instruments import INSTRUMENTS
+from lullwave.engines.synth.catalogue.productions import PRODUCTIONS
 from lullwave.engines.synth.engine import SynthEngine
 from lullwave.engines.synth.score import RATE, Bar, Hit, Mix, Note, Track
 from lullwave.engines.synth.sound.effects import tape
@@ -22,10 +23,17 @@ TUNES = ["flute", "muted_trumpet", "synth_lead", "music_box", "nylon_guitar", "v
 AT_S = 0.6
 
 
+LOUDEST = {  # of each setting of the drum bus, the most that a production asks for
+    "drums_attack_db": max(one.attack_db for one in PRODUCTIONS.values()),
+    "drums_parallel": max(one.parallel for one in PRODUCTIONS.values()),
+    "drums_air_db": max(one.air_db for one in PRODUCTIONS.values()),
+}
+
+
 def rendered(notes=(), hits=(), instrument="rhodes", kit="dusty"):
     """1.4 seconds of music of which the first 600 ms are silence, without crackle and hiss."""
     track = Track(instrument, pan=0.1, **vars(INSTRUMENTS[instrument].seat))
-    mix = Mix({"keys": track}, kit=kit, crackle_db=-120.0, hiss_db=-120.0)
+    mix = Mix({"keys": track}, kit=kit, crackle_db=-120.0, hiss_db=-120.0, **LOUDEST)
     bar = Bar(0, round(1.4 * RATE), 4, tuple(notes), tuple(hits), mix, (), 0, 1, "A", 80.0)
     return Renderer(1, CACHE).render(bar)
 

@@ -10,6 +10,7 @@ from .....audio import Samples
 from ...score import RATE
 from ..synthesis import generator
 
+_POP_S = 0.008  # the longest pop of crackle
 _LOOP = 1 << 18  # frames of a noise loop; both ears read it, far apart
 
 
@@ -49,27 +50,33 @@ def hiss(start: int, frames: int) -> Samples:
 
 
 def crackle(start: int, frames: int, seed: int) -> Samples:
-    """Pops of dust on a record; a typical one peaks at 0 dB."""
+    """Pops of dust on a record; a typical one peaks at 0 dB.
+
+    Each is a few waves of 700 to 2600 Hz under a rise and a fall of a few milliseconds: soft grains in a band of their
+    own, and nothing that a listener could take for a broken sample.
+    """
     out = np.zeros((2, frames), np.float32)
-    longest = round(0.006 * RATE)
+    longest = round(_POP_S * RATE)
     for second in range((start - longest) // RATE, (start + frames) // RATE + 1):
         draw = generator("crackle", seed, second)
-        busy = 3.0 + 6.0 * (0.5 + 0.5 * np.sin(second * 0.37 + seed % 7))
-        loud, dust = int(draw.poisson(busy)), int(draw.poisson(22.0))
+        busy = 1.5 + 3.0 * (0.5 + 0.5 * np.sin(second * 0.37 + seed % 7))
+        loud, dust = int(draw.poisson(busy)), int(draw.poisson(9.0))
         count = loud + dust
         at = second * RATE + draw.integers(0, RATE, count)
-        level = np.exp(0.55 * draw.standard_normal(count)) * np.where(np.arange(count) < loud, 1.0, 0.16)
-        level = np.minimum(level, 3.2)
-        hz = np.exp(draw.uniform(np.log(1000.0), np.log(5500.0), count))
+        level = np.exp(0.4 * draw.standard_normal(count)) * np.where(np.arange(count) < loud, 1.0, 0.25)
+        level = np.minimum(level, 2.0)
+        hz = np.exp(draw.uniform(np.log(700.0), np.log(2600.0), count))
+        waves = draw.uniform(4.0, 8.0, count)
         side = draw.uniform(-0.5, 0.5, count)
         for n in np.argsort(at, kind="stable"):
             begin = int(at[n]) - start
-            length = min(longest, round(5.0 * RATE / hz[n]) + 40)
+            length = min(longest, round(waves[n] * RATE / hz[n]))
             if begin >= frames or begin + length <= 0:
                 continue
             t = np.arange(length, dtype=np.float32)
-            pop = np.sin(t * np.float32(2 * np.pi * hz[n] / RATE)) * np.exp(t * np.float32(-hz[n] * 0.9 / RATE))
-            pop *= np.float32(level[n]) * np.cos(np.linspace(0, np.pi / 2, length, dtype=np.float32))
+            age = (t + 0.5) / np.float32(length)
+            pop = np.sin(t * np.float32(2 * np.pi * hz[n] / RATE)) * np.sin(np.float32(np.pi) * np.sqrt(age)) ** 2
+            pop *= np.float32(level[n])
             low, high = max(0, begin), min(frames, begin + length)
             cut = pop[low - begin : high - begin]
             out[0, low:high] += cut * np.float32(1 - side[n])

@@ -14,7 +14,7 @@ BUS_HISTORY = 2048  # samples kept before a block; the high-pass has died away i
 LOOK = 64  # samples at the end of a block that wait for the next: the image filter looks ahead
 _HIGHPASS_HZ, _MONO_BELOW_HZ = 28.0, 150.0
 _AIR, _AIR_HZ = 3.5, 4000.0  # a shelf of 11 dB up to this; felt and pads would be dull without
-_WIDTH, _WIDTH_S = 0.44, 0.024  # the middle answers in the sides: how loud, and for how long
+_WIDTH, _WIDTH_S = 0.30, 0.024  # the middle answers in the sides: how loud, and for how long
 _TOP_HZ, _END_HZ = 9300.0, 10900.0  # the image filter's band edge
 
 
@@ -52,7 +52,7 @@ def double(bus: Samples, history: Samples, old_hz: float, new_hz: float, ramp: S
 
     def back(spectrum: Spectrum, cutoff_hz: float) -> Samples:
         filtered = np.zeros(size + 1, np.complex64)
-        response = lowpass_response(cutoff_hz, size)  # held by a name, as in `filtering.lowpass`
+        response = lowpass_response(cutoff_hz, size)  # held by a name, as in `filtering.colour`
         filtered[: size // 2 + 1] = spectrum * response
         return np.fft.irfft(filtered, 2 * size)[span].astype(np.float32, copy=False)
 

@@ -36,7 +36,7 @@ class KitSound:
 KIT_SOUNDS: dict[KitName, KitSound] = {
     "dusty": KitSound(132, 50, 0.36, 0.30, 182, 0.28, 0.58, 3100, 0.10, 7600),
     "brushes": KitSound(112, 52, 0.30, 0.12, 196, 0.20, 0.80, 3200, 0.08, 7000),
-    "electronic": KitSound(150, 46, 0.46, 0.20, 176, 0.32, 0.60, 3200, 0.09, 8600),
+    "electronic": KitSound(150, 46, 0.46, 0.20, 176, 0.30, 0.50, 3000, 0.09, 8600),
     "acoustic": KitSound(122, 55, 0.32, 0.36, 190, 0.30, 0.52, 3200, 0.12, 8200),
 }
 
@@ -121,7 +121,7 @@ def _clap(s: _Stroke) -> Samples:
     for begin, length, level in ((0.0, 0.03, 0.55), (0.012, 0.03, 0.7), (0.025, 0.2 * s.length, 1.0)):
         age = t - begin
         burst = (
-            level * np.exp(-6.9 * np.maximum(age, 0) / length) * np.sin(0.5 * np.pi * np.clip(age / 0.022, 0, 1)) ** 2
+            level * np.exp(-6.9 * np.maximum(age, 0) / length) * np.sin(0.5 * np.pi * np.clip(age / 0.026, 0, 1)) ** 2
         )
         envelope = np.maximum(envelope, np.where(age > 0, burst, 0))
     return np.asarray(grain * envelope, np.float32)

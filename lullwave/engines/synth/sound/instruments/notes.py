@@ -68,6 +68,29 @@ def sound_of(
     return cache.get(key, make)
 
 
+def pitched_sound(
+    cache: SoundCache,
+    instrument: InstrumentName,
+    pitch: int,
+    velocity: float,
+    seconds: float,
+    variant: int,
+    semitones: int,
+) -> Sound:
+    """A note as from a sampler: another pitch, read ``semitones`` faster (below 0: slower), is heard at ``pitch``."""
+    speed = 2.0 ** (semitones / 12.0)
+    played = sound_of(cache, instrument, pitch - semitones, velocity, seconds * speed, variant)
+
+    def make() -> Samples:
+        places = np.arange(0.0, len(played) - 1, speed)
+        return np.interp(places, np.arange(len(played)), played.part(0, len(played))).astype(np.float32)
+
+    voice = INSTRUMENTS[instrument].voice
+    layer = layer_of(velocity, voice.layers)
+    key = ("pitched", instrument, pitch, layer, variant % voice.variants, len(played), semitones)
+    return cache.get(key, make)
+
+
 def amplitude(instrument: InstrumentName, velocity: float) -> float:
     """Linear gain of a note."""
     voice = INSTRUMENTS[instrument].voice

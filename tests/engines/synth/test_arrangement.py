@@ -1,0 +1,228 @@
+"""What is asked for is what is heard: named instruments lead, loops repeat, productions differ, places stand alone."""
+
+import itertools
+from collections import Counter, defaultdict
+
+import numpy as np
+import pytest
+from scores import clip, drums, instruments, layers
+
+from lullwave.engines.synth.catalogue.instruments import INSTRUMENTS
+from lullwave.engines.synth.catalogue.productions import PRODUCTIONS
+from lullwave.engines.synth.engine import SynthEngine
+from lullwave.engines.synth.options import SynthOptions
+from lullwave.engines.synth.programme import Programme
+from lullwave.engines.synth.score import RATE
+from lullwave.request import Request
+
+SECONDS = 24.0
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return SynthEngine(cache_mb=80)
+
+
+def melodic_levels(engine, prompt, seed):
+    """RMS in dB of each melodic instrument's loudest stem."""
+    request = Request(prompt, seed, SECONDS)
+    played = defaultdict(Counter)
+    for bar in clip(prompt, seed, SECONDS):
+        for note in bar.notes:
+            played[note.part][bar.mix.tracks[note.part].instrument] += note.length_s
+    stems = engine.stems(request)
+    levels = defaultdict(lambda: -120.0)
+    for part, share in played.items():
+        if part != "bass":
+            name = share.most_common(1)[0][0]
+            power = np.mean(np.square(stems[part].samples, dtype=np.float64))
+            levels[name] = max(levels[name], float(10 * np.log10(power + 1e-12)))
+    return levels
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [
+        ("mellow beat with flute", "flute"),
+        ("lofi hip hop, 82 bpm, guitar", "nylon_guitar"),
+        ("muted trumpet at dusk, rain on the window", "muted_trumpet"),
+        ("music box", "music_box"),
+        ("slow beat with piano", "felt_piano"),
+    ],
+)
+def test_what_is_named_is_the_loudest_melodic_part(engine, prompt, name):
+    for seed in (1, 2):
+        levels = melodic_levels(engine, prompt, seed)
+        assert max(levels, key=levels.__getitem__) == name, dict(levels)
+
+
+@pytest.mark.parametrize("name", ["flute", "muted_trumpet", "vibraphone", "rhodes", "nylon_guitar"])
+def test_what_is_named_is_there_from_the_first_bars_and_nothing_doubles_it(name):
+    for seed in range(6):
+        bars = clip(f"beats with {INSTRUMENTS[name].label}", seed)
+        assert instruments(bars[:3])[name] > 0, seed
+        tunes = {b.mix.tracks[n.part].instrument for b in bars for n in b.notes if n.part in ("lead", "answer")}
+        assert tunes == {name}
+
+
+def test_no_keys_where_another_instrument_is_named():
+    for seed in range(20):
+        played = instruments(clip("beats with flute", seed))
+        assert not [one for one in played if INSTRUMENTS[one].family == "pianos"], seed
+
+
+@pytest.mark.parametrize("prompt", ["only rain", "rain on a tin roof, no instruments", "just ocean waves"])
+def test_a_place_alone_has_no_note(prompt):
+    for seed in range(4):
+        bars = clip(prompt, seed)
+        assert not instruments(bars)
+        assert not drums(bars)
+        assert layers(bars)
+
+
+def test_a_place_alone_is_heard(engine):
+    with engine.stream(Request("only rain", 1, 6.0)) as stream:
+        assert np.sqrt(np.mean(np.square(stream.read(6 * RATE).samples))) > 1e-3
+
+
+def test_unnamed_palettes_go_through_the_families():
+    programme = Programme(Request("", 7), SynthOptions())
+    chords = []
+    for _ in range(40):
+        programme.next_bar()
+        chords.append(INSTRUMENTS[programme.spec.band.instruments["keys"]].family)
+        programme._section, programme._given, programme._written = len(programme.spec.sections) - 1, 0, None
+        while programme._section < len(programme.spec.sections):
+            programme.next_bar()
+    shares = Counter(chords)
+    assert {"pianos", "plucked", "mallets", "synths"} <= set(shares)
+    assert max(shares.values()) < 0.6 * len(chords)
+
+
+def test_the_first_bar_has_the_palette_of_the_piece():
+    """A beat begins with its chords, its drums and its production; nothing is kept for later but the full kit."""
+    for seed in range(20):
+        bars = clip("lofi hip hop", seed)
+        first = bars[0]
+        assert {n.part for n in first.notes} & {"keys", "pad"}, seed
+        assert first.hits, seed
+        keys = {b.mix.tracks["keys"].instrument for b in bars if "keys" in b.mix.tracks}
+        assert first.mix.tracks["keys"].instrument in keys
+        assert {(b.mix.kit, b.mix.drums_air_db, b.mix.warmth) for b in bars} == {
+            (first.mix.kit, first.mix.drums_air_db, first.mix.warmth)
+        }
+
+
+def played(bar, *parts):
+    return [(n.part, round(n.start_s, 6), n.pitch, round(n.velocity, 6)) for n in bar.notes if n.part in parts]
+
+
+def test_a_loop_comes_again_note_for_note_under_another_tune():
+    looped = 0
+    for seed in range(12):
+        programme = Programme(Request("lofi hip hop, 80 bpm", seed, 60.0), SynthOptions())
+        bars = []
+        while (bar := programme.next_bar()) is not None:
+            bars.append(bar)
+        at = 0
+        for section in programme.spec.sections[:-1]:
+            own, at = bars[at : at + section.bars], at + section.bars
+            if not section.loop_bars:
+                continue
+            repeats = [
+                (a, b) for a, b in zip(own, own[section.loop_bars :], strict=False)
+                if [c.name for c in a.chords] == [c.name for c in b.chords]
+            ]  # fmt: skip
+            looped += len(repeats)
+            for a, b in repeats:
+                assert {c.name for c in a.chords}
+                ours = [note for note in played(a, "keys") if note[1] > 0]
+                assert len(ours) - sum(note in played(b, "keys") for note in ours) <= 1  # but for a mended clash
+        tunes = [played(bar, "lead") for bar in bars if played(bar, "lead")]
+        assert len({str(tune) for tune in tunes}) > 0.6 * len(tunes)
+    assert looped > 40
+
+
+def test_loops_have_few_chords_and_written_pieces_more():
+    def chords(prompt):
+        return np.mean([len({c.name for b in clip(prompt, seed) for c in b.chords}) for seed in range(12)])
+
+    assert 2 <= chords("lofi hip hop, 80 bpm") <= 6
+    assert chords("jazz, 80 bpm") > chords("lofi hip hop, 80 bpm") + 1
+
+
+def test_chords_are_held_unless_another_manner_is_asked_for():
+    def longest_share(prompt):
+        """Share of the time in which the keys sound."""
+        bars = [bar for seed in range(6) for bar in clip(prompt, seed)]
+        keys = [n for b in bars for n in b.notes if n.part == "keys"]
+        return sum(n.length_s for n in keys) / len(keys)
+
+    assert longest_share("lofi beats with rhodes, held chords") > 1.8
+    for manner in ("fingerpicked", "stabs", "chopped"):
+        assert longest_share(f"lofi beats with rhodes, {manner}") < 1.3, manner
+
+
+def test_a_flip_triggers_slices_of_one_recording_on_the_grid():
+    bars = clip("chopped rhodes, 80 bpm", 3)
+    keys = [(b, n) for b in bars for n in b.notes if n.part == "keys"]
+    chops = [(b, n) for b, n in keys if n.pitched == -3]
+    assert len(chops) > 0.7 * len(keys)
+    assert {n.skip_s > 0 for _, n in chops} == {True, False}
+    beat_s = 60 / 80
+    late = [min((n.start_s / beat_s * 2) % 1, 1 - (n.start_s / beat_s * 2) % 1) for _, n in chops]
+    assert max(late) < 0.25  # on the eighths, but for swing and the player's hand
+
+
+def test_the_same_bars_in_two_productions_sound_different(engine):
+    def spectrum_db(production):
+        request = Request(f"lofi beats with rhodes, 80 bpm in C major, {production}", 4, 12.0)
+        with engine.stream(request) as stream:
+            mono = stream.read(12 * RATE).samples.mean(axis=1).astype(np.float64)
+        power = np.abs(np.fft.rfft(mono)) ** 2
+        hz = np.fft.rfftfreq(len(mono), 1 / RATE)
+        edges = (60, 250, 1000, 3000, 6000, 10500)
+        bands = np.array([power[(hz >= a) & (hz < b)].sum() for a, b in itertools.pairwise(edges)])
+        return 10 * np.log10(bands / bands.sum())
+
+    found = {one.name: spectrum_db(one.phrases[0]) for one in PRODUCTIONS.values()}
+    for one, other in itertools.combinations(found, 2):
+        assert np.abs(found[one] - found[other]).max() > 0.7, (one, other)
+    assert found["bright"][4] > found["night"][4] + 4.0
+
+
+def test_a_production_that_is_named_is_chosen():
+    for one in PRODUCTIONS.values():
+        programme = Programme(Request(f"slow beat, {one.phrases[0]}", 3), SynthOptions())
+        programme.next_bar()
+        assert programme.spec.band.production == one.name
+
+
+def test_unnamed_productions_change_from_piece_to_piece():
+    names = Counter()
+    for seed in range(40):
+        programme = Programme(Request("", seed), SynthOptions())
+        programme.next_bar()
+        names[programme.spec.band.production] += 1
+    assert set(names) == set(PRODUCTIONS)
+    assert max(names.values()) < 20
+
+
+def test_the_bass_dips_half_as_far_as_the_rest():
+    """Side-chain: just after a kick the keys are down by the stated depth, the bass by half of it in dB."""
+    from lullwave.engines.synth.score import Bar, Hit, Mix, Note, Track
+    from lullwave.engines.synth.sound.instruments.cache import SoundCache
+    from lullwave.engines.synth.sound.renderer import LATENCY, Renderer
+
+    def level_db(part, kicks):
+        track = Track("pad", room_db=-60.0)
+        mix = Mix({part: track}, duck_db=8.0, wow=0.0, crackle_db=-120.0, hiss_db=-120.0)
+        notes = (Note(part, 0.0, 3.0, 60, 0.8),)
+        hits = tuple(Hit("kick", at, 1.0) for at in kicks)
+        bar = Bar(0, 3 * RATE, 4, notes, hits, mix, (), 0, 0, "A", 80.0)
+        sound = Renderer(1, SoundCache(10_000_000), only=part).render(bar)
+        at = LATENCY + round(2.0 * RATE)
+        return 10 * np.log10(np.mean(np.square(sound[at + 400 : at + 1400], dtype=np.float64)))
+
+    for part, depth in (("keys", 8.0), ("bass", 4.0)):
+        assert level_db(part, ()) - level_db(part, (2.0,)) == pytest.approx(depth, abs=0.7)
