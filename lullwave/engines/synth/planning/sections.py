@@ -163,7 +163,7 @@ def avoid_repeated_sections(
 def brightness(name: str, energy: float, intent: Intent) -> float:
     """Factor of the cutoff frequencies of a section."""
     own = {"intro": 0.75, "break": 0.7, "outro": 0.8}.get(name, 0.88 + 0.2 * energy)
-    return float(own * 2.0 ** (0.6 * intent.mood("bright")))
+    return float(own * 2.0 ** (1.1 * intent.mood("bright")))
 
 
 def _calm(comp: str) -> str:
