@@ -16,15 +16,18 @@ The weight syntax is that of Stable Diffusion front ends, except that unmatched 
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from dataclasses import dataclass
 
 from .errors import PromptError
+from .prompt_forms import rewritten
 
 MAX_PROMPT_CHARS = 1000
 MAX_PARTS = 8
 MAX_WEIGHT = 10.0
 _EMPHASIS = 1.1
+_NUMBERED = ("tempo", "bpm", "key", "bars", "seed")  # names of numbers, which are no shares
 _SPECIAL = "()[]:|-,\\"
 
 
@@ -68,13 +71,13 @@ class Prompt:
             raise PromptError("prompt", f"{len(source)} characters", f"at most {MAX_PROMPT_CHARS} characters")
         if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\t\n\r" for c in source):
             raise PromptError("prompt", source, "text without control characters and lone surrogates")
-        texts = _split(source, "|")
+        texts = _split(rewritten(source), "|")
         if len(texts) > MAX_PARTS:
             raise PromptError("prompt", f"{len(texts)} parts", f"at most {MAX_PARTS} parts split by |")
         avoid: list[Span] = []
         wanted: list[tuple[tuple[Span, ...], float]] = []
         for text in texts:
-            text, share = _share(text)
+            text, share = _share(text, len(texts) > 1)
             spans: list[Span] = []
             for term in _split(text, ","):
                 stripped = term.strip()
@@ -123,14 +126,16 @@ def _split(text: str, mark: str) -> list[str]:
     return pieces
 
 
-def _share(text: str) -> tuple[str, float]:
-    """Split off a share at the end, after a space and a colon: ``"jazz :2"`` is ``("jazz", 2.0)``."""
-    head, colon, tail = text.rpartition(" :")
-    if not colon or not tail.strip():
-        return text, 1.0
+def _share(text: str, blend: bool) -> tuple[str, float]:
+    """Split off a share at the end: ``"jazz :2"`` is ``("jazz", 2.0)``; in a blend ``"jazz:2"``, too."""
+    head, colon, tail = text.rpartition(":")
+    spaced = head.endswith(" ") and not head.endswith("\\ ")
     try:
-        share = float(tail)
+        share = float(tail.replace(",", ".")) if colon and tail.strip() and not head.endswith("\\") else math.nan
     except ValueError:
+        share = math.nan
+    label = not spaced and (not blend or share > MAX_WEIGHT or head.rstrip().lower().endswith(_NUMBERED))  # "bpm:90"
+    if math.isnan(share) or label:
         return text, 1.0
     if not 0 <= share <= MAX_WEIGHT:
         raise PromptError("prompt", text.strip(), f"a blend share from 0 to {MAX_WEIGHT:g}")

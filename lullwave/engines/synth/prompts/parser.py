@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from ....prompt import Prompt
+from ....prompt_forms import rewritten
 from ..catalogue.drums import KitName
 from ..catalogue.instruments import INSTRUMENTS, InstrumentName
 from ..catalogue.productions import ProductionName
@@ -69,8 +70,9 @@ def read_intent(prompt: str, options: SynthOptions | None = None) -> tuple[Inten
 
 def is_addition(prompt: str, intent: Intent) -> bool:
     """Whether a prompt builds on the earlier one ("add rain", "no drums") instead of replacing it."""
-    first = next((t for t in tokens_of(prompt) if t not in (",", ";", "please", "can", "could", "you", "now")), "")
-    if first in ("no", "without", "with", "and", "but") or prompt.lstrip().startswith("-"):
+    text = rewritten(prompt)
+    first = next((t for t in tokens_of(text) if t not in (",", ";", "please", "can", "could", "you", "now")), "")
+    if first in ("no", "without", "with", "and", "but") or text.lstrip(" ,").startswith("-"):
         return not intent.styles and (not intent.instruments or first in ("with", "and", "but"))
     return first in ADDING
 

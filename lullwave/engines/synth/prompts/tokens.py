@@ -18,8 +18,18 @@ Tokens = Sequence[str]
 LONGEST = 4  # words of a phrase
 AND = ("and", "&", "plus")
 OR = ("or", "nor")
+_MARKS = (  # vowel signs and the like, which belong to the letter before them; not the punctuation between them
+    "\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0711-\u074a\u07a6-\u07b0"
+    "\u0816-\u082d\u08d3-\u0903\u093a-\u0963\u0981-\u0d83\u0dca-\u0df3\u0e31-\u0e4e\u0eb1-\u0ecd\u0f18-\u0fbc\u102b-\u1049"
+    "\u1056-\u109d\u135d-\u135f\u1712-\u1734\u1752-\u1773\u17b4-\u17d3\u18a9\u1920-\u193b\u1a17-\u1a7f\u1ab0-\u1aff\u1b00-\u1b44"
+    "\u1b80-\u1bad\u1be6-\u1bf3\u1c24-\u1c37\u1cd0-\u1cf9\u1dc0-\u1dff\u200c\u200d\u20d0-\u20f0\u302a-\u302f\u3099\u309a\ua66f-\ua67d"
+    "\ua802-\ua827\ua880-\ua8c5\ua926-\ua953\ua980-\ua9c0\uaa29-\uaa4d\uaab0-\uaac1\uaaeb-\uaaf6\uabe3-\uabed\ufb1e\ufe20-\ufe2f"
+)
+_LETTERS = rf"[^\W_](?:[^\W_]|[{_MARKS}])*"
+_SIGN = r"[\u2190-\u2bff\U0001f000-\U0001faff]"
 _TOKEN = re.compile(
-    r"\d+(?:\.\d+)?\s*%|\d+\.\d+|[^\W_]+(?:[#&'][^\W_]+)*[#']?|[,;.!?\n:=]|&|[\u2190-\u2bff\U0001f000-\U0001faff]"
+    rf"\d+(?:\.\d+)?\s*%|\d+\.\d+|{_LETTERS}(?:[#&']{_LETTERS})*[#']?|[,;.!?\n:=]|&|"
+    rf"[\U0001f1e6-\U0001f1ff]{{2}}|{_SIGN}(?:[\u200d\U0001f3fb-\U0001f3ff]+{_SIGN}?)*"
 )
 _ENDS = re.compile(r"[;.!?\n]")
 _SIGNS = str.maketrans("♯♭’_、，،。！？؟；：｜", "#b' ,,,.!??;:|")
