@@ -68,7 +68,7 @@ class Audio:
         Raises:
             CodecError: the file cannot be read or decoded.
         """
-        from .codecs.media import read
+        from .codecs.reading import read
 
         return read(Path(path))
 

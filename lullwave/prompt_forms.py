@@ -116,7 +116,8 @@ def _avoided(text: str) -> str:
 def _blended(text: str) -> str:
     """``a::2 b::-1`` as a blend."""
     pieces = _MULTI.split(text)
-    parts, avoided = [], []
+    parts: list[str] = []
+    avoided: list[str] = []
     for words, weight in zip(pieces[::2], [*pieces[1::2], None], strict=True):
         words = words.strip().strip("|,").strip()
         if not words:

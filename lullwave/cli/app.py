@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import sys
 from typing import Annotated
 
 import typer
@@ -67,4 +69,6 @@ def lullwave(
 def run() -> None:
     """Parse the command line and run the command."""
     insist_on_interrupts()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # file names that are not UTF-8
     app(prog_name="lullwave")

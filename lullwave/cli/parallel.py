@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
+from ..codecs import fitting_name
 from ..errors import InvalidInput, LullwaveError, NotFound
 
 SOUNDS = {".wav", ".flac", ".mp3", ".ogg", ".opus", ".aif", ".aiff", ".au", ".m4a", ".aac", ".mp4", ".webm", ".wma"}
@@ -41,7 +42,7 @@ def _matching(folder: Path, pattern: str) -> Iterable[Path]:
 
 def target_in(folder: Path, source: Path, root: Path, suffix: str) -> Path:
     """The result's path: that of ``source`` below ``root``, moved below ``folder``, with ``suffix`` added."""
-    return folder / source.relative_to(root).parent / (source.name + suffix)
+    return folder / source.relative_to(root).parent / fitting_name(source.name + suffix)
 
 
 def run(work: Callable[[Path], object], paths: Sequence[Path], processes: int, console: Console) -> int:

@@ -4,9 +4,10 @@
 ``write`` for finished clips. ``decode`` returns exactly as many frames as ``encode`` was given.
 """
 
-from .files import decode, encode, replacing, write, write_bytes
+from .files import encode, fitting_name, replacing, write, write_bytes
 from .formats import DEFAULT_KBPS, FORMAT_NAMES, FORMATS, Format, format_named, format_of
 from .mp3 import FrameSplitter, Mp3Encoder, Mp3Header, mp3_frames, muted
+from .reading import blocks_of, decode, read
 from .streaming import StreamEncoder, rate_for
 from .tags import Tags, id3
 
@@ -20,14 +21,17 @@ __all__ = [
     "Mp3Header",
     "StreamEncoder",
     "Tags",
+    "blocks_of",
     "decode",
     "encode",
+    "fitting_name",
     "format_named",
     "format_of",
     "id3",
     "mp3_frames",
     "muted",
     "rate_for",
+    "read",
     "replacing",
     "write",
     "write_bytes",

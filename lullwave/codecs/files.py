@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import os
 import secrets
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-import soundfile
-
 from ..audio import Audio
 from ..errors import CodecError
-from .completeness import is_cut_off
 from .formats import DEFAULT_KBPS, format_named, format_of
 from .streaming import StreamEncoder, rate_for
 from .tags import Tags
 
-_BLOCK = 65536  # frames that are read at a time
+MAX_NAME_BYTES = 255  # of one file name, on every common file system
 
 
 def encode(audio: Audio, format: str, kbps: int = DEFAULT_KBPS, tags: Tags | None = None) -> bytes:
@@ -63,7 +59,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A temporary file that replaces ``path`` when the block ends, and is deleted if the block raises."""
     path = Path(os.path.realpath(path))  # replace the target of a link, not the link
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    part = path.with_name(f".{secrets.token_hex(8)}.part")  # not the name itself, which may be as long as allowed
     try:
         with open(part, "xb") as file:
             yield file
@@ -74,41 +70,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         part.unlink(missing_ok=True)
 
 
-def decode(source: bytes | str | Path, max_s: float | None = None) -> Audio:
-    """Decode a file, or its bytes.
-
-    Raises:
-        CodecError: it is empty, not audio, cut off, or longer than ``max_s`` seconds.
-    """
-    if not isinstance(source, bytes):
-        try:
-            source = Path(source).read_bytes()
-        except OSError as error:
-            raise CodecError(f"cannot read {str(source)!r}: {error.strerror}") from error
-    if not source:
-        raise CodecError("cannot decode audio: there are no bytes")
-    try:
-        with soundfile.SoundFile(io.BytesIO(source)) as file:
-            audio = _read(file, max_s)
-            stated = file.frames
-    except soundfile.LibsndfileError as error:
-        raise CodecError(f"cannot decode audio: {error.error_string}") from error
-    if not audio.frames:
-        raise CodecError("cannot decode audio: there is no sound in it")
-    if is_cut_off(source, stated, audio.frames):
-        raise CodecError(f"cannot decode audio: it is cut off after {audio.duration_s:.1f} seconds")
-    return audio
-
-
-def _read(file: soundfile.SoundFile, max_s: float | None) -> Audio:
-    """Read to the end block by block: the header of a streamed file does not state its true length."""
-    blocks = []
-    frames = 0
-    while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
-        blocks.append(block)
-        frames += len(block)
-        if max_s is not None and frames > max_s * file.samplerate:
-            raise CodecError(f"cannot decode audio: it is longer than {max_s:g} seconds")
-    if not blocks:
-        return Audio.silence(0, file.samplerate, file.channels)
-    return Audio(np.concatenate(blocks), file.samplerate)
+def fitting_name(name: str) -> str:
+    """``name`` as it is, or with its stem cut so that file systems accept it; a digest keeps cut names apart."""
+    if len(os.fsencode(name)) <= MAX_NAME_BYTES:
+        return name
+    stem, dot, suffix = name.rpartition(".")
+    tail = f"-{zlib.crc32(os.fsencode(name)):08x}{dot}{suffix}"
+    room = MAX_NAME_BYTES - len(os.fsencode(tail))
+    return os.fsencode(stem)[:room].decode(errors="ignore") + tail

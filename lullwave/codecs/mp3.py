@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
+from mmap import mmap
 
 import lameenc
 
@@ -41,7 +42,7 @@ class Mp3Header:
     side_bytes: int  # side information after the header
 
     @classmethod
-    def parse(cls, data: bytes | memoryview, at: int = 0) -> Mp3Header | None:
+    def parse(cls, data: bytes | memoryview | mmap, at: int = 0) -> Mp3Header | None:
         """The header at ``at``, None if there is none. Only layer III without CRC, at a stated bit rate, is known."""
         if len(data) - at < 4 or data[at] != 0xFF or data[at + 1] not in (0xFB, 0xF3):
             return None

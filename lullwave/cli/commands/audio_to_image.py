@@ -8,8 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from ...codecs import replacing
-from ...codecs.media import blocks_of
+from ...codecs import blocks_of, replacing
 from ...errors import CodecError, InvalidInput
 from ...spectrogram import SpectrogramParams, default_params
 from ..arguments import AudioFile, Quiet

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from ...audio import Audio
 from ...blocks import ClipFormat, ClipMaker
-from ...codecs import DEFAULT_KBPS, FORMATS, Format, decode, format_named, replacing, write, write_bytes
+from ...codecs import DEFAULT_KBPS, FORMATS, Format, format_named, read, replacing, write, write_bytes
 from ...engines import engine_class, engine_facts, load_engine
 from ...engines.base import AudioPrompt, Engine, Stream
 from ...errors import Unsupported
@@ -106,7 +106,7 @@ def generate(
         if path is not None:
             if name not in kind.audio_prompts:
                 raise Unsupported(f"--{name.replace('_', '-')}", str(path), f"the engine {engine!r} cannot {what}")
-            heard[name] = decode(path)
+            heard[name] = read(path)
     console = Console(stderr=True, quiet=quiet)
     made: dict[str, Any] = {
         "file": output, "format": named.name, "seconds": seconds, "prompt": request.prompt, "seed": request.seed,

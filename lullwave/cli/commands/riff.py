@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from ...codecs import FORMAT_NAMES, decode, format_of, write, write_bytes
+from ...codecs import FORMAT_NAMES, format_of, read, write, write_bytes
 from ...engines import load_engine
 from ...engines.riffusion.clip_options import DenoisingConfig, MagicMix, PromptInput
 from ...engines.riffusion.options import DEFAULT_CHECKPOINT, RiffusionLoadOptions, RiffusionOptions
@@ -148,7 +148,7 @@ def transform(
     first = PromptInput(prompt, seed, negative, denoising, guidance)
     last = None if end is None else PromptInput(end, seed, negative, denoising, guidance)
     path = _checked(output, image, force)
-    sound = decode(file)
+    sound = read(file)
     with _engine(load_options) as engine, _bar(file.name, quiet) as progress:
         from ...engines.riffusion.tasks import audio_to_audio
 
@@ -227,7 +227,7 @@ def stems(
     check_folder(folder, "folder", force)
     from ...engines.riffusion.stems import mix_stems, split
 
-    found = split(decode(file))
+    found = split(read(file))
     folder.mkdir(parents=True, exist_ok=True)
     for name, audio in found.items():
         write(folder / f"{name}.wav", audio)

@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ...codecs import FORMAT_NAMES, format_named, write
-from ...codecs.media import read
+from ...codecs import FORMAT_NAMES, fitting_name, format_named, read, write
 from ...errors import InvalidInput
 from ..arguments import AudioFile, OutputFolder, Quiet
 
@@ -62,5 +61,5 @@ def cut(
         begin = start_ms * audio.rate // 1000
         clip = audio[begin : begin + duration_ms * audio.rate // 1000]
         name = f"{prefix}clip_{number}_start_{start_ms}_ms_duration_{duration_ms}_ms.{extension}"
-        written.append(write(folder / name, clip))
+        written.append(write(folder / fitting_name(name), clip))
     return written

@@ -21,7 +21,9 @@ def lullwave(tmp_path):
     def run(*arguments):
         command = [sys.executable, "-m", "lullwave", *map(str, arguments)]
         environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
-        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120)
+        return subprocess.run(
+            command, capture_output=True, errors="surrogateescape", cwd=tmp_path, env=environment, timeout=120
+        )
 
     return run
 
@@ -137,3 +139,20 @@ def test_clips_of_surround_sound_are_refused_with_the_way_out(lullwave, tmp_path
     cut = ("sample-clips", "-a", "six.wav", "-o", "x", "--duration-ms", "500")
     assert "--mono" in lullwave(*cut).stderr
     assert lullwave(*cut, "--mono").returncode == 0
+
+
+def test_names_that_are_long_or_not_utf8_work_in_every_command(lullwave, tmp_path):
+    odd, long = os.fsdecode(b"caf\xe9"), "n" * 250
+    (tmp_path / odd).mkdir()
+    write(tmp_path / odd / f"{odd}.wav", chord(1.0))
+    write(tmp_path / odd / f"{long}.wav", chord(1.0))
+    for name in (odd, long):
+        made = lullwave("audio-to-image", "-a", f"{odd}/{name}.wav", "-i", f"{name}.png")
+        assert made.returncode == 0, made.stderr
+    shown = lullwave("print-exif", "-i", f"{odd}.png")
+    assert shown.returncode == 0, shown.stderr
+    made = lullwave("sample-clips-batch", "-a", odd, "-o", f"clips {odd}", "--duration-ms", 500, "--num-processes", 1)
+    assert (made.returncode, made.stderr) == (0, "")
+    assert "2 of 2 files done" in made.stdout
+    clips = list((tmp_path / f"clips {odd}").iterdir())
+    assert [decode(clip).frames for clip in clips] == [RATE // 2] * 2
