@@ -176,6 +176,12 @@ class Settings(BaseSettings):
     )
     vote_s: float = Field(default=30.0, ge=1, le=3600, description="duration of a vote on the next prompt")
     max_wishes: int = Field(default=8, ge=1, le=1000, description="requests that may wait at a station")
+    votes_per_address: int = Field(
+        default=4,
+        ge=1,
+        le=1000,
+        description="votes of one address, and requests of it that may wait at a station: listeners at home share one",
+    )
     token: str = Field(
         default="",
         repr=False,

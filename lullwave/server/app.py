@@ -27,7 +27,7 @@ from .errors import install
 from .live.channels import Channels
 from .live.prewarm import Prewarmer
 from .live.prompt_queue import PromptQueue
-from .middleware.address_limit import REQUESTS_PER_AUDIO, AddressLimit
+from .middleware.address_limit import AddressLimit
 from .middleware.auth import OriginAndTokenGuard, OwnerToken
 from .middleware.body_limit import BodyLimit
 from .middleware.forwarded import Forwarded
@@ -56,6 +56,8 @@ def create_app(
         channels = Channels(placed(settings), engines, clock or SystemClock())
         services.live = channels
         services.prompt_queues = {name: PromptQueue(channel, settings) for name, channel in channels.stations.items()}
+        for queue in services.prompt_queues.values():
+            channels.audience.watch_leaving(queue.forget)
         channels.start()
         prewarmer = Prewarmer(channels)
         try:
@@ -86,7 +88,7 @@ def create_app(
     openapi.complete(app)
     app.add_middleware(BodyLimit, limit_bytes=settings.max_body_kb * 1024, larger=riffusion.UPLOAD_LIMITS)
     app.add_middleware(OriginAndTokenGuard, settings=settings, owner_token=services.owner_token)
-    app.add_middleware(AddressLimit, most=REQUESTS_PER_AUDIO * settings.max_per_address)
+    app.add_middleware(AddressLimit, audio=settings.max_per_address)
     app.add_middleware(SecurityHeaders)
     trusted = TrustedProxies.parse(settings.trusted_proxies)
     app.add_middleware(Forwarded, trusted=trusted, prefix=settings.root_path)

@@ -10,16 +10,30 @@ from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.middleware.proxy_headers import _TrustedHosts
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from ..settings import Settings
 from .app import release
-from .sockets import address_of, check_certificate, listening_socket, raise_file_limit
-from .uvicorn_protocols import with_head_timeout, with_transport_in_scope
+from .bounded_server import ACCEPTED_AT_ONCE, BoundedServer
+from .connection_limits import SPARE, ConnectionLimits
+from .middleware.address_limit import REQUESTS_PER_AUDIO
+from .repeated_logs import limit_repeated_logs
+from .sockets import address_of, check_certificate, listening_socket, most_connections, raise_file_limit
+from .uvicorn_protocols import (
+    limited_websocket,
+    with_head_timeout,
+    with_limits,
+    with_paced_requests,
+    with_transport_in_scope,
+)
 
 GRACE_S = 1  # seconds that open connections may take to end
 SWITCH_S = 0.001  # seconds after which a composing thread yields the GIL, so that the event loop answers in time
 WS_MAX_BYTES = 64 * 1024  # of one websocket message from a client
+WS_FRAMES_PER_S, WS_FRAME_BURST = 10.0, 40  # of one websocket: a page sends two when its reader presses play
+WS_PING_S = 8.0  # seconds between two pings, so that a proxy that closes silent connections after 10 s keeps them
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # parameters of mallopt: glibc, malloc.h
 LARGE_BYTES = 2 << 20  # larger blocks are returned to the system when freed; a lower limit doubles the processor time
 
@@ -35,18 +49,12 @@ def check_tls(settings: Settings) -> None:
     check_certificate(settings.tls_cert, settings.tls_key)
 
 
-class Server(uvicorn.Server):
-    """A uvicorn server that ends endless replies before it waits for connections to close."""
+class Server(BoundedServer):
+    """A server that ends endless replies before it waits for connections to close."""
 
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
         self._app = app
-        self.ready: Callable[[], None] = lambda: None
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self.ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         release(self._app)
@@ -55,9 +63,17 @@ class Server(uvicorn.Server):
 
 def server_for(app: FastAPI, settings: Settings) -> Server:
     """Configure a server for ``app``; setting ``should_exit`` stops it."""
+    proxies = _TrustedHosts(settings.trusted_proxies)
+    most = REQUESTS_PER_AUDIO * settings.max_per_address + SPARE
+    limits = ConnectionLimits(most, most_connections(), lambda address: address in proxies)
+    http = with_transport_in_scope(with_head_timeout(with_paced_requests(with_limits(AutoHTTPProtocol, limits))))
     config = uvicorn.Config(
         app,
-        http=with_transport_in_scope(with_head_timeout(AutoHTTPProtocol)),
+        http=http,
+        ws=limited_websocket(WebSocketsSansIOProtocol, limits, WS_FRAMES_PER_S, WS_FRAME_BURST),
+        ws_per_message_deflate=False,  # a count of listeners does not get shorter
+        ws_ping_interval=WS_PING_S,
+        backlog=ACCEPTED_AT_ONCE,
         log_level="warning" if settings.log_level == "info" else settings.log_level,
         log_config=None,
         access_log=settings.log_level == "debug",
@@ -75,6 +91,7 @@ def server_for(app: FastAPI, settings: Settings) -> Server:
 def serve(app: FastAPI, settings: Settings, bound: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
     """Serve ``app`` on ``bound`` until SIGINT or SIGTERM. ``ready`` is called once requests are answered."""
     raise_file_limit()
+    limit_repeated_logs()
     keep_heap_small()
     sys.setswitchinterval(SWITCH_S)
     server = server_for(app, settings)

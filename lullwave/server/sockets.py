@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from pathlib import Path
@@ -11,6 +12,8 @@ from ..errors import LullwaveError, SettingsError
 SEND_BUFFER = 128 * 1024  # bytes that the kernel holds for one connection (it doubles the figure for its own use)
 DEAD_PEER_MS = 10_000  # a peer that acknowledges nothing for this long is gone
 FILES_WANTED = 65536  # open files, one per connection
+FILES_USED = 32  # files that a server has open at its start, where the system does not tell
+FILES_SPARE = 64  # files that are not for connections: clips, history, remote engines, replies with files
 
 
 class AddressTaken(LullwaveError):
@@ -67,6 +70,22 @@ def check_certificate(cert: Path | None, key: Path | None) -> None:
     except (OSError, ValueError) as error:
         allowed = f"a certificate chain and its private key, both PEM and without a password ({error})"
         raise SettingsError("tls_cert", str(cert), allowed) from None
+
+
+def most_connections() -> int:
+    """How many connections fit the limit of open files beside the files that are open now and may still be opened."""
+    try:
+        import resource
+    except ImportError:  # not on this platform
+        return FILES_WANTED
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit == resource.RLIM_INFINITY:
+        return FILES_WANTED
+    try:
+        used = len(os.listdir("/proc/self/fd"))
+    except OSError:
+        used = FILES_USED
+    return max(1, limit - used - min(FILES_SPARE, limit // 3))
 
 
 def raise_file_limit() -> None:

@@ -9,36 +9,36 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from ...engines.remote import protocol as wire
 from ...engines.remote.network import keep_alive
-from ..sockets import raise_file_limit
+from ..bounded_server import ACCEPTED_AT_ONCE, BoundedServer
+from ..connection_limits import ConnectionLimits
+from ..repeated_logs import limit_repeated_logs
+from ..sockets import most_connections, raise_file_limit
+from ..uvicorn_protocols import limited_websocket, with_head_timeout, with_limits, with_paced_requests
 
 GRACE_S = 1  # seconds that open connections may take to end
+WS_FRAMES_PER_S, WS_FRAME_BURST = 1000.0, 4000  # of one client: 64 streams, each asking several times per second
+MAX_PER_ADDRESS = 512  # connections; 64 of them may be clients
 ORPHAN_EXIT_S = 3.0  # seconds after its parent's end in which the process must have stopped
 
 
-class InferenceServer(uvicorn.Server):
-    """A uvicorn server that calls ``ready`` once it answers requests."""
-
-    ready: Callable[[], None] = staticmethod(lambda: None)
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self.ready()
-
-
-def inference_server(app: Starlette, cert: Path | None = None, key: Path | None = None) -> InferenceServer:
+def inference_server(app: Starlette, cert: Path | None = None, key: Path | None = None) -> BoundedServer:
     """Configure a server for ``app``; setting ``should_exit`` stops it."""
+    limits = ConnectionLimits(MAX_PER_ADDRESS, most_connections())
     config = uvicorn.Config(
         app,
+        http=with_head_timeout(with_paced_requests(with_limits(AutoHTTPProtocol, limits))),
+        ws=limited_websocket(WebSocketsSansIOProtocol, limits, WS_FRAMES_PER_S, WS_FRAME_BURST),
+        backlog=ACCEPTED_AT_ONCE,
         log_level="warning",
         log_config=None,
         access_log=False,
@@ -52,16 +52,17 @@ def inference_server(app: Starlette, cert: Path | None = None, key: Path | None 
         ssl_certfile=cert,
         ssl_keyfile=key,
     )
-    return InferenceServer(config)
+    return BoundedServer(config)
 
 
-def serve_inference(server: InferenceServer, bound: socket.socket, with_parent: bool = False) -> None:
+def serve_inference(server: BoundedServer, bound: socket.socket, with_parent: bool = False) -> None:
     """Serve on ``bound`` until SIGINT or SIGTERM arrives or, ``with_parent``, until the parent closes stdin.
 
     Connections that ``bound`` accepts use TCP keepalive, so that the kernel notices a peer that disappeared: legacy
     clients may be silent for any time.
     """
     raise_file_limit()
+    limit_repeated_logs()
     keep_alive(bound, idle_s=20, interval_s=5, probes=4)
     if with_parent:
         with suppress(OSError):  # Linux: when memory runs out, the kernel kills this process before its parent

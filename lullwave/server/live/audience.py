@@ -12,18 +12,29 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+NOTIFY_EVERY_S = 0.1  # shortest time between two notifications: many changes in between cause one
+
 
 class Audience:
-    """The listeners of each station; notifies watchers when a number changes. Event loop only."""
+    """The listeners of each station; notifies watchers when a number changes. Event loop only.
+
+    Every change costs the same however many listeners there are: sets are kept, and the watchers are told at once or
+    after ``NOTIFY_EVERY_S``.
+    """
 
     def __init__(self, stations: list[str], default: str) -> None:
         self._audio: dict[str, Counter[str]] = {station: Counter() for station in stations}
-        self._sockets: Counter[str] = Counter()
+        self._hearing: Counter[str] = Counter()  # listener → audio connections to all stations
+        self._sockets: Counter[str] = Counter()  # listener → websockets that said ``listening``
+        self._only_socket: set[str] = set()  # listeners with a websocket and no audio connection
         self._default = default
         self._published: dict[str, int] = dict.fromkeys(stations, 0)
         self._first: dict[str, tuple[str, int]] = {}  # listener → station, frame
         self._watchers: list[Callable[[str, int], None]] = []
+        self._leaving: list[Callable[[str], None]] = []
         self._waiting: set[asyncio.Future[None]] = set()
+        self._notified: asyncio.TimerHandle | None = None  # the pause after a notification
+        self._due = False  # something has changed in that pause
 
     def connections(self, station: str) -> int:
         """Audio connections to a station."""
@@ -32,51 +43,54 @@ class Audience:
     def people(self, station: str) -> int:
         """Listeners of a station. A listener with only a websocket counts for the default station."""
         people = len(self._audio[station])
-        if station == self._default:
-            people += sum(1 for listener in self._sockets if not self.hears(listener))
-        return people
+        return people + len(self._only_socket) if station == self._default else people
 
     @property
     def total(self) -> int:
         """Listeners of all stations; a listener of two counts once."""
-        listening: set[str] = set(self._sockets)
-        for listeners in self._audio.values():
-            listening.update(listeners)
-        return len(listening)
+        return len(self._hearing) + len(self._only_socket)
 
     def hears(self, listener: str) -> bool:
         """Tell whether a listener has an audio connection."""
-        return any(listener in listeners for listeners in self._audio.values())
+        return listener in self._hearing
 
     def watch(self, watcher: Callable[[str, int], None]) -> None:
-        """Call ``watcher(station, people)`` on every change."""
+        """Call ``watcher(station, people)`` when a number has changed."""
         self._watchers.append(watcher)
+
+    def watch_leaving(self, watcher: Callable[[str], None]) -> None:
+        """Call ``watcher(listener)`` when a listener's last audio connection has ended."""
+        self._leaving.append(watcher)
 
     @contextmanager
     def audio(self, station: str, listener: str | None) -> Iterator[str]:
         """Count an audio connection while the block runs; yields the listener's id."""
         listener = listener or f"anonymous-{secrets.token_hex(8)}"
         self._audio[station][listener] += 1
-        self._changed()
+        self._hearing[listener] += 1
+        self._changed(listener)
         try:
             yield listener
         finally:
             self._drop(self._audio[station], listener)
+            self._drop(self._hearing, listener)
+            self._changed(listener)
             if not self.hears(listener):
                 self._first.pop(listener, None)
-            self._changed()
+                for watcher in self._leaving:
+                    watcher(listener)
 
     @contextmanager
     def socket(self, listener: str | None) -> Iterator[None]:
         """Count a websocket while the block runs."""
         listener = listener or f"anonymous-{secrets.token_hex(8)}"
         self._sockets[listener] += 1
-        self._changed()
+        self._changed(listener)
         try:
             yield
         finally:
             self._drop(self._sockets, listener)
-            self._changed()
+            self._changed(listener)
 
     def given(self, station: str, listener: str, frame: int) -> None:
         """Note the first frame that a listener's audio connection was sent."""
@@ -88,7 +102,7 @@ class Audience:
         return frame if at == station else None
 
     async def changed(self) -> None:
-        """Return after the next change."""
+        """Return after the next notification."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.add(future)
         try:
@@ -96,7 +110,20 @@ class Audience:
         finally:
             self._waiting.discard(future)
 
-    def _changed(self) -> None:
+    def _changed(self, listener: str) -> None:
+        """Note that the connections of a listener have changed, and notify now or when the pause is over."""
+        if listener in self._sockets and not self.hears(listener):
+            self._only_socket.add(listener)
+        else:
+            self._only_socket.discard(listener)
+        if self._notified is None:
+            self._notify()
+        else:
+            self._due = True
+
+    def _notify(self) -> None:
+        self._due = False
+        self._notified = asyncio.get_running_loop().call_later(NOTIFY_EVERY_S, self._pause_over)
         for station in self._audio:
             if (people := self.people(station)) != self._published[station]:
                 self._published[station] = people
@@ -106,6 +133,11 @@ class Audience:
         for future in waiting:
             if not future.done():
                 future.set_result(None)
+
+    def _pause_over(self) -> None:
+        self._notified = None
+        if self._due:
+            self._notify()
 
     @staticmethod
     def _drop(counts: Counter[str], listener: str) -> None:

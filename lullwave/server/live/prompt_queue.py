@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,11 +17,15 @@ from ...engines.base import Understanding
 from ...errors import Busy, LullwaveError
 from ...settings import Settings
 from ...station import RATE, Event, SteerResult
+from ..pacing import Paces
 from .channel import Channel
 
 UNDO_KEPT = 32  # earlier prompts that undo can go back through
 STEER_OVER_S = 4.0  # seconds over which the music changes
 RENDER_S = 3.0  # estimate of the time from a change to its sound on air
+
+PUBLISH_EVERY_S = 0.2  # shortest time between two ``queue`` events: many requests cause one
+SUBMITS_PER_S, SUBMIT_BURST = 2.0, 30  # requests of one address
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +49,26 @@ class PromptReceipt:
 
 
 @dataclass(frozen=True)
+class Requester:
+    """The client that sends a request: its address, and its listener id if that listener has an audio connection."""
+
+    address: str
+    listener: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What has one place in the queue and one vote."""
+        return self.listener or self.address
+
+
+@dataclass(frozen=True)
 class _PromptRequest:
     prompt: str
-    requester: str  # each has at most one request in the queue
+    requester: Requester
     undo: bool = False
+
+
+VOTE = Requester("", "vote")  # requests what a vote has decided
 
 
 class PromptQueue:
@@ -61,11 +81,15 @@ class PromptQueue:
         self._vote_s = settings.vote_s
         self._max = settings.max_wishes
         self._waiting: deque[_PromptRequest] = deque()
-        self._ballots: dict[str, str] = {}  # requester → prompt
+        self._per_address = settings.votes_per_address
+        self._paces = Paces(SUBMITS_PER_S, SUBMIT_BURST)
+        self._ballots: dict[str, _PromptRequest] = {}  # by the requester's key
         self._voting: asyncio.TimerHandle | None = None
         self._steered_at = -1e9
         self._timer: asyncio.TimerHandle | None = None
         self._steering = asyncio.Lock()
+        self._published: asyncio.TimerHandle | None = None  # the pause after a ``queue`` event
+        self._publish_due = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._earlier: deque[str] = deque(maxlen=UNDO_KEPT)  # earlier prompts, oldest first
 
@@ -77,9 +101,9 @@ class PromptQueue:
     @property
     def votes(self) -> dict[str, int]:
         """The open vote: prompt → votes, the leader first."""
-        return dict(Counter(self._ballots.values()).most_common())
+        return dict(Counter(ballot.prompt for ballot in self._ballots.values()).most_common())
 
-    async def submit(self, prompt: str, requester: str) -> PromptReceipt:
+    async def submit(self, prompt: str, requester: Requester) -> PromptReceipt:
         """Steer the station to ``prompt``, or queue the request, or count it as a vote.
 
         A second request of one requester replaces the first.
@@ -88,8 +112,9 @@ class PromptQueue:
 
         Raises:
             PromptError: it does not parse.
-            Busy: the queue is full.
+            Busy: the queue is full, or the requester's address sends too many requests.
         """
+        self._check_pace(requester)
         understanding = await asyncio.to_thread(self._station.understand, prompt)
         if not understanding.recognised:
             return PromptReceipt("ignored", understanding)
@@ -97,13 +122,14 @@ class PromptQueue:
             return self._vote(prompt, requester, understanding)
         return await self._queue(_PromptRequest(prompt, requester), understanding)
 
-    async def undo(self, requester: str) -> PromptReceipt:
+    async def undo(self, requester: Requester) -> PromptReceipt:
         """Steer back to the prompt before, or queue that; at a station that votes, vote for it.
 
         Raises:
             NothingToUndo
-            Busy: the queue is full.
+            Busy: the queue is full, or the requester's address sends too many requests.
         """
+        self._check_pace(requester)
         if not self._earlier:
             raise NothingToUndo
         prompt = self._earlier[-1]
@@ -112,9 +138,14 @@ class PromptQueue:
             return self._vote(prompt, requester, understanding)
         return await self._queue(_PromptRequest(prompt, requester, undo=True), understanding)
 
+    def forget(self, listener: str) -> None:
+        """Drop the vote of a listener that has left."""
+        if self._ballots.pop(listener, None) is not None:
+            self._publish()
+
     def close(self) -> None:
         """Drop every request."""
-        for timer in (self._timer, self._voting):
+        for timer in (self._timer, self._voting, self._published):
             if timer is not None:
                 timer.cancel()
         for task in self._tasks:
@@ -127,7 +158,8 @@ class PromptQueue:
             steered = await self._steer(request)
             heard_in_s = max(0, steered.frame - self._station.edge) / RATE
             return PromptReceipt("turning", steered.understanding, steered.frame, heard_in_s)
-        self._waiting = deque(r for r in self._waiting if r.requester != request.requester)
+        self._waiting = deque(r for r in self._waiting if r.requester.key != request.requester.key)
+        self._check_share(request.requester, self._waiting, "requests waiting")
         if len(self._waiting) >= self._max:
             raise Busy(f"{len(self._waiting)} requests are waiting at this station; try again later", self._every_s)
         self._waiting.append(request)
@@ -136,11 +168,14 @@ class PromptQueue:
         estimate = max(0.0, left_s) + (len(self._waiting) - 1) * self._every_s + RENDER_S
         return PromptReceipt("queued", understanding, None, estimate)
 
-    def _vote(self, prompt: str, requester: str, understanding: Understanding) -> PromptReceipt:
+    def _vote(self, prompt: str, requester: Requester, understanding: Understanding) -> PromptReceipt:
         loop = asyncio.get_running_loop()
-        if prompt not in self._ballots.values() and len(set(self._ballots.values())) >= self._max:
+        others = [ballot for key, ballot in self._ballots.items() if key != requester.key]
+        self._check_share(requester, others, "votes")
+        prompts = {ballot.prompt for ballot in others}
+        if prompt not in prompts and len(prompts) >= self._max:
             raise Busy(f"{self._max} prompts are in the vote; choose one of them", self._vote_s)
-        self._ballots[requester] = prompt
+        self._ballots[requester.key] = _PromptRequest(prompt, requester)
         if self._voting is None:
             self._voting = loop.call_later(self._vote_s, self._count)
         self._publish()
@@ -153,7 +188,7 @@ class PromptQueue:
         self._voting = None
         votes, self._ballots = self.votes, {}
         if votes:
-            self._waiting.append(_PromptRequest(next(iter(votes)), "vote"))
+            self._waiting.append(_PromptRequest(next(iter(votes)), VOTE))
             self._schedule(0.0)
         self._publish()
 
@@ -193,6 +228,28 @@ class PromptQueue:
                 self._earlier.append(before)
             return steered
 
+    def _check_pace(self, requester: Requester) -> None:
+        now = asyncio.get_running_loop().time()
+        if not self._paces.of(requester.address, now).allows(now):
+            raise Busy("your address sends too many requests; try again later", 1.0)
+
+    def _check_share(self, requester: Requester, others: Iterable[_PromptRequest], what: str) -> None:
+        """Refuse more than an address's share of what waits: listener ids are the clients' own choice."""
+        if sum(1 for other in others if other.requester.address == requester.address) >= self._per_address:
+            message = f"your address has {self._per_address} {what}, as many as it may have"
+            raise Busy(message, max(self._every_s, 1.0))
+
     def _publish(self) -> None:
+        """Publish the queue now, or once the pause after the last time is over."""
+        if self._published is not None:
+            self._publish_due = True
+            return
+        self._publish_due = False
+        self._published = asyncio.get_running_loop().call_later(PUBLISH_EVERY_S, self._pause_over)
         data = {"policy": self._station.config.policy, "waiting": self.waiting, "votes": self.votes}
         self._channel.events.publish(Event("queue", self._station.edge, data))
+
+    def _pause_over(self) -> None:
+        self._published = None
+        if self._publish_due:
+            self._publish()

@@ -1,27 +1,36 @@
-"""Limits how many requests one address may have open; knows no route."""
+"""Limits the open requests of one address and how fast they follow each other; knows no route but the health check."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..errors import Full, reply
+from ..pacing import Paces
 
 REQUESTS_PER_AUDIO = 4  # open requests per allowed audio connection of an address: also events, socket and pages
+BURST_PER_AUDIO = 4  # requests at once per allowed audio connection; one per second follows for each
 TRY_AGAIN_LATER = 1013  # WebSocket close code (IANA registry)
+ALWAYS = "/healthz"  # costs little, and a monitor may share its address with whoever floods the server
 
 
 class AddressLimit:
-    """Refuses requests of an address that has ``most`` open; streams, events and sockets stay open. Event loop only."""
+    """Refuses requests of an address that has too many open, and lets those that come too fast wait. Event loop only.
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
+    ``audio`` is the number of audio connections that an address may have; the limits follow from it. Streams, events
+    and sockets are open requests until they end.
+    """
+
+    def __init__(self, app: ASGIApp, audio: int) -> None:
         self._app = app
-        self._most = most
+        self._most = REQUESTS_PER_AUDIO * audio
         self._open: Counter[str] = Counter()
+        self._paces = Paces(max(10, audio), max(100, BURST_PER_AUDIO * audio))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
+        if scope["type"] not in ("http", "websocket") or scope["path"] == ALWAYS:
             await self._app(scope, receive, send)
             return
         address = scope["client"][0] if scope.get("client") else ""
@@ -30,6 +39,9 @@ class AddressLimit:
             return
         self._open[address] += 1
         try:
+            now = asyncio.get_running_loop().time()
+            if (wait_s := self._paces.of(address, now).turn(now)) > 0:
+                await asyncio.sleep(wait_s)
             await self._app(scope, receive, send)
         finally:
             self._open[address] -= 1

@@ -13,7 +13,7 @@ from ...prompt import MAX_PROMPT_CHARS
 from ...station import RATE
 from ..deps import ListenerId, Services, station_json
 from ..errors import Forbidden
-from ..live.prompt_queue import PromptQueue, PromptReceipt
+from ..live.prompt_queue import PromptQueue, PromptReceipt, Requester
 
 
 class PromptWish(BaseModel):
@@ -95,15 +95,16 @@ def _steerable(services: Services, request: Request, station: str) -> PromptQueu
     return services.prompt_queues[station]
 
 
-def _requester(services: Services, request: Request, listener: str | None) -> str:
-    """The key of the client, which has one place in the queue and one vote.
+def _requester(services: Services, request: Request, listener: str | None) -> Requester:
+    """The client, which has one place in the queue and one vote.
 
     A listener's id counts only while that listener is connected: ids are the clients' own choice, and invented ones
     must not count as votes. Every other client is known by its address.
     """
+    address = request.client.host if request.client else ""
     if listener is not None and services.channels.audience.hears(listener):
-        return listener
-    return request.client.host if request.client else ""
+        return Requester(address, listener)
+    return Requester(address)
 
 
 def _receipt_json(prompt: str | None, receipt: PromptReceipt) -> dict[str, Any]:

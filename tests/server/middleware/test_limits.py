@@ -77,14 +77,15 @@ def test_one_address_holds_no_more_than_its_share(tmp_path):
         held = [opened(server, events) for _ in range(REQUESTS_PER_AUDIO)]
         for one in held:
             assert one.recv(1000).startswith(b"HTTP/1.1 200")
-        response, data = server.ask("/healthz")
+        assert server.ask("/healthz")[0].status == 200  # a monitor at that address still sees the truth
+        response, data = server.ask("/api/stations")
         assert response.status == 503
         assert response.headers["Retry-After"]
         assert b"4 requests open" in data
         with pytest.raises(InvalidStatus), connect(f"ws://127.0.0.1:{server.port}/ws"):
             pass
         held.pop().close()
-        while server.ask("/healthz")[0].status == 503:
+        while server.ask("/api/stations")[0].status == 503:
             pass
         for one in held:
             one.close()

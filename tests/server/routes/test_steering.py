@@ -221,3 +221,30 @@ def test_a_public_address_needs_the_token(tmp_path):
         assert served.app.state.services.owner_token.made
         assert served.ask("/run_inference", "POST", {})[0].status == 422
         assert served.ask("/api/generate", "POST", {})[0].status == 401
+
+
+def test_one_address_has_few_votes_whatever_ids_it_makes_up(tmp_path):
+    with serving(tmp_path, stations=STATIONS, vote_s=600.0) as served:
+        for n in range(12):  # one after the other: each listens, votes and leaves
+            with tuned_in(served, f"id-{n}"):
+                wish(served, "mine", "voted", listener=f"id-{n}")
+        hears = served.app.state.services.channels.audience.hears
+        while served.on_loop(lambda: hears("id-11")):
+            pass
+        assert served.json("/api/stations/voted")["votes"] == {}  # a vote leaves with its listener
+        many = [f"id-{n}" for n in range(12)]
+        with tuned_in(served, *many):
+            statuses = [wish(served, "mine", "voted", listener=who)[0].status for who in many]
+            assert statuses == [200] * 4 + [429] * 8
+            assert served.json("/api/stations/voted")["votes"] == {"mine": 4}
+            assert wish(served, "another", "voted", listener="id-0")[0].status == 200  # who has a vote may change it
+            assert served.json("/api/stations/voted")["votes"] == {"mine": 3, "another": 1}
+
+
+def test_one_address_has_few_places_in_the_queue(tmp_path):
+    many = [f"id-{n}" for n in range(8)]
+    with serving(tmp_path, stations=STATIONS, steer_every_s=600.0) as served, tuned_in(served, *many):
+        assert wish(served, "now")[0].status == 200
+        statuses = [wish(served, f"later {who}", listener=who)[0].status for who in many]
+        assert statuses == [200] * 4 + [429] * 4
+        assert len(served.json("/api/stations/open")["waiting"]) == 4

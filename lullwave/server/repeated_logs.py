@@ -1,0 +1,58 @@
+"""Keeps strangers from filling the log: what they can cause again and again is logged once a minute, with a count.
+
+Knows no server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import time
+from typing import Any
+
+EVERY_S = 60.0  # shortest time between two lines of one kind
+STRANGERS_CAUSE = ("uvicorn.error", "websockets.server", "asyncio", "lullwave.server.errors")  # loggers
+STRANGERS_CAUSE += ("lullwave.server.inference.session", "lullwave.server.clip_service")
+NO_FILES = frozenset({errno.EMFILE, errno.ENFILE})
+
+log = logging.getLogger(__name__)
+
+
+class OncePerMinute(logging.Filter):
+    """Drops a record if one with the same message template came within ``EVERY_S``; counts what it dropped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: dict[str, tuple[float, int]] = {}  # template → time of the last line, dropped since
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return True
+        kind, now = f"{record.name} {str(record.msg)[:200]}", time.monotonic()
+        at, dropped = self._seen.get(kind, (float("-inf"), 0))
+        if now - at < EVERY_S:
+            self._seen[kind] = at, dropped + 1
+            return False
+        if len(self._seen) > 1000:  # templates that hold free text
+            self._seen.clear()
+        self._seen[kind] = now, 0
+        if dropped:
+            record.msg, record.args = f"{record.getMessage()} ({dropped} more like it before)", None
+        return True
+
+
+def limit_repeated_logs() -> None:
+    """Install ``OncePerMinute`` on the loggers that strangers can make write."""
+    once = OncePerMinute()
+    for name in (*STRANGERS_CAUSE, log.name):
+        logging.getLogger(name).addFilter(once)
+
+
+def on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Exception handler of an event loop: one line, without a traceback, when no file descriptor is left."""
+    error = context.get("exception")
+    if isinstance(error, OSError) and error.errno in NO_FILES:
+        log.error("no file descriptor is left: new connections wait; raise the limit (ulimit -n, LimitNOFILE)")
+    else:
+        loop.default_exception_handler(context)
