@@ -19,9 +19,10 @@ from ..audio import Audio
 from ..blocks import ClipFormat, ClipMaker
 from ..codecs import format_named
 from ..engines.base import Stream
-from ..errors import Busy, LullwaveError, StreamClosed
+from ..errors import LullwaveError, StreamClosed
 from ..request import Request
 from ..settings import Settings
+from .clip_slots import ClipSlots, Slot
 from .disconnects import until_gone
 from .engine_pool import EnginePool
 from .errors import reply
@@ -29,49 +30,40 @@ from .threads import iterate
 
 log = logging.getLogger(__name__)
 
-RETRY_S = 10.0  # seconds after which a refused client is told to try again
+REPLAYS_PER_ADDRESS = 2  # past moments that an address may have made again or waiting
 
 
 class ClipService:
-    """Makes clips on ``settings.max_generations`` threads. Used on the event loop; the encoding runs on the threads."""
+    """Makes clips on ``settings.max_generations`` threads. Used on the event loop; the encoding runs on the threads.
+
+    Everybody may have past moments made again, so that has a thread and places of its own.
+    """
 
     def __init__(self, settings: Settings, engines: EnginePool) -> None:
         self._settings = settings
         self._engines = engines
         self._executor = ThreadPoolExecutor(settings.max_generations, "generate")
+        self._replaying = ThreadPoolExecutor(1, "replay")
+        self.slots = ClipSlots(settings.max_generations, settings.max_queue)
+        self.replay_slots = ClipSlots(1, settings.max_queue, REPLAYS_PER_ADDRESS)
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._streams: set[Stream] = set()  # open now; changed by the worker threads, under the lock
-        self._active = 0
 
     @property
     def active(self) -> int:
         """Clips that are being made or wait for a thread."""
-        return self._active
+        return self.slots.active + self.replay_slots.active
 
     @property
-    def executor(self) -> Executor:
-        """The worker threads, for other work that holds a slot."""
-        return self._executor
+    def replay_executor(self) -> Executor:
+        """The thread for work that holds one of ``replay_slots``."""
+        return self._replaying
 
     @property
     def stopping(self) -> bool:
         """Tell whether ``stop`` was called."""
         return self._stopping.is_set()
-
-    def reserve_slot(self) -> None:
-        """Take a place among the clips that are made or wait; ``release_slot`` gives it back.
-
-        Raises:
-            Busy: every place is taken.
-        """
-        if self._active >= self._settings.max_generations + self._settings.max_queue:
-            raise Busy(f"{self._active} clips are being made or waiting; try again later", RETRY_S)
-        self._active += 1
-
-    def release_slot(self) -> None:
-        """Give back the place that ``reserve_slot`` took."""
-        self._active -= 1
 
     def encode(self, engine: str, request: Request, delivery: ClipFormat) -> AsyncIterator[bytes]:
         """Make the clip and yield its file, block by block."""
@@ -84,7 +76,8 @@ class ClipService:
             streams = list(self._streams)
         for stream in streams:
             stream.close()
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        for executor in (self._executor, self._replaying):
+            executor.shutdown(wait=False, cancel_futures=True)
 
     def _until_stopped(self, blocks: Iterator[Audio]) -> Iterator[Audio]:
         """Pass the blocks on as long as the server runs."""
@@ -110,12 +103,12 @@ class ClipService:
 class StreamedClip(Response):
     """The reply that sends a clip while it is made, and cancels it when the client disconnects.
 
-    Holds a slot of the service, which the caller has reserved. The status line waits for the first bytes of the clip,
-    so that an error before them is an ordinary reply; an error after them leaves the body incomplete.
+    ``slot`` is the caller's place in the service, given back at the end. The status line waits for the first bytes of
+    the clip, so that an error before them is an ordinary reply; an error after them leaves the body incomplete.
     """
 
-    def __init__(self, clips: ClipService, engine: str, request: Request, delivery: ClipFormat) -> None:
-        self._clips = clips
+    def __init__(self, clips: ClipService, slot: Slot, engine: str, request: Request, delivery: ClipFormat) -> None:
+        self._clips, self._slot = clips, slot
         self._engine, self._request, self._delivery = engine, request, delivery
         named = format_named(delivery.format)
         self.media_type = named.media_type
@@ -139,10 +132,11 @@ class StreamedClip(Response):
             sending.cancel()
             with suppress(asyncio.CancelledError):
                 await sending
-            self._clips.release_slot()
+            self._slot.release()
 
     async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
+        await self._slot.turn()
         async with aclosing(self._clips.encode(self._engine, self._request, self._delivery)) as blocks:  # type: ignore[type-var]
             try:
                 async for block in blocks:

@@ -38,8 +38,9 @@ def router(services: Services) -> APIRouter:
         delivery = ClipFormat(wish.format, wish.kbps, wish.lufs, settings.ceiling_dbtp)
         seed = wish.seed if wish.seed is not None else music.random_seed()
         request = music.Request(wish.prompt, seed, wish.duration_s, wish.options)
-        services.clips.reserve_slot()
-        return StreamedClip(services.clips, place(settings, wish.engine), request, delivery)
+        # Only the owner's requests come this far: with the token, or from this machine alone.
+        slot = services.clips.slots.reserve("", owner=True)
+        return StreamedClip(services.clips, slot, place(settings, wish.engine), request, delivery)
 
     generate.__annotations__["wish"] = Annotated[Wish, Body()]
     routes.add_api_route(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -14,6 +15,7 @@ from ...errors import NotFound
 from ...station import RATE
 from ...station.replay import replay_moment
 from ..deps import AUDIO, Services
+from ..disconnects import while_connected
 from ..threads import result_of
 
 MAX_REPLAY_S = 300.0  # seconds; a reply is made whole before it is sent
@@ -53,16 +55,30 @@ def router(services: Services) -> APIRouter:
         if wall + seconds > channels.clock.wall():
             raise NotFound("moment", f"{at} and {seconds:g} s after it, which have not all passed")
 
+        clips, gone = services.clips, threading.Event()
+
+        def stopped() -> bool:
+            return gone.is_set() or clips.stopping
+
         def make() -> tuple[bytes, bool]:
-            sound, exact = replay_moment(channels.history, id, wall, seconds, channels.engine)
+            sound, exact = replay_moment(channels.history, id, wall, seconds, channels.engine, stopped)
             return encode(sound, named.name, services.settings.bitrate_kbps, sound.tags), exact
 
-        clips = services.clips
-        clips.reserve_slot()
+        address = request.client.host if request.client else ""
+        slot = clips.replay_slots.reserve(address, services.owner_token.allows(request.headers))
+
+        async def in_turn() -> tuple[bytes, bool]:
+            await slot.turn()
+            return await result_of(make, clips.replay_executor)
+
         try:
-            data, exact = await result_of(make, clips.executor)
+            made = await while_connected(in_turn(), request.receive)
         finally:
-            clips.release_slot()
+            gone.set()
+            slot.release()
+        if made is None:
+            return Response(status_code=499)  # the client has disconnected
+        data, exact = made
         headers = {"Cache-Control": "no-store", "X-Lullwave-Exact": "yes" if exact else "no"}
         return Response(data, media_type=named.media_type, headers=headers)
 
