@@ -197,7 +197,8 @@ class Settings(BaseSettings):
         description="open the infinifi- and Riffusion-compatible routes to every page and address, without checks",
     )
     allowed_origins: str = Field(
-        default="", description="other origins whose pages may make changes, separated by commas; `*` allows all"
+        default="",
+        description="other origins whose pages may read and change everything (CORS), by commas; `*`: all",
     )
     allowed_hosts: str = Field(
         default="",

@@ -30,6 +30,7 @@ from .live.prompt_queue import PromptQueue
 from .middleware.address_limit import AddressLimit
 from .middleware.auth import OriginAndTokenGuard, OwnerToken
 from .middleware.body_limit import BodyLimit
+from .middleware.cors import Cors
 from .middleware.forwarded import Forwarded
 from .middleware.security_headers import SecurityHeaders
 from .riffusion_jobs import ClipJobs
@@ -89,6 +90,7 @@ def create_app(
     app.add_middleware(BodyLimit, limit_bytes=settings.max_body_kb * 1024, larger=riffusion.UPLOAD_LIMITS)
     app.add_middleware(OriginAndTokenGuard, settings=settings, owner_token=services.owner_token)
     app.add_middleware(AddressLimit, audio=settings.max_per_address)
+    app.add_middleware(Cors, allowed_origins=settings.allowed_origins)
     app.add_middleware(SecurityHeaders)
     trusted = TrustedProxies.parse(settings.trusted_proxies)
     app.add_middleware(Forwarded, trusted=trusted, prefix=settings.root_path)

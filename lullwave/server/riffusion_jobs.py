@@ -84,14 +84,16 @@ class ClipJob:
                 self.job.cancel()
             self._wake()
 
-    async def changes(self) -> AsyncIterator[dict[str, Any]]:
-        """Yield the status now and after every change, until the clip has ended."""
+    async def changes(self, every_s: float) -> AsyncIterator[dict[str, Any]]:
+        """Yield the status now, after every change and ``every_s`` seconds without one, until the clip has ended."""
         while True:
             changed = self._changed
             yield self.json()
             if self.ended:
                 return
-            await changed.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(every_s):
+                    await changed.wait()
 
     def json(self) -> dict[str, Any]:
         """The status as the routes return it."""

@@ -1,5 +1,6 @@
 """Requests drawn from the OpenAPI document, right ones and wrong ones: none breaks the server."""
 
+import os
 from contextlib import suppress
 
 import pytest
@@ -9,7 +10,7 @@ from serving import TIMEOUT_S, read_exactly, serving
 
 schemathesis = pytest.importorskip("schemathesis")
 ENDLESS = "stream.mp3|/api/events"  # replies without an end: their wrong requests are in test_junk.py
-EXAMPLES = 5  # of each operation, right and wrong
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", 5))  # of each operation, right and wrong
 
 bounded = settings(
     max_examples=EXAMPLES,

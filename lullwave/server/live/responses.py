@@ -6,7 +6,6 @@ Each ends when the client disconnects, or when the station closes its rings.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,14 +15,13 @@ from starlette.types import Receive, Scope, Send
 
 from ...ring import FellBehind
 from ...station import RATE, Chunk, Event
+from .. import event_stream
 from ..disconnects import until_gone, while_connected
 from ..ownership import published
 from .audience import Audience
 from .channel import Channel
 from .fanout import Connection
 from .icy import METAINT, Interleaver, clean
-
-HEARTBEAT_S = 15.0  # seconds without an event after which a comment is sent, so that proxies keep the connection
 
 
 @contextmanager
@@ -160,7 +158,7 @@ class LiveAudio(Response):
 class LiveEvents(Response):
     """The events of a station as server-sent events, stamped with stream frames. Event loop only."""
 
-    media_type = "text/event-stream"
+    media_type = event_stream.MEDIA_TYPE
 
     def __init__(
         self, channel: Channel, audience: Audience, listener: str | None, hello: Callable[[], list[Event]]
@@ -171,7 +169,7 @@ class LiveEvents(Response):
         self._hello = hello
         self.background = None
         self.status_code = 200
-        self.init_headers({"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"})
+        self.init_headers(event_stream.HEADERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
@@ -191,15 +189,15 @@ class LiveEvents(Response):
             "frame": self._channel.station.edge,
             "first_frame": first_frame,
         }
-        text = "retry: 2000\n\n" + _framed("hello", hello) + "".join(_event(one, scope) for one in self._hello())
+        text = "retry: 2000\n\n" + event_stream.framed("hello", hello) + "".join(_event(one, scope) for one in self._hello())
         while True:
             if text:
                 await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
             try:
-                async with asyncio.timeout(HEARTBEAT_S):
+                async with asyncio.timeout(event_stream.HEARTBEAT_S):
                     ready = await cursor.next()
             except TimeoutError:
-                text = ": still here\n\n"
+                text = event_stream.HEARTBEAT
                 continue
             except FellBehind:
                 break
@@ -212,8 +210,4 @@ class LiveEvents(Response):
 
 
 def _event(event: Event, scope: Scope) -> str:
-    return _framed(event.kind, {"frame": event.frame, **published(event.data, scope)})
-
-
-def _framed(kind: str, data: object) -> str:
-    return f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n"
+    return event_stream.framed(event.kind, {"frame": event.frame, **published(event.data, scope)})

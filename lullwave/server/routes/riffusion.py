@@ -17,6 +17,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from ...codecs import encode, format_named
 from ...engines.riffusion import legacy_api
 from ...errors import InvalidInput, LullwaveError, NotFound
+from .. import event_stream
 from ..deps import Services
 from ..disconnects import while_connected
 from ..errors import problem, reply
@@ -102,9 +103,7 @@ def router(services: Services) -> APIRouter:
     @routes.get("/api/riffusion/clips/{id}/events")
     async def events(id: str) -> Response:
         """The clip's progress as server-sent events, until it has ended."""
-        return StreamingResponse(
-            _events(clips[id]), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
-        )
+        return StreamingResponse(_events(clips[id]), media_type=event_stream.MEDIA_TYPE, headers=event_stream.HEADERS)
 
     @routes.get("/api/riffusion/clips/{id}/image.{format}", response_class=Response)
     async def image(id: str, format: Literal["png", "jpg"]) -> Response:
@@ -188,8 +187,8 @@ def _finished(clip: ClipJob) -> ClipJob:
 
 
 async def _events(clip: ClipJob) -> AsyncIterator[str]:
-    async for status in clip.changes():
-        yield f"event: {status['state']}\ndata: {json.dumps(status)}\n\n"
+    async for status in clip.changes(event_stream.HEARTBEAT_S):
+        yield event_stream.framed(status["state"], status)
 
 
 _UPLOAD = {

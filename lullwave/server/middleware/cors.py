@@ -1,0 +1,68 @@
+"""Cross-origin access of browsers (CORS): any page may play the streams, listed origins may use the whole interface.
+
+Nothing here lets a page act: ``auth`` decides that. No reply allows credentials.
+"""
+
+from __future__ import annotations
+
+import re
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .auth import OPEN_TO_PAGES
+
+SOUND = re.compile(r"/(stations/[^/]+/)?stream\.mp3|/current\.mp3")  # paths that pages of every origin may read
+MAX_AGE_S = 86400  # a browser may remember a preflight's answer for this long
+REQUEST_HEADERS = ["Authorization", "Content-Type", "Icy-MetaData", "If-None-Match", "Last-Event-ID", "Range"]
+REPLY_HEADERS = ["Content-Range", "ETag", "Retry-After", "X-Lullwave-Exact", "icy-br", "icy-metaint", "icy-name"]
+_ANY_ORIGIN = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": ", ".join(REPLY_HEADERS),
+}
+_PREFLIGHT = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+    "Access-Control-Allow-Headers": ", ".join(REQUEST_HEADERS),
+    "Access-Control-Max-Age": str(MAX_AGE_S),
+    "Allow": "GET, HEAD, OPTIONS",
+}
+
+
+class Cors:
+    """Adds the headers of CORS and answers preflights. ``origins`` may contain ``*``."""
+
+    def __init__(self, app: ASGIApp, origins: frozenset[str]) -> None:
+        self._app = app
+        self._listed: ASGIApp = app
+        if origins:
+            self._listed = CORSMiddleware(
+                app,
+                allow_origins=sorted(origins),
+                allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
+                allow_headers=REQUEST_HEADERS,
+                expose_headers=REPLY_HEADERS,
+                max_age=MAX_AGE_S,
+            )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in OPEN_TO_PAGES:  # those answer for themselves
+            await self._app(scope, receive, send)
+        elif not SOUND.fullmatch(scope["path"]):
+            await self._listed(scope, receive, send)
+        elif scope["method"] == "OPTIONS":
+            await Response(status_code=204, headers=_PREFLIGHT)(scope, receive, send)
+        else:
+            await self._app(scope, receive, _with_any_origin(send))
+
+
+def _with_any_origin(send: Send) -> Send:
+    added = [(name.lower().encode(), value.encode()) for name, value in _ANY_ORIGIN.items()]
+
+    async def with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], *added]}
+        await send(message)
+
+    return with_headers
