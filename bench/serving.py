@@ -36,11 +36,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def lullwave(folder: str, *flags: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """Run the radio with its data in ``folder``; yields its process and port once it answers, ends it by SIGTERM."""
+def lullwave(folder: str, *flags: str, files: int = 0) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Run the radio with its data in ``folder``; yields its process and port once it answers, ends it by SIGTERM.
+
+    ``files``: its limit of open files; 0 for the system's.
+    """
     port = free_port()
     command = [sys.executable, "-m", "lullwave", "serve", "--port", str(port), "--data-dir", folder, *flags]
     command += ["--log-level", "warning"]
+    if files:
+        command = ["bash", "-c", f'ulimit -n {files}; exec "$@"', "bash", *command]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert process.stdout is not None
     try:
