@@ -31,15 +31,16 @@ _PREFLIGHT = {
 
 
 class Cors:
-    """Adds the headers of CORS and answers preflights. ``origins`` may contain ``*``."""
+    """Adds the headers of CORS and answers preflights. ``allowed_origins`` is the setting: commas, or ``*``."""
 
-    def __init__(self, app: ASGIApp, origins: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp, allowed_origins: str) -> None:
         self._app = app
+        origins = sorted({part.strip() for part in allowed_origins.split(",")} - {""})
         self._listed: ASGIApp = app
         if origins:
             self._listed = CORSMiddleware(
                 app,
-                allow_origins=sorted(origins),
+                allow_origins=origins,
                 allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
                 allow_headers=REQUEST_HEADERS,
                 expose_headers=REPLY_HEADERS,
