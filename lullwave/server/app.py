@@ -34,7 +34,7 @@ from .middleware.cors import Cors
 from .middleware.forwarded import Forwarded
 from .middleware.security_headers import SecurityHeaders
 from .riffusion_jobs import ClipJobs
-from .routes import generate, health, history, metrics, pages, playlists, radio, riffusion, steering
+from .routes import clients, generate, health, history, metrics, pages, playlists, radio, riffusion, steering
 
 log = logging.getLogger(__name__)
 
@@ -83,13 +83,13 @@ def create_app(
     )
     app.state.services = services
     install(app)
-    for module in (radio, steering, history, playlists, metrics, generate, riffusion, health):
+    for module in (radio, steering, history, playlists, metrics, generate, riffusion, health, clients):
         app.include_router(module.router(services))
     app.include_router(pages.router(web))
     openapi.complete(app)
     app.add_middleware(BodyLimit, limit_bytes=settings.max_body_kb * 1024, larger=riffusion.UPLOAD_LIMITS)
     app.add_middleware(OriginAndTokenGuard, settings=settings, owner_token=services.owner_token)
-    app.add_middleware(AddressLimit, audio=settings.max_per_address)
+    app.add_middleware(AddressLimit, audio=settings.max_per_address, clients=services.clients)
     app.add_middleware(Cors, allowed_origins=settings.allowed_origins)
     app.add_middleware(SecurityHeaders)
     trusted = TrustedProxies.parse(settings.trusted_proxies)

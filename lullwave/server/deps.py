@@ -10,6 +10,7 @@ from fastapi import Query, Request
 
 from ..errors import NotFound
 from ..settings import Settings
+from .clients import Clients
 from .clip_service import ClipService
 from .engine_pool import EnginePool
 from .live.channel import Channel
@@ -44,6 +45,7 @@ class Services:
     clips: ClipService
     riffusion_jobs: ClipJobs
     owner_token: OwnerToken
+    clients: Clients = field(default_factory=Clients)
     live: Channels | None = None
     prompt_queues: dict[str, PromptQueue] = field(default_factory=dict)  # by station id
 

@@ -57,8 +57,8 @@ class Forbidden(LullwaveError):
 class Full(Busy):
     """The station or the client's address has as many connections as it may have."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, 30.0)
+    def __init__(self, message: str, retry_after_s: float = 30.0) -> None:
+        super().__init__(message, retry_after_s)
 
 
 def problem(

@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.middleware.proxy_headers import _TrustedHosts
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from ..hosts import TrustedProxies
 from ..settings import Settings
 from .app import release
 from .bounded_server import ACCEPTED_AT_ONCE, BoundedServer
@@ -63,7 +63,7 @@ class Server(BoundedServer):
 
 def server_for(app: FastAPI, settings: Settings) -> Server:
     """Configure a server for ``app``; setting ``should_exit`` stops it."""
-    proxies = _TrustedHosts(settings.trusted_proxies)
+    proxies = TrustedProxies.parse(settings.trusted_proxies)
     most = REQUESTS_PER_AUDIO * settings.max_per_address + SPARE
     limits = ConnectionLimits(most, most_connections(), lambda address: address in proxies)
     http = with_transport_in_scope(with_head_timeout(with_paced_requests(with_limits(AutoHTTPProtocol, limits))))

@@ -141,6 +141,11 @@ def limited_websocket(protocol: type[Any], limits: ConnectionLimits | None, per_
         conn: Any
         _pace: Pace | None = None
 
+        def handle_connect(self, event: Any) -> None:
+            super().handle_connect(event)
+            if (scope := getattr(self, "scope", None)) is not None:  # its task begins after this
+                scope["lullwave.transport"] = self.transport
+
         def connection_lost(self, exc: Exception | None) -> None:
             if limits is not None:
                 limits.remove(self.transport)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..clients import Clients
 from ..errors import Full, reply
 from ..pacing import Paces
 
@@ -23,10 +23,10 @@ class AddressLimit:
     and sockets are open requests until they end.
     """
 
-    def __init__(self, app: ASGIApp, audio: int) -> None:
+    def __init__(self, app: ASGIApp, audio: int, clients: Clients) -> None:
         self._app = app
         self._most = REQUESTS_PER_AUDIO * audio
-        self._open: Counter[str] = Counter()
+        self._clients = clients
         self._paces = Paces(max(10, audio), max(100, BURST_PER_AUDIO * audio))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -34,23 +34,22 @@ class AddressLimit:
             await self._app(scope, receive, send)
             return
         address = scope["client"][0] if scope.get("client") else ""
-        if self._open[address] >= self._most:
-            await self._refuse(scope, receive, send)
+        if self._clients.count(address) >= self._most:
+            message = f"your address has {self._most} requests open, as many as it may have"
+            await _refuse(Full(message), scope, receive, send)
             return
-        self._open[address] += 1
-        try:
+        if (left_s := self._clients.shut_out_s(address)) > 0:
+            await _refuse(Full("your address is shut out for a while", left_s), scope, receive, send)
+            return
+        with self._clients.request(address, scope):
             now = asyncio.get_running_loop().time()
             if (wait_s := self._paces.of(address, now).turn(now)) > 0:
                 await asyncio.sleep(wait_s)
             await self._app(scope, receive, send)
-        finally:
-            self._open[address] -= 1
-            if not self._open[address]:
-                del self._open[address]
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        message = f"your address has {self._most} requests open, as many as it may have"
-        if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": TRY_AGAIN_LATER, "reason": message})
-            return
-        await reply(Full(message), scope)(scope, receive, send)
+
+async def _refuse(error: Full, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": TRY_AGAIN_LATER, "reason": str(error)})
+        return
+    await reply(error, scope)(scope, receive, send)

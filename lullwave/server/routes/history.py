@@ -16,6 +16,7 @@ from ...station import RATE
 from ...station.replay import replay_moment
 from ..deps import AUDIO, Services
 from ..disconnects import while_connected
+from ..ownership import is_owner
 from ..threads import result_of
 
 MAX_REPLAY_S = 300.0  # seconds; a reply is made whole before it is sent
@@ -65,7 +66,7 @@ def router(services: Services) -> APIRouter:
             return encode(sound, named.name, services.settings.bitrate_kbps, sound.tags), exact
 
         address = request.client.host if request.client else ""
-        slot = clips.replay_slots.reserve(address, services.owner_token.allows(request.headers))
+        slot = clips.replay_slots.reserve(address, is_owner(request.scope))
 
         async def in_turn() -> tuple[bytes, bool]:
             await slot.turn()

@@ -39,7 +39,7 @@ def replays(monkeypatch):
 
 @pytest.fixture
 def radio(tmp_path, replays):
-    with serving(tmp_path, token="secret", stations=OWNED) as served, served.listening():
+    with serving(tmp_path, token="secret", stations=OWNED, trusted_proxies="192.0.2.1") as served, served.listening():
         for _ in range(4):
             served.clock.advance(5)
         channels = served.app.state.services.channels
@@ -48,6 +48,7 @@ def radio(tmp_path, replays):
         replays.go.set()
 
 
+MINE = {"Authorization": "Bearer secret"}
 OWNED = [{"id": "piano", "prompts": ["a tone"], "policy": "owner"}]
 
 
@@ -75,7 +76,7 @@ def test_strangers_replays_leave_the_owners_places_free(radio, replays):
         assert refused.headers["Retry-After"]
     clip = {"prompt": "a tone", "duration_s": 1, "engine": "sines", "format": "wav"}
     for _ in range(3):
-        assert radio.ask("/api/generate", "POST", clip)[0].status == 200
+        assert radio.ask("/api/generate", "POST", clip, MINE)[0].status == 200
     replays.go.set()
     assert [one.getresponse().status for one in held] == [200] * REPLAYS_PER_ADDRESS
 
@@ -84,7 +85,7 @@ def test_a_hang_up_is_noticed_and_the_owner_is_next(radio, replays):
     first, second = asked(radio), asked(radio)
     assert replays.begun.acquire(timeout=TIMEOUT_S)
     until_active(radio, 2)
-    mine = asked(radio, Authorization="Bearer secret")
+    mine = asked(radio, **MINE)
     until_active(radio, 3)
     first.close()
     assert replays.stopped.acquire(timeout=TIMEOUT_S)

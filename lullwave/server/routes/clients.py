@@ -1,0 +1,54 @@
+"""For the owner: the addresses that use the server now, and how to drop one of them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..deps import Services
+from ..errors import Forbidden
+from ..ownership import is_owner
+
+SHUT_OUT_S = 600.0  # seconds for which a dropped address is shut out unless the request says otherwise
+
+
+class Drop(BaseModel):
+    """A request to drop an address."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"address": "203.0.113.9"}]})
+
+    address: str = Field(max_length=64, description="the address, as GET /api/clients lists it")
+    for_s: float = Field(
+        default=SHUT_OUT_S,
+        ge=0,
+        le=30 * 86400,
+        allow_inf_nan=False,
+        description="seconds for which it is shut out; 0 lets it come back at once",
+    )
+
+
+def router(services: Services) -> APIRouter:
+    """``/api/clients`` and ``/api/clients/drop``."""
+    routes = APIRouter(tags=["server"])
+
+    @routes.get("/api/clients", responses={403: {"description": "needs the admin token"}})
+    async def clients(request: Request) -> JSONResponse:
+        """The addresses that listen or have requests open. Needs the admin token."""
+        _check(request)
+        return JSONResponse({"clients": services.clients.data()})
+
+    @routes.post("/api/clients/drop")
+    async def drop(request: Request, wish: Annotated[Drop, Body()]) -> JSONResponse:
+        """Close every connection of an address and shut it out for a while. Needs the admin token."""
+        _check(request)
+        return JSONResponse({"address": wish.address, "dropped": services.clients.drop(wish.address, wish.for_s)})
+
+    return routes
+
+
+def _check(request: Request) -> None:
+    if not is_owner(request.scope):
+        raise Forbidden("only the owner may do this: Authorization: Bearer … with the admin token (setting token)")
