@@ -31,6 +31,7 @@ from ..errors import (
 )
 from .middleware.security_headers import SECURITY_HEADERS
 from .ownership import published_error
+from .repeated_logs import NO_FILES
 
 log = logging.getLogger(__name__)
 
@@ -127,6 +128,13 @@ def install(app: FastAPI) -> None:
             # not UTF-8, nested too deeply, or with a number that is too long
             return problem(400, "body: it cannot be read; allowed: a JSON object", "body", "a JSON object", headers)
         return problem(error.status_code, str(error.detail), None, None, headers)
+
+    @app.exception_handler(OSError)
+    async def system(request: Request, error: OSError) -> JSONResponse:
+        if error.errno not in NO_FILES:
+            raise error
+        log.error("%s: %s", request.url.path[:200], error.strerror)
+        return problem(503, "no file descriptor is left; try again later", None, None, {"Retry-After": "10"})
 
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> JSONResponse:

@@ -20,16 +20,17 @@ log = logging.getLogger(__name__)
 
 
 class OncePerMinute(logging.Filter):
-    """Drops a record if one with the same message template came within ``EVERY_S``; counts what it dropped."""
+    """Drops a record if one of the same message template and error came within ``EVERY_S``; counts what it dropped."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._seen: dict[str, tuple[float, int]] = {}  # template → time of the last line, dropped since
+        self._seen: dict[str, tuple[float, int]] = {}  # kind → time of the last line, dropped since
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < logging.WARNING:
             return True
-        kind, now = f"{record.name} {str(record.msg)[:200]}", time.monotonic()
+        fault = record.exc_info[1] if record.exc_info else None
+        kind, now = f"{record.name} {str(record.msg)[:200]} {fault!r:.200}", time.monotonic()
         at, dropped = self._seen.get(kind, (float("-inf"), 0))
         if now - at < EVERY_S:
             self._seen[kind] = at, dropped + 1

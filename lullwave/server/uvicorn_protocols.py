@@ -17,7 +17,7 @@ from .pacing import Pace
 
 HEAD_S = 15.0  # seconds between two checks for a complete request head: a silent connection is closed after one or two
 REQUESTS_PER_S, REQUEST_BURST = 50.0, 200  # of one connection; further ones wait: a page loads with about 50 requests
-PARSED_BYTES = 1024  # bytes of a websocket that are parsed between two looks at its limit
+PARSED_BYTES = 4096  # bytes of a websocket that are parsed between two looks at its limit
 FLOOD_CLOSE_S = 1.0  # seconds that a flooding peer has to take the close frame
 POLICY_VIOLATION = 1008  # WebSocket close code (RFC 6455, 7.4.1)
 

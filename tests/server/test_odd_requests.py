@@ -1,5 +1,6 @@
 """Odd headers and paths at both servers: never a 5xx, but for 503 with its reason, and never a traceback in the log."""
 
+import errno
 import logging
 
 import pytest
@@ -7,6 +8,8 @@ from inferring import inferring
 from odd_requests import odd_requests, send, with_headers
 from serving import serving
 from sines import SineEngine
+
+from lullwave.server.routes import pages
 
 LONG = "%F0%9F%8E%B5" * 180  # 180 characters, 720 bytes: no file system has such a name
 BROKEN_ORIGIN = b"http://[::1"
@@ -64,6 +67,17 @@ def test_odd_headers_and_paths_at_the_web_server(radio, caplog):
 
 def test_odd_headers_and_paths_at_the_inference_server(inference, caplog):
     _all_honest(inference.port, ["/", "/healthz", "/readyz", "/generate", "/clips/{number}", "/{name}"], caplog)
+
+
+def test_a_file_that_cannot_be_opened_for_want_of_descriptors_is_503(radio, monkeypatch, caplog):
+    def none_left(self, name):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(pages.StaticFolder, "file", none_left)
+    reply = send(radio.port, with_headers("/"))
+    assert (reply.status, reply.honest) == (503, True)
+    assert b"no file descriptor" in reply.data
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def _all_honest(port, paths, caplog):

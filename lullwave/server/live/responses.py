@@ -189,7 +189,11 @@ class LiveEvents(Response):
             "frame": self._channel.station.edge,
             "first_frame": first_frame,
         }
-        text = "retry: 2000\n\n" + event_stream.framed("hello", hello) + "".join(_event(one, scope) for one in self._hello())
+        text = (
+            "retry: 2000\n\n"
+            + event_stream.framed("hello", hello)
+            + "".join(_event(one, scope) for one in self._hello())
+        )
         while True:
             if text:
                 await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
