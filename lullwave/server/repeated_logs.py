@@ -12,8 +12,14 @@ import time
 from typing import Any
 
 EVERY_S = 60.0  # shortest time between two lines of one kind
-STRANGERS_CAUSE = ("uvicorn.error", "websockets.server", "asyncio", "lullwave.server.errors")  # loggers
-STRANGERS_CAUSE += ("lullwave.server.inference.session", "lullwave.server.clip_service")
+STRANGERS_CAUSE = (  # loggers
+    "asyncio",
+    "uvicorn.error",
+    "websockets.server",
+    "lullwave.server.clip_service",
+    "lullwave.server.errors",
+    "lullwave.server.inference.session",
+)
 NO_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 
 log = logging.getLogger(__name__)
