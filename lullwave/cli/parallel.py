@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -41,8 +41,21 @@ def _matching(folder: Path, pattern: str) -> Iterable[Path]:
 
 
 def target_in(folder: Path, source: Path, root: Path, suffix: str) -> Path:
-    """The result's path: that of ``source`` below ``root``, moved below ``folder``, with ``suffix`` added."""
-    return folder / source.relative_to(root).parent / fitting_name(source.name + suffix)
+    """The result's path: that of ``source`` below ``root``, moved below ``folder``, with ``suffix`` for its own."""
+    return folder / source.relative_to(root).parent / fitting_name(source.stem + suffix)
+
+
+def check_targets(targets: Mapping[Path, Path]) -> None:
+    """Check that no two sources would be written to one file.
+
+    Raises:
+        InvalidInput: names both sources.
+    """
+    first: dict[str, Path] = {}
+    for source, target in targets.items():
+        other = first.setdefault(os.path.normcase(target), source)
+        if other is not source:
+            raise InvalidInput("audio_dir", f"{other.name} and {source.name}", f"one source for {target.name}")
 
 
 def run(work: Callable[[Path], object], paths: Sequence[Path], processes: int, console: Console) -> int:

@@ -34,3 +34,16 @@ def test_files_are_chosen_by_a_pattern(tmp_path):
     for wrong in ("", "/etc/*"):
         with pytest.raises(InvalidInput, match="glob"):
             batches.sounds_in(tmp_path, wrong)
+
+
+def test_two_sources_of_one_result_are_told_before_the_work(tmp_path):
+    sources = [tmp_path / name for name in ("a.wav", "a.mp3", "b.wav", "deep/a.wav")]
+    targets = {path: batches.target_in(tmp_path / "out", path, tmp_path, ".png") for path in sources}
+    assert [str(t.relative_to(tmp_path)) for t in targets.values()] == ["out/a.png"] * 2 + [
+        "out/b.png",
+        "out/deep/a.png",
+    ]
+    with pytest.raises(InvalidInput, match=r"a\.wav and a\.mp3"):
+        batches.check_targets(targets)
+    del targets[sources[1]]
+    batches.check_targets(targets)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from ...audio import Audio
+from ...blocks import resampled
 from ...codecs import blocks_of, replacing
-from ...errors import CodecError, InvalidInput
+from ...errors import InvalidInput
 from ...spectrogram import SpectrogramParams, default_params
 from ..arguments import AudioFile, Quiet
 from ..flags import FlagGroup, called, with_flags
 
 Bits = Annotated[int, typer.Option("--bits", help="8: Riffusion's form. 16: a PNG that keeps the loudness.")]
+SampleRate = Annotated[
+    int | None, typer.Option("--sample-rate", min=4000, max=192_000, help="Resample to this rate first, in Hz.")
+]
+Device = Annotated[str | None, typer.Option("--device", help="Ignored: no accelerator is needed.")]
 PARAMS = FlagGroup(
     "params",
     SpectrogramParams,
@@ -38,13 +45,15 @@ def audio_to_image(
     audio: AudioFile,
     image: Annotated[Path, typer.Option("--image", "-i", help="PNG or JPEG file to write.")],
     bits: Bits = 8,
+    sample_rate: SampleRate = None,
+    device: Device = None,
     quiet: Quiet = False,
     *,
     params: dict[str, Any],
 ) -> None:
     """Turn an audio file into a spectrogram image; its EXIF tags hold what is needed to turn it back."""
     with called(PARAMS.renamed):
-        columns = convert(audio, image, params, bits)
+        columns = convert(audio, image, params, bits, sample_rate)
     Console(quiet=quiet).print(f"wrote {image} ({columns} columns)", highlight=False, markup=False)
 
 
@@ -53,7 +62,7 @@ def build(arguments: list[str]) -> Any:
     return with_flags(audio_to_image, [PARAMS])
 
 
-def convert(source: Path, target: Path, params: dict[str, Any], bits: int) -> int:
+def convert(source: Path, target: Path, params: dict[str, Any], bits: int, rate: int | None = None) -> int:
     """Write the image of an audio file and return the number of its columns.
 
     Raises:
@@ -67,10 +76,11 @@ def convert(source: Path, target: Path, params: dict[str, Any], bits: int) -> in
         raise InvalidInput("image", str(target), "a name that ends in .png, .jpg or .jpeg")
     if bits == 16 and format == "jpeg":
         raise InvalidInput("bits", bits, "8 for JPEG; 16 bits need a PNG")
-    first = next(blocks_of(source), None)
-    if first is None:
-        raise CodecError(f"cannot decode {str(source)!r}: it holds no audio")
-    made = image_of(lambda: blocks_of(source), default_params(first, **{"stereo": False, **params}), bits)
+
+    def sound() -> Iterator[Audio]:
+        return blocks_of(source) if rate is None else resampled(blocks_of(source), rate)
+
+    made = image_of(sound, default_params(next(sound()), **{"stereo": False, **params}), bits)
     if format == "jpeg" and made.width > MAX_JPEG_COLUMNS:
         raise InvalidInput("image", str(target), f"a PNG for more than {MAX_JPEG_COLUMNS} columns (here {made.width})")
     target.parent.mkdir(parents=True, exist_ok=True)

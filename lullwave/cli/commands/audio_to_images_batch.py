@@ -14,7 +14,7 @@ from ...spectrogram import SpectrogramParams
 from .. import parallel
 from ..arguments import AudioFolder, Glob, Limit, OutputFolder, Processes, Quiet
 from ..flags import called, with_flags
-from .audio_to_image import FORMATS, PARAMS, Bits, convert
+from .audio_to_image import FORMATS, PARAMS, Bits, Device, SampleRate, convert
 
 
 def audio_to_images_batch(
@@ -25,6 +25,8 @@ def audio_to_images_batch(
     limit: Limit = 0,
     glob: Glob = "**/*",
     num_processes: Processes = 0,
+    sample_rate: SampleRate = None,
+    device: Device = None,
     quiet: Quiet = False,
     *,
     params: dict[str, Any],
@@ -36,7 +38,8 @@ def audio_to_images_batch(
     with called(PARAMS.renamed):
         SpectrogramParams(**params)
     paths = parallel.sounds_in(audio_dir, glob)[: limit or None]
-    work = partial(_one, folder=output_dir, root=audio_dir, suffix=suffix, params=params, bits=bits)
+    parallel.check_targets({path: parallel.target_in(output_dir, path, audio_dir, suffix) for path in paths})
+    work = partial(_one, folder=output_dir, root=audio_dir, suffix=suffix, params=params, bits=bits, rate=sample_rate)
     if parallel.run(work, paths, num_processes, Console(quiet=quiet)):
         raise typer.Exit(1)
 
@@ -46,5 +49,7 @@ def build(arguments: list[str]) -> Any:
     return with_flags(audio_to_images_batch, [PARAMS])
 
 
-def _one(path: Path, folder: Path, root: Path, suffix: str, params: dict[str, Any], bits: int) -> None:
-    convert(path, parallel.target_in(folder, path, root, suffix), params, bits)
+def _one(
+    path: Path, folder: Path, root: Path, suffix: str, params: dict[str, Any], bits: int, rate: int | None
+) -> None:
+    convert(path, parallel.target_in(folder, path, root, suffix), params, bits, rate)

@@ -99,8 +99,8 @@ def test_a_bad_file_never_stops_a_batch(lullwave, tmp_path):
     assert made.returncode == 1
     assert "2 of 3 files done" in made.stdout
     assert "broken.mp3: cannot decode" in made.stdout
-    assert Image.open(tmp_path / "out" / "a.wav.jpg").size == (201, 512)
-    assert (tmp_path / "out" / "deep" / "b.flac.jpg").exists()
+    assert Image.open(tmp_path / "out" / "a.jpg").size == (201, 512)
+    assert (tmp_path / "out" / "deep" / "b.jpg").exists()
     old = ("--num-clips-per-file", 1, "--num-threads", 2, "--glob", "**/*.*")
     clips = lullwave(
         "sample-clips-batch", "-a", "in", "-o", "clips", "--duration-ms", 1000, "--extension", "flac", *old

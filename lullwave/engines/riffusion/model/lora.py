@@ -25,6 +25,7 @@ _ROLES = (
     (re.compile(r"\.lora_up\.weight$|\.lora\.up\.weight$|\.lora_B(\.default)?\.weight$"), "up"),
     (re.compile(r"\.alpha$"), "alpha"),
 )
+_BLOCKS = ("down_blocks_", "mid_block_", "up_blocks_")  # of the U-Net
 _OLD = re.compile(r"\.processor\.(to_q|to_k|to_v|to_out)_lora\.(down|up)\.weight$")
 
 
@@ -121,6 +122,8 @@ def _split(key: str, file: Path) -> tuple[str, str]:
         ):
             if flat.startswith(prefix):
                 return network + flat.removeprefix(prefix).removeprefix("text_model_"), role
+        if flat.startswith(_BLOCKS):  # diffusers up to 0.21 saved the processors of the U-Net alone
+            return "unet_" + flat, role
     raise CheckpointError(f"{file} holds a key that is not a LoRA weight of Stable Diffusion 1.x: {key}")
 
 

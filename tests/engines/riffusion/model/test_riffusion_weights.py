@@ -166,3 +166,18 @@ def test_lora_lists_are_parsed():
     for wrong in ("a:loud", "a:99"):
         with pytest.raises(InvalidInput):
             lora.parse(wrong)
+
+
+@pytest.mark.parametrize("prefix", ["unet.", ""])
+def test_attention_processors_of_diffusers_0_21_are_read_with_and_without_their_network(checkpoint, tmp_path, prefix):
+    from safetensors.torch import save_file
+
+    plain, changed = load(checkpoint, CPU, torch.float32), load(checkpoint, CPU, torch.float32)
+    block = "down_blocks.1.attentions.0.transformer_blocks.0.attn1"
+    weight = dict(plain.unet.named_modules())[f"{block}.to_k"].weight
+    down, up = torch.randn(2, weight.shape[1]), torch.randn(weight.shape[0], 2)
+    key = f"{prefix}{block}.processor.to_k_lora"
+    save_file({f"{key}.down.weight": down, f"{key}.up.weight": up}, tmp_path / "a.safetensors")
+    lora.merge(changed.unet, changed.text_encoder, [(tmp_path / "a.safetensors", 1.0)])
+    found = dict(changed.unet.named_modules())[f"{block}.to_k"].weight
+    torch.testing.assert_close(found, weight + up @ down)
