@@ -16,6 +16,7 @@ from .archive_engine import SKIP_S as CLIP_SKIP_S
 from .archive_engine import ArchiveEngine
 from .crossfade import MIN_MUSIC_S
 from .failover import Tier
+from .prompt_guard import MAX_BREAKS, PLAIN
 from .source import LOOKAHEAD_S, Opener, Source, fresh, stand_in
 
 READY_S = 2.5  # music that a fallback needs to go on air
@@ -52,6 +53,8 @@ class Fallbacks:
         self._sources: dict[Tier, Source] = {}
         self._opened = 0  # fallbacks so far: each gets its own seed
         self._retry_at = 0.0
+        self._prompt = ""  # of the embedded engine's last stream
+        self._breaks = 0  # failures of the embedded engine with that prompt
 
     def __getitem__(self, tier: Tier) -> Source:
         return self._sources[tier]
@@ -79,6 +82,10 @@ class Fallbacks:
         else:
             assert self._embedded is not None
             name, load = self._embedded
+            if prompt != self._prompt:
+                self._prompt, self._breaks = prompt, 0
+            if self._breaks >= MAX_BREAKS:
+                prompt = PLAIN
             self._sources[tier] = self._begin(name, stand_in(load, prompt, seed, piece), tier.value)
         self._sources[tier].set_lookahead(MIN_MUSIC_S + SKIP_S[tier] + LOOKAHEAD_S)
         return FOREVER
@@ -110,6 +117,7 @@ class Fallbacks:
                 log.info("station %s: all clips have been played: %s", self._station, source.error)
             else:
                 self._retry_at = self._clock.now() + RETRY_S
+                self._breaks += 1
                 log.info("station %s: fallback engine %s failed: %s", self._station, source.name, source.error)
 
 

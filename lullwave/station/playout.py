@@ -110,7 +110,10 @@ class Playout:
         self._stopping = threading.Event()
         self._listening = False
         self._idle_since = -FOREVER
-        self._thread = threading.Thread(target=self._run, name=f"playout-{name}", daemon=True)
+        self._asleep = False
+        self._step_at = FOREVER  # when the last step was made, or the thread began or woke
+        self._name = name
+        self._thread = self._new_thread()
 
     @property
     def edge(self) -> int:
@@ -123,12 +126,26 @@ class Playout:
         return self._late_s
 
     @property
+    def silent_s(self) -> float:
+        """For how long nothing went on air that should have; 0 while it sleeps."""
+        return 0.0 if self._asleep or self._stopping.is_set() else max(0.0, self._clock.now() - self._step_at)
+
+    @property
     def alive(self) -> bool:
         return self._thread.is_alive()
 
     def start(self) -> None:
         self._waiter = self._clock.waiter()
+        self._step_at = self._clock.now()
         self._reserve.watch(self._wake)
+        self._thread.start()
+
+    def restart(self) -> None:
+        """Begin a new thread if the last one died; master, encoder and frames go on."""
+        if self._thread.is_alive() or self._stopping.is_set():
+            return
+        self._waiter = self._clock.waiter()
+        self._thread = self._new_thread()
         self._thread.start()
 
     def stop(self) -> None:
@@ -149,6 +166,9 @@ class Playout:
         self._idle_since = self._clock.now()
         self._listening = listening
         self._wake()
+
+    def _new_thread(self) -> threading.Thread:
+        return threading.Thread(target=self._run, name=f"playout-{self._name}", daemon=True)
 
     def _wake(self) -> None:
         if self._waiter is not None:
@@ -175,6 +195,8 @@ class Playout:
                     break
                 elif not self._step(schedule):
                     self._waiter.wait_until(self._sleep_moment())  # for music, or until it may sleep
+        except Exception:  # ``restart`` begins a new thread
+            log.exception("%s: playout failed", self._thread.name)
         finally:
             self._waiter.close()
 
@@ -183,6 +205,7 @@ class Playout:
         block = self._reserve.take(CHUNK_FRAMES)
         if block is None:
             return False
+        self._step_at = self._clock.now()
         self._check_time(schedule, block.frame)
         state = self._master.state() if block.restore_points else b""
         mastered = self._master.process(Audio(block.samples, RATE))
@@ -232,9 +255,11 @@ class Playout:
         return FOREVER if self._listening else self._idle_since + self._sleep_after_s
 
     def _sleep(self) -> None:
+        self._asleep = True
         self._call(lambda: self._on_sleep(True))
         assert self._waiter is not None
         while not (self._listening or self._stopping.is_set()):
             self._waiter.wait_until(FOREVER)
+        self._asleep, self._step_at = False, self._clock.now()
         if not self._stopping.is_set():
             self._call(lambda: self._on_sleep(False))

@@ -45,7 +45,8 @@ class PrimarySupervisor:
     """Keeps the primary engine of ``station`` playing. Producer thread only.
 
     ``begin`` makes a source of the engine's name and an opener. ``embedded``: this engine is the embedded one, so no
-    other can stand in for it, and it is retried without backoff.
+    other can stand in for it, and it is retried without backoff. ``on_failure`` is called with the prompt of a stream
+    that failed, and its error.
     """
 
     def __init__(
@@ -57,6 +58,8 @@ class PrimarySupervisor:
         clock: Clock,
         begin: Callable[[str, Opener], Source],
         embedded: bool = False,
+        on_failure: Callable[[str, BaseException], None] = lambda prompt, error: None,
+        played: bool = False,
     ) -> None:
         self.name = name
         self.embedded = embedded
@@ -64,13 +67,15 @@ class PrimarySupervisor:
         self.trial: Source | None = None  # with fuller options, not on air yet
         self.governor = Governor()
         self.times_lost = 0
-        self.played = False  # it has been on air
+        self.played = played  # it has been on air
         self.detail = ""  # its last error message
         self._station = station
         self._load = load
         self._request = request
         self._clock = clock
         self._begin = begin
+        self._on_failure = on_failure
+        self._opened_with = request.prompt
         self._backoff = Backoff(random.Random(f"{station} {request.seed}").random)
         self._due = -FOREVER  # when it may be opened
         self._resume_from: ResumePoint | None = None
@@ -103,8 +108,8 @@ class PrimarySupervisor:
         """The length of its stretches in seconds; 0 while it plays continuously."""
         return self.governor.stretch_s(self.pace) if self.governor.intermittent else 0.0
 
-    def poll(self, prompt: str, awake: bool) -> float:
-        """Note what happened and reopen what is due; returns when to poll again."""
+    def poll(self, prompt: Callable[[], str], awake: bool) -> float:
+        """Note what happened and reopen what is due, with ``prompt()``; returns when to poll again."""
         now = self._clock.now()
         source = self.source
         if source is not None and source.ended:
@@ -120,7 +125,7 @@ class PrimarySupervisor:
                 return FOREVER
             if now < self._due:
                 return self._due
-            self._open(prompt)
+            self._open(prompt())
         source = self.source
         assert source is not None
         if source.opened and not self._declared and source.engine is not None:
@@ -209,6 +214,7 @@ class PrimarySupervisor:
             opener = resume(self._load, point.snapshot, point.until, request)
         else:
             opener = fresh(self._load, request)
+        self._opened_with = prompt
         self.source = self._begin(self.name, opener)
         self.source.offset = 0 if point is None else point.offset
 
@@ -272,6 +278,7 @@ class PrimarySupervisor:
         self.times_lost += 1
         self.detail = str(error) or type(error).__name__
         self._failed_for_good = isinstance(error, PERMANENT)
+        self._on_failure(source.steered_to or (source.prompt if source.opened else self._opened_with), error)
         snapshot = source.last_snapshot
         if source.stream is None and isinstance(error, EngineLost):
             self._resume_from = self._tried_from  # it was not reached: the point is still good

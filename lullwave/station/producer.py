@@ -14,6 +14,7 @@ from concurrent.futures import Future
 
 from ..clock import FOREVER, Clock, Waiter
 from ..engines.base import Engine
+from ..errors import EngineError
 from ..request import Request
 from .adapter import RATE
 from .archive_engine import ArchiveEngine
@@ -21,7 +22,8 @@ from .crossfade import CHOICE_S, JoinWindow, earliest_join, latest_join
 from .failover import FALLBACKS, Cause, Failover, FailoverStatus, Observation, Tier
 from .fallbacks import SKIP_S, Fallbacks
 from .governor import RETURN_S, TRIED_S, Pace
-from .primary import STARVE_S, PrimarySupervisor
+from .primary import STARVE_S, TRANSIENT, PrimarySupervisor
+from .prompt_guard import PromptGuard
 from .reserve import Reserve
 from .source import LOOKAHEAD_S, STEP, Opener, Source
 from .steering import LEAD_S, SteerQueue, SteerResult
@@ -41,7 +43,8 @@ class Producer:
     """The thread that renders a station's music ahead of playout.
 
     Thread-safe: commands (``set_target``, ``set_sleeping``, ``steer``) and properties may be used by any thread; all
-    else happens on the producer's own. ``on_failover`` is called on that thread when the tier or its cause changed.
+    else happens on the producer's own. ``on_failover`` is called on that thread when the tier or its cause changed, and
+    ``on_return`` with the prompt to which the station returns because another one breaks its music.
     """
 
     def __init__(
@@ -56,17 +59,29 @@ class Producer:
         archive: ArchiveEngine | None = None,
         on_failover: Callable[[FailoverStatus], None] = lambda status: None,
         embedded: str = EMBEDDED,
+        on_return: Callable[[str], None] = lambda prompt: None,
+        guard: PromptGuard | None = None,
     ) -> None:
         self._name = name
         self._clock = clock
         self._on_failover = on_failover
+        self._on_return = on_return
         self._reserve = reserve
         self._target_s = target_s  # that the reserve is to hold
         self._switcher = Switcher(reserve)
         self._steering = SteerQueue(request.prompt, self._switcher, self._wake)
         other = None if engine_name == embedded else (embedded, lambda: engine(embedded))
+        self.guard = guard or PromptGuard(embedded=other is None)  # handed on from the producer before a restart
         self._primary = PrimarySupervisor(
-            name, engine_name, lambda: engine(engine_name), request, clock, self._begin_source, embedded=other is None
+            name,
+            engine_name,
+            lambda: engine(engine_name),
+            request,
+            clock,
+            self._begin_source,
+            embedded=other is None,
+            on_failure=self._note_failure,
+            played=guard is not None,
         )
         self._fallbacks = Fallbacks(name, request.seed, other, archive, clock, self._begin_source)
         self._failover = Failover()
@@ -131,6 +146,17 @@ class Producer:
         self._reserve.close()
         self._wake()
 
+    def abandon(self, error: EngineError) -> None:
+        """End without the reserve, for another producer to go on with it, even if the thread hangs or has died."""
+        self._stopping.set()
+        self._reserve.unwatch(self._wake)
+        with self._reserve.lock:
+            self._switcher.on_air = None  # nothing of it reaches the reserve any more
+        self._steering.close(error)
+        self._primary.close()
+        self._fallbacks.close()
+        self._wake()
+
     def join(self, timeout_s: float) -> bool:
         """Wait for the threads to end; False if one is still busy."""
         if self._thread.ident is None:
@@ -185,7 +211,7 @@ class Producer:
         """Do everything that can be done now; returns when to look again."""
         switcher, primary, failover = self._switcher, self._primary, self._failover
         self._transfer()
-        due = primary.poll(self._steering.prompt, self._awake)
+        due = primary.poll(lambda: self._steering.prompt, self._awake)
         self._guide_sources()
         self._adjust_load()
         cause = primary.cause()
@@ -199,8 +225,26 @@ class Producer:
         on_air = switcher.on_air
         if on_air is not None and failover.tier in (Tier.PRIMARY, Tier.EMBEDDED) and not on_air.ended:
             self._steering.dispatch(on_air)
+        if failover.tier is Tier.PRIMARY and on_air is not None and not on_air.ended:
+            self.guard.playing(on_air.prompt, self._clock.now())
         self._report(cause)
         return max(due, self._clock.now() + 0.01)
+
+    def _note_failure(self, prompt: str, error: BaseException) -> None:
+        """Return to an earlier prompt if this one breaks the engine's stream again and again."""
+        if isinstance(error, TRANSIENT):
+            return
+        earlier = self.guard.broke(prompt, self._clock.now())
+        if earlier is None or prompt != self._steering.prompt:
+            return
+        log.warning(
+            "station %s: the prompt %r breaks the music; playing %s instead",
+            self._name,
+            prompt,
+            repr(earlier) if earlier else "a plain programme",
+        )
+        self._steering.go_back(earlier)
+        self._on_return(earlier)
 
     @property
     def _low_s(self) -> float:

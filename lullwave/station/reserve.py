@@ -113,7 +113,11 @@ class Reserve:
 
     def watch(self, watcher: Callable[[], None]) -> None:
         """Call ``watcher`` after every change, on the changing thread and with the lock held: it must be quick."""
-        self._watchers.append(watcher)
+        self._watchers = [*self._watchers, watcher]
+
+    def unwatch(self, watcher: Callable[[], None]) -> None:
+        """Call ``watcher`` no more."""
+        self._watchers = [one for one in self._watchers if one != watcher]
 
     def append(self, block: Block, faded: int | None = None) -> None:
         """Add ``block``, which begins at ``end``. ``faded``: how many of its first frames are a crossfade."""

@@ -74,6 +74,7 @@ class Source:
         self.engine: Engine | None = None
         self.stream: StationStream | None = None
         self.prompt = ""
+        self.steered_to: str | None = None  # the prompt of the steer request over which it failed
         self.piece: Mark | None = None  # the last piece that was taken, in source frames
         self.resumed = False  # it continues a lost stream, sample for sample
         self._lookahead_s = LOOKAHEAD_S

@@ -18,20 +18,22 @@ from typing import Any, Literal, TypeVar
 
 from ..clock import Clock
 from ..engines.base import Engine, Understanding
-from ..errors import EngineLost
-from ..request import Request
+from ..errors import EngineFailed, EngineLost
+from ..request import MAX_SEED, Request
 from ..settings import Settings, StationSettings
 from .adapter import RATE
 from .archive_engine import ArchiveEngine
 from .failover import FailoverStatus, Tier
 from .playout import Epoch, OutputLevels, Playout, PlayoutStep
 from .producer import EMBEDDED, Producer
+from .prompt_guard import PromptGuard
 from .reserve import Reserve
 from .steering import SteerResult
 
 T = TypeVar("T")
 State = Literal["starting", "on air", "asleep", "stopped"]
 PIECES_PER_PROMPT = 2  # pieces before a station with several prompts goes on to the next
+SILENT_S = 3.0  # seconds without music on air after which requests are refused
 STOP_S = 1.5  # how long `join` waits for each of the two threads
 
 log = logging.getLogger(__name__)
@@ -89,18 +91,13 @@ class Station:
         self._tier = Tier.RESERVE
         self.tier_changes: Counter[Tier] = Counter()  # how often it switched to each tier
         self._reserve_s = settings.reserve_s
+        self._target_s = settings.reserve_s
         self._reserve = Reserve()
-        self._producer = Producer(
-            config.id,
-            self._reserve,
-            engine,
-            self.engine_name,
-            Request(self.prompt, self.seed),
-            settings.reserve_s,
-            clock,
-            archive,
-            self._on_failover,
-        )
+        self._clock = clock
+        self._archive = archive
+        self.restarts = 0  # inside this process, because it was silent
+        self._lost_before = 0  # engines lost before the last restart
+        self._producer = self._new_producer(None)
         self._playout = Playout(
             config.id,
             self._reserve,
@@ -159,7 +156,7 @@ class Station:
     @property
     def times_lost(self) -> int:
         """How often its engine was lost."""
-        return self._producer.times_lost
+        return self._lost_before + self._producer.times_lost
 
     @property
     def speed(self) -> float:
@@ -170,6 +167,11 @@ class Station:
     def late_s(self) -> float:
         """The longest delay of a chunk so far; one longer than the burst is heard as a gap."""
         return self._playout.late_s
+
+    @property
+    def silent_s(self) -> float:
+        """For how long nothing has gone on air although it should, in seconds."""
+        return self._playout.silent_s if self._started and self._state != "stopped" else 0.0
 
     @property
     def alive(self) -> bool:
@@ -205,12 +207,32 @@ class Station:
             self._started = True
             self._state = "starting"
             if reserve_s is not None:
+                self._target_s = reserve_s
                 self._producer.set_target(reserve_s)
             self._producer.start()
             self._playout.start()
 
+    def restart(self) -> None:
+        """Replace the threads of a station that is silent or has lost one; listeners stay, and the frames go on.
+
+        Requests that wait fail at once.
+        """
+        with self._lock:
+            if not self._started or self._state == "stopped":
+                return
+            self.restarts += 1
+            former = self._producer
+            self._lost_before += former.times_lost
+            former.abandon(EngineFailed(f"station {self.id} is silent and is being restarted"))
+            self._producer = self._new_producer(former.guard)
+            self._producer.set_target(self._target_s)
+            self._producer.set_sleeping(self._state == "asleep")
+            self._producer.start()
+            self._playout.restart()
+
     def fill_reserve(self) -> None:
         """Keep the whole reserve from now on."""
+        self._target_s = self._reserve_s
         self._producer.set_target(self._reserve_s)
 
     def set_listening(self, listening: bool) -> None:
@@ -238,8 +260,11 @@ class Station:
 
         Raises:
             PromptError
+            EngineFailed: the station is silent, so that no request can be carried out.
         """
         Request(prompt)
+        if self.silent_s >= SILENT_S:
+            raise EngineFailed(f"station {self.id} is silent and is being restarted; try again later")
         self.start()
         before, self.prompt = self.prompt, prompt
         self._pieces = 0
@@ -264,6 +289,27 @@ class Station:
         """Wait for the threads to end, for a moment."""
         if not (self._producer.join(STOP_S) and self._playout.join(STOP_S)):
             log.warning("station %s: its engine is still busy; not waiting for it", self.id)
+
+    def _new_producer(self, guard: PromptGuard | None) -> Producer:
+        return Producer(
+            self.id,
+            self._reserve,
+            self._engine,
+            self.engine_name,
+            Request(self.prompt, (self.seed + self.restarts) % (MAX_SEED + 1)),
+            self._target_s,
+            self._clock,
+            self._archive,
+            self._on_failover,
+            on_return=self._returned,
+            guard=guard,
+        )
+
+    def _returned(self, prompt: str) -> None:
+        """The station returned to an earlier prompt. Producer thread."""
+        self.prompt = prompt
+        self._pieces = 0
+        self._publish(Event("steer", self._reserve.end, {"prompt": prompt}))
 
     def _on_step(self, step: PlayoutStep) -> None:
         """On the playout thread."""

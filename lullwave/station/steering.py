@@ -119,14 +119,19 @@ class SteerQueue:
         if request.done.running() or request.done.set_running_or_notify_cancel():
             request.done.set_result(SteerResult(frame, source.engine.understand(request.prompt)))
 
-    def close(self) -> None:
+    def go_back(self, prompt: str) -> None:
+        """Put ``prompt`` in force without a request: the one in force breaks the music."""
+        with self._reserve.lock:
+            self.prompt = prompt
+
+    def close(self, error: EngineError | None = None) -> None:
         """Fail all requests."""
         with self._reserve.lock:
             self.requeue()
-            for request in self._waiting:
-                if not request.done.cancel():
-                    request.done.set_exception(StreamClosed("the station was stopped"))
-            self._waiting.clear()
+            failed, self._waiting = list(self._waiting), deque()
+        for request in failed:
+            if request.done.running() or request.done.set_running_or_notify_cancel():
+                request.done.set_exception(error or StreamClosed("the station was stopped"))
 
     def _execute(self, source: Source, request: SteerRequest) -> None:
         """Carry out a request. Source thread."""
@@ -142,6 +147,7 @@ class SteerQueue:
             failed = isinstance(error, EngineFailed | StreamClosed) or not isinstance(error, LullwaveError)
             self._retry_or_fail(request, error, retry=failed)
             if failed:
+                source.steered_to = request.prompt
                 raise
         else:
             with self._reserve.lock:
@@ -163,7 +169,8 @@ class SteerQueue:
             if error is None or (retry and request.failures < MAX_TRIES):
                 self._waiting.appendleft(request)
                 return
-        request.done.set_exception(error)
+        told = error if isinstance(error, LullwaveError) else EngineFailed(f"the engine broke: {error!r}")
+        request.done.set_exception(told)
 
 
 def steer_by_fork(source: Source, reserve: Reserve, request: SteerRequest, on_air: Callable[[], bool]) -> SteerResult:

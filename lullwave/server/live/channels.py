@@ -26,6 +26,7 @@ from .audience import Audience
 from .channel import Channel
 from .first_clip import first_clip
 from .history_recorder import HistoryRecorder
+from .watchdog import Watchdog
 
 FIRST_RESERVE_S = 5.0  # seconds that the station buffers while the first clip is made, to leave it the processor
 
@@ -60,6 +61,7 @@ class Channels:
         self._stopping = threading.Event()
         self._encoding = ThreadPoolExecutor(1, "clips")
         self._first: threading.Thread | None = None
+        self.watchdog = Watchdog({name: channel.station for name, channel in self.stations.items()}, clock)
         loop = asyncio.get_running_loop()
         self.audience.watch(lambda station, count: self.stations[station].set_listeners(count))
         for channel in self.stations.values():
@@ -81,6 +83,7 @@ class Channels:
 
     def start(self) -> None:
         """Let the default station fill its buffer, and make a first clip if there is none."""
+        self.watchdog.start()
         self.default.station.start(FIRST_RESERVE_S if self.clips.newest is None else None)
         if self.clips.newest is None:
             self._first = threading.Thread(target=self._first_clip, name="first-clip", daemon=True)
@@ -94,6 +97,7 @@ class Channels:
     def stop(self) -> None:
         """Stop all threads. Blocks until they have ended."""
         self._stopping.set()
+        self.watchdog.stop()
         for channel in self.stations.values():
             channel.station.stop()
         for channel in self.stations.values():

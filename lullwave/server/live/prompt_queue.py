@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...engines.base import Understanding
-from ...errors import Busy, LullwaveError
+from ...errors import Busy, EngineFailed, LullwaveError
 from ...settings import Settings
 from ...station import RATE, Event, SteerResult
 from ..pacing import Paces
@@ -22,6 +22,7 @@ from .channel import Channel
 
 UNDO_KEPT = 32  # earlier prompts that undo can go back through
 STEER_OVER_S = 4.0  # seconds over which the music changes
+STEER_LIMIT_S = 30.0  # seconds after which a request fails that the engine does not carry out
 RENDER_S = 3.0  # estimate of the time from a change to its sound on air
 
 PUBLISH_EVERY_S = 0.2  # shortest time between two ``queue`` events: many requests cause one
@@ -221,7 +222,13 @@ class PromptQueue:
             # read now, since another request may have run in the meantime
             prompt = self._earlier[-1] if request.undo else request.prompt
             self._steered_at = asyncio.get_running_loop().time()
-            steered = await asyncio.wrap_future(self._station.steer(prompt, STEER_OVER_S))
+            try:
+                async with asyncio.timeout(STEER_LIMIT_S):
+                    steered = await asyncio.wrap_future(self._station.steer(prompt, STEER_OVER_S))
+            except TimeoutError:
+                raise EngineFailed(
+                    f"station {self._station.id} has not changed its music within {STEER_LIMIT_S:g} s"
+                ) from None
             if request.undo:
                 self._earlier.pop()
             else:

@@ -19,10 +19,14 @@ def router(services: Services) -> APIRouter:
     routes = APIRouter(tags=["server"])
 
     @routes.head("/healthz", include_in_schema=False)
-    @routes.get("/healthz", responses={503: {"description": "a thread of the process has died; restart it"}})
+    @routes.get("/healthz", responses={503: {"description": "a station stays silent; restart the process"}})
     async def healthz(request: Request) -> JSONResponse:
-        """The server answers, and every station's threads are alive."""
-        dead = [name for name, channel in services.channels.stations.items() if not channel.station.alive]
+        """The server answers, and every station that should play does.
+
+        A station that falls silent or loses a thread is restarted inside the process; only if that has failed for 30 s
+        does this fail: a new process costs every listener the music.
+        """
+        dead = services.channels.watchdog.given_up
         return JSONResponse({"status": "broken", "stations": dead}, 503) if dead else JSONResponse({"status": "ok"})
 
     @routes.head("/readyz", include_in_schema=False)
@@ -30,12 +34,16 @@ def router(services: Services) -> APIRouter:
     async def readyz(request: Request) -> JSONResponse:
         """The default station has music; the fallback tier of each station, and its cause.
 
-        A station that plays without its own engine, or with lighter options than it should, is ready and degraded.
+        ``silent`` names the stations that should play, do not, and are being restarted. A station that plays without
+        its own engine, or with lighter options than it should, is ready and degraded.
         """
         channels = services.channels
-        ready = _has_music(channels.default)
+        silent = channels.watchdog.silent
+        heard = channels.default.station.id not in silent
+        ready = heard and _has_music(channels.default)
         body = {
-            "status": "ready" if ready else "starting",
+            "status": "ready" if ready else "starting" if heard else "silent",
+            "silent": silent,
             "reserve_s": round(channels.default.station.reserve_s, 1),
             "degraded": [name for name, channel in channels.stations.items() if _degraded(channel)],
             "stations": {name: _station_json(channel, request.scope) for name, channel in channels.stations.items()},

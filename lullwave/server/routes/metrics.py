@@ -75,6 +75,9 @@ class _ServerCollector(Collector):
             "Length in seconds of the stretches of a slow engine, 0 while it plays all the time",
             labels=["station"],
         )
+        restarts = CounterMetricFamily(
+            "lullwave_station_restarts", "How often a silent station was restarted", labels=["station"]
+        )
         late = GaugeMetricFamily(
             "lullwave_late_seconds", "Longest delay, in seconds, with which music went on air", labels=["station"]
         )
@@ -95,6 +98,7 @@ class _ServerCollector(Collector):
             lighter.add_metric([name], station.lighter_level)
             stretch.add_metric([name], station.failover.stretch_s)
             late.add_metric([name], station.late_s)
+            restarts.add_metric([name], station.restarts)
         yield from (people, connections, reserve, awake, speed, aired, dropped, rungs, changes, lost)
-        yield from (sharing, lighter, stretch, late)
+        yield from (sharing, lighter, stretch, late, restarts)
         yield GaugeMetricFamily("lullwave_generations", "Clips that are being made or wait", value=self._clips.active)
