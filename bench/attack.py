@@ -33,7 +33,7 @@ RATE = 44100
 FILES = 700  # the server's limit of open files
 PAUSE_S = 3.0  # after a flood; otherwise what it left shows in the next row
 PROBE_S = 0.1  # between two questions to /healthz
-WARM_S = 15.0  # seconds for which the crowd listens before the first flood
+WARM_S = 15.0  # seconds for which one listener wakes the station, so that the crowd gets a whole burst
 ENDS_S = 20.0  # a server that has not ended by then counts as one that does not
 
 
@@ -56,10 +56,13 @@ def main() -> None:
 def _run(
     server: subprocess.Popen[bytes], port: int, listeners: int, seconds: float, floods: list[str]
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    crowd, probe = RecordedCrowd(port, listeners), Probe(port)
+    first, crowd, probe = RecordedCrowd(port, 1), RecordedCrowd(port, listeners), Probe(port)
+    first.start()
+    time.sleep(WARM_S)
     crowd.start()
     crowd.connected.wait()
-    time.sleep(WARM_S)
+    first.stop()
+    time.sleep(PAUSE_S)
     probe.start()
     spans: list[tuple[dict[str, Any], float, float]] = []
     for name in ["nothing", *floods]:
