@@ -31,6 +31,11 @@ def is_loopback(host: str) -> bool:
     return address is not None and address.is_loopback
 
 
+def bare_host(host: str) -> str:
+    """A host as sockets take it: an IPv6 address without the brackets that it has in a URL."""
+    return host.strip().removeprefix("[").removesuffix("]")
+
+
 def is_public(host: str, allowed_hosts: str, trusted_proxies: str) -> bool:
     """Tell whether others than this machine reach a server with these settings, by itself or through a proxy.
 

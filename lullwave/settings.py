@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from .errors import InvalidInput, SettingsError
-from .hosts import TrustedProxies, host_names, is_public
-from .paths import DataPaths, default_data_dir, settings_files
+from .hosts import TrustedProxies, bare_host, host_names, is_public
+from .paths import DataPaths, default_data_dir
 from .prompt import Prompt
 from .redaction import is_secret, redacted
 from .request import MAX_SEED
+from .settings_file import find_settings_file, first_line, read_settings_file
 
 log = logging.getLogger(__name__)
 
@@ -245,7 +246,7 @@ class Settings(BaseSettings):
     @field_validator("host")
     @classmethod
     def _without_brackets(cls, host: str) -> str:
-        return host.strip().removeprefix("[").removesuffix("]")  # [::1], as it is written in addresses
+        return bare_host(host)
 
     @field_validator("allowed_hosts")
     @classmethod
@@ -294,15 +295,16 @@ class Settings(BaseSettings):
         return init_settings, env_settings
 
 
-def load(flags: Mapping[str, Any] | None = None, file: Path | None = None) -> Settings:
+def load(flags: Mapping[str, Any] | None = None, file: Path | None = None, tokens: bool = True) -> Settings:
     """Settings from all sources. ``file`` None takes the first of ``paths.settings_files`` that exists.
+
+    Without ``tokens``, files that hold tokens are not read.
 
     Raises:
         SettingsError: names the setting, the value and what is allowed.
     """
-    if file is not None and not file.is_file():
-        raise SettingsError("config", str(file), "a TOML file that exists")
-    found = file or next((path for path in settings_files() if path.is_file()), None)
+    found = find_settings_file(file)
+    content = read_settings_file(found) if found else {}
 
     class FromFile(Settings):
         @classmethod
@@ -312,7 +314,7 @@ def load(flags: Mapping[str, Any] | None = None, file: Path | None = None) -> Se
             return (
                 named["init_settings"],
                 named["env_settings"],
-                TomlConfigSettingsSource(settings_cls, toml_file=found),
+                InitSettingsSource(settings_cls, content),
             )
 
     _warn_of_unknown_variables()
@@ -325,13 +327,15 @@ def load(flags: Mapping[str, Any] | None = None, file: Path | None = None) -> Se
         if isinstance(error, InvalidInput):
             raise
         raise SettingsError("settings", str(found) if found else "environment", f"readable values ({error})") from error
-    tokens = {
+    if not tokens:
+        return Settings.model_construct(read.model_fields_set, **dict(read))
+    found_tokens = {
         name.removesuffix("_file"): _token(name, file)
         for name in ("token_file", "engine_token_file")
         if (file := getattr(read, name)) is not None
     }
-    _check_hash(tokens.get("token", ""))
-    return Settings.model_construct(read.model_fields_set, **{**dict(read), **tokens})
+    _check_hash(found_tokens.get("token", ""))
+    return Settings.model_construct(read.model_fields_set, **{**dict(read), **found_tokens})
 
 
 def _from_old_variables(given: Mapping[str, Any]) -> dict[str, str]:
@@ -347,14 +351,6 @@ def _from_old_variables(given: Mapping[str, Any]) -> dict[str, str]:
     if key and name == "INFERENCE_SERVER_URL" and PREFIX + "ENGINE_TOKEN" not in newer:
         found["engine_token"] = key
     return found
-
-
-def first_line(file: Path) -> str:
-    """The first line of a file, stripped; empty if the file cannot be read."""
-    try:
-        return file.read_text("utf-8-sig").split("\n")[0].strip()
-    except (OSError, ValueError):
-        return ""
 
 
 def _token(setting: str, file: Path) -> str:

@@ -32,17 +32,17 @@ class Served:
         self.app = create_app(settings, EnginePool(engines or ENGINES), self.clock)
         self.bound = listening_socket("127.0.0.1", 0)
         self.port = self.bound.getsockname()[1]
-        self._server = server_for(self.app, settings)
+        self.server = server_for(self.app, settings)
         self._ready = threading.Event()
-        self._server.ready = self._ready.set
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._server.serve([self.bound])))
+        self.server.ready = self._ready.set
+        self._thread = threading.Thread(target=lambda: asyncio.run(self.server.serve([self.bound])))
 
     def start(self) -> None:
         self._thread.start()
         assert self._ready.wait(TIMEOUT_S)
 
     def stop(self) -> None:
-        self._server.should_exit = True
+        self.server.should_exit = True
         self._thread.join(TIMEOUT_S)
         assert not self._thread.is_alive()
         self.bound.close()

@@ -12,7 +12,7 @@ ROOT = Path(lullwave.__file__).parent
 LAYERS = [
     ["errors"],
     ["options", "prompt", "audio", "paths", "download", "packing", "prompt_forms", "hosts", "redaction"],
-    ["request", "settings"],
+    ["request", "settings", "settings_file"],
     ["codecs", "mastering", "spectrogram", "checkpoints", "device", "clock", "ring"],
     ["engines.base", "engines.function"],
     [

@@ -18,6 +18,7 @@ from .lazy import LazyGroup
 COMMANDS = (
     "serve",
     "inference",
+    "health",
     "generate",
     "history",
     "replay",

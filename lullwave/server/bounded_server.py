@@ -10,8 +10,7 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
-import uvicorn
-
+from .reloading import ReloadingServer
 from .repeated_logs import on_loop_error
 
 STOP_S = 8.0  # most seconds from the first signal to the end of the process; Docker kills after 10
@@ -21,7 +20,7 @@ ACCEPTED_AT_ONCE = 8  # connections that are accepted before the event loop does
 log = logging.getLogger(__name__)
 
 
-class BoundedServer(uvicorn.Server):
+class BoundedServer(ReloadingServer):
     """Calls ``ready`` once it answers requests, and ends the process if a stop by signal takes longer than ``STOP_S``.
 
     The config's ``backlog`` must be ``ACCEPTED_AT_ONCE``: asyncio accepts that many connections in one turn.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import ssl
@@ -11,6 +12,7 @@ from ..errors import LullwaveError, SettingsError
 
 SEND_BUFFER = 128 * 1024  # bytes that the kernel holds for one connection (it doubles the figure for its own use)
 DEAD_PEER_MS = 10_000  # a peer that acknowledges nothing for this long is gone
+FIRST_USER_PORT = 1024  # lower ones need a privilege
 FILES_WANTED = 65536  # open files, one per connection
 FILES_USED = 32  # files that a server has open at its start, where the system does not tell
 FILES_SPARE = 64  # files that are not for connections: clips, history, remote engines, replies with files
@@ -26,9 +28,9 @@ def listening_socket(host: str, port: int) -> socket.socket:
     Raises:
         AddressTaken: names the reason and a remedy.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound = None
     try:
+        bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
@@ -36,12 +38,31 @@ def listening_socket(host: str, port: int) -> socket.socket:
         bound.bind((host, port))
         bound.listen(2048)
     except OSError as error:
-        bound.close()
-        hint = "; another program listens there: stop it, or choose another port with --port"
+        if bound is not None:
+            bound.close()
+        shown = f"[{host}]" if ":" in host else host
         raise AddressTaken(
-            f"cannot listen on {host}:{port}: {error.strerror or error}{hint if error.errno in (98, 48, 10048) else ''}"
+            f"cannot listen on {shown}:{port}: {error.strerror or error}{_remedy(error, port)}"
         ) from None
     return bound
+
+
+def _remedy(error: OSError, port: int) -> str:
+    """What to do when an address cannot be bound, as the end of a message; empty if nothing is known."""
+    if isinstance(error, socket.gaierror):
+        return "; --host takes an address of this machine, such as 127.0.0.1 or 0.0.0.0"
+    if error.errno == errno.EADDRINUSE:
+        return "; another program listens there: stop it, or choose another port with --port"
+    if error.errno in (errno.EACCES, errno.EPERM) and port < FIRST_USER_PORT:
+        return (
+            f"; ports below {FIRST_USER_PORT} are root's: choose --port 8000 and put a proxy in front, or allow it "
+            "(systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE)"
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "; no interface of this machine has it: 127.0.0.1 is loopback, 0.0.0.0 every interface"
+    if error.errno == errno.EAFNOSUPPORT:
+        return "; this machine has no IPv6: choose an IPv4 address with --host"
+    return ""
 
 
 def address_of(bound: socket.socket, scheme: str = "http") -> str:

@@ -1,5 +1,6 @@
 """Units and compose files: every command, flag and variable in them exists, and their tools take them."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -8,10 +9,12 @@ from pathlib import Path
 import pytest
 import typer
 
+from lullwave.cli.commands.health import health
 from lullwave.cli.commands.inference import VARIABLE, build
 from lullwave.settings import OTHER_VARIABLES, PREFIX, SERVER_VARIABLES, Settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
+DOCKERFILE = DEPLOY / "docker" / "Dockerfile"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 COMPOSE = sorted((DEPLOY / "docker").glob("compose*.yaml"))
 
@@ -35,7 +38,7 @@ def test_variables_are_read_by_somebody(file):
 @pytest.mark.parametrize("unit", UNITS, ids=lambda f: f.name)
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
 def test_systemd_takes_the_units(unit, tmp_path):
-    text = re.sub(r"(?m)^ExecStart=\S+ (serve|inference)$", "ExecStart=/bin/true", unit.read_text())
+    text = re.sub(r"(?m)=/opt/lullwave/bin/lullwave (serve|inference|health)\b.*$", "=/bin/true", unit.read_text())
     assert "ExecStart=/bin/true" in text
     (tmp_path / unit.name).write_text(text)
     done = subprocess.run(["systemd-analyze", "verify", tmp_path / unit.name], capture_output=True, text=True)
@@ -43,6 +46,75 @@ def test_systemd_takes_the_units(unit, tmp_path):
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda f: f.name)
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
+def test_the_units_expose_little(unit):
+    """``systemd-analyze security`` rates from 0, nothing exposed, to 10."""
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=29", unit]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-200:] + done.stderr
+
+
+@pytest.mark.parametrize("unit", [unit for unit in UNITS if "health" not in unit.name], ids=lambda f: f.name)
+def test_servers_are_started_again_for_ever(unit):
+    text = unit.read_text()
+    assert "\nRestart=always\n" in text
+    assert "\nStartLimitIntervalSec=0\n" in text.partition("[Service]")[0]
+    assert "\nExecReload=/bin/kill -HUP $MAINPID\n" in text
+
+
+def probes() -> list[tuple[str, list[str]]]:
+    """Every call of ``lullwave health`` in the deployment files, with its flags."""
+    yaml = pytest.importorskip("yaml")
+    found = [("Dockerfile", json.loads(re.search(r"(?m)^HEALTHCHECK .*CMD (\[.*\])", DOCKERFILE.read_text())[1]))]
+    for file in COMPOSE:
+        for service in yaml.safe_load(file.read_text())["services"].values():
+            found.append((file.name, service["healthcheck"]["test"][1:]))
+    for unit in UNITS:
+        calls = re.findall(r"(?m)^Exec\w+=/opt/lullwave/bin/(lullwave health.*)$", unit.read_text())
+        found += [(unit.name, call.split()) for call in calls]
+    return found
+
+
+def test_there_is_one_probe_and_its_flags_exist():
+    app = typer.Typer()
+    app.command()(health)
+    known = {flag for p in typer.main.get_command(app).params for flag in p.opts}
+    assert {name for name, _ in probes()} >= {"Dockerfile", *(f.name for f in COMPOSE), "lullwave.service"}
+    for name, (program, command, *flags) in probes():
+        assert (program, command) == ("lullwave", "health"), name
+        assert {flag for flag in flags if flag.startswith("-")} <= known, name
+
+
+@pytest.mark.parametrize("file", COMPOSE, ids=lambda f: f.name)
+def test_containers_have_no_more_than_they_need(file):
+    yaml = pytest.importorskip("yaml")
+    for service in yaml.safe_load(file.read_text())["services"].values():
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["logging"]["options"] == {"max-size": "10m", "max-file": "3"}
+        assert service["restart"] == "unless-stopped"
+        assert service["tmpfs"] == ["/tmp"]
+
+
+@pytest.mark.skipif(shutil.which("sh") is None, reason="needs sh")
+@pytest.mark.parametrize(
+    ("extras", "torch", "cpu_only"),
+    [("ai", "cpu", True), ("fast,ai", "cpu", True), ("stems", "cpu", True), ("ai", "cuda", False), ("", "cpu", False)],
+)
+def test_the_image_takes_pytorch_for_cpus_unless_told_otherwise(extras, torch, cpu_only, tmp_path):
+    """The RUN line of the Dockerfile, by the shell, with a pip that only says what it is asked for."""
+    (line,) = re.findall(r"(?m)^RUN (case (?:.*\\\n)*.*)$", DOCKERFILE.read_text())
+    (tmp_path / "pip").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "pip").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "EXTRAS": extras, "TORCH": torch}
+    done = subprocess.run(["sh", "-ec", line], env=environment, capture_output=True, text=True, check=True)
+    *before, package = done.stdout.splitlines()
+    assert package == "install --no-cache-dir ." + (f"[{extras}]" if extras else "")
+    assert before == (["install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu torch"] * cpu_only)
+
+
+@pytest.mark.parametrize("unit", [unit for unit in UNITS if "health" not in unit.name], ids=lambda f: f.name)
 def test_units_have_one_user_with_a_home(unit):
     """A user that systemd makes up has no home of its own; two units that share a directory must share the user."""
     text = unit.read_text()

@@ -11,9 +11,9 @@ import typer
 
 from ...engines import engine_facts, load_engine
 from ...errors import InvalidInput
-from ...hosts import LOOPBACK_ONLY, TrustedProxies, is_public
+from ...hosts import LOOPBACK_ONLY, TrustedProxies, bare_host, is_public
 from ...redaction import log_to_stderr, redacted
-from ...settings import first_line
+from ...settings_file import first_line
 from ..flags import FlagGroup, given, parse_pairs, with_flags
 
 DEFAULT_ENGINE = "synth"
@@ -106,13 +106,15 @@ def inference(
     from ...server.inference.app import create_inference_app
     from ...server.inference.auth import AccessGuard
     from ...server.inference.run import inference_server, serve_inference
+    from ...server.reloading import survive_hang_up
     from ...server.sockets import address_of, check_certificate, listening_socket
 
+    survive_hang_up()
     log_to_stderr(log_level.upper())
     check_certificate(tls_cert, tls_key)
     secret = _secret(token, token_file)
     # API_KEY is the legacy key for HTTP; the legacy websocket had no key.
-    host = host.strip().removeprefix("[").removesuffix("]")
+    host = bare_host(host)
     trusted = TrustedProxies.parse(trusted_proxies)
     public = is_public(host, allowed_hosts, trusted_proxies)
     token = secret or os.environ.get("API_KEY", "")

@@ -29,6 +29,9 @@ def serve(config: Path | None = None, **flags: Any) -> None:
             check_address(engine)
         elif engine.removeprefix(ISOLATED) not in known:
             raise SettingsError("engine", redacted(engine), "an address, or an installed engine: " + ", ".join(known))
+    from ...server.reloading import survive_hang_up
+
+    survive_hang_up()
     from ...server.app import create_app
     from ...server.engine_config import check_options
     from ...server.run import address_of, check_tls, listening_socket

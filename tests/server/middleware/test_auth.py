@@ -1,15 +1,14 @@
 """The ways on which the radio is reached besides plain HTTP: its own TLS, a proxy that is trusted, a path prefix."""
 
 import json
-import shutil
 import socket
 import ssl
-import subprocess
 from http.client import HTTPConnection, HTTPSConnection
 
 import pytest
 from proxying import proxied
 from serving import TIMEOUT_S, events, read_exactly, serving
+from tls import make_certificate
 from websockets.sync.client import connect
 
 from lullwave.codecs import decode
@@ -23,15 +22,7 @@ FROM_AFAR = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https"}
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """A certificate for 127.0.0.1 that signs itself, and its key."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not installed")
-    folder = tmp_path_factory.mktemp("tls")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    command += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
-    subprocess.run([*command, "-out", cert, "-keyout", key], check=True, capture_output=True)
-    return cert, key
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 def test_everything_works_over_tls(tmp_path, certificate):
