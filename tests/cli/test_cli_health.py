@@ -22,7 +22,7 @@ def probe(monkeypatch, tmp_path):
 
     def run(*flags: str, **variables: object) -> tuple[int, str]:
         named = {f"LULLWAVE_{name.upper()}": str(value) for name, value in variables.items()}
-        done = CliRunner().invoke(app, ["health", *flags], env=named)
+        done = CliRunner().invoke(app, ["health", "--timeout-s", "60", *flags], env=named)
         return done.exit_code, done.output
 
     return run
