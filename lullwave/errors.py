@@ -16,6 +16,7 @@
     ├── TooSlow                 a request body that does not arrive in time
     ├── Forbidden               the admin token is missing or wrong
     ├── AddressTaken            another program listens at the address
+    ├── Unhealthy               a server does not answer the probe of `lullwave health`
     ├── DownloadFailed          a file of a model that cannot be fetched
     ├── FellBehind              a reader of the stream that was too slow
     ├── StorageUnavailable      the history cannot be written or read
