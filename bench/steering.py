@@ -1,8 +1,10 @@
-"""Measures the time until steering is heard: from the POST to the first changed sample of ``/stream.mp3``.
+"""Measures the time until steering is heard, part by part: the answer to the POST, the first changed sample of
+``/stream.mp3``, and the sound of the page in headless Chromium (``--browser``).
 
 Two stations with the same seed play the same music on the embedded engine; one is steered. A listener of each has been
 connected for a while. Their decoded sound is compared; the first sample that differs is traced to the time at which its
-bytes arrived.
+bytes arrived. In the browser, the change is heard when the clock of the page's audio element passes its frame; beside
+that stands what the page said of the wait.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ import argparse
 import http.client
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import statistics
@@ -19,6 +23,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -68,14 +74,17 @@ def main() -> None:
     """Run the benchmark and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--warm-s", type=float, default=30.0)
+    parser.add_argument("--browser", action="store_true", help="measure the page in headless Chromium too")
     given = parser.parse_args()
     load = wait_until_quiet()
-    delays = [_run(prompt, given.warm_s) for prompt in PROMPTS]
-    rows = [{"prompt": prompt, "heard_after_s": round(delay, 2)} for prompt, delay in zip(PROMPTS, delays, strict=True)]
-    report("steering", rows, median_s=round(statistics.median(delays), 2), bar_s=6.0, other_load=round(load, 2))
+    rows = [_run(prompt, given.warm_s, given.browser) for prompt in PROMPTS]
+    medians = {
+        f"median_{name}": round(statistics.median(row[name] for row in rows), 2) for name in rows[0] if name != "prompt"
+    }
+    report("steering", rows, **medians, bar_bytes_s=3.0, bar_browser_s=4.0, other_load=round(load, 2))
 
 
-def _run(prompt: str, warm_s: float) -> float:
+def _run(prompt: str, warm_s: float, browser: bool) -> dict[str, Any]:
     from lullwave.codecs import decode
 
     with socket.socket() as probe:
@@ -94,10 +103,15 @@ def _run(prompt: str, warm_s: float) -> float:
             listeners = [Heard(port, "steered"), Heard(port, "left-alone")]
             for listener in listeners:
                 listener.start()
-            time.sleep(warm_s)
-            asked = time.perf_counter()
-            _steer(port, prompt)
-            time.sleep(14.0)
+            with _page(port) if browser else nullcontext() as page:
+                time.sleep(warm_s)
+                asked = time.perf_counter()
+                reply = _steer(port, prompt) if page is None else page.steer(prompt)
+                answered_s = time.perf_counter() - asked
+                row = {"prompt": prompt, "answered_s": round(answered_s, 2), "on_air_in_s": reply["heard_in_s"]}
+                if page is not None:
+                    row |= page.wait(asked, reply["frame"])
+                time.sleep(8.0)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(10)
@@ -107,7 +121,72 @@ def _run(prompt: str, warm_s: float) -> float:
     differs = np.flatnonzero(apart > DIFFERS)
     assert len(differs), "nothing changed"
     first = int(differs[0])
-    return listeners[0].when(int(first / len(steered) * len(listeners[0].data))) - asked
+    came = listeners[0].when(int(first / len(steered) * len(listeners[0].data)))
+    return row | {"bytes_s": round(came - asked, 2)}
+
+
+class _Page:
+    """The page, playing the steered station."""
+
+    def __init__(self, page: Any, port: int) -> None:
+        self._page = page
+        self._port = port
+        page.goto(f"http://127.0.0.1:{port}/")
+        page.get_by_role("button", name="Play", exact=True).click()
+
+    def steer(self, prompt: str) -> Any:
+        """Steer by the form of the page; gives the server's answer."""
+        box = self._page.get_by_role("textbox", name="How the music should sound")
+        box.fill(prompt)
+        with self._page.expect_response("**/prompt") as reply:
+            box.press("Enter")
+        return reply.value.json()
+
+    def wait(self, asked: float, frame: int) -> dict[str, float]:
+        """Wait until a frame is heard; when that is, and the largest error of what the page said until then."""
+        listener = self._page.evaluate("new URL(document.querySelector('audio').src).searchParams.get('listener')")
+        first = _first_frame(self._port, listener)
+        said: list[tuple[float, int]] = []
+        while True:
+            at, text = self._page.evaluate(
+                "[document.querySelector('audio').currentTime, document.querySelector('.steering .what').textContent]"
+            )
+            left_s = (frame - first) / 44100 - at
+            if left_s <= 0:
+                break
+            if number := re.search(r"in (\d+) second", text):
+                said.append((left_s, int(number.group(1))))
+            time.sleep(0.02)
+        errors = [abs(left_s - number) for left_s, number in said]
+        return {
+            "browser_s": round(time.perf_counter() - asked, 2),
+            "countdown_error_s": round(max(errors, default=0), 2),
+        }
+
+
+@contextmanager
+def _page(port: int) -> Iterator[_Page]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        chromium = driver.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"],
+        )
+        try:
+            yield _Page(chromium.new_page(), port)
+        finally:
+            chromium.close()
+
+
+def _first_frame(port: int, listener: str) -> int:
+    """The first frame of a listener's audio connection."""
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.request("GET", f"/api/events?station=steered&listener={listener}")
+    with connection.getresponse() as response:
+        while not (line := response.readline()).startswith(b"data: "):
+            pass
+    return int(json.loads(line.removeprefix(b"data: "))["first_frame"])
 
 
 def _steer(port: int, prompt: str) -> Any:

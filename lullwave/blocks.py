@@ -22,6 +22,7 @@ from .options import check, option
 Watch = Callable[[Iterator[Audio]], Iterator[Audio]]  # passes every block on, for example to show progress
 
 BLOCK_S = 0.5  # seconds that are rendered, mastered and encoded at a time
+LOOP_EDGE_S = 5.0  # of a loop's end and beginning, heard by the mastering before and after it
 WHOLE_S = 20.0  # shorter clips are mastered whole, in several passes; longer ones block by block, while they are made
 
 
@@ -33,13 +34,23 @@ def of_stream(stream: Stream) -> Iterator[Audio]:
 
 
 def mastered(
-    blocks: Iterable[Audio], seconds: float, lufs: float = TARGET_LUFS, ceiling_dbtp: float = CEILING_DBTP
+    blocks: Iterable[Audio],
+    seconds: float,
+    lufs: float = TARGET_LUFS,
+    ceiling_dbtp: float = CEILING_DBTP,
+    loops: bool = False,
 ) -> Iterator[Audio]:
     """A clip of ``seconds`` at its target loudness; the length stays the same.
 
     Clips under ``WHOLE_S`` get one gain for the whole. Longer clips are mastered block by block, so that they can be
-    sent while they are made.
+    sent while they are made. A loop is mastered whole, between its end and its beginning, so that it still loops.
     """
+    if loops:
+        sound = concat(list(blocks))
+        edge = min(sound.frames, round(LOOP_EDGE_S * sound.rate))
+        around = master(concat([sound[sound.frames - edge :], sound, sound[:edge]]), lufs, ceiling_dbtp)
+        yield around[edge : edge + sound.frames]
+        return
     if seconds < WHOLE_S:
         whole = list(blocks)
         if whole:
@@ -155,7 +166,8 @@ class ClipMaker:
     def sound(self) -> Iterator[Audio]:
         """The mastered sound at the stream's rate. Call once."""
         seconds = self._total / self._stream.rate
-        return fitted(mastered(self._blocks, seconds, self._delivery.lufs, self._delivery.ceiling_dbtp), self._total)
+        lufs, ceiling_dbtp = self._delivery.lufs, self._delivery.ceiling_dbtp
+        return fitted(mastered(self._blocks, seconds, lufs, ceiling_dbtp, self._stream.loops), self._total)
 
     def file(self) -> Iterator[bytes]:
         """The bytes of the file, the header with the first sound. Call once, and not after ``sound``."""

@@ -50,6 +50,12 @@ class StationSettings(BaseModel):
         max_length=32,
         description="prompts that it plays; several alternate, two pieces each",
     )
+    hours: dict[str, str] = Field(
+        default_factory=dict,
+        max_length=24,
+        description='prompts by time of day, such as `{"22-6" = "sleepy piano", "6:30-9" = "bright guitar"}`; at other '
+        "times `prompts` play",
+    )
     engine: str = Field(default="", description="engine that makes its music; empty: the setting `engine`")
     ambience: tuple[str, ...] = Field(
         default=(), max_length=4, description="words added to each prompt, such as `rain`"
@@ -66,6 +72,15 @@ class StationSettings(BaseModel):
             Prompt.parse(prompt)
         return prompts
 
+    @field_validator("hours")
+    @classmethod
+    def _hours_parse(cls, hours: dict[str, str]) -> dict[str, str]:
+        for span, prompt in hours.items():
+            if _minutes(span) is None:
+                raise ValueError(f"{span!r} is no span of hours, such as 22-6 or 6:30-9")
+            Prompt.parse(prompt)
+        return hours
+
     @property
     def title(self) -> str:
         """The name on one line: line breaks and control characters would end a line of a playlist or header."""
@@ -74,7 +89,30 @@ class StationSettings(BaseModel):
 
     def prompt(self, turn: int = 0) -> str:
         """The prompt number ``turn`` in the rotation, with the ambience."""
-        return ", ".join(part for part in (self.prompts[turn % len(self.prompts)], *self.ambience) if part)
+        return self._with_ambience(self.prompts[turn % len(self.prompts)])
+
+    def prompt_at(self, minute: int) -> str | None:
+        """The prompt of a minute of the day, with the ambience; None where ``hours`` leave it to ``prompts``."""
+        for span, prompt in self.hours.items():
+            begin, end = _minutes(span) or (0, 0)
+            inside = begin <= minute < end if begin < end else minute >= begin or minute < end
+            if inside:
+                return self._with_ambience(prompt)
+        return None
+
+    def _with_ambience(self, prompt: str) -> str:
+        return ", ".join(part for part in (prompt, *self.ambience) if part)
+
+
+def _minutes(span: str) -> tuple[int, int] | None:
+    """The first minute of the day in a span of hours and the first after it; None where it is no span."""
+    found = re.fullmatch(r"\s*(\d{1,2})(?::(\d\d))?\s*-\s*(\d{1,2})(?::(\d\d))?\s*", span)
+    if found is None:
+        return None
+    hour, minute, until, until_minute = (int(number or 0) for number in found.groups())
+    if hour > 23 or until > 24 or max(minute, until_minute) > 59 or (until == 24 and until_minute):
+        return None
+    return 60 * hour + minute, (60 * until + until_minute) % (24 * 60)
 
 
 DEFAULT_STATIONS = (
@@ -156,7 +194,7 @@ class Settings(BaseSettings):
         default=24.0, ge=4, le=300, description="buffer: seconds of music made ahead of what is on air"
     )
     burst_s: float = Field(
-        default=3.0, ge=0.5, le=3, description="seconds of past music that a new listener is sent at once"
+        default=2.0, ge=0.5, le=3, description="seconds of past music that a new listener is sent at once"
     )
     ring_s: float = Field(default=30.0, ge=6, le=120, description="seconds of encoded stream kept for slow listeners")
     sleep_after_s: float = Field(

@@ -14,10 +14,12 @@ ENGINES = {"synth": SineEngine, "broken": BrokenEngine, "slow-rate": SlowRateEng
 class RecordedStation:
     """A station with a listener, and everything that it aired."""
 
-    def __init__(self, engine: str = "synth", prompts=("a tone",), engines=None, archive=None, **changes):
-        self.clock = SimulatedClock()
+    def __init__(
+        self, engine: str = "synth", prompts=("a tone",), engines=None, archive=None, hours=None, clock=None, **changes
+    ):
+        self.clock = clock or SimulatedClock()
         settings = load({"log_level": "error", **changes})
-        own = StationSettings(id="test", engine=engine, seed=1, prompts=prompts)
+        own = StationSettings(id="test", engine=engine, seed=1, prompts=prompts, hours=hours or {})
         self.station = Station(own, settings, (engines or EnginePool(ENGINES)).get, self.clock, archive)
         self.steps, self.events = [], []
         self.station.subscribe(self.steps.append, self.events.append)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from lullwave.errors import InvalidInput, SettingsError
 from lullwave.settings import DEFAULT_STATIONS, PREFIX, Settings, StationSettings, load
@@ -32,6 +33,18 @@ def test_a_file_in_the_current_directory_is_found(tmp_path):
     assert [s.id for s in read.stations] == ["rain"]
     assert read.default_station == "rain"
     assert read.stations[0].prompt() == "rain, rain"
+
+
+def test_hours_choose_a_prompt_by_the_minute():
+    station = StationSettings(
+        id="a", prompts=("day",), ambience=("rain",), hours={"22-6": "night", "6:30-9": "morning"}
+    )
+    asked = [station.prompt_at(60 * hour + minute) for hour, minute in ((21, 59), (22, 0), (0, 0), (5, 59), (6, 0))]
+    assert asked == [None, "night, rain", "night, rain", "night, rain", None]
+    assert [station.prompt_at(60 * 6 + minute) for minute in (29, 30)] == [None, "morning, rain"]
+    for wrong in ("25-3", "6", "6:60-7", "morning"):
+        with pytest.raises(ValidationError, match="no span of hours"):
+            StationSettings(id="a", hours={wrong: "x"})
 
 
 def test_stations_come_from_the_environment_as_json(monkeypatch):

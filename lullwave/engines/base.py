@@ -104,6 +104,11 @@ class Stream(Closing):
         return round(self.request.duration_s * self.rate)
 
     @property
+    def loops(self) -> bool:
+        """Whether the end of a finite stream leads into its beginning."""
+        return False
+
+    @property
     def understanding(self) -> Understanding | None:
         """What was made of the words of this stream, where that is more than ``Engine.understand`` tells."""
         return None

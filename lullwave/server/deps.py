@@ -90,6 +90,7 @@ def now_json(channel: Channel) -> dict[str, Any]:
     return {
         "title": data.get("title", ""),
         "tempo_bpm": data.get("tempo_bpm"),
+        "metre": data.get("metre"),
         "key": data.get("key"),
         "prompt": data.get("prompt", station.prompt),
         "frame": station.edge,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -77,7 +78,8 @@ class Station:
         self._engine = engine
         chosen = config.seed if config.seed is not None else settings.seed
         self.seed = chosen if chosen is not None else secrets.randbits(48)
-        self.prompt = config.prompt()  # requested last
+        self._scheduled = config.prompt_at(_minute_of_day(clock.wall()))  # by the time of day; None: none is
+        self.prompt = self._scheduled or config.prompt()  # requested last
         self._lock = threading.Lock()  # guards the start
         self._step_sinks: list[Callable[[PlayoutStep], None]] = []
         self._event_sinks: list[Callable[[Event], None]] = []
@@ -324,12 +326,22 @@ class Station:
             elif mark.kind == "steer" and self._now is not None and "prompt" in data:
                 self._now = NowPlaying(self._now.started_frame, {**self._now.data, "prompt": data["prompt"]})
             self._publish(Event(mark.kind, mark.frame, data))
+        self._follow_hours(step.epoch.wall + (step.block.frame - step.epoch.frame) / RATE)
         self._call(self._step_sinks, step)
+
+    def _follow_hours(self, wall: float) -> None:
+        """Change to the prompt of the time of day where another span of hours begins."""
+        if not self.config.hours:
+            return
+        scheduled = self.config.prompt_at(_minute_of_day(wall))
+        if scheduled != self._scheduled:
+            self._scheduled = scheduled
+            self.steer(scheduled or self.config.prompt(self._prompt_index))
 
     def _rotate_prompt(self) -> None:
         """Change to the next configured prompt after a few pieces, if there are several."""
         self._pieces += 1
-        if len(self.config.prompts) > 1 and self._pieces > PIECES_PER_PROMPT:
+        if self._scheduled is None and len(self.config.prompts) > 1 and self._pieces > PIECES_PER_PROMPT:
             self._prompt_index += 1
             self.steer(self.config.prompt(self._prompt_index))
 
@@ -363,3 +375,9 @@ class Station:
                 if sink not in self._failed_sinks:
                     self._failed_sinks.append(sink)
                     log.exception("station %s: subscriber %r failed; the music goes on", self.id, sink)
+
+
+def _minute_of_day(wall: float) -> int:
+    """The minute of the local day at a time in seconds since 1970."""
+    local = time.localtime(wall)
+    return 60 * local.tm_hour + local.tm_min

@@ -20,7 +20,8 @@ from .reserve import Block, Reserve, join
 from .source import Source
 from .switcher import Switcher
 
-LEAD_S = 2.0  # a fork begins at least this long after the next frame to go on air
+LEAD_S = 2.0  # other music joins at least this long after the next frame to go on air
+STEER_LEAD_S = 0.8  # a fork begins at least this long after the next frame to go on air: time to render its margin
 MARGIN_S = 1.0  # a fork replaces the reserve once it is this far ahead
 MAX_TRIES = 3  # sources that may fail over one request before it fails
 _STEP_S = 0.5  # length of one read
@@ -183,7 +184,7 @@ def steer_by_fork(source: Source, reserve: Reserve, request: SteerRequest, on_ai
     """
     stream = source.stream
     assert stream is not None
-    lead_s = max(LEAD_S, 1.5 * MARGIN_S / source.pace.speed + _STEP_S)
+    lead_s = max(STEER_LEAD_S, 1.5 * MARGIN_S / source.pace.speed + _STEP_S)
     while (at := _fork_frame(source, stream, reserve, lead_s, on_air)) is not None:
         source_frame = at - source.offset
         try:

@@ -96,13 +96,24 @@ test('a request is sent, understood and heard, or refused', () => {
   assert.equal(turning.phase, 'turning');
   assert.deepEqual(turning.ignored, ['xyzzy']);
   assert.equal(Steer.answered(sent, reply, 3).heardInS, 7.6);
-  assert.equal(Words.steeringAnswer(turning), 'You will hear it in about 5 seconds.');
+  assert.equal(Words.steeringAnswer(turning), 'You will hear it in 5 seconds.');
   assert.equal(Steer.heard(turning, { prompt: 'rain', frame: 800 }), turning);
   const heard = Steer.heard(turning, { prompt: 'rain', frame: 900 });
   assert.match(Words.steeringAnswer(heard), /now you hear it.*rain/i);
   assert.equal(Steer.heard(heard, { prompt: 'snow', frame: 1000 }), heard);
   assert.equal(Words.steeringAnswer(Steer.refused(sent, { message: 'Too soon.' })), 'Too soon.');
   assert.equal(Steer.refused(sent, { message: 'no', wantsToken: true }).wantsToken, true);
+});
+
+test('the wait counts down, second by second', () => {
+  const turning = Steer.answered(Steer.sending('rain'), reply);
+  assert.equal(Steer.counted(turning, 4.55), turning);
+  const later = Steer.counted(turning, 1.2);
+  assert.equal(Words.steeringAnswer(later), 'You will hear it in 1 second.');
+  assert.equal(later.waitS, 4.6);
+  assert.match(Words.steeringAnswer(Steer.counted(later, -0.3)), /any moment/);
+  const queued = Steer.answered(Steer.sending('rain'), { ...reply, state: 'queued' });
+  assert.equal(Steer.counted(queued, 1), queued);
 });
 
 test('a request that the station does not understand changes nothing, and a known word is proposed', () => {

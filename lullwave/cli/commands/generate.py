@@ -114,6 +114,7 @@ def generate(
     }  # fmt: skip
     with load_engine(engine, **load_options) as loaded:
         with loaded.stream(request, **heard) as stream:
+            made["seconds"] = round((stream.total_frames or 0) / stream.rate, 3)
             made["speed"] = round(_clip(stream, loaded.made_by, output, delivery, console), 2)
             understood = stream.understanding or loaded.understand(request.prompt)
             marks = stream.marks(0, stream.position)

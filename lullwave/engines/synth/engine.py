@@ -6,8 +6,9 @@
           └────────┬───────────┘
           checkpoint before each bar (a ring of the last `rewindable_s`) ─▶ snapshot, fork
 
-A bar is composed and rendered when its first frame is asked for, so a steer is heard from the next bar that the caller
-does not have yet.
+A bar is composed and rendered when its first frame is asked for. A steer inside a bar composes and renders that bar
+anew from the checkpoint before it, and fades over to it at once; where the new bar has another length, the steer is
+heard from the next bar.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from ...options import build, option
 from ...request import Request
 from ..base import Engine, Mark, Stream, Understanding
 from . import snapshots
+from .looping import loop_bars, render_loop
 from .midi import midi_bytes
 from .options import SynthOptions
 from .planning.memory_file import MemoryFile
@@ -41,6 +43,8 @@ REWINDABLE_S = 100.0
 _REMEMBERED_S = 900.0  # seconds for which marks and beats are kept after they were read
 _REST_FRAMES = 2 * RATE  # after the last bar, tails are rendered in blocks of this length
 END_FADE_S = 0.6
+LONGEST_LOOP_S = 120.0  # a loop is rendered whole before its first sample is read
+_CUT_FRAMES = 1323  # 30 ms: crossfade from a bar to the same bar as it was steered
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,16 @@ class Checkpoint:
     frame: int
     programme: Mapping[str, Any]
     sound: RendererState
+
+
+@dataclass(frozen=True)
+class _Steer:
+    """A call of ``steer``."""
+
+    bar_frame: int  # at which the bar that was playing began
+    called_at: int  # the stream's position
+    prompt: str
+    over_s: float
 
 
 class SynthEngine(Engine):
@@ -103,6 +117,8 @@ class SynthEngine(Engine):
 
     def stems(self, request: Request) -> dict[str, Audio]:
         """Each part of a finite request by itself (see ``stems``)."""
+        if self._programme(request).loops:
+            raise InvalidInput("options.loop", True, "false: stems are not wrapped at the seam")
         return {
             name: Audio(_faded(samples, 0, len(samples)), RATE)
             for name, samples in render_stems(
@@ -120,8 +136,11 @@ class SynthEngine(Engine):
         self.closed = True
 
     def _programme(self, request: Request) -> Programme:
+        options = build(SynthOptions, request.options, where="options.")
+        if options.loop and (request.duration_s or 0.0) > LONGEST_LOOP_S:
+            raise InvalidInput("duration_s", request.duration_s, f"at most {LONGEST_LOOP_S:g} s of a loop")
         memory = self._keeper.memory(request.prompt) if self._keeper and request.duration_s is None else None
-        return Programme(request, build(SynthOptions, request.options, where="options."), memory)
+        return Programme(request, options, memory)
 
     def remember(self, programme: Programme) -> None:
         """A piece of an endless stream begins."""
@@ -151,11 +170,21 @@ class SynthStream(Stream):
         self._position = sound.frame
         self._ready: Samples = np.zeros((0, 2), np.float32)  # rendered and not yet read
         self._ring: deque[Checkpoint] = deque()
-        self._steers: deque[tuple[int, int, str, float]] = deque()  # (bar's frame, called at, prompt, over_s)
+        self._steers: deque[_Steer] = deque()
         self._marks: deque[Mark] = deque()
         self._beats: deque[int] = deque()
         self._waiting: list[str] = []  # prompts steered to, heard from the next bar
         self._closed = False
+        self._loop: list[Bar] | None = None  # once its length was asked for
+
+    @property
+    def loops(self) -> bool:
+        return self._programme.loops
+
+    @property
+    def total_frames(self) -> int | None:
+        """Length of a finite stream: as requested, or of whole bars near that in a loop."""
+        return sum(bar.frames for bar in self._loop_bars()) if self.loops else super().total_frames
 
     @property
     def position(self) -> int:
@@ -186,17 +215,25 @@ class SynthStream(Stream):
 
     def steer(self, prompt: str, over_s: float = 8.0) -> Understanding:
         self._check_open()
-        understood = self._programme.steer(prompt, over_s)
         bar_frame = self._ring[-1].frame if self._ring else -1
-        self._steers.append((bar_frame, self._position, prompt, over_s))
-        self._waiting.append(prompt)
+        steer = _Steer(bar_frame, self._position, prompt, over_s)
+        understood = self._programme.steer(prompt, over_s)
+        if not self.loops and len(self._ready) > _CUT_FRAMES and (bar := self._bar_anew(steer)) is not None:
+            fade = (np.arange(_CUT_FRAMES, dtype=np.float32) + 0.5) / _CUT_FRAMES
+            bar[:_CUT_FRAMES] *= fade[:, None]
+            bar[:_CUT_FRAMES] += self._ready[:_CUT_FRAMES] * (1.0 - fade)[:, None]
+            self._ready = bar
+            self._marks.append(Mark(self._position, "steer", {"prompt": prompt}))
+        else:
+            self._waiting.append(prompt)
+        self._steers.append(steer)
         return understood
 
     def snapshot(self, at_frame: int | None = None) -> bytes:
         """See ``Stream.snapshot``. A steer belongs to it if it was called at or before ``at_frame``."""
         self._check_open()
         at, checkpoint = self._checkpoint(at_frame)
-        steers = [s[2:] for s in self._steers if s[0] == checkpoint.frame and s[1] <= at]
+        steers = [(s.called_at, s.prompt, s.over_s) for s in self._steers_in(checkpoint, at)]
         request = {**vars(self.request), "options": dict(self.request.options)}
         head = {"request": request, "programme": checkpoint.programme, "position": at, "steers": steers}
         return snapshots.pack(type(self._engine), head, checkpoint.sound)
@@ -204,12 +241,12 @@ class SynthStream(Stream):
     def fork(self, at_frame: int | None = None) -> SynthStream:
         self._check_open()
         at, checkpoint = self._checkpoint(at_frame)
-        steers = [s[2:] for s in self._steers if s[0] == checkpoint.frame and s[1] <= at]
+        steers = [(s.called_at, s.prompt, s.over_s) for s in self._steers_in(checkpoint, at)]
         branch = SynthStream(self._engine, self.request, Programme.restore(checkpoint.programme), checkpoint.sound)
         branch._advance_to(at, steers)
         shared = [c for c in self._ring if c.frame < checkpoint.frame]
         branch._ring.extendleft(reversed(shared))
-        branch._steers.extendleft(reversed([s for s in self._steers if s[0] < checkpoint.frame]))
+        branch._steers.extendleft(reversed([s for s in self._steers if s.bar_frame < checkpoint.frame]))
         branch._marks = deque([m for m in self._marks if m.frame < checkpoint.frame + LATENCY] + list(branch._marks))
         branch._beats = deque([b for b in self._beats if b < checkpoint.frame + LATENCY] + list(branch._beats))
         return branch
@@ -228,6 +265,9 @@ class SynthStream(Stream):
     def _render(self) -> None:
         """The next bar into ``_ready``."""
         began = self._renderer.state.frame
+        if self.loops:
+            self._render_loop()
+            return
         try:
             self._ring.append(Checkpoint(began, self._programme.state(), self._renderer.state))
             bar = self._programme.next_bar()
@@ -244,13 +284,30 @@ class SynthStream(Stream):
         oldest = began - round(REWINDABLE_S * RATE)
         while len(self._ring) > 1 and self._ring[1].frame <= oldest:
             self._ring.popleft()
-        while self._steers and self._steers[0][0] < self._ring[0].frame:
+        while self._steers and self._steers[0].bar_frame < self._ring[0].frame:
             self._steers.popleft()
         forgotten = began - round(_REMEMBERED_S * RATE)
         while self._marks and self._marks[0].frame < forgotten:
             self._marks.popleft()
         while self._beats and self._beats[0] < forgotten:
             self._beats.popleft()
+
+    def _loop_bars(self) -> list[Bar]:
+        if self._loop is None:
+            self._loop = loop_bars(self._programme)
+        return self._loop
+
+    def _render_loop(self) -> None:
+        """All of a loop into ``_ready``; composition and sound stay at its beginning."""
+        self._ring.append(Checkpoint(0, self._programme.state(), self._renderer.state))
+        bars = self._loop_bars()
+        ahead = Programme.restore(self._programme.state())
+        ahead.next_bar()
+        self._marks.append(Mark(0, "piece", {**ahead.piece(0), "frames": self.total_frames}))
+        for bar in bars:
+            first = bar.start_frame + LATENCY
+            self._beats.extend(first + round(n * bar.frames / bar.beats) for n in range(bar.beats))
+        self._ready = render_loop(bars, self.request.seed, self._engine.cache)
 
     def _note(self, bar: Bar) -> None:
         """Marks and beats of a bar about to be rendered."""
@@ -271,10 +328,36 @@ class SynthStream(Stream):
             self._render()
             if not 0 <= skip <= len(self._ready):
                 raise SnapshotError(f"snapshot: position {position} lies outside of its bar")
-            self._ready = self._ready[skip:]
-            self._position = position
-            for prompt, over_s in steers:
+            for called_at, prompt, over_s in steers:
+                self._skip_to(called_at)
                 self.steer(prompt, over_s)
+            self._skip_to(position)
+
+    def _skip_to(self, position: int) -> None:
+        """Drop what is rendered up to a frame of this bar."""
+        self._ready = self._ready[position - self._position :]
+        self._position = position
+
+    def _steers_in(self, checkpoint: Checkpoint, at: int) -> list[_Steer]:
+        """The steers in the bar of a checkpoint that were called up to frame ``at``."""
+        return [s for s in self._steers if s.bar_frame == checkpoint.frame and s.called_at <= at]
+
+    def _bar_anew(self, steer: _Steer) -> Samples | None:
+        """The rest of the bar that plays, composed with all its steers; None where it would have another length.
+
+        Composition and sound go on from the new bar.
+        """
+        checkpoint, end = self._ring[-1], self._renderer.state.frame
+        programme = Programme.restore(checkpoint.programme)
+        for earlier in (*self._steers_in(checkpoint, self._position), steer):
+            programme.steer(earlier.prompt, earlier.over_s)
+        bar = programme.next_bar()
+        if bar is None or checkpoint.frame + bar.frames != end:
+            return None
+        renderer = Renderer(self.request.seed, self._engine.cache, checkpoint.sound)
+        samples = _faded(renderer.render(bar), checkpoint.frame, self.total_frames)
+        self._programme, self._renderer = programme, renderer
+        return samples[len(samples) - len(self._ready) :].copy()
 
     def _checkpoint(self, at_frame: int | None) -> tuple[int, Checkpoint]:
         at = self._position if at_frame is None else at_frame

@@ -27,9 +27,10 @@ def midi_bytes(bars: Sequence[Bar], pieces: Mapping[int, tuple[str, Key]] | None
     if not bars:
         return _file([_track([], 0)])
     ticks = _bar_ticks(bars)
-    end = ticks[-1] + bars[-1].beats * TICKS
+    end = ticks[-1] + round(bars[-1].quarters * TICKS)
     conductor: list[Message] = []
-    tempo = metre = 0
+    tempo = 0
+    metre: tuple[int, int] = (0, 0)
     piece = -1
     for bar, tick in zip(bars, ticks, strict=True):
         if bar.piece != piece and pieces is not None:
@@ -37,10 +38,14 @@ def midi_bytes(bars: Sequence[Bar], pieces: Mapping[int, tuple[str, Key]] | None
             conductor.append((tick, 0, (b"\xff\x03" if piece < 0 else b"\xff\x07") + _text(title)))
             conductor.append((tick, 0, b"\xff\x59\x02" + struct.pack("bB", key.sharps, key.minor)))
             piece = bar.piece
-        if bar.beats != metre:
-            conductor.append((tick, 0, b"\xff\x58\x04" + bytes((bar.beats, 2, 24, 8))))
-            metre = bar.beats
-        here = round(bar.frames / RATE / bar.beats * 1e6)
+        signature = (6, 8) if bar.metre == "6/8" else (bar.beats, 4)
+        if signature != metre:
+            clocks = 36 if signature == (6, 8) else 24  # MIDI clocks of a beat
+            conductor.append(
+                (tick, 0, b"\xff\x58\x04" + bytes((signature[0], signature[1].bit_length() - 1, clocks, 8)))
+            )
+            metre = signature
+        here = round(bar.frames / RATE / bar.quarters * 1e6)
         if here != tempo:
             conductor.append((tick, 0, b"\xff\x51\x03" + struct.pack(">I", here)[1:]))
             tempo = here
@@ -60,12 +65,12 @@ def _bar_ticks(bars: Iterable[Bar]) -> list[int]:
     ticks, at = [], 0
     for bar in bars:
         ticks.append(at)
-        at += bar.beats * TICKS
+        at += round(bar.quarters * TICKS)
     return ticks
 
 
 def _tick(bar: Bar, start: int, seconds: float) -> int:
-    return max(0, start + round(seconds * RATE / bar.frames * bar.beats * TICKS))
+    return max(0, start + round(seconds * RATE / bar.frames * bar.quarters * TICKS))
 
 
 def _part_messages(bars: Sequence[Bar], ticks: list[int], part: str, channel: int) -> list[Message]:

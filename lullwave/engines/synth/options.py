@@ -22,7 +22,7 @@ class SynthOptions:
     """
 
     tempo_bpm: float | None = option(
-        None, "beats a minute; nothing leaves it to the prompt", low=50, high=140, unit="bpm"
+        None, "beats a minute; nothing leaves it to the prompt", low=40, high=180, unit="bpm"
     )
     key: str | None = option(None, "key, such as 'D minor'; nothing leaves it to the prompt", max_length=20)
     crackle: bool = option(True, "crackle and hiss of an old record")
@@ -32,6 +32,7 @@ class SynthOptions:
         choices=("prompt", "none", *AMBIENCES),
     )
     drums: bool = option(True, "whether there may be drums")
+    loop: bool = option(False, "a clip of whole bars that repeats without a seam; its length is that of the bars")
     melody: bool = option(True, "whether there may be a melody")
 
     def __post_init__(self) -> None:

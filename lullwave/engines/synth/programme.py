@@ -23,7 +23,8 @@ from .prompts.intent import Intent
 from .prompts.parser import is_addition, read_intent
 from .score import RATE, Bar
 from .spec import PieceSpec
-from .writing.composer import SectionState, bar_frames, compose_section
+from .writing.composer import SectionState, compose_section
+from .writing.metres import METRES
 
 VERSION = 3
 _LONGEST_PIECE_S = 200.0
@@ -63,10 +64,15 @@ class Programme:
             intent = replace(intent, notes=(*intent.notes, *(f"no room for {name_of(name)}" for name in missing)))
         return describe(intent, self._ignored)
 
+    @property
+    def loops(self) -> bool:
+        """Whether its bars are one loop."""
+        return self.options.loop and self._total is not None
+
     def next_bar(self) -> Bar | None:
         """The next bar; None after the end of a finite programme."""
         if self._spec is None or self._section >= len(self._spec.sections):
-            if self._total is not None and self._frame >= self._total:
+            if self._total is not None and (self._frame >= self._total or (self.loops and self._number)):
                 return None
             self._begin()
         assert self._spec is not None
@@ -128,6 +134,8 @@ class Programme:
     def _length(self) -> Length:
         if self._total is None:
             return Length()
+        if self.loops:
+            return Length(self._total, loop=True)
         left = self._total - self._frame
         pieces = max(1, round(left / RATE / 150.0)) if left > _LONGEST_PIECE_S * RATE else 1
         return Length(left // pieces, last=pieces == 1)
@@ -141,12 +149,13 @@ class Programme:
     def _note_facts(self) -> None:
         assert self._spec is not None
         spec = self._spec
-        frames = sum(bar_frames(s.tempo(b)) for s in spec.sections for b in range(s.bars))
+        frames = sum(METRES[s.metre].bar_frames(s.tempo(b)) for s in spec.sections for b in range(s.bars))
         frames += sum(s.tail_frames for s in spec.sections)
         last = spec.sections[-1]
         self._pieces[spec.number] = {
             "title": spec.title,
-            "tempo_bpm": last.tempo_to,
+            "tempo_bpm": last.tempo_to / METRES[last.metre].quarters_per_beat,
+            "metre": last.metre,
             "key": last.key.name,
             "frames": frames,
             "prompt": spec.prompt,

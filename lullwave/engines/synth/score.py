@@ -18,6 +18,9 @@ RATE = 44100  # Hz, of everything that the synth renders; stereo
 LOOKAHEAD_S = 0.03  # how far before its bar an event may begin
 
 Ambience = Literal["rain", "fire", "cafe", "night", "waves", "train"]
+MetreName = Literal["4/4", "3/4", "6/8"]
+Feel = Literal["", "half", "double"]  # where the backbeat lies: half-time, double-time
+
 AMBIENCES: tuple[Ambience, ...] = get_args(Ambience)
 
 
@@ -109,8 +112,14 @@ class Bar:
     piece: int  # number of the piece in the stream
     bar: int  # number of the bar in its piece
     section: str  # "intro", "A", "B", "break", "outro"…
-    tempo_bpm: float
+    tempo_bpm: float  # beats a minute; in 6/8 a beat is a dotted quarter note
     take: int = -1  # bars of one take are played by the same renderings; -1 is a take of its own
+    metre: MetreName = "4/4"
+
+    @property
+    def quarters(self) -> float:
+        """Its length in quarter notes."""
+        return self.beats * (1.5 if self.metre == "6/8" else 1.0)
 
     @property
     def seconds(self) -> float:

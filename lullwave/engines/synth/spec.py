@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from .catalogue.drums import KitName
 from .catalogue.instruments import InstrumentName, Role
 from .catalogue.productions import ProductionName
-from .score import RATE, Ambience
+from .score import RATE, Ambience, Feel, MetreName
 from .theory import Chord, Key
 
 VERSION = 3
@@ -70,6 +70,9 @@ class Section:
     drop: bool = False  # the drums fall silent before its end
     closing: str = ""  # "" goes on, "turn" leads to another piece, "ring" is the end of all
     border: bool = False  # another piece joins here
+    metre: MetreName = "4/4"
+    feel: Feel = ""
+    held: int = 0  # bars before the tempo begins to move
     tail_frames: int = 0  # a last bar of this length in which everything rings
     players: Mapping[Role, InstrumentName] = field(default_factory=dict)  # in the place of the band's
     loop_bars: int = 0  # chords, bass and drums repeat after this many bars; 0: written through
@@ -81,9 +84,11 @@ class Section:
 
     def tempo(self, bar: int) -> float:
         """The tempo of a bar of the section."""
-        if self.bars <= 1:
+        if bar < self.held:
+            return self.tempo_from
+        if self.bars - self.held <= 1:
             return self.tempo_to
-        return self.tempo_from + (self.tempo_to - self.tempo_from) * (bar + 1) / self.bars
+        return self.tempo_from + (self.tempo_to - self.tempo_from) * (bar + 1 - self.held) / (self.bars - self.held)
 
 
 @dataclass(frozen=True)
@@ -158,6 +163,8 @@ def _check_lengths(spec: PieceSpec) -> None:
         raise ValueError(f"a piece of {len(spec.sections)} sections; allowed: 1 to {MAX_SECTIONS}")
     slowest, fastest = TEMPOS_BPM
     for section in spec.sections:
+        if section.metre not in get_args(MetreName) or section.feel not in get_args(Feel):
+            raise ValueError(f"metre {section.metre!r} and feel {section.feel!r}")
         tempos = (section.tempo_from, section.tempo_to)
         if not all(slowest <= tempo <= fastest for tempo in tempos):
             raise ValueError(f"tempos {tempos}; allowed: {slowest:g} to {fastest:g} bpm")

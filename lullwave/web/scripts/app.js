@@ -280,6 +280,9 @@ export function Radio(el) {
       void refreshHistory(piece);
     }
     if (steered) state.steering = Steer.heard(state.steering, steered);
+    if (state.steering.frame !== null && player.phase === 'playing') {
+      state.steering = Steer.counted(state.steering, Time.untilS(state.timeline, state.steering.frame, frame));
+    }
 
     if (station) feed.update({ url: api.eventsUrl(station) });
     stream.update({

@@ -9,6 +9,7 @@
  * @property {string[]} ignored words that had no effect
  * @property {Record<string, string[]>} suggestions known words that are spelled like the ignored ones
  * @property {number} heardInS
+ * @property {number} waitS the whole wait, for the bar that fills
  * @property {string | null} problem
  * @property {boolean} wantsToken only the owner may, and proves it with a token
  *
@@ -24,6 +25,7 @@ export const NO_WISH = Object.freeze({
   ignored: [],
   suggestions: {},
   heardInS: 0,
+  waitS: 0,
   problem: null,
   wantsToken: false,
 });
@@ -36,7 +38,7 @@ export function answered(state, reply, lagS = 0) {
   const { text, ignored, suggestions = {} } = reply.understood;
   const understood = reply.state === 'ignored' ? null : text || null;
   const heardInS = reply.heard_in_s + lagS;
-  return { ...state, phase: reply.state, frame: reply.frame, understood, ignored, suggestions, heardInS };
+  return { ...state, phase: reply.state, frame: reply.frame, understood, ignored, suggestions, heardInS, waitS: heardInS };
 }
 
 /** @param {{message: string, wantsToken?: boolean}} error @returns {SteeringState} */
@@ -46,6 +48,13 @@ export const refused = (state, error) => ({
   problem: error.message,
   wantsToken: error.wantsToken ?? false,
 });
+
+/** `leftS` seconds are left until the change sounds; the state is new where another second begins. */
+export function counted(state, leftS) {
+  if (state.phase !== 'turning') return state;
+  const heardInS = Math.max(0, leftS);
+  return Math.round(heardInS) === Math.round(state.heardInS) ? state : { ...state, heardInS };
+}
 
 /** Another prompt is heard: ours, if it has our frame, or, where that was not known yet, our words. */
 export function heard(state, steer) {

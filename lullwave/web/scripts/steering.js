@@ -40,7 +40,7 @@ export function Steering(el) {
       if (steering.wantsToken) token.hidden = false;
       answer.hidden = steering.phase === 'idle';
       answer.dataset.phase = steering.phase;
-      answer.style.setProperty('--wait', `${steering.heardInS}s`);
+      answer.style.setProperty('--wait', `${steering.waitS}s`);
       put(find('.what'), steeringAnswer(steering));
       put(find('.understood'), steering.understood ? `Understood: ${steering.understood}` : '');
       put(find('.ignored'), withoutEffect(steering));

@@ -80,6 +80,9 @@ export function share(piece, frame) {
   return Math.min(1, Math.max(0, (frame - piece.frame) / piece.frames));
 }
 
+/** Seconds until a frame sounds to a listener who hears `heard`. */
+export const untilS = (timeline, frame, heard) => (frame - heard) / timeline.rate;
+
 /** How far the listener is behind the station, in seconds. */
 export function lagS(timeline, frame) {
   return Math.max(0, (timeline.live - frame) / timeline.rate);

@@ -94,6 +94,7 @@ export function ago(seconds) {
 export function facts(piece) {
   const words = [];
   if (piece?.tempo_bpm) words.push(`${Math.round(piece.tempo_bpm)} BPM`);
+  if (piece?.metre && piece.metre !== '4/4') words.push(piece.metre);
   if (piece?.key) words.push(piece.key.replace(/^([A-G])b\b/, '$1♭').replace(/^([A-G])#/, '$1♯'));
   return words;
 }
@@ -129,7 +130,9 @@ export function withoutEffect({ ignored, suggestions }) {
 
 /** When a steering will be heard. @param {number} seconds */
 export function heardIn(seconds) {
-  return seconds < 1.5 ? 'You will hear it any moment now.' : `You will hear it in about ${Math.round(seconds)} seconds.`;
+  if (seconds < 0.5) return 'You will hear it any moment now.';
+  const whole = Math.round(seconds);
+  return `You will hear it in ${whole} ${whole === 1 ? 'second' : 'seconds'}.`;
 }
 
 /** Who steers a station, and what it means for the others. @param {string | null} policy */

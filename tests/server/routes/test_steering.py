@@ -41,7 +41,7 @@ def told(feed, kind):
     return next(data for k, data in events(feed) if k == kind)
 
 
-def test_a_wish_is_understood_and_heard_within_six_seconds(radio):
+def test_a_wish_is_understood_and_heard_within_three_seconds(radio):
     with radio.listening() as stream, radio.listening("/api/events?listener=a") as feed:
         radio.clock.advance(30)
         data = read_exactly(stream, 30 * 24000)
@@ -50,7 +50,7 @@ def test_a_wish_is_understood_and_heard_within_six_seconds(radio):
         assert "brighter" in reply["understood"]["text"]
         assert reply["understood"]["data"] == {"hz": HIGH_HZ}
         assert reply["understood"]["ignored"] == ["gibberish"]
-        assert 1.9 <= reply["heard_in_s"] <= 3.1
+        assert 0.7 <= reply["heard_in_s"] <= 1.9
         asked_at = len(data)
         radio.clock.advance(15)
         data += read_exactly(stream, 14 * 24000)
@@ -62,7 +62,7 @@ def test_a_wish_is_understood_and_heard_within_six_seconds(radio):
     part = RATE // 4
     high = np.abs((sound * turn)[: len(sound) // part * part].reshape(-1, part).mean(axis=1))
     first = int(np.argmax(high > 0.002)) * part / RATE
-    assert first - asked_at / 24000 <= 6.0
+    assert first - asked_at / 24000 <= 3.0
 
 
 def test_a_prompt_of_which_nothing_is_understood_changes_nothing(radio):

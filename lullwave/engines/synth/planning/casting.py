@@ -190,11 +190,12 @@ def make_band(chance: Chance, intent: Intent, blend: Blend, memory: Memory, keep
     instruments = cast(chance.of("cast"), intent, blend, memory)
     kit = intent.kit or _kit(draw, style, intent)
     low, high = blend.span(lambda style: style.swing)
-    swing = draw.between(low, high) + 0.05 * intent.mood("swing")
-    if intent.mood("swing") > 0.3:
-        swing = max(swing, 0.58)
-    elif intent.mood("swing") < -0.3:
-        swing = 0.5
+    swing = draw.between(low, high)
+    asked = intent.mood("swing")
+    if asked > 0.0:  # 0.54 light, 0.61 swung, 0.66 the triplet's
+        swing = 0.51 + 0.15 * asked + 0.02 * min(asked, 0.5)
+    elif asked < 0.0:
+        swing = max(0.5, swing + 0.2 * asked)
     bright = intent.mood("bright")
     production = PRODUCTIONS[intent.production or keep or _production(draw.of("production"), intent, blend)]
     feel = {

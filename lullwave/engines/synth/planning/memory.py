@@ -14,7 +14,7 @@ from ..chance import digest
 
 PIECES = 20
 MOTIFS = 8000  # some 60 hours of music
-TITLES = 400
+TITLES = 1000
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ pieces, no pair of comping and leading instrument within four, no key within thr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..chance import Chance
 from ..prompts.intent import Intent
 from ..score import RATE
 from ..spec import PieceSpec
 from ..theory import Key
-from ..writing.composer import bar_frames
+from ..writing.metres import METRES, Metre
 from .casting import make_band
 from .form import FORMS, plan_form
 from .memory import Memory, PlayedPiece
@@ -34,6 +34,7 @@ class Length:
 
     frames: int | None = None
     last: bool = False
+    loop: bool = False  # its end leads to its own beginning
 
 
 def blend_of(intent: Intent, chance: Chance) -> Blend:
@@ -59,19 +60,21 @@ def plan_piece(
     chance = Chance(seed, "plan", number)
     blend = blend_of(intent, chance.of("blend"))
     tempo = _tempo(chance.of("tempo"), intent, blend, memory)
+    metre = metre_of(intent)
     key = _key(chance.of("key"), intent, blend, memory)
     band = make_band(chance.of("band"), intent, blend, memory)
-    following = _next_key(chance.of("next"), intent, blend, memory, key)
+    following = key if length.loop else _next_key(chance.of("next"), intent, blend, memory, key)
     style = blend.draw(chance.of("themes"))
     themes, taken = make_themes(chance.of("themes"), intent, blend, style, band, key, tempo, memory)
-    bars, tail = _bars(chance.of("bars"), tempo, length)
+    bars, tail = _bars(chance.of("bars"), tempo, metre, length)
     form = _form(chance.of("form"), memory)
-    parts = plan_form(chance.of("parts"), form, bars, length.last, joins=number > 0)
+    parts = plan_form(chance.of("parts"), form, bars, length.last, intro=not length.loop, joins=number > 0)
     sections = tuple(
         build_section(chance.of("section", i), part, parts, i, themes, intent, blend, band, key, tempo)
         for i, part in enumerate(parts)
     )
     sections = (*sections[:-1], close_section(sections[-1], following, tail))
+    sections = tuple(replace(section, metre=metre.name, feel=intent.feel) for section in sections)
     sections = assign_turns(avoid_repeated_sections(avoid_repeated_chords(sections), themes, band), intent, band)
     title = make_title(chance.of("title"), key.minor, band.ambience_lufs, memory.titles)
     spec = PieceSpec(number, seed, title, prompt, tempo, key.tonic, key.minor, form, themes["A"].loop, band, sections)
@@ -89,13 +92,24 @@ def plan_piece(
     return spec, memory.with_piece(heard, taken, title, (following.tonic, following.minor))
 
 
+def metre_of(intent: Intent) -> Metre:
+    """The metre that was asked for, or four beats."""
+    return METRES[intent.metre or "4/4"]
+
+
+def _asked_tempo(intent: Intent) -> float | None:
+    """The tempo that was asked for, in quarter notes a minute."""
+    return None if intent.tempo_bpm is None else intent.tempo_bpm * metre_of(intent).quarters_per_beat
+
+
 def _tempo(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> float:
-    if intent.tempo_bpm is not None:
-        return intent.tempo_bpm
+    if (asked := _asked_tempo(intent)) is not None:
+        return asked
     low, high = blend.span(lambda style: style.tempo_bpm)
     energy = intent.mood("energy")
     middle = (low + high) / 2 + energy * 12.0 + intent.mood("pace") * 8.0
     half = (high - low) / 2 * (1.0 - 0.4 * abs(energy))
+    middle *= 1.25 if intent.metre == "6/8" else 1.0  # of which a beat is one and a half
     tempo = float(round(max(58.0, min(112.0, chance.between(middle - half, middle + half)))))
     if memory.pieces:
         before = memory.pieces[-1].tempo_bpm
@@ -106,8 +120,8 @@ def _tempo(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> floa
 
 def tempo_after_steer(intent: Intent, blend: Blend, now: float) -> float:
     """The new tempo of a piece that is steered: its own if that suits the intent."""
-    if intent.tempo_bpm is not None:
-        return intent.tempo_bpm
+    if (asked := _asked_tempo(intent)) is not None:
+        return asked
     low, high = blend.span(lambda style: style.tempo_bpm)
     if abs(intent.mood("pace")) > 0.1:
         return float(round(max(52.0, min(126.0, now * (1.0 + 0.22 * intent.mood("pace"))))))
@@ -180,9 +194,9 @@ def _form(chance: Chance, memory: Memory) -> str:
     return chance.pick([f for f in FORMS if f not in lately])
 
 
-def _bars(chance: Chance, tempo: float, length: Length) -> tuple[int, int]:
+def _bars(chance: Chance, tempo: float, metre: Metre, length: Length) -> tuple[int, int]:
     """How many bars, and the frames of the ring after them."""
-    bar = bar_frames(tempo)
+    bar = metre.bar_frames(tempo)
     if length.frames is None:
         seconds = chance.between(SHORTEST_S + 12, LONGEST_S - 12)
         return 2 * round(seconds * RATE / bar / 2), 0

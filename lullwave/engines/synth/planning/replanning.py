@@ -16,11 +16,11 @@ from ..score import RATE
 from ..spec import Band, PieceSpec, Section
 from ..writing import harmony
 from ..writing.comping import CHOPS, HELD
-from ..writing.composer import bar_frames
+from ..writing.metres import METRES, Metre
 from .casting import drum_limit, is_pad, make_band, melody_players, pad_plays_chords
 from .form import SectionPlan, plan_form
 from .memory import Memory
-from .planner import blend_of, key_after_steer, tempo_after_steer
+from .planner import blend_of, key_after_steer, metre_of, tempo_after_steer
 from .sections import avoid_repeated_chords, avoid_repeated_sections, brightness, build_section, close_section
 from .themes import make_themes, progressions_of
 from .turns import assign_turns
@@ -64,20 +64,21 @@ def replan(
         kept = tuple(_resurfaced(s, intent, said, band, limit) for s in ahead)
         return replace(spec, prompt=prompt, band=band, sections=(*played, *kept)), memory
 
-    before = here.tempo(given - 1) if given else here.tempo_from
-    target = tempo_after_steer(said, blend, before)
+    before = here.tempo(given)  # the first bar keeps its length: it may be playing already
+    target = tempo_after_steer(replace(said, metre=intent.metre), blend, before)
+    metre = metre_of(intent)
     key = key_after_steer(said, here.key)
-    wait = max(1, min(cut.bars, _WAIT_BARS, max(2, round(over_s * RATE / bar_frames(before)))))
+    wait = max(1, min(cut.bars, _WAIT_BARS, max(2, round(over_s * RATE / METRES[here.metre].bar_frames(before)))))
     bridge = _resurfaced(cut, intent, said, band, limit)
     bridge = replace(bridge, bars=wait, slots=harmony.unroll(cut.slots, wait * 4.0), closing="", tail_frames=0)
     if key != here.key:
         bridge = replace(bridge, slots=harmony.lead_to(bridge.slots, here.key, key))
-    bridge = replace(bridge, tempo_from=before, tempo_to=_reach(before, target, wait))
+    bridge = replace(bridge, tempo_from=before, tempo_to=_reach(before, target, wait - 1), held=1)
     left_frames -= _frames(bridge)
     bars = max(12, sum(s.bars for s in ahead) - wait)
     form = chance.of("parts")
     if finite:
-        bars = _most_bars(left_frames, bridge.tempo_to, target)
+        bars = _most_bars(left_frames, bridge.tempo_to, target, metre)
     parts = plan_form(form, spec.form, bars, finite, intro=False)
     tempos = _tempos([p.bars for p in parts], bridge.tempo_to, target)
     style = blend.draw(chance.of("style"))
@@ -87,6 +88,7 @@ def replan(
         section = build_section(
             chance.of("section", i), _early(part, i), parts, i, themes, intent, blend, band, key, target
         )
+        section = replace(section, metre=metre.name, feel=intent.feel)
         rest.append(replace(section, tempo_from=tempos[i][0], tempo_to=tempos[i][1]))
     tail = left_frames - sum(_frames(s) for s in rest) if finite else 0
     rest[-1] = close_section(rest[-1], key, max(0, tail))
@@ -100,7 +102,9 @@ def replan(
 
 
 def _frames(section: Section) -> int:
-    return sum(bar_frames(section.tempo(bar)) for bar in range(section.bars)) + section.tail_frames
+    return (
+        sum(METRES[section.metre].bar_frames(section.tempo(bar)) for bar in range(section.bars)) + section.tail_frames
+    )
 
 
 def _kept(old: Band, new: Band, intent: Intent, said: Intent) -> Band:
@@ -154,6 +158,7 @@ def _resurfaced(section: Section, intent: Intent, said: Intent, band: Band, limi
         phrase="call" if sings else section.phrase,  # it begins at once
         comp=comp,
         hats=_hats(section, intent, band),
+        feel=intent.feel,
         energy=max(0.1, min(1.0, section.energy + 0.2 * intent.mood("energy"))),
         bright=brightness(section.name, section.energy, intent),
         fill=section.fill and drums >= 2,
@@ -183,15 +188,15 @@ def _tempos(bars: Sequence[int], tempo: float, target: float) -> list[tuple[floa
     return out
 
 
-def _most_bars(frames: int, tempo: float, target: float) -> int:
+def _most_bars(frames: int, tempo: float, target: float, metre: Metre) -> int:
     """How many bars fit into ``frames`` while the tempo moves to ``target``, however they are grouped into sections."""
     slow = min(tempo, target)
     if abs(tempo / target - 1.0) < 1e-9:
-        return max(1, frames // bar_frames(target))
+        return max(1, frames // metre.bar_frames(target))
     count, used, at = 0, 0, tempo
     while True:
         at = _reach(at, target, 1) if target > tempo else target if count == 0 else slow
-        used += bar_frames(min(at, tempo) if target > tempo else target)
+        used += metre.bar_frames(min(at, tempo) if target > tempo else target)
         if used > frames:
             return max(1, count)
         count += 1

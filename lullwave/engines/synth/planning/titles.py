@@ -13,12 +13,13 @@ def _list(words: str) -> tuple[str, ...]:
 
 _THINGS = _list(
     """
-    Paper Lantern, Window Seat, Last Tram, Kettle, Tin Roof, Corner Booth, Wool Blanket, Porch Light,
+    Paper Lantern, Window Seat, Late Tram, Kettle, Tin Roof, Corner Booth, Wool Blanket, Porch Light,
     Library Card, Night Bus, Orange Peel, Old Postcard, Borrowed Coat, Slow Ferry, Attic Light, Pencil
-    Sketch, Second Cup, Spare Key, Garden Gate, Cinnamon, Folded Map, Cloud Bank, Half Moon, Quiet
+    Sketch, Second Cup, Spare Key, Garden Gate, Cinnamon Bun, Folded Map, Cloud Bank, Half Moon, Quiet
     Platform, Lamp Post, Bookmark, Rooftop, Bicycle Bell, Ginger Cat, Laundry Line, Letterbox, Thermos,
     Record Sleeve, Paper Crane, Harbour Light, Moth, Fig Tree, Stairwell, Record Shop, Tea Leaf, Dust
-    Jacket, Pocket Watch, Streetlamp, Sunday Paper, Toy Boat, Umbrella, Wicker Chair, Wren, Hazel, Marmalade
+    Jacket, Pocket Watch, Streetlamp, Sunday Paper, Toy Boat, Umbrella, Wicker Chair, Wren, Hazel Branch,
+    Marmalade Jar
     """
 )
 _HOURS = _list(
@@ -40,12 +41,14 @@ _PLACES = {
 _SHAPES = (
     "{thing} {when}",
     "{thing} {when}",
-    "A {adj} {thing}",
+    "{an_adj} {thing} {when}",
     "The {adj} {thing}",
+    "The {adj} {thing} {when}",
     "{adj} {thing} {when}",
     "{thing} and {other}",
-    "Letters to a {thing}",
-    "What the {thing} Saw",
+    "{thing} and {other} {when}",
+    "Letters to {a_thing}",
+    "What the {thing} Saw {when}",
 )
 _MAJOR = _list(
     """
@@ -62,21 +65,22 @@ _MINOR = _list(
 def make_title(chance: Chance, minor: bool, layers: Collection[str], taken: Collection[str]) -> str:
     """A title that is not among ``taken`` (if hundreds of tries allow)."""
     title = ""
-    for attempt in range(200):
+    for attempt in range(400):
         draw = chance.of(attempt)
         thing, other = draw.order(_THINGS)[:2]
         places = [place for layer in sorted(layers) for place in _PLACES.get(layer, ())]
         when = draw.pick(places) if places and draw.yes(0.6) else draw.pick(_HOURS)
         adjective = draw.pick(_MINOR if minor else _MAJOR)
-        title = draw.pick(_SHAPES).format(thing=thing, other=other, when=when, adj=adjective)
-        if title.startswith("A ") and title[2] in "AEIOU":
-            title = "An" + title[1:]
-        title = (
-            title.replace(" a Orange", " an Orange")
-            .replace(" a Old", " an Old")
-            .replace(" a Umbrella", " an Umbrella")
-            .replace(" a Attic", " an Attic")
-        )
+        words = {"thing": thing, "other": other, "when": when, "adj": adjective, "a_thing": with_article(thing)}
+        title = draw.pick(_SHAPES).format(**words, an_adj=with_article(adjective, capital=True))
         if title not in taken:
             break
     return title
+
+
+def with_article(words: str, capital: bool = False) -> str:
+    """Words with the indefinite article that their first sound asks for: "an Umbrella", "an Honest", "a Unique"."""
+    first = words.lower()
+    vowel = first[0] in "aeiou" and not first.startswith(("one", "uni", "use", "eu"))
+    article = "an" if vowel or first.startswith(("honest", "hour")) else "a"
+    return f"{article.capitalize() if capital else article} {words}"

@@ -30,6 +30,8 @@ def describe(intent: Intent, ignored: tuple[str, ...] = ()) -> Understanding:
     """An intent in plain words and as data."""
     data: dict[str, Any] = {
         "tempo_bpm": intent.tempo_bpm,
+        "metre": intent.metre or None,
+        "feel": {"": None, "half": "half-time", "double": "double-time"}[intent.feel],
         "key": intent.key.name if intent.key else None,
         "mode": None if intent.minor is None else "minor" if intent.minor else "major",
         "styles": dict(intent.styles),
@@ -87,6 +89,10 @@ def _words(intent: Intent) -> list[str]:
         words.append("hardly any music")
     if intent.tempo_bpm is not None:
         words.append(f"{intent.tempo_bpm:g} bpm")
+    if intent.metre:
+        words.append("in " + intent.metre)
+    if intent.feel:
+        words.append(f"{intent.feel}-time")
     if intent.key is not None:
         words.append(f"in {intent.key.name}")
     elif intent.minor is not None:
@@ -96,7 +102,12 @@ def _words(intent: Intent) -> list[str]:
     if intent.ambience:
         words.append("with " + " and ".join(name_of(a) for a, _ in intent.ambience))
     words += [
-        "not " + a.replace("key ", "in ", 1) if a.startswith("key ") else "without " + name_of(a) for a in intent.avoid
+        "not " + a.replace("key ", "in ", 1)
+        if a.startswith("key ")
+        else "without half-time or double-time"
+        if a == "feel"
+        else "without " + name_of(a)
+        for a in intent.avoid
     ]
     if intent.comp:
         words.append(f"{name_of(intent.comp)} chords")

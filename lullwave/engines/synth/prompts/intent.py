@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 from ..catalogue.drums import KitName
 from ..catalogue.instruments import INSTRUMENTS, InstrumentName
 from ..catalogue.productions import ProductionName
-from ..score import Ambience
+from ..score import Ambience, Feel, MetreName
 from ..theory import Key
 
 T = TypeVar("T", bound=str)
@@ -20,6 +20,8 @@ class Intent:
     """What was asked for. A field that is empty leaves its choice to the planner."""
 
     tempo_bpm: float | None = None
+    metre: MetreName | Literal[""] = ""
+    feel: Feel = ""
     tonic: int | None = None
     minor: bool | None = None
     styles: tuple[tuple[str, float], ...] = ()
@@ -78,6 +80,8 @@ class Intent:
         return replace(
             self,
             tempo_bpm=self.tempo_bpm or before.tempo_bpm,
+            metre=self.metre or before.metre,
+            feel=self.feel or ("" if "feel" in self.avoid else before.feel),
             tonic=key.tonic,
             minor=key.minor if self.tonic is not None else minor,
             styles=tuple((s, w / total) for s, w in styles.items()),

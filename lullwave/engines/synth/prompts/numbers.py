@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
+from ..score import MetreName
 from ..theory import Key
 
-SLOWEST, FASTEST = 50.0, 140.0
+SLOWEST, FASTEST = 40.0, 180.0
 _SLOWEST_FELT, _FASTEST_FELT = 25.0, 300.0  # bpm; outside, half or double of it is not what was meant
 
 _NUMBER = r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
@@ -64,6 +66,7 @@ class NumberReader:
     """Collects tempo, key and notes from all text that it is given."""
 
     tempo_bpm: float | None = None
+    metre: MetreName | Literal[""] = ""
     tonic: int | None = None
     minor: bool | None = None
     avoid: list[str] = field(default_factory=list)  # "key C major"
@@ -81,8 +84,13 @@ class NumberReader:
         return self._mode(self._key(text))
 
     def _metre(self, found: re.Match[str]) -> str:
-        if found.group(0).replace(" ", "") != "4/4":
-            self.notes.append(f"{found.group(0)} is played as 4/4")
+        said = found.group(0).replace(" ", "")
+        if _NOT.search(found.string[: found.start()]):
+            self.metre = "3/4" if said == "4/4" else "4/4"
+            return " , "
+        self.metre = next((name for name in get_args(MetreName) if name == said), "6/8" if said == "12/8" else "4/4")
+        if said not in (self.metre, "2/2", "2/4"):
+            self.notes.append(f"{said} is played as {self.metre}")
         return " , "
 
     def _tempo(self, found: re.Match[str]) -> str:

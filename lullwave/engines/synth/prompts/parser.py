@@ -14,7 +14,7 @@ from ..catalogue.drums import KitName
 from ..catalogue.instruments import INSTRUMENTS, InstrumentName
 from ..catalogue.productions import ProductionName
 from ..options import SynthOptions
-from ..score import AMBIENCES, Ambience
+from ..score import AMBIENCES, Ambience, Feel
 from ..theory import Key
 from .intent import Intent
 from .numbers import NumberReader
@@ -95,6 +95,7 @@ class _PromptReader:
         self._hats = ""
         self._comp = ""
         self._production: ProductionName | Literal[""] = ""
+        self._feel: Feel = ""
         self._ambience: dict[Ambience, float] = {}
         self._moods: dict[str, float] = {}
         self._levels: dict[str, float] = {}
@@ -228,6 +229,13 @@ class _PromptReader:
                     self._level(value, amount)
                 if amount >= 0:
                     self._instruments.setdefault(value, set()).add(phrase)
+            elif kind == "metre":
+                self._figures.metre = "4/4" if off else value
+            elif kind == "feel":
+                if off:
+                    self._refuse("feel", phrase)
+                else:
+                    self._feel = value
             elif kind in ("kit", "hats"):
                 setattr(self, "_" + kind, value)
             elif kind in ("comp", "production"):
@@ -327,6 +335,8 @@ class _PromptReader:
         figures = self._figures
         return Intent(
             tempo_bpm=figures.tempo_bpm,
+            metre=figures.metre,
+            feel=self._feel,
             tonic=figures.tonic,
             minor=figures.minor,
             styles=tuple((s, w / total) for s, w in styles.items()),

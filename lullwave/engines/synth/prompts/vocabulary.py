@@ -93,6 +93,16 @@ PHRASES: dict[str, Effects] = {
     **_all({"pace": 0.6, "energy": 0.3}, "faster, speed up, speed it up, quicker, quickly, more upbeat, more energy"),
     **_all({"pace": -0.6, "energy": -0.3}, "slower, slow down, slow it down, less energy, calm down"),
     **_all({"crackle": -1.0}, "clean, clean recording, hi fi, pristine, studio quality, clean sound"),
+    # metre and feel
+    **_all(
+        {"metre": "3/4"},
+        "waltz, waltzes, three four, triple metre, triple meter, triple time, in three, three beats a bar, minuet, "
+        "mazurka",
+    ),
+    **_all({"metre": "6/8"}, "six eight, compound metre, compound meter, jig, barcarolle, in six"),
+    **_all({"metre": "4/4"}, "four four, common time, in four, four on the floor"),
+    **_all({"feel": "half"}, "half time, halftime, half time feel, half tempo drums"),
+    **_all({"feel": "double"}, "double time, doubletime, double time feel, drum and bass, dnb, jungle beat"),
     # surroundings
     **_all(
         {"ambience": "rain"},
@@ -211,6 +221,8 @@ PHRASES: dict[str, Effects] = {
     ),
     **_all({"dense": 0.5}, "lush, rich, full, busy, dense, layered, orchestral, complex, elaborate, big, grand"),
     **_all({"swing": 0.6}, "swing, swung, swinging, shuffle, shuffling, drunken, dilla"),
+    **_all({"swing": 1.0}, "hard swing, heavy swing, triplet feel, triplet swing, swing hard"),
+    **_all({"swing": 0.25}, "light swing, slight swing, subtle swing, a little swing, gentle swing"),
     **_all({"swing": -0.6}, "straight, quantized, quantised, robotic"),
     # "solo" and the like
     **_all({"only": True}, "alone, unaccompanied, by itself, nothing else"),

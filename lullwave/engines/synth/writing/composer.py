@@ -15,9 +15,10 @@ from ..spec import PieceSpec, Section, Slot
 from . import bass, comping, groove, harmony, melody
 from .clashes import resolve_clashes
 from .event import Event, VoicedChord
+from .metres import METRES, WRITTEN_BEATS, drums_in
 from .mixing import mix_of
 
-BEATS = 4
+BEATS = WRITTEN_BEATS
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,6 @@ class SectionState:
 
     voicing: tuple[int, ...] = ()
     bass: int | None = None
-
-
-def bar_frames(tempo_bpm: float) -> int:
-    """How many frames a bar of four beats has."""
-    return round(BEATS * 60.0 / tempo_bpm * RATE)
 
 
 def compose(spec: PieceSpec) -> tuple[Bar, ...]:
@@ -54,19 +50,20 @@ def compose_section(spec: PieceSpec, index: int, carry: SectionState) -> tuple[l
     take = Chance(spec.seed, spec.number, "loop", section.theme) if section.loop_bars else chance
     chords = voiced(section, carry.voicing)
     events = _events(chance, take, spec, section, chords, carry)
-    frames = [bar_frames(section.tempo(bar)) for bar in range(section.bars)]
-    beat_s = min(frames) / RATE / BEATS
+    metre = METRES[section.metre]
+    frames = [metre.bar_frames(section.tempo(bar)) for bar in range(section.bars)]
+    beat_s = min(frames) / RATE / metre.quarters
     events = resolve_clashes(events, beat_s)
     bars = []
     for bar in range(section.bars):
-        hits = _hits(chance, take, spec, section, bar, frames[bar] / RATE / BEATS)
+        hits = _hits(chance, take, spec, section, bar, frames[bar] / RATE / metre.quarters)
         notes = _notes(chance, take, spec, section, events, bar, frames)
         named = tuple(
             ChordAt(c.beat - bar * BEATS, c.chord.name(section.key), c.chord.root, c.chord.pitch_classes, c.borrowed)
             for c in chords
-            if bar * BEATS <= c.beat < (bar + 1) * BEATS
+            if bar * BEATS <= c.beat < (bar + 1) * BEATS and metre.keeps(c.beat)
         )
-        bars.append(_bar(spec, section, bar, frames[bar], BEATS, notes, hits, named))
+        bars.append(_bar(spec, section, bar, frames[bar], metre.beats, notes, hits, named))
     if section.tail_frames:
         beats = max(1, round(section.tail_frames / RATE / beat_s))
         bars.append(_bar(spec, section, section.bars, section.tail_frames, beats, (), (), ()))
@@ -168,14 +165,17 @@ def _notes(
     frames: list[int],
 ) -> tuple[Note, ...]:
     band = spec.band
-    beat_s = frames[bar] / RATE / BEATS
-    start = bar * BEATS
+    metre = METRES[section.metre]
+    beat_s = frames[bar] / RATE / metre.quarters
+    start, played = bar * BEATS, bar * metre.quarters
     hands: dict[str, groove.PlayerTiming] = {}
     delays: dict[tuple[str, float], float] = {}
     notes: list[Note] = []
     for event in sorted(events, key=lambda e: (e.beat, e.part, e.pitch)):
         early = bar == 0 and -0.5 < event.beat < 0
         if not (start <= event.beat + 1e-6 < start + BEATS or early):
+            continue
+        if not early and not metre.keeps(event.beat):
             continue
         hand = hands.get(event.part)
         if hand is None:
@@ -188,7 +188,7 @@ def _notes(
             delays[stroke] = hand.delay_s()
         swing = groove.part_swing(band.swing, event.part)
         at = groove.swung(max(0.0, event.beat - start), swing, band.swing_unit) * beat_s
-        end = groove.swung(event.end - start, swing, band.swing_unit) * beat_s
+        end = groove.swung(metre.played(event.end - 1e-6) - played, swing, band.swing_unit) * beat_s
         begun = max(-LOOKAHEAD_S, at + delays[stroke] + 0.011 * event.roll)
         if event.ring:
             end = (sum(frames[bar:]) + section.tail_frames) / RATE - 0.12
@@ -233,6 +233,7 @@ def _hits(chance: Chance, take: Chance, spec: PieceSpec, section: Section, bar: 
     )
     if section.closing == "ring" and bar == section.bars - 1:
         strokes = [("kick", 0, 0.7)] if section.drums >= 2 else []
+    strokes = drums_in(METRES[section.metre], section.feel, strokes)
     strokes = groove.replace_muted(strokes, band.muted)
     feel = dict(band.feel_ms)
     return tuple(groove.place_hits(draw.of("time"), strokes, beat_s, band.swing, band.swing_unit, feel))
@@ -259,6 +260,7 @@ def _bar(
         piece=spec.number,
         bar=bar,
         section=section.name,
-        tempo_bpm=section.tempo(min(bar, section.bars - 1)),
+        tempo_bpm=section.tempo(min(bar, section.bars - 1)) / METRES[section.metre].quarters_per_beat,
+        metre=section.metre if bar < section.bars else "4/4",
         take=1000 * (1 + ord(section.theme)) + _place(section, bar) if section.loop_bars else -1,
     )

@@ -17,10 +17,12 @@ def wishes(prompt, **options):
     [
         ("72 bpm", 72), ("72bpm", 72), ("at 84", 84), ("tempo: 66", 66), ("90 beats per minute", 90),
         ("tempo of 70", 70), ("bpm 72", 72), ("75 beats/min", 75),
-        ("180 bpm", 90), ("120.5 BPM", 120.5), ("80s synth", None), ("at 7 am", None), ("2am", None), ("1985", None),
+        ("180 bpm", 180), ("200 bpm", 100),
+        ("120.5 BPM", 120.5), ("80s synth", None), ("at 7 am", None), ("2am", None), ("1985", None),
         ("at 12 o'clock", None), ("75 b.p.m.", 75), ("♩=75", 75), ("tempo 75", 75), ("set the tempo to 75", 75),
         ("eighty bpm", 80), ("a hundred and five bpm", 105), ("tempo of seventy-two", 72), ("80-85 bpm", 82.5),
-        ("between 80 and 90 bpm", 85), ("tempo = 66", 66), ("not 80 bpm", None), ("45 bpm", 90), ("400 bpm", None),
+        ("between 80 and 90 bpm", 85), ("tempo = 66", 66), ("not 80 bpm", None), ("45 bpm", 45),
+        ("30 bpm", 60), ("400 bpm", None),
     ],
 )  # fmt: skip
 def test_tempo(prompt, bpm):
@@ -170,11 +172,12 @@ def test_a_number_that_is_no_tempo_is_told_and_has_no_effect(tempo):
 @pytest.mark.parametrize(
     ("prompt", "note"),
     [
-        ("160 bpm", "160 bpm lies outside 50 to 140, so 80 is played"),
-        ("400 bpm", "400 bpm lies outside 50 to 140 and has no effect"),
+        ("200 bpm", "200 bpm lies outside 40 to 180, so 100 is played"),
+        ("400 bpm", "400 bpm lies outside 40 to 180 and has no effect"),
         ("D dorian", "D dorian is played as natural minor"),
         ("a harmonic minor", "a harmonic minor is played as natural minor"),
-        ("3/4 waltz", "3/4 is played as 4/4"),
+        ("7/8 waltz", "7/8 is played as 4/4"),
+        ("12/8", "12/8 is played as 6/8"),
         ("C minor then G major", "G major has no effect: the key is C minor"),
     ],
 )
@@ -184,7 +187,7 @@ def test_what_is_done_otherwise_is_told(prompt, note):
     assert note in told.understood["notes"]
 
 
-@pytest.mark.parametrize("prompt", ["4/4", "80 bpm", "A aeolian", "C ionian", "natural minor"])
+@pytest.mark.parametrize("prompt", ["4/4", "3/4", "6/8", "2/4", "80 bpm", "A aeolian", "C ionian", "natural minor"])
 def test_what_is_done_as_asked_needs_no_note(prompt):
     assert understand(prompt).understood["notes"] == []
 
