@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from .clock import minutes_of_span
 from .errors import InvalidInput, SettingsError
 from .hosts import TrustedProxies, bare_host, host_names, is_public
 from .paths import DataPaths, default_data_dir
@@ -51,7 +52,7 @@ class StationSettings(BaseModel):
         description="prompts that it plays; several alternate, two pieces each",
     )
     hours: dict[str, str] = Field(
-        default_factory=dict,
+        default={},
         max_length=24,
         description='prompts by time of day, such as `{"22-6" = "sleepy piano", "6:30-9" = "bright guitar"}`; at other '
         "times `prompts` play",
@@ -76,7 +77,7 @@ class StationSettings(BaseModel):
     @classmethod
     def _hours_parse(cls, hours: dict[str, str]) -> dict[str, str]:
         for span, prompt in hours.items():
-            if _minutes(span) is None:
+            if minutes_of_span(span) is None:
                 raise ValueError(f"{span!r} is no span of hours, such as 22-6 or 6:30-9")
             Prompt.parse(prompt)
         return hours
@@ -94,7 +95,7 @@ class StationSettings(BaseModel):
     def prompt_at(self, minute: int) -> str | None:
         """The prompt of a minute of the day, with the ambience; None where ``hours`` leave it to ``prompts``."""
         for span, prompt in self.hours.items():
-            begin, end = _minutes(span) or (0, 0)
+            begin, end = minutes_of_span(span) or (0, 0)
             inside = begin <= minute < end if begin < end else minute >= begin or minute < end
             if inside:
                 return self._with_ambience(prompt)
@@ -102,17 +103,6 @@ class StationSettings(BaseModel):
 
     def _with_ambience(self, prompt: str) -> str:
         return ", ".join(part for part in (prompt, *self.ambience) if part)
-
-
-def _minutes(span: str) -> tuple[int, int] | None:
-    """The first minute of the day in a span of hours and the first after it; None where it is no span."""
-    found = re.fullmatch(r"\s*(\d{1,2})(?::(\d\d))?\s*-\s*(\d{1,2})(?::(\d\d))?\s*", span)
-    if found is None:
-        return None
-    hour, minute, until, until_minute = (int(number or 0) for number in found.groups())
-    if hour > 23 or until > 24 or max(minute, until_minute) > 59 or (until == 24 and until_minute):
-        return None
-    return 60 * hour + minute, (60 * until + until_minute) % (24 * 60)
 
 
 DEFAULT_STATIONS = (

@@ -43,8 +43,8 @@ class NoOptions:
 class Mark:
     """Something that begins at a frame of a stream, stamped with the frame at which it is heard.
 
-    ``piece``: a new piece of music; data has ``title`` and, where the engine knows them, ``tempo_bpm``, ``key``
-    (such as ``"D minor"``), ``frames`` (its length) and ``prompt``.
+    ``piece``: a new piece of music; data has ``title`` and, where the engine knows them, ``tempo_bpm``, ``metre``,
+    ``key`` (such as ``"D minor"``), ``frames`` (its length) and ``prompt``.
     ``steer``: a requested change begins to be heard; data has ``prompt``.
     """
 

@@ -27,6 +27,7 @@ WRONG = {"field": "station", "message": "no station 'attic'", "allowed": "piano,
 _NOW = {
     "title": "Wool Blanket before the Thaw",
     "tempo_bpm": 70.0,
+    "metre": "4/4",
     "key": "Bb minor",
     "prompt": "mellow lo-fi with a soft felt piano",
     "frame": 656640,

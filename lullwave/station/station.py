@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -17,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
-from ..clock import Clock
+from ..clock import Clock, minute_of_day
 from ..engines.base import Engine, Understanding
 from ..errors import EngineFailed, EngineLost
 from ..request import MAX_SEED, Request
@@ -78,7 +77,7 @@ class Station:
         self._engine = engine
         chosen = config.seed if config.seed is not None else settings.seed
         self.seed = chosen if chosen is not None else secrets.randbits(48)
-        self._scheduled = config.prompt_at(_minute_of_day(clock.wall()))  # by the time of day; None: none is
+        self._scheduled = config.prompt_at(minute_of_day(clock.wall()))  # by the time of day; None: none is
         self.prompt = self._scheduled or config.prompt()  # requested last
         self._lock = threading.Lock()  # guards the start
         self._step_sinks: list[Callable[[PlayoutStep], None]] = []
@@ -333,7 +332,7 @@ class Station:
         """Change to the prompt of the time of day where another span of hours begins."""
         if not self.config.hours:
             return
-        scheduled = self.config.prompt_at(_minute_of_day(wall))
+        scheduled = self.config.prompt_at(minute_of_day(wall))
         if scheduled != self._scheduled:
             self._scheduled = scheduled
             self.steer(scheduled or self.config.prompt(self._prompt_index))
@@ -375,9 +374,3 @@ class Station:
                 if sink not in self._failed_sinks:
                     self._failed_sinks.append(sink)
                     log.exception("station %s: subscriber %r failed; the music goes on", self.id, sink)
-
-
-def _minute_of_day(wall: float) -> int:
-    """The minute of the local day at a time in seconds since 1970."""
-    local = time.localtime(wall)
-    return 60 * local.tm_hour + local.tm_min

