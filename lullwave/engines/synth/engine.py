@@ -105,6 +105,8 @@ class SynthEngine(Engine):
         head, sound = snapshots.unpack(type(self), snapshot)
         try:
             stream = SynthStream(self, Request(**head["request"]), Programme.restore(head["programme"]), sound)
+            if stream.loops and (stream.request.duration_s or 0.0) > LONGEST_LOOP_S:
+                raise ValueError(f"a loop of {stream.request.duration_s} s")
             stream._advance_to(head["position"], head["steers"])
         except SnapshotError:
             raise
