@@ -1,4 +1,4 @@
-"""The clock that threads wait on: the system's, or a simulated one that a test advances; and hours of the day.
+"""The clock that threads wait on: the system's, or a simulated one that a test advances. Knows no music.
 
 A thread that waits gets a ``Waiter`` of its own from the clock. ``SimulatedClock.advance`` moves from one due moment to
 the next, and lets every thread finish its work at that moment before time goes on: what happens when does not depend on
@@ -9,7 +9,6 @@ clock): it is at rest while one of them waits.
 from __future__ import annotations
 
 import math
-import re
 import threading
 import time
 from typing import Protocol
@@ -154,20 +153,3 @@ class _SimulatedWaiter:
 
     def close(self) -> None:
         self._clock.forget(self)
-
-
-def minute_of_day(wall: float) -> int:
-    """The minute of the local day at a time in seconds since 1970."""
-    local = time.localtime(wall)
-    return 60 * local.tm_hour + local.tm_min
-
-
-def minutes_of_span(span: str) -> tuple[int, int] | None:
-    """The first minute of the day in a span of hours and the first after it; None where it is no span."""
-    found = re.fullmatch(r"\s*(\d{1,2})(?::(\d\d))?\s*-\s*(\d{1,2})(?::(\d\d))?\s*", span)
-    if found is None:
-        return None
-    hour, minute, until, until_minute = (int(number or 0) for number in found.groups())
-    if hour > 23 or until > 24 or max(minute, until_minute) > 59 or (until == 24 and until_minute):
-        return None
-    return 60 * hour + minute, (60 * until + until_minute) % (24 * 60)

@@ -19,9 +19,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from .clock import minutes_of_span
 from .errors import InvalidInput, SettingsError
 from .hosts import TrustedProxies, bare_host, host_names, is_public
+from .hours import minutes_of_span
 from .paths import DataPaths, default_data_dir
 from .prompt import Prompt
 from .redaction import is_secret, redacted

@@ -16,9 +16,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
-from ..clock import Clock, minute_of_day
+from ..clock import Clock
 from ..engines.base import Engine, Understanding
 from ..errors import EngineFailed, EngineLost
+from ..hours import minute_of_day
 from ..request import MAX_SEED, Request
 from ..settings import Settings, StationSettings
 from .adapter import RATE
