@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { curlLine, fileName, freshSeed, jsonOf } from '../../lullwave/web/scripts/clip-request.js';
-import * as Words from '../../lullwave/web/scripts/clip-wording.js';
-import { MadeSoFar } from '../../lullwave/web/scripts/made-so-far.js';
-import { fieldsOf, valueOf } from '../../lullwave/web/scripts/option-fields.js';
+import { curlLine, fileName, freshSeed, jsonOf } from '../../lullwave/web/make/clip-request.js';
+import * as Words from '../../lullwave/web/make/clip-wording.js';
+import { MadeSoFar } from '../../lullwave/web/make/made-so-far.js';
+import { fieldsOf, valueOf } from '../../lullwave/web/make/option-fields.js';
 
 const SCHEMA = {
   properties: {

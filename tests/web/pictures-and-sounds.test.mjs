@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { generator, LAYERS, renderLayer } from '../../lullwave/web/scripts/ambience-sound.js';
-import { AWAKE_CAT, SLEEPING, TABBY, TUXEDO } from '../../lullwave/web/scripts/cat-sprites.js';
-import { mirrored, overlay, runs } from '../../lullwave/web/scripts/pixel-sprites.js';
-import * as Room from '../../lullwave/web/scripts/room-sprites.js';
-import { DAY, NIGHT, THINGS } from '../../lullwave/web/scripts/scene-palette.js';
-import { towers, windows } from '../../lullwave/web/scripts/skyline.js';
+import { generator, LAYERS, renderLayer } from '../../lullwave/web/ambience/ambience-sound.js';
+import { AWAKE_CAT, SLEEPING, TABBY, TUXEDO } from '../../lullwave/web/scene/cat-sprites.js';
+import { mirrored, overlay, runs } from '../../lullwave/web/scene/pixel-sprites.js';
+import * as Room from '../../lullwave/web/scene/room-sprites.js';
+import { DAY, NIGHT, THINGS } from '../../lullwave/web/scene/scene-palette.js';
+import { towers, windows } from '../../lullwave/web/scene/skyline.js';
 
 const RATE = 8_000;
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { retryDelayMs } from '../../lullwave/web/scripts/backoff.js';
-import * as Player from '../../lullwave/web/scripts/player-state.js';
-import { playerStatus } from '../../lullwave/web/scripts/wording.js';
+import { retryDelayMs } from '../../lullwave/web/shared/backoff.js';
+import * as Player from '../../lullwave/web/player/player-state.js';
+import { playerStatus } from '../../lullwave/web/radio/wording.js';
 
 const { INITIAL, PATIENCE_MS } = Player;
 const playing = () => Player.sounding(Player.play(INITIAL, 0), 500);

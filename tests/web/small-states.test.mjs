@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Api, ApiError, complaint } from '../../lullwave/web/scripts/api.js';
-import { listenerId } from '../../lullwave/web/scripts/listener-id.js';
-import { catHint, meowed, remembered } from '../../lullwave/web/scripts/meow-state.js';
-import { Preferences } from '../../lullwave/web/scripts/preferences.js';
-import * as Sleep from '../../lullwave/web/scripts/sleep-state.js';
-import { isForPlayer } from '../../lullwave/web/scripts/space-bar.js';
-import * as Steer from '../../lullwave/web/scripts/steering-state.js';
-import * as Words from '../../lullwave/web/scripts/wording.js';
+import { Api, ApiError, complaint } from '../../lullwave/web/shared/api.js';
+import { listenerId } from '../../lullwave/web/shared/listener-id.js';
+import { catHint, meowed, remembered } from '../../lullwave/web/scene/meow-state.js';
+import { Preferences } from '../../lullwave/web/shared/preferences.js';
+import * as Sleep from '../../lullwave/web/player/sleep-state.js';
+import { isForPlayer } from '../../lullwave/web/player/space-bar.js';
+import * as Steer from '../../lullwave/web/station/steering-state.js';
+import * as Words from '../../lullwave/web/radio/wording.js';
 
 test('the sleep timer counts sound that was heard, across connections', () => {
   let state = Sleep.setTimer(Sleep.listen(Sleep.AWAKE, 1, 100), 1);

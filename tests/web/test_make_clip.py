@@ -154,7 +154,7 @@ def test_the_share_that_is_made_is_read_from_real_clips(radio: Radio, visit: Cal
     page = visit(radio.url + "make")
     shares = page.evaluate(
         """async (format) => {
-          const { MadeSoFar } = await import('/static/scripts/made-so-far.js');
+          const { MadeSoFar } = await import('/static/make/made-so-far.js');
           const body = JSON.stringify({ format, duration_s: 8, engine: 'sines' });
           const headers = { 'content-type': 'application/json' };
           const reply = await fetch('/api/generate', { method: 'POST', headers, body });

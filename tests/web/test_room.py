@@ -48,7 +48,7 @@ def test_a_meow_sounds_like_a_voice_that_ends(radio: Radio, visit: Callable[...,
     page = visit(radio.url)
     measured = page.evaluate(
         """async () => {
-          const { meow } = await import('/static/scripts/meow-sound.js');
+          const { meow } = await import('/static/scene/meow-sound.js');
           const context = new OfflineAudioContext(1, 48000 * 1.2, 48000);
           const length = meow(context, 1, () => 0.5);
           const samples = (await context.startRendering()).getChannelData(0);

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { BANDS, levelsAt, measure, settle } from '../../lullwave/web/scripts/band-levels.js';
-import { pastPieces } from '../../lullwave/web/scripts/past-pieces.js';
-import * as Time from '../../lullwave/web/scripts/timeline.js';
+import { BANDS, levelsAt, measure, settle } from '../../lullwave/web/scene/band-levels.js';
+import { pastPieces } from '../../lullwave/web/station/past-pieces.js';
+import * as Time from '../../lullwave/web/player/timeline.js';
 
 const RATE = 44_100;
 const piece = (frame, title) => ({ kind: 'piece', frame, title });

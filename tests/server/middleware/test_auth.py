@@ -106,7 +106,7 @@ def test_every_address_is_below_the_prefix(tmp_path):
         sources = json.load(ask("/radio/status-json.xsl"))["icestats"]["source"]
         assert sources[0]["listenurl"] == f"{base}/stations/piano/stream.mp3"
         assert json.load(ask("/radio/openapi.json"))["servers"] == [{"url": "/radio"}]
-        for path in ("/radio/", "/radio/static/scripts/app.js", "/radio/docs", "/radio/docs/docs.js", "/radio/healthz"):
+        for path in ("/radio/", "/radio/static/radio/app.js", "/radio/docs", "/radio/docs/docs.js", "/radio/healthz"):
             assert ask(path).status == 200
         assert served.json("/radio/healthz") == {"status": "ok"}  # a proxy that leaves the prefix on
         stations = json.load(ask("/radio/api/stations"))["stations"]

@@ -30,7 +30,7 @@ def test_the_page_and_all_its_files_are_served(server):
     response, data = server.ask("/make")
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"
     assert data == (web_dir() / "make.html").read_bytes()
-    assert server.ask("/static/scripts/app.js")[0].headers["Content-Type"].startswith("text/javascript")
+    assert server.ask("/static/radio/app.js")[0].headers["Content-Type"].startswith("text/javascript")
 
 
 def test_every_reply_has_the_security_headers(server):
@@ -70,7 +70,7 @@ def test_the_documentation_needs_nothing_from_elsewhere(server):
         "/static/../settings.py",
         "/static/%2e%2e/settings.py",
         "/static/..%2fsettings.py",
-        "/static/scripts/..%5c..%5csettings.py",
+        "/static/player/..%5c..%5csettings.py",
         "/static/%00",
         "/static//etc/passwd",
         "/static/%2fetc/passwd",

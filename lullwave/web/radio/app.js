@@ -4,19 +4,19 @@
  * What the state means and how it changes is in the `*-state.js` modules; this one only connects.
  */
 
-import { Api } from './api.js';
-import { AudioStream } from './audio-stream.js';
-import { BANDS, levelsAt, measure } from './band-levels.js';
-import { EventFeed } from './event-feed.js';
-import { listenerId } from './listener-id.js';
-import { ListenersSocket } from './listeners-socket.js';
-import * as Player from './player-state.js';
-import { pastPieces } from './past-pieces.js';
-import { browserStorage, Preferences } from './preferences.js';
-import { Room } from './room.js';
-import * as Sleep from './sleep-state.js';
-import * as Steer from './steering-state.js';
-import * as Time from './timeline.js';
+import { Api } from '../shared/api.js';
+import { AudioStream } from '../player/audio-stream.js';
+import { BANDS, levelsAt, measure } from '../scene/band-levels.js';
+import { EventFeed } from '../station/event-feed.js';
+import { listenerId } from '../shared/listener-id.js';
+import { ListenersSocket } from '../station/listeners-socket.js';
+import * as Player from '../player/player-state.js';
+import { pastPieces } from '../station/past-pieces.js';
+import { browserStorage, Preferences } from '../shared/preferences.js';
+import { Room } from '../scene/room.js';
+import * as Sleep from '../player/sleep-state.js';
+import * as Steer from '../station/steering-state.js';
+import * as Time from '../player/timeline.js';
 
 const TICK_MS = 400;
 const STATIONS_MS = 20_000;

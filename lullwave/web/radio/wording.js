@@ -10,7 +10,7 @@ export function tunedIn(count) {
 /**
  * The state of the player in one line.
  *
- * @param {import('./player-state.js').PlayerState} player
+ * @param {import('../player/player-state.js').PlayerState} player
  * @param {string} [station] what the station itself is doing
  */
 export function playerStatus(player, station = 'on air') {
@@ -63,7 +63,7 @@ export function stationNote({ rung = 'engine', cause = 'none', asked = {} } = {}
   }
 }
 
-/** What the title of a piece follows. @param {import('./player-state.js').PlayerState} player @param {string} [station] */
+/** What the title of a piece follows. @param {import('../player/player-state.js').PlayerState} player @param {string} [station] */
 export function lead(player, station) {
   if (player.clip) return 'From a while ago';
   const name = station ? ` on ${station}` : '';
@@ -99,7 +99,7 @@ export function facts(piece) {
   return words;
 }
 
-/** The answer to a request. @param {import('./steering-state.js').SteeringState} steering */
+/** The answer to a request. @param {import('../station/steering-state.js').SteeringState} steering */
 export function steeringAnswer({ phase, prompt, heardInS, problem }) {
   switch (phase) {
     case 'sending':

@@ -1,6 +1,6 @@
 /** The requests that wait at a station, or the prompts that are voted on; a click on one votes for it. */
 
-import { emit } from './emit.js';
+import { emit } from '../shared/emit.js';
 
 /** @param {HTMLElement} el */
 export function RequestQueue(el) {

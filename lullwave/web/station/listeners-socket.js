@@ -2,7 +2,7 @@
  * The websocket that says whether this page listens and hears how many do; opens itself again when it breaks.
  */
 
-import { retryDelayMs } from './backoff.js';
+import { retryDelayMs } from '../shared/backoff.js';
 
 /** @param {string} url @param {(count: number | null) => void} hear null: nobody knows */
 export function ListenersSocket(url, hear) {

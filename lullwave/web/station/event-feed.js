@@ -4,7 +4,7 @@
  * The browser retries a broken stream by itself but gives up on an error status; this does not.
  */
 
-import { retryDelayMs } from './backoff.js';
+import { retryDelayMs } from '../shared/backoff.js';
 
 const KINDS = ['hello', 'first', 'piece', 'steer', 'listeners', 'state', 'rung', 'bands', 'queue', 'ambience'];
 

@@ -8,7 +8,7 @@ import { paint } from './pixel-sprites.js';
 import { BOOKS, CLOUD, MUG, NOTE, PLANT, RADIO } from './room-sprites.js';
 import { DAY, NIGHT, THINGS } from './scene-palette.js';
 import { towers, windows } from './skyline.js';
-import { isDark } from './theme.js';
+import { isDark } from '../shared/theme.js';
 
 const HEIGHT = 124;
 const GROUND = 104; // where the glass ends and the sill begins

@@ -1,6 +1,6 @@
 /** The choice of a station: radio buttons, so that arrow keys and screen readers know them. */
 
-import { emit } from './emit.js';
+import { emit } from '../shared/emit.js';
 
 /** @param {HTMLElement} el */
 export function Stations(el) {

@@ -1,6 +1,6 @@
 /** Media keys, headset buttons and the lock screen. */
 
-import { emit } from './emit.js';
+import { emit } from '../shared/emit.js';
 
 const ARTWORK = ['192', '512'].map((size) => ({
   src: new URL(`../icons/icon-${size}.png`, import.meta.url).href,

@@ -1,6 +1,6 @@
 /** The volume slider and its mute button. */
 
-import { emit } from './emit.js';
+import { emit } from '../shared/emit.js';
 
 /** @param {HTMLElement} el */
 export function Volume(el) {

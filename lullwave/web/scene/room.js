@@ -2,32 +2,32 @@
  * Every component of the page in one place: told what is so, they show it; knows nothing of where it comes from.
  */
 
-import { Ambience } from './ambience.js';
-import { Dots } from './dots.js';
-import { History } from './history.js';
-import { Listeners } from './listeners.js';
-import { MediaControls } from './media-session.js';
+import { Ambience } from '../ambience/ambience.js';
+import { Dots } from '../shared/dots.js';
+import { History } from '../station/history.js';
+import { Listeners } from '../station/listeners.js';
+import { MediaControls } from '../player/media-session.js';
 import { MeowingCat } from './meowing-cat.js';
-import { NowPlaying } from './now-playing.js';
-import { PieceProgress } from './piece-progress.js';
-import { PlayButton } from './play-button.js';
-import { isWanted } from './player-state.js';
-import { PlayerStatus } from './player-status.js';
+import { NowPlaying } from '../player/now-playing.js';
+import { PieceProgress } from '../player/piece-progress.js';
+import { PlayButton } from '../player/play-button.js';
+import { isWanted } from '../player/player-state.js';
+import { PlayerStatus } from '../player/player-status.js';
 import { Scene } from './scene.js';
-import { fadeGain } from './sleep-state.js';
-import { SleepTimer } from './sleep-timer.js';
+import { fadeGain } from '../player/sleep-state.js';
+import { SleepTimer } from '../player/sleep-timer.js';
 import { SleepingCat } from './sleeping-cat.js';
-import { StationNote } from './station-note.js';
-import { Stations } from './stations.js';
-import { Steering } from './steering.js';
-import { Theme } from './theme.js';
-import { Volume } from './volume.js';
-import { RequestQueue } from './request-queue.js';
-import { lead } from './wording.js';
+import { StationNote } from '../station/station-note.js';
+import { Stations } from '../station/stations.js';
+import { Steering } from '../station/steering.js';
+import { Theme } from '../shared/theme.js';
+import { Volume } from '../player/volume.js';
+import { RequestQueue } from '../station/request-queue.js';
+import { lead } from '../radio/wording.js';
 
 /**
  * @param {HTMLElement} el
- * @param {ReturnType<import('./preferences.js').Preferences>} preferences
+ * @param {ReturnType<import('../shared/preferences.js').Preferences>} preferences
  * @param {() => number[]} levels what the skyline shows now
  */
 export function Room(el, preferences, levels) {

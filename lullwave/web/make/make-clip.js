@@ -1,15 +1,15 @@
 /** The page on which a listener makes a clip: its form is what the server says of its engines; knows no option by name. */
 
-import { Api } from './api.js';
+import { Api } from '../shared/api.js';
 import { curlLine, fileName, freshSeed, jsonOf } from './clip-request.js';
 import { brokenWords, fieldWords, refusalWords } from './clip-wording.js';
-import { Dots } from './dots.js';
+import { Dots } from '../shared/dots.js';
 import { MadeClip } from './made-clip.js';
 import { MadeSoFar } from './made-so-far.js';
 import { OptionForm } from './option-form.js';
-import { browserStorage, Preferences, visitStorage } from './preferences.js';
-import { Theme } from './theme.js';
-import { sentence } from './wording.js';
+import { browserStorage, Preferences, visitStorage } from '../shared/preferences.js';
+import { Theme } from '../shared/theme.js';
+import { sentence } from '../radio/wording.js';
 
 const TICK_MS = 500;
 const OWN_WORDS = {

@@ -1,7 +1,7 @@
 /** The big play and pause button, and the space bar, which works wherever it has no other use. */
 
 import { isForPlayer } from './space-bar.js';
-import { emit } from './emit.js';
+import { emit } from '../shared/emit.js';
 
 /** @param {HTMLButtonElement} el */
 export function PlayButton(el) {

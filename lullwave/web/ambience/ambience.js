@@ -4,13 +4,13 @@
  * Layers are loops, computed when they are first turned up; loudness moves on the audio clock.
  */
 
-import { audioContext } from './audio-context.js';
+import { audioContext } from '../shared/audio-context.js';
 import { LAYERS, RATE } from './ambience-sound.js';
-import { taper } from './audio-stream.js';
+import { taper } from '../player/audio-stream.js';
 
 const GLIDE_S = 0.25;
 
-/** @param {HTMLElement} el @param {ReturnType<typeof import('./preferences.js').Preferences>} preferences */
+/** @param {HTMLElement} el @param {ReturnType<typeof import('../shared/preferences.js').Preferences>} preferences */
 export function Ambience(el, preferences) {
   const levels = { ...Object.fromEntries(Object.keys(LAYERS).map((name) => [name, 0])), ...preferences.read('ambience', {}) };
   /** @type {Map<string, {source: AudioBufferSourceNode, gain: GainNode}>} */

@@ -1,7 +1,7 @@
 /** The steering box: a request in words, what the station understood, when it will be heard, and undo. */
 
-import { steeringAnswer, steeringPolicy, withoutEffect } from './wording.js';
-import { emit } from './emit.js';
+import { steeringAnswer, steeringPolicy, withoutEffect } from '../radio/wording.js';
+import { emit } from '../shared/emit.js';
 
 /** @param {HTMLElement} el */
 export function Steering(el) {

@@ -1,6 +1,6 @@
 /** The controls of a form, from a JSON schema: kind, range, default and words of each; pure, draws nothing. */
 
-import { sentence } from './wording.js';
+import { sentence } from '../radio/wording.js';
 
 /**
  * @typedef {{name: string, kind: 'number' | 'integer' | 'boolean' | 'choice' | 'text', label: string, help: string,

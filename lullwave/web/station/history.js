@@ -1,7 +1,7 @@
 /** What was played lately, and a way to hear it again. */
 
-import { ago, facts } from './wording.js';
-import { emit } from './emit.js';
+import { ago, facts } from '../radio/wording.js';
+import { emit } from '../shared/emit.js';
 
 /** @param {HTMLElement} el */
 export function History(el) {

@@ -1,7 +1,7 @@
 /** The sleep timer: fades the music out after a while of listening. */
 
-import { clock } from './wording.js';
-import { emit } from './emit.js';
+import { clock } from '../radio/wording.js';
+import { emit } from '../shared/emit.js';
 
 /** @param {HTMLElement} el */
 export function SleepTimer(el) {

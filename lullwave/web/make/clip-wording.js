@@ -1,6 +1,6 @@
 /** The words about a clip: progress, result, refusal; pure. */
 
-import { sentence } from './wording.js';
+import { sentence } from '../radio/wording.js';
 
 const ENOUGH = 0.03; // share from which on a guess at the rest is better than none
 

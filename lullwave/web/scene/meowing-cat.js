@@ -1,12 +1,12 @@
 /** The cat who meows when she is spoken to; hearts rise, and a hundred meows make a friend. */
 
 import { AWAKE_CAT, TUXEDO } from './cat-sprites.js';
-import { audioContext } from './audio-context.js';
+import { audioContext } from '../shared/audio-context.js';
 import { meow } from './meow-sound.js';
 import { catHint, meowed, remembered } from './meow-state.js';
 import { PixelCanvas } from './pixel-canvas.js';
 
-/** @param {HTMLElement} el @param {ReturnType<typeof import('./preferences.js').Preferences>} preferences */
+/** @param {HTMLElement} el @param {ReturnType<typeof import('../shared/preferences.js').Preferences>} preferences */
 export function MeowingCat(el, preferences) {
   const button = el.querySelector('.cat');
   const hearts = el.querySelector('.hearts');

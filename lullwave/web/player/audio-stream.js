@@ -5,7 +5,7 @@
  * and the sleep timer's at the end, whatever the page's timers do.
  */
 
-import { emit } from './emit.js';
+import { emit } from '../shared/emit.js';
 
 const FADE_IN_S = 1.5;
 

@@ -1,6 +1,6 @@
 /** The piece that is heard: title, tempo, key and the prompt that it was made from. */
 
-import { facts } from './wording.js';
+import { facts } from '../radio/wording.js';
 
 /** @param {HTMLElement} el */
 export function NowPlaying(el) {

@@ -1,7 +1,7 @@
 /** The clip that is being made, or was: how far it is, its sound, its file, and the line that makes it again. */
 
 import { amount, madeWords, progressWords } from './clip-wording.js';
-import { emit } from './emit.js';
+import { emit } from '../shared/emit.js';
 
 /** @param {HTMLElement} el */
 export function MadeClip(el) {

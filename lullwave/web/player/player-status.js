@@ -1,6 +1,6 @@
 /** One honest line about the connection. */
 
-import { playerStatus } from './wording.js';
+import { playerStatus } from '../radio/wording.js';
 
 /** @param {HTMLElement} el */
 export function PlayerStatus(el) {

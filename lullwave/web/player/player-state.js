@@ -11,7 +11,7 @@
  *                        └─────── waiting
  */
 
-import { retryDelayMs } from './backoff.js';
+import { retryDelayMs } from '../shared/backoff.js';
 
 /** How long sound may stand still in each phase before the connection is given up. */
 export const PATIENCE_MS = { connecting: 12_000, playing: 6_000, buffering: 6_000 };

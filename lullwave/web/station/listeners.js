@@ -1,6 +1,6 @@
 /** How many people are tuned in. */
 
-import { tunedIn } from './wording.js';
+import { tunedIn } from '../radio/wording.js';
 
 /** @param {HTMLElement} el */
 export function Listeners(el) {

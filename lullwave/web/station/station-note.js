@@ -1,6 +1,6 @@
 /** One honest line about the station's music, while it is not what the station usually plays. */
 
-import { stationNote } from './wording.js';
+import { stationNote } from '../radio/wording.js';
 
 /** @param {HTMLElement} el */
 export function StationNote(el) {
