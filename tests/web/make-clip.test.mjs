@@ -125,6 +125,9 @@ test('the share of a clip is read from its bytes, however they are cut', () => {
   mp3.set([...'Info'].map((c) => c.charCodeAt(0)), 36);
   new DataView(mp3.buffer).setUint32(40, 15);
   new DataView(mp3.buffer).setUint32(48, 1000);
+  const id3 = new Uint8Array(300); // a tag of 290 bytes after its header: 2 x 128 + 34
+  id3.set([73, 68, 51, 4, 0, 0, 0, 0, 2, 34]);
+  const tagged = new Uint8Array([...id3, ...mp3]);
   const opus = new Uint8Array([...oggPage(1, 0), ...oggPage(1, 48_000), ...oggPage(1, -1), ...oggPage(1, 96_000)]);
   for (const size of [1, 7, 64, 250]) {
     const after = (format, bytes, count, durationS) => {
@@ -135,6 +138,9 @@ test('the share of a clip is read from its bytes, however they are cut', () => {
     };
     assert.equal(after('wav', wav, 250, 4), 0.25);
     assert.equal(after('mp3', mp3, 500, 4), 0.5);
+    assert.equal(after('mp3', tagged, 300, 4), null);
+    assert.equal(after('mp3', tagged, 650, 4), 0.5);
+    assert.equal(after('mp3', tagged, 1300, 4), 1);
     assert.equal(after('opus', opus, 100, 4), 0.25);
     assert.equal(after('opus', opus, opus.length, 4), 0.5);
     assert.equal(after('flac', wav, 1000, 4), null);

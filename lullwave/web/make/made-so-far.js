@@ -1,7 +1,8 @@
 /**
  * What share of a clip has come, from its own bytes; pure, and knows nothing of how they come.
  *
- * MP3 with an Info tag (https://gabriel.mp3-tech.org/mp3infotag.html) and WAV state their size at the beginning; each
+ * MP3 with an Info tag (https://gabriel.mp3-tech.org/mp3infotag.html), after an ID3v2 tag if there is one (ID3v2.4,
+ * section 3.1), and WAV state their size at the beginning; each
  * page of Ogg says how many frames end on it (RFC 3533, section 6). FLAC says neither, and its share is not known.
  */
 
@@ -20,7 +21,7 @@ export function MadeSoFar(format, durationS) {
     /** @param {Uint8Array} bytes the next ones */
     add(bytes) {
       received += bytes.length;
-      if (head.length < HEAD_BYTES) head = joined(head, bytes.subarray(0, HEAD_BYTES - head.length));
+      if (head.length < HEAD_BYTES + id3Size(head)) head = joined(head, bytes);
       if (format !== 'ogg' && format !== 'opus') return;
       const both = joined(tail, bytes);
       endedS = lastPageS(both, format === 'opus' ? OPUS_RATE : vorbisRate(head)) ?? endedS;
@@ -48,11 +49,18 @@ function joined(first, second) {
 const view = (bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const begins = (bytes, at, word) => [...word].every((letter, i) => bytes[at + i] === letter.charCodeAt(0));
 
-/** The bytes that an Info tag announces: after the word come flags, frames and bytes. */
+/** The length of an ID3v2 tag, its header of ten bytes included; four bytes of seven bits say how long its body is. */
+function id3Size(head) {
+  if (head.length < 10 || !begins(head, 0, 'ID3')) return 0;
+  return 10 + head.subarray(6, 10).reduce((size, byte) => (size << 7) | (byte & 0x7f), 0);
+}
+
+/** The bytes that an Info tag announces, and the ID3 tag before it: after the word come flags, frames and bytes. */
 function taggedSize(head) {
-  for (const at of [13, 21, 36]) {
+  const first = id3Size(head);
+  for (const at of [first + 13, first + 21, first + 36]) {
     const whole = head.length >= at + 16 && begins(head, at, 'Info');
-    if (whole && (view(head).getUint32(at + 4) & 3) === 3) return view(head).getUint32(at + 12);
+    if (whole && (view(head).getUint32(at + 4) & 3) === 3) return first + view(head).getUint32(at + 12);
   }
   return null;
 }
