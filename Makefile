@@ -25,12 +25,12 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# `make bench-synth` runs bench/synth.py, and so on; `make bench` lists them.
+# `make bench-synth` runs bench/embedded/synth.py, and so on; `make bench` lists them.
 bench:
-	@sed -n '1s/"""//p' bench/__init__.py; grep -l '^def main' bench/*.py | sed 's,bench/\(.*\)\.py,  make bench-\1,' | tr _ -
+	@sed -n '1s/"""//p' bench/__init__.py; grep -l '^def main' bench/*/*.py | sed 's,bench/.*/\(.*\)\.py,  make bench-\1,' | tr _ -
 
 bench-%: $(VENV)/.dev
-	$(BIN)/python -m bench.$(subst -,_,$*) $(ARGS)
+	$(BIN)/python -m $(subst /,.,$(basename $(wildcard bench/*/$(subst -,_,$*).py))) $(ARGS)
 
 # Every fault of the two servers, their network and their disk, while people listen: docs/measured/faults.md.
 faults: bench-faults

@@ -1,1 +1,1 @@
-"""Benchmarks: ratios measured in one run, each ``python -m bench.<topic>``."""
+"""Benchmarks: ratios measured in one run, each ``python -m bench.<area>.<topic>``."""

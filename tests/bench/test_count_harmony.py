@@ -1,6 +1,6 @@
 """Counting harmony, on notes whose answer is known."""
 
-from bench.harmony import clashes, scale
+from bench.embedded.harmony import clashes, scale
 
 
 def test_scales():

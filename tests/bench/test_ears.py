@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench import ears
+from bench.embedded import ears
 
 RATE = 44100
 

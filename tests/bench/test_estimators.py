@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench import estimators
+from bench.embedded import estimators
 
 RATE = 44100
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.hearing import Connection, Ear, Told, mp3_seconds
+from bench.embedded.hearing import Connection, Ear, Told, mp3_seconds
 
 HEADER = bytes((0xFF, 0xFB, 0xB0, 0x40))  # MPEG-1, layer III, 192 kbit/s, 44.1 kHz
 SECOND = 24_000  # bytes

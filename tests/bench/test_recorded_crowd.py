@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from bench.recorded_crowd import LEAD_BYTES, Recording, missing_bytes
+from bench.radio.recorded_crowd import LEAD_BYTES, Recording, missing_bytes
 
 
 def arriving(*pairs: tuple[float, int]) -> Recording:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bench import sound, sound_prompts
-from bench.sound import Row, table
+from bench.embedded import sound, sound_prompts
+from bench.embedded.sound import Row, table
 
 
 def test_the_prompts_are_as_many_and_as_different_as_the_report_says():
@@ -73,7 +73,7 @@ def test_medians_are_taken_over_the_right_clips(monkeypatch):
 
 
 def test_readings_are_kept_until_code_changes(tmp_path, monkeypatch):
-    from bench import sound_readings
+    from bench.embedded import sound_readings
 
     monkeypatch.setattr(sound_readings.renders, "_folder", lambda: tmp_path)
     calls = []
@@ -90,7 +90,7 @@ def test_readings_are_kept_until_code_changes(tmp_path, monkeypatch):
 def test_pops_of_two_channels_are_one_impulse():
     import numpy as np
 
-    from bench.sound_readings import impulses
+    from bench.embedded.sound_readings import impulses
 
     t = np.arange(44100) / 44100
     clean = np.repeat(0.3 * np.sin(2 * np.pi * 220 * t)[:, None], 2, axis=1)
@@ -100,7 +100,7 @@ def test_pops_of_two_channels_are_one_impulse():
 
 
 def test_sequenced_phrases_are_for_synths_alone():
-    from bench import sound_renders
+    from bench.embedded import sound_renders
 
     assert len(sound_renders.phrases_of("synth_lead")[1]) == 128
     assert len(sound_renders.phrases_of("upright_bass")[2]) == 16

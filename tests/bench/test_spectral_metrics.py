@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bench import spectral_metrics as m
+from bench.converter import spectral_metrics as m
 
 RATE = 44100
 

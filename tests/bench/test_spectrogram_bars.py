@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench import spectrogram_bars as bars
+from bench.converter import spectrogram_bars as bars
 
 
 def row(mode, clip="mean", **figures):

@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from bench.tf_checkpoint import read_arrays
+from bench.embedded.tf_checkpoint import read_arrays
 
 RATE = 16000
 needs_weights = pytest.mark.skipif(
@@ -67,7 +67,7 @@ def test_another_file_is_no_checkpoint(tmp_path):
 
 @needs_weights
 def test_taggers_know_a_machine_beat_from_a_held_string():
-    from bench.taggers import Tagger
+    from bench.embedded.taggers import Tagger
 
     t = np.arange(12 * RATE) / RATE
     phase = t % 0.48  # 125 beats a minute
@@ -86,7 +86,7 @@ def test_taggers_know_a_machine_beat_from_a_held_string():
 
 @needs_weights
 def test_a_clip_shorter_than_a_window_cannot_be_read():
-    from bench.taggers import Tagger
+    from bench.embedded.taggers import Tagger
 
     with pytest.raises(ValueError, match=r"at least 3 s, got 1\.0 s"):
         Tagger("mtt").read(np.zeros(RATE, np.float32), RATE)

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from bench.wires import OPEN, SILENT, Way, Wire, garbled, replaced
+from bench.radio.wires import OPEN, SILENT, Way, Wire, garbled, replaced
 
 
 @pytest.fixture

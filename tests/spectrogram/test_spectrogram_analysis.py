@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.spectral_metrics import mel as oracle
+from bench.converter.spectral_metrics import mel as oracle
 from lullwave import Audio, Spectrogram, SpectrogramParams
 from lullwave.errors import InvalidInput
 from lullwave.spectrogram import analyse

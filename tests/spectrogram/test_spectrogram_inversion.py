@@ -7,7 +7,7 @@ import weakref
 import numpy as np
 import pytest
 
-from bench.spectral_metrics import convergence, mel, onset_correlation
+from bench.converter.spectral_metrics import convergence, mel, onset_correlation
 from lullwave import Audio, Spectrogram, SpectrogramParams
 from lullwave.errors import InvalidInput
 from lullwave.spectrogram import acceleration, inversion, relaxation, synthesise

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from recorded_station import RecordedStation
 
-from bench.estimators import clicks, clipped_samples, longest_gap_s
+from bench.embedded.estimators import clicks, clipped_samples, longest_gap_s
 from lullwave.codecs import decode
 from lullwave.engines.synth.engine import SynthEngine
 from lullwave.server.engine_pool import EnginePool

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("torch")
 pyloudnorm = pytest.importorskip("pyloudnorm")
 
-from bench.estimators import clicks  # noqa: E402
+from bench.embedded.estimators import clicks  # noqa: E402
 from lullwave.engines.base import Understanding  # noqa: E402
 from lullwave.engines.riffusion.seed_images import SeedImages  # noqa: E402
 from lullwave.engines.riffusion.spectrogram_converter import HOP, RATE, SpectrogramConverter  # noqa: E402

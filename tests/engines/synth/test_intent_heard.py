@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.estimators import clicks
+from bench.embedded.estimators import clicks
 from lullwave.engines.synth.engine import SynthEngine
 from lullwave.engines.synth.score import RATE
 from lullwave.engines.synth.sound import ambience

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.estimators import clicks
+from bench.embedded.estimators import clicks
 from lullwave.audio import Audio
 from lullwave.engines.synth.engine import SynthEngine
 from lullwave.mastering import Master

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.estimators import clicks
+from bench.embedded.estimators import clicks
 from lullwave.audio import Audio
 from lullwave.engines.synth.catalogue.drums import DRUMS, KITS
 from lullwave.engines.synth.catalogue.instruments import INSTRUMENTS

@@ -230,7 +230,7 @@ def test_crushing_leaves_few_levels():
 
 
 def test_crackle_lies_in_its_band_and_does_not_click():
-    from bench.estimators import clicks
+    from bench.embedded.estimators import clicks
 
     pops = surface_noise.crackle(0, 30 * RATE, 3) * np.float32(10 ** (-40 / 20))
     power = np.abs(np.fft.rfft(pops.mean(axis=0).astype(np.float64))) ** 2

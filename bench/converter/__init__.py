@@ -1,0 +1,1 @@
+"""Benchmarks of the spectrogram converter beside the one that it replaces."""

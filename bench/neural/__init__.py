@@ -1,0 +1,1 @@
+"""Benchmarks of the neural engines beside their reference libraries."""

@@ -1,0 +1,331 @@
+"""MusicGen against ``transformers`` on a full-size random checkpoint: steps, songs at once, codec, whole clips.
+
+Run as ``make bench-musicgen``; ``ARGS="--model facebook/musicgen-medium --parts steps,songs"`` chooses. On a CPU every
+figure is for two cores. On a GPU the comparison is ``transformers`` in the same precision.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import measure
+
+THREADS = 2
+STEPS = 10  # per timing
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="facebook/musicgen-small", help="a published shape, random weights")
+    parser.add_argument("--checkpoint", type=Path, help="a checkpoint that is there already")
+    parser.add_argument("--parts", default="steps,songs,codec,clip,error")
+    parser.add_argument("--contexts", default="250,500,1450", help="steps in the cache, for the part steps")
+    parser.add_argument("--clip", action="store_true", help=argparse.SUPPRESS)  # internal: measure memory
+    chosen = parser.parse_args()
+    measure.pin(THREADS)
+    if chosen.clip:
+        _clip(chosen.checkpoint)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        directory = chosen.checkpoint
+        if directory is None:
+            from lullwave.engines.musicgen.model.random_checkpoint import write_random
+
+            directory = write_random(chosen.model, Path(scratch) / "checkpoint")
+        for part in chosen.parts.split(","):
+            measure.wait_until_quiet()
+            if part == "steps":
+                _steps(directory, [int(context) for context in chosen.contexts.split(",")])
+            else:
+                _PARTS[part](directory)
+
+
+def _steps(directory: Path, contexts: Sequence[int]) -> None:
+    """Steps per second of one song with guidance; ours and the peers take turns."""
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    ours = _Ours(directory, songs=1)
+    peers = _peers(directory, device)
+    print("loaded " + ", ".join(["lullwave", *peers]))
+    rows = []
+    with torch.inference_mode():
+        bandwidth = _bandwidth(device)
+        for context in contexts:
+            jobs: dict[str, Callable[[], object]] = {"lullwave": lambda c=context: ours.steps(c)}
+            for name, peer in peers.items():
+                jobs[name] = peer(context)
+            seconds = measure.alternate(jobs)
+            rates = {name: STEPS / measure.median(times) for name, times in seconds.items()}
+            limit = bandwidth / ours.decoder.weight_bytes
+            rows.append(
+                {
+                    "context": context,
+                    **{f"{name} steps/s": rate for name, rate in rates.items()},
+                    **{f"x {name}": rates["lullwave"] / rate for name, rate in rates.items() if name != "lullwave"},
+                    "share of the prompt_kv limit": rates["lullwave"] / limit,
+                }
+            )
+            print(f"context {context}: " + ", ".join(f"{name} {rate:.2f}/s" for name, rate in rates.items()))
+    measure.report(
+        "musicgen steps", rows, bandwidth_gb_s=bandwidth / 1e9, dtype=str(ours.decoder.dtype), rows_per_song=2
+    )
+
+
+def _songs(directory: Path) -> None:
+    """Steps per second of 1, 2 and 4 songs at once (more on a GPU), at a context of 500."""
+    import torch
+
+    counts = (1, 2, 4) if not torch.cuda.is_available() else (1, 8, 32, 64)
+    ours = _Ours(directory, songs=max(counts))
+    rows = []
+    with torch.inference_mode():
+        for count in counts:
+            seconds = measure.median(measure.alternate({"x": lambda n=count: ours.steps(500, n)})["x"])
+            per_song = STEPS / seconds
+            rows.append({"songs": count, "steps/s each": per_song, "steps/s in all": per_song * count})
+    measure.report("musicgen songs", rows, context=500, dtype=str(ours.decoder.dtype))
+
+
+def _codec(directory: Path) -> None:
+    """Seconds that the codec needs per second of audio: ours in chunks of half a second, the peer's in one call."""
+    import torch
+    import transformers
+
+    from lullwave.engines.musicgen.model.codec import CodecDecoder
+    from lullwave.engines.musicgen.model.weights import Weights
+
+    config = transformers.AutoConfig.from_pretrained(directory).audio_encoder
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    codec = CodecDecoder(Weights(directory), config, device, torch.bfloat16, compact=device.type == "cpu")
+    peer = _reference(directory).audio_encoder.to(device)
+    codes = torch.randint(0, 2048, (1, config.num_quantizers, 525), device=device)
+
+    def streamed() -> None:
+        state: Any = ()
+        for at in range(0, 525, 25):
+            samples, state = codec(codes[:, :, at : at + 25], state)
+        samples.cpu()
+
+    with torch.inference_mode():
+        seconds = measure.alternate(
+            {
+                "lullwave": streamed,
+                "transformers": lambda: peer.decode(codes[None], [None]).audio_values.cpu(),
+            }
+        )
+    measure.report("musicgen codec", [{name: measure.median(times) / 10.5 for name, times in seconds.items()}])
+
+
+def _end_to_end(directory: Path) -> None:
+    """Ten-second clips through the public interface, in a separate process."""
+    command = [sys.executable, "-m", "bench.neural.musicgen", "--clip", "--checkpoint", str(directory)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    measure.report("musicgen clip", [json.loads(done.stdout.splitlines()[-1])])
+
+
+def _clip(directory: Path) -> None:
+    from lullwave.engines import load_engine
+    from lullwave.request import Request
+
+    began = time.perf_counter()
+    engine: Any = load_engine("musicgen", model=str(directory), threads=THREADS)
+    loaded = time.perf_counter() - began
+    firsts, factors = [], []
+    for seed in range(4):
+        began = time.perf_counter()
+        with engine.stream(Request("warm lo-fi beat with mellow piano", seed=seed, duration_s=10)) as stream:
+            stream.read(1)
+            firsts.append(time.perf_counter() - began)
+            stream.read(10**9)
+        factors.append(10 / (time.perf_counter() - began))
+    engine.close()
+    row = {
+        "load s": loaded,
+        "first sound s": measure.median(firsts[1:]),
+        "real-time factor": measure.median(factors[1:]),
+        "peak prompt_kv MB": measure.peak_rss_mb(),
+    }
+    print(json.dumps(row))
+
+
+def _error(directory: Path) -> None:
+    """Relative L2 error of 8-bit logits over 200 teacher-forced steps, for two kinds of weights."""
+    import torch
+
+    from lullwave.engines.musicgen.model.attention import KVCache, StepInput
+    from lullwave.engines.musicgen.model.config import ModelConfig
+    from lullwave.engines.musicgen.model.decoder import Decoder
+
+    config, cpu = ModelConfig.read(directory), torch.device("cpu")
+    rows = []
+    torch.manual_seed(0)
+    tokens = torch.randint(0, config.vocabulary, (200, config.codebooks))
+    states = torch.randn(12, config.hidden)
+    for kind in ("gaussian", "student-t, 6 loud inputs"):
+        weights: Any = _Drawn(directory, heavy=kind != "gaussian")
+        logits = []
+        for dtype in (torch.float32, torch.int8):
+            with torch.inference_mode():
+                decoder = Decoder(config, weights, cpu, dtype)
+                cache = KVCache(config, 1, 200, torch.float32, cpu)
+                prompt_kv = decoder.prompt_kv(states)
+                logits.append(decoder.step(cache, [StepInput(0, p, tokens[p], (prompt_kv, None)) for p in range(200)]))
+            del decoder
+        rows.append({"weights": kind, "relative error": float((logits[1] - logits[0]).norm() / logits[0].norm())})
+    measure.report("musicgen 8-bit error", rows)
+
+
+class _Drawn:
+    """A checkpoint with new random weights: Gaussian, or Student-t (3) with six inputs 20 times as loud."""
+
+    def __init__(self, directory: Path, heavy: bool) -> None:
+        from lullwave.engines.musicgen.model.weights import Weights
+
+        self._weights, self._heavy = Weights(directory), heavy
+
+    def get(self, name: str, shape: Any = None) -> Any:
+        import torch
+
+        found = self._weights.get(name, shape)
+        if found.dim() != 2 or "embed" in name:
+            return found
+        generator = torch.Generator().manual_seed(sum(name.encode()) * 31 + len(name))
+        drawn = torch.randn(found.shape, generator=generator)
+        if self._heavy:
+            squares = sum(torch.randn(found.shape, generator=generator) ** 2 for _ in range(3))
+            drawn = drawn / (squares / 3).sqrt() / 3**0.5
+            drawn[:, torch.randperm(found.shape[1], generator=generator)[:6]] *= 20
+        return drawn * 0.02
+
+
+class _Ours:
+    """Our decoder with its stepper; songs can start at any context length without generating what precedes it."""
+
+    def __init__(self, directory: Path, songs: int) -> None:
+        import torch
+
+        from lullwave.engines.musicgen.engine import MusicGenEngine
+
+        torch.set_num_threads(THREADS)
+        self._engine = MusicGenEngine(model=str(directory), max_songs=songs)
+        self.decoder, self.cache = self._engine.decoder, self._engine._cache
+        self.stepper = self._engine.scheduler._stepper
+        with torch.inference_mode():
+            for part in (self.cache.keys, self.cache.values):
+                part[:, :songs] = torch.randn(part.shape[-1], device=part.device).to(part.dtype)
+            self._prompt_kv = self.decoder.prompt_kv(torch.randn(12, self.decoder.config.hidden))
+
+    def steps(self, context: int, songs: int = 1) -> None:
+        import torch
+
+        from lullwave.engines.musicgen.model.attention import StepInput
+        from lullwave.engines.musicgen.sampling import Sampling, uniforms
+        from lullwave.engines.musicgen.stepper import Job
+
+        tokens = torch.zeros(songs, self.decoder.config.codebooks, dtype=torch.long)
+        for step in range(context, context + STEPS):
+            jobs = [
+                Job(
+                    StepInput(song, step, tokens[song], (self._prompt_kv, None)),
+                    None,
+                    Sampling(3.0, 1.0, 250, 1.0),
+                    uniforms(song, step, tokens.shape[1]),
+                )
+                for song in range(songs)
+            ]
+            tokens = self.stepper.run(jobs)
+
+
+def _reference(directory: Path) -> Any:
+    import transformers
+
+    from lullwave.engines.musicgen.model.weights import quiet_transformers
+
+    with quiet_transformers():
+        return transformers.MusicgenForConditionalGeneration.from_pretrained(directory).eval()
+
+
+def _peers(directory: Path, device: str) -> dict[str, Callable[[int], Callable[[], None]]]:
+    import copy
+    import warnings
+
+    import torch
+
+    reference = _reference(directory)
+    models = {"transformers bf16": copy.deepcopy(reference.decoder).to(device, torch.bfloat16)}
+    if device == "cpu":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            quantize: Any = torch.ao.quantization.quantize_dynamic
+            quantized = quantize(copy.deepcopy(reference.decoder), {torch.nn.Linear}, dtype=torch.qint8)
+        models = {"transformers fp32": reference.decoder, **models, "transformers int8": quantized}
+    return {name: _peer(model, device) for name, model in models.items()}
+
+
+def _peer(model: Any, device: str) -> Callable[[int], Callable[[], None]]:
+    """Steps of the library's decoder with guidance: two rows, its own growing cache, a draw from the top 250."""
+    import torch
+    from transformers.cache_utils import DynamicCache, EncoderDecoderCache
+
+    config = model.config
+    dtype = torch.bfloat16 if next(model.parameters(), torch.zeros(0)).dtype == torch.bfloat16 else torch.float32
+    size = (2, config.num_attention_heads, 0, config.hidden_size // config.num_attention_heads)
+    states = torch.randn(2, 12, config.hidden_size, dtype=dtype, device=device)
+    mask = torch.ones(2, 12, dtype=torch.long, device=device)
+    mask[1] = 0
+
+    def at(context: int) -> Callable[[], None]:
+        cache = EncoderDecoderCache(DynamicCache(config=config), DynamicCache(config=config))
+        past = torch.randn(size[0], size[1], context, size[3], device=device).to(dtype)
+        for layer in range(config.num_hidden_layers):
+            cache.self_attention_cache.update(past, past.clone(), layer)
+        return lambda: steps(cache)
+
+    def steps(cache: Any) -> None:
+        tokens = torch.zeros(2 * config.num_codebooks, 1, dtype=torch.long, device=device)
+        for _ in range(STEPS):
+            out = model(
+                input_ids=tokens, encoder_hidden_states=states, encoder_attention_mask=mask, past_key_values=cache
+            )
+            wanted, other = out.logits[:, -1].float().chunk(2)
+            likeliest = (other + 3.0 * (wanted - other)).topk(250)
+            drawn = torch.multinomial(likeliest.values.softmax(-1), 1)
+            tokens = likeliest.indices.gather(-1, drawn).repeat(2, 1)
+        tokens.cpu()
+        cache.self_attention_cache.crop(-STEPS)
+
+    return at
+
+
+def _bandwidth(device: str) -> float:
+    """Memory bandwidth for reading, in bytes per second, by a sum over 1 GB."""
+    import torch
+
+    data = torch.ones(1 << 28, device=device)
+
+    def read() -> None:
+        float(data.sum())
+
+    return 4.0 * (1 << 28) / measure.median(measure.alternate({"read": read})["read"])
+
+
+_PARTS: dict[str, Callable[[Path], None]] = {
+    "songs": _songs,
+    "codec": _codec,
+    "clip": _end_to_end,
+    "error": _error,
+}
+
+if __name__ == "__main__":
+    main()
