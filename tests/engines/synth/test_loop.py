@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.estimators import clicks
+from bench.embedded.estimators import clicks
 from lullwave.audio import concat
 from lullwave.blocks import ClipFormat, ClipMaker
 from lullwave.engines.synth.engine import SynthEngine
