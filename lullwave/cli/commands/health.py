@@ -58,7 +58,7 @@ def health(
     """Tell whether the server on this machine works: exit status 0 or 1.
 
     The address comes from the same settings file and LULLWAVE_* variables as the server's. The radio fails the probe
-    if it does not answer or if a station's thread has died.
+    if it does not answer, or if a silent station could not be restarted.
     """
     until = time.monotonic() + wait_s
     while True:

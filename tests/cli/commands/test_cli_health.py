@@ -55,9 +55,9 @@ def test_it_follows_the_settings_file_and_tls(tmp_path, probe):
         assert probe("--no-tls")[0] == 1
 
 
-def test_a_dead_thread_fails_it(tmp_path, probe, monkeypatch):
+def test_a_station_that_restarts_do_not_help_fails_it(tmp_path, probe, monkeypatch):
     with serving(tmp_path / "data") as served:
-        monkeypatch.setattr(type(served.app.state.services.channels.default.station), "alive", False)
+        monkeypatch.setattr(type(served.app.state.services.channels.watchdog), "given_up", ["piano"])
         status, said = probe(port=served.port)
         assert status == 1
         assert "503" in said
