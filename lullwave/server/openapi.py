@@ -52,7 +52,12 @@ _STATION = {
 }
 _RECEIPT = {
     "prompt": "warm synthwave, no drums",
-    "understood": {"text": "synthwave; warm; without drums", "data": {"styles": {"synthwave": 1.0}}, "ignored": []},
+    "understood": {
+        "text": "synthwave; warm; without drums",
+        "data": {"styles": {"synthwave": 1.0}},
+        "ignored": [],
+        "suggestions": {},
+    },
     "state": "turning",
     "frame": 893959,
     "heard_in_s": 2.4,

@@ -144,6 +144,19 @@ class PromptQueue:
         if self._ballots.pop(listener, None) is not None:
             self._publish()
 
+    async def own_programme(self, requester: Requester) -> PromptReceipt:
+        """Steer back to the station's own prompt, or queue that; at a station that votes, vote for it.
+
+        Raises:
+            Busy: the queue is full, or the requester's address sends too many requests.
+        """
+        self._check_pace(requester)
+        prompt = self._station.config.prompt()
+        understanding = await asyncio.to_thread(self._station.understand, prompt)
+        if self._station.config.policy == "vote":
+            return self._vote(prompt, requester, understanding)
+        return await self._queue(_PromptRequest(prompt, requester), understanding)
+
     def close(self) -> None:
         """Drop every request."""
         for timer in (self._timer, self._voting, self._published):

@@ -79,6 +79,15 @@ def router(services: Services) -> APIRouter:
         receipt = await queue.undo(_requester(services, request, wish.listener if wish else None))
         return JSONResponse(_receipt_json(None, receipt))
 
+    @routes.post("/api/stations/{station}/own-programme")
+    async def own_programme(
+        request: Request, station: str, wish: Annotated[UndoWish | None, Body()] = None
+    ) -> JSONResponse:
+        """Steer a station back to its own prompt, the first of its settings."""
+        queue = _steerable(services, request, station)
+        receipt = await queue.own_programme(_requester(services, request, wish.listener if wish else None))
+        return JSONResponse(_receipt_json(services.channel(station).station.config.prompt(), receipt))
+
     return routes
 
 

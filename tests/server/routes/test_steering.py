@@ -86,6 +86,15 @@ def test_undo_goes_back_step_by_step(radio):
     assert radio.json("/api/stations/open")["prompt"] == "a tone"
 
 
+def test_a_station_returns_to_its_own_programme(radio):
+    for prompt in ("one", "two"):
+        assert wish(radio, prompt)[0].status == 200
+    assert radio.json("/api/stations/open/own-programme", "POST")["prompt"] == "a tone"
+    assert radio.json("/api/stations/open")["prompt"] == "a tone"
+    assert radio.ask("/api/stations/owned/own-programme", "POST")[0].status == 403
+    assert radio.ask("/api/stations/nowhere/own-programme", "POST")[0].status == 404
+
+
 def test_an_undo_that_waited_goes_back_from_what_is_played_then(tmp_path):
     with serving(tmp_path, stations=STATIONS, steer_every_s=0.5) as served, tuned_in(served, *"abc"):
         assert wish(served, "one")[0].status == 200
