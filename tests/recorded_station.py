@@ -5,7 +5,8 @@ from sines import BrokenEngine, SineEngine, SlowRateEngine
 
 from lullwave.clock import SimulatedClock
 from lullwave.server.engine_pool import EnginePool
-from lullwave.settings import StationSettings, load
+from lullwave.settings import load
+from lullwave.settings.stations import StationSettings
 from lullwave.station import Station
 
 ENGINES = {"synth": SineEngine, "broken": BrokenEngine, "slow-rate": SlowRateEngine}

@@ -11,8 +11,8 @@ ROOT = Path(lullwave.__file__).parent
 # From the bottom up. A module may import modules of its own layer or of lower ones.
 LAYERS = [
     ["errors"],
-    ["options", "prompt", "audio", "paths", "download", "packing", "prompt_forms", "hosts", "redaction", "hours"],
-    ["request", "settings", "settings_file"],
+    ["options", "prompt", "audio", "paths", "download", "packing", "prompt_forms", "hosts", "redaction"],
+    ["request", "settings"],
     ["codecs", "mastering", "spectrogram", "checkpoints", "device", "clock", "ring"],
     ["engines.base", "engines.function"],
     [

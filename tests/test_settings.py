@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from lullwave.errors import InvalidInput, SettingsError
-from lullwave.settings import DEFAULT_STATIONS, PREFIX, Settings, StationSettings, load
+from lullwave.settings import PREFIX, Settings, load
+from lullwave.settings.stations import DEFAULT_STATIONS, StationSettings
 
 DOCS = Path(__file__).parent.parent / "docs" / "run" / "settings.md"
 

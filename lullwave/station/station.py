@@ -19,9 +19,9 @@ from typing import Any, Literal, TypeVar
 from ..clock import Clock
 from ..engines.base import Engine, Understanding
 from ..errors import EngineFailed, EngineLost
-from ..hours import minute_of_day
 from ..request import MAX_SEED, Request
-from ..settings import Settings, StationSettings
+from ..settings import Settings
+from ..settings.stations import StationSettings, minute_of_day
 from .adapter import RATE
 from .archive_engine import ArchiveEngine
 from .failover import FailoverStatus, Tier

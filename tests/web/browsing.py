@@ -11,7 +11,8 @@ import uvicorn
 from lullwave.server.app import create_app
 from lullwave.server.engine_pool import EnginePool
 from lullwave.server.run import Server, listening_socket
-from lullwave.settings import Settings, StationSettings
+from lullwave.settings import Settings
+from lullwave.settings.stations import StationSettings
 from tests.sines import SineEngine
 
 STATIONS = (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lullwave.settings import StationSettings
+from lullwave.settings.stations import StationSettings
 from tests.sines import HIGH_HZ
 from tests.web.browsing import EAR, Radio, play, until
 

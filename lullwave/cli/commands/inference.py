@@ -13,7 +13,7 @@ from ...engines import engine_facts, load_engine
 from ...errors import InvalidInput
 from ...hosts import LOOPBACK_ONLY, TrustedProxies, bare_host, is_public
 from ...redaction import log_to_stderr, redacted
-from ...settings_file import first_line
+from ...settings.file import first_line
 from ..flags import FlagGroup, given, parse_pairs, with_flags
 
 DEFAULT_ENGINE = "synth"

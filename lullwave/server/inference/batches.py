@@ -17,7 +17,7 @@ from ...engines.base import Engine, Stream
 from ...errors import Busy
 from ...mastering import master
 from ...request import Request
-from ...settings import DEFAULT_STATIONS
+from ...settings.stations import DEFAULT_STATIONS
 from .fair_scheduler import FairScheduler
 
 CLIP_S = 60.0  # seconds in a clip, as legacy clients expect

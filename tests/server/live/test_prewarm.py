@@ -5,7 +5,7 @@ import time
 from serving import TIMEOUT_S, read_exactly, serving
 
 from lullwave.server.live.prewarm import WARM_S
-from lullwave.settings import StationSettings
+from lullwave.settings.stations import StationSettings
 
 
 def test_the_first_listener_of_a_station_finds_music_ready(tmp_path):

@@ -9,7 +9,7 @@ from sines import SineEngine, SineStream
 from lullwave.audio import Audio
 from lullwave.request import Request
 from lullwave.server.live.channels import Channels
-from lullwave.settings import StationSettings
+from lullwave.settings.stations import StationSettings
 
 
 @pytest.fixture

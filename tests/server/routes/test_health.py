@@ -10,7 +10,7 @@ from serving import ENGINES, events, read_exactly, serving
 
 from lullwave.clock import SimulatedClock
 from lullwave.errors import CheckpointError, EngineLost
-from lullwave.settings import StationSettings
+from lullwave.settings.stations import StationSettings
 
 STATIONS = (StationSettings(id="model", engine="faulty", seed=1), StationSettings(id="band", seed=2))
 

@@ -10,8 +10,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from .errors import SettingsError
-from .paths import settings_files
+from ..errors import SettingsError
+from ..paths import settings_files
 
 log = logging.getLogger(__name__)
 
