@@ -12,7 +12,7 @@ from lullwave.engines.base import Engine
 from lullwave.server.inference.app import create_inference_app
 from lullwave.server.inference.auth import AccessGuard
 from lullwave.server.inference.run import inference_server
-from lullwave.server.sockets import listening_socket
+from lullwave.server.process.sockets import listening_socket
 
 TIMEOUT_S = 60
 

@@ -16,7 +16,7 @@ from sines import BrokenEngine, SineEngine, SlowRateEngine
 from lullwave.clock import Clock, SimulatedClock
 from lullwave.server.app import create_app
 from lullwave.server.engine_pool import EnginePool
-from lullwave.server.run import listening_socket, server_for
+from lullwave.server.process.run import listening_socket, server_for
 from lullwave.settings import Settings, load
 
 ENGINES = {"synth": SineEngine, "sines": SineEngine, "broken": BrokenEngine, "slow-rate": SlowRateEngine}

@@ -223,7 +223,7 @@ def test_the_smaller_model_is_that_of_the_engine_that_has_one_and_else_it_is_sai
 
 
 def test_a_certificate_that_does_not_do_is_refused_by_name(tmp_path):
-    from lullwave.server.run import check_tls
+    from lullwave.server.process.run import check_tls
 
     check_tls(load())
     (junk := tmp_path / "junk.pem").write_text("no certificate")

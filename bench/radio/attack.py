@@ -21,7 +21,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from lullwave.server.sockets import raise_file_limit
+from lullwave.server.process.sockets import raise_file_limit
 
 from ..measure import report, rss_mb, wait_until_quiet
 from .floods import NAMES

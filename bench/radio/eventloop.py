@@ -41,7 +41,7 @@ def main() -> None:
 
 async def _run(folder: Path, listeners: int, seconds: float) -> list[dict[str, object]]:
     from lullwave.server.app import create_app
-    from lullwave.server.run import SWITCH_S, listening_socket, raise_file_limit, server_for
+    from lullwave.server.process.run import SWITCH_S, listening_socket, raise_file_limit, server_for
     from lullwave.settings import load
 
     raise_file_limit()

@@ -25,7 +25,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from lullwave.server.run import raise_file_limit
+from lullwave.server.process.run import raise_file_limit
 
 from ..measure import report, wait_until_quiet
 from .serving import icecast, lullwave

@@ -31,7 +31,7 @@ from ..errors import (
 )
 from .middleware.security_headers import SECURITY_HEADERS
 from .ownership import published_error
-from .repeated_logs import NO_FILES
+from .process.repeated_logs import NO_FILES
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from serving import TIMEOUT_S, read_exactly, serving
 from sines import SineEngine
 
 from lullwave.archive.clips import ClipStore
-from lullwave.server import run
+from lullwave.server.process import run
 
 HEAD = b" HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 UPGRADE = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"

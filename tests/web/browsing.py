@@ -10,7 +10,7 @@ import uvicorn
 
 from lullwave.server.app import create_app
 from lullwave.server.engine_pool import EnginePool
-from lullwave.server.run import Server, listening_socket
+from lullwave.server.process.run import Server, listening_socket
 from lullwave.settings import Settings
 from lullwave.settings.stations import StationSettings
 from tests.sines import SineEngine

@@ -106,8 +106,8 @@ def inference(
     from ...server.inference.app import create_inference_app
     from ...server.inference.auth import AccessGuard
     from ...server.inference.run import inference_server, serve_inference
-    from ...server.reloading import survive_hang_up
-    from ...server.sockets import address_of, check_certificate, listening_socket
+    from ...server.process.reloading import survive_hang_up
+    from ...server.process.sockets import address_of, check_certificate, listening_socket
 
     survive_hang_up()
     log_to_stderr(log_level.upper())

@@ -29,13 +29,13 @@ def serve(config: Path | None = None, **flags: Any) -> None:
             check_address(engine)
         elif engine.removeprefix(ISOLATED) not in known:
             raise SettingsError("engine", redacted(engine), "an address, or an installed engine: " + ", ".join(known))
-    from ...server.reloading import survive_hang_up
+    from ...server.process.reloading import survive_hang_up
 
     survive_hang_up()
     from ...server.app import create_app
     from ...server.engine_config import check_options
-    from ...server.run import address_of, check_tls, listening_socket
-    from ...server.run import serve as run_server
+    from ...server.process.run import address_of, check_tls, listening_socket
+    from ...server.process.run import serve as run_server
 
     check_options(settings)
     check_tls(settings)

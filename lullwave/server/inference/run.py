@@ -19,11 +19,11 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from ...engines.remote import protocol as wire
 from ...engines.remote.network import keep_alive
-from ..bounded_server import ACCEPTED_AT_ONCE, BoundedServer
-from ..connection_limits import ConnectionLimits
-from ..repeated_logs import limit_repeated_logs
-from ..sockets import most_connections, raise_file_limit
-from ..uvicorn_protocols import limited_websocket, with_head_timeout, with_limits, with_paced_requests
+from ..process.bounded_server import ACCEPTED_AT_ONCE, BoundedServer
+from ..process.connection_limits import ConnectionLimits
+from ..process.repeated_logs import limit_repeated_logs
+from ..process.sockets import most_connections, raise_file_limit
+from ..process.uvicorn_protocols import limited_websocket, with_head_timeout, with_limits, with_paced_requests
 
 GRACE_S = 1  # seconds that open connections may take to end
 WS_FRAMES_PER_S, WS_FRAME_BURST = 1000.0, 4000  # of one client: 64 streams, each asking several times per second

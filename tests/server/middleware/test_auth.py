@@ -13,7 +13,7 @@ from websockets.sync.client import connect
 
 from lullwave.codecs import decode
 from lullwave.errors import SettingsError
-from lullwave.server.run import check_tls
+from lullwave.server.process.run import check_tls
 from lullwave.settings import load
 
 FROM_AFAR = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https"}

@@ -9,9 +9,9 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from lullwave.archive.clips import ClipStore
-from lullwave.server import run
 from lullwave.server.middleware import body_limit
 from lullwave.server.middleware.address_limit import REQUESTS_PER_AUDIO
+from lullwave.server.process import run
 
 PATIENCE_S = 0.3
 

@@ -8,7 +8,7 @@ import socket
 import ssl
 from pathlib import Path
 
-from ..errors import LullwaveError, SettingsError
+from ...errors import LullwaveError, SettingsError
 
 SEND_BUFFER = 128 * 1024  # bytes that the kernel holds for one connection (it doubles the figure for its own use)
 DEAD_PEER_MS = 10_000  # a peer that acknowledges nothing for this long is gone

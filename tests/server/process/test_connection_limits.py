@@ -1,6 +1,6 @@
 """Connections beyond a limit take the place of the longest idle one; busy ones are never closed for others."""
 
-from lullwave.server.connection_limits import ConnectionLimits
+from lullwave.server.process.connection_limits import ConnectionLimits
 
 
 class Transport:

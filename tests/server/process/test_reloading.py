@@ -12,7 +12,7 @@ import pytest
 from serving import serving
 from tls import make_certificate
 
-from lullwave.server.reloading import Certificate
+from lullwave.server.process.reloading import Certificate
 
 TIMEOUT_S = 60
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import uvicorn
 
-from ..errors import SettingsError
+from ...errors import SettingsError
 from .sockets import check_certificate
 
 log = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from typing import Any
 
 from websockets.exceptions import InvalidState
 
+from ..pacing import Pace
 from .connection_limits import ConnectionLimits
-from .pacing import Pace
 
 HEAD_S = 15.0  # seconds between two checks for a complete request head: a silent connection is closed after one or two
 REQUESTS_PER_S, REQUEST_BURST = 50.0, 200  # of one connection; further ones wait: a page loads with about 50 requests

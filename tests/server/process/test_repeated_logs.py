@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from lullwave.server import repeated_logs
-from lullwave.server.repeated_logs import OncePerMinute, on_loop_error
+from lullwave.server.process import repeated_logs
+from lullwave.server.process.repeated_logs import OncePerMinute, on_loop_error
 
 
 @pytest.fixture

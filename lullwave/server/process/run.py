@@ -13,12 +13,12 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from ..hosts import TrustedProxies
-from ..settings import Settings
-from .app import release
+from ...hosts import TrustedProxies
+from ...settings import Settings
+from ..app import release
+from ..middleware.address_limit import REQUESTS_PER_AUDIO
 from .bounded_server import ACCEPTED_AT_ONCE, BoundedServer
 from .connection_limits import SPARE, ConnectionLimits
-from .middleware.address_limit import REQUESTS_PER_AUDIO
 from .repeated_logs import limit_repeated_logs
 from .sockets import address_of, check_certificate, listening_socket, most_connections, raise_file_limit
 from .uvicorn_protocols import (
