@@ -3,14 +3,17 @@
 ``NOT_RUN`` lists the commands that need a package index, a model hub, root, Docker or a second machine, and why. These
 are only parsed: ``lullwave`` commands by the real command line, ``make`` targets by ``make --dry-run``, the rest by the
 shell. Every other command is executed, page by page and in order. Servers start, answer and stop; ports are free ones.
+Pages that read what a station played get a few seconds of it and one of its times. Certificates are self-signed.
 """
 
+import json
 import os
 import re
 import shlex
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -23,13 +26,18 @@ from urllib.error import URLError
 import pytest
 import typer
 from markdown_pages import ROOT, Page, pages
+from tls import make_certificate
 
 from lullwave.cli.app import app
 from lullwave.settings import load
 
 START_S = 60  # longest start of a server, seconds
 COMMAND_S = 120  # longest run of one command, seconds
+PIECE_BYTES = 32_000  # read from the stream at a time until the history lists a piece: about two seconds
 LEFT_OUT = ("lullwave/", "tests/")  # of the copy of the repository
+
+SELF_SIGNED = ssl.create_default_context()
+SELF_SIGNED.check_hostname, SELF_SIGNED.verify_mode = False, ssl.CERT_NONE
 
 HUB = "needs a checkpoint from the Hugging Face Hub"
 INDEX = "needs a package index"
@@ -46,8 +54,6 @@ NOT_RUN = [  # regular expression that matches the whole command, reason
     (r"lullwave \w+ .*(facebook/musicgen|--engine (musicgen|riffusion)).*", HUB),
     (r"lullwave riff .*", HUB + "; stems downloads a model"),
     (r".*ws://gpu\.example:8001 .*lullwave serve", PEER),
-    (r"lullwave serve .*--tls-cert .*", "needs a certificate"),
-    (r"lullwave (history|replay)\b.*", "needs a station's history"),
 ]
 
 
@@ -101,6 +107,7 @@ class Terminal:
         self.directory = directory
         self.radio, self.inference = free_port(), free_port()
         self._servers: dict[int, subprocess.Popen[bytes]] = {}
+        self._played: list[str] = []  # times that the history lists, newest first
         home.mkdir()
         (home / ".curlrc").write_text("fail\nsilent\nshow-error\n")  # an error status fails the command
         self.environment = {
@@ -119,9 +126,12 @@ class Terminal:
     def run(self, command: str) -> None:
         """Run a command to its end, or start a server and wait until it answers."""
         command = command.replace("localhost:8000", f"localhost:{self.radio}")
+        if re.match(r"lullwave (history|replay)\b", command):
+            command = re.sub(r"(replay piano) \S+", rf"\1 {self._time_on_air()}", command)
         server = re.search(r"lullwave (serve|inference)\b(?!.*--help)", command)
         if server:
             port = self.radio if server[1] == "serve" else self.inference
+            self._certify(command)
             self._start(re.sub(r"--port \d+", f"--port {port}", command), port)
         elif command.startswith("pip install ./"):
             self._install_engine(command.split()[2])
@@ -133,6 +143,25 @@ class Terminal:
         """Stop the servers; each must end by SIGTERM alone."""
         for port in list(self._servers):
             self._stop(port)
+
+    def _certify(self, command: str) -> None:
+        """Write the certificate and the key that the command names."""
+        names = re.search(r"--tls-cert (\S+) --tls-key (\S+)", command)
+        if names:
+            for made, name in zip(make_certificate(self.directory / "made"), names.groups(), strict=True):
+                made.rename(self.directory / name)
+
+    def _time_on_air(self) -> str:
+        """A time at which the station played; it plays until the history lists one."""
+        if not self._played:
+            self._start("lullwave serve", self.radio)
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.radio}/stream.mp3", timeout=START_S) as stream:
+                while not self._played:
+                    assert stream.read(PIECE_BYTES)
+                    listed = subprocess.run(["lullwave", "history", "--json"], **self._where(), timeout=COMMAND_S)
+                    self._played = [entry["time"] for entry in json.loads(listed.stdout or "[]")]
+            self._stop(self.radio)
+        return self._played[-1]
 
     def _where(self) -> dict:
         return {"cwd": self.directory, "env": self.environment, "capture_output": True}
@@ -157,8 +186,10 @@ class Terminal:
             time.sleep(0.1)
 
     def _answers(self, port: int) -> bool:
+        encrypted = "--tls-cert" in " ".join(map(str, self._servers[port].args))  # type: ignore[arg-type]
+        address = f"{'https' if encrypted else 'http'}://127.0.0.1:{port}/healthz"
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as reply:
+            with urllib.request.urlopen(address, timeout=5, context=SELF_SIGNED) as reply:
                 return bool(reply.status == 200)
         except (URLError, ConnectionError, TimeoutError) as error:
             return getattr(error, "code", 0) == 403  # it answers, but not to this host name

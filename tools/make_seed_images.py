@@ -47,11 +47,11 @@ SEEDS = {
 }
 
 
-def loop_of(wish: Seed) -> Audio:
+def loop_of(seed: Seed) -> Audio:
     """``FRAMES`` frames: of a minute of music, the two bars whose last second is nearest in loudness to their first."""
     with lullwave.load_engine("synth") as engine:
         request = lullwave.Request(
-            wish.prompt, wish.seed, options={"tempo_bpm": round(TEMPO_BPM, 2), "crackle": False, "ambience": "none"}
+            seed.prompt, seed.seed, options={"tempo_bpm": round(TEMPO_BPM, 2), "crackle": False, "ambience": "none"}
         )
         with engine.stream(request) as stream:
             piece = stream.read(60 * stream.rate)
@@ -112,11 +112,11 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else PACKAGED
     folder.mkdir(parents=True, exist_ok=True)
     sound = SpectrogramConverter()
-    for name, wish in SEEDS.items():
+    for name, seed in SEEDS.items():
         tags = PngInfo()
         tags.add_text("tempo_bpm", f"{TEMPO_BPM:g}")
         tags.add_text("beats", str(BEATS))
-        image_of(loop_of(wish), sound).save(folder / f"{name}.png", pnginfo=tags, optimize=True)
+        image_of(loop_of(seed), sound).save(folder / f"{name}.png", pnginfo=tags, optimize=True)
     for name, values in masks().items():
         Image.fromarray(np.rint(values).astype(np.uint8)).save(folder / f"{name}.png", optimize=True)
 

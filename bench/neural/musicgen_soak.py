@@ -130,13 +130,13 @@ class Users(threading.Thread):
     def _cancel(self) -> None:
         """Request half a minute, read a little of it or nothing, and disconnect."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
-        wish = {
+        body = {
             "prompt": "somebody leaves",
             "seed": self._random.randrange(9999),
             "duration_s": 30,
             "engine": "musicgen",
         }
-        connection.request("POST", "/api/generate", json.dumps(wish), {"Content-Type": "application/json"})
+        connection.request("POST", "/api/generate", json.dumps(body), {"Content-Type": "application/json"})
         if self._random.random() < 0.5:
             reply = connection.getresponse()
             self._count("cancelled", reply.status)

@@ -1,4 +1,4 @@
-"""Flags of a command from option dataclasses (``lullwave.options``); knows neither engines nor commands.
+"""Flags that several commands share, and flags from option dataclasses (``lullwave.options``); knows no command.
 
 A flag that is not given leaves the default of the dataclass. ``lullwave.options`` checks the values, so that the
 command line reports a wrong value in the same words as Python and HTTP.
@@ -11,14 +11,34 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ..errors import InvalidInput, Unsupported
-from ..options import OptionInfo, describe, parse_pairs
+from ..options import OptionInfo, describe
 
-__all__ = ["FlagGroup", "called", "given", "parse_pairs", "with_flags"]
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="PROMPT", help="What the music should sound like; quotes are optional."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only: no progress bar, no summary.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Kbps = Annotated[int, typer.Option("--kbps", help="Bit rate of the lossy formats, in kbit/s.")]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="The server's data directory.")]
+Config = Annotated[Path | None, typer.Option("--config", help="The server's settings file (TOML).")]
+Seconds = Annotated[float, typer.Option("--seconds", "-s", help="Length in seconds.")]
+Limit = Annotated[int, typer.Option("--limit", min=0, help="Only the first files, this many; 0: all.")]
+Glob = Annotated[str, typer.Option("--glob", help="Only files whose path inside the folder matches.")]
+Processes = Annotated[
+    int, typer.Option("--num-processes", "--num-threads", min=0, help="Processes at once; 0: one for each core.")
+]
+AudioFile = Annotated[Path, typer.Option("--audio", "-a", help="Audio file to read.")]
+AudioFolder = Annotated[Path, typer.Option("--audio-dir", "-a", help="Folder of audio files to read.")]
+OutputFolder = Annotated[Path, typer.Option("--output-dir", "-o", help="Folder to write into.")]
+ImageFile = Annotated[Path, typer.Option("--image", "-i", help="Image file to read.")]
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ from ..errors import LullwaveError, StreamClosed
 from ..request import Request
 from ..settings import Settings
 from .clip_slots import ClipSlots, Slot
-from .disconnects import until_gone
 from .engine_pool import EnginePool
 from .errors import reply
+from .streaming import until_gone
 from .threads import iterate
 
 log = logging.getLogger(__name__)

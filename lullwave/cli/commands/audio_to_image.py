@@ -14,8 +14,7 @@ from ...blocks import resampled
 from ...codecs import blocks_of, replacing
 from ...errors import InvalidInput
 from ...spectrogram import SpectrogramParams, default_params
-from ..arguments import AudioFile, Quiet
-from ..flags import FlagGroup, called, with_flags
+from ..flags import AudioFile, FlagGroup, Quiet, called, with_flags
 
 Bits = Annotated[int, typer.Option("--bits", help="8: Riffusion's form. 16: a PNG that keeps the loudness.")]
 SampleRate = Annotated[

@@ -12,8 +12,7 @@ from rich.console import Console
 from ...errors import InvalidInput
 from ...spectrogram import SpectrogramParams
 from .. import parallel
-from ..arguments import AudioFolder, Glob, Limit, OutputFolder, Processes, Quiet
-from ..flags import called, with_flags
+from ..flags import AudioFolder, Glob, Limit, OutputFolder, Processes, Quiet, called, with_flags
 from .audio_to_image import FORMATS, PARAMS, Bits, Device, SampleRate, convert
 
 

@@ -14,7 +14,7 @@ from ...engines import engine_facts, engine_names
 from ...engines.base import EngineFacts
 from ...errors import EngineError, MissingExtra, UnknownEngine
 from ...options import OptionInfo, describe
-from ..arguments import AsJson
+from ..flags import AsJson
 from ..outputs import print_json
 
 

@@ -20,9 +20,9 @@ from ...engines.base import AudioPrompt, Engine, Stream
 from ...errors import Unsupported
 from ...generation import DEFAULT_ENGINE, DEFAULT_SECONDS
 from ...mastering import TARGET_LUFS
+from ...options import parse_pairs
 from ...request import Request, random_seed
-from ..arguments import AsJson, Force, Kbps, Quiet, Words
-from ..flags import FlagGroup, called, given, parse_pairs, with_flags
+from ..flags import AsJson, FlagGroup, Force, Kbps, Quiet, Words, called, given, with_flags
 from ..outputs import check_distinct, check_file, check_folder, check_stdout, format_for, next_free, print_json
 from ..parsing import prompt_of
 from ..progress import Progress

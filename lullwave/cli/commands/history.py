@@ -12,7 +12,7 @@ from rich.table import Table
 from ...archive.history import History, HistoryEntry, time_text, wall_time
 from ...errors import NotFound
 from ...settings import Settings, load
-from ..arguments import AsJson, Config, DataDir
+from ..flags import AsJson, Config, DataDir
 from ..outputs import print_json
 
 

@@ -24,7 +24,7 @@ from ...errors import InvalidInput
 from ...mastering.master import check_levels
 from ...spectrogram import QUALITIES, TAGS, USUAL_MAX, Spectrogram, SpectrogramParams, iterations_of
 from ...spectrogram.image import open_image, tags_in
-from ..arguments import ImageFile, Quiet
+from ..flags import ImageFile, Quiet
 
 
 def image_to_audio(

@@ -12,9 +12,10 @@ import typer
 from ...engines import engine_facts, load_engine
 from ...errors import InvalidInput
 from ...hosts import LOOPBACK_ONLY, TrustedProxies, bare_host, is_public
+from ...options import parse_pairs
 from ...redaction import log_to_stderr, redacted
 from ...settings.file import first_line
-from ..flags import FlagGroup, given, parse_pairs, with_flags
+from ..flags import FlagGroup, given, with_flags
 
 DEFAULT_ENGINE = "synth"
 VARIABLE = "LULLWAVE_INFERENCE_"

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from ... import checkpoints
 from ...errors import InvalidInput, MissingExtra, NotFound
-from ..arguments import AsJson, Quiet
+from ..flags import AsJson, Quiet
 from ..outputs import print_json
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)

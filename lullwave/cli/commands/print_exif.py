@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...spectrogram import TAGS
 from ...spectrogram.image import open_image, tags_in
-from ..arguments import ImageFile
+from ..flags import ImageFile
 
 OLD_NAMES = {
     "rate": "SAMPLE_RATE",

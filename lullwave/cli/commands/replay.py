@@ -16,7 +16,7 @@ from ...server.engine_config import load_options
 from ...settings import Settings, load
 from ...station import ArchiveEngine
 from ...station.replay import replay_moment
-from ..arguments import Config, DataDir, Force, Kbps, Quiet
+from ..flags import Config, DataDir, Force, Kbps, Quiet
 from ..outputs import check_file, next_free
 from .history import open_history
 

@@ -19,8 +19,7 @@ from ...engines.riffusion.options import DEFAULT_CHECKPOINT, RiffusionLoadOption
 from ...engines.riffusion.schedulers import short_name
 from ...errors import InvalidInput
 from ...options import build
-from ..arguments import Force, Quiet, Seconds, Words
-from ..flags import FlagGroup, called, with_flags
+from ..flags import FlagGroup, Force, Quiet, Seconds, Words, called, with_flags
 from ..outputs import check_file, check_folder, next_free
 from ..parsing import WordCommand, prompt_of
 

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ...codecs import FORMAT_NAMES, fitting_name, format_named, read, write
 from ...errors import InvalidInput
-from ..arguments import AudioFile, OutputFolder, Quiet
+from ..flags import AudioFile, OutputFolder, Quiet
 
 Count = Annotated[int, typer.Option("--num-clips", "--num-clips-per-file", min=1, help="Clips from each file.")]
 Length = Annotated[int, typer.Option("--duration-ms", min=1, help="Length of a clip in milliseconds.")]

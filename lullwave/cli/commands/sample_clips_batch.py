@@ -10,7 +10,7 @@ from rich.console import Console
 
 from ...codecs import format_named
 from .. import parallel
-from ..arguments import AudioFolder, Glob, Limit, OutputFolder, Processes, Quiet
+from ..flags import AudioFolder, Glob, Limit, OutputFolder, Processes, Quiet
 from .sample_clips import Count, Extension, Length, Mono, Seed, cut
 
 

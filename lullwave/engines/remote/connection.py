@@ -9,7 +9,9 @@ opens a new one.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,13 +23,12 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
 from ...errors import EngineLost, LullwaveError, ProtocolError
 from ...redaction import redacted
 from . import protocol
-from .network import error_reason
 
 CONNECT_S = 8.0  # timeout for connecting and for the server's hello
 PING_S = 2.0  # interval of pings
@@ -177,16 +178,16 @@ class Connection:
         self._outbox = asyncio.Queue()
         try:
             async with asyncio.timeout(CONNECT_S):
-                socket = await self._connect()
-                if socket.subprotocol is None:
-                    await socket.close()
+                websocket = await self._connect()
+                if websocket.subprotocol is None:
+                    await websocket.close()
                     self._lost = EngineLost(f"{self._shown}: the server speaks a legacy protocol")
                     self._ready.set_result(None)
                     return
                 try:
-                    self.engine_info = _parse_hello(await socket.recv())
+                    self.engine_info = _parse_hello(await websocket.recv())
                 except BaseException:
-                    socket.transport.abort()
+                    websocket.transport.abort()
                     raise
         except TimeoutError:
             self._fail(f"no answer within {CONNECT_S:g} seconds")
@@ -197,14 +198,14 @@ class Connection:
         self._last_heard = time.monotonic()
         self._loop = asyncio.get_running_loop()
         self._ready.set_result(None)
-        tasks = [asyncio.create_task(work(socket)) for work in (self._write, self._ping, self._watch)]
+        tasks = [asyncio.create_task(work(websocket)) for work in (self._write, self._ping, self._watch)]
         try:
-            await self._read(socket)
+            await self._read(websocket)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            socket.transport.abort()
+            websocket.transport.abort()
 
     async def _connect(self) -> ClientConnection:
         return await connect(
@@ -219,9 +220,9 @@ class Connection:
             proxy=None if urlsplit(self._url).hostname in LOOPBACK else True,
         )
 
-    async def _read(self, socket: ClientConnection) -> None:
+    async def _read(self, websocket: ClientConnection) -> None:
         try:
-            async for message in socket:
+            async for message in websocket:
                 self._last_heard = time.monotonic()
                 if isinstance(message, str):
                     self._on_text(protocol.parse(message))
@@ -233,7 +234,7 @@ class Connection:
         except ProtocolError as error:
             self._fail(f"the server sent an invalid message: {error}")
             with suppress(Exception):
-                await socket.close(protocol.BAD_MESSAGE, str(error)[:120])
+                await websocket.close(protocol.BAD_MESSAGE, str(error)[:120])
 
     def _on_binary(self, message: protocol.BinaryMessage) -> None:
         if message.kind == protocol.SNAPSHOT:
@@ -269,22 +270,22 @@ class Connection:
         with suppress(InvalidStateError):  # the caller has given up
             reply.answer.set_result(answer)
 
-    async def _write(self, socket: ClientConnection) -> None:
+    async def _write(self, websocket: ClientConnection) -> None:
         with suppress(ConnectionClosed):
             while (message := await self._outbox.get()) is not None:
-                await socket.send(message)
-            await socket.close()
+                await websocket.send(message)
+            await websocket.close()
 
-    async def _ping(self, socket: ClientConnection) -> None:
+    async def _ping(self, websocket: ClientConnection) -> None:
         last_heartbeat = time.monotonic()
         with suppress(ConnectionClosed):
             while True:
                 sent = time.monotonic()
-                pong = asyncio.ensure_future(await socket.ping())
+                pong = asyncio.ensure_future(await websocket.ping())
                 pong.add_done_callback(partial(self._on_pong, sent))
                 if sent - last_heartbeat > HEARTBEAT_S:
                     last_heartbeat = sent
-                    await socket.send(protocol.pack("here"))
+                    await websocket.send(protocol.pack("here"))
                 await asyncio.sleep(PING_S)
 
     def _on_pong(self, sent: float, answer: asyncio.Future[float]) -> None:
@@ -292,14 +293,14 @@ class Connection:
             self._last_heard = time.monotonic()
             self.rtt_s = self._last_heard - sent
 
-    async def _watch(self, socket: ClientConnection) -> None:
+    async def _watch(self, websocket: ClientConnection) -> None:
         """Abort the transport when nothing arrived for ``deadline_s``; a closing handshake would wait for the peer."""
         while True:
             silent_s = time.monotonic() - self._last_heard
             if silent_s >= self._deadline_s:
                 self._close_reason = f"the server sent nothing for {silent_s:.0f} seconds"
                 self._fail(self._close_reason)
-                socket.transport.abort()
+                websocket.transport.abort()
                 return
             await asyncio.sleep(max(0.1, self._deadline_s - silent_s))
 
@@ -349,3 +350,34 @@ def _parse_hello(message: str | bytes) -> RemoteEngineInfo:
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         raise ProtocolError("the server's hello does not describe its engine") from None
+
+
+def keep_alive(connection: socket.socket, idle_s: int, interval_s: int, probes: int) -> None:
+    """Let the kernel find a peer that disappeared without closing the connection.
+
+    It probes after ``idle_s`` of silence, then every ``interval_s``; after ``probes`` without an answer the connection
+    ends. On a listening socket this holds for every connection that the socket accepts. Options that the system does
+    not have are left out.
+    """
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in {"TCP_KEEPIDLE": idle_s, "TCP_KEEPINTVL": interval_s, "TCP_KEEPCNT": probes}.items():
+        if hasattr(socket, name):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def error_reason(error: Exception) -> str:
+    """Describe a connection error in one line."""
+    if isinstance(error, InvalidStatus):
+        body = bytes(error.response.body or b"")
+        try:
+            said = str(json.loads(body)["error"])
+        except (ValueError, KeyError, TypeError):
+            said = "no reason given"
+        return f"refused with status {error.response.status_code}: {said}"
+    if isinstance(error, ConnectionClosed) and error.rcvd is not None:
+        return f"the server closed the connection: {error.rcvd.reason or error.rcvd.code}"
+    if isinstance(error, ConnectionClosed):
+        return "the connection broke"
+    if isinstance(error, OSError):
+        return error.strerror or str(error) or type(error).__name__
+    return str(error) or type(error).__name__

@@ -32,7 +32,7 @@ from ...errors import CodecError, EngineError, EngineLost, InvalidInput, StreamC
 from ...redaction import redacted
 from ...request import Request
 from ..base import Mark, Stream, Understanding
-from .network import error_reason, keep_alive
+from .connection import error_reason, keep_alive
 
 RATE = 44100  # Hz; clips of other rates are resampled
 CHANNELS = 2

@@ -18,7 +18,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from ...engines.remote import protocol as wire
-from ...engines.remote.network import keep_alive
+from ...engines.remote.connection import keep_alive
 from ..process.bounded_server import ACCEPTED_AT_ONCE, BoundedServer
 from ..process.connection_limits import ConnectionLimits
 from ..process.repeated_logs import limit_repeated_logs

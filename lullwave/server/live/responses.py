@@ -15,9 +15,9 @@ from starlette.types import Receive, Scope, Send
 
 from ...ring import FellBehind
 from ...station import RATE, Chunk, Event
-from .. import event_stream
-from ..disconnects import until_gone, while_connected
+from .. import streaming
 from ..ownership import published
+from ..streaming import until_gone, while_connected
 from .audience import Audience
 from .channel import Channel
 from .fanout import Connection
@@ -158,7 +158,7 @@ class LiveAudio(Response):
 class LiveEvents(Response):
     """The events of a station as server-sent events, stamped with stream frames. Event loop only."""
 
-    media_type = event_stream.MEDIA_TYPE
+    media_type = streaming.EVENTS_TYPE
 
     def __init__(
         self, channel: Channel, audience: Audience, listener: str | None, hello: Callable[[], list[Event]]
@@ -169,7 +169,7 @@ class LiveEvents(Response):
         self._hello = hello
         self.background = None
         self.status_code = 200
-        self.init_headers(event_stream.HEADERS)
+        self.init_headers(streaming.EVENTS_HEADERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
@@ -191,17 +191,17 @@ class LiveEvents(Response):
         }
         text = (
             "retry: 2000\n\n"
-            + event_stream.framed("hello", hello)
+            + streaming.event_text("hello", hello)
             + "".join(_event(one, scope) for one in self._hello())
         )
         while True:
             if text:
                 await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
             try:
-                async with asyncio.timeout(event_stream.HEARTBEAT_S):
+                async with asyncio.timeout(streaming.HEARTBEAT_S):
                     ready = await cursor.next()
             except TimeoutError:
-                text = event_stream.HEARTBEAT
+                text = streaming.HEARTBEAT
                 continue
             except FellBehind:
                 break
@@ -214,4 +214,4 @@ class LiveEvents(Response):
 
 
 def _event(event: Event, scope: Scope) -> str:
-    return event_stream.framed(event.kind, {"frame": event.frame, **published(event.data, scope)})
+    return streaming.event_text(event.kind, {"frame": event.frame, **published(event.data, scope)})

@@ -15,7 +15,7 @@ from ..ownership import is_owner
 SHUT_OUT_S = 600.0  # seconds for which a dropped address is shut out unless the request says otherwise
 
 
-class Drop(BaseModel):
+class DropBody(BaseModel):
     """A request to drop an address."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"address": "203.0.113.9"}]})
@@ -41,10 +41,10 @@ def router(services: Services) -> APIRouter:
         return JSONResponse({"clients": services.clients.data()})
 
     @routes.post("/api/clients/drop")
-    async def drop(request: Request, wish: Annotated[Drop, Body()]) -> JSONResponse:
+    async def drop(request: Request, body: Annotated[DropBody, Body()]) -> JSONResponse:
         """Close every connection of an address and shut it out for a while. Needs the admin token."""
         _check(request)
-        return JSONResponse({"address": wish.address, "dropped": services.clients.drop(wish.address, wish.for_s)})
+        return JSONResponse({"address": body.address, "dropped": services.clients.drop(body.address, body.for_s)})
 
     return routes
 

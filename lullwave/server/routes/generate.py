@@ -26,23 +26,23 @@ def router(services: Services) -> APIRouter:
     """``/api/generate`` and ``/api/engines``."""
     routes = APIRouter(tags=["music"])
     settings, engines = services.settings, services.engines
-    Wish = _body_model(settings)
-    request_schema = Wish.model_json_schema()
+    ClipRequest = _body_model(settings)
+    request_schema = ClipRequest.model_json_schema()
     binary = {"schema": {"type": "string", "format": "binary"}}
 
-    async def generate(wish: Any) -> Response:
+    async def generate(body: Any) -> Response:
         """A clip of music, sent while it is made."""
         names = engines.names()
-        if wish.engine not in (*names, *remote_engines(settings).values()):
-            raise InvalidInput("engine", wish.engine, "one of " + ", ".join(names))
-        delivery = ClipFormat(wish.format, wish.kbps, wish.lufs, settings.ceiling_dbtp)
-        seed = wish.seed if wish.seed is not None else music.random_seed()
-        request = music.Request(wish.prompt, seed, wish.duration_s, wish.options)
+        if body.engine not in (*names, *remote_engines(settings).values()):
+            raise InvalidInput("engine", body.engine, "one of " + ", ".join(names))
+        delivery = ClipFormat(body.format, body.kbps, body.lufs, settings.ceiling_dbtp)
+        seed = body.seed if body.seed is not None else music.random_seed()
+        request = music.Request(body.prompt, seed, body.duration_s, body.options)
         # Only the owner's requests come this far: with the token, or from this machine alone.
         slot = services.clips.slots.reserve("", owner=True)
-        return StreamedClip(services.clips, slot, place(settings, wish.engine), request, delivery)
+        return StreamedClip(services.clips, slot, place(settings, body.engine), request, delivery)
 
-    generate.__annotations__["wish"] = Annotated[Wish, Body()]
+    generate.__annotations__["body"] = Annotated[ClipRequest, Body()]
     routes.add_api_route(
         "/api/generate",
         generate,
@@ -72,7 +72,7 @@ def _body_model(settings: Settings) -> type[BaseModel]:
     delivered = {info.name: info for info in describe(ClipFormat)}
     model = model_of(
         music.Request,
-        "Wish",
+        "ClipRequest",
         {
             "seed": (
                 int | None,

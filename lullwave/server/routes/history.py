@@ -15,8 +15,8 @@ from ...errors import NotFound
 from ...station import RATE
 from ...station.replay import replay_moment
 from ..deps import AUDIO, Services
-from ..disconnects import while_connected
 from ..ownership import is_owner
+from ..streaming import while_connected
 from ..threads import result_of
 
 MAX_REPLAY_S = 300.0  # seconds; a reply is made whole before it is sent

@@ -17,13 +17,13 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from ...codecs import encode, format_named
 from ...engines.riffusion import legacy_api
 from ...errors import InvalidInput, LullwaveError, NotFound
-from .. import event_stream
+from .. import streaming
 from ..deps import Services
-from ..disconnects import while_connected
 from ..errors import problem, reply
 from ..riffusion_jobs import ClipJob
 from ..riffusion_service import INSTALL, RiffusionService, Unready, submit_clip
 from ..schema import options_schema
+from ..streaming import while_connected
 
 CORS_HEADERS = {
     "Access-Control-Allow-Origin": "*",
@@ -103,7 +103,7 @@ def router(services: Services) -> APIRouter:
     @routes.get("/api/riffusion/clips/{id}/events")
     async def events(id: str) -> Response:
         """The clip's progress as server-sent events, until it has ended."""
-        return StreamingResponse(_events(clips[id]), media_type=event_stream.MEDIA_TYPE, headers=event_stream.HEADERS)
+        return StreamingResponse(_events(clips[id]), media_type=streaming.EVENTS_TYPE, headers=streaming.EVENTS_HEADERS)
 
     @routes.get("/api/riffusion/clips/{id}/image.{format}", response_class=Response)
     async def image(id: str, format: Literal["png", "jpg"]) -> Response:
@@ -187,8 +187,8 @@ def _finished(clip: ClipJob) -> ClipJob:
 
 
 async def _events(clip: ClipJob) -> AsyncIterator[str]:
-    async for status in clip.changes(event_stream.HEARTBEAT_S):
-        yield event_stream.framed(status["state"], status)
+    async for status in clip.changes(streaming.HEARTBEAT_S):
+        yield streaming.event_text(status["state"], status)
 
 
 _UPLOAD = {

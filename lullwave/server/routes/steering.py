@@ -16,7 +16,7 @@ from ..errors import Forbidden
 from ..live.prompt_queue import PromptQueue, PromptReceipt, Requester
 
 
-class PromptWish(BaseModel):
+class SteerBody(BaseModel):
     """A request to steer a station."""
 
     model_config = ConfigDict(
@@ -27,7 +27,7 @@ class PromptWish(BaseModel):
     listener: ListenerId = None
 
 
-class UndoWish(BaseModel):
+class UndoBody(BaseModel):
     """A request to go back to the prompt before."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -62,30 +62,30 @@ def router(services: Services) -> APIRouter:
         )
 
     @routes.post("/api/stations/{station}/prompt")
-    async def prompt(request: Request, station: str, wish: Annotated[PromptWish, Body()]) -> JSONResponse:
+    async def prompt(request: Request, station: str, body: Annotated[SteerBody, Body()]) -> JSONResponse:
         """Steer a station towards a prompt. It is heard within seconds, or waits in the queue or for a vote.
 
         The state ``ignored`` tells that the engine understood nothing: the music stays as it is, and ``suggestions``
         names known words that are spelled alike.
         """
         queue = _steerable(services, request, station)
-        receipt = await queue.submit(wish.prompt, _requester(services, request, wish.listener))
-        return JSONResponse(_receipt_json(wish.prompt, receipt))
+        receipt = await queue.submit(body.prompt, _requester(services, request, body.listener))
+        return JSONResponse(_receipt_json(body.prompt, receipt))
 
     @routes.post("/api/stations/{station}/undo")
-    async def undo(request: Request, station: str, wish: Annotated[UndoWish | None, Body()] = None) -> JSONResponse:
+    async def undo(request: Request, station: str, body: Annotated[UndoBody | None, Body()] = None) -> JSONResponse:
         """Steer a station back to the prompt before."""
         queue = _steerable(services, request, station)
-        receipt = await queue.undo(_requester(services, request, wish.listener if wish else None))
+        receipt = await queue.undo(_requester(services, request, body.listener if body else None))
         return JSONResponse(_receipt_json(None, receipt))
 
     @routes.post("/api/stations/{station}/own-programme")
     async def own_programme(
-        request: Request, station: str, wish: Annotated[UndoWish | None, Body()] = None
+        request: Request, station: str, body: Annotated[UndoBody | None, Body()] = None
     ) -> JSONResponse:
         """Steer a station back to its own prompt, the first of its settings."""
         queue = _steerable(services, request, station)
-        receipt = await queue.own_programme(_requester(services, request, wish.listener if wish else None))
+        receipt = await queue.own_programme(_requester(services, request, body.listener if body else None))
         return JSONResponse(_receipt_json(services.channel(station).station.config.prompt(), receipt))
 
     return routes

@@ -38,7 +38,7 @@ export function Radio(el) {
     listeners: null,
     desk: null,
     history: [],
-    steering: Steer.NO_WISH,
+    steering: Steer.NO_REQUEST,
     sleep: Sleep.AWAKE,
     volume: preferences.read('volume', 0.7),
     theme: preferences.read('theme', 'auto'),
@@ -154,7 +154,7 @@ export function Radio(el) {
     preferences.write('station', station);
     const timeline = Time.emptyTimeline(state.timeline.rate);
     newest = null;
-    change({ station, timeline, bands: [], desk: null, history: [], steering: Steer.NO_WISH });
+    change({ station, timeline, bands: [], desk: null, history: [], steering: Steer.NO_REQUEST });
     movePlayer((player, now) => Player.retune(player, now));
     stampNow();
     update();

@@ -17,7 +17,7 @@
  */
 
 /** @type {SteeringState} */
-export const NO_WISH = Object.freeze({
+export const NO_REQUEST = Object.freeze({
   phase: 'idle',
   prompt: '',
   frame: null,
@@ -31,7 +31,7 @@ export const NO_WISH = Object.freeze({
 });
 
 /** @returns {SteeringState} */
-export const sending = (prompt) => ({ ...NO_WISH, phase: 'sending', prompt });
+export const sending = (prompt) => ({ ...NO_REQUEST, phase: 'sending', prompt });
 
 /** The station's answer; this listener hears everything `lagS` after it goes on air. */
 export function answered(state, reply, lagS = 0) {

@@ -17,7 +17,7 @@ from lullwave import Request, load_engine
 from lullwave.engines.remote import protocol
 from lullwave.errors import EngineLost, InvalidInput, StreamClosed
 
-WISH = Request("rainy night piano", 7)
+REQUEST = Request("rainy night piano", 7)
 HELLO = protocol.pack(
     "hello",
     protocol=protocol.SUBPROTOCOL,
@@ -45,7 +45,7 @@ def read_until_lost(stream) -> EngineLost:
 
 def test_a_cut_connection_is_made_again(line):
     between, engine = line
-    stream = engine.stream(WISH)
+    stream = engine.stream(REQUEST)
     stream.read(1000)
     snapshot = stream.snapshot()
     between.cut()
@@ -59,20 +59,20 @@ def test_a_cut_connection_is_made_again(line):
 
 def test_silence_is_noticed_by_who_waits_and_by_who_asks(line):
     between, engine = line
-    stream, other = engine.stream(WISH), engine.stream(WISH)
+    stream, other = engine.stream(REQUEST), engine.stream(REQUEST)
     between.stop()
     assert "the server sent nothing" in str(read_until_lost(stream))
     with pytest.raises(EngineLost):
         other.snapshot()
     between.cut()
     between.flow()
-    with engine.stream(WISH) as again:
+    with engine.stream(REQUEST) as again:
         assert again.read(100).frames == 100
 
 
 def test_what_has_arrived_is_heard_before_the_loss(line):
     between, engine = line
-    stream = engine.stream(WISH)
+    stream = engine.stream(REQUEST)
     stream.read(100)
     with stream._changed:
         stream._changed.wait_for(lambda: stream._arrived >= 44100)
@@ -85,14 +85,14 @@ def test_what_has_arrived_is_heard_before_the_loss(line):
 def test_nobody_there_wrong_token_and_wrong_addresses():
     with inferring(SineEngine(), token="right", legacy_open=False) as served:
         with load_engine(served.url, token="wrong") as engine, pytest.raises(EngineLost, match=r"401.*token"):
-            engine.stream(WISH)
+            engine.stream(REQUEST)
         with load_engine(served.url) as engine, pytest.raises(EngineLost, match="401"):
-            engine.stream(WISH)
-        with load_engine(served.url, token="right") as engine, engine.stream(WISH) as stream:
+            engine.stream(REQUEST)
+        with load_engine(served.url, token="right") as engine, engine.stream(REQUEST) as stream:
             stream.read(10)
         gone = served.url
     with load_engine(gone) as engine, pytest.raises(EngineLost):
-        engine.stream(WISH)
+        engine.stream(REQUEST)
     for address in ("ws://", "ws://host:99999", "ws://user:secret@host", "wss://[::"):
         with pytest.raises(InvalidInput, match="url"):
             load_engine(address)
@@ -147,7 +147,7 @@ def test_a_garbled_greeting_is_a_lost_engine(greeting):
         await socket.wait_closed()
 
     with strange_server(handler) as url, load_engine(url) as engine, pytest.raises(EngineLost):
-        engine.stream(WISH)
+        engine.stream(REQUEST)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_garbage_in_the_middle_is_a_lost_engine(garbage):
         await socket.wait_closed()
 
     with strange_server(handler) as url, load_engine(url) as engine:
-        assert "an invalid message" in str(read_until_lost(engine.stream(WISH)))
+        assert "an invalid message" in str(read_until_lost(engine.stream(REQUEST)))
 
 
 def test_a_flood_beyond_the_credit_is_a_lost_engine():
@@ -206,7 +206,7 @@ def test_a_flood_beyond_the_credit_is_a_lost_engine():
         await socket.wait_closed()
 
     with strange_server(handler) as url, load_engine(url) as engine:
-        stream = engine.stream(WISH)
+        stream = engine.stream(REQUEST)
         assert "credit" in str(read_until_lost(stream))
         assert stream._arrived < 10 * 44100
 
@@ -216,7 +216,7 @@ def test_a_server_of_another_version_says_so():
         await socket.close(protocol.WRONG_VERSION, "this server speaks lullwave.v7")
 
     with strange_server(handler) as url, load_engine(url) as engine, pytest.raises(EngineLost, match=r"lullwave\.v7"):
-        engine.stream(WISH)
+        engine.stream(REQUEST)
 
 
 class ForksLater(SineEngine):
@@ -240,7 +240,7 @@ class ForksLater(SineEngine):
 
 def test_a_fork_that_nobody_waits_for_any_more_is_ended_at_the_other_end():
     with inferring(slow := ForksLater()) as served, load_engine(served.url) as engine:
-        stream = engine.stream(WISH)
+        stream = engine.stream(REQUEST)
         stream.read(100)
         forked = []
 

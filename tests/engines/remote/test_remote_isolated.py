@@ -17,7 +17,7 @@ from lullwave import Request, load_engine
 from lullwave.engines.remote.process import EngineProcess
 from lullwave.errors import EngineLost, InvalidInput, StreamClosed, UnknownEngine
 
-WISH = Request("rainy night piano", 7)
+REQUEST = Request("rainy night piano", 7)
 
 
 def wait_for_end(pid: int) -> None:
@@ -31,7 +31,7 @@ def test_it_is_killed_starts_again_and_goes_on_with_the_same_samples():
     with load_engine("isolated:synth", cache_mb=30) as engine, load_engine("synth") as inside:
         assert engine.name == "isolated:synth"
         assert (engine.options, engine.engine_info.name) == (inside.options, "synth")
-        stream, local = engine.stream(WISH), inside.stream(WISH)
+        stream, local = engine.stream(REQUEST), inside.stream(REQUEST)
         assert np.array_equal(stream.read(50000).samples, local.read(50000).samples)
         snapshot, first = stream.snapshot(), engine.process.pid
         os.kill(first, signal.SIGKILL)
@@ -64,7 +64,7 @@ def test_it_dies_with_its_parent_however_that_dies():
 def test_the_reason_for_its_end_is_told_and_said(capfd, tmp_path):
     with load_engine("isolated:musicgen", model=str(tmp_path)) as engine:  # an empty folder
         with pytest.raises(EngineLost, match=r"status 1: .*config\.json"):
-            engine.stream(WISH)
+            engine.stream(REQUEST)
         engine.process.close()
     assert "lullwave: " in capfd.readouterr().err
 
@@ -106,7 +106,7 @@ def test_a_machine_that_has_no_room_for_it_is_asked_again(monkeypatch):
     with load_engine("isolated:synth") as engine:
         with engine.process._changed:
             assert engine.process._changed.wait_for(lambda: engine.process._url, 30)
-        with engine.stream(WISH) as stream:
+        with engine.stream(REQUEST) as stream:
             assert stream.read(100).frames == 100
     assert len(tries) == 2
 

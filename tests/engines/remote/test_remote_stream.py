@@ -12,7 +12,7 @@ from sines import BrokenEngine, SineEngine
 from lullwave import Request, load_engine
 from lullwave.errors import EngineFailed, EngineLost, InvalidInput, PromptError, SnapshotError, StreamClosed
 
-WISH = Request("rainy night piano", 7)
+REQUEST = Request("rainy night piano", 7)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def same(remote, local, sizes=(1, 4410, 30000, 777, 60000)) -> None:
 
 
 def test_samples_marks_and_beats_are_those_of_the_engine(synth):
-    with synth[0].stream(WISH) as remote, synth[1].stream(WISH) as local:
+    with synth[0].stream(REQUEST) as remote, synth[1].stream(REQUEST) as local:
         same(remote, local)
         heard = (0, local.position)
         assert remote.marks(*heard) == local.marks(*heard) != []
@@ -48,7 +48,7 @@ def test_what_is_behind_is_known_by_name_and_version(synth):
 
 
 def test_steering_is_heard_from_the_frame_that_is_read_next(synth):
-    with synth[0].stream(WISH) as remote, synth[1].stream(WISH) as local:
+    with synth[0].stream(REQUEST) as remote, synth[1].stream(REQUEST) as local:
         same(remote, local, (44100,))
         assert remote.steer("warm synthwave", 2.0) == local.steer("warm synthwave", 2.0)
         same(remote, local, (44100,) * 6)
@@ -58,7 +58,7 @@ def test_steering_is_heard_from_the_frame_that_is_read_next(synth):
 
 
 def test_a_fork_in_the_past_goes_its_own_way(synth):
-    with synth[0].stream(WISH) as remote, synth[1].stream(WISH) as local:
+    with synth[0].stream(REQUEST) as remote, synth[1].stream(REQUEST) as local:
         same(remote, local, (100000,))
         with remote.fork(50000) as branch, local.fork(50000) as original:
             branch.steer("ambient pads", 1.0)
@@ -68,14 +68,14 @@ def test_a_fork_in_the_past_goes_its_own_way(synth):
 
 
 def test_a_state_goes_over_the_wire_both_ways(synth):
-    with synth[0].stream(WISH) as remote, synth[1].stream(WISH) as local:
+    with synth[0].stream(REQUEST) as remote, synth[1].stream(REQUEST) as local:
         same(remote, local, (70000,))
         snapshot = remote.snapshot(60000)
         assert snapshot == local.snapshot(60000)
         for engine in synth:
             with engine.restore(snapshot) as again, local.fork(60000) as original:
                 assert again.position == 60000
-                assert again.request == WISH
+                assert again.request == REQUEST
                 same(again, original)
 
 
@@ -91,8 +91,8 @@ def test_music_that_ends_ends(synth):
 def test_int16_is_half_the_traffic_and_near_enough(synth):
     with (
         load_engine(synth[0].url, encoding="int16") as engine,
-        engine.stream(WISH) as remote,
-        synth[1].stream(WISH) as local,
+        engine.stream(REQUEST) as remote,
+        synth[1].stream(REQUEST) as local,
     ):
         difference = np.abs(remote.read(44100).samples - local.read(44100).samples)
         assert 0 < difference.max() <= 0.5 / 32768 + 1e-7
@@ -107,7 +107,7 @@ def test_errors_are_those_of_the_engine(synth):
     assert str(there.value) == str(here.value)
     with pytest.raises(SnapshotError):
         remote.restore(b"nothing of the kind")
-    with remote.stream(WISH) as stream:
+    with remote.stream(REQUEST) as stream:
         with pytest.raises(PromptError):
             stream.steer("(open")
         with pytest.raises(SnapshotError):
@@ -117,7 +117,7 @@ def test_errors_are_those_of_the_engine(synth):
 
 def test_an_engine_that_breaks_is_not_lost():
     with inferring(BrokenEngine()) as served, load_engine(served.url) as remote:
-        stream = remote.stream(WISH)
+        stream = remote.stream(REQUEST)
         stream.read(round(9.5 * 44100))
         with pytest.raises(EngineFailed) as broken:
             stream.read(44100)
@@ -143,7 +143,7 @@ class Stuck(SineEngine):
 
 def test_closing_from_another_thread_ends_a_read():
     with inferring(Stuck()) as served, load_engine(served.url) as remote:
-        stream = remote.stream(WISH)
+        stream = remote.stream(REQUEST)
         caught = []
 
         def read():

@@ -11,7 +11,7 @@ from lullwave.errors import InvalidInput
 from lullwave.request import Request
 
 RATE = 44100
-WISH = Request("lofi beat with rhodes, 80 bpm, rain, no crackle", 3, 10.0, {"loop": True})
+REQUEST = Request("lofi beat with rhodes, 80 bpm, rain, no crackle", 3, 10.0, {"loop": True})
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def engine():
 
 @pytest.fixture(scope="module")
 def loop(engine):
-    with engine.stream(WISH) as stream:
+    with engine.stream(REQUEST) as stream:
         return stream.read(10**9).samples
 
 
@@ -31,12 +31,12 @@ def level_db(samples):
 
 def test_it_has_whole_bars_at_the_tempo_asked_for(engine, loop):
     assert len(loop) == 3 * 3 * RATE  # bars of three seconds
-    with engine.stream(WISH) as stream:
+    with engine.stream(REQUEST) as stream:
         assert stream.loops
         assert stream.total_frames == len(loop)
         stream.read(1)
         assert len(stream.beats(0, len(loop))) == 12
-    assert engine.midi(WISH).startswith(b"MThd")
+    assert engine.midi(REQUEST).startswith(b"MThd")
 
 
 def test_the_seam_is_not_heard(loop):
@@ -55,7 +55,7 @@ def test_tails_are_wrapped(engine, loop):
 
 
 def test_mastering_keeps_it_a_loop(engine):
-    with engine.stream(WISH) as stream:
+    with engine.stream(REQUEST) as stream:
         mastered = concat(list(ClipMaker(stream, "synth", ClipFormat("wav")).sound())).samples
     steps = np.abs(np.diff(np.concatenate([mastered, mastered]), axis=0)).max(axis=1)
     assert len(mastered) == 9 * RATE
@@ -63,7 +63,7 @@ def test_mastering_keeps_it_a_loop(engine):
 
 
 def test_a_loop_can_be_resumed_and_forked(engine, loop):
-    with engine.stream(WISH) as stream:
+    with engine.stream(REQUEST) as stream:
         stream.read(4 * RATE)
         assert np.array_equal(engine.restore(stream.snapshot()).read(RATE).samples, loop[4 * RATE : 5 * RATE])
         assert np.array_equal(stream.fork(RATE).read(RATE).samples, loop[RATE : 2 * RATE])
@@ -71,4 +71,4 @@ def test_a_loop_can_be_resumed_and_forked(engine, loop):
 
 def test_stems_of_a_loop_are_refused(engine):
     with pytest.raises(InvalidInput, match="loop"):
-        engine.stems(WISH)
+        engine.stems(REQUEST)

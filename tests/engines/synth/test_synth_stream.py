@@ -19,7 +19,7 @@ from lullwave.errors import InvalidInput, SnapshotError, StreamClosed
 from lullwave.request import Request
 
 RATE = 44100
-WISH = Request(prompt="rainy night piano", seed=7)
+REQUEST = Request(prompt="rainy night piano", seed=7)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def engine():
 
 @pytest.fixture(scope="module")
 def whole(engine):
-    return engine.stream(WISH).read(30 * RATE).samples
+    return engine.stream(REQUEST).read(30 * RATE).samples
 
 
 def digest(samples):
@@ -39,7 +39,7 @@ def digest(samples):
 
 @pytest.mark.parametrize("block", [4410, 44100, 99991])
 def test_samples_do_not_depend_on_block_size(engine, whole, block):
-    stream = engine.stream(WISH)
+    stream = engine.stream(REQUEST)
     parts = []
     while stream.position < len(whole):
         parts.append(stream.read(min(block, len(whole) - stream.position)).samples)
@@ -62,7 +62,7 @@ def test_no_note_depends_on_the_order_of_sets_in_a_process():
 
 
 def test_single_frames_join_to_the_same(engine, whole):
-    stream = engine.stream(WISH)
+    stream = engine.stream(REQUEST)
     assert np.array_equal(np.concatenate([stream.read(1).samples for _ in range(500)]), whole[:500])
 
 
@@ -79,17 +79,17 @@ def test_same_request_same_samples_in_a_new_process(whole):
 def test_eviction_from_the_cache_changes_nothing(whole):
     engine = SynthEngine()
     engine.cache = SoundCache(300_000)
-    assert np.array_equal(engine.stream(WISH).read(12 * RATE).samples, whole[: 12 * RATE])
+    assert np.array_equal(engine.stream(REQUEST).read(12 * RATE).samples, whole[: 12 * RATE])
 
 
 def test_other_seeds_give_other_music(engine, whole):
-    other = engine.stream(Request(prompt=WISH.prompt, seed=8)).read(10 * RATE).samples
+    other = engine.stream(Request(prompt=REQUEST.prompt, seed=8)).read(10 * RATE).samples
     assert not np.array_equal(other, whole[: 10 * RATE])
 
 
 @pytest.mark.parametrize("at", [0, 1, 123456, 20 * RATE])
 def test_restore_continues_with_the_same_samples(engine, whole, at):
-    stream = engine.stream(WISH)
+    stream = engine.stream(REQUEST)
     stream.read(20 * RATE)
     restored = SynthEngine().restore(stream.snapshot(at))
     assert restored.position == at
@@ -97,7 +97,7 @@ def test_restore_continues_with_the_same_samples(engine, whole, at):
 
 
 def test_snapshots_reach_ninety_seconds_back(engine):
-    stream = engine.stream(WISH)
+    stream = engine.stream(REQUEST)
     before = stream.read(130 * RATE).samples
     at = stream.position - 90 * RATE
     assert engine.rewindable_s >= 90
@@ -110,14 +110,14 @@ def test_snapshots_reach_ninety_seconds_back(engine):
 
 def test_a_snapshot_keeps_how_loud_the_last_second_was(engine):
     """By which the next piece's first second is evened out."""
-    stream = engine.stream(WISH)
+    stream = engine.stream(REQUEST)
     stream.read(10 * RATE)
     stored = stream.snapshot(stream._ring[-1].frame)
     assert snapshots.unpack(SynthEngine, stored)[1].ending == stream._ring[-1].sound.ending > 0.0
 
 
 def test_restore_after_a_steer_in_the_middle_of_a_bar(engine):
-    stream = engine.stream(WISH)
+    stream = engine.stream(REQUEST)
     stream.read(10 * RATE + 777)
     stream.steer("sunny bossa nova guitar", 4.0)
     stored = stream.snapshot()
@@ -126,7 +126,7 @@ def test_restore_after_a_steer_in_the_middle_of_a_bar(engine):
 
 
 def test_fork_plays_the_same_until_one_is_steered(engine, whole):
-    stream = engine.stream(WISH)
+    stream = engine.stream(REQUEST)
     stream.read(15 * RATE)
     branch = stream.fork(9 * RATE)
     other = stream.fork(9 * RATE)
@@ -141,7 +141,7 @@ def test_fork_plays_the_same_until_one_is_steered(engine, whole):
 
 
 def test_steering_is_heard_at_once_and_marked(engine, whole):
-    stream = engine.stream(WISH)
+    stream = engine.stream(REQUEST)
     stream.read(8 * RATE)
     stream.steer("no drums, only pads", 2.0)
     stream.read(10 * RATE)
@@ -154,7 +154,7 @@ def test_steering_is_heard_at_once_and_marked(engine, whole):
 @pytest.mark.parametrize("at_s", [8.0, 9.3, 11.7, 14.9])
 def test_a_steer_inside_a_bar_changes_that_bar(engine, whole, prompt, at_s):
     at = round(at_s * RATE)
-    stream = engine.stream(WISH)
+    stream = engine.stream(REQUEST)
     before = stream.read(at).samples
     stream.steer(prompt, 4.0)
     after = stream.read(RATE).samples
@@ -167,7 +167,7 @@ def test_a_steer_inside_a_bar_changes_that_bar(engine, whole, prompt, at_s):
 
 
 def test_two_steers_in_one_bar_add_up_and_are_restored(engine):
-    stream = engine.stream(WISH)
+    stream = engine.stream(REQUEST)
     stream.read(10 * RATE)
     stream.steer("no drums", 4.0)
     stream.read(RATE // 4)
@@ -202,7 +202,7 @@ def test_marks_and_beats(engine):
 
 
 def test_damaged_and_foreign_snapshots_are_refused(engine):
-    stored = engine.stream(WISH).snapshot()
+    stored = engine.stream(REQUEST).snapshot()
     flipped = bytearray(stored)
     flipped[len(stored) // 2] ^= 1
     for wrong in (b"", b"no snapshot at all, but long enough", stored[:-1], bytes(flipped)):
@@ -211,7 +211,7 @@ def test_damaged_and_foreign_snapshots_are_refused(engine):
 
 
 def test_closed_streams_refuse(engine):
-    stream = engine.stream(WISH)
+    stream = engine.stream(REQUEST)
     stream.close()
     with pytest.raises(StreamClosed):
         stream.read(1)
@@ -253,7 +253,7 @@ def test_midi_of_a_finite_request(engine):
 
 
 def test_checkpoints_own_little_memory(engine):
-    stream = engine.stream(WISH)
+    stream = engine.stream(REQUEST)
     stream.read(30 * RATE)
     for checkpoint in stream._ring:
         sound = checkpoint.sound

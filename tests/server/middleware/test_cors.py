@@ -83,10 +83,10 @@ def test_without_the_setting_nothing_but_the_sound_is_open(tmp_path):
 
 
 def test_events_pass_a_proxy_that_compresses_and_one_that_is_impatient(tmp_path, monkeypatch):
-    from lullwave.server import event_stream
+    from lullwave.server import streaming
 
-    assert event_stream.HEARTBEAT_S <= 5  # half of the shortest timeout that proxies are known to have
-    monkeypatch.setattr(event_stream, "HEARTBEAT_S", 0.05)
+    assert streaming.HEARTBEAT_S <= 5  # half of the shortest timeout that proxies are known to have
+    monkeypatch.setattr(streaming, "HEARTBEAT_S", 0.05)
     with serving(tmp_path) as served, served.listening("/api/events", {"Accept-Encoding": "gzip"}) as feed:
         assert feed.headers["Content-Encoding"] == "identity"
         assert "no-transform" in feed.headers["Cache-Control"]

@@ -48,8 +48,8 @@ def server(tmp_path_factory):
         yield served
 
 
-def generate(server, **wish):
-    return server.ask("/api/generate", "POST", {"engine": "sines", "duration_s": 2.5, **wish})
+def generate(server, **body):
+    return server.ask("/api/generate", "POST", {"engine": "sines", "duration_s": 2.5, **body})
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -73,7 +73,7 @@ def test_other_rates_and_options(server):
 
 
 @pytest.mark.parametrize(
-    ("wish", "field"),
+    ("body", "field"),
     [
         ({"duration_s": 0}, "duration_s"),
         ({"duration_s": 121}, "duration_s"),
@@ -92,8 +92,8 @@ def test_other_rates_and_options(server):
         ({"tempo": 80}, "tempo"),
     ],
 )
-def test_a_wrong_wish_is_refused_by_name(server, wish, field):
-    response, data = generate(server, **wish)
+def test_a_wrong_body_is_refused_by_name(server, body, field):
+    response, data = generate(server, **body)
     assert response.status == 422
     error = json.loads(data)["error"]
     assert error["field"] == field
@@ -123,21 +123,21 @@ def test_a_body_that_is_too_long_is_refused_said_or_not(server):
 
 
 def test_the_queue_has_an_end_and_who_leaves_stops_the_making(server):
-    wish = {"engine": "gate", "duration_s": 2, "format": "wav"}
+    body = {"engine": "gate", "duration_s": 2, "format": "wav"}
     replies = []
     threads = [
-        threading.Thread(target=lambda: replies.append(server.ask("/api/generate", "POST", wish)[0].status))
+        threading.Thread(target=lambda: replies.append(server.ask("/api/generate", "POST", body)[0].status))
         for _ in range(2)
     ]
     leaver = HTTPConnection("127.0.0.1", server.port, timeout=30)
-    leaver.request("POST", "/api/generate", json.dumps(wish), {"Content-Type": "application/json"})
+    leaver.request("POST", "/api/generate", json.dumps(body), {"Content-Type": "application/json"})
     assert Gate.asked.acquire(timeout=30)  # the first is being made
     for thread in threads:
         thread.start()
     clips = server.app.state.services.clips
     while server.on_loop(lambda: clips.active) < 3:
         pass
-    full = server.ask("/api/generate", "POST", wish)[0]
+    full = server.ask("/api/generate", "POST", body)[0]
     assert full.status == 429
     assert int(full.headers["Retry-After"]) >= 1
     leaver.close()
@@ -165,7 +165,7 @@ def test_engines_are_listed_with_their_options(server):
     assert sines["options"]["properties"]["hz"]["maximum"] == 2000
     assert sines["options"]["properties"]["hz"]["unit"] == "Hz"
     request = listed["request"]["properties"]
-    assert set(request) == set(server.json("/openapi.json")["components"]["schemas"]["Wish"]["properties"])
+    assert set(request) == set(server.json("/openapi.json")["components"]["schemas"]["ClipRequest"]["properties"])
     assert request["duration_s"]["maximum"] == 120
     assert request["format"]["enum"] == list(FORMATS)
     assert listed["needs_token"] is False

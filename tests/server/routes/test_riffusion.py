@@ -21,7 +21,7 @@ from sines import SineEngine
 from lullwave.codecs import decode
 from lullwave.engines.riffusion.engine import RiffusionEngine
 from lullwave.engines.riffusion.model.random_checkpoint import make_random
-from lullwave.server import disconnects
+from lullwave.server import streaming
 
 STEPS = 2
 TAGS = {11000: 44100, 11005: False, 11010: 10, 11020: 100, 11030: 400, 11040: 512, 11050: 0, 11060: 10000}
@@ -305,19 +305,19 @@ def test_a_client_that_goes_before_it_has_a_place_takes_none(served, monkeypatch
     asked, noticed, go_on, taken = threading.Event(), threading.Event(), threading.Event(), []
     submit = engine.submit
 
-    def slow(*wish):
+    def slow(*request):
         asked.set()
         assert go_on.wait(30)
-        taken.append(submit(*wish))
+        taken.append(submit(*request))
         return taken[0]
 
     async def until_gone(receive):
         await riffusion_until_gone(receive)
         noticed.set()
 
-    riffusion_until_gone = disconnects.until_gone
+    riffusion_until_gone = streaming.until_gone
     monkeypatch.setattr(engine, "submit", slow)
-    monkeypatch.setattr(disconnects, "until_gone", until_gone)
+    monkeypatch.setattr(streaming, "until_gone", until_gone)
     leaving = HTTPConnection("127.0.0.1", served.port)
     leaving.request("POST", "/run_inference/", json.dumps(body(num_inference_steps=200)).encode())
     assert asked.wait(30)

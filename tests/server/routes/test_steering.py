@@ -1,4 +1,4 @@
-"""Wishes over HTTP: heard by everybody within seconds, queued in sight of all, voted on, undone, refused."""
+"""Requests over HTTP: heard by everybody within seconds, queued in sight of all, voted on, undone, refused."""
 
 import json
 from contextlib import ExitStack, contextmanager
@@ -23,7 +23,7 @@ def radio(tmp_path):
         yield served
 
 
-def wish(served, prompt, station="open", **more):
+def steer(served, prompt, station="open", **more):
     headers = more.pop("headers", None)
     return served.ask(f"/api/stations/{station}/prompt", "POST", {"prompt": prompt, **more}, headers)
 
@@ -41,7 +41,7 @@ def told(feed, kind):
     return next(data for k, data in events(feed) if k == kind)
 
 
-def test_a_wish_is_understood_and_heard_within_four_seconds(radio):
+def test_a_request_is_understood_and_heard_within_four_seconds(radio):
     with radio.listening() as stream, radio.listening("/api/events?listener=a") as feed:
         radio.clock.advance(30)
         data = read_exactly(stream, 30 * 24000)
@@ -67,7 +67,7 @@ def test_a_wish_is_understood_and_heard_within_four_seconds(radio):
 
 def test_a_prompt_of_which_nothing_is_understood_changes_nothing(radio):
     for station in ("open", "voted"):
-        response, reply = wish(radio, "tonne", station)
+        response, reply = steer(radio, "tonne", station)
         assert response.status == 200
         reply = json.loads(reply)
         assert (reply["state"], reply["frame"], reply["votes"]) == ("ignored", None, {})
@@ -80,7 +80,7 @@ def test_a_prompt_of_which_nothing_is_understood_changes_nothing(radio):
 def test_undo_goes_back_step_by_step(radio):
     assert radio.ask("/api/stations/open/undo", "POST")[0].status == 429
     for prompt in ("one", "two"):
-        assert wish(radio, prompt)[0].status == 200
+        assert steer(radio, prompt)[0].status == 200
     assert "one" in radio.json("/api/stations/open/undo", "POST")["understood"]["text"]
     assert "a tone" in radio.json("/api/stations/open/undo", "POST", {"listener": "x"})["understood"]["text"]
     assert radio.json("/api/stations/open")["prompt"] == "a tone"
@@ -88,7 +88,7 @@ def test_undo_goes_back_step_by_step(radio):
 
 def test_a_station_returns_to_its_own_programme(radio):
     for prompt in ("one", "two"):
-        assert wish(radio, prompt)[0].status == 200
+        assert steer(radio, prompt)[0].status == 200
     assert radio.json("/api/stations/open/own-programme", "POST")["prompt"] == "a tone"
     assert radio.json("/api/stations/open")["prompt"] == "a tone"
     assert radio.ask("/api/stations/owned/own-programme", "POST")[0].status == 403
@@ -97,10 +97,10 @@ def test_a_station_returns_to_its_own_programme(radio):
 
 def test_an_undo_that_waited_goes_back_from_what_is_played_then(tmp_path):
     with serving(tmp_path, stations=STATIONS, steer_every_s=0.5) as served, tuned_in(served, *"abc"):
-        assert wish(served, "one")[0].status == 200
+        assert steer(served, "one")[0].status == 200
         for who in "abc":  # two too many
             served.ask("/api/stations/open/undo", "POST", {"listener": who})
-        assert wish(served, "two")[0].status == 200
+        assert steer(served, "two")[0].status == 200
         while served.json("/api/stations/open")["prompt"] != "two":
             served.clock.settle()
         queue = served.app.state.services.prompt_queues["open"]
@@ -112,15 +112,15 @@ def test_an_undo_that_waited_goes_back_from_what_is_played_then(tmp_path):
 def test_an_id_that_nobody_listens_with_is_no_vote_and_no_place_in_the_queue(tmp_path):
     with serving(tmp_path, stations=STATIONS, steer_every_s=600.0, vote_s=600.0) as served:
         for n in range(5):
-            wish(served, f"prompt {n}", "voted", listener=f"made-up-{n}")
-            wish(served, f"prompt {n}", listener=f"made-up-{n}")
+            steer(served, f"prompt {n}", "voted", listener=f"made-up-{n}")
+            steer(served, f"prompt {n}", listener=f"made-up-{n}")
         assert served.json("/api/stations/voted")["votes"] == {"prompt 4": 1}
         assert [w["prompt"] for w in served.json("/api/stations/open")["waiting"]] == ["prompt 4"]
 
 
 def test_where_votes_decide_an_undo_is_a_vote(radio):
     with tuned_in(radio, "a", "b"):
-        wish(radio, "rain", "voted", listener="a")
+        steer(radio, "rain", "voted", listener="a")
         while radio.json("/api/stations/voted")["prompt"] != "rain":
             radio.clock.settle()
         while radio.on_loop(radio.app.state.services.prompt_queues["voted"]._steering.locked):
@@ -131,18 +131,18 @@ def test_where_votes_decide_an_undo_is_a_vote(radio):
 
 
 def test_only_the_owner_steers_an_owners_station(radio):
-    assert wish(radio, "mine", "owned")[0].status == 403
-    assert wish(radio, "mine", "owned", headers={"Authorization": "Bearer wrong"})[0].status == 403
-    assert wish(radio, "mine", "owned", headers={"Authorization": "Bearer secret"})[0].status == 200
+    assert steer(radio, "mine", "owned")[0].status == 403
+    assert steer(radio, "mine", "owned", headers={"Authorization": "Bearer wrong"})[0].status == 403
+    assert steer(radio, "mine", "owned", headers={"Authorization": "Bearer secret"})[0].status == 200
     assert radio.ask("/api/stations/owned/undo", "POST")[0].status == 403
 
 
 def test_a_station_of_the_owners_has_a_token_without_the_setting(tmp_path):
     with serving(tmp_path, stations=STATIONS) as served:
         shown = {"Authorization": f"Bearer {served.app.state.services.owner_token.made}"}
-        assert wish(served, "mine", "owned")[0].status == 403
-        assert wish(served, "mine", "owned", headers=shown)[0].status == 200
-        assert wish(served, "anybody's")[0].status == 200
+        assert steer(served, "mine", "owned")[0].status == 403
+        assert steer(served, "mine", "owned", headers=shown)[0].status == 200
+        assert steer(served, "anybody's")[0].status == 200
     with serving(tmp_path) as served:
         assert not served.app.state.services.owner_token.made
 
@@ -150,7 +150,7 @@ def test_a_station_of_the_owners_has_a_token_without_the_setting(tmp_path):
 def test_the_prompt_with_most_votes_wins(radio):
     with tuned_in(radio, *"abcd"), radio.listening("/api/events?station=voted") as feed:
         for who, prompt in (("a", "rain"), ("b", "snow"), ("c", "rain"), ("b", "rain"), ("d", "snow")):
-            response, _ = wish(radio, prompt, "voted", listener=who)
+            response, _ = steer(radio, prompt, "voted", listener=who)
             assert response.status == 200
         assert radio.json("/api/stations/voted")["votes"] == {"rain": 3, "snow": 1}
         feed_events = events(feed)
@@ -166,7 +166,7 @@ def test_the_prompt_with_most_votes_wins(radio):
     assert radio.json("/api/stations/voted")["prompt"] == "rain"
 
 
-def test_wishes_that_come_too_fast_wait_in_sight_of_all_and_the_queue_has_an_end(tmp_path):
+def test_requests_that_come_too_fast_wait_in_sight_of_all_and_the_queue_has_an_end(tmp_path):
     with (
         serving(tmp_path, stations=STATIONS, steer_every_s=600.0, max_wishes=2) as served,
         tuned_in(served, *"abc"),
@@ -178,7 +178,7 @@ def test_wishes_that_come_too_fast_wait_in_sight_of_all_and_the_queue_has_an_end
             assert reply["heard_in_s"] > 500
         waiting = served.json("/api/stations/open")["waiting"]
         assert [w["prompt"] for w in waiting] == ["later 1", "later 2"]
-        response, _ = wish(served, "too many", listener="c")
+        response, _ = steer(served, "too many", listener="c")
         assert response.status == 429
         assert int(response.headers["Retry-After"]) > 0
 
@@ -186,7 +186,7 @@ def test_wishes_that_come_too_fast_wait_in_sight_of_all_and_the_queue_has_an_end
 @pytest.mark.parametrize(
     "body", [{"prompt": "(open"}, {"prompt": "x" * 1001}, {"prompt": 5}, {}, {"prompt": "x", "loud": 1}, []]
 )
-def test_wrong_wishes_are_refused_and_the_music_goes_on(radio, body):
+def test_wrong_requests_are_refused_and_the_music_goes_on(radio, body):
     response, data = radio.ask("/api/stations/open/prompt", "POST", body)
     assert response.status == 422
     assert b'"allowed"' in data
@@ -206,9 +206,9 @@ def test_bands_follow_the_sound(radio):
 
 def test_foreign_pages_and_names_are_kept_out(radio):
     own = f"http://127.0.0.1:{radio.port}"
-    assert wish(radio, "x", headers={"Origin": own})[0].status == 200
+    assert steer(radio, "x", headers={"Origin": own})[0].status == 200
     for origin in ("https://evil.example", "null", f"{own}0"):
-        assert wish(radio, "x", headers={"Origin": origin})[0].status == 403
+        assert steer(radio, "x", headers={"Origin": origin})[0].status == 403
         assert radio.ask("/api/generate", "POST", {}, {"Origin": origin})[0].status == 403
         for path in ("/run_inference", "/run_inference/"):  # open to pages: only the missing fields are wrong
             assert radio.ask(path, "POST", {}, {"Origin": origin})[0].status == 422
@@ -219,14 +219,14 @@ def test_foreign_pages_and_names_are_kept_out(radio):
 
 def test_a_public_address_needs_the_token(tmp_path):
     with serving(tmp_path, host="0.0.0.0", token="secret", stations=STATIONS) as served:
-        assert wish(served, "x")[0].status == 401
+        assert steer(served, "x")[0].status == 401
         assert served.ask("/api/generate", "POST", {"engine": "sines", "duration_s": 1})[0].status == 401
         for headers in ({}, {"Origin": "https://example.org"}):
             assert served.ask("/run_inference", "POST", {}, headers)[0].status == 401
-        assert wish(served, "x", headers={"Authorization": "Bearer secret"})[0].status == 200
+        assert steer(served, "x", headers={"Authorization": "Bearer secret"})[0].status == 200
         assert served.ask("/api/stations", headers={"Host": "radio.example"})[0].status == 200
     with serving(tmp_path, host="0.0.0.0", open_steering=True, legacy_open=True, stations=STATIONS) as served:
-        assert wish(served, "x")[0].status == 200
+        assert steer(served, "x")[0].status == 200
         assert served.app.state.services.owner_token.made
         assert served.ask("/run_inference", "POST", {})[0].status == 422
         assert served.ask("/api/generate", "POST", {})[0].status == 401
@@ -236,24 +236,24 @@ def test_one_address_has_few_votes_whatever_ids_it_makes_up(tmp_path):
     with serving(tmp_path, stations=STATIONS, vote_s=600.0) as served:
         for n in range(12):  # one after the other: each listens, votes and leaves
             with tuned_in(served, f"id-{n}"):
-                wish(served, "mine", "voted", listener=f"id-{n}")
+                steer(served, "mine", "voted", listener=f"id-{n}")
         hears = served.app.state.services.channels.audience.hears
         while served.on_loop(lambda: hears("id-11")):
             pass
         assert served.json("/api/stations/voted")["votes"] == {}  # a vote leaves with its listener
         many = [f"id-{n}" for n in range(12)]
         with tuned_in(served, *many):
-            statuses = [wish(served, "mine", "voted", listener=who)[0].status for who in many]
+            statuses = [steer(served, "mine", "voted", listener=who)[0].status for who in many]
             assert statuses == [200] * 4 + [429] * 8
             assert served.json("/api/stations/voted")["votes"] == {"mine": 4}
-            assert wish(served, "another", "voted", listener="id-0")[0].status == 200  # who has a vote may change it
+            assert steer(served, "another", "voted", listener="id-0")[0].status == 200  # who has a vote may change it
             assert served.json("/api/stations/voted")["votes"] == {"mine": 3, "another": 1}
 
 
 def test_one_address_has_few_places_in_the_queue(tmp_path):
     many = [f"id-{n}" for n in range(8)]
     with serving(tmp_path, stations=STATIONS, steer_every_s=600.0) as served, tuned_in(served, *many):
-        assert wish(served, "now")[0].status == 200
-        statuses = [wish(served, f"later {who}", listener=who)[0].status for who in many]
+        assert steer(served, "now")[0].status == 200
+        statuses = [steer(served, f"later {who}", listener=who)[0].status for who in many]
         assert statuses == [200] * 4 + [429] * 4
         assert len(served.json("/api/stations/open")["waiting"]) == 4

@@ -1,8 +1,9 @@
-"""Work for a client that ends when the client disconnects. Knows nothing of what the work is."""
+"""Shared by streamed replies: server-sent events (WHATWG HTML, 9.2), and work that ends with its client."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable
 from contextlib import suppress
 from typing import TypeVar
@@ -12,6 +13,20 @@ from starlette.types import Receive
 from ..errors import LullwaveError
 
 T = TypeVar("T")
+
+HEARTBEAT_S = 4.0  # seconds of silence after which something is sent: proxies close silent connections after 10 s
+HEARTBEAT = ": still here\n\n"
+EVENTS_TYPE = "text/event-stream"
+EVENTS_HEADERS = {
+    "Cache-Control": "no-store, no-transform",
+    "X-Accel-Buffering": "no",  # nginx passes events on at once
+    "Content-Encoding": "identity",  # a proxy that compresses would hold events back until its block is full
+}
+
+
+def event_text(kind: str, data: object) -> str:
+    """One server-sent event."""
+    return f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n"
 
 
 async def until_gone(receive: Receive) -> None:
