@@ -35,7 +35,7 @@ class Norm:
 
 @dataclass(frozen=True)
 class CrossAttention:
-    """CrossAttention-attention of one layer."""
+    """Cross-attention of one layer."""
 
     norm: Norm
     query: Linear

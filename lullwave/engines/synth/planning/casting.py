@@ -26,7 +26,7 @@ _Pair = tuple[InstrumentName, InstrumentName]  # chord player, melody player
 
 def cast(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> dict[Role, InstrumentName]:
     """The instrument of each role; a role without a player is absent."""
-    avoid = set(intent.avoid)
+    avoid = set(intent.avoid.names)
     named = list(intent.instruments)
     if intent.only and (named or intent.parts or intent.drums):
         return _shared(named) | {r: i for r, i in _drawn(chance, intent, blend).items() if r not in _shared(named)}
@@ -127,7 +127,7 @@ def _accompanists(names: Sequence[InstrumentName]) -> list[InstrumentName]:
 
 def _drawn(chance: Chance, intent: Intent, blend: Blend) -> dict[Role, InstrumentName]:
     """Players for the parts that were asked for ("bass") without an instrument."""
-    avoid = set(intent.avoid)
+    avoid = set(intent.avoid.names)
     drawn: dict[Role, InstrumentName] = {}
     if "bass" in intent.parts:
         drawn["bass"] = _draw(chance.of("bass"), blend.weights(lambda style: style.bass), avoid, "sub_bass")
@@ -237,7 +237,7 @@ def make_band(chance: Chance, intent: Intent, blend: Blend, memory: Memory, keep
         + (-2.0 if intent.mood("energy") < -0.3 else 0.0)
         - (1.0 if style.drums < 0.8 else 0.0),
         gate=style.gate,
-        muted=tuple(d for d in ("kick", "snare", "hat") if d in intent.avoid),
+        muted=tuple(d for d in ("kick", "snare", "hat") if d in intent.avoid.names),
         levels_db=dict(intent.levels_db),
         production=production.name,
         featured=featured_players(intent),
@@ -257,7 +257,7 @@ def _production(chance: Chance, intent: Intent, blend: Blend) -> ProductionName:
 
 def _kit(chance: Chance, style: Style, intent: Intent) -> KitName:
     """One of the style's kits that is not refused."""
-    refused = {k.removeprefix("kit ") for k in intent.avoid if k.startswith("kit ")}
+    refused = intent.avoid.kits
     others: tuple[Mapping[KitName, float], ...] = ({"dusty": 2.0, "acoustic": 1.0}, {"electronic": 1.0, "brushes": 1.0})
     for kits in (style.kits, *others):
         if left := {k: w for k, w in kits.items() if k not in refused}:
@@ -267,7 +267,7 @@ def _kit(chance: Chance, style: Style, intent: Intent) -> KitName:
 
 def drum_limit(intent: Intent, blend: Blend) -> int:
     """The fullest that the drums may play, 0 … 3."""
-    if "drums" in intent.avoid or ((intent.only or "instruments" in intent.avoid) and not intent.drums):
+    if "drums" in intent.avoid.names or ((intent.only or "instruments" in intent.avoid.names) and not intent.drums):
         return 0
     share = blend.number(lambda style: style.drums)
     if intent.drums:
@@ -284,7 +284,7 @@ def draw_hats(chance: Chance, blend: Blend, kit: KitName, intent: Intent) -> str
     if KITS[kit].brushed:
         return "brushes"
     weights = {h: w for h, w in blend.weights(lambda style: style.hats).items() if h != "brushes"}
-    if "shaker" in intent.avoid:  # the bossa's time is kept by one, too
+    if "shaker" in intent.avoid.names:  # the bossa's time is kept by one, too
         weights = {h: w for h, w in weights.items() if h not in ("shaker", "bossa")}
     weights = weights or {"eighths": 1.0}
     hats = chance.weighted(weights)

@@ -49,7 +49,7 @@ def blend_of(intent: Intent, chance: Chance) -> Blend:
             shares = {s: (1 - min(0.25, small)) * w / total for s, w in shares.items()} | {"lofi": min(0.25, small)}
         return Blend(tuple(shares.items()))
     guests = {"": 6.0, "jazz": 1.0, "soul": 1.2, "hiphop": 1.2, "piano": 0.6, "folk": 0.5}
-    guest = chance.weighted({g: w for g, w in guests.items() if "style " + g not in intent.avoid})
+    guest = chance.weighted({g: w for g, w in guests.items() if g not in intent.avoid.styles})
     return Blend((("lofi", 0.6), (guest, 0.4)) if guest else (("lofi", 1.0),))
 
 

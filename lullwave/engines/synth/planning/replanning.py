@@ -113,14 +113,16 @@ def _kept(old: Band, new: Band, intent: Intent, said: Intent) -> Band:
         return new
     players = {
         role: old.instruments[role]
-        if role in old.instruments and old.instruments[role] not in intent.avoid and instrument not in said.instruments
+        if role in old.instruments
+        and old.instruments[role] not in intent.avoid.names
+        and instrument not in said.instruments
         else instrument
         for role, instrument in new.instruments.items()
     }
     return replace(
         new,
         instruments=players,
-        kit=said.kit or (new.kit if "kit " + old.kit in intent.avoid else old.kit),
+        kit=said.kit or (new.kit if old.kit in intent.avoid.kits else old.kit),
         swing=old.swing,
         swing_unit=old.swing_unit,
         feel_ms=old.feel_ms,
@@ -134,7 +136,7 @@ def _resurfaced(section: Section, intent: Intent, said: Intent, band: Band, limi
     tunes = [i for i in melody_players(intent) if i in said.instruments]
     sings = "lead" in band.instruments and (bool(tunes) or "melody" in said.parts)
     roles += asked + (["lead"] if sings and "lead" not in (*roles, *asked) else [])
-    players = {r: i for r, i in section.players.items() if r in band.instruments and i not in intent.avoid}
+    players = {r: i for r, i in section.players.items() if r in band.instruments and i not in intent.avoid.names}
     players |= {"lead": tunes[0]} if sings and tunes else {}
     players |= {r: i for r, i in band.instruments.items() if r != "lead" and i in said.instruments and r in players}
     if not {"keys", "pad"} & set(roles):
@@ -169,7 +171,7 @@ def _resurfaced(section: Section, intent: Intent, said: Intent, band: Band, limi
 def _hats(section: Section, intent: Intent, band: Band) -> str:
     if KITS[band.kit].brushed:
         return "brushes"
-    refused = section.hats == "brushes" or section.hats in intent.avoid
+    refused = section.hats == "brushes" or section.hats in intent.avoid.names
     return intent.hats or ("eighths" if refused else section.hats)
 
 

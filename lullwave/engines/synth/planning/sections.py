@@ -78,7 +78,7 @@ def build_section(
         bright=brightness(part.name, part.energy, intent),
         tempo_from=tempo,
         tempo_to=tempo,
-        fill=part.fill and drums >= 2 and "fills" not in intent.avoid,
+        fill=part.fill and drums >= 2 and "fills" not in intent.avoid.names,
         drop=part.drop and drums >= 2,
         closing=part.closing,
         border=part.border,

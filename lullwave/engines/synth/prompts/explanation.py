@@ -38,11 +38,11 @@ def describe(intent: Intent, ignored: tuple[str, ...] = ()) -> Understanding:
         "instruments": list(intent.instruments),
         "parts": list(intent.parts),
         "only": intent.only,
-        "drums": True if intent.drums else False if "drums" in intent.avoid else None,
+        "drums": True if intent.drums else False if "drums" in intent.avoid.names else None,
         "kit": intent.kit or None,
         "chords": intent.comp or None,
         "production": intent.production or None,
-        "avoid": list(intent.avoid),
+        "avoid": intent.avoid.to_strings(),
         "ambience": [a for a, _ in intent.ambience],
         "crackle": None if intent.crackle == 0.0 else intent.crackle > -1.0,
         "moods": {m: round(v, 2) for m, v in intent.moods.items()},
@@ -50,7 +50,7 @@ def describe(intent: Intent, ignored: tuple[str, ...] = ()) -> Understanding:
         "notes": list(intent.notes),
     }
     words = _words(intent)
-    text = "; ".join(words) if words else "whatever comes: lo-fi"
+    text = "; ".join(words) if words else "no particular request: lo-fi"
     if intent.notes:
         text += "; " + "; ".join(intent.notes)
     ignored = tuple(dict.fromkeys(ignored))
@@ -101,14 +101,12 @@ def _words(intent: Intent) -> list[str]:
     words += [("more " if level > 0 else "less ") + name_of(name) for name, level in intent.levels_db if level]
     if intent.ambience:
         words.append("with " + " and ".join(name_of(a) for a, _ in intent.ambience))
+    avoid = intent.avoid
     words += [
-        "not " + a.replace("key ", "in ", 1)
-        if a.startswith("key ")
-        else "without half-time or double-time"
-        if a == "feel"
-        else "without " + name_of(a)
-        for a in intent.avoid
+        "without half-time or double-time" if name == "feel" else "without " + name_of(name)
+        for name in (*avoid.names, *avoid.styles, *avoid.kits)
     ]
+    words += [f"not in {key.name}" for key in avoid.keys]
     if intent.comp:
         words.append(f"{name_of(intent.comp)} chords")
     if intent.production:
@@ -122,7 +120,6 @@ def _words(intent: Intent) -> list[str]:
 
 def name_of(name: str) -> str:
     """The words for an internal name: "felt_piano" is a piano."""
-    name = name.removeprefix("style ").removeprefix("kit ")
     return NAMES.get(name, name.replace("_", " "))
 
 

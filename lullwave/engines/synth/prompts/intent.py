@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar
 
@@ -12,7 +12,48 @@ from ..catalogue.productions import ProductionName
 from ..score import Ambience, Feel, MetreName
 from ..theory import Key
 
-T = TypeVar("T", bound=str)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Avoided:
+    """What a prompt asks to leave out."""
+
+    names: tuple[str, ...] = ()  # instruments, parts, drums, hats, ambience; "feel": half-time and double-time
+    styles: tuple[str, ...] = ()
+    kits: tuple[str, ...] = ()
+    keys: tuple[Key, ...] = ()
+
+    def after(self, before: Avoided, asked: Collection[str], styles: Collection[str]) -> Avoided:
+        """Merge into an earlier one, which loses the names and styles that are asked for now."""
+        return Avoided(
+            _joined(_without(before.names, asked), self.names),
+            _joined(_without(before.styles, styles), self.styles),
+            _joined(before.kits, self.kits),
+            _joined(before.keys, self.keys),
+        )
+
+    def to_strings(self) -> list[str]:
+        """The saved form: names as they are, the others with a prefix ("style jazz", "kit brushes", "key C major")."""
+        return [
+            *self.names,
+            *("style " + style for style in self.styles),
+            *("kit " + kit for kit in self.kits),
+            *("key " + key.name for key in self.keys),
+        ]
+
+    @classmethod
+    def of_strings(cls, saved: Iterable[str]) -> Avoided:
+        """Read the saved form."""
+        found: dict[str, list[str]] = {"": [], "style": [], "kit": [], "key": []}
+        for text in saved:
+            kind, _, value = text.partition(" ")
+            if value and kind in found:
+                found[kind].append(value)
+            else:
+                found[""].append(text)
+        keys = tuple(Key.parse(name) for name in found["key"])
+        return cls(tuple(found[""]), tuple(found["style"]), tuple(found["kit"]), keys)
 
 
 @dataclass(frozen=True)
@@ -27,7 +68,7 @@ class Intent:
     styles: tuple[tuple[str, float], ...] = ()
     instruments: tuple[InstrumentName, ...] = ()
     parts: tuple[str, ...] = ()  # "bass", "keys", "melody": asked for without an instrument
-    avoid: tuple[str, ...] = ()  # instruments, parts, places; "style x", "kit x", "key x"
+    avoid: Avoided = Avoided()
     only: bool = False
     drums: bool = False  # asked for outright
     kit: KitName | Literal[""] = ""
@@ -54,16 +95,17 @@ class Intent:
 
     def refuses(self, key: Key) -> bool:
         """Whether a key is not wanted."""
-        return "key " + key.name in self.avoid
+        return key in self.avoid.keys
 
     def after(self, before: Intent) -> Intent:
-        """These intent on top of earlier ones: what they say holds, what they leave open stays as it was."""
+        """Merge this intent into an earlier one; fields left empty keep the earlier value."""
+        avoided = self.avoid.names
         styles = dict(before.styles) if not self.styles else {s: 0.5 * w for s, w in before.styles}
         for style, share in self.styles:
             styles[style] = styles.get(style, 0.0) + (0.5 if before.styles else 1.0) * share
-        styles = {s: w for s, w in styles.items() if "style " + s not in self.avoid}
+        styles = {s: w for s, w in styles.items() if s not in self.avoid.styles}
         total = sum(styles.values()) or 1.0
-        asked = {*self.instruments, *self.parts, *dict(self.ambience), *("style " + s for s, _ in self.styles)}
+        asked = {*self.instruments, *self.parts, *dict(self.ambience)}
         asked |= {"drums", "kick", "snare", "hat"} if self.drums else set()
         asked |= {"keys"} if any(INSTRUMENTS[name].role == "keys" for name in self.instruments) else set()
         asked |= {"ambience"} if self.ambience else set()
@@ -72,8 +114,8 @@ class Intent:
         moods = {name: value for name, value in before.moods.items() if name != "pace"}
         for name, value in self.moods.items():
             moods[name] = max(-1.0, min(1.0, moods.get(name, 0.0) + value))
-        places = {} if "ambience" in self.avoid else dict(before.ambience)
-        places = {a: w for a, w in {**places, **dict(self.ambience)}.items() if a not in self.avoid}
+        places = {} if "ambience" in avoided else dict(before.ambience)
+        places = {a: w for a, w in {**places, **dict(self.ambience)}.items() if a not in avoided}
         levels = dict(before.levels_db)
         for name, level in self.levels_db:
             levels[name] = max(-9.0, min(6.0, levels.get(name, 0.0) + level))
@@ -81,16 +123,16 @@ class Intent:
             self,
             tempo_bpm=self.tempo_bpm or before.tempo_bpm,
             metre=self.metre or before.metre,
-            feel=self.feel or ("" if "feel" in self.avoid else before.feel),
+            feel=self.feel or ("" if "feel" in avoided else before.feel),
             tonic=key.tonic,
             minor=key.minor if self.tonic is not None else minor,
             styles=tuple((s, w / total) for s, w in styles.items()),
-            instruments=_joined(before.instruments, self.instruments, self.avoid),
-            parts=_joined(before.parts, self.parts, self.avoid),
-            avoid=_joined(tuple(a for a in before.avoid if a not in asked), self.avoid, ()),
+            instruments=_without(_joined(before.instruments, self.instruments), avoided),
+            parts=_without(_joined(before.parts, self.parts), avoided),
+            avoid=self.avoid.after(before.avoid, asked, dict(self.styles)),
             only=self.only or before.only,
-            drums=self.drums or (before.drums and "drums" not in self.avoid),
-            kit=self.kit or ("" if "kit " + before.kit in self.avoid else before.kit),
+            drums=self.drums or (before.drums and "drums" not in avoided),
+            kit=self.kit or ("" if before.kit in self.avoid.kits else before.kit),
             hats=self.hats or before.hats,
             comp=self.comp or before.comp,
             production=self.production or before.production,
@@ -101,17 +143,22 @@ class Intent:
         )
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "avoid": self.avoid.to_strings()}
 
     @classmethod
     def of_json(cls, data: Mapping[str, Any]) -> Intent:
         values = {one.name: data[one.name] for one in fields(cls)}
         for name in ("styles", "ambience", "levels_db"):
             values[name] = tuple((str(key), float(value)) for key, value in values[name])
-        for name in ("instruments", "parts", "avoid", "notes"):
+        for name in ("instruments", "parts", "notes"):
             values[name] = tuple(values[name])
+        values["avoid"] = Avoided.of_strings(values["avoid"])
         return cls(**values)
 
 
-def _joined(before: tuple[T, ...], after: tuple[T, ...], without: tuple[str, ...]) -> tuple[T, ...]:
-    return tuple(name for name in dict.fromkeys((*before, *after)) if name not in without)
+def _joined(before: tuple[T, ...], after: tuple[T, ...]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys((*before, *after)))
+
+
+def _without(names: tuple[T, ...], excluded: Collection[str]) -> tuple[T, ...]:
+    return tuple(name for name in names if name not in excluded)

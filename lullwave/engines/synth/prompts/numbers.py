@@ -69,7 +69,7 @@ class NumberReader:
     metre: MetreName | Literal[""] = ""
     tonic: int | None = None
     minor: bool | None = None
-    avoid: list[str] = field(default_factory=list)  # "key C major"
+    refused_keys: list[Key] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -98,7 +98,7 @@ class NumberReader:
         low, high = found.group(1), found.group(2)
         asked = (float(low) + float(high)) / 2 if high else float(low)
         if _NOT.search(found.string[: found.start()]):
-            self.notes.append(f"that it is not to be {said} has no effect: say which tempo it is to have")
+            self.notes.append(f"“not {said}” has no effect; name the tempo you want")
             return " , "
         if SLOWEST <= asked <= FASTEST:
             self.tempo_bpm = asked
@@ -117,7 +117,7 @@ class NumberReader:
         found = _TEMPOS[0].match(text.lstrip())
         if found is None:
             return None
-        self.notes.append(f"-{' '.join(found.group(0).split())} is no tempo and has no effect")
+        self.notes.append(f"-{' '.join(found.group(0).split())} is not a tempo and has no effect")
         return found.string[found.end() :]
 
     def _key(self, text: str) -> str:
@@ -130,7 +130,7 @@ class NumberReader:
             refused = _NOT.search(before)
             if refused:
                 before = before[: refused.start()]
-                self.avoid.append("key " + key.name)
+                self.refused_keys.append(key)
             elif self.tonic is None:
                 self.tonic, self.minor = key.tonic, minor
             else:
@@ -161,7 +161,7 @@ class NumberReader:
 
 
 def _octave(bpm: float) -> float | None:
-    """A tempo in range that is felt as ``bpm``: half or double of it; None if that is no tempo of music."""
+    """A tempo in range that is felt as ``bpm``: half or double of it; None if no piece is that slow or fast."""
     if not _SLOWEST_FELT <= bpm <= _FASTEST_FELT:
         return None
     value = bpm

@@ -16,7 +16,7 @@ from ..catalogue.productions import ProductionName
 from ..options import SynthOptions
 from ..score import AMBIENCES, Ambience, Feel
 from ..theory import Key
-from .intent import Intent
+from .intent import Avoided, Intent
 from .numbers import NumberReader
 from .tokens import AND, OR, Tokens, list_goes_on, phrase_at, tokens_of
 from .vocabulary import (
@@ -85,8 +85,10 @@ class _PromptReader:
         self.ignored: list[str] = []
         self._figures = NumberReader()
         self._styles: dict[str, float] = {}
-        self._instruments: dict[InstrumentName, set[str]] = {}  # and the phrases that asked for them
-        self._refused: dict[str, set[str]] = {}  # what is not wanted, and the phrases that said so
+        self._instruments: dict[InstrumentName, set[str]] = {}  # with the phrases that asked for them
+        self._refused: dict[str, set[str]] = {}  # names to avoid, and the phrases that said so
+        self._refused_styles: dict[str, None] = {}  # an ordered set
+        self._refused_kits: dict[str, None] = {}
         self._parts: list[str] = []
         self._only = False
         self._only_next = False  # "just": the next thing, if it is one, is to be alone
@@ -212,7 +214,7 @@ class _PromptReader:
             "beat" in effects or "kit" in effects or "hats" in effects
         ):  # this manner is not wanted: others are
             if "kit" in effects:
-                self._refuse("kit " + effects["kit"], phrase)
+                self._refused_kits[effects["kit"]] = None
             if "hats" in effects:
                 self._refuse(effects["hats"], phrase)
             if "beat" in effects:
@@ -243,7 +245,7 @@ class _PromptReader:
                     setattr(self, "_" + kind, value)
             elif kind == "style":
                 if off:
-                    self._refuse("style " + value, phrase)
+                    self._refused_styles[value] = None
                 else:
                     self._styles[value] = self._styles.get(value, 0.0) + weight * self.share
             elif kind == "ambience":
@@ -318,7 +320,7 @@ class _PromptReader:
         ]
 
     def intent(self) -> Intent:
-        avoid = []
+        avoid: list[str] = []
         named = {str(name): phrases for name, phrases in self._instruments.items()}
         for name, phrases in self._refused.items():
             asking = named.get(name, set())
@@ -326,7 +328,7 @@ class _PromptReader:
                 self.ignored += sorted("no " + phrase for phrase in phrases)
             else:
                 avoid.append(name)
-        styles = {s: w for s, w in self._styles.items() if "style " + s not in avoid}
+        styles = {s: w for s, w in self._styles.items() if s not in self._refused_styles}
         total = sum(styles.values()) or 1.0
         ambience = {} if "ambience" in avoid else {a: w for a, w in self._ambience.items() if a not in avoid}
         instruments = tuple(i for i in self._instruments if i not in avoid)
@@ -342,10 +344,15 @@ class _PromptReader:
             styles=tuple((s, w / total) for s, w in styles.items()),
             instruments=instruments,
             parts=parts,
-            avoid=(*avoid, *(k for k in figures.avoid if figures.key is None)),
+            avoid=Avoided(
+                tuple(avoid),
+                tuple(self._refused_styles),
+                tuple(self._refused_kits),
+                tuple(dict.fromkeys(figures.refused_keys)) if figures.key is None else (),
+            ),
             only=self._only and bool(instruments or parts or drums or ambience),
             drums=drums,
-            kit=self._kit if "kit " + self._kit not in avoid and "drums" not in avoid else "",
+            kit=self._kit if self._kit not in self._refused_kits and "drums" not in avoid else "",
             hats=self._hats if self._hats not in avoid and "drums" not in avoid else "",
             comp=self._comp,
             production=self._production,

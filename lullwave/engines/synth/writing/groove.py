@@ -1,4 +1,4 @@
-"""DrumName patterns and the placing of every stroke and note in time: swing, push and pull, human spread.
+"""Drum patterns, and the timing of every stroke and note: swing, push and pull, human spread.
 
 Knows bars, beats and steps of sixteen; knows neither chords nor sound.
 """

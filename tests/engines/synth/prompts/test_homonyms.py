@@ -3,7 +3,7 @@
 import pytest
 
 from lullwave.engines.synth.prompts.explanation import understand
-from lullwave.engines.synth.prompts.intent import Intent
+from lullwave.engines.synth.prompts.intent import Avoided, Intent
 from lullwave.engines.synth.prompts.parser import read_intent
 
 
@@ -29,10 +29,10 @@ def test_context_decides(prompt, places, instruments):
 
 
 def test_a_negation_may_refuse_nothing():
-    assert read_intent("no rush, piano")[0].avoid == ()
+    assert read_intent("no rush, piano")[0].avoid == Avoided()
     assert read_intent("drop the beat")[0].drums
-    assert read_intent("drop the drums")[0].avoid == ("drums",)
-    assert read_intent("no drums with vibes")[0].avoid == ("drums",)
+    assert read_intent("drop the drums")[0].avoid == Avoided(("drums",))
+    assert read_intent("no drums with vibes")[0].avoid == Avoided(("drums",))
 
 
 def test_an_article_is_no_tonic():

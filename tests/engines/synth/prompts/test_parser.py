@@ -4,6 +4,7 @@ import pytest
 
 from lullwave.engines.synth.options import SynthOptions
 from lullwave.engines.synth.prompts.explanation import understand
+from lullwave.engines.synth.prompts.intent import Avoided
 from lullwave.engines.synth.prompts.parser import read_intent
 from lullwave.errors import InvalidInput, PromptError
 
@@ -70,7 +71,7 @@ def test_key(prompt, key):
     ],
 )  # fmt: skip
 def test_negation(prompt, avoided):
-    assert set(wishes(prompt).avoid) == avoided
+    assert set(wishes(prompt).avoid.to_strings()) == avoided
 
 
 @pytest.mark.parametrize(
@@ -84,14 +85,14 @@ def test_negation(prompt, avoided):
 )
 def test_one_thing_for_another(prompt, wanted, avoided):
     assert wishes(prompt).instruments == (wanted,)
-    assert wishes(prompt).avoid == (avoided,)
+    assert wishes(prompt).avoid == Avoided((avoided,))
 
 
 @pytest.mark.parametrize(
     "prompt", ["remove the drums", "turn off the drums", "drums off", "drop the drums", "drumless"]
 )
 def test_ways_to_send_the_drummer_home(prompt):
-    assert wishes(prompt).avoid == ("drums",)
+    assert wishes(prompt).avoid == Avoided(("drums",))
     assert not wishes(prompt).drums
 
 
@@ -102,7 +103,7 @@ def test_a_solo_is_not_always_alone():
 
 def test_negation_ends_with_its_clause():
     found = wishes("no drums, piano and flute")
-    assert found.avoid == ("drums",)
+    assert found.avoid == Avoided(("drums",))
     assert found.instruments == ("felt_piano", "flute")
 
 
@@ -234,7 +235,7 @@ def test_blends_keep_their_shares():
 
 
 def test_a_weight_of_nothing_is_a_negation():
-    assert wishes("piano, (drums:0)").avoid == ("drums",)
+    assert wishes("piano, (drums:0)").avoid == Avoided(("drums",))
 
 
 def test_moods_add_up_and_turn():
@@ -248,7 +249,7 @@ def test_moods_add_up_and_turn():
 def test_settings_win_over_words():
     found = wishes("80 bpm in D minor with drums and rain", tempo_bpm=66, key="Eb major", drums=False, ambience="none")
     assert (found.tempo_bpm, found.key.name, found.drums, found.ambience) == (66, "Eb major", False, ())
-    assert "drums" in found.avoid
+    assert "drums" in found.avoid.names
 
 
 @pytest.mark.parametrize("wrong", [{"tempo_bpm": 300}, {"key": "H"}, {"ambience": "hail"}, {"crackle": 1}])
@@ -310,6 +311,6 @@ def test_the_production(prompt, production):
 
 
 def test_a_prompt_without_instruments():
-    assert "instruments" in wishes("rain on a tin roof, no instruments").avoid
-    assert "instruments" not in wishes("rain, soft instruments").avoid
+    assert "instruments" in wishes("rain on a tin roof, no instruments").avoid.names
+    assert "instruments" not in wishes("rain, soft instruments").avoid.names
     assert understand("rain, soft instruments").ignored == ()
