@@ -1,4 +1,4 @@
-"""Hides secrets in texts that others read: messages, replies, logs. Knows nothing of who reads them.
+"""Hides secrets in texts that others read: messages, replies, logs.
 
 An address may carry a token (``ws://host:8001/?token=…``) or a password (``wss://name:password@host``).
 """

@@ -23,7 +23,7 @@ class FellBehind(LullwaveError):
 class Ring(Generic[T]):
     """The newest ``keep`` items, and the readers that wait for the next one.
 
-    Event loop only, but for ``publish``, which any thread may call.
+    Event loop only, except for ``publish``, which any thread may call.
     """
 
     def __init__(self, keep: int, loop: asyncio.AbstractEventLoop | None = None) -> None:

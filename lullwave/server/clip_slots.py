@@ -1,7 +1,4 @@
-"""Places for work that few may do at a time: the owner's first, and a small share for each address.
-
-Knows nothing of the work.
-"""
+"""Places for work that few may do at a time: the owner's first, and a small share for each address."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Spaces out repeated events, such as the requests of a client: so many per second, and a burst at once.
+"""Rate limits: an average per second, with a burst.
 
-Knows neither sockets nor requests. The rule is the generic cell rate algorithm (ITU-T I.371, annex A): one number.
+The rule is the generic cell rate algorithm (ITU-T I.371, annex A): one number.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ State = Literal["waiting", "working", "done", "failed", "cancelled"]
 
 
 class ClipJob:
-    """One clip that is being made. Event loop only, but for ``progress``, which the engine's thread calls."""
+    """One clip that is being made. Event loop only, except for ``progress``, which the engine's thread calls."""
 
     def __init__(self) -> None:
         self.id = secrets.token_urlsafe(12)

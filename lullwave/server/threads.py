@@ -1,4 +1,4 @@
-"""Runs blocking work on threads and hands its results to asyncio, for requests. Knows nothing of what the work is."""
+"""Runs blocking work on threads and hands its results to asyncio, for requests."""
 
 from __future__ import annotations
 

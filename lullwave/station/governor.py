@@ -19,23 +19,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-SLOW = 1.0  # seconds of music per second of work; below this speed the engine cannot play continuously
-FAST = 1.25  # at or above this speed the engine plays continuously again
-BRISK = 3.0  # at or above this speed a first second of music is enough to go on air
-EARLY = 0.75  # share of the reserve below which a slow engine gets lighter options, and above which trials may begin
-HALF = 0.5  # share of the reserve below which an engine without lighter options plays intermittently
+SLOW_SPEED = 1.0  # seconds of music per second of work; below this speed the engine cannot play continuously
+FAST_SPEED = 1.25  # at or above this speed the engine plays continuously again
+INSTANT_START_SPEED = 3.0  # at or above this speed a first second of music is enough to go on air
+LIGHTER_BELOW = 0.75  # share of the reserve below which a slow engine gets lighter options; above it trials may begin
+INTERMITTENT_BELOW = 0.5  # share of the reserve below which an engine without lighter options plays intermittently
 STRETCH_S = 30.0  # longest stretch of a slow engine
 SHORTEST_S = 10.0  # shortest stretch: less, between two crossfades, is not music
 WAIT_S = 60.0  # the longest that listeners should wait for the next stretch
 RETURN_S = 5.0  # music that a fast enough engine renders before it takes over from a fallback
 BEGIN_S = 1.0  # the same at the beginning, when no fallback is on air
-ONCE = 1.5  # late reads (weighted) that may be chance
-EVEN_S = 6.0  # music to measure before the speed counts
-TRIED_S = 12.0  # music to measure before a trial counts
+LATE_TOLERANCE = 1.5  # late reads (weighted) that may be chance
+MEASURE_S = 6.0  # music to measure before the speed counts
+TRIAL_MEASURE_S = 12.0  # music to measure before a trial counts
 FIRST_S, LONGEST_S = 60.0, 3600.0  # wait before a trial: doubled after each failure
-BARRED_S = 3600.0  # for how long options with which the engine failed are not tried again
+RETRY_FAILED_S = 3600.0  # for how long options with which the engine failed are not tried again
 PAUSE_S = 10.0  # least time between two steps, however fast the engine has become
-TRUST_S = 600.0  # options that kept up for this long are not counted as failed later
+PROVEN_S = 600.0  # options that kept up for this long are not counted as failed later
 
 
 class Action(Enum):
@@ -58,12 +58,12 @@ class Pace:
 
     @property
     def known(self) -> bool:
-        return self.made_s >= EVEN_S
+        return self.made_s >= MEASURE_S
 
     @property
     def slow(self) -> bool:
         """Whether it is too slow to play continuously. One long read is not enough: it may be chance."""
-        return self.speed < SLOW and self.late > ONCE
+        return self.speed < SLOW_SPEED and self.late > LATE_TOLERANCE
 
 
 class Governor:
@@ -93,18 +93,18 @@ class Governor:
         self._first_speed = pace.speed if self._first_speed is None else self._first_speed
         self.unproven = self.unproven and pace.slow
         if self.intermittent:
-            if pace.speed <= FAST:
+            if pace.speed <= FAST_SPEED:
                 return Action.KEEP
             self.intermittent = False
             return Action.CONTINUOUS
         if pace.slow:
-            if self.level < self._lightest(now) and (not on_air or reserve_s < EARLY * target_s):
+            if self.level < self._lightest(now) and (not on_air or reserve_s < LIGHTER_BELOW * target_s):
                 self._go_lighter(now)
                 return Action.LIGHTER
-            if on_air and reserve_s < HALF * target_s:
+            if on_air and reserve_s < INTERMITTENT_BELOW * target_s:
                 self.intermittent = True
                 return Action.INTERMITTENT
-        elif self.level and on_air and reserve_s >= EARLY * target_s and self._may_try(now, pace.speed):
+        elif self.level and on_air and reserve_s >= LIGHTER_BELOW * target_s and self._may_try(now, pace.speed):
             return Action.TRIAL
         return Action.KEEP
 
@@ -113,10 +113,10 @@ class Governor:
 
         ``speed`` is that of the stream on air.
         """
-        if trial.made_s < TRIED_S and reserve_s >= HALF * target_s:
+        if trial.made_s < TRIAL_MEASURE_S and reserve_s >= INTERMITTENT_BELOW * target_s:
             return None
         self._changed = now
-        if trial.made_s >= TRIED_S and trial.speed >= FAST:
+        if trial.made_s >= TRIAL_MEASURE_S and trial.speed >= FAST_SPEED:
             self.level -= 1
             self._rose, self._first_speed = now, None
             self._due = now + self._waits_s.get(self.level - 1, FIRST_S)
@@ -127,7 +127,7 @@ class Governor:
 
     def level_failed(self, now: float) -> None:
         """The lightest options failed: go back one level and do not try that level again for an hour."""
-        self._barred, self._barred_until = self.level, now + BARRED_S
+        self._barred, self._barred_until = self.level, now + RETRY_FAILED_S
         self.level, self.unproven = self.level - 1, True
 
     def stretch_s(self, pace: Pace) -> float:
@@ -139,11 +139,11 @@ class Governor:
 
         ``replaced``: a fallback is on air; ``empty``: the reserve is.
         """
-        if self.intermittent or (replaced and pace.speed < FAST):
+        if self.intermittent or (replaced and pace.speed < FAST_SPEED):
             return self.stretch_s(pace)
         if replaced and self.unproven:
-            return EVEN_S  # with less, its speed is not known, and it may have to leave again at once
-        return BEGIN_S if empty and not replaced and pace.speed >= BRISK else RETURN_S
+            return MEASURE_S  # with less, its speed is not known, and it may have to leave again at once
+        return BEGIN_S if empty and not replaced and pace.speed >= INSTANT_START_SPEED else RETURN_S
 
     def trial_wait_s(self, now: float) -> float:
         """Seconds until fuller options may be tried."""
@@ -154,7 +154,7 @@ class Governor:
         return self._barred - 1 if self._barred and now < self._barred_until else self._lighter
 
     def _go_lighter(self, now: float) -> None:
-        if self.level not in self._waits_s or now - self._rose >= TRUST_S:
+        if self.level not in self._waits_s or now - self._rose >= PROVEN_S:
             self._waits_s[self.level] = FIRST_S
             self._due = now + FIRST_S
         else:
@@ -169,4 +169,4 @@ class Governor:
     def _may_try(self, now: float, speed: float) -> bool:
         assert self._first_speed is not None
         sooner = now - self._changed >= PAUSE_S and speed >= 2.0 * self._first_speed
-        return speed >= FAST and (sooner or now >= self._due)
+        return speed >= FAST_SPEED and (sooner or now >= self._due)

@@ -17,7 +17,7 @@ from ..errors import Busy, CheckpointError, EngineError, EngineLost, InvalidInpu
 from ..request import MAX_SEED, Request
 from .backoff import LONGEST_BROKEN_S, LONGEST_S, Backoff
 from .failover import Cause
-from .governor import TRIED_S, Action, Governor, Pace
+from .governor import TRIAL_MEASURE_S, Action, Governor, Pace
 from .source import Opener, Source, StreamSnapshot, fresh, resume
 
 STARVE_S = 1.0  # after this long without a block, assume that a low reserve will run out
@@ -87,8 +87,8 @@ class PrimarySupervisor:
         self._easing = False  # the stream being opened is lighter than the last one
         self._streams = 0  # opened because the options changed: each has its own seed
         self._lighter: tuple[Mapping[str, Any], ...] = ()
-        self._declared = False  # since it was lost, it has declared its lighter options
-        self._played_so = False  # it has been on air with the options in force
+        self._lighter_known = False  # the engine has declared its lighter options since it was lost
+        self._played_with_options = False  # it has been on air with the options in force
         self._failures = 0  # since it was last on air, or its options changed
 
     @property
@@ -128,8 +128,8 @@ class PrimarySupervisor:
             self._open(prompt())
         source = self.source
         assert source is not None
-        if source.opened and not self._declared and source.engine is not None:
-            self._declared = True
+        if source.opened and not self._lighter_known and source.engine is not None:
+            self._lighter_known = True
             lighter = tuple(source.engine.lighter)
             if lighter != self._lighter:
                 self._lighter = lighter
@@ -166,7 +166,7 @@ class PrimarySupervisor:
                 self._log_speed(speed, f"trying lighter options: {_listed(self.lighter_options)}")
                 self._streams += 1
                 self.restart("lighter options")
-                self._easing, self._played_so, self._failures = True, False, 0
+                self._easing, self._played_with_options, self._failures = True, False, 0
             case Action.INTERMITTENT:
                 self._log_speed(speed, f"playing in stretches of about {self.stretch_s:.0f} s, with fallbacks between")
             case Action.CONTINUOUS:
@@ -180,7 +180,7 @@ class PrimarySupervisor:
 
     def went_on_air(self) -> None:
         """Note that its source is on air now."""
-        self.played = self._played_so = True
+        self.played = self._played_with_options = True
         self._failures = 0
         self.detail = ""
         self._backoff.playing(self._clock.now())
@@ -235,7 +235,7 @@ class PrimarySupervisor:
         """Put the trial in place of the source on air, or drop it, once its speed is known."""
         now = self._clock.now()
         failed = trial.ended or trial.waiting_s(now) > HANG_S
-        pace = Pace(0.0, TRIED_S) if failed else trial.pace if trial.opened else Pace(0.0, 0.0)
+        pace = Pace(0.0, TRIAL_MEASURE_S) if failed else trial.pace if trial.opened else Pace(0.0, 0.0)
         keeps_up = self.governor.judge_trial(now, pace, self.pace.speed, ready_s, target_s)
         if keeps_up:
             assert self.source is not None
@@ -268,12 +268,13 @@ class PrimarySupervisor:
             options = _listed(self._lighter[self.governor.level - 1])
             log.warning("station %s: engine %s failed with %s: %s", self._station, self.name, options, error)
             self.governor.level_failed(now)
-            self._played_so, self._failures = False, 0
+            self._played_with_options, self._failures = False, 0
             self._due = -FOREVER
             return
-        if not self._played_so and not isinstance(error, TRANSIENT):
+        if not self._played_with_options and not isinstance(error, TRANSIENT):
             self.governor.declare(len(self._lighter))  # it fails with fuller options too: unbar the lighter ones
-        self._declared = self._declared and not isinstance(error, EngineLost)  # another server may answer next time
+        if isinstance(error, EngineLost):
+            self._lighter_known = False  # another server may answer next time
         self._easing = False
         self.times_lost += 1
         self.detail = str(error) or type(error).__name__
@@ -297,9 +298,10 @@ class PrimarySupervisor:
         Assume so if the stream never started with these options, or failed MAX_FAILURES times in a row: a smaller
         model that does not fit into memory may kill the whole process.
         """
-        if opening and (isinstance(error, PERMANENT) or not (self._played_so or isinstance(error, TRANSIENT))):
+        expected = self._played_with_options or isinstance(error, TRANSIENT)
+        if opening and (isinstance(error, PERMANENT) or not expected):
             return True
-        return self._failures >= MAX_FAILURES and not (self._played_so and isinstance(error, TRANSIENT))
+        return self._failures >= MAX_FAILURES and not (self._played_with_options and isinstance(error, TRANSIENT))
 
     def _log_failure(self, error: BaseException, first: bool) -> None:
         if self._failed_for_good:

@@ -21,7 +21,7 @@ from .archive_engine import ArchiveEngine
 from .crossfade import CHOICE_S, JoinWindow, earliest_join, latest_join
 from .failover import FALLBACKS, Cause, Failover, FailoverStatus, Observation, Tier
 from .fallbacks import SKIP_S, Fallbacks
-from .governor import RETURN_S, TRIED_S, Pace
+from .governor import RETURN_S, TRIAL_MEASURE_S, Pace
 from .primary import STARVE_S, TRANSIENT, PrimarySupervisor
 from .prompt_guard import PromptGuard
 from .reserve import Reserve
@@ -314,7 +314,7 @@ class Producer:
         elif trial is not None and trial.opened and trial.prompt != self._steering.prompt:
             self._primary.drop_trial()
         elif trial is not None and trial.opened:  # measured alone: the stream on air pauses
-            trial.set_lookahead(TRIED_S + LOOKAHEAD_S)
+            trial.set_lookahead(TRIAL_MEASURE_S + LOOKAHEAD_S)
             source.set_lookahead(0.0)
         elif self.intermittent:
             source.set_lookahead(self._primary.stretch_s + LOOKAHEAD_S)

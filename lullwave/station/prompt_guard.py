@@ -14,7 +14,7 @@ MAX_BREAKS = 3  # failures after which a prompt is given up
 PLAYED_S = 10.0  # seconds on air after which a station may return to a prompt
 TRUST_S = 120.0  # seconds without a failure after which they are counted from 0 again
 PLAIN = ""  # the prompt that asks for nothing: every engine chooses for itself
-KEPT = 8  # prompts that are remembered, played and given up
+REMEMBERED_PROMPTS = 8  # prompts that are remembered, played and given up
 
 
 class PromptGuard:
@@ -25,7 +25,7 @@ class PromptGuard:
 
     def __init__(self, embedded: bool) -> None:
         self._embedded = embedded
-        self._played: deque[str] = deque(maxlen=KEPT)  # each for PLAYED_S or longer, the last at the end
+        self._played: deque[str] = deque(maxlen=REMEMBERED_PROMPTS)  # each for PLAYED_S or longer, the last at the end
         self._given_up: list[str] = []  # oldest first
         self._engine_broken = False  # even the plain prompt breaks
         self._playing: tuple[str, float] | None = None  # the prompt on air, and since when
@@ -54,7 +54,7 @@ class PromptGuard:
         if self._breaks < MAX_BREAKS or self._engine_broken or (not self._embedded and prompt in self._played):
             return None
         if prompt not in self._given_up:
-            self._given_up = [*self._given_up, prompt][-KEPT:]
+            self._given_up = [*self._given_up, prompt][-REMEMBERED_PROMPTS:]
         usable = [one for one in self._played if one not in self._given_up]
         if usable:
             return usable[-1]

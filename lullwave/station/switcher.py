@@ -13,7 +13,7 @@ from .source import Source
 
 
 class Switcher:
-    """One source at a time is on air. Producer thread only, but for ``on_air``, which any thread may read."""
+    """One source at a time is on air. Producer thread only, except for ``on_air``, which any thread may read."""
 
     def __init__(self, reserve: Reserve) -> None:
         self.reserve = reserve

@@ -12,17 +12,17 @@ from lullwave.errors import CheckpointError, EngineError, EngineFailed, EngineLo
 from lullwave.station import Tier
 from lullwave.station.failover import Cause
 from lullwave.station.governor import (
-    BARRED_S,
-    EVEN_S,
-    FAST,
+    FAST_SPEED,
     FIRST_S,
     LONGEST_S,
+    MEASURE_S,
     PAUSE_S,
+    PROVEN_S,
+    RETRY_FAILED_S,
     RETURN_S,
     SHORTEST_S,
     STRETCH_S,
-    TRIED_S,
-    TRUST_S,
+    TRIAL_MEASURE_S,
     WAIT_S,
     Action,
     Governor,
@@ -53,16 +53,17 @@ def test_the_load_is_lowered_in_time_step_by_step_and_does_not_oscillate():
     for reserve_s in (24.0, 20.0, 18.0):
         assert governor.decide(0.0, pace(0.9), reserve_s, FULL, on_air=True) is Action.KEEP
     assert (
-        governor.decide(0.0, pace(0.9, EVEN_S / 2), 10.0, FULL, on_air=True) is Action.KEEP
+        governor.decide(0.0, pace(0.9, MEASURE_S / 2), 10.0, FULL, on_air=True) is Action.KEEP
     )  # too little was measured
     assert governor.decide(0.0, pace(0.9), 17.9, FULL, on_air=True) is Action.LIGHTER
     assert (governor.level, governor.intermittent, governor.unproven) == (1, False, True)
-    assert governor.decide(9.0, pace(0.95, EVEN_S / 2), 9.0, FULL, on_air=True) is Action.KEEP  # the new stream begins
+    # The new stream begins.
+    assert governor.decide(9.0, pace(0.95, MEASURE_S / 2), 9.0, FULL, on_air=True) is Action.KEEP
     assert governor.decide(9.0, pace(0.95), 9.0, FULL, on_air=True) is Action.LIGHTER
     assert governor.decide(20.0, pace(0.98), 12.1, FULL, on_air=True) is Action.KEEP
     assert governor.decide(20.0, pace(0.98), 11.9, FULL, on_air=True) is Action.INTERMITTENT
     assert (governor.level, governor.intermittent) == (2, True)
-    for speed in (1.0, 1.1, 1.2, 0.9, FAST):
+    for speed in (1.0, 1.1, 1.2, 0.9, FAST_SPEED):
         assert governor.decide(30.0, pace(speed), 24.0, FULL, on_air=True) is Action.KEEP
         assert governor.margin_s(pace(speed), replaced=True, empty=False) == STRETCH_S
     assert governor.decide(40.0, pace(1.3), 3.0, FULL, on_air=False) is Action.CONTINUOUS
@@ -96,7 +97,7 @@ def test_stretches_get_shorter_with_lower_speed():
     governor.intermittent = False
     assert governor.margin_s(pace(0.3), replaced=True, empty=False) == governor.stretch_s(pace(0.3))
     assert governor.margin_s(pace(0.3), replaced=False, empty=False) == RETURN_S  # its own reserve plays on
-    assert at_level(1).margin_s(pace(2.0), replaced=True, empty=False) == EVEN_S
+    assert at_level(1).margin_s(pace(2.0), replaced=True, empty=False) == MEASURE_S
 
 
 def test_the_wait_for_a_trial_doubles_with_every_failure():
@@ -107,8 +108,8 @@ def test_the_wait_for_a_trial_doubles_with_every_failure():
             now += 1.0
             assert now < began + 2 * LONGEST_S
         waits.append(now - began)
-        assert governor.judge_trial(now, pace(0.9, TRIED_S / 2), 1.5, 20.0, FULL) is None
-        assert governor.judge_trial(now, pace(0.9, TRIED_S), 1.5, 20.0, FULL) is False
+        assert governor.judge_trial(now, pace(0.9, TRIAL_MEASURE_S / 2), 1.5, 20.0, FULL) is None
+        assert governor.judge_trial(now, pace(0.9, TRIAL_MEASURE_S), 1.5, 20.0, FULL) is False
         assert governor.level == 1
     assert waits == [min(FIRST_S * 2**n, LONGEST_S) for n in range(9)]
 
@@ -121,19 +122,19 @@ def test_a_trial_ends_while_half_of_the_reserve_is_left():
 def test_a_trial_that_keeps_up_raises_the_load_one_step():
     governor = at_level(2)
     assert governor.decide(FIRST_S, pace(2.0), FULL, FULL, on_air=True) is Action.TRIAL
-    assert governor.judge_trial(FIRST_S, pace(FAST, TRIED_S), 2.0, 20.0, FULL) is True
+    assert governor.judge_trial(FIRST_S, pace(FAST_SPEED, TRIAL_MEASURE_S), 2.0, 20.0, FULL) is True
     assert governor.level == 1
     assert governor.decide(FIRST_S + PAUSE_S, pace(2.0), FULL, FULL, on_air=True) is Action.KEEP
     assert governor.decide(2 * FIRST_S, pace(2.0), FULL, FULL, on_air=True) is Action.TRIAL
-    assert governor.judge_trial(2 * FIRST_S, pace(5.0, TRIED_S), 2.0, 20.0, FULL) is True
+    assert governor.judge_trial(2 * FIRST_S, pace(5.0, TRIAL_MEASURE_S), 2.0, 20.0, FULL) is True
     assert governor.level == 0
     assert governor.decide(9 * FIRST_S, pace(5.0), FULL, FULL, on_air=True) is Action.KEEP
 
 
 def test_options_that_failed_soon_wait_longer_for_their_next_trial():
-    for lasted_s, wait_s in ((TRUST_S / 2, 2 * FIRST_S), (TRUST_S, FIRST_S)):
+    for lasted_s, wait_s in ((PROVEN_S / 2, 2 * FIRST_S), (PROVEN_S, FIRST_S)):
         governor = at_level(1)
-        assert governor.judge_trial(FIRST_S, pace(5.0, TRIED_S), 2.0, 20.0, FULL) is True
+        assert governor.judge_trial(FIRST_S, pace(5.0, TRIAL_MEASURE_S), 2.0, 20.0, FULL) is True
         again = FIRST_S + lasted_s
         assert governor.decide(again, pace(0.8), 10.0, FULL, on_air=True) is Action.LIGHTER
         assert governor.trial_wait_s(again) == wait_s
@@ -144,7 +145,7 @@ def test_an_engine_twice_as_fast_is_tried_at_once_but_only_once():
     assert governor.decide(1.0, pace(1.3), FULL, FULL, on_air=True) is Action.KEEP
     assert governor.decide(PAUSE_S, pace(2.5), FULL, FULL, on_air=True) is Action.KEEP
     assert governor.decide(PAUSE_S, pace(2.6), FULL, FULL, on_air=True) is Action.TRIAL
-    assert governor.judge_trial(PAUSE_S, pace(0.9, TRIED_S), 2.6, 20.0, FULL) is False
+    assert governor.judge_trial(PAUSE_S, pace(0.9, TRIAL_MEASURE_S), 2.6, 20.0, FULL) is False
     assert governor.decide(3 * PAUSE_S, pace(2.6), FULL, FULL, on_air=True) is Action.KEEP
     assert governor.decide(3 * PAUSE_S, pace(5.2), FULL, FULL, on_air=True) is Action.TRIAL
 
@@ -156,7 +157,7 @@ def test_no_trial_while_the_reserve_is_low_or_a_fallback_is_on_air():
 
 
 def test_options_that_failed_are_barred_for_a_while():
-    for later_s, action in ((9.0, Action.INTERMITTENT), (BARRED_S, Action.LIGHTER)):
+    for later_s, action in ((9.0, Action.INTERMITTENT), (RETRY_FAILED_S, Action.LIGHTER)):
         governor = at_level(2)
         governor.level_failed(0.0)
         assert (governor.level, governor.unproven) == (1, True)

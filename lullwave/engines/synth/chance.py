@@ -1,4 +1,4 @@
-"""Keyed random numbers: they depend on the key alone, never on what was drawn elsewhere; knows nothing of music.
+"""Keyed random numbers: they depend on the key alone, never on what was drawn elsewhere.
 
 ``Chance(seed, "bass", 3)`` gives the same draws wherever and whenever it is made, so that a stream can be cut,
 steered, forked and restored, and each part still plays what it would have played.

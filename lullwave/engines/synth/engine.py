@@ -175,7 +175,7 @@ class SynthStream(Stream):
         self._steers: deque[_Steer] = deque()
         self._marks: deque[Mark] = deque()
         self._beats: deque[int] = deque()
-        self._waiting: list[str] = []  # prompts steered to, heard from the next bar
+        self._waiting: list[str] = []  # prompts steered to, heard within the current bar
         self._closed = False
         self._loop: list[Bar] | None = None  # once its length was asked for
 

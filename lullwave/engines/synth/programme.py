@@ -86,7 +86,7 @@ class Programme:
         return bar
 
     def steer(self, prompt: str, over_s: float = 8.0) -> Understanding:
-        """Follow another prompt from the next bar on.
+        """Follow another prompt from the next bar that is read on.
 
         Raises:
             PromptError: the prompt does not parse; nothing has changed then.

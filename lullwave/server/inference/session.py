@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 class Session:
-    """One client. Event loop only, but for ``_send``."""
+    """One client. Event loop only, except for ``_send``."""
 
     def __init__(self, socket: WebSocket, engine: Engine, scheduler: FairScheduler) -> None:
         self._socket = socket

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 class Channels:
     """All stations of a server with their listeners, clips and history, from start to stop.
 
-    Event loop only, but for ``engine``, which any thread may call, and ``stop``, which blocks.
+    Event loop only, except for ``engine``, which any thread may call, and ``stop``, which blocks.
     """
 
     def __init__(self, settings: Settings, engines: EnginePool, clock: Clock) -> None:

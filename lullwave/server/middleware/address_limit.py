@@ -13,7 +13,7 @@ from ..pacing import Paces
 REQUESTS_PER_AUDIO = 4  # open requests per allowed audio connection of an address: also events, socket and pages
 BURST_PER_AUDIO = 4  # requests at once per allowed audio connection; one per second follows for each
 TRY_AGAIN_LATER = 1013  # WebSocket close code (IANA registry)
-ALWAYS = "/healthz"  # costs little, and a monitor may share its address with whoever floods the server
+ALWAYS = "/healthz"  # costs little, and a monitor may share its address with an attacker
 
 
 class AddressLimit:

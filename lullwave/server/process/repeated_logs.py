@@ -1,7 +1,4 @@
-"""Keeps strangers from filling the log: what they can cause again and again is logged once a minute, with a count.
-
-Knows no server.
-"""
+"""Rate-limits log messages that clients can trigger: once a minute each, with a count."""
 
 from __future__ import annotations
 

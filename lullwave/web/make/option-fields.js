@@ -1,11 +1,11 @@
-/** The controls of a form, from a JSON schema: kind, range, default and words of each; pure, draws nothing. */
+/** The controls of a form, from a JSON schema: kind, range, default and words of each. Pure functions. */
 
 import { sentence } from '../radio/wording.js';
 
 /**
  * @typedef {{name: string, kind: 'number' | 'integer' | 'boolean' | 'choice' | 'text', label: string, help: string,
  *   placeholder?: string, unset: unknown, optional: boolean, low?: number, high?: number, step: string, maxLength?: number,
- *   choices: unknown[]}} Field `unset` is what holds where nothing is said
+ *   choices: unknown[]}} Field `unset` is the value used if the field is left empty
  */
 
 const KINDS = { number: 'number', integer: 'integer', boolean: 'boolean', string: 'text' };
@@ -15,7 +15,7 @@ const UNITS = { bpm: 'BPM', s: 'seconds', db: 'dB', hz: 'Hz', kbps: 'kbit/s' };
  * One field for each property that a form can show.
  *
  * @param {{properties?: object}} schema
- * @param {Record<string, {label?: string, placeholder?: string}>} [words] better ones for single fields
+ * @param {Record<string, {label?: string, placeholder?: string}>} [words] replace those of the schema, by field
  * @returns {Field[]}
  */
 export function fieldsOf(schema, words = {}) {

@@ -80,7 +80,7 @@ export function pause(state) {
   return { ...state, phase: 'paused', clip: null, attempt: 0, retryAt: null };
 }
 
-/** Another station: whoever listens is moved over at once. */
+/** Switch to another station: a player that is on reconnects at once. */
 export function retune(state, now) {
   return isWanted(state) ? connect({ ...state, attempt: 0, clip: null }, now) : state;
 }

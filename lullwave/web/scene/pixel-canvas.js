@@ -1,4 +1,4 @@
-/** A small canvas that shows one sprite at a time; knows nothing of what it shows. */
+/** A small canvas that shows one sprite at a time. */
 
 import { paint } from './pixel-sprites.js';
 

@@ -1,5 +1,5 @@
 /**
- * Every component of the page in one place: told what is so, they show it; knows nothing of where it comes from.
+ * Builds every component of the page and passes each new state to them.
  */
 
 import { Ambience } from '../ambience/ambience.js';

@@ -1,5 +1,5 @@
 /**
- * How long to wait before the next try; knows nothing of what is tried.
+ * How long to wait before the next try.
  *
  * Waits double from half a second to fifteen, and each is drawn from the upper half of its span, so that
  * the listeners of a station that restarts do not all come back in the same instant.

@@ -40,7 +40,7 @@ export function ListenersSocket(url, hear) {
       word = next;
       if (socket.readyState === WebSocket.OPEN) socket.send(word);
     },
-    /** There is reason to hope: try now. */
+    /** Reconnect at once. */
     wake() {
       if (socket.readyState === WebSocket.CLOSED) open();
     },

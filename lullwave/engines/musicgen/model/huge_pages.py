@@ -1,4 +1,4 @@
-"""Moves memory to 2 MB pages on Linux, for weights and the KV cache; knows nothing of what the memory holds.
+"""Moves memory to 2 MB pages on Linux, for weights and the KV cache.
 
 Every decoder step reads all of that memory once; with 4 kB pages, address translation (TLB misses) slows it down.
 ``madvise(2)`` with MADV_COLLAPSE (Linux 6.1 and later) merges pages; on other systems nothing changes.

@@ -63,7 +63,7 @@ class Instrument:
     voice: Voice
     phrases: tuple[str, ...]  # what prompts call it; "-s" and "-es" are understood
     articulations: tuple[Articulation, ...] = ()
-    stands_in_for: tuple[str, ...] = ()  # instruments that there are not and that it replaces; the listener is told
+    stands_in_for: tuple[str, ...] = ()  # missing instruments that this one replaces; the listener is told
 
     @property
     def role(self) -> Role:

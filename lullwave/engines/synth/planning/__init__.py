@@ -1,1 +1,1 @@
-"""Decides what a piece is to be: style, form, sections, players, and what changes when it is steered."""
+"""Plans pieces: style, form, sections and players, and the changes after a steer."""

@@ -19,7 +19,11 @@ PAD: InstrumentName = "pad"  # holds chords in the background where the prompt n
 _PAIR_GAP = 4  # pieces before the same pair of chord player and melody player may return
 
 _FAMILY_WEIGHTS: dict[Family, float] = {"synths": 1.5, "mallets": 0.7}  # as beds; the others 1
-_STRUCK: tuple[Family, ...] = ("pianos", "plucked", "mallets")  # families that are no bed for another instrument
+_STRUCK: tuple[Family, ...] = (
+    "pianos",
+    "plucked",
+    "mallets",
+)  # families too percussive to hold chords
 
 _Pair = tuple[InstrumentName, InstrumentName]  # chord player, melody player
 
@@ -30,22 +34,22 @@ def cast(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> dict[R
     named = list(intent.instruments)
     if intent.only and (named or intent.parts or intent.drums):
         return _shared(named) | {r: i for r, i in _drawn(chance, intent, blend).items() if r not in _shared(named)}
-    if "instruments" in avoid or (intent.only and intent.ambience):  # "only rain": the place alone
+    if "instruments" in avoid or (intent.only and intent.ambience):  # "only rain": no band
         return {}
     chords = [i for i in chord_players(intent) if not is_pad(i)]
     melodies, basses = melody_players(intent), bass_players(intent)
     featured = featured_players(intent)
     free = not intent.styles or chance.of("open").yes(blend.number(lambda style: style.open))
-    lately = memory.pieces[-1].comp if memory.pieces else ""
-    keys_weights = every_player(("keys", "pad"), lately) if free else blend.weights(lambda style: style.keys)
+    previous = memory.pieces[-1].comp if memory.pieces else ""
+    keys_weights = every_player(("keys", "pad"), previous) if free else blend.weights(lambda style: style.keys)
     pads = [name for name in named if is_pad(name)]
     if chords or pads:
         keys_weights = {(chords or pads)[0]: 1.0}
-    elif featured and free:  # a bed, and none that is struck as a tune is
+    elif featured and free:  # sustained chords under the named melody
         beds = {k: w for k, w in keys_weights.items() if INSTRUMENTS[k].family not in _STRUCK}
         keys_weights = {k: w for k, w in beds.items() if k not in named}
     lead_weights = every_player(("lead",), "") if free else blend.weights(lambda style: style.lead)
-    if chords:  # what is named plays the tune, too: nothing else stands before it
+    if chords:  # a named chord player also plays the melody, unless another is named
         lead_weights = {chords[0]: 1.0}
     if melodies:
         lead_weights = {melodies[0]: 1.0}
@@ -72,13 +76,13 @@ def cast(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> dict[R
     return {r: i for r, i in band.items() if r not in gone and (i not in avoid or (i in named and r != "bass"))}
 
 
-def every_player(roles: tuple[Role, ...], lately: str) -> dict[InstrumentName, float]:
+def every_player(roles: tuple[Role, ...], previous: str) -> dict[InstrumentName, float]:
     """All instruments of the catalogue that can take one of the roles, the families with equal chances.
 
-    The family of ``lately``, the player of the piece before, stands back, so that palettes rotate.
+    The family of ``previous``, the chord player of the last piece, gets a fifth of its chance, so that palettes rotate.
     """
     players = [one for one in INSTRUMENTS.values() if set(roles) & set(one.roles)]
-    before = next((one.family for one in players if one.name == lately), None)
+    before = next((one.family for one in players if one.name == previous), None)
     sizes = Counter(one.family for one in players)
     return {
         one.name: _FAMILY_WEIGHTS.get(one.family, 1.0) / sizes[one.family] * (0.2 if one.family == before else 1.0)
@@ -87,7 +91,7 @@ def every_player(roles: tuple[Role, ...], lately: str) -> dict[InstrumentName, f
 
 
 def featured_players(intent: Intent) -> tuple[InstrumentName, ...]:
-    """The named instruments that must stand before all others: all but basses; pads where nothing else is named."""
+    """The named instruments that are mixed in front: no basses, and pads only if nothing else is named."""
     named = [name for name in intent.instruments if INSTRUMENTS[name].role != "bass"]
     return tuple([name for name in named if not is_pad(name)] or named)
 
@@ -126,7 +130,7 @@ def _accompanists(names: Sequence[InstrumentName]) -> list[InstrumentName]:
 
 
 def _drawn(chance: Chance, intent: Intent, blend: Blend) -> dict[Role, InstrumentName]:
-    """Players for the parts that were asked for ("bass") without an instrument."""
+    """Players for the parts ("bass") that the prompt names without an instrument."""
     avoid = set(intent.avoid.names)
     drawn: dict[Role, InstrumentName] = {}
     if "bass" in intent.parts:
@@ -184,7 +188,7 @@ def _draw(
 
 
 def make_band(chance: Chance, intent: Intent, blend: Blend, memory: Memory, keep: ProductionName | None = None) -> Band:
-    """The band and its manner; ``keep`` is the production of the music that goes on, unless another is asked for."""
+    """The band and its manner; ``keep`` is the current production, used unless the prompt names another."""
     draw = chance.of("manner")
     style = blend.draw(chance.of("style"))
     instruments = cast(chance.of("cast"), intent, blend, memory)

@@ -1,4 +1,4 @@
-"""Names for pieces: small pictures, seldom the same; knows nothing of music."""
+"""Names for pieces: small pictures, seldom the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells what was understood of a prompt, in plain words and as data; knows nothing of music."""
+"""Describes an intent in plain words and as data."""
 
 from __future__ import annotations
 

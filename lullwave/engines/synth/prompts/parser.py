@@ -1,6 +1,6 @@
 """Reads a prompt into an ``Intent``: what it asks for outright and what its mood suggests.
 
-Finds phrases of the vocabulary, negations, amounts and shares. Knows nothing of how the music follows them.
+Finds phrases of the vocabulary, negations, amounts and shares. Composes nothing.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class _PromptReader:
         self._refused_kits: dict[str, None] = {}
         self._parts: list[str] = []
         self._only = False
-        self._only_next = False  # "just": the next thing, if it is one, is to be alone
+        self._only_next = False  # after "just": only the next instrument, part or style plays
         self._drums = False
         self._kit: KitName | Literal[""] = ""
         self._hats = ""

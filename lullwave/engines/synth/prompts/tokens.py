@@ -1,4 +1,4 @@
-"""A text as tokens, and the phrases of the vocabulary in it; knows nothing of what they are for.
+"""A text as tokens, and the phrases of the vocabulary in it.
 
 Tokens are words in small letters, ``,`` and ``;`` (any end of a sentence), ``=`` (a colon too), shares such as ``70%``
 and signs such as emoji.

@@ -234,7 +234,7 @@ for _production in PRODUCTIONS.values():
     for _phrase in _production.phrases:
         PHRASES[_phrase] = {**PHRASES.get(_phrase, {}), "production": _production.name}
 
-# A phrase for an instrument that there is not: the name of the one that plays instead.
+# Phrases for missing instruments: the instrument that replaces each; the listener is told.
 STAND_INS: dict[str, str] = {phrase: one.name for one in INSTRUMENTS.values() for phrase in one.stands_in_for}
 
 NEGATIONS = _words(

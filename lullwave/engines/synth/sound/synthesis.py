@@ -237,7 +237,7 @@ def rise(frames: int, attack_s: float) -> Samples:
 
 
 def fall(frames: int, fade_s: float) -> Samples:
-    """1 but for a raised-cosine end of ``fade_s``."""
+    """1 except for a raised-cosine end of ``fade_s``."""
     return rise(frames, fade_s)[::-1]
 
 

@@ -45,8 +45,13 @@ CHOPS = "chops"  # slices of a recording of the chords, triggered again on the g
 CHOP_PITCH = -3  # semitones by which a chopped recording is slowed down
 _HELD_BEATS = 4.0  # a longer chord is struck again: electric pianos and strings die away
 _ORDERS = ((0, 1, 0, 1), (0, 0, 2, 3), (0, 1, 2, 2), (0, 2, 0, 3), (0, 0, 1, 0))  # which beat of a chord sounds on each
-OPEN = ("and_of_two", "charleston", "stabs", "late")  # styles of which a strike after the first may be left out
-AGAIN: Strike = (2.5, 1.5, "top", 0.42)  # what a string that dies away within a bar adds to a style that leaves it to
+OPEN = ("and_of_two", "charleston", "stabs", "late")  # styles that may drop any strike but the first
+AGAIN: Strike = (
+    2.5,
+    1.5,
+    "top",
+    0.42,
+)  # extra strike for instruments that fade within a bar
 
 
 def write_keys(
@@ -70,7 +75,7 @@ def write_keys(
         for k, (beat, length, which, weight) in enumerate(strikes):
             if left_out[k]:
                 continue
-            if k + 1 < len(strikes) and left_out[k + 1]:  # what is left out leaves no hole: this one rings on
+            if k + 1 < len(strikes) and left_out[k + 1]:  # this strike rings on through those left out after it
                 after = (strikes[n][0] for n in range(k + 1, len(strikes)) if not left_out[n])
                 length = next(after, here.beats) - beat
             length = min(length, here.beats - beat) - 0.04

@@ -1,4 +1,4 @@
-"""The mix settings of each bar: tracks, filters, fades; numbers only, knows no sample."""
+"""The mix settings of each bar: tracks, filters, fades; numbers only, no audio."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..spec import PieceSpec, Section
 from .comping import CHOPS
 
 _ROLE_DB: dict[Role, float] = {"keys": -1.5, "bass": 0.0, "lead": 1.0, "answer": -2.5, "pad": -5.0}
-_FEATURED_DB, _BEHIND_DB = 1.5, -5.0  # what a prompt names, and what else is melodic beside it
+_FEATURED_DB, _BEHIND_DB = 1.5, -5.0  # for named instruments, and for other melodic ones beside them
 _THIN_HZ: dict[Role, float] = {"keys": 170.0, "pad": 220.0, "lead": 150.0, "answer": 150.0}  # room for kick and bass
 _SCOOP: dict[Role, float] = {"keys": 1.0, "pad": 1.0, "lead": 0.5, "answer": 0.5}  # share of the production's bell
 _CHOPS_HZ = 2600.0  # low-pass of a chopped recording

@@ -20,7 +20,7 @@ _TOP_HZ, _END_HZ = 9300.0, 10900.0  # the image filter's band edge
 
 @lru_cache(maxsize=6)
 def _fixed(size: int) -> tuple[Spectrum, Spectrum, Spectrum]:
-    """Responses of the middle, of the sides, and from the middle to the sides, but for the low-pass.
+    """Responses of the middle, of the sides, and from the middle to the sides, except for the low-pass.
 
     The last is a short burst of noise: what comes from the middle alone gets as wide as in a small room, and a
     fold-down to mono takes it away again without a trace (Schroeder 1958, "An artificial stereophonic effect").

@@ -1,4 +1,4 @@
-"""Rendered notes and strokes within a bounded number of bytes; knows nothing of what they sound like.
+"""Rendered notes and strokes within a bounded number of bytes.
 
 Sounds are kept as 16-bit integers with a scale, half the memory of floats at 98 dB below their peak.
 """
