@@ -90,7 +90,7 @@ class Settings(BaseSettings):
         default=24.0, ge=4, le=300, description="buffer: seconds of music made ahead of what is on air"
     )
     burst_s: float = Field(
-        default=2.0, ge=0.5, le=3, description="seconds of past music that a new listener is sent at once"
+        default=3.0, ge=0.5, le=3, description="seconds of past music that a new listener is sent at once"
     )
     ring_s: float = Field(default=30.0, ge=6, le=120, description="seconds of encoded stream kept for slow listeners")
     sleep_after_s: float = Field(
