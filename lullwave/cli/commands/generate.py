@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -14,7 +14,7 @@ from rich.console import Console
 
 from ...audio import Audio
 from ...blocks import ClipFormat, ClipMaker
-from ...codecs import DEFAULT_KBPS, FORMATS, Format, format_named, read, replacing, write, write_bytes
+from ...codecs import DEFAULT_KBPS, FORMATS, Format, encode, format_named, read, replacing
 from ...engines import engine_class, engine_facts, load_engine
 from ...engines.base import AudioPrompt, Engine, Stream
 from ...errors import Unsupported
@@ -112,21 +112,28 @@ def generate(
         "file": output, "format": named.name, "seconds": seconds, "prompt": request.prompt, "seed": request.seed,
         "engine": engine,
     }  # fmt: skip
-    with load_engine(engine, **load_options) as loaded:
+    with load_engine(engine, **load_options) as loaded, ExitStack() as written:
+        files: dict[Path, bytes] = {}  # beside the clip; all appear once everything is made
+        if midi is not None:
+            files[midi] = loaded.midi(request)
+            made["midi"] = str(midi)
+        if stems is not None:
+            taken = {"--output": Path(output), **({"--midi": midi} if midi else {})}
+            parts, gain_db = _stems(stems, loaded, request, FORMATS["flac"] if named.lossy else named, taken)
+            files |= parts
+            made["stems"], made["stems_gain_db"] = [str(file) for file in parts], round(gain_db, 2)
         with loaded.stream(request, **heard) as stream:
             made["seconds"] = round((stream.total_frames or 0) / stream.rate, 3)
-            made["speed"] = round(_clip(stream, loaded.made_by, output, delivery, console), 2)
+            file = written.enter_context(_opened(output))
+            made["speed"] = round(_clip(stream, loaded.made_by, file, delivery, console), 2)
             understood = stream.understanding or loaded.understand(request.prompt)
             marks = stream.marks(0, stream.position)
         made["titles"] = [str(mark.data["title"]) for mark in marks if mark.kind == "piece" and mark.data.get("title")]
         made["understood"], made["ignored"] = understood.text, list(understood.ignored)
-        if midi is not None:
-            write_bytes(midi, loaded.midi(request))
-            made["midi"] = str(midi)
         if stems is not None:
-            taken = {"--output": Path(output), **({"--midi": midi} if midi else {})}
-            files, gain_db = _stems(stems, loaded, request, FORMATS["flac"] if named.lossy else named, taken)
-            made["stems"], made["stems_gain_db"] = [str(file) for file in files], round(gain_db, 2)
+            stems.mkdir(exist_ok=True)
+        for path, data in files.items():
+            written.enter_context(replacing(path)).write(data)
     if as_json:
         print_json(made)
     else:
@@ -165,11 +172,11 @@ def _summary(made: Mapping[str, Any]) -> Iterator[str]:
         yield "Understood: " + made["understood"]
 
 
-def _clip(stream: Stream, engine: str, output: str, delivery: ClipFormat, console: Console) -> float:
-    """Make the clip; how many times faster than real time it went."""
+def _clip(stream: Stream, engine: str, file: BinaryIO, delivery: ClipFormat, console: Console) -> float:
+    """Write the clip to ``file``; how many times faster than real time it went."""
     seconds = stream.request.duration_s
     assert seconds is not None
-    with Progress(console, seconds, lambda: stream.tokens_made) as progress, _opened(output) as file:
+    with Progress(console, seconds, lambda: stream.tokens_made) as progress:
         for data in ClipMaker(stream, engine, delivery, progress.through).file():
             file.write(data)
     return progress.speed
@@ -177,8 +184,8 @@ def _clip(stream: Stream, engine: str, output: str, delivery: ClipFormat, consol
 
 def _stems(
     folder: Path, engine: Engine, request: Request, format: Format, taken: Mapping[str, Path]
-) -> tuple[list[Path], float]:
-    """Write each part as a lossless, unmastered file; return the files and the gain in dB that all have in common.
+) -> tuple[dict[Path, bytes], float]:
+    """Make each part a lossless, unmastered file; return the files and the gain in dB that all have in common.
 
     The gain is 0, or low enough that neither a stem nor their sum clips. The sum of the stems is the engine's mix
     before everything that works on all parts together, such as a bus compressor or the mastering.
@@ -191,13 +198,14 @@ def _stems(
     stems = engine.stems(request)
     paths = {name: folder / f"{Path(name).name}{format.suffix}" for name in stems}
     check_distinct([*taken.items(), *(("--stems", path) for path in paths.values())])
-    folder.mkdir(exist_ok=True)
     every = [audio.samples for audio in stems.values()]
     peak = max((float(np.abs(samples).max(initial=0.0)) for samples in (*every, sum(every, np.zeros(1)))), default=0.0)
     gain = min(1.0, _STEM_PEAK / max(peak, 1e-9))
-    for name, audio in stems.items():
-        write(paths[name], Audio(audio.samples * np.float32(gain), audio.rate), format.name)
-    return list(paths.values()), 20.0 * math.log10(gain)
+    files = {
+        paths[name]: encode(Audio(audio.samples * np.float32(gain), audio.rate), format.name)
+        for name, audio in stems.items()
+    }
+    return files, 20.0 * math.log10(gain)
 
 
 @contextmanager

@@ -132,7 +132,8 @@ class SynthEngine(Engine):
         """A finite request as a MIDI file."""
         programme, bars = self._composed(request)
         pieces = {bar.piece: programme.piece(bar.piece) for bar in bars}
-        return midi_bytes(bars, {n: (str(p["title"]), Key.parse(str(p["key"]))) for n, p in pieces.items()})
+        titles = {n: (str(p["title"]), Key.parse(str(p["key"]))) for n, p in pieces.items()}
+        return midi_bytes(bars, titles, None if programme.loops else _frames(request))
 
     def close(self) -> None:
         self.closed = True

@@ -151,6 +151,8 @@ class Programme:
         spec = self._spec
         frames = sum(METRES[s.metre].bar_frames(s.tempo(b)) for s in spec.sections for b in range(s.bars))
         frames += sum(s.tail_frames for s in spec.sections)
+        if self._total is not None and not self.loops:
+            frames = min(frames, self._total)
         last = spec.sections[-1]
         self._pieces[spec.number] = {
             "title": spec.title,

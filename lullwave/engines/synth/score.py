@@ -118,8 +118,12 @@ class Bar:
 
     @property
     def quarters(self) -> float:
-        """Its length in quarter notes."""
-        return self.beats * (1.5 if self.metre == "6/8" else 1.0)
+        """Its length in quarter notes at its tempo; the bar that rings out at the end of a piece may have any."""
+        return self.seconds * self.quarters_per_minute / 60.0
+
+    @property
+    def quarters_per_minute(self) -> float:
+        return self.tempo_bpm * (1.5 if self.metre == "6/8" else 1.0)
 
     @property
     def seconds(self) -> float:

@@ -195,13 +195,11 @@ def _form(chance: Chance, memory: Memory) -> str:
 
 
 def _bars(chance: Chance, tempo: float, metre: Metre, length: Length) -> tuple[int, int]:
-    """How many bars, and the frames of the ring after them."""
+    """How many bars, and the frames of the ring after them. Music shorter than a bar ends inside its only one."""
     bar = metre.bar_frames(tempo)
     if length.frames is None:
         seconds = chance.between(SHORTEST_S + 12, LONGEST_S - 12)
         return 2 * round(seconds * RATE / bar / 2), 0
-    bars = max(1, length.frames // bar)
-    tail = length.frames - bars * bar
-    if not length.last:
+    if not length.last or length.frames < bar:
         return max(1, round(length.frames / bar)), 0
-    return bars, tail
+    return divmod(length.frames, bar)

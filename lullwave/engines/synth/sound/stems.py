@@ -13,15 +13,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from ....audio import Samples
-from ..score import Bar
+from ..score import RATE, Bar
 from .instruments.cache import SoundCache
-from .renderer import Renderer
+from .renderer import LATENCY, Renderer
 
 
-def stem_names(bars: Sequence[Bar]) -> list[str]:
-    """The stems that are not silent: the parts, then "drums", "ambience" and "noise" (crackle and hiss)."""
-    names = sorted({note.part for bar in bars for note in bar.notes})
-    if any(bar.hits for bar in bars):
+def stem_names(bars: Sequence[Bar], frames: int) -> list[str]:
+    """The stems that are heard in ``frames``: the parts, then "drums", "ambience" and "noise" (crackle and hiss)."""
+    end_s = (frames - LATENCY) / RATE
+    names = sorted({n.part for bar in bars for n in bar.notes if bar.start_frame / RATE + n.start_s < end_s})
+    if any(bar.start_frame / RATE + hit.start_s < end_s for bar in bars for hit in bar.hits):
         names.append("drums")
     if any(bar.mix.ambience_lufs for bar in bars):
         names.append("ambience")
@@ -33,7 +34,7 @@ def stem_names(bars: Sequence[Bar]) -> list[str]:
 def render_stems(bars: Sequence[Bar], frames: int, seed: int, cache: SoundCache) -> dict[str, Samples]:
     """(T, 2) of each stem, T = ``frames``."""
     stems = {}
-    for name in stem_names(bars):
+    for name in stem_names(bars, frames):
         renderer = Renderer(seed, cache, only=name)
         parts = [renderer.render(bar) for bar in bars]
         missing = frames - sum(map(len, parts))

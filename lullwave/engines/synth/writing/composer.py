@@ -65,7 +65,7 @@ def compose_section(spec: PieceSpec, index: int, carry: SectionState) -> tuple[l
         )
         bars.append(_bar(spec, section, bar, frames[bar], metre.beats, notes, hits, named))
     if section.tail_frames:
-        beats = max(1, round(section.tail_frames / RATE / beat_s))
+        beats = max(1, round(section.tail_frames / RATE / beat_s / metre.quarters_per_beat))
         bars.append(_bar(spec, section, section.bars, section.tail_frames, beats, (), (), ()))
     last_bass = [e.pitch for e in events if e.part == "bass"][-1:]
     return bars, SectionState(chords[-1].voicing, last_bass[0] if last_bass else carry.bass)
@@ -261,6 +261,6 @@ def _bar(
         bar=bar,
         section=section.name,
         tempo_bpm=section.tempo(min(bar, section.bars - 1)) / METRES[section.metre].quarters_per_beat,
-        metre=section.metre if bar < section.bars else "4/4",
+        metre=section.metre,
         take=1000 * (1 + ord(section.theme)) + _place(section, bar) if section.loop_bars else -1,
     )
