@@ -183,7 +183,7 @@ def test_what_is_wrong_is_said_at_its_field_in_the_servers_words(
     radio = serve(engines={"synth": SynthEngine}, engine="synth")
     page = visit(radio.url + "make", may_complain=True)
     for label, wrong, right, words in (
-        ("Tempo in BPM", "999", "", "Got 999.0; allowed: a number from 50 to 140 bpm, or none."),
+        ("Tempo in BPM", "999", "", "Got 999.0; allowed: a number from 40 to 180 bpm, or none."),
         ("Key", "H dur", "", "Got 'H dur'; allowed:"),
         ("Seed", "-1", "7", "Got -1; allowed:"),
         ("How it should sound", "(warm", "warm", "allowed: brackets that match"),
@@ -253,7 +253,7 @@ def test_a_page_that_comes_before_its_server_asks_again(radio: Radio, visit: Cal
 
 
 def test_it_works_below_a_path_prefix(serve: Callable[..., Radio], visit: Callable[..., Any]):
-    radio = serve()
+    radio = serve(trusted_proxies="127.0.0.1")
     with proxied(radio.port, "/radio") as proxy:
         url = f"http://127.0.0.1:{proxy.port}/radio/"
         page = visit(url)
