@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 class Proxy:
     """Listens on a port of its own and asks ``target`` for what is below ``prefix``."""
 
-    def __init__(self, target: int, prefix: str, scheme: str = "http") -> None:
+    def __init__(self, target: int, prefix: str, scheme: str = "") -> None:
         self.port = 0
         self._target = target
         self._prefix = prefix.encode()
@@ -54,7 +54,8 @@ class Proxy:
             kept = [field for field in fields.split(b"\r\n") if field and not field.lower().startswith(b"connection")]
             upgrade = b"upgrade: websocket" in fields.lower()
             kept += [b"Connection: Upgrade" if upgrade else b"Connection: close"]
-            kept += [b"X-Forwarded-For: 192.0.2.7", b"X-Forwarded-Proto: " + self._scheme]
+            if self._scheme:  # without one the proxy leaves no trace
+                kept += [b"X-Forwarded-For: 192.0.2.7", b"X-Forwarded-Proto: " + self._scheme]
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
             stripped = path[len(self._prefix) :]
             far_writer.write(b"\r\n".join([b" ".join([method, stripped, version]), *kept, b"", b""]))
@@ -70,7 +71,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @contextmanager
-def proxied(target: int, prefix: str, scheme: str = "http") -> Iterator[Proxy]:
+def proxied(target: int, prefix: str, scheme: str = "") -> Iterator[Proxy]:
     proxy = Proxy(target, prefix, scheme)
     proxy.start()
     try:

@@ -253,7 +253,7 @@ def test_a_page_that_comes_before_its_server_asks_again(radio: Radio, visit: Cal
 
 
 def test_it_works_below_a_path_prefix(serve: Callable[..., Radio], visit: Callable[..., Any]):
-    radio = serve(trusted_proxies="127.0.0.1")
+    radio = serve()
     with proxied(radio.port, "/radio") as proxy:
         url = f"http://127.0.0.1:{proxy.port}/radio/"
         page = visit(url)

@@ -141,7 +141,7 @@ def test_a_full_station_says_so_and_lets_others_in_later(serve: Callable[..., Ra
 
 
 def test_it_plays_below_a_path_prefix(serve: Callable[..., Radio], visit: Callable[..., Any]):
-    radio = serve(root_path="/some/radio", trusted_proxies="127.0.0.1")
+    radio = serve(root_path="/some/radio")
     with proxied(radio.port, "/some/radio") as proxy:
         page = visit(f"http://127.0.0.1:{proxy.port}/some/radio/")
         play(page)
