@@ -52,7 +52,7 @@ def health(
     ready: Annotated[
         bool, typer.Option("--ready", help="Ask whether the default station has music, too: /readyz.")
     ] = False,
-    wait_s: Annotated[float, typer.Option(min=0, max=3600, help="Keep asking for so many seconds.")] = 0.0,
+    wait_s: Annotated[float, typer.Option(min=0, max=3600, help="Keep asking for up to this many seconds.")] = 0.0,
     timeout_s: Annotated[float, typer.Option(min=0.1, max=600, help="Longest wait for one reply, in seconds.")] = 4.0,
 ) -> None:
     """Tell whether the server on this machine works: exit status 0 or 1.
