@@ -129,7 +129,7 @@ def test_a_long_history_costs_no_more_than_a_short_one(monkeypatch):
         history.add_state(run, SavedState(60 * n * RATE, "synth", b"state", 0, 0, 60 * n * RATE, b"master"))
     assert sum("sum(bytes)" in statement for statement in asked) == 1
 
-    monkeypatch.setattr("lullwave.archive.history.zlib.decompress", lambda data: unpacked.append(data) or data)
+    monkeypatch.setattr("lullwave.archive.history.inflate", lambda data: unpacked.append(data) or data)
     found = history.states(Moment(run, (60 * 298 + 5) * RATE), 30 * RATE)
     assert [state.frame for state in found] == [60 * 298 * RATE]
     assert len(unpacked) == 2, "states that are not needed are not read"

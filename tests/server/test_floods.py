@@ -156,7 +156,7 @@ def test_without_file_descriptors_the_log_stays_short_and_the_server_answers(tmp
 HANGING = textwrap.dedent("""
     import asyncio, sys, threading
     import uvicorn
-    from lullwave.server import bounded_server
+    from lullwave.server.process import bounded_server
     bounded_server.STOP_S = 0.5
 
     async def app(scope, receive, send):

@@ -53,11 +53,8 @@ def test_without_a_history_it_says_so(lullwave, tmp_path):
 
 def test_replay_takes_a_listed_time(lullwave, tmp_path):
     kept(tmp_path, load_engine("synth"))
-    history = History(DataPaths(tmp_path).history, 1e9)
-    history.add_event(history.moment("piano", BEGAN).run, RATE, "piece", {"title": "Felt"})
-    history.close()
     where = ("--data-dir", str(tmp_path))
-    [piece] = json.loads(lullwave("history", *where, "--json").stdout)
+    _, piece = json.loads(lullwave("history", *where, "--json").stdout)
     for _ in range(2):
         ran = lullwave("replay", "piano", piece["time"], "--seconds", "1", "-q", *where)
         assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")

@@ -20,7 +20,7 @@ from lullwave.engines.synth.theory import QUALITIES, Chord, Key, clashing, neare
 )
 def test_keys_are_read(text, name):
     if name is None:
-        with pytest.raises(ValueError, match="no key"):
+        with pytest.raises(ValueError, match="is not a key"):
             Key.parse(text)
     else:
         assert Key.parse(text).name == name

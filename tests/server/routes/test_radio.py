@@ -110,7 +110,7 @@ def test_stations_are_listed_with_what_they_play(radio):
     assert piano["stream"] == "/stations/piano/stream.mp3"
     assert piano["now"]["tempo_bpm"] == 120.0
     assert piano["now"]["frames"] == 20 * RATE
-    assert set(piano["now"]) == {"title", "tempo_bpm", "key", "prompt", "frame", "frames", "started_frame"}
+    assert set(piano["now"]) == {"title", "tempo_bpm", "key", "metre", "prompt", "frame", "frames", "started_frame"}
     assert listed["stations"][1]["state"] == "asleep"
 
 
