@@ -8,7 +8,8 @@
     │   ├── SettingsError       a setting from file, environment or flag
     │   └── Unsupported         a valid value that cannot be used here; the message gives the reason
     ├── NotFound                a station, clip, file or model that does not exist
-    ├── CodecError              audio that cannot be decoded or encoded
+    ├── CodecError              audio or an image that cannot be decoded or encoded
+    │   └── FileMissing             there is no file at the path to read
     ├── Busy                    a limit is reached; tells when to try again
     │   ├── Full                    a station has as many listeners as allowed
     │   └── NothingToUndo           a station plays its first prompt
@@ -36,6 +37,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class LullwaveError(Exception):
@@ -45,11 +47,11 @@ class LullwaveError(Exception):
 class InvalidInput(LullwaveError, ValueError):
     """A value that is not allowed.
 
-    The message names the field, the value received and the allowed values; the server and the command line show it
-    unchanged.
+    The message names the field, the value received and the allowed values, unless ``message`` replaces it; the server
+    and the command line show it unchanged.
     """
 
-    def __init__(self, field: str, value: object, allowed: str) -> None:
+    def __init__(self, field: str, value: object, allowed: str, message: str | None = None) -> None:
         self.field = _short(field.encode(errors="backslashreplace").decode())  # it may come from the caller
         self.value = value
         self.allowed = allowed
@@ -57,7 +59,18 @@ class InvalidInput(LullwaveError, ValueError):
             shown = _short(repr(value))
         except ValueError:  # an integer of thousands of digits
             shown = f"an {type(value).__name__} that is too long to be shown"
-        super().__init__(f"{self.field}: got {shown}; allowed: {allowed}")
+        super().__init__(message or f"{self.field}: got {shown}; allowed: {allowed}")
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """Begin a message about a name that does not exist: "unknown option 'tempo'; did you mean 'tempo_bpm'?"."""
+    return f"unknown {kind} {_short(ascii(name))}{_suggestion(name, known)}"
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    """The known name that is closest to a mistyped one, as a question; otherwise nothing."""
+    close = get_close_matches(name, list(known), 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _short(text: str) -> str:
@@ -96,6 +109,10 @@ class CodecError(LullwaveError):
     """Audio that cannot be decoded or encoded."""
 
 
+class FileMissing(CodecError):
+    """There is no file at the path to read."""
+
+
 class Busy(LullwaveError):
     """A limit is reached. ``retry_after_s`` is the time in seconds after which to try again."""
 
@@ -121,7 +138,11 @@ class UnknownEngine(EngineError, LookupError):
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         self.name = name
-        super().__init__(f"no engine {name!r}; installed: {', '.join(known)}")
+        names = tuple(known)
+        close = _suggestion(name, names)
+        super().__init__(
+            f"no engine {name!r}{close}" + (" Installed: " if close else "; installed: ") + ", ".join(names)
+        )
 
 
 class MissingExtra(EngineError, ImportError):

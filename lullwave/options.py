@@ -20,10 +20,9 @@ import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from typing import Any, TypeVar
 
-from .errors import InvalidInput
+from .errors import InvalidInput, unknown
 
 T = TypeVar("T")
 
@@ -126,8 +125,7 @@ def build(options: type[T], values: Mapping[str, Any], where: str = "") -> T:
     known = [info.name for info in describe(options)]
     for name in values:
         if name not in known:
-            allowed = f"{_hint(name, known)}options named " + ", ".join(known) if known else "none"
-            raise InvalidInput(f"{where}{name}", values[name], allowed)
+            raise _unknown_option(f"{where}{name}", values[name], name, known)
     for one in fields(options):  # type: ignore[arg-type]
         required = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
         if required and one.name not in values:
@@ -158,16 +156,17 @@ def parse_pairs(pairs: Iterable[str], options: type, flag: str = "--option") -> 
             raise InvalidInput(flag, pair, "name=value")
         name = name.strip().replace("-", "_")
         if name not in known:
-            allowed = f"{_hint(name, known)}one of " + ", ".join(known) if known else "none for this engine"
-            raise InvalidInput(flag, name, allowed)
+            raise _unknown_option(flag, name, name, known, f"{flag}: ")
         values[name] = _worded(known[name], text)
     return values
 
 
-def _hint(name: str, known: Iterable[str]) -> str:
-    """Suggest the known name that is closest to a mistyped one."""
-    close = get_close_matches(name, known, 1)
-    return f"{close[0]} is close; " if close else ""
+def _unknown_option(field: str, value: object, name: str, known: Iterable[str], before: str = "") -> InvalidInput:
+    """The error about an option that does not exist; ``before`` precedes its message."""
+    names = ", ".join(known)
+    said = unknown("option", name, known)
+    said += (" Options: " if said.endswith("?") else "; options: ") + (names or "none")
+    return InvalidInput(field, value, f"options named {names}" if names else "none", before + said)
 
 
 def _plain(number: float) -> str:

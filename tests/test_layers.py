@@ -11,7 +11,18 @@ ROOT = Path(lullwave.__file__).parent
 # From the bottom up. A module may import modules of its own layer or of lower ones.
 LAYERS = [
     ["errors"],
-    ["options", "prompt", "audio", "paths", "download", "packing", "prompt_forms", "hosts", "redaction"],
+    [
+        "options",
+        "prompt",
+        "audio",
+        "paths",
+        "download",
+        "packing",
+        "prompt_forms",
+        "hosts",
+        "redaction",
+        "pydantic_errors",
+    ],
     ["request", "settings"],
     ["codecs", "mastering", "spectrogram", "checkpoints", "device", "clock", "ring"],
     ["engines.base", "engines.function"],

@@ -40,7 +40,7 @@ def test_secrets_are_left_out(text, shown):
         "no such file: /var/lib/lullwave/history.sqlite3",
         "played in the key of C: is it 3 a.m.? yes, me@home",
         "500 tokens a second",
-        "port: got 'x'; allowed: a valid integer",
+        "port: got 'x'; allowed: a whole number",
     ],
 )
 def test_other_words_stay(text):

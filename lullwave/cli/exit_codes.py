@@ -15,7 +15,8 @@ from contextlib import contextmanager
 
 import typer
 
-from ..errors import InvalidInput, LullwaveError, NotFound, UnknownEngine
+from ..errors import FileMissing, InvalidInput, LullwaveError, NotFound, UnknownEngine
+from ..pydantic_errors import allowed_words
 
 WRONG_INPUT = 2
 FAILED = 1
@@ -36,7 +37,7 @@ def translated(verbose: bool = False) -> Iterator[None]:
         # Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(READER_GONE) from None
-    except (InvalidInput, NotFound, UnknownEngine) as error:
+    except (InvalidInput, NotFound, FileMissing, UnknownEngine) as error:
         _end(str(error), WRONG_INPUT, error if verbose else None)
     except LullwaveError as error:
         _end(str(error), FAILED, error if verbose else None)
@@ -44,6 +45,8 @@ def translated(verbose: bool = False) -> Iterator[None]:
         named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         _end(named, FAILED, error if verbose else None)
     except Exception as error:
+        if isinstance(error, typer.BadParameter) and (said := _wrong_value(error)):
+            _end(said, WRONG_INPUT)
         if hasattr(error, "exit_code"):  # the parser's own: usage errors and orderly exits
             raise
         hint = "" if verbose else " (lullwave --verbose … shows where)"
@@ -60,6 +63,17 @@ def insist_on_interrupts() -> None:
     signal.signal(signal.SIGINT, interrupt)
     if hasattr(signal, "SIGALRM"):
         signal.signal(signal.SIGALRM, interrupt)
+
+
+def _wrong_value(error: typer.BadParameter) -> str | None:
+    """Say plainly which flag has a wrong value; None for the parser's other errors."""
+    from pydantic import ValidationError
+
+    if error.param is None or not isinstance(error.__cause__, ValidationError):
+        return None
+    fault = error.__cause__.errors()[0]
+    flag = next((name for name in error.param.opts if name.startswith("--")), error.param.name or "")
+    return str(InvalidInput(flag, fault["input"], allowed_words(fault)))
 
 
 def _again_in(seconds: float) -> None:

@@ -26,19 +26,26 @@ Words = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only: no progress bar, no summary.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Kbps = Annotated[int, typer.Option("--kbps", help="Bit rate of the lossy formats, in kbit/s.")]
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="The server's data directory.")]
-Config = Annotated[Path | None, typer.Option("--config", help="The server's settings file (TOML).")]
-Seconds = Annotated[float, typer.Option("--seconds", "-s", help="Length in seconds.")]
-Limit = Annotated[int, typer.Option("--limit", min=0, help="Only the first files, this many; 0: all.")]
-Glob = Annotated[str, typer.Option("--glob", help="Only files whose path inside the folder matches.")]
-Processes = Annotated[
-    int, typer.Option("--num-processes", "--num-threads", min=0, help="Processes at once; 0: one for each core.")
+Kbps = Annotated[int, typer.Option("--kbps", metavar="NUMBER", help="Bit rate of the lossy formats, in kbit/s.")]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", metavar="FOLDER", help="The server's data directory.")]
+Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="The server's settings file (TOML).")]
+Seconds = Annotated[float, typer.Option("--seconds", "-s", metavar="SECONDS", help="Length in seconds.")]
+Limit = Annotated[
+    int, typer.Option("--limit", min=0, metavar="NUMBER", help="Only the first files, this many; 0: all.")
 ]
-AudioFile = Annotated[Path, typer.Option("--audio", "-a", help="Audio file to read.")]
-AudioFolder = Annotated[Path, typer.Option("--audio-dir", "-a", help="Folder of audio files to read.")]
-OutputFolder = Annotated[Path, typer.Option("--output-dir", "-o", help="Folder to write into.")]
-ImageFile = Annotated[Path, typer.Option("--image", "-i", help="Image file to read.")]
+Glob = Annotated[str, typer.Option("--glob", metavar="TEXT", help="Only files whose path inside the folder matches.")]
+Processes = Annotated[
+    int,
+    typer.Option(
+        "--num-processes", "--num-threads", min=0, metavar="NUMBER", help="Processes at once; 0: one for each core."
+    ),
+]
+AudioFile = Annotated[Path, typer.Option("--audio", "-a", metavar="FILE", help="Audio file to read.")]
+AudioFolder = Annotated[
+    Path, typer.Option("--audio-dir", "-a", metavar="FOLDER", help="Folder of audio files to read.")
+]
+OutputFolder = Annotated[Path, typer.Option("--output-dir", "-o", metavar="FOLDER", help="Folder to write into.")]
+ImageFile = Annotated[Path, typer.Option("--image", "-i", metavar="FILE", help="Image file to read.")]
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ def with_flags(command: Callable[..., None], groups: Iterable[FlagGroup]) -> Cal
                     continue
                 name, flag = (
                     f"no_{name}",
-                    typer.Option(f"--no-{name.replace('_', '-')}", help=f"turn off: {info.limits.doc}"),
+                    typer.Option(f"--no-{name.replace('_', '-')}", help=f"Turn off: {info.limits.doc}."),
                 )
             taken.add(name)
             homes[name] = (group, info.name)
@@ -88,7 +95,8 @@ def with_flags(command: Callable[..., None], groups: Iterable[FlagGroup]) -> Cal
             value = values.pop(name)
             if value is not None:
                 gathered[group.keyword][option] = value if name == option else not value
-        command(*args, **values, **gathered)
+        with called(_names(groups, gathered)):
+            command(*args, **values, **gathered)
 
     del flagged.__wrapped__
     flagged.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -104,7 +112,18 @@ def called(names: Mapping[str, str]) -> Iterator[None]:
     except InvalidInput as error:
         if error.field not in names or isinstance(error, Unsupported):
             raise
-        raise InvalidInput(names[error.field], error.value, error.allowed) from None
+        allowed = error.allowed.removesuffix(", or none")  # to give none, a flag is left out
+        raise InvalidInput(names[error.field], error.value, allowed) from None
+
+
+def _names(groups: Iterable[FlagGroup], gathered: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """The flags that were given, by the names that errors have for their options."""
+    names: dict[str, str] = {}
+    for group in groups:
+        for option in gathered[group.keyword]:
+            flag = _declared(option, group.renamed.get(option)).partition("/")[0]
+            names |= {option: flag, f"options.{option}": flag}
+    return names
 
 
 def given(arguments: list[str], flag: str, default: str) -> str:
@@ -121,11 +140,35 @@ def given(arguments: list[str], flag: str, default: str) -> str:
 
 
 def _flag(info: OptionInfo, name: str | None = None) -> Any:
-    name = name or "--" + info.name.replace("_", "-")
-    declared = f"{name}/--no-{name[2:]}" if info.type is bool and "/" not in name else name
-    return typer.Option(declared, help=_help(info))
+    name = _declared(info.name, name)
+    if info.type is bool:
+        return typer.Option(name if "/" in name else f"{name}/--no-{name[2:]}", help=_help(info))
+    return typer.Option(name, help=_help(info), metavar=_metavar(info))
+
+
+def _declared(option: str, renamed: str | None) -> str:
+    return renamed or "--" + option.replace("_", "-")
+
+
+def _metavar(info: OptionInfo) -> str:
+    """What stands for the value of a flag in help."""
+    if info.limits.choices is not None:
+        return "CHOICE"
+    return "TEXT" if info.type is str else "SECONDS" if info.limits.unit == "s" else "NUMBER"
 
 
 def _help(info: OptionInfo) -> str:
-    default = "none" if info.default is None else str(info.default)
-    return f"{info.limits.doc}: {info.allowed}  [default: {default}]"
+    """Sentences: the meaning, the limits of numbers and choices, and the default, unless it is empty."""
+    said = sentence(info.limits.doc)
+    if info.limits.choices is not None or info.type in (int, float):
+        said += " " + sentence(info.allowed.removesuffix(", or none"))
+    if info.default is None or info.default == "":
+        return said
+    default = ("off", "on")[info.default] if info.type is bool else info.default
+    return f"{said}  [default: {default}]"
+
+
+def sentence(words: str) -> str:
+    """``words`` with a capital letter and a full stop, without the code marks of Markdown."""
+    plain = words.replace("`", "")
+    return f"{plain[:1].upper()}{plain[1:]}."

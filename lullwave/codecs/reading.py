@@ -18,7 +18,7 @@ import numpy as np
 import soundfile
 
 from ..audio import Audio
-from ..errors import CodecError
+from ..errors import CodecError, FileMissing
 from .completeness import Content, is_cut_off, joined_parts, repaired
 
 BLOCK_S = 10.0  # length of a block, in seconds
@@ -59,7 +59,7 @@ def blocks_of(source: bytes | str | Path) -> Iterator[Audio]:
         if form is None:
             raise CodecError("there is no sound in it")
     except CodecError as error:
-        raise CodecError(f"cannot decode {name}: {error}") from error.__cause__
+        raise type(error)(f"cannot decode {name}: {error}") from error.__cause__
 
 
 def decode(source: bytes | str | Path, max_s: float | None = None) -> Audio:
@@ -102,7 +102,7 @@ def _content(path: Path) -> Content:
                 return file.read()
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
     except FileNotFoundError:
-        raise CodecError("there is no such file") from None
+        raise FileMissing("there is no such file") from None
     except OSError as error:
         raise CodecError(str(error.strerror)) from error
 

@@ -29,6 +29,7 @@ from ..errors import (
     StorageUnavailable,
     UnknownEngine,
 )
+from ..pydantic_errors import allowed_words
 from .middleware.security_headers import SECURITY_HEADERS
 from .ownership import published_error
 from .process.repeated_logs import NO_FILES
@@ -161,13 +162,9 @@ def _validation(fault: Any) -> JSONResponse:
     """The reply to one error of FastAPI's validation."""
     where = [str(part) for part in fault["loc"]]
     field = ".".join(where[1:]) or where[0]
-    allowed = str(fault["msg"]).removeprefix("Input should be ").removeprefix("Value error, ")
+    allowed = allowed_words(fault)
     if fault["type"] == "json_invalid" or len(where) == 1:
         field, allowed = "body", "a JSON object"
-    elif fault["type"] == "extra_forbidden":
-        allowed = "no field of this name"
-    elif fault["type"] == "missing":
-        allowed = "required"
     cause = (fault.get("ctx") or {}).get("error")
     if isinstance(cause, InvalidInput):
         allowed = cause.allowed

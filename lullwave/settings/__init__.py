@@ -18,9 +18,10 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from ..errors import InvalidInput, SettingsError
+from ..errors import InvalidInput, SettingsError, unknown
 from ..hosts import TrustedProxies, bare_host, host_names, is_public
 from ..paths import DataPaths, default_data_dir
+from ..pydantic_errors import allowed_words
 from ..redaction import is_secret, redacted
 from ..request import MAX_SEED
 from .file import find_settings_file, first_line, read_settings_file
@@ -29,6 +30,7 @@ from .stations import DEFAULT_STATIONS, StationSettings
 log = logging.getLogger(__name__)
 
 PREFIX = "LULLWAVE_"
+REFERENCE = "docs/run/settings.md"  # lists every setting
 OTHER_VARIABLES = frozenset({"LULLWAVE_MODELS_DIR", "LULLWAVE_BENCH_DATA"})  # read elsewhere, no settings
 OTHER_PREFIXES = (PREFIX + "INFERENCE_",)  # of variables that are read elsewhere
 SERVER_VARIABLES = ("INFERENCE_SERVER_WS_URL", "INFERENCE_SERVER_URL")  # of the systems before this one: an engine
@@ -329,8 +331,7 @@ def _first_fault(error: ValidationError) -> SettingsError:
         return SettingsError(field, cause.value, cause.allowed)
     if fault["type"] == "extra_forbidden":
         known = StationSettings.model_fields if where.startswith("stations.") else Settings.model_fields
-        close = get_close_matches(where.rpartition(".")[2], known, 1)
-        hint = f"{close[0]} is close; " if close else ""
-        return SettingsError(where, _shown(where, fault["input"]), f"{hint}settings named " + ", ".join(known))
-    message = re.sub(r"^(Input|Value) should be ", "", fault["msg"])
-    return SettingsError(where, _shown(where, fault["input"]), message[:1].lower() + message[1:])
+        said = unknown("setting", where.rpartition(".")[2], known)
+        said += f"{'' if said.endswith('?') else '.'} See {REFERENCE}"
+        return SettingsError(where, _shown(where, fault["input"]), f"the settings in {REFERENCE}", said)
+    return SettingsError(where, _shown(where, fault["input"]), allowed_words(fault))

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from ..errors import CodecError, InvalidInput
+from ..errors import CodecError, FileMissing, InvalidInput
 from .params import SpectrogramParams
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ def open_image(path: Path) -> Image.Image:
     """The image in a file, decoded after its stated size was checked.
 
     Raises:
-        CodecError: the file cannot be read, is not an image, is damaged or cut off.
+        CodecError: the file does not exist, cannot be read, is not an image, is damaged or cut off.
         InvalidInput: it states more pixels than ``MAX_PIXELS`` or more rows than ``MAX_ROWS``.
     """
     Image.MAX_IMAGE_PIXELS = None  # an hour of sound is more than Pillow allows; the check is here
@@ -50,6 +50,8 @@ def open_image(path: Path) -> Image.Image:
         picture.load()
     except UnidentifiedImageError:
         raise CodecError(f"cannot read {str(path)!r}: it is not an image ({', '.join(FORMATS)})") from None
+    except FileNotFoundError:
+        raise FileMissing(f"cannot read {str(path)!r}: there is no such file") from None
     except OSError as error:
         raise CodecError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
     except (SyntaxError, ValueError, EOFError, struct.error) as error:  # InvalidInput is a ValueError

@@ -16,11 +16,14 @@ from ...errors import InvalidInput
 from ...spectrogram import SpectrogramParams, default_params
 from ..flags import AudioFile, FlagGroup, Quiet, called, with_flags
 
-Bits = Annotated[int, typer.Option("--bits", help="8: Riffusion's form. 16: a PNG that keeps the loudness.")]
-SampleRate = Annotated[
-    int | None, typer.Option("--sample-rate", min=4000, max=192_000, help="Resample to this rate first, in Hz.")
+Bits = Annotated[
+    int, typer.Option("--bits", metavar="NUMBER", help="8: Riffusion's form. 16: a PNG that keeps the loudness.")
 ]
-Device = Annotated[str | None, typer.Option("--device", help="Ignored: no accelerator is needed.")]
+SampleRate = Annotated[
+    int | None,
+    typer.Option("--sample-rate", min=4000, max=192_000, metavar="NUMBER", help="Resample to this rate first, in Hz."),
+]
+Device = Annotated[str | None, typer.Option("--device", metavar="TEXT", help="Ignored: no accelerator is needed.")]
 PARAMS = FlagGroup(
     "params",
     SpectrogramParams,
@@ -42,7 +45,7 @@ MAX_JPEG_COLUMNS = 65535  # the format's limit
 
 def audio_to_image(
     audio: AudioFile,
-    image: Annotated[Path, typer.Option("--image", "-i", help="PNG or JPEG file to write.")],
+    image: Annotated[Path, typer.Option("--image", "-i", metavar="FILE", help="PNG or JPEG file to write.")],
     bits: Bits = 8,
     sample_rate: SampleRate = None,
     device: Device = None,

@@ -19,7 +19,7 @@ from .audio_to_image import FORMATS, PARAMS, Bits, Device, SampleRate, convert
 def audio_to_images_batch(
     audio_dir: AudioFolder,
     output_dir: OutputFolder,
-    image_extension: Annotated[str, typer.Option(help="png or jpg.")] = "jpg",
+    image_extension: Annotated[str, typer.Option(metavar="TEXT", help="png or jpg.")] = "jpg",
     bits: Bits = 8,
     limit: Limit = 0,
     glob: Glob = "**/*",

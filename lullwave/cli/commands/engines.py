@@ -38,7 +38,7 @@ class Entry:
 
 
 def engines(
-    name: Annotated[str | None, typer.Argument(help="Show the options of this engine.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Show the options of this engine.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the engines; with a name, the options of that one."""

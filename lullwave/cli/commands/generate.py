@@ -48,27 +48,37 @@ def generate(
         typer.Option(
             "--output",
             "-o",
+            metavar="FILE",
             help="File to write; - is stdout.  [default: lullwave.mp3, or lullwave-2.mp3 and so on]",
         ),
     ] = None,
-    seconds: Annotated[float, typer.Option("--seconds", "-s", help="Length of the clip.")] = DEFAULT_SECONDS,
-    seed: Annotated[int | None, typer.Option(help="Random seed; drawn and printed if absent.")] = None,
-    engine: Annotated[str, typer.Option(help="Engine that makes the music; see lullwave engines.")] = DEFAULT_ENGINE,
+    seconds: Annotated[
+        float, typer.Option("--seconds", "-s", metavar="SECONDS", help="Length of the clip.")
+    ] = DEFAULT_SECONDS,
+    seed: Annotated[
+        int | None, typer.Option(metavar="NUMBER", help="Random seed; drawn and printed if absent.")
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(metavar="TEXT", help="Engine that makes the music; see lullwave engines.")
+    ] = DEFAULT_ENGINE,
     format: Annotated[
-        str | None, typer.Option(help="Format, if the suffix of --output is none: " + ", ".join(FORMATS) + ".")
+        str | None,
+        typer.Option(metavar="TEXT", help="Format, if the suffix of --output is none: " + ", ".join(FORMATS) + "."),
     ] = None,
     kbps: Kbps = DEFAULT_KBPS,
-    lufs: Annotated[float, typer.Option(help="Loudness of the clip, in LUFS.")] = TARGET_LUFS,
-    option: Annotated[list[str] | None, typer.Option(help="name=value, for any option of the engine.")] = None,
-    midi: Annotated[Path | None, typer.Option(help="Also write the notes, if the engine can.")] = None,
+    lufs: Annotated[float, typer.Option(metavar="NUMBER", help="Loudness of the clip, in LUFS.")] = TARGET_LUFS,
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any option of the engine; may be repeated.")
+    ] = None,
+    midi: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the notes, if the engine can.")] = None,
     stems: Annotated[
-        Path | None, typer.Option(help="Also write each part into this folder, if the engine can.")
+        Path | None, typer.Option(metavar="FOLDER", help="Also write each part into this folder, if the engine can.")
     ] = None,
     continue_from: Annotated[
-        Path | None, typer.Option(help="Continue from the end of this audio file, if the engine can.")
+        Path | None, typer.Option(metavar="FILE", help="Continue from the end of this audio file, if the engine can.")
     ] = None,
     melody: Annotated[
-        Path | None, typer.Option(help="Follow the melody of this audio file, if the engine can.")
+        Path | None, typer.Option(metavar="FILE", help="Follow the melody of this audio file, if the engine can.")
     ] = None,
     force: Force = False,
     as_json: AsJson = False,

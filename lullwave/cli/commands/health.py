@@ -41,9 +41,13 @@ class Target:
 
 
 def health(
-    config: Annotated[Path | None, typer.Option(help="Settings file (TOML) of the server.")] = None,
-    host: Annotated[str | None, typer.Option(help="Address of the server, if a flag names it there.")] = None,
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port, if a flag names it there.")] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings file (TOML) of the server.")] = None,
+    host: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Address of the server, if a flag names it there.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, metavar="NUMBER", help="Port, if a flag names it there.")
+    ] = None,
     tls: Annotated[bool | None, typer.Option("--tls/--no-tls", help="Whether it speaks TLS.")] = None,
     inference: Annotated[bool, typer.Option("--inference", help="Ask lullwave inference instead of serve.")] = False,
     any: Annotated[
@@ -52,8 +56,12 @@ def health(
     ready: Annotated[
         bool, typer.Option("--ready", help="Ask whether the default station has music, too: /readyz.")
     ] = False,
-    wait_s: Annotated[float, typer.Option(min=0, max=3600, help="Keep asking for up to this many seconds.")] = 0.0,
-    timeout_s: Annotated[float, typer.Option(min=0.1, max=600, help="Longest wait for one reply, in seconds.")] = 4.0,
+    wait_s: Annotated[
+        float, typer.Option(min=0, max=3600, metavar="SECONDS", help="Keep asking for up to this many seconds.")
+    ] = 0.0,
+    timeout_s: Annotated[
+        float, typer.Option(min=0.1, max=600, metavar="SECONDS", help="Longest wait for one reply, in seconds.")
+    ] = 4.0,
 ) -> None:
     """Tell whether the server on this machine works: exit status 0 or 1.
 

@@ -17,9 +17,13 @@ from ..outputs import print_json
 
 
 def history(
-    station: Annotated[str | None, typer.Argument(help="Id of one station; all stations if absent.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="At most this many entries.")] = 20,
-    before: Annotated[str | None, typer.Option(help="Only what began before this time.")] = None,
+    station: Annotated[
+        str | None, typer.Argument(metavar="STATION", help="Id of one station; all stations if absent.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=500, metavar="NUMBER", help="At most this many entries.")
+    ] = 20,
+    before: Annotated[str | None, typer.Option(metavar="TIME", help="Only what began before this time.")] = None,
     data_dir: DataDir = None,
     config: Config = None,
     as_json: AsJson = False,

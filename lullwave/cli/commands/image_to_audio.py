@@ -29,9 +29,13 @@ from ..flags import ImageFile, Quiet
 
 def image_to_audio(
     image: ImageFile,
-    audio: Annotated[Path, typer.Option("--audio", "-a", help="Audio file to write.")],
-    quality: Annotated[str, typer.Option(help=f"{', '.join(QUALITIES)}, or a number of iterations.")] = "fast",
-    device: Annotated[str | None, typer.Option(help="Invert with torch on this device, such as cuda.")] = None,
+    audio: Annotated[Path, typer.Option("--audio", "-a", metavar="FILE", help="Audio file to write.")],
+    quality: Annotated[
+        str, typer.Option(metavar="TEXT", help=f"{', '.join(QUALITIES)}, or a number of iterations.")
+    ] = "fast",
+    device: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Invert with torch on this device, such as cuda.")
+    ] = None,
     loudness: Annotated[
         float | None, typer.Option(metavar="LUFS", help="Loudness of the whole, -40 to -8; default: the image's level.")
     ] = None,

@@ -29,30 +29,42 @@ def build(arguments: list[str]) -> Callable[..., None]:
 
 def inference(
     host: Annotated[
-        str, typer.Option(envvar=VARIABLE + "HOST", help="Address to listen on; 0.0.0.0 is every network interface.")
+        str,
+        typer.Option(
+            envvar=VARIABLE + "HOST", metavar="TEXT", help="Address to listen on; 0.0.0.0 is every network interface."
+        ),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(envvar=VARIABLE + "PORT", min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+        int,
+        typer.Option(
+            envvar=VARIABLE + "PORT", min=0, max=65535, metavar="NUMBER", help="Port to listen on; 0 takes a free one."
+        ),
     ] = 8001,
     engine: Annotated[
-        str, typer.Option(envvar=VARIABLE + "ENGINE", help="Engine that makes the music; see lullwave engines.")
+        str,
+        typer.Option(
+            envvar=VARIABLE + "ENGINE", metavar="TEXT", help="Engine that makes the music; see lullwave engines."
+        ),
     ] = DEFAULT_ENGINE,
     option: Annotated[
         list[str] | None,
         typer.Option(
             envvar=VARIABLE + "OPTION",
-            help="name=value, for any load option of the engine; separated by spaces in the environment.",
+            metavar="NAME=VALUE",
+            help="Any load option of the engine; separated by spaces in the environment.",
         ),
     ] = None,
     token: Annotated[
         str,
         typer.Option(
             envvar=VARIABLE + "TOKEN",
+            metavar="TEXT",
             help="Token that clients need, or sha256:<hash>. Safer in the environment or a file.",
         ),
     ] = "",
     token_file: Annotated[
-        Path | None, typer.Option(envvar=VARIABLE + "TOKEN_FILE", help="File whose first line is the token.")
+        Path | None,
+        typer.Option(envvar=VARIABLE + "TOKEN_FILE", metavar="FILE", help="File whose first line is the token."),
     ] = None,
     legacy_open: Annotated[
         bool,
@@ -66,6 +78,7 @@ def inference(
             envvar=VARIABLE + "WORKERS",
             min=1,
             max=64,
+            metavar="NUMBER",
             help="Streams that are rendered at the same time.  [default: the engine's choice]",
         ),
     ] = None,
@@ -73,6 +86,7 @@ def inference(
         str,
         typer.Option(
             envvar=VARIABLE + "ALLOWED_HOSTS",
+            metavar="TEXT",
             help="Host names that the server answers to besides loopback, separated by commas: makes it public.",
         ),
     ] = "",
@@ -80,14 +94,17 @@ def inference(
         str,
         typer.Option(
             envvar=VARIABLE + "TRUSTED_PROXIES",
+            metavar="TEXT",
             help="Addresses and networks of proxies whose X-Forwarded-* headers are trusted: makes it public.",
         ),
     ] = "",
     tls_cert: Annotated[
-        Path | None, typer.Option(envvar=VARIABLE + "TLS_CERT", help="Certificate chain (PEM), for wss://.")
+        Path | None,
+        typer.Option(envvar=VARIABLE + "TLS_CERT", metavar="FILE", help="Certificate chain (PEM), for wss://."),
     ] = None,
     tls_key: Annotated[
-        Path | None, typer.Option(envvar=VARIABLE + "TLS_KEY", help="The certificate's private key (PEM).")
+        Path | None,
+        typer.Option(envvar=VARIABLE + "TLS_KEY", metavar="FILE", help="The certificate's private key (PEM)."),
     ] = None,
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],

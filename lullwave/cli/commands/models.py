@@ -16,14 +16,18 @@ from ...errors import InvalidInput, MissingExtra, NotFound
 from ..flags import AsJson, Quiet
 from ..outputs import print_json
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
-Name = Annotated[str, typer.Argument(help="A name on the Hugging Face hub, such as facebook/musicgen-small.")]
+app = typer.Typer(invoke_without_command=True, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="A name on the Hugging Face hub, such as facebook/musicgen-small.")
+]
 _RIFFUSION = {"riffusion/riffusion-model-v1": "full", "riffusion-tiny": "tiny"}
 
 
 @app.callback()
-def models() -> None:
+def models(context: typer.Context, as_json: AsJson = False) -> None:
     """List, pull, locate and remove model weights on this machine."""
+    if context.invoked_subcommand is None:
+        list_models(as_json)
 
 
 @app.command("list")
@@ -90,10 +94,11 @@ def remove(name: Name) -> None:
 @app.command("make-random")
 def make_random(
     name: Annotated[
-        str, typer.Argument(help="An architecture: facebook/musicgen-small and its kin, or musicgen-tiny.")
+        str,
+        typer.Argument(metavar="NAME", help="An architecture: facebook/musicgen-small and its kin, or musicgen-tiny."),
     ],
-    directory: Annotated[Path, typer.Argument(help="Empty or new directory to write into.")],
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same weights.")] = 0,
+    directory: Annotated[Path, typer.Argument(metavar="FOLDER", help="Empty or new directory to write into.")],
+    seed: Annotated[int, typer.Option(min=0, metavar="NUMBER", help="The same seed gives the same weights.")] = 0,
 ) -> None:
     """Write random weights of a published architecture, to test speed and setup. They sound like noise."""
     if directory.exists() and any(directory.iterdir()):

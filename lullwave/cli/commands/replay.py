@@ -22,15 +22,22 @@ from .history import open_history
 
 
 def replay(
-    station: Annotated[str, typer.Argument(help="Id of the station.")],
+    station: Annotated[str, typer.Argument(metavar="STATION", help="Id of the station.")],
     time: Annotated[
-        str, typer.Argument(help="Time such as 2025-01-31T22:15:00.000, or seconds since 1970; see lullwave history.")
+        str,
+        typer.Argument(
+            metavar="TIME", help="Time such as 2025-01-31T22:15:00.000, or seconds since 1970; see lullwave history."
+        ),
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="File to write.  [default: replay.mp3, or replay-2.mp3 and so on]"),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="File to write.  [default: replay.mp3, or replay-2.mp3 and so on]"
+        ),
     ] = None,
-    seconds: Annotated[float, typer.Option("--seconds", "-s", min=1, max=3600, help="Length in seconds.")] = 60.0,
+    seconds: Annotated[
+        float, typer.Option("--seconds", "-s", min=1, max=3600, metavar="SECONDS", help="Length in seconds.")
+    ] = 60.0,
     data_dir: DataDir = None,
     kbps: Kbps = 192,
     config: Config = None,

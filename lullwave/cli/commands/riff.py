@@ -30,11 +30,14 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 Output = Annotated[
-    str | None, typer.Option("--output", "-o", help="File to write.  [default: riff.mp3, or riff-2.mp3 and so on]")
+    str | None,
+    typer.Option("--output", "-o", metavar="FILE", help="File to write.  [default: riff.mp3, or riff-2.mp3 and so on]"),
 ]
-Negative = Annotated[str | None, typer.Option("--negative", help="What to avoid.")]
-Seed = Annotated[int, typer.Option("--seed", help="Random seed of the noise.")]
-Denoising = Annotated[float, typer.Option("--denoising", help="How far the image is repainted, 0 to 1.")]
+Negative = Annotated[str | None, typer.Option("--negative", metavar="TEXT", help="What to avoid.")]
+Seed = Annotated[int, typer.Option("--seed", metavar="NUMBER", help="Random seed of the noise.")]
+Denoising = Annotated[
+    float, typer.Option("--denoising", metavar="NUMBER", help="How far the image is repainted, 0 to 1.")
+]
 WithImage = Annotated[bool, typer.Option("--image", help="Also write the spectrogram as PNG, beside the audio.")]
 LOADING = FlagGroup(
     "load_options",
@@ -86,17 +89,23 @@ def text(
 
 @_command(LOADING, MAKING)
 def interpolate(
-    start: Annotated[str, typer.Argument(help="Prompt at the beginning.")],
-    end: Annotated[str, typer.Argument(help="Prompt at the end.")],
+    start: Annotated[str, typer.Argument(metavar="START", help="Prompt at the beginning.")],
+    end: Annotated[str, typer.Argument(metavar="END", help="Prompt at the end.")],
     output: Output = None,
-    clips: Annotated[int, typer.Option(help="Number of clips of 5.12 s.")] = 5,
-    power: Annotated[float, typer.Option(help="Curve of the way: above 1 stays near the start for longer.")] = 1.0,
+    clips: Annotated[int, typer.Option(metavar="NUMBER", help="Number of clips of 5.12 s.")] = 5,
+    power: Annotated[
+        float, typer.Option(metavar="NUMBER", help="Curve of the way: above 1 stays near the start for longer.")
+    ] = 1.0,
     seed: Seed = 0,
-    end_seed: Annotated[int | None, typer.Option(help="Seed at the end; default: the same.")] = None,
+    end_seed: Annotated[int | None, typer.Option(metavar="NUMBER", help="Seed at the end; default: the same.")] = None,
     negative: Negative = None,
     denoising: Denoising = 0.75,
-    seed_image: Annotated[str, typer.Option(help="Spectrogram image that every clip starts from.")] = "og_beat",
-    mask_image: Annotated[str | None, typer.Option(help="Image whose white parts are repainted.")] = None,
+    seed_image: Annotated[
+        str, typer.Option(metavar="TEXT", help="Spectrogram image that every clip starts from.")
+    ] = "og_beat",
+    mask_image: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Image whose white parts are repainted.")
+    ] = None,
     image: WithImage = False,
     force: Force = False,
     quiet: Quiet = False,
@@ -118,21 +127,29 @@ def interpolate(
 
 @_command(LOADING, MAKING)
 def transform(
-    file: Annotated[Path, typer.Argument(help="Audio file to start from.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Audio file to start from.")],
     words: Words,
     output: Output = None,
-    end: Annotated[str | None, typer.Option(help="Prompt at the end of the track, if it should change.")] = None,
-    start_s: Annotated[float, typer.Option("--start", help="Where to begin in the file, in seconds.")] = 0.0,
-    seconds: Annotated[float | None, typer.Option("--seconds", "-s", help="Length; default: to the end.")] = None,
+    end: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Prompt at the end of the track, if it should change.")
+    ] = None,
+    start_s: Annotated[
+        float, typer.Option("--start", metavar="SECONDS", help="Where to begin in the file, in seconds.")
+    ] = 0.0,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", "-s", metavar="SECONDS", help="Length; default: to the end.")
+    ] = None,
     negative: Negative = None,
     seed: Seed = 0,
     denoising: Denoising = 0.55,
     magic_mix: Annotated[
         bool, typer.Option("--magic-mix", help="Mix the layout of the audio with the content of the prompt.")
     ] = False,
-    kmin: Annotated[float, typer.Option(help="Magic Mix: share of the steps without layout, at the end.")] = 0.3,
-    kmax: Annotated[float, typer.Option(help="Magic Mix: noise level to start from.")] = 0.5,
-    mix_factor: Annotated[float, typer.Option(help="Magic Mix: share of the prompt.")] = 0.5,
+    kmin: Annotated[
+        float, typer.Option(metavar="NUMBER", help="Magic Mix: share of the steps without layout, at the end.")
+    ] = 0.3,
+    kmax: Annotated[float, typer.Option(metavar="NUMBER", help="Magic Mix: noise level to start from.")] = 0.5,
+    mix_factor: Annotated[float, typer.Option(metavar="NUMBER", help="Magic Mix: share of the prompt.")] = 0.5,
     image: WithImage = False,
     force: Force = False,
     quiet: Quiet = False,
@@ -157,10 +174,14 @@ def transform(
 
 @_command(LOADING)
 def batch(
-    file: Annotated[Path, typer.Argument(help='JSON: {"params": {…} or […], "entries": [{"prompt": …}, …]}.')],
-    folder: Annotated[Path, typer.Argument(help="Folder for the clips and index.json.")],
-    seeds: Annotated[int, typer.Option(help="Clips per entry, each with the next seed.", min=1, max=1000)] = 1,
-    format: Annotated[str, typer.Option(help=f"{FORMAT_NAMES}.")] = "mp3",
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help='JSON: {"params": {…} or […], "entries": [{"prompt": …}, …]}.')
+    ],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder for the clips and index.json.")],
+    seeds: Annotated[
+        int, typer.Option(metavar="NUMBER", help="Clips per entry, each with the next seed.", min=1, max=1000)
+    ] = 1,
+    format: Annotated[str, typer.Option(metavar="TEXT", help=f"{FORMAT_NAMES}.")] = "mp3",
     force: Force = False,
     quiet: Quiet = False,
     *,
@@ -216,9 +237,11 @@ def batch(
 
 @_command()
 def stems(
-    file: Annotated[Path, typer.Argument(help="Audio file of the mix.")],
-    folder: Annotated[Path, typer.Argument(help="Folder for the stems.")],
-    keep: Annotated[str, typer.Option(help="Also write a mix of these stems, such as drums,bass:-6 (dB).")] = "",
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Audio file of the mix.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder for the stems.")],
+    keep: Annotated[
+        str, typer.Option(metavar="TEXT", help="Also write a mix of these stems, such as drums,bass:-6 (dB).")
+    ] = "",
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:

@@ -13,11 +13,18 @@ from ...codecs import FORMAT_NAMES, fitting_name, format_named, read, write
 from ...errors import InvalidInput
 from ..flags import AudioFile, OutputFolder, Quiet
 
-Count = Annotated[int, typer.Option("--num-clips", "--num-clips-per-file", min=1, help="Clips from each file.")]
-Length = Annotated[int, typer.Option("--duration-ms", min=1, help="Length of a clip in milliseconds.")]
+Count = Annotated[
+    int, typer.Option("--num-clips", "--num-clips-per-file", min=1, metavar="NUMBER", help="Clips from each file.")
+]
+Length = Annotated[
+    int, typer.Option("--duration-ms", min=1, metavar="NUMBER", help="Length of a clip in milliseconds.")
+]
 Mono = Annotated[bool, typer.Option("--mono", help="Mix all channels into one.")]
-Extension = Annotated[str, typer.Option("--extension", help=f"Format of the clips: {FORMAT_NAMES}.")]
-Seed = Annotated[int, typer.Option("--seed", help="The same seed cuts at the same places; -1: new ones every time.")]
+Extension = Annotated[str, typer.Option("--extension", metavar="TEXT", help=f"Format of the clips: {FORMAT_NAMES}.")]
+Seed = Annotated[
+    int,
+    typer.Option("--seed", metavar="NUMBER", help="The same seed cuts at the same places; -1: new ones every time."),
+]
 
 
 def sample_clips(

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from ...engines import engine_names
 from ...engines.remote.options import ISOLATED, check_address, is_address
-from ...errors import SettingsError
+from ...errors import UnknownEngine
 from ...hosts import LOOPBACK_ONLY
 from ...redaction import log_to_stderr, redacted
 from ...settings import PREFIX, Settings, load
@@ -28,7 +28,7 @@ def serve(config: Path | None = None, **flags: Any) -> None:
         if is_address(engine):
             check_address(engine)
         elif engine.removeprefix(ISOLATED) not in known:
-            raise SettingsError("engine", redacted(engine), "an address, or an installed engine: " + ", ".join(known))
+            raise UnknownEngine(redacted(engine), known)
     from ...server.process.reloading import survive_hang_up
 
     survive_hang_up()
@@ -71,14 +71,24 @@ def flag_of(name: str, field: FieldInfo) -> inspect.Parameter | None:
     help_text = f"{said[:1].upper()}{said[1:]}.{choices}" + ("" if default == " Default: ." else default)
     flag = "--" + name.replace("_", "-")
     declared = [f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag]
-    option = typer.Option(*declared, help=help_text, show_default=False, envvar=None)
+    metavar = None if kind is bool else _metavar(name, kind)
+    option = typer.Option(*declared, help=help_text, show_default=False, envvar=None, metavar=metavar)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option]
     )
 
 
+def _metavar(name: str, kind: Any) -> str:
+    """What stands for the value of a flag in help."""
+    if kind is Path:
+        return "FOLDER" if name.endswith("_dir") else "FILE"
+    return "TEXT" if kind is str else "SECONDS" if name.endswith("_s") else "NUMBER"
+
+
 def _signature() -> inspect.Signature:
-    option = typer.Option("--config", help=f"Settings file (TOML). Precedence: flags, {PREFIX}* variables, this file.")
+    option = typer.Option(
+        "--config", metavar="FILE", help=f"Settings file (TOML). Precedence: flags, {PREFIX}* variables, this file."
+    )
     config = inspect.Parameter(
         "config", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[Path | None, option]
     )

@@ -22,18 +22,18 @@ class SynthOptions:
     """
 
     tempo_bpm: float | None = option(
-        None, "beats a minute; nothing leaves it to the prompt", low=40, high=180, unit="bpm"
+        None, "tempo in beats per minute; if empty, the prompt decides", low=40, high=180, unit="bpm"
     )
-    key: str | None = option(None, "key, such as 'D minor'; nothing leaves it to the prompt", max_length=20)
+    key: str | None = option(None, "key, such as 'D minor'; if empty, the prompt decides", max_length=20)
     crackle: bool = option(True, "crackle and hiss of an old record")
     ambience: str = option(
         "prompt",
         "a layer of surroundings, whatever the prompt says",
         choices=("prompt", "none", *AMBIENCES),
     )
-    drums: bool = option(True, "whether there may be drums")
+    drums: bool = option(True, "a drum part")
     loop: bool = option(False, "a clip of whole bars that repeats without a seam; its length is that of the bars")
-    melody: bool = option(True, "whether there may be a melody")
+    melody: bool = option(True, "a melody part")
 
     def __post_init__(self) -> None:
         check(self)

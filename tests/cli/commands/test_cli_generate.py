@@ -74,7 +74,7 @@ def test_options_of_the_engine_are_flags(lullwave, tmp_path):
     assert made["flag.wav"] == made["pair.wav"] != made["default.wav"]
     shown = lullwave("generate", "--engine", "birdsong", "--help").stdout.decode()
     assert "--birds" in shown
-    assert "a whole number from 1 to 12" in " ".join(shown.split())
+    assert "A whole number from 1 to 12." in " ".join(shown.split())
 
 
 @pytest.mark.parametrize("suffix", ["wav", "mp3", "ogg", "opus"])
@@ -94,8 +94,8 @@ WRONG = [
     (("-o", "a.mp3", "--seed", "-1"), "--seed: got -1"),
     (("-o", "a.mp3", "--lufs", "3"), "--lufs: got 3.0"),
     (("-o", "a.mp3", "--kbps", "77"), "kbps: got 77"),
-    (("-o", "a.mp3", "--birds", "99"), "options.birds: got 99; allowed: a whole number from 1 to 12"),
-    (("-o", "a.mp3", "--option", "cats=1"), "one of birds"),
+    (("-o", "a.mp3", "--birds", "99"), "--birds: got 99; allowed: a whole number from 1 to 12"),
+    (("-o", "a.mp3", "--option", "cats=1"), "--option: unknown option 'cats'; options: birds"),
     (("-o", "a.mp3", "--option", "birds"), "name=value"),
     (("-o", "a.mp3", "--option", "birds=many"), "birds: got 'many'"),
     (("-o", "a.mp3", "--midi", "a.mid"), "--midi: the engine 'birdsong' cannot write MIDI"),
@@ -103,7 +103,11 @@ WRONG = [
     (("-o", "a.mid", "--format", "wav", "--midi", "./a.mid"), "a.mid is the file of --output too"),
     (("-o", "-", "--format", "wav", "--json"), "--json: stdout already gets the audio"),
     (("(unbalanced", "-o", "a.mp3"), "prompt: got '(unbalanced'"),
+    (("-o", "a.mp3", "--option", "brids=1"), "unknown option 'brids'; did you mean 'birds'? Options: birds"),
+    (("-o", "a.mp3", "--seconds", "abc"), "--seconds: got 'abc'; allowed: a number"),
+    (("-o", "a.mp3", "--seed", "abc"), "--seed: got 'abc'; allowed: a whole number"),
     (("-o", "a.mp3", "--engine", "theremin"), "no engine 'theremin'; installed: synth"),
+    (("-o", "a.mp3", "--engine", "synht"), "no engine 'synht'; did you mean 'synth'? Installed: synth"),
 ]
 
 

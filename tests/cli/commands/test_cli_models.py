@@ -17,5 +17,7 @@ def test_json_lists_what_is_installed(lullwave, tmp_path):
     place = tmp_path / "models" / "some--model"
     place.mkdir(parents=True)
     (place / "lullwave-model.json").write_text(json.dumps(note))
-    found = json.loads(lullwave("models", "list", "--json", LULLWAVE_MODELS_DIR=str(tmp_path / "models")).stdout)
+    listed = lullwave("models", "list", "--json", LULLWAVE_MODELS_DIR=str(tmp_path / "models")).stdout
+    assert lullwave("models", "--json", LULLWAVE_MODELS_DIR=str(tmp_path / "models")).stdout == listed
+    found = json.loads(listed)
     assert found == [{**note, "path": str(place)}]

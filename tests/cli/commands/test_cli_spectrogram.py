@@ -90,6 +90,10 @@ def test_clips_are_as_long_as_asked_and_repeatable(lullwave, tmp_path):
     assert decode(tmp_path / "one" / names[0]).frames == RATE // 2
 
 
+def test_a_missing_image_is_a_wrong_input(lullwave):
+    assert lullwave("print-exif", "--image", "absent.png").returncode == 2
+
+
 def test_a_bad_file_never_stops_a_batch(lullwave, tmp_path):
     (tmp_path / "in" / "deep").mkdir(parents=True)
     write(tmp_path / "in" / "a.wav", chord())

@@ -203,8 +203,8 @@ def test_eight_minutes_have_no_gap_no_click_and_no_clipped_sample(tmp_path):
 def test_a_broken_engine_is_not_heard_by_the_listener(tmp_path):
     with serving(tmp_path, engine="broken") as served, served.listening() as stream:
         data = play(served, stream, 10) + play(served, stream, 5)
-        assert served.app.state.services.channels.default.station.tier_changes[Tier.EMBEDDED] > 0
         data += b"".join(play(served, stream, 10) for _ in range(3))  # it comes back, and breaks again
+        assert served.app.state.services.channels.default.station.tier_changes[Tier.EMBEDDED] > 0
     sound = decode(data).samples[2 * RATE :, 0]
     level = np.sqrt(np.mean(sound[: len(sound) // 441 * 441].reshape(-1, 441) ** 2, axis=1))
     assert level.min() > 0.01
