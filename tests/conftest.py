@@ -1,4 +1,4 @@
-"""Makes the modules beside this file (test engines, servers) importable by every test."""
+"""Keeps the environment's settings from the tests. Modules in ``helpers`` are on the search path (pyproject.toml)."""
 
 import os
 

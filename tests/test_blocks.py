@@ -6,7 +6,7 @@ from itertools import pairwise
 import av
 import numpy as np
 import pytest
-from sines import RATE, SineEngine
+from sine_engine import RATE, SineEngine
 
 from lullwave.audio import Audio, concat
 from lullwave.blocks import (

@@ -25,8 +25,8 @@ from urllib.error import URLError
 
 import pytest
 import typer
+from certificates import make_certificate
 from markdown_pages import ROOT, Page, pages
-from tls import make_certificate
 
 from lullwave.cli.app import app
 from lullwave.settings import load

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from recorded_station import RecordedStation
-from sines import RATE, SineEngine
+from sine_engine import RATE, SineEngine
 
 from lullwave.archive.history import MIGRATIONS, History, Moment, SavedState
 from lullwave.errors import NotFound
@@ -62,7 +62,7 @@ def test_random_moments_are_rendered_again_sample_for_sample(tmp_path):
 
 
 def test_the_crossfade_from_a_failed_engine_is_rendered_again(tmp_path):
-    from sines import BrokenEngine
+    from sine_engine import BrokenEngine
 
     tape = RecordedStation("broken")
     history, executor = recorded(tape, tmp_path)

@@ -2,8 +2,8 @@
 
 import os
 
-import libav
 import numpy as np
+import pyav_decoder
 import pytest
 import soundfile
 
@@ -41,7 +41,7 @@ def test_the_sound_is_the_same(name, bound):
 @pytest.mark.parametrize("name", ["wav", "flac", "mp3", "ogg", "opus"])
 def test_ffmpeg_gives_the_same_length(name, tmp_path):
     path = write(tmp_path / f"a{FORMATS[name].suffix}", tone(100_001, 48000))
-    assert libav.decoded(path).shape == (100_001, 2)
+    assert pyav_decoder.decoded(path).shape == (100_001, 2)
 
 
 @pytest.mark.parametrize("rate", [16000, 22050, 24000, 32000, 44100, 48000])

@@ -2,8 +2,8 @@
 
 import io
 
-import libav
 import numpy as np
+import pyav_decoder
 import pytest
 import soundfile
 
@@ -31,7 +31,7 @@ def encoded(audio: Audio, block: int = 4410, **options: int) -> tuple[Mp3Encoder
 
 
 def by_ffmpeg(data: bytes) -> np.ndarray:
-    return libav.decoded(data, "mp3")
+    return pyav_decoder.decoded(data, "mp3")
 
 
 def level(heard: np.ndarray, audio: Audio) -> float:

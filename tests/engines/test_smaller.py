@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from inferring import inferring
-from sines import RATE, SineEngine, SineOptions
+from inference_servers import inferring
+from sine_engine import RATE, SineEngine, SineOptions
 
 from lullwave import Request, load_engine
 from lullwave.engines import smaller

@@ -9,9 +9,9 @@ import textwrap
 from functools import partial
 
 import pytest
-from inferring import inferring
-from serving import TIMEOUT_S, read_exactly, serving
-from sines import SineEngine
+from inference_servers import inferring
+from radio_server import TIMEOUT_S, read_exactly, serving
+from sine_engine import SineEngine
 
 from lullwave.archive.clips import ClipStore
 from lullwave.server.process import run

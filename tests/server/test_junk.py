@@ -6,7 +6,7 @@ import socket
 import struct
 
 import pytest
-from serving import TIMEOUT_S, read_exactly, serving
+from radio_server import TIMEOUT_S, read_exactly, serving
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 

@@ -4,10 +4,10 @@ import errno
 import logging
 
 import pytest
-from inferring import inferring
+from inference_servers import inferring
 from odd_requests import odd_requests, send, with_headers
-from serving import serving
-from sines import SineEngine
+from radio_server import serving
+from sine_engine import SineEngine
 
 from lullwave.server.routes import pages
 

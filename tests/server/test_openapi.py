@@ -1,7 +1,7 @@
 """The document tells the truth: its examples have the fields of real replies, its errors the one shape of errors."""
 
 import pytest
-from serving import serving
+from radio_server import serving
 
 from lullwave.server.openapi import REPLIES, WRONG
 

@@ -3,8 +3,8 @@
 import logging
 
 import pytest
-from serving import events, serving
-from sines import SineEngine
+from radio_server import events, serving
+from sine_engine import SineEngine
 
 from lullwave.engines.remote.engine import RemoteEngine
 from lullwave.redaction import redacted

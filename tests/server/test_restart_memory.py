@@ -1,7 +1,7 @@
 """A server that is started again goes on where its memory ended: its stations do not repeat themselves."""
 
-import serving
-from serving import read_exactly
+import radio_server
+from radio_server import read_exactly
 
 from lullwave.engines.synth.planning.memory_file import MemoryFile
 from lullwave.server.engine_config import load_options
@@ -10,8 +10,8 @@ from lullwave.settings import load
 
 def heard_once(folder, monkeypatch):
     """What the default station remembers after a server played for a few seconds and ended."""
-    monkeypatch.setattr(serving, "EnginePool", lambda engines: None)  # the server's own engines
-    with serving.serving(folder) as served, served.listening() as stream:
+    monkeypatch.setattr(radio_server, "EnginePool", lambda engines: None)  # the server's own engines
+    with radio_server.serving(folder) as served, served.listening() as stream:
         served.clock.advance(2)
         read_exactly(stream, 8000)
     keeper = MemoryFile(folder / "memory-synth.json")

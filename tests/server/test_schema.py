@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
-from serving import TIMEOUT_S, read_exactly, serving
+from radio_server import TIMEOUT_S, read_exactly, serving
 
 schemathesis = pytest.importorskip("schemathesis")
 ENDLESS = "stream.mp3|/api/events"  # replies without an end: their wrong requests are in test_junk.py

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sines import RATE, SineEngine
+from sine_engine import RATE, SineEngine
 
 from lullwave.audio import Audio
 from lullwave.errors import EngineFailed

@@ -2,7 +2,7 @@
 
 import pytest
 from recorded_station import RecordedStation
-from sines import RATE, SineEngine, SineStream
+from sine_engine import RATE, SineEngine, SineStream
 
 from lullwave.audio import Audio
 from lullwave.errors import EngineFailed

@@ -4,10 +4,10 @@ import random
 
 import numpy as np
 import pytest
-from faulty import HZ
+from faulty_engine import HZ
 from faulty_station import CLIP_HZ, STEP, FaultyStation, hz_at
 from recorded_station import RecordedStation, clicks
-from sines import PIECE_S, RATE, SineEngine
+from sine_engine import PIECE_S, RATE, SineEngine
 
 from lullwave.errors import CheckpointError, EngineError, EngineFailed, EngineLost
 from lullwave.server.engine_pool import EnginePool

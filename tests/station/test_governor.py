@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from faulty import HZ, LIGHTER_HZ, SMALLER_HZ
+from faulty_engine import HZ, LIGHTER_HZ, SMALLER_HZ
 from faulty_station import FaultyStation, hz_at
 
 from lullwave.errors import CheckpointError, EngineError, EngineFailed, EngineLost

@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from faulty import HZ, LIGHTER_HZ, SMALLER_HZ, faulty
+from faulty_engine import HZ, LIGHTER_HZ, SMALLER_HZ, faulty
 from faulty_station import FaultyStation
-from sines import RATE, SineEngine
+from sine_engine import RATE, SineEngine
 
 from lullwave.archive.history import History
 from lullwave.clock import FOREVER

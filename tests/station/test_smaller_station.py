@@ -9,7 +9,7 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from recorded_station import RecordedStation
-from sines import SineEngine
+from sine_engine import SineEngine
 
 from lullwave.clock import FOREVER
 from lullwave.engines.musicgen.engine import MusicGenEngine

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 from recorded_station import RecordedStation, clicks
-from sines import RATE, SineEngine, tone
+from sine_engine import RATE, SineEngine, tone
 
 from lullwave.clock import SimulatedClock
 from lullwave.codecs import decode

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from sine_engine import SineEngine
 
 from lullwave.server.app import create_app
 from lullwave.server.engine_pool import EnginePool
 from lullwave.server.process.run import Server, listening_socket
 from lullwave.settings import Settings
 from lullwave.settings.stations import StationSettings
-from tests.sines import SineEngine
 
 STATIONS = (
     StationSettings(id="first", name="First light", prompts=("a steady tone",)),

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from proxying import proxied
+from reverse_proxy import proxied
+from sine_engine import RATE, SineEngine, SineStream
 
 from lullwave.codecs import FORMATS, decode
 from lullwave.engines import engine_class, engine_names
@@ -18,7 +19,6 @@ from lullwave.engines.synth.engine import SynthEngine
 from lullwave.errors import LullwaveError, MissingExtra
 from lullwave.options import OptionInfo, describe
 from lullwave.server.engine_pool import EnginePool
-from tests.sines import RATE, SineEngine, SineStream
 from tests.web.browsing import Radio, until
 
 pytestmark = pytest.mark.browser

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from proxying import proxied
-from serving import read_exactly, serving
+from radio_server import read_exactly, serving
+from reverse_proxy import proxied
+from sine_engine import PIECE_S, RATE
 
 from lullwave.engines.synth.engine import SynthEngine
-from tests.sines import PIECE_S, RATE
 from tests.web.browsing import EAR, STATIONS, Radio, play, until
 
 pytestmark = pytest.mark.browser

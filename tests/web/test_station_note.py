@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from faulty_engine import Fault, faulty
+from sine_engine import SineEngine
 
 from lullwave.clock import SystemClock
 from lullwave.errors import EngineLost
-from tests.faulty import Fault, faulty
-from tests.sines import SineEngine
 from tests.web.browsing import EAR, Radio, play, until
 
 pytestmark = pytest.mark.browser

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sine_engine import HIGH_HZ
 
 from lullwave.settings.stations import StationSettings
-from tests.sines import HIGH_HZ
 from tests.web.browsing import EAR, Radio, play, until
 
 pytestmark = pytest.mark.browser

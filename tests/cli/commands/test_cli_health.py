@@ -4,10 +4,10 @@ import socket
 import threading
 
 import pytest
-from inferring import inferring
-from serving import serving
-from sines import SineEngine
-from tls import make_certificate
+from certificates import make_certificate
+from inference_servers import inferring
+from radio_server import serving
+from sine_engine import SineEngine
 from typer.testing import CliRunner
 
 from lullwave.cli.app import app

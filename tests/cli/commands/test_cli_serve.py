@@ -15,7 +15,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from serving import read_exactly
+from radio_server import read_exactly
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import websockets.asyncio.server
-from inferring import Wire, inferring
-from sines import SineEngine
+from inference_servers import Wire, inferring
+from sine_engine import SineEngine
 
 from lullwave import Request, load_engine
 from lullwave.engines.remote import protocol

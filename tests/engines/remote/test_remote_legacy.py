@@ -13,9 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 import websockets
-from inferring import inferring
-from serving import read_exactly, serving
-from sines import SineEngine
+from inference_servers import inferring
+from radio_server import read_exactly, serving
+from sine_engine import SineEngine
 
 from lullwave import Audio, Request, load_engine
 from lullwave.codecs import FrameSplitter, decode, encode

@@ -6,8 +6,8 @@ import threading
 
 import numpy as np
 import pytest
-from inferring import inferring
-from sines import BrokenEngine, SineEngine
+from inference_servers import inferring
+from sine_engine import BrokenEngine, SineEngine
 
 from lullwave import Request, load_engine
 from lullwave.errors import EngineFailed, EngineLost, InvalidInput, PromptError, SnapshotError, StreamClosed

@@ -8,8 +8,8 @@ from http.client import HTTPConnection
 
 import pytest
 import websocket
-from inferring import inferring
-from sines import BrokenEngine, SineEngine
+from inference_servers import inferring
+from sine_engine import BrokenEngine, SineEngine
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 

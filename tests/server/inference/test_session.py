@@ -12,8 +12,8 @@ from contextlib import ExitStack
 from http.client import HTTPConnection
 
 import pytest
-from inferring import inferring
-from sines import RATE, SineEngine
+from inference_servers import inferring
+from sine_engine import RATE, SineEngine
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 

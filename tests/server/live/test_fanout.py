@@ -3,7 +3,7 @@
 import socket
 
 import pytest
-from serving import read_exactly, serving
+from radio_server import read_exactly, serving
 
 from lullwave.archive.clips import ClipStore
 from lullwave.clock import SystemClock

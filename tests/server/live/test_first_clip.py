@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import av
 import pytest
-from sines import RATE, SineEngine
+from sine_engine import RATE, SineEngine
 
 from lullwave.codecs import decode
 from lullwave.mastering import loudness_lufs

@@ -2,7 +2,7 @@
 
 import time
 
-from serving import TIMEOUT_S, read_exactly, serving
+from radio_server import TIMEOUT_S, read_exactly, serving
 
 from lullwave.server.live.prewarm import WARM_S
 from lullwave.settings.stations import StationSettings

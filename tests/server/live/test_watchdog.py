@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from serving import ENGINES, Served, serving
-from sines import SineEngine, SineStream
+from radio_server import ENGINES, Served, serving
+from sine_engine import SineEngine, SineStream
 
 from lullwave.audio import Audio
 from lullwave.request import Request

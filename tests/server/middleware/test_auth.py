@@ -6,9 +6,9 @@ import ssl
 from http.client import HTTPConnection, HTTPSConnection
 
 import pytest
-from proxying import proxied
-from serving import TIMEOUT_S, events, read_exactly, serving
-from tls import make_certificate
+from certificates import make_certificate
+from radio_server import TIMEOUT_S, events, read_exactly, serving
+from reverse_proxy import proxied
 from websockets.sync.client import connect
 
 from lullwave.codecs import decode

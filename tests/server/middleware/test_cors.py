@@ -1,7 +1,7 @@
 """What a browser may read from a page of another origin, by the rules of the Fetch standard (CORS protocol)."""
 
 import pytest
-from serving import serving
+from radio_server import serving
 
 PLAYER = "https://player.example"
 OTHER = "https://other.example"

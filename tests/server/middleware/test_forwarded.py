@@ -4,9 +4,9 @@ import json
 import socket
 
 import pytest
-from inferring import inferring
-from serving import serving
-from sines import SineEngine
+from inference_servers import inferring
+from radio_server import serving
+from sine_engine import SineEngine
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 

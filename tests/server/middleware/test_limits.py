@@ -4,7 +4,7 @@ import socket
 from functools import partial
 
 import pytest
-from serving import read_exactly, serving
+from radio_server import read_exactly, serving
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 

@@ -15,7 +15,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from serving import read_exactly, serving
+from radio_server import read_exactly, serving
 from websockets.sync.client import connect
 
 PROMPT = ("POST", "/api/stations/piano/prompt", b'{"prompt": "brighter"}')

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from serving import serving
-from tls import make_certificate
+from certificates import make_certificate
+from radio_server import serving
 
 from lullwave.server.process.reloading import Certificate
 

@@ -1,8 +1,8 @@
 """``/current.mp3``: whole, different after each slot, with ranges that never splice two clips."""
 
 import pytest
-from serving import read_exactly, serving
-from sines import RATE
+from radio_server import read_exactly, serving
+from sine_engine import RATE
 
 from lullwave.archive.clips import ClipStore
 from lullwave.codecs import decode

@@ -8,8 +8,8 @@ from http.client import HTTPConnection, IncompleteRead
 
 import numpy as np
 import pytest
-from serving import ENGINES, serving
-from sines import RATE, SineEngine, SineStream, tone
+from radio_server import ENGINES, serving
+from sine_engine import RATE, SineEngine, SineStream, tone
 
 from lullwave.codecs import FORMATS, decode
 from lullwave.errors import StreamClosed

@@ -5,8 +5,8 @@ import sqlite3
 import time
 
 import pytest
-from faulty import LIGHTER_HZ, Fault, faulty
-from serving import ENGINES, events, read_exactly, serving
+from faulty_engine import LIGHTER_HZ, Fault, faulty
+from radio_server import ENGINES, events, read_exactly, serving
 
 from lullwave.clock import SimulatedClock
 from lullwave.errors import CheckpointError, EngineLost

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from serving import serving
+from radio_server import serving
 
 from lullwave.paths import web_dir
 from lullwave.server.middleware.security_headers import SECURITY_HEADERS

@@ -5,8 +5,8 @@ import time
 
 import numpy as np
 import pytest
-from serving import read_exactly, serving
-from sines import RATE, SineEngine
+from radio_server import read_exactly, serving
+from sine_engine import RATE, SineEngine
 
 from lullwave.codecs import decode
 from lullwave.server.live.icy import METAINT, Interleaver, block, clean

@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from serving import TIMEOUT_S, events, read_exactly, serving
-from sines import RATE, tone
+from radio_server import TIMEOUT_S, events, read_exactly, serving
+from sine_engine import RATE, tone
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 

@@ -4,8 +4,8 @@ import threading
 from http.client import HTTPConnection
 
 import pytest
-from serving import TIMEOUT_S, serving
-from sines import RATE
+from radio_server import TIMEOUT_S, serving
+from sine_engine import RATE
 
 from lullwave.audio import Audio
 from lullwave.errors import StreamClosed

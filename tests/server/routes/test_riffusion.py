@@ -15,8 +15,8 @@ pytest.importorskip("diffusers")
 
 import numpy as np
 from PIL import Image
-from serving import events, serving
-from sines import SineEngine
+from radio_server import events, serving
+from sine_engine import SineEngine
 
 from lullwave.codecs import decode
 from lullwave.engines.riffusion.engine import RiffusionEngine

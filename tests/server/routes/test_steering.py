@@ -5,8 +5,8 @@ from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import pytest
-from serving import events, read_exactly, serving
-from sines import HIGH_HZ, RATE
+from radio_server import events, read_exactly, serving
+from sine_engine import HIGH_HZ, RATE
 
 from lullwave.codecs import decode
 

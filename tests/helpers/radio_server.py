@@ -11,7 +11,7 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
-from sines import BrokenEngine, SineEngine, SlowRateEngine
+from sine_engine import BrokenEngine, SineEngine, SlowRateEngine
 
 from lullwave.clock import Clock, SimulatedClock
 from lullwave.server.app import create_app

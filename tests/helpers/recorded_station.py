@@ -1,7 +1,7 @@
 """A station on a simulated clock that records everything it airs."""
 
 import numpy as np
-from sines import BrokenEngine, SineEngine, SlowRateEngine
+from sine_engine import BrokenEngine, SineEngine, SlowRateEngine
 
 from lullwave.clock import SimulatedClock
 from lullwave.server.engine_pool import EnginePool

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sines import SineEngine, SineOptions, SineStream
+from sine_engine import SineEngine, SineOptions, SineStream
 
 from lullwave.audio import Audio
 from lullwave.clock import FOREVER, SimulatedClock

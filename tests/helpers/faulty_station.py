@@ -1,9 +1,9 @@
 """A recorded station whose engine fails on command."""
 
 import numpy as np
-from faulty import Fault, faulty
+from faulty_engine import Fault, faulty
 from recorded_station import RecordedStation, clicks
-from sines import RATE, SineEngine
+from sine_engine import RATE, SineEngine
 
 from lullwave.clock import SimulatedClock
 from lullwave.server.engine_pool import EnginePool
