@@ -1,4 +1,4 @@
-"""The clock that threads wait on: the system's, or a simulated one that a test advances. Knows no music.
+"""The clock that threads wait on: the system's, or a simulated one that a test advances.
 
 A thread that waits gets a ``Waiter`` of its own from the clock. ``SimulatedClock.advance`` moves from one due moment to
 the next, and lets every thread finish its work at that moment before time goes on: what happens when does not depend on

@@ -1,4 +1,4 @@
-"""Downloads one large file over HTTP and resumes where an earlier attempt stopped; knows nothing of models.
+"""Downloads one large file over HTTP and resumes where an earlier attempt stopped.
 
 The part that has arrived is kept beside the target as ``.incomplete`` and renamed when it is complete and checked.
 """

@@ -1,4 +1,4 @@
-"""Rewrites prompts in the notations of other programs into the grammar of ``prompt``; knows nothing of music.
+"""Rewrites prompts in the notations of other programs into the grammar of ``prompt``.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Says in plain words what pydantic and FastAPI allow where they refuse a value; knows no setting and no route."""
+"""Says in plain words what pydantic and FastAPI allow where they refuse a value."""
 
 from __future__ import annotations
 

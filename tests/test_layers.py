@@ -96,6 +96,17 @@ def imports(name: str, path: Path) -> set[str]:
     return found
 
 
+def packages_imported(path: Path) -> set[str]:
+    """The top-level packages that a module imports, its own excepted."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {a.name.split(".")[0] for a in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add((node.module or "").split(".")[0])
+    return found
+
+
 def test_every_module_has_a_layer():
     assert [n for n, _ in modules() if n not in ("", "__main__") and home(n) is None] == []
 
@@ -144,17 +155,29 @@ def test_torch_and_the_web_framework_stay_where_they_belong():
     }
     wrong = []
     for name, path in modules():
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                tops = [a.name.split(".")[0] for a in node.names]
-            elif isinstance(node, ast.ImportFrom) and not node.level:
-                tops = [(node.module or "").split(".")[0]]
-            else:
-                continue
-            for top in tops:
-                if top in homes and not (home(name) or "").startswith(homes[top]):
-                    wrong.append(f"{name} imports {top}")
+        for top in packages_imported(path):
+            if top in homes and not (home(name) or "").startswith(homes[top]):
+                wrong.append(f"{name} imports {top}")
     assert wrong == []
+
+
+def test_what_a_docstring_says_that_its_module_knows_nothing_of_is_not_imported():
+    """For example HTTP: no web framework and no HTTP client; threads: no ``threading``."""
+    packages = {
+        "HTTP": {"fastapi", "starlette", "uvicorn", "http", "urllib", "httpx"},
+        "sockets": {"socket", "socketserver", "websockets", "ssl"},
+        "threads": {"threading", "concurrent"},
+        "tensors": {"torch"},
+    }
+    held, wrong = 0, []
+    for name, path in modules():
+        said = re.search(r"[Kk]nows no(?:thing of)? ([^.:;]*)", ast.get_docstring(ast.parse(path.read_text())) or "")
+        for what, forbidden in packages.items():
+            if said and what in said[1]:
+                held += 1
+                wrong += [f"{name} imports {top}" for top in sorted(packages_imported(path) & forbidden)]
+    assert wrong == []
+    assert held > 20
 
 
 def test_every_error_is_in_the_tree_that_the_docstring_draws():

@@ -1,4 +1,4 @@
-"""The history of all stations in SQLite: what played, when, and how to render it again. Knows no engine.
+"""The history of all stations in SQLite: what played, when, and how to render it again.
 
 Frames count from 0 in each *run* of a station (from start to stop of the server). ``epochs`` map frames to the time
 of day: from one epoch to the next, frames follow the clock. ``states`` hold the engine snapshots that went on air,

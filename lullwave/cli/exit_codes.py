@@ -1,4 +1,4 @@
-"""Every failure of a command in one place: one line on stderr and an exit status; knows no command.
+"""Every failure of a command in one place: one line on stderr and an exit status.
 
 2 is for what the caller can put right (a wrong value, a path), 1 for everything else, 130 for Ctrl-C, 141 for a
 reader of our output that went away.

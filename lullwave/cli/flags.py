@@ -1,4 +1,4 @@
-"""Flags that several commands share, and flags from option dataclasses (``lullwave.options``); knows no command.
+"""Flags that several commands share, and flags from option dataclasses (``lullwave.options``).
 
 A flag that is not given leaves the default of the dataclass. ``lullwave.options`` checks the values, so that the
 command line reports a wrong value in the same words as Python and HTTP.

@@ -1,4 +1,4 @@
-"""Commands that are imported only when they run: help reads their summaries from the source; knows no command.
+"""Commands that are imported only when they run: help reads their summaries from the source.
 
 A command is a module of the same name with a function of the same name, in the style of typer; its docstring is the
 help. Where flags depend on the other arguments the module has ``build(arguments)``, which returns the function; where

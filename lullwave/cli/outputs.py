@@ -1,4 +1,4 @@
-"""Where a command may write, checked before its work begins; knows no command."""
+"""Where a command may write, checked before its work begins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many files on all cores, with a progress bar and a summary of the failures; knows no task."""
+"""Many files on all cores, with a progress bar and a summary of the failures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Command classes that parse arguments as people type them; knows no command.
+"""Command classes that parse arguments as people type them.
 
 A prompt may be typed without quotes, and its words may begin with ``-``: ``lullwave generate piano, -drums -o a.mp3``.
 """

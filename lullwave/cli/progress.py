@@ -1,4 +1,4 @@
-"""The progress bar of making audio: seconds made, speed against real time, time left; knows no command."""
+"""The progress bar of making audio: seconds made, speed against real time, time left."""
 
 from __future__ import annotations
 

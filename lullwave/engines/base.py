@@ -1,7 +1,7 @@
 """The base of every engine: engines open endless, steerable streams of audio blocks.
 
-Knows nothing of any particular engine, of stations or of the web. The caller *pulls* blocks from a stream: nothing is
-made ahead unless the engine chooses to, and the samples do not depend on the sizes of the blocks.
+The caller *pulls* blocks from a stream: nothing is made ahead unless the engine chooses to, and the samples do not
+depend on the sizes of the blocks.
 
 There are three ways to write an engine, from least to most work::
 

@@ -1,4 +1,4 @@
-"""Adds a smaller model to an engine, for when the larger one is too slow; knows nothing of any particular engine.
+"""Adds a smaller model to an engine, for when the larger one is too slow.
 
 ``with_smaller`` extends an engine's class by the request option ``smaller``. Streams with that option come from a
 second engine of the same kind with other weights, loaded on first use and unloaded when idle for a while. Using the

@@ -1,7 +1,4 @@
-"""The open requests of each address, for the owner to see, and addresses that the owner has shut out for a while.
-
-Knows no route.
-"""
+"""The open requests of each address, for the owner to see, and addresses that the owner has shut out for a while."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only the owner may see: the access guard marks each request, routes and errors ask here. Knows no route.
+"""What only the owner may see: the access guard marks each request, routes and errors ask here.
 
 The words of an engine's error may name hosts of the owner's network and files of the machine. Listeners are told the
 kind of the fault; the log has its words.

@@ -1,4 +1,4 @@
-"""Files that settings come from: the TOML file and files with a token; knows no setting.
+"""Files that settings come from: the TOML file and files with a token.
 
 Editors on Windows begin UTF-8 files with a byte order mark; it is skipped.
 """

@@ -1,4 +1,4 @@
-"""Sound to a spectrogram image and back, fast and reproducible; knows nothing of engines or servers.
+"""Sound to a spectrogram image and back, fast and reproducible.
 
 ::
 

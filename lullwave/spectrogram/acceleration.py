@@ -1,4 +1,4 @@
-"""What makes array work fast: kernels compiled by numba, where it is installed, and threads; knows nothing of sound.
+"""What makes array work fast: kernels compiled by numba, where it is installed, and threads.
 
 Work that runs on threads releases the interpreter's lock (NumPy, SciPy's FFT, compiled kernels). Which thread does
 which piece never changes a result.

@@ -1,4 +1,4 @@
-"""Analysis of sound to mel amplitudes; the result does not depend on how the sound is cut. Knows nothing of images.
+"""Analysis of sound to mel amplitudes; the result does not depend on how the sound is cut.
 
 Column t is the windowed, zero-padded transform around sample t x hop, the sound reflected at both ends (as in
 ``torch.stft`` with ``center=True``). Only bins up to ``high_hz`` matter, so where the rate allows it the sound is

@@ -1,10 +1,9 @@
 """The grid of the inversion: rate, transform size, and the matrices between its bins and the mel bands.
 
-Knows nothing of phases or of iterations. Sound below ``high_hz`` needs no more than twice that rate: 20 kHz instead
-of 44.1 by default, where a step is still a whole number of samples. The transform is as long as the window, or padded
-to twice that, so that its bins lie 10 or 5 Hz apart; mel amplitudes are sums over bins 2.5 Hz apart. Magnitudes between
-bins are interpolated linearly where bands are wide; where bands are about as narrow as bins, a short filter across the
-complex bins finds them.
+Sound below ``high_hz`` needs no more than twice that rate: 20 kHz instead of 44.1 by default, where a step is still a
+whole number of samples. The transform is as long as the window, or padded to twice that, so that its bins lie 10 or 5
+Hz apart; mel amplitudes are sums over bins 2.5 Hz apart. Magnitudes between bins are interpolated linearly where bands
+are wide; where bands are about as narrow as bins, a short filter across the complex bins finds them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Mel amplitudes as pixels and back, 8 bit for Riffusion and 16 bit without loss; knows nothing of sound.
+"""Mel amplitudes as pixels and back, 8 bit for Riffusion and 16 bit without loss.
 
 Loud is black, low frequencies are at the bottom, one column is one step. Mono is grey in R, G and B; stereo has left
 in green and right in blue. The 16-bit form is a grey PNG whose channels lie one above the other (left on top): its

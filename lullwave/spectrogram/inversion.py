@@ -1,4 +1,4 @@
-"""Inversion of mel amplitudes to a waveform, one block of columns; knows nothing of images or of whole pieces.
+"""Inversion of mel amplitudes to a waveform, one block of columns.
 
 First phases by integration (``phase``), then relaxed averaged alternating reflections (Luke, "Relaxed averaged
 alternating reflections for diffraction imaging", 2005, eq. 14) between two sets: the spectrograms of real sounds, and

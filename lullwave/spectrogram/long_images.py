@@ -1,4 +1,4 @@
-"""Images of sounds of any length, and back, block by block: only pixels are in memory as a whole; knows no files."""
+"""Images of sounds of any length, and back, block by block: only pixels are in memory as a whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mel scale, its triangular filters and interpolation between frequencies; knows nothing of sound.
+"""The mel scale, its triangular filters and interpolation between frequencies.
 
 The HTK scale (Young et al., The HTK Book, eq. 5.13), filters of unit height, as in torchaudio with ``norm=None``.
 """

@@ -1,4 +1,4 @@
-"""Framing and overlap-add of a sound that is mirrored at its ends; knows nothing of spectra.
+"""Framing and overlap-add of a sound that is mirrored at its ends.
 
 Frames are ``(N, window)`` arrays. Frame i is centred on sample ``origin + i x hop``, so that an array may hold all
 frames of a piece or every n-th.

@@ -1,4 +1,4 @@
-"""Parameters of a spectrogram (step, window, bands, scale) and the image tags that hold them; knows no sound."""
+"""Parameters of a spectrogram (step, window, bands, scale) and the image tags that hold them."""
 
 from __future__ import annotations
 

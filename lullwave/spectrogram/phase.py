@@ -1,4 +1,4 @@
-"""First phases from magnitudes alone: phase gradient heap integration; knows nothing of mel bands or of iterations.
+"""First phases from magnitudes alone: phase gradient heap integration.
 
 Průša, Balazs, Søndergaard, "A noniterative method for reconstruction of phase from STFT magnitude" (2017): for a
 Gaussian-like window the derivatives of the phase are those of the log magnitude (eq. 20, 21), and are integrated

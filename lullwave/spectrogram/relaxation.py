@@ -1,4 +1,4 @@
-"""Schedules of the inversion: transform size, relaxation and momentum of each step; knows nothing of sounds.
+"""Schedules of the inversion: transform size, relaxation and momentum of each step.
 
 Unpadded frames take half the time of frames padded to twice their length. With few steps that is worth more than
 finer bins; only with many steps do the coarser bins limit the result.

@@ -1,4 +1,4 @@
-"""Synthesis of a sound of any length from mel amplitudes, block by block in bounded memory; knows no images.
+"""Synthesis of a sound of any length from mel amplitudes, block by block in bounded memory.
 
 A short piece is one block. In a longer piece each block begins inside the finished part: those samples are held fixed
 while the rest is found, so that phases continue across the join and nothing is faded. The blocks depend on column

@@ -1,4 +1,4 @@
-"""The inversion in torch: many clips at once, on any device; knows nothing of how the first phases are found.
+"""The inversion in torch: many clips at once, on any device.
 
 First phases are integrated on the CPU, as without torch. The iterations are those of ``inversion``; a test compares
 them. All clips of a call must agree in parameters and length.

@@ -1,4 +1,4 @@
-"""An engine's stream at the station's rate and channels, counted in station frames. Knows no clock.
+"""An engine's stream at the station's rate and channels, counted in station frames.
 
 A station counts frames once for its whole life, whatever engines come and go. ``StationStream`` maps between that
 count and the frames of one engine's stream: for blocks, marks, beats and forks.

@@ -1,4 +1,4 @@
-"""When to retry an engine that failed: exponential backoff with jitter. Knows no engine.
+"""When to retry an engine that failed: exponential backoff with jitter.
 
 Each wait is twice the last one, up to a limit; a random part of up to one half is subtracted, so that many stations
 that lost the same machine do not all return to it at the same moment.

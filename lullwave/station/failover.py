@@ -7,7 +7,7 @@
       ▼                                                               │                │
     reserve ─── low, or a steer request ───▶ archive ─── no clip left, or a request ──▶ embedded
 
-Knows no thread, no clock and no sound: the producer passes an ``Observation`` and carries out the decision.
+A pure state machine: the producer passes an ``Observation`` and carries out the decision.
 """
 
 from __future__ import annotations

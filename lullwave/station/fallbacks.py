@@ -1,6 +1,6 @@
 """The sources that play while a station's engine cannot: clips from the archive, then the embedded engine.
 
-A fallback is opened as soon as it may be needed, and goes on air only once it has music. Knows no reserve.
+A fallback is opened as soon as it may be needed, and goes on air only once it has music.
 """
 
 from __future__ import annotations

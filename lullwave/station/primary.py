@@ -1,6 +1,6 @@
 """Supervises a station's own engine: opens it, retries it with backoff, resumes it, adjusts its load.
 
-Knows no failover: it reports a ``Cause`` and keeps a ``Source``; the producer decides what goes on air.
+It reports a ``Cause`` and keeps a ``Source``; the producer decides what goes on air.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Keeps a station's reserve full: from its own engine, and from a fallback while that engine does not deliver enough.
 
 One thread that never waits for an engine: each source waits for its own, ``Failover`` decides which one is on air, and
-the producer carries that out. Knows nothing of mastering or of listeners.
+the producer carries that out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Decides to which prompt a station returns when its music breaks again and again on one. Knows no engine, no thread.
+"""Decides to which prompt a station returns when its music breaks again and again on one.
 
 A prompt is given up after MAX_BREAKS failures that follow each other within TRUST_S. The station then returns to the
 last prompt that played for PLAYED_S. If there is none, the embedded engine plays the plain prompt; another engine keeps

@@ -1,4 +1,4 @@
-"""Renders a past moment of a station again, sample for sample as it went on air (before encoding). Knows no clock.
+"""Renders a past moment of a station again, sample for sample as it went on air (before encoding).
 
 The history holds engine snapshots and the state of the master. From these the engine renders the same music again,
 and the master goes on from its own state. An engine of another version refuses the snapshot.

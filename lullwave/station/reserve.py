@@ -1,4 +1,4 @@
-"""The music that is rendered and not on air yet: blocks in order, with marks and beats. Knows no engine."""
+"""The music that is rendered and not on air yet: blocks in order, with marks and beats."""
 
 from __future__ import annotations
 

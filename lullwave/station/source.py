@@ -1,4 +1,4 @@
-"""Opens one engine's stream and reads it ahead on its own thread. Knows no reserve and no failover.
+"""Opens one engine's stream and reads it ahead on its own thread.
 
 However long the engine takes, only this thread waits. Frames here are counted by the source; ``offset``, which is set
 when the source goes on air, brings them to station frames.

@@ -1,4 +1,4 @@
-"""Encodes audio prompts: tokens to continue from, and chroma to follow; knows nothing of songs."""
+"""Encodes audio prompts: tokens to continue from, and chroma to follow."""
 
 from __future__ import annotations
 

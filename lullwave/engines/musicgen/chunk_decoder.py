@@ -1,4 +1,4 @@
-"""Decodes the tokens of songs into chunks of samples; knows nothing of scheduling.
+"""Decodes the tokens of songs into chunks of samples.
 
 On a GPU the codec runs on a CUDA stream of its own. The reader of the samples waits for it; the decoder does not.
 """

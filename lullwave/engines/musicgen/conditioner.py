@@ -1,6 +1,6 @@
 """Conditioning of a song at a step: the blended keys and values of its prompts, or a prefix for melody models.
 
-Encoded prompts are cached and shared by the songs that use them. Knows nothing of scheduling.
+Encoded prompts are cached and shared by the songs that use them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The MusicGen engine: plays many songs with one checkpoint; knows nothing of stations and servers."""
+"""The MusicGen engine: plays many songs with one checkpoint."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Samples tokens from logits: guidance, temperature, top-k, top-p, counter-based random numbers.
 
 The random numbers are a function of (seed, step, codebook), so that a draw is the same in a fork, after a rollback and
-in any batch. Knows nothing of songs.
+in any batch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Schedules many songs on one model: continuous batching with preemption; knows nothing of requests.
+"""Schedules many songs on one model: continuous batching with preemption.
 
 One thread owns the model. Songs are added and removed between steps. Of the songs that are being read, those with the
 least audio made ahead go first. A song without slots queues in order of arrival. To make room, the scheduler preempts a

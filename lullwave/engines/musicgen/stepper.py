@@ -1,4 +1,4 @@
-"""Runs one step of many songs: decoder inputs to tokens; knows nothing of songs.
+"""Runs one step of many songs: decoder inputs to tokens.
 
 On a CPU the arithmetic of every song is independent of the others. On a GPU all songs share fixed buffers: the kernels
 of a step are recorded once per size as a CUDA graph and replayed, with one transfer to the device and one back.

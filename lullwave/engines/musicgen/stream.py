@@ -1,4 +1,4 @@
-"""A MusicGen stream: reads, steers, forks and saves one song; knows nothing of batches."""
+"""A MusicGen stream: reads, steers, forks and saves one song."""
 
 from __future__ import annotations
 

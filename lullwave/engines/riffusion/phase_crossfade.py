@@ -1,4 +1,4 @@
-"""A crossfade with matched phase: no partial is cancelled in its middle. Knows nothing of images.
+"""A crossfade with matched phase: no partial is cancelled in its middle.
 
 Two sounds made from nearly the same spectrogram have the same partials in unrelated phases, so that a plain crossfade
 cancels some of them. Here the short-time spectrum of the overlap is interpolated: magnitudes linearly, and the phase

@@ -1,4 +1,4 @@
-"""Steps from noise to an image with any scheduler of diffusers; knows nothing of UNets or prompts.
+"""Steps from noise to an image with any scheduler of diffusers.
 
 ``Sampler`` hides the differences between schedulers: where an image-to-image run starts, how the region that a mask
 keeps is noised, and how the noise of a step is seeded.

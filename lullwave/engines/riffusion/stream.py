@@ -2,7 +2,7 @@
 
 Every tile is a loop made from the same seed image, so that its beats fall where those of the last tile fell. At a
 border the last tile goes on as a loop and is crossfaded into the new one over half a second of columns. The sounds of
-both sides overlap there and are joined by ``phase_crossfade``. Knows nothing of how a tile is made.
+both sides overlap there and are joined by ``phase_crossfade``.
 """
 
 from __future__ import annotations

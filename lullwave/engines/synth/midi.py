@@ -1,4 +1,4 @@
-"""Bars as a standard MIDI file, one track for each part; knows nothing of how they sound here.
+"""Bars as a standard MIDI file, one track for each part.
 
 Written after the Standard MIDI Files 1.0 specification (format 1).
 """

@@ -1,4 +1,4 @@
-"""The state of a stream as bytes and back: JSON and plain arrays under a checksum; knows nothing of how music is made.
+"""The state of a stream as bytes and back: JSON and plain arrays under a checksum.
 
 Layout: magic (8 bytes), CRC-32 and length of the rest (little-endian, 4 + 8 bytes), length of the JSON (4 bytes), JSON,
 an uncompressed ``npz`` without pickles. Nothing in it is executed; damaged or foreign bytes raise ``SnapshotError``.

@@ -1,7 +1,6 @@
 """A piece in numbers: all that the composer needs to write it, bar by bar, and nothing that it decides itself.
 
-Frozen and JSON-able, small enough to be kept for every piece that was ever aired. Knows nothing of prompts' words
-or of sound.
+Frozen and JSON-able, small enough to be kept for every piece that was ever aired.
 """
 
 from __future__ import annotations

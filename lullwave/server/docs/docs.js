@@ -1,4 +1,4 @@
-/** Draws openapi.json as a page on which every route can be tried; knows no particular route. */
+/** Draws openapi.json as a page on which every route can be tried. */
 
 const main = document.querySelector('main');
 

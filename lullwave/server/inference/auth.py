@@ -1,6 +1,6 @@
 """Access checks of an inference server: the token, and the checks that keep other sites' pages out.
 
-Knows no protocol: it sees headers. A client of the legacy websocket protocol cannot send a token in a header, so a
+A client of the legacy websocket protocol cannot send a token in a header, so a
 token in the address (``?token=…``) is accepted too.
 """
 

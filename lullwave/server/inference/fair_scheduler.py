@@ -1,4 +1,4 @@
-"""A fair scheduler: a few worker threads that serve many clients in turn. Knows nothing of music or of sockets.
+"""A fair scheduler: a few worker threads that serve many clients in turn.
 
 Threads are shared per client, not per job: a client with ten jobs gets no more of them than a client with one. Clients
 take turns, and so do the jobs of one client. A turn is short (one block of music, one command), and one thread at a

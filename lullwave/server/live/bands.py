@@ -1,4 +1,4 @@
-"""Levels of sixteen frequency bands, about ten times a second, for spectrum displays; knows no event or page."""
+"""Levels of sixteen frequency bands, about ten times a second, for spectrum displays."""
 
 from __future__ import annotations
 

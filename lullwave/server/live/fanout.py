@@ -1,4 +1,4 @@
-"""Writes each new chunk to every audio connection in one loop, and drops connections that stall; knows no routes.
+"""Writes each new chunk to every audio connection in one loop, and drops connections that stall.
 
 A connection costs one ``write`` per chunk: no task wakes, and each chunk is framed once. Bytes that a slow client has
 not taken are bounded in this process; the rest waits in the ring. A client whose system acknowledges nothing for

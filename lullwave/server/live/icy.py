@@ -1,4 +1,4 @@
-"""ICY metadata: titles inside the stream, for players that request them (``Icy-MetaData: 1``); knows no station.
+"""ICY metadata: titles inside the stream, for players that request them (``Icy-MetaData: 1``).
 
 After every ``METAINT`` bytes of audio comes a block: one byte with its length in units of 16 bytes, and the text
 ``StreamTitle='…';`` padded with zeros. Length 0 means an unchanged title. The convention is SHOUTcast's; Icecast uses

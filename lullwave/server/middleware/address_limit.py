@@ -1,4 +1,4 @@
-"""Limits the open requests of one address and how fast they follow each other; knows no route but the health check."""
+"""Limits the open requests of one address and how fast they follow each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits the size of request bodies, counted while they are read, and the time that they take; knows no route."""
+"""Limits the size of request bodies, counted while they are read, and the time that they take."""
 
 from __future__ import annotations
 

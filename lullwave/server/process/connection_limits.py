@@ -1,4 +1,4 @@
-"""Limits the open connections of one address and of the whole server, idle ones included. Knows no protocol.
+"""Limits the open connections of one address and of the whole server, idle ones included.
 
 A new connection beyond a limit takes the place of an idle one: of the one that has been open longest without a request
 in progress. Only if none is idle is the new connection closed.

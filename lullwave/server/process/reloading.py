@@ -1,7 +1,7 @@
 """A uvicorn server that reads its TLS certificate again while it runs: on SIGHUP, and when the files change.
 
 New connections get the new certificate; open ones keep theirs, so no listener hears a renewal. SIGHUP never stops a
-server, unless it means that the server's own terminal was closed. Knows no application.
+server, unless it means that the server's own terminal was closed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Listening sockets, TLS files and the limit of open files; knows no application and no web framework."""
+"""Listening sockets, TLS files and the limit of open files."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 /**
- * Rain, fire, waves and night as loops of stereo sound, computed from a seed; knows nothing of WebAudio.
+ * Rain, fire, waves and night as loops of stereo sound, computed from a seed.
  *
  * Noise is made a little longer than the loop and its tail is laid over its head with equal power; drops,
  * crackles and chirps that pass the end go on at the beginning. So a loop has no seam.

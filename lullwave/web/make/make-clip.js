@@ -1,4 +1,4 @@
-/** The page on which a listener makes a clip: its form is what the server says of its engines; knows no option by name. */
+/** The page on which a listener makes a clip: its form is what the server says of its engines. */
 
 import { Api } from '../shared/api.js';
 import { curlLine, fileName, freshSeed, jsonOf } from './clip-request.js';

@@ -1,6 +1,5 @@
 /**
- * What is heard when: events stamped with stream frames, and the frame that sounds now. Pure; knows nothing
- * of where the events come from.
+ * What is heard when: events stamped with stream frames, and the frame that sounds now. Pure.
  *
  * The server sends an event when its sound goes on air, and a listener hears that sound seconds later. So
  * events wait here until the frame that is heard has reached theirs.

@@ -1,5 +1,5 @@
 /**
- * The station's event stream, held open for as long as the page lives; knows nothing of what events mean.
+ * The station's event stream, held open for as long as the page lives.
  *
  * The browser retries a broken stream by itself but gives up on an error status; this does not.
  */

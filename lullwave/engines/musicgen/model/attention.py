@@ -1,4 +1,4 @@
-"""The KV cache and the ways to attend to it; knows nothing of weights.
+"""The KV cache and the ways to attend to it.
 
 A *slot* of the cache holds the keys and values of one window of one song, in two rows: one with the prompt, and one
 without it or with the negative prompt, for guidance.

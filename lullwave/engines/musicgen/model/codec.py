@@ -1,4 +1,4 @@
-"""A streaming EnCodec decoder: codes in, samples out, chunk by chunk; knows nothing of songs.
+"""A streaming EnCodec decoder: codes in, samples out, chunk by chunk.
 
 Défossez et al. 2022 (arXiv:2210.13438), the 32 kHz model of MusicGen: non-causal convolutions, an LSTM, four
 upsampling stages. Every layer keeps the past that it needs (the tail of its input, the LSTM's state, the overlap of an

@@ -1,4 +1,4 @@
-"""The sizes of a MusicGen model, read from the checkpoint's ``config.json``; knows nothing of weights.
+"""The sizes of a MusicGen model, read from the checkpoint's ``config.json``.
 
 Letters in this package: S steps or sequence, K codebooks, D hidden size, H heads, V vocabulary, R rows.
 """

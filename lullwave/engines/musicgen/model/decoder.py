@@ -1,4 +1,4 @@
-"""The MusicGen decoder: a compact transformer over codebook tokens; knows nothing of prompts, songs or sound.
+"""The MusicGen decoder: a compact transformer over codebook tokens.
 
 Pre-norm blocks with self-attention, cross-attention to the prompt and a GELU feed-forward (Copet et al. 2023,
 arXiv:2306.05284). One fused product gives queries, keys and values, and one gives the logits of all codebooks. The keys

@@ -1,4 +1,4 @@
-"""Matrix products with frozen weights, in floating point or in 8 bits; knows nothing of the model around them.
+"""Matrix products with frozen weights, in floating point or in 8 bits.
 
 The 8-bit product quantizes the weights per output channel, once, and every input row by its own largest value. Its
 sums are integers and therefore exact: the result of a row does not depend on the other rows. So a song sounds the same

@@ -1,4 +1,4 @@
-"""Encodes prompts with T5 for the decoder's cross-attention; knows nothing of songs.
+"""Encodes prompts with T5 for the decoder's cross-attention.
 
 The logarithms of words' weights and prompts' shares are added to the attention scores: a token of weight w counts as
 if it occurred w times.

@@ -1,4 +1,4 @@
-"""Casts the band: which instrument plays which role, on which kit and with what feel; knows no key, chord or form."""
+"""Casts the band: which instrument plays which role, on which kit and with what feel."""
 
 from __future__ import annotations
 

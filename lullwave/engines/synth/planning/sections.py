@@ -1,6 +1,6 @@
 """Turns section plans into sections with chords, roles, patterns and cadences.
 
-Writes no notes; knows nothing of earlier pieces.
+Writes no notes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The styles as data: what each prefers, in numbers and weights; a blend draws from several by their shares.
-
-Knows nothing of prompts or of how a preference is put into notes.
-"""
+"""The styles as data: what each prefers, in numbers and weights; a blend draws from several by their shares."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads tempo, key and metre from the words of a prompt and returns the other words; knows no vocabulary.
+"""Reads tempo, key and metre from the words of a prompt and returns the other words.
 
 A request that cannot be met as it stands leaves a note in plain words.
 """

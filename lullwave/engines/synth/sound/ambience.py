@@ -1,8 +1,8 @@
 """Ambience: rain, fire, café, night, waves and train as endless stereo sound, addressed by position.
 
 Each layer is a bed of shaped noise that drifts and a scatter of small events. Any stretch of it is a pure function of
-(name, seed, first frame), so it can be cut, stored and joined anywhere, and no two minutes are alike. Knows nothing of
-music. Every layer comes at the loudness ``LUFS``.
+(name, seed, first frame), so it can be cut, stored and joined anywhere, and no two minutes are alike. Every layer comes
+at the loudness ``LUFS``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Building blocks of instruments: decaying modes, cycles, noise, envelopes and filters of whole notes.
 
-Every function is pure and gives mono float32 at ``MUSIC_RATE``; knows nothing of scores, caches or mixing. The music
-is synthesised at half the output rate: lo-fi lives below 10 kHz, and what is saturated later is then oversampled.
+Every function is pure and gives mono float32 at ``MUSIC_RATE``. The music is synthesised at half the output
+rate: lo-fi lives below 10 kHz, and what is saturated later is then oversampled.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The bass line: roots locked to the kick, a fifth or octave for motion, a step into the next chord.
 
-Follows the chords and the kick; knows nothing of the other parts.
+Follows the chords and the kick.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Finds and mends clashes: two notes a minor second or minor ninth apart that sound together too long.
 
-Inside one part above E3 that is harmony; between parts, or low down, it is mud. Knows nothing of how the notes came
-about; it only shortens or drops notes of the part that matters less.
+Inside one part above E3 that is harmony; between parts, or low down, it is mud. A clash is mended by shortening or
+dropping notes of the part that matters less.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Writes the chords of the keys (or the guitar) and of the pad from their voicings; knows nothing of the melody."""
+"""Writes the chords of the keys (or the guitar) and of the pad from their voicings."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A note as the parts write it, in beats from the beginning of its section; time in seconds comes later.
 
-Also the chords with their voicings, which all parts follow. Knows nothing of swing or sound.
+Also the chords with their voicings, which all parts follow.
 """
 
 from __future__ import annotations

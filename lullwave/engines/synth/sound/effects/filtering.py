@@ -1,4 +1,4 @@
-"""Filters over endless sound in blocks, by one transform a block; knows no part.
+"""Filters over endless sound in blocks, by one transform a block.
 
 A block is filtered together with the input just before it (its history), long enough for the filter's memory to have
 died away by more than 100 dB. Changing a filter fades from the old one's output to the new one's.

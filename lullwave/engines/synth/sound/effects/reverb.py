@@ -1,4 +1,4 @@
-"""Room and plate: two convolutions with decaying noise that darkens as it fades; knows no instrument.
+"""Room and plate: two convolutions with decaying noise that darkens as it fades.
 
 Both hear a mono send and answer in stereo; one transform of each send and one back for each ear.
 """
