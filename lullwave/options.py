@@ -125,7 +125,8 @@ def build(options: type[T], values: Mapping[str, Any], where: str = "") -> T:
     known = [info.name for info in describe(options)]
     for name in values:
         if name not in known:
-            raise _unknown_option(f"{where}{name}", values[name], name, known)
+            before = f"{where.rstrip('.')}: " if "[" in where else ""  # which one of many
+            raise _unknown_option(f"{where}{name}", values[name], name, known, before)
     for one in fields(options):  # type: ignore[arg-type]
         required = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
         if required and one.name not in values:

@@ -15,6 +15,7 @@ LAYERS = [
         "options",
         "prompt",
         "audio",
+        "atomic_files",
         "paths",
         "download",
         "packing",

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..codecs.files import replacing
+from ..atomic_files import replacing
 from ..errors import NotFound
 
 REPLAYED = "recycled"  # `source` of a piece that is played from a clip

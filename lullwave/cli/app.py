@@ -11,8 +11,9 @@ import typer
 
 from .. import __version__
 from ..redaction import log_to_stderr
-from .exit_codes import insist_on_interrupts
+from .exit_codes import translated
 from .lazy import LazyGroup
+from .signals import raise_on_signals
 
 # In the order of help. A new command is a module in `commands` and a name here.
 COMMANDS = (
@@ -69,7 +70,8 @@ def lullwave(
 
 def run() -> None:
     """Parse the command line and run the command."""
-    insist_on_interrupts()
+    raise_on_signals()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # file names that are not UTF-8
-    app(prog_name="lullwave")
+    with translated():  # before a command runs; the group itself translates those of the command
+        app(prog_name="lullwave")

@@ -1,13 +1,12 @@
 """Every failure of a command in one place: one line on stderr and an exit status.
 
 2 is for what the caller can put right (a wrong value, a path), 1 for everything else, 130 for Ctrl-C, 141 for a
-reader of our output that went away.
+reader of our output that went away. SIGTERM and SIGHUP end the process as they would have without a handler.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Iterator
@@ -15,14 +14,15 @@ from contextlib import contextmanager
 
 import typer
 
+from ..atomic_files import delete_unfinished
 from ..errors import FileMissing, InvalidInput, LullwaveError, NotFound, UnknownEngine
 from ..pydantic_errors import allowed_words
+from .signals import StoppedBySignal, again_in, end_by
 
 WRONG_INPUT = 2
 FAILED = 1
 INTERRUPTED = 130  # 128 + SIGINT
 READER_GONE = 141  # 128 + SIGPIPE
-INSIST_S = 0.8
 
 
 @contextmanager
@@ -31,8 +31,11 @@ def translated(verbose: bool = False) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, typer.Abort):
-        _again_in(0.0)
+        again_in(0.0)
+        delete_unfinished()
         _end("stopped", INTERRUPTED)
+    except StoppedBySignal as stop:
+        end_by(stop.number)
     except BrokenPipeError:
         # Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -53,18 +56,6 @@ def translated(verbose: bool = False) -> Iterator[None]:
         _end(f"unexpected {type(error).__name__}: {error}{hint}", FAILED, error if verbose else None)
 
 
-def insist_on_interrupts() -> None:
-    """Ctrl-C that some library swallows (a bare ``except`` around an import, say) comes again a second later."""
-
-    def interrupt(number: int, frame: object) -> None:
-        _again_in(INSIST_S)
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, interrupt)
-    if hasattr(signal, "SIGALRM"):
-        signal.signal(signal.SIGALRM, interrupt)
-
-
 def _wrong_value(error: typer.BadParameter) -> str | None:
     """Say plainly which flag has a wrong value; None for the parser's other errors."""
     from pydantic import ValidationError
@@ -74,12 +65,6 @@ def _wrong_value(error: typer.BadParameter) -> str | None:
     fault = error.__cause__.errors()[0]
     flag = next((name for name in error.param.opts if name.startswith("--")), error.param.name or "")
     return str(InvalidInput(flag, fault["input"], allowed_words(fault)))
-
-
-def _again_in(seconds: float) -> None:
-    """0 is never. Windows has no such timer."""
-    if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def _end(message: str, status: int, error: BaseException | None = None) -> None:

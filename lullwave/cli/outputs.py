@@ -56,8 +56,8 @@ def check_file(path: Path, flag: str = "--output", force: bool = False) -> None:
         raise Unsupported(flag, str(path), f"{path} exists; choose another name, or replace it with --force")
 
 
-def check_folder(path: Path, flag: str, force: bool = True) -> None:
-    """Check that files can be written into the folder ``path``; it is created later if absent.
+def check_folder(path: Path, flag: str, force: bool = True, parents: bool = False) -> None:
+    """Check that files can be written into the folder ``path``; it is created later if absent, ``parents`` too.
 
     Raises:
         InvalidInput: a file is in its place, or it is not writable.
@@ -70,6 +70,8 @@ def check_folder(path: Path, flag: str, force: bool = True) -> None:
         if not force and any(path.iterdir()):
             raise Unsupported(flag, str(path), f"{path} is not empty; choose another folder, or replace with --force")
     else:
+        while parents and not path.parent.exists():
+            path = path.parent
         check_file(path, flag)
 
 

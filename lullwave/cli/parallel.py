@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from rich.console import Console
@@ -14,7 +15,9 @@ from rich.progress import Progress
 
 from ..codecs import fitting_name
 from ..errors import InvalidInput, LullwaveError, NotFound
+from .signals import StoppedBySignal, begin_worker, end_by
 
+STOP_S = 5.0  # seconds that a worker may take to delete its part files
 SOUNDS = {".wav", ".flac", ".mp3", ".ogg", ".opus", ".aif", ".aiff", ".au", ".m4a", ".aac", ".mp4", ".webm", ".wma"}
 
 
@@ -59,7 +62,10 @@ def check_targets(targets: Mapping[Path, Path]) -> None:
 
 
 def run(work: Callable[[Path], object], paths: Sequence[Path], processes: int, console: Console) -> int:
-    """Do ``work`` for each path and return how many failed. One failure never stops the rest."""
+    """Do ``work`` for each path and return how many failed. One failure never stops the rest.
+
+    A signal stops the workers too, and they leave no part files.
+    """
     failures: dict[Path, str] = {}
     count = max(1, min(processes or os.cpu_count() or 1, len(paths)))
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
@@ -86,9 +92,25 @@ def run(work: Callable[[Path], object], paths: Sequence[Path], processes: int, c
     return len(failures)
 
 
-def _processes(count: int) -> ProcessPoolExecutor:
-    """Spawned, not forked: threads and locks of this process are not copied."""
-    return ProcessPoolExecutor(count, get_context("spawn"), initializer=_one_thread)
+@contextmanager
+def _processes(count: int) -> Iterator[ProcessPoolExecutor]:
+    """Worker processes; ended by SIGTERM if the block raises, instead of doing all the work that waits.
+
+    Spawned, not forked: threads and locks of this process are not copied.
+    """
+    pool = ProcessPoolExecutor(count, get_context("spawn"), initializer=_begin)
+    try:
+        yield pool
+    except BaseException:
+        workers = active_children()
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in workers:
+            worker.terminate()
+        for worker in workers:
+            worker.join(STOP_S)
+            worker.kill()
+        raise
+    pool.shutdown()
 
 
 def _one_by_one(work: Callable[[Path], object], paths: Sequence[Path]) -> Iterator[tuple[Path, str | None]]:
@@ -106,13 +128,16 @@ def _one_by_one(work: Callable[[Path], object], paths: Sequence[Path]) -> Iterat
                 yield path, reason
 
 
-def _one_thread() -> None:
+def _begin() -> None:
+    begin_worker()
     os.environ["OMP_NUM_THREADS"] = "1"  # every core already has a file
 
 
 def _attempt(work: Callable[[Path], object], path: Path) -> str | None:
     try:
         work(path)
+    except StoppedBySignal as stop:
+        end_by(stop.number)
     except (LullwaveError, OSError) as error:
         return str(error)
     except Exception as error:  # a file that breaks a decoder must not stop the others

@@ -4,7 +4,7 @@
 ``write`` for finished clips. ``decode`` returns exactly as many frames as ``encode`` was given.
 """
 
-from .files import encode, fitting_name, replacing, write, write_bytes
+from .files import encode, fitting_name, write
 from .formats import DEFAULT_KBPS, FORMAT_NAMES, FORMATS, Format, format_named, format_of
 from .mp3 import FrameSplitter, Mp3Encoder, Mp3Header, mp3_frames, muted
 from .reading import blocks_of, decode, read
@@ -32,7 +32,5 @@ __all__ = [
     "muted",
     "rate_for",
     "read",
-    "replacing",
     "write",
-    "write_bytes",
 ]

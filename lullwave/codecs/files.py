@@ -1,15 +1,12 @@
-"""Encodes, decodes and writes whole audio files; a file is complete or absent, never half written."""
+"""Encodes and writes whole audio files."""
 
 from __future__ import annotations
 
 import os
-import secrets
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
+from ..atomic_files import write_bytes
 from ..audio import Audio
 from ..errors import CodecError
 from .formats import DEFAULT_KBPS, format_named, format_of
@@ -47,27 +44,6 @@ def write(
     data = encode(audio, format or format_of(path).name, kbps, tags)
     write_bytes(path, data)
     return path
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write ``data`` to ``path`` atomically."""
-    with replacing(path) as file:
-        file.write(data)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A temporary file that replaces ``path`` when the block ends, and is deleted if the block raises."""
-    path = Path(os.path.realpath(path))  # replace the target of a link, not the link
-    part = path.with_name(f".{secrets.token_hex(8)}.part")  # not the name itself, which may be as long as allowed
-    try:
-        with open(part, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def fitting_name(name: str) -> str:

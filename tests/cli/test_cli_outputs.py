@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lullwave.cli.outputs import check_distinct, check_folder, next_free
-from lullwave.errors import Unsupported
+from lullwave.errors import InvalidInput, Unsupported
 
 
 def test_the_next_free_name_looks_at_every_suffix(tmp_path):
@@ -32,3 +32,11 @@ def test_a_folder_with_files_needs_force(tmp_path):
     with pytest.raises(Unsupported, match="not empty"):
         check_folder(tmp_path, "--stems", force=False)
     check_folder(tmp_path, "--stems", force=True)
+
+
+def test_folders_above_an_output_are_checked_too(tmp_path):
+    (tmp_path / "file").touch()
+    check_folder(tmp_path / "a" / "b", "--output-dir", parents=True)
+    for place in (tmp_path / "file", tmp_path / "file" / "a" / "b"):
+        with pytest.raises(InvalidInput, match="--output-dir"):
+            check_folder(place, "--output-dir", parents=True)

@@ -7,8 +7,9 @@ import pyav_decoder
 import pytest
 import soundfile
 
+from lullwave.atomic_files import replacing
 from lullwave.audio import Audio
-from lullwave.codecs import FORMATS, decode, encode, format_of, replacing, write
+from lullwave.codecs import FORMATS, decode, encode, format_of, write
 from lullwave.errors import CodecError, InvalidInput
 
 

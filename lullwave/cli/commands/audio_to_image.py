@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from ...atomic_files import replacing
 from ...audio import Audio
 from ...blocks import resampled
-from ...codecs import blocks_of, replacing
+from ...codecs import blocks_of
 from ...errors import InvalidInput
 from ...spectrogram import SpectrogramParams, default_params
 from ..flags import AudioFile, FlagGroup, Quiet, called, with_flags
@@ -76,8 +77,7 @@ def convert(source: Path, target: Path, params: dict[str, Any], bits: int, rate:
     format = FORMATS.get(target.suffix.lower())
     if format is None:
         raise InvalidInput("image", str(target), "a name that ends in .png, .jpg or .jpeg")
-    if bits == 16 and format == "jpeg":
-        raise InvalidInput("bits", bits, "8 for JPEG; 16 bits need a PNG")
+    check_bits(bits, format)
 
     def sound() -> Iterator[Audio]:
         return blocks_of(source) if rate is None else resampled(blocks_of(source), rate)
@@ -89,3 +89,15 @@ def convert(source: Path, target: Path, params: dict[str, Any], bits: int, rate:
     with replacing(target) as file:
         made.save(file, format, exif=made.getexif(), **({"quality": 95, "subsampling": 0} if format == "jpeg" else {}))
     return int(made.width)
+
+
+def check_bits(bits: int, format: str) -> None:
+    """Check that images of this format can have so many bits.
+
+    Raises:
+        InvalidInput: they cannot.
+    """
+    if bits not in (8, 16):
+        raise InvalidInput("bits", bits, "8 or 16")
+    if bits == 16 and format == "jpeg":
+        raise InvalidInput("bits", bits, "8 for JPEG; 16 bits need a PNG")

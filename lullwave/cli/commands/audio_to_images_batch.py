@@ -13,7 +13,8 @@ from ...errors import InvalidInput
 from ...spectrogram import SpectrogramParams
 from .. import parallel
 from ..flags import AudioFolder, Glob, Limit, OutputFolder, Processes, Quiet, called, with_flags
-from .audio_to_image import FORMATS, PARAMS, Bits, Device, SampleRate, convert
+from ..outputs import check_folder
+from .audio_to_image import FORMATS, PARAMS, Bits, Device, SampleRate, check_bits, convert
 
 
 def audio_to_images_batch(
@@ -34,6 +35,8 @@ def audio_to_images_batch(
     suffix = "." + image_extension.removeprefix(".")
     if suffix not in FORMATS:
         raise InvalidInput("image_extension", image_extension, "png, jpg or jpeg")
+    check_bits(bits, FORMATS[suffix])
+    check_folder(output_dir, "--output-dir", parents=True)
     with called(PARAMS.renamed):
         SpectrogramParams(**params)
     paths = parallel.sounds_in(audio_dir, glob)[: limit or None]

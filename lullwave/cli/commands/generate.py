@@ -12,9 +12,10 @@ from typing import Annotated, Any, BinaryIO
 import typer
 from rich.console import Console
 
+from ...atomic_files import replacing
 from ...audio import Audio
 from ...blocks import ClipFormat, ClipMaker
-from ...codecs import DEFAULT_KBPS, FORMATS, Format, encode, format_named, read, replacing
+from ...codecs import DEFAULT_KBPS, FORMATS, Format, encode, format_named, read
 from ...engines import engine_class, engine_facts, load_engine
 from ...engines.base import AudioPrompt, Engine, Stream
 from ...errors import Unsupported

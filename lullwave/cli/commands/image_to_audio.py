@@ -17,9 +17,10 @@ import typer
 from PIL import Image
 from rich.console import Console
 
+from ...atomic_files import replacing
 from ...audio import SILENCE_DBFS, Audio
 from ...blocks import fitted, resampled
-from ...codecs import StreamEncoder, format_of, rate_for, replacing
+from ...codecs import StreamEncoder, format_of, rate_for
 from ...errors import InvalidInput
 from ...mastering.master import check_levels
 from ...spectrogram import QUALITIES, TAGS, USUAL_MAX, Spectrogram, SpectrogramParams, iterations_of

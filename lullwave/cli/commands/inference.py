@@ -16,6 +16,7 @@ from ...options import parse_pairs
 from ...redaction import log_to_stderr, redacted
 from ...settings.file import first_line
 from ..flags import FlagGroup, given, with_flags
+from ..signals import leave_to_server
 
 DEFAULT_ENGINE = "synth"
 VARIABLE = "LULLWAVE_INFERENCE_"
@@ -127,6 +128,7 @@ def inference(
     from ...server.process.reloading import survive_hang_up
     from ...server.process.sockets import address_of, check_certificate, listening_socket
 
+    leave_to_server()
     survive_hang_up()
     log_to_stderr(log_level.upper())
     check_certificate(tls_cert, tls_key)

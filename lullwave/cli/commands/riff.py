@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from ...codecs import FORMAT_NAMES, format_of, read, write, write_bytes
+from ...atomic_files import replacing, write_bytes
+from ...codecs import FORMAT_NAMES, encode, format_of, read, write
 from ...engines import load_engine
 from ...engines.riffusion.clip_options import DenoisingConfig, MagicMix, PromptInput
 from ...engines.riffusion.options import DEFAULT_CHECKPOINT, RiffusionLoadOptions, RiffusionOptions
@@ -192,44 +194,31 @@ def batch(
     Run it again to resume or after a change: clips that index.json lists and that would not change are kept.
     """
     from ...engines.riffusion.tasks import read_batch, text_to_audio
+    from ..riff_batch import plan
 
     try:
         sets, entries = read_batch(file.read_text("utf-8-sig"))
     except UnicodeDecodeError:
         raise InvalidInput("file", str(file), "a JSON file in UTF-8") from None
-    names = [_plain(str(params.get("name", f"set{number}"))) for number, params in enumerate(sets)]
-    for number, name in enumerate(names):
-        if name in names[:number]:
-            raise InvalidInput(
-                f"params[{number}].name", name, "a different name for each set, since files are named after it"
-            )
-    check_folder(folder, "folder")
-    format_of(f"x.{format}")
     checkpoint = load_options.get("checkpoint", DEFAULT_CHECKPOINT)
-    folder.mkdir(parents=True, exist_ok=True)
-    index: list[dict[str, Any]] = []
     known = _read_index(folder / "index.json")
-    total = len(sets) * len(entries) * seeds
+    offline = bool(load_options.get("offline"))
+    planned = plan(sets, entries, seeds, folder, format, checkpoint, known, force, offline)
+    folder.mkdir(parents=True, exist_ok=True)
+    left = sum(len(one.left) for one in planned)
     with _bar(file.name, quiet) as progress:
-        for number, params in enumerate(sets):
-            config = DenoisingConfig(params.get("num_inference_steps", 50), params.get("scheduler"))
-            whole = {"checkpoint": checkpoint, **params, "name": params.get("name", f"set{number}")}
-            with _engine({**load_options, "checkpoint": params.get("checkpoint", checkpoint)}) as engine:
-                for n, entry in enumerate(entries):
-                    for seed in range(entry.seed, entry.seed + seeds):
-                        guidance = params.get("guidance", 7.0)
-                        end = PromptInput(entry.prompt, seed, entry.negative_prompt, guidance=guidance)
-                        path = folder / f"{names[number]}-{n:03d}-{seed}.{format}"
-                        said: dict[str, Any] = {"file": path.name, "prompt": entry.prompt}
-                        said |= {"negative_prompt": entry.negative_prompt, "seed": seed, "params": whole}
-                        if not path.exists() or known.get(path.name) != said:
-                            check_file(path, "folder", force or path.name in known)
-                            made = text_to_audio(engine, end, params.get("width", 512) / 100, config)
-                            _write(made, path, True, quiet)
-                            known[path.name] = said
-                            _write_index(folder, [*known.values()])  # after an interruption the next run resumes here
-                        index.append(said)
-                        progress(len(index) / total)
+        made = 0
+        for one in planned:
+            if not one.left:
+                continue
+            with _engine({**load_options, "checkpoint": one.checkpoint}) as engine:
+                for clip in one.left:
+                    _write(text_to_audio(engine, clip.end, clip.seconds, clip.config), clip.path, True, quiet)
+                    known[clip.path.name] = dict(clip.indexed)
+                    _write_index(folder, [*known.values()])  # after an interruption the next run resumes here
+                    made += 1
+                    progress(made / left)
+    index = [dict(clip.indexed) for one in planned for clip in one.clips]
     _write_index(folder, index)
     if not quiet:
         typer.echo(f"{folder}: {len(index)} clips and index.json")
@@ -247,20 +236,22 @@ def stems(
 ) -> None:
     """Split a mix into drums, bass, vocals, guitar, piano and other (needs the extra stems)."""
     check_folder(folder, "folder", force)
-    from ...engines.riffusion.stems import mix_stems, split
+    from ...engines.riffusion.stems import STEMS, mix_stems, split
 
+    levels = {}
+    for part in keep.split(",") if keep else []:
+        name, _, level = part.strip().partition(":")
+        try:
+            levels[name] = float(level or 0.0)
+        except ValueError:
+            raise InvalidInput("--keep", part, "STEM or STEM:DECIBELS") from None
+        if name not in STEMS or not math.isfinite(levels[name]):
+            raise InvalidInput("--keep", part, f"{', '.join(STEMS)}; with :DECIBELS, if you like")
     found = split(read(file))
     folder.mkdir(parents=True, exist_ok=True)
     for name, audio in found.items():
         write(folder / f"{name}.wav", audio)
-    if keep:
-        levels = {}
-        for part in keep.split(","):
-            name, _, level = part.strip().partition(":")
-            try:
-                levels[name] = float(level or 0.0)
-            except ValueError:
-                raise InvalidInput("--keep", part, "STEM or STEM:DECIBELS") from None
+    if levels:
         write(folder / "mix.wav", mix_stems(found, levels))
     if not quiet:
         typer.echo(f"{folder}: {', '.join(found)}")
@@ -302,9 +293,11 @@ def _bar(what: str, quiet: bool) -> Iterator[Callable[[float], None]]:
 
 
 def _write(made: Clip, path: Path, image: bool, quiet: bool) -> None:
-    write(path, made.audio)
-    if image:
-        made.image.save(path.with_suffix(".png"))
+    """Write the audio, and its image beside it; neither appears before both are complete."""
+    with ExitStack() as written:
+        written.enter_context(replacing(path)).write(encode(made.audio, format_of(path).name))
+        if image:
+            made.image.save(written.enter_context(replacing(path.with_suffix(".png"))), "png")
     if not quiet:
         typer.echo(f"{path}: {made.audio.duration_s:.2f} s")
 
@@ -319,8 +312,3 @@ def _read_index(path: Path) -> dict[str, dict[str, Any]]:
 
 def _write_index(folder: Path, index: list[dict[str, Any]]) -> None:
     write_bytes(folder / "index.json", json.dumps(index, indent=1, ensure_ascii=False).encode())
-
-
-def _plain(name: str) -> str:
-    """``name`` reduced to characters that are safe in a file name."""
-    return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)[:60] or "clip"

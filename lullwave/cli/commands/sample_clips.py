@@ -12,6 +12,7 @@ from rich.console import Console
 from ...codecs import FORMAT_NAMES, fitting_name, format_named, read, write
 from ...errors import InvalidInput
 from ..flags import AudioFile, OutputFolder, Quiet
+from ..outputs import check_folder
 
 Count = Annotated[
     int, typer.Option("--num-clips", "--num-clips-per-file", min=1, metavar="NUMBER", help="Clips from each file.")
@@ -38,6 +39,7 @@ def sample_clips(
     quiet: Quiet = False,
 ) -> None:
     """Cut clips of one length out of an audio file, at random places."""
+    check_folder(output_dir, "--output-dir", parents=True)
     for path in cut(audio, output_dir, num_clips, duration_ms, mono, extension, seed):
         Console(quiet=quiet).print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
 

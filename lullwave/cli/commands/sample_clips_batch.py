@@ -11,6 +11,7 @@ from rich.console import Console
 from ...codecs import format_named
 from .. import parallel
 from ..flags import AudioFolder, Glob, Limit, OutputFolder, Processes, Quiet
+from ..outputs import check_folder
 from .sample_clips import Count, Extension, Length, Mono, Seed, cut
 
 
@@ -29,6 +30,7 @@ def sample_clips_batch(
 ) -> None:
     """Cut clips out of a folder of audio files, at random places. A file that cannot be read never stops the rest."""
     format_named(extension.removeprefix("."))
+    check_folder(output_dir, "--output-dir", parents=True)
     paths = parallel.sounds_in(audio_dir, glob)[: limit or None]
     work = partial(
         _one,

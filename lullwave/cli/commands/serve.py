@@ -15,6 +15,7 @@ from ...errors import UnknownEngine
 from ...hosts import LOOPBACK_ONLY
 from ...redaction import log_to_stderr, redacted
 from ...settings import PREFIX, Settings, load
+from ..signals import leave_to_server
 
 _SIMPLE = (str, int, float, bool, Path)
 
@@ -31,6 +32,7 @@ def serve(config: Path | None = None, **flags: Any) -> None:
             raise UnknownEngine(redacted(engine), known)
     from ...server.process.reloading import survive_hang_up
 
+    leave_to_server()
     survive_hang_up()
     from ...server.app import create_app
     from ...server.engine_config import check_options

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from ...errors import InvalidInput
 from ...options import build, check, option
 from ...request import Request
 from ..base import Understanding
-from .clip_options import DenoisingConfig, Interpolation, MagicMix, PromptInput
+from .clip_options import MAX_SEED, MAX_TEXT, MIN_SEED, DenoisingConfig, Interpolation, MagicMix, PromptInput
 from .model.text_encoder import parse_weights
 from .options import DEFAULT_CHECKPOINT
 from .pipeline import ImageRequest
@@ -48,9 +48,12 @@ class Clip:
 class Entry:
     """One entry of a batch file."""
 
-    prompt: str
-    negative_prompt: str | None
-    seed: int
+    prompt: str = option(MISSING, "what the music should be like", max_length=MAX_TEXT)
+    negative_prompt: str | None = option(None, "what to avoid", max_length=MAX_TEXT)
+    seed: int = option(0, "seed of the noise", low=MIN_SEED, high=MAX_SEED)
+
+    def __post_init__(self) -> None:
+        PromptInput(self.prompt, self.seed, self.negative_prompt)
 
 
 @dataclass(frozen=True)
@@ -202,13 +205,9 @@ def read_batch(text: str) -> tuple[list[Mapping[str, Any]], list[Entry]]:
         build(BatchParams, one, where=f"params[{n}].")
     entries = []
     for n, one in enumerate(raw["entries"]):
-        if not isinstance(one, dict) or not isinstance(one.get("prompt"), str):
-            raise InvalidInput(f"entries[{n}].prompt", one, "text")
-        try:
-            PromptInput(one["prompt"], one.get("seed", 0), one.get("negative_prompt"))
-        except InvalidInput as error:
-            raise InvalidInput(f"entries[{n}].{error.field}", error.value, error.allowed) from None
-        entries.append(Entry(one["prompt"], one.get("negative_prompt"), one.get("seed", 0)))
+        if not isinstance(one, dict):
+            raise InvalidInput(f"entries[{n}]", one, 'an object such as {"prompt": "warm piano"}')
+        entries.append(build(Entry, one, where=f"entries[{n}]."))
     return sets, entries
 
 

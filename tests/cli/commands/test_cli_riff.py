@@ -14,7 +14,7 @@ from lullwave import Audio
 from lullwave.cli.commands.riff import app
 from lullwave.codecs import decode, write
 from lullwave.engines.riffusion.model.random_checkpoint import make_random
-from lullwave.errors import InvalidInput
+from lullwave.errors import InvalidInput, LullwaveError
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +80,25 @@ def test_a_batch_that_cannot_be_told_apart_or_read_is_refused(tmp_path):
         with pytest.raises(InvalidInput):
             riff("batch", file, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_all_of_a_batch_is_checked_before_any_work(tmp_path):
+    file, out = tmp_path / "batch.json", tmp_path / "out"
+    out.mkdir()
+    (out / "set0-001-0.png").touch()
+    here = {"checkpoint": str(tmp_path)}
+    for params, second, named in (
+        ([here], {"prompt": "b", "seed": 2**63 - 2}, r"entries\[1\]\.seed"),  # the third seed is too large
+        ([here], {"prompt": "b"}, r"set0-001-0\.png exists"),
+        ([here, {"checkpoint": "no/such"}], {"prompt": "b", "seed": 1}, r"params\[1\]\.checkpoint"),
+    ):
+        file.write_text(json.dumps({"params": params, "entries": [{"prompt": "a"}, second]}))
+        with pytest.raises(LullwaveError, match=named):
+            riff("batch", file, out, "--seeds", 3, "--offline")
+    assert [path.name for path in out.iterdir()] == ["set0-001-0.png"]
+    for wrong in ("drums,lute", "drums:x", "drums:nan"):
+        with pytest.raises(InvalidInput, match="--keep"):
+            riff("stems", tmp_path / "absent.wav", tmp_path / "parts", "--keep", wrong)
 
 
 def test_wrong_values_are_refused_before_anything_is_loaded(tmp_path):

@@ -92,6 +92,10 @@ def test_batches_are_read_and_their_faults_are_named():
         ('{"entries": [{"seed": 1}]}', "entries"),
         ('{"params": {"speed": 1}, "entries": [{"prompt": "a"}]}', "speed"),
         ('{"entries": [{"prompt": "a"}, {"prompt": "a", "seed": "x"}]}', r"entries\[1\]\.seed"),
+        ('{"entries": [{"prompt": "a"}, {"prompt": 5}]}', r"entries\[1\]\.prompt"),
+        ('{"entries": [{"prompt": "a"}, {"prompt": "\\ud800"}]}', r"entries\[1\]\.prompt"),
+        ('{"entries": [{"prompt": "a"}, "b"]}', r"entries\[1\]"),
+        ('{"entries": [{"prompt": "a"}, {"prompt": "b", "negativ": "c"}]}', r"entries\[1\]: unknown.*negative_prompt"),
         ('{"params": [], "entries": [{"prompt": "a"}]}', "params"),
         *(
             (f'{{"params": [{{}}, {{"{name}": {value}}}], "entries": [{{"prompt": "a"}}]}}', rf"params\[1\]\.{name}")

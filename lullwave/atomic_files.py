@@ -1,0 +1,45 @@
+"""Writes files that are complete or absent, never half written. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+_unfinished: set[Path] = set()  # temporary files of this process; adding and discarding are atomic
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A temporary file that replaces ``path`` when the block ends, and is deleted if the block raises.
+
+    A process that ends by a signal calls ``delete_unfinished``: a second signal may interrupt the deletion here.
+    """
+    path = Path(os.path.realpath(path))  # replace the target of a link, not the link
+    part = path.with_name(f".{secrets.token_hex(8)}.part")  # not the name itself, which may be as long as allowed
+    _unfinished.add(part)
+    try:
+        with open(part, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+        _unfinished.discard(part)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path`` atomically."""
+    with replacing(path) as file:
+        file.write(data)
+
+
+def delete_unfinished() -> None:
+    """Delete the temporary files of this process. Call it only when the process ends: their writers fail then."""
+    for part in list(_unfinished):
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
