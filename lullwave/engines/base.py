@@ -24,7 +24,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from ..audio import Audio, Samples
-from ..errors import EngineError, EngineFailed, InvalidInput, StreamClosed
+from ..errors import EngineError, EngineFailed, InvalidInput, StreamClosed, Unsupported
 from ..options import option
 from ..request import Request
 
@@ -221,14 +221,14 @@ class BlockStream(Stream):
 
 
 class EngineFacts:
-    """What an engine says of itself. Engines with heavy packages keep it in a module that imports none of them."""
+    """The description of an engine. Engines with heavy packages keep it in a module that imports none of them."""
 
     name: ClassVar[str]
     summary: ClassVar[str]  # one line for lists
     load_options: ClassVar[type] = NoOptions  # how to load it: checkpoint, device… (see lullwave.options)
     options: ClassVar[type] = NoOptions  # what a request may set: Request.options
-    lighter: ClassVar[Sequence[Mapping[str, Any]]] = ()  # options that make it quicker, added one by one
-    weights: ClassVar[str] = ""  # the load option that names its weights, where ``smaller`` ones may stand beside them
+    lighter: ClassVar[Sequence[Mapping[str, Any]]] = ()  # options that make it faster, added one by one
+    weights: ClassVar[str] = ""  # the load option that names its weights, if ``smaller`` ones are supported
     audio_prompts: ClassVar[Sequence[AudioPrompt]] = ()  # the audio that ``Engine.stream`` takes besides the words
     writes_midi: ClassVar[bool] = False  # whether ``Engine.midi`` works
     writes_stems: ClassVar[bool] = False  # whether ``Engine.stems`` works
@@ -242,12 +242,21 @@ def smaller_weights() -> Any:
 class Engine(EngineFacts, Closing):
     """Makes streams. One engine may feed many streams at once, from as many threads.
 
-    A subclass defines ``read`` or ``open``; all else has a default.
+    A subclass defines ``read`` or ``open``; all else has a default. One that defines ``read`` and no ``name`` or
+    ``summary`` gets its class's name in lower case and the first line of its docstring.
     """
 
-    rate: int  # Hz; a stream's own counts
-    channels: int
-    reads_at_once: int = 2  # streams that are worth reading at the same time: more where the engine batches them
+    rate: int = 44100  # Hz; a stream may have another
+    channels: int = 2
+    reads_at_once: int = 2  # streams to read concurrently; higher for engines that batch
+
+    def __init_subclass__(cls, **extra: Any) -> None:
+        super().__init_subclass__(**extra)
+        if "read" in vars(cls):
+            if not hasattr(cls, "name"):
+                cls.name = cls.__name__.lower()
+            if not hasattr(cls, "summary"):
+                cls.summary = (cls.__doc__ or cls.name).strip().partition("\n")[0]
 
     @property
     def rewindable_s(self) -> float:
@@ -262,10 +271,10 @@ class Engine(EngineFacts, Closing):
     def stream(
         self, request: Request | str = "", *, continue_from: Audio | None = None, melody: Audio | None = None
     ) -> Stream:
-        """Begin a stream. Words alone are an endless request of seed 0.
+        """Begin a stream. A string is the prompt of an endless request with seed 0.
 
         ``continue_from``: the music continues this audio. ``melody``: it follows the melody of this
-        audio. Both only where ``audio_prompts`` names them.
+        audio. Each is allowed only if ``audio_prompts`` names it.
 
         Raises:
             InvalidInput: ``request.options`` has a name or a value that the engine does not allow, or the engine does
@@ -279,7 +288,7 @@ class Engine(EngineFacts, Closing):
             given["melody"] = melody
         for name, audio in given.items():
             if name not in self.audio_prompts:
-                raise InvalidInput(name, audio, f"nothing: the engine {self.name} does not take it")
+                raise Unsupported(name, audio, f"the engine {self.name!r} does not take this audio")
         return self.open(request, **given)
 
     def open(self, request: Request, **audio_prompts: Audio) -> Stream:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..audio import Audio, Samples
-from ..errors import InvalidInput, SnapshotError
+from ..errors import EngineFailed, InvalidInput, SnapshotError
 from ..options import build
 from ..request import Request
 from .base import BlockStream, Engine, Mark, Understanding
@@ -120,6 +120,8 @@ class FunctionStream(BlockStream):
         parts: list[Samples] = []
         while frames > 0:
             part = self._engine.read(self._asked(prompt), start).samples[:frames]
+            if not len(part):
+                raise EngineFailed(f"the engine {self._engine.name} gave an empty block at frame {start}")
             parts.append(part)
             start, frames = start + len(part), frames - len(part)
         return np.concatenate(parts)

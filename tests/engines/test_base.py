@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from lullwave import Audio, Engine, InvalidInput, Request, option
+from lullwave import Audio, Engine, InvalidInput, Request, generate, option
 from lullwave.engines.base import BlockStream
 from lullwave.errors import EngineError, EngineFailed, SnapshotError, StreamClosed
 
@@ -93,6 +93,34 @@ def test_a_stream_that_breaks_its_promise_is_an_error_of_the_engine():
     for broken in (Stereo, Nothing):
         with pytest.raises(EngineFailed, match="expected: at least 1 frame, 8000 Hz, 1 channels"):
             broken(Request(), RATE, 1).read(5)
+
+
+def test_an_engine_needs_no_more_than_read():
+    class Hush(Engine):
+        """Silence.
+
+        Nothing else.
+        """
+
+        def read(self, request: Request, start: int) -> Audio:
+            return Audio.silence(100, self.rate, self.channels)
+
+    assert (Hush.name, Hush.summary, Hush.rate, Hush.channels) == ("hush", "Silence.", 44100, 2)
+    with Hush().stream(Request("x", duration_s=1.0)) as stream:
+        assert sum(block.frames for block in stream) == 44100
+        assert Hush().restore(stream.snapshot()).position == 44100
+    assert generate("x", seconds=1, engine=Hush()).duration_s == 1.0
+
+
+def test_an_engine_that_gives_nothing_for_the_prompt_that_it_was_steered_to_fails():
+    class Mute(Ramp):
+        def read(self, request: Request, start: int) -> Audio:
+            return Audio.silence(0, RATE, 1) if "down" in request.prompt else super().read(request, start)
+
+    stream = Mute().stream("up")
+    stream.steer("down", over_s=1.0)
+    with pytest.raises(EngineFailed, match="ramp gave an empty block at frame 0"):
+        stream.read(10)
 
 
 def test_words_alone_are_a_request_and_options_are_checked_before_the_first_block():
