@@ -65,6 +65,10 @@ class DataPaths:
         """The SQLite file of the history."""
         return self.root / "history.sqlite3"
 
+    def steered(self, station: str) -> Path:
+        """The file with the prompt that a station was steered to."""
+        return self.root / "steered" / f"{station}.json"
+
     def memory(self, engine: str) -> Path:
         """The file in which an engine remembers what it played, so that a restart does not repeat it."""
         return self.root / f"memory-{engine.replace(':', '-')}.json"

@@ -23,6 +23,7 @@ LAYERS = [
         "hosts",
         "redaction",
         "pydantic_errors",
+        "json_file",
     ],
     ["request", "settings"],
     ["codecs", "mastering", "spectrogram", "checkpoints", "device", "clock", "ring"],

@@ -77,6 +77,7 @@ def station_json(channels: Channels, channel: Channel, request: Request) -> dict
         "engine": station.playing_engine,
         "listeners": channels.audience.people(station.id),
         "state": station.state,
+        "steered": station.steered,
         **published(station.failover.data(), request.scope),
         "stream": f"{request.scope['root_path']}/stations/{station.id}/stream.mp3",
         "now": now_json(channel),

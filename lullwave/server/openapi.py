@@ -41,6 +41,7 @@ _STATION = {
     "engine": "synth",
     "listeners": 3,
     "state": "on air",
+    "steered": False,
     "rung": "engine",
     "cause": "none",
     "wanted": "synth",
@@ -88,6 +89,7 @@ REPLIES: dict[tuple[str, str], Any] = {
     },
     ("post", "/api/stations/{station}/prompt"): _RECEIPT,
     ("post", "/api/stations/{station}/undo"): {**_RECEIPT, "prompt": None},
+    ("post", "/api/stations/{station}/own-programme"): {**_RECEIPT, "prompt": "mellow lo-fi with a soft felt piano"},
     ("get", "/api/stations/{station}/history"): {"station": "piano", "rate": 44100, "history": [_PIECE]},
     ("get", "/healthz"): {"status": "ok"},
 }

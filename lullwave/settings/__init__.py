@@ -111,6 +111,10 @@ class Settings(BaseSettings):
     steer_every_s: float = Field(
         default=10.0, ge=0, le=3600, description="shortest time between two changes of a station; further requests wait"
     )
+    keep_steered: bool = Field(
+        default=True,
+        description="after a restart, let a station play on with the prompt that it was steered to",
+    )
     vote_s: float = Field(default=30.0, ge=1, le=3600, description="duration of a vote on the next prompt")
     max_wishes: int = Field(default=8, ge=1, le=1000, description="requests that may wait at a station")
     votes_per_address: int = Field(

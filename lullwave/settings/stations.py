@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 import unicodedata
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -95,6 +95,15 @@ class StationSettings(BaseModel):
             if inside:
                 return self._with_ambience(prompt)
         return None
+
+    def programme(self, minute: int) -> dict[str, Any]:
+        """What a station plays by itself at a minute of the day, as JSON; equal while its settings are unchanged."""
+        return {
+            "prompts": list(self.prompts),
+            "hours": dict(self.hours),
+            "ambience": list(self.ambience),
+            "now": self.prompt_at(minute),
+        }
 
     def _with_ambience(self, prompt: str) -> str:
         return ", ".join(part for part in (prompt, *self.ambience) if part)

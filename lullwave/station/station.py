@@ -27,13 +27,13 @@ from .archive_engine import ArchiveEngine
 from .failover import FailoverStatus, Tier
 from .playout import Epoch, OutputLevels, Playout, PlayoutStep
 from .producer import EMBEDDED, Producer
-from .prompt_guard import PromptGuard
+from .programme import OwnProgramme
+from .prompt_guard import PLAIN, PromptGuard
 from .reserve import Reserve
 from .steering import SteerResult
 
 T = TypeVar("T")
 State = Literal["starting", "on air", "asleep", "stopped"]
-PIECES_PER_PROMPT = 2  # pieces before a station with several prompts goes on to the next
 SILENT_S = 3.0  # seconds without music on air after which requests are refused
 STOP_S = 1.5  # how long `join` waits for each of the two threads
 
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 class Event:
     """Something that happens at a station frame: to the sound, or to the station while that frame goes on air."""
 
-    kind: str  # piece, steer, state, rung, …
+    kind: str  # piece, steer, programme, state, rung, …
     frame: int
     data: Mapping[str, Any] = field(default_factory=dict)
 
@@ -60,6 +60,8 @@ class NowPlaying:
 class Station:
     """One station. ``start`` it once; after that it is on air while it has listeners, and sleeps otherwise.
 
+    It begins with the prompt ``steered`` if one is given, else with its own programme.
+
     Thread-safe. ``subscribe`` first: subscribers are fixed once it has started. What other threads read (``prompt``,
     ``state``, ``now``, ``epoch``) are immutable values, replaced as a whole.
     """
@@ -71,6 +73,7 @@ class Station:
         engine: Callable[[str], Engine],
         clock: Clock,
         archive: ArchiveEngine | None = None,
+        steered: str | None = None,
     ) -> None:
         self.id = config.id
         self.config = config
@@ -78,8 +81,9 @@ class Station:
         self._engine = engine
         chosen = config.seed if config.seed is not None else settings.seed
         self.seed = chosen if chosen is not None else secrets.randbits(48)
-        self._scheduled = config.prompt_at(minute_of_day(clock.wall()))  # by the time of day; None: none is
-        self.prompt = self._scheduled or config.prompt()  # requested last
+        self._programme = OwnProgramme(config, minute_of_day(clock.wall()))
+        self.prompt = self.own_prompt if steered is None else steered  # requested last
+        self.steered = self.prompt != self.own_prompt  # it plays something else than its own programme
         self._lock = threading.Lock()  # guards the start
         self._step_sinks: list[Callable[[PlayoutStep], None]] = []
         self._event_sinks: list[Callable[[Event], None]] = []
@@ -87,8 +91,6 @@ class Station:
         self._state: State = "asleep"
         self._now: NowPlaying | None = None
         self._epoch: Epoch | None = None
-        self._pieces = 0  # begun since the prompt last changed
-        self._prompt_index = 0  # of the configured prompts
         self._started = False
         self._tier = Tier.RESERVE
         self.tier_changes: Counter[Tier] = Counter()  # how often it switched to each tier
@@ -114,6 +116,11 @@ class Station:
     @property
     def state(self) -> State:
         return self._state
+
+    @property
+    def own_prompt(self) -> str:
+        """What its own programme plays now: by the time of day, or the prompt whose turn it is."""
+        return self._programme.prompt
 
     @property
     def now(self) -> NowPlaying | None:
@@ -269,15 +276,23 @@ class Station:
             raise EngineFailed(f"station {self.id} is silent and is being restarted; try again later")
         self.start()
         before, self.prompt = self.prompt, prompt
-        self._pieces = 0
+        self._programme.restart_turn()
         done = self._producer.steer(prompt, over_s)
         done.add_done_callback(lambda result: self._steered(result, prompt, before))
         return done
 
     def _steered(self, result: Future[SteerResult], prompt: str, before: str) -> None:
         """Take ``prompt`` back if the request failed."""
-        if (result.cancelled() or result.exception() is not None) and self.prompt == prompt:
+        if not result.cancelled() and result.exception() is None:
+            self._follow_programme(prompt)
+        elif self.prompt == prompt:
             self.prompt = before
+
+    def _follow_programme(self, prompt: str) -> None:
+        """Publish whether the station plays its own programme, now that it plays ``prompt``."""
+        before, self.steered = self.steered, prompt not in (self.own_prompt, PLAIN)
+        if before or self.steered:
+            self._publish(Event("programme", self._reserve.begin, {"steered": self.steered, "prompt": prompt}))
 
     def stop(self) -> None:
         """End the threads; ``join`` waits for them."""
@@ -310,8 +325,9 @@ class Station:
     def _returned(self, prompt: str) -> None:
         """The station returned to an earlier prompt. Producer thread."""
         self.prompt = prompt
-        self._pieces = 0
+        self._programme.restart_turn()
         self._publish(Event("steer", self._reserve.end, {"prompt": prompt}))
+        self._follow_programme(prompt)
 
     def _on_step(self, step: PlayoutStep) -> None:
         """On the playout thread."""
@@ -322,28 +338,14 @@ class Station:
             data = dict(mark.data)
             if mark.kind == "piece":
                 self._now = NowPlaying(mark.frame, data)
-                self._rotate_prompt()
+                if self._programme.piece_began():
+                    self.steer(self.own_prompt)
             elif mark.kind == "steer" and self._now is not None and "prompt" in data:
                 self._now = NowPlaying(self._now.started_frame, {**self._now.data, "prompt": data["prompt"]})
             self._publish(Event(mark.kind, mark.frame, data))
-        self._follow_hours(step.epoch.wall + (step.block.frame - step.epoch.frame) / RATE)
+        if self._programme.moved_to(minute_of_day(step.epoch.wall + (step.block.frame - step.epoch.frame) / RATE)):
+            self.steer(self.own_prompt)
         self._call(self._step_sinks, step)
-
-    def _follow_hours(self, wall: float) -> None:
-        """Change to the prompt of the time of day where another span of hours begins."""
-        if not self.config.hours:
-            return
-        scheduled = self.config.prompt_at(minute_of_day(wall))
-        if scheduled != self._scheduled:
-            self._scheduled = scheduled
-            self.steer(scheduled or self.config.prompt(self._prompt_index))
-
-    def _rotate_prompt(self) -> None:
-        """Change to the next configured prompt after a few pieces, if there are several."""
-        self._pieces += 1
-        if self._scheduled is None and len(self.config.prompts) > 1 and self._pieces > PIECES_PER_PROMPT:
-            self._prompt_index += 1
-            self.steer(self.config.prompt(self._prompt_index))
 
     def _on_sleep(self, asleep: bool) -> None:
         """On the playout thread."""

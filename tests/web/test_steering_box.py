@@ -54,15 +54,25 @@ def test_the_city_lights_up_with_what_is_heard(radio: Radio, visit: Callable[...
     until(page, f"{lights} === 0")
 
 
-def test_the_last_change_can_be_undone(radio: Radio, visit: Callable[..., Any]):
-    page = visit(radio.url)
+def test_the_last_change_can_be_undone_and_all_of_them(serve: Callable[..., Radio], visit: Callable[..., Any]):
+    page = visit(serve(steer_every_s=0).url)
     undo = page.get_by_role("button", name="Undo the last change")
     play(page)
+    back = page.get_by_role("button", name="Back to the station’s own programme")
     assert not undo.is_visible()
+    assert not back.is_visible()
     steer(page, "brighter")
     undo.wait_for()
+    back.wait_for()
     undo.click()
     page.get_by_text("a steady tone").first.wait_for()
+    back.wait_for(state="hidden")
+    steer(page, "calmer")
+    back.wait_for()
+    back.focus()  # by keyboard, and the keyboard's place is kept when the button goes
+    page.keyboard.press("Enter")
+    back.wait_for(state="hidden")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "How the music should sound"
 
 
 def test_a_vote_and_an_owners_token(tmp_path: Path, serve: Callable[..., Radio], visit: Callable[..., Any]):

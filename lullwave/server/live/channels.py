@@ -19,6 +19,7 @@ from ...clock import Clock
 from ...engines.base import Engine
 from ...request import Request
 from ...settings import Settings
+from ...settings.stations import StationSettings
 from ...station import RATE, ArchiveEngine, PlayoutStep, Station
 from ...station.producer import EMBEDDED
 from ..engine_pool import EnginePool
@@ -26,6 +27,7 @@ from .audience import Audience
 from .channel import Channel
 from .first_clip import first_clip
 from .history_recorder import HistoryRecorder
+from .kept_prompt import KeptPrompt
 from .watchdog import Watchdog
 
 FIRST_RESERVE_S = 5.0  # seconds that the station buffers while the first clip is made, to leave it the processor
@@ -45,19 +47,15 @@ class Channels:
         main = settings.default_station
         self.clips = ClipStore(settings.paths.clips(main), settings.max_clips, settings.max_clip_mb * 1e6)
         self.archive_engine = ArchiveEngine(self.clips)
-        self.stations = {
-            own.id: Channel(
-                Station(own, settings, engines.get, clock, self.archive_engine if own.id == main else None), settings
-            )
-            for own in settings.stations
-        }
+        self._keeping = ThreadPoolExecutor(1, "kept-prompts")
+        self.engines = engines
+        self.clock = clock
+        self.stations = {own.id: self._new_channel(own) for own in settings.stations}
         self.default = self.stations[main]
         self.clip_ready = asyncio.Event()
         self.by_address: Counter[str] = Counter()  # audio connections by client address
-        self.clock = clock
         self.began = clock.wall()
         self.history = History.open_or_recover(settings.paths.history, settings.max_history_mb * 1e6)
-        self.engines = engines
         self._stopping = threading.Event()
         self._encoding = ThreadPoolExecutor(1, "clips")
         self._first: threading.Thread | None = None
@@ -89,6 +87,17 @@ class Channels:
             self._first = threading.Thread(target=self._first_clip, name="first-clip", daemon=True)
             self._first.start()
 
+    def _new_channel(self, config: StationSettings) -> Channel:
+        """A station that has not started yet, with its channel. It goes on with the prompt that it was steered to."""
+        settings, paths = self.settings, self.settings.paths
+        kept = KeptPrompt(paths.steered(config.id), self.clock, self._keeping)
+        archive = self.archive_engine if config.id == settings.default_station else None
+        steered = kept.read(config) if settings.keep_steered else None
+        station = Station(config, settings, self.engines.get, self.clock, archive, steered)
+        if settings.keep_steered:
+            kept.follow(station)
+        return Channel(station, settings)
+
     def release(self) -> None:
         """End every listener's connection."""
         for channel in self.stations.values():
@@ -105,6 +114,7 @@ class Channels:
         if self._first is not None:
             self._first.join(1.0)
         self._encoding.shutdown(wait=True)
+        self._keeping.shutdown(wait=True)
         self.history.close()
 
     def _first_clip(self) -> None:

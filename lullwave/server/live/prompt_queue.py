@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from ...engines.base import Understanding
 from ...errors import Busy, EngineFailed, LullwaveError
@@ -22,11 +22,14 @@ from .channel import Channel
 
 UNDO_KEPT = 32  # earlier prompts that undo can go back through
 STEER_OVER_S = 4.0  # seconds over which the music changes
-STEER_LIMIT_S = 30.0  # seconds after which a request fails that the engine does not carry out
+ANSWER_S = 3.0  # seconds after which a request is answered, whatever the engine's speed
+STEER_LIMIT_S = 120.0  # seconds after which a request fails that the engine does not carry out
 RENDER_S = 3.0  # estimate of the time from a change to its sound on air
 
 PUBLISH_EVERY_S = 0.2  # shortest time between two ``queue`` events: many requests cause one
 SUBMITS_PER_S, SUBMIT_BURST = 2.0, 30  # requests of one address
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -92,12 +95,14 @@ class PromptQueue:
         self._published: asyncio.TimerHandle | None = None  # the pause after a ``queue`` event
         self._publish_due = False
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._late: _PromptRequest | None = None  # answered as queued, while the engine still carries it out
         self._earlier: deque[str] = deque(maxlen=UNDO_KEPT)  # earlier prompts, oldest first
 
     @property
     def waiting(self) -> list[dict[str, Any]]:
         """The queue as every listener may see it."""
-        return [{"prompt": request.prompt, "undo": request.undo} for request in self._waiting]
+        late = [] if self._late is None else [self._late]
+        return [{"prompt": request.prompt, "undo": request.undo} for request in (*late, *self._waiting)]
 
     @property
     def votes(self) -> dict[str, int]:
@@ -116,7 +121,7 @@ class PromptQueue:
             Busy: the queue is full, or the requester's address sends too many requests.
         """
         self._check_pace(requester)
-        understanding = await asyncio.to_thread(self._station.understand, prompt)
+        understanding = await self._understand(prompt)
         if not understanding.recognised:
             return PromptReceipt("ignored", understanding)
         if self._station.config.policy == "vote":
@@ -134,7 +139,7 @@ class PromptQueue:
         if not self._earlier:
             raise NothingToUndo
         prompt = self._earlier[-1]
-        understanding = await asyncio.to_thread(self._station.understand, prompt)
+        understanding = await self._understand(prompt)
         if self._station.config.policy == "vote":
             return self._vote(prompt, requester, understanding)
         return await self._queue(_PromptRequest(prompt, requester, undo=True), understanding)
@@ -145,14 +150,14 @@ class PromptQueue:
             self._publish()
 
     async def own_programme(self, requester: Requester) -> PromptReceipt:
-        """Steer back to the station's own prompt, or queue that; at a station that votes, vote for it.
+        """Steer back to the station's own programme, or queue that; at a station that votes, vote for it.
 
         Raises:
             Busy: the queue is full, or the requester's address sends too many requests.
         """
         self._check_pace(requester)
-        prompt = self._station.config.prompt()
-        understanding = await asyncio.to_thread(self._station.understand, prompt)
+        prompt = self._station.own_prompt
+        understanding = await self._understand(prompt)
         if self._station.config.policy == "vote":
             return self._vote(prompt, requester, understanding)
         return await self._queue(_PromptRequest(prompt, requester), understanding)
@@ -165,13 +170,23 @@ class PromptQueue:
         for task in self._tasks:
             task.cancel()
 
+    async def _understand(self, prompt: str) -> Understanding:
+        """What the engine makes of a prompt; the prompt itself if the engine does not answer in time.
+
+        Raises:
+            PromptError
+        """
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await asyncio.to_thread(self._station.understand, prompt)
+        except TimeoutError:
+            return Understanding(prompt)
+
     async def _queue(self, request: _PromptRequest, understanding: Understanding) -> PromptReceipt:
         now = asyncio.get_running_loop().time()
         left_s = self._steered_at + self._every_s - now
         if left_s <= 0 and not self._waiting and not self._steering.locked():
-            steered = await self._steer(request)
-            heard_in_s = max(0, steered.frame - self._station.edge) / RATE
-            return PromptReceipt("turning", steered.understanding, steered.frame, heard_in_s)
+            return await self._steer_now(request, understanding)
         self._waiting = deque(r for r in self._waiting if r.requester.key != request.requester.key)
         self._check_share(request.requester, self._waiting, "requests waiting")
         if len(self._waiting) >= self._max:
@@ -181,6 +196,32 @@ class PromptQueue:
         self._schedule(max(0.0, left_s))
         estimate = max(0.0, left_s) + (len(self._waiting) - 1) * self._every_s + RENDER_S
         return PromptReceipt("queued", understanding, None, estimate)
+
+    async def _steer_now(self, request: _PromptRequest, understanding: Understanding) -> PromptReceipt:
+        """Steer, and answer when that is done or after ANSWER_S: a slow engine goes on with it."""
+        steering = self._run(self._steer(request))
+        done, _ = await asyncio.wait({steering}, timeout=ANSWER_S)
+        if done:
+            steered = steering.result()
+            heard_in_s = max(0, steered.frame - self._station.edge) / RATE
+            return PromptReceipt("turning", steered.understanding, steered.frame, heard_in_s)
+        self._late = request
+        self._publish()
+        steering.add_done_callback(self._late_done)
+        return PromptReceipt("queued", understanding, None, RENDER_S / min(1.0, max(0.1, self._station.speed)))
+
+    def _late_done(self, steering: asyncio.Task[SteerResult]) -> None:
+        self._late = None
+        self._publish()
+        if not steering.cancelled() and (error := steering.exception()) is not None:
+            log.warning("station %s: a request failed: %s", self._station.id, error)
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Begin a task that ``close`` cancels."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     def _vote(self, prompt: str, requester: Requester, understanding: Understanding) -> PromptReceipt:
         loop = asyncio.get_running_loop()
@@ -213,9 +254,7 @@ class PromptQueue:
     def _next(self) -> None:
         self._timer = None
         if self._waiting:
-            task = asyncio.ensure_future(self._steer_next())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._run(self._steer_next())
 
     async def _steer_next(self) -> None:
         request = self._waiting.popleft()

@@ -83,10 +83,11 @@ def router(services: Services) -> APIRouter:
     async def own_programme(
         request: Request, station: str, body: Annotated[UndoBody | None, Body()] = None
     ) -> JSONResponse:
-        """Steer a station back to its own prompt, the first of its settings."""
+        """Steer a station back to its own programme: the prompt of the time of day, or the one whose turn it is."""
         queue = _steerable(services, request, station)
+        prompt = services.channel(station).station.own_prompt
         receipt = await queue.own_programme(_requester(services, request, body.listener if body else None))
-        return JSONResponse(_receipt_json(services.channel(station).station.config.prompt(), receipt))
+        return JSONResponse(_receipt_json(prompt, receipt))
 
     return routes
 

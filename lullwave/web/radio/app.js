@@ -64,6 +64,7 @@ export function Radio(el) {
     'previous-station': () => chooseStation(neighbour(-1)),
     steer: ({ prompt, token }) => ask(prompt, (station) => api.steer(station, prompt, token)),
     undo: ({ token }) => ask('', (station) => api.undo(station, token)),
+    'own-programme': ({ token }) => ask('', (station) => api.ownProgramme(station, token)),
     'audio-playing': () => movePlayer((player, now) => Player.sounding(player, now)),
     'audio-waiting': () => movePlayer((player, now) => Player.starved(player, now)),
     'audio-error': loseConnection,
@@ -245,6 +246,9 @@ export function Radio(el) {
         return;
       case 'state':
         learn({ state: data.state, engine: data.engine });
+        return;
+      case 'programme':
+        learn({ steered: data.steered });
         return;
       case 'rung':
         learn({ engine: data.engine, rung: data.rung, cause: data.cause, asked: data.asked });

@@ -107,7 +107,7 @@ export function steeringAnswer({ phase, prompt, heardInS, problem }) {
     case 'turning':
       return heardIn(heardInS);
     case 'queued':
-      return `Other requests come first. ${heardIn(heardInS)}`;
+      return `Your request waits for its turn. ${heardIn(heardInS)}`;
     case 'ignored':
       return 'The station does not know these words, so the music stays as it is.';
     case 'voted':

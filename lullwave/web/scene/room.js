@@ -71,7 +71,7 @@ export function Room(el, preferences, levels) {
       progress.update({ share: playing ? share : null });
       listeners.update({ count });
       stationChoice.update({ stations, station });
-      steeringBox.update({ steering, policy: desk?.policy ?? null, canUndo });
+      steeringBox.update({ steering, policy: desk?.policy ?? null, canUndo, steered: here?.steered ?? false });
       requestQueue.update({ desk });
       history.update({ past, clip: player.clip });
       sleepTimer.update({ remainingS: sleep.remainingS });

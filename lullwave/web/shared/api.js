@@ -81,6 +81,7 @@ export function Api({ base, listener, fetch = globalThis.fetch.bind(globalThis) 
     },
     steer: (id, prompt, token) => post(`${station(id)}/prompt`, { prompt, listener }, token),
     undo: (id, token) => post(`${station(id)}/undo`, { listener }, token),
+    ownProgramme: (id, token) => post(`${station(id)}/own-programme`, { listener }, token),
     engines: () => call('api/engines'),
     /**
      * A clip: a reply whose body goes on while it is made.

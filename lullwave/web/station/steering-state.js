@@ -38,7 +38,8 @@ export function answered(state, reply, lagS = 0) {
   const { text, ignored, suggestions = {} } = reply.understood;
   const understood = reply.state === 'ignored' ? null : text || null;
   const heardInS = reply.heard_in_s + lagS;
-  return { ...state, phase: reply.state, frame: reply.frame, understood, ignored, suggestions, heardInS, waitS: heardInS };
+  const prompt = reply.prompt ?? state.prompt;
+  return { ...state, prompt, phase: reply.state, frame: reply.frame, understood, ignored, suggestions, heardInS, waitS: heardInS };
 }
 
 /** @param {{message: string, wantsToken?: boolean}} error @returns {SteeringState} */

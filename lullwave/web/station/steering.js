@@ -1,4 +1,4 @@
-/** The steering box: a request in words, what the station understood, when it will be heard, and undo. */
+/** The steering box: a request in words, what the station understood, when it will be heard, and the ways back. */
 
 import { steeringAnswer, steeringPolicy, withoutEffect } from '../radio/wording.js';
 import { emit } from '../shared/emit.js';
@@ -22,16 +22,26 @@ export function Steering(el) {
     input.value = event.target.closest('.idea').textContent.trim();
     input.focus();
   });
-  find('.undo').addEventListener('click', () => emit(el, 'undo', { token: token.querySelector('input').value }));
+  for (const name of ['undo', 'own-programme']) {
+    find(`.${name}`).addEventListener('click', () => emit(el, name, { token: token.querySelector('input').value }));
+  }
+
+  /** Show a button or hide it; the keyboard's place moves on from one that goes. */
+  function offer(button, offered) {
+    if (!offered && button === document.activeElement) input.focus();
+    button.hidden = !offered;
+  }
 
   return {
     /**
-     * @param {{steering: import('./steering-state.js').SteeringState, policy: string | null, canUndo: boolean}} next
+     * @param {{steering: import('./steering-state.js').SteeringState, policy: string | null, canUndo: boolean,
+     *   steered: boolean}} next
      */
-    update({ steering, policy, canUndo }) {
+    update({ steering, policy, canUndo, steered }) {
       el.hidden = policy === null;
       put(find('.blurb'), steeringPolicy(policy));
-      find('.undo').hidden = !canUndo;
+      offer(find('.undo'), canUndo);
+      offer(find('.own-programme'), steered);
       if (steering === shown) return;
       const done = ['turning', 'queued', 'voted'].includes(steering.phase);
       if (done && shown?.phase === 'sending') input.value = '';

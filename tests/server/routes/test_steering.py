@@ -1,14 +1,19 @@
 """Requests over HTTP: heard by everybody within seconds, queued in sight of all, voted on, undone, refused."""
 
 import json
+import threading
 from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import pytest
-from radio_server import events, read_exactly, serving
+from faulty_engine import Fault, faulty
+from radio_server import ENGINES, events, read_exactly, serving
 from sine_engine import HIGH_HZ, RATE
 
+from lullwave.clock import SimulatedClock
 from lullwave.codecs import decode
+from lullwave.server.live import prompt_queue
+from lullwave.station import Station
 
 STATIONS = [
     {"id": "open", "prompts": ["a tone"]},
@@ -93,6 +98,31 @@ def test_a_station_returns_to_its_own_programme(radio):
     assert radio.json("/api/stations/open")["prompt"] == "a tone"
     assert radio.ask("/api/stations/owned/own-programme", "POST")[0].status == 403
     assert radio.ask("/api/stations/nowhere/own-programme", "POST")[0].status == 404
+
+
+def test_a_slow_engine_does_not_hold_the_answer_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(prompt_queue, "ANSWER_S", 0.3)
+    fault = Fault(SimulatedClock())
+    engines = {**ENGINES, "faulty": faulty(fault)}
+    stations = [{"id": "open", "prompts": ["a tone"], "engine": "faulty"}]
+    with serving(tmp_path, fault.clock, engines, stations=stations, steer_every_s=0.0) as served:
+        with served.listening() as stream:
+            served.clock.advance(30)
+            read_exactly(stream, 20 * 24000)
+            fault.speed = 0.4
+            reply = served.json("/api/stations/open/prompt", "POST", {"prompt": "brighter"})
+            assert (reply["state"], reply["frame"]) == ("queued", None)
+            assert reply["heard_in_s"] > 0
+            assert [one["prompt"] for one in served.json("/api/stations/open")["waiting"]] == ["brighter"]
+            for _ in range(40):
+                served.clock.advance(0.5)
+            assert served.json("/api/stations/open")["now"]["prompt"] == "brighter"
+            assert served.json("/api/stations/open")["waiting"] == []
+        told = threading.Event()  # not even what the engine understands is told
+        monkeypatch.setattr(Station, "understand", lambda self, prompt: told.wait(60))
+        reply = served.json("/api/stations/open/prompt", "POST", {"prompt": "calmer"})
+        told.set()
+        assert reply["understood"]["text"] in ("calmer", "a tone for 'calmer'")
 
 
 def test_an_undo_that_waited_goes_back_from_what_is_played_then(tmp_path):

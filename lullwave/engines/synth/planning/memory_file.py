@@ -7,12 +7,11 @@ replaced atomically.
 from __future__ import annotations
 
 import binascii
-import json
 import logging
-import os
 import threading
 from pathlib import Path
 
+from ....json_file import read_json, write_json
 from .memory import Memory
 
 VERSION = 3
@@ -32,12 +31,11 @@ class MemoryFile:
         self._lock = threading.Lock()
         self._memories: dict[str, Memory] = {}  # by prompt, the last that played at the end
         try:
-            kept = json.loads(path.read_text("utf-8"))
+            if (kept := read_json(path)) is None:
+                return
             if kept["version"] != VERSION:
                 raise ValueError(f"version {kept['version']!r}, not {VERSION}")
             self._memories = {prompt: Memory.of_json(memory) for prompt, memory in kept["memories"].items()}
-        except FileNotFoundError:
-            pass
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error) as error:
             log.warning("memory_file %s was not read, so variety begins anew: %s", path, error)
 
@@ -54,9 +52,7 @@ class MemoryFile:
             while len(self._memories) > PROMPTS:
                 del self._memories[next(iter(self._memories))]
             kept = {"version": VERSION, "memories": {p: m.to_json() for p, m in self._memories.items()}}
-            beside = self.path.with_name(self.path.name + ".new")
             try:
-                beside.write_text(json.dumps(kept), "utf-8")
-                os.replace(beside, self.path)
+                write_json(self.path, kept)
             except OSError as error:
                 log.warning("memory_file %s was not written: %s", self.path, error)
