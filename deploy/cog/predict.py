@@ -51,7 +51,7 @@ class Predictor(BasePredictor):
         except LullwaveError as error:
             return Output(error=str(error))
         folder = Folder(tempfile.mkdtemp(prefix="riffusion-"))
-        audio = write(folder / "audio.wav", self.engine.converter.audio(image))
+        audio = write(folder / "audio.wav", self.engine.converter.audio(image), tags=request.tags())
         spectrogram = folder / "spectrogram.jpg"
-        spectrogram.write_bytes(encode_image(image, "JPEG", self.engine.converter.exif()))
+        spectrogram.write_bytes(encode_image(image, "JPEG", self.engine.converter.exif(), request.tags()))
         return Output(audio=Path(audio), spectrogram=Path(spectrogram))

@@ -11,6 +11,7 @@ import logging
 import math
 import mmap
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,6 +21,7 @@ import soundfile
 from ..audio import Audio
 from ..errors import CodecError, FileMissing
 from .completeness import Content, is_cut_off, joined_parts, repaired
+from .tags import Tags
 
 BLOCK_S = 10.0  # length of a block, in seconds
 MIN_RATE, MAX_RATE = 1000, 768_000  # Hz; a header can state anything, and buffers are sized by it
@@ -92,6 +94,32 @@ def read(path: str | Path) -> Audio:
         return audio
     log.warning("%s: peaks %.1f dB above full scale: turned down as a whole", path, 20.0 * math.log10(peak))
     return Audio(audio.samples / np.float32(peak), audio.rate)
+
+
+def read_tags(path: str | Path) -> Tags:
+    """The title, artist and comment of a sound file; its name is the title if it has none. Damaged tags are ignored."""
+    path, found = Path(path), Tags()
+    if path.is_file():  # a pipe can be read only once
+        with suppress(OSError), open(path, "rb") as opened:
+            try:
+                with soundfile.SoundFile(opened) as file:
+                    found = Tags(file.title, file.artist, file.comment)
+            except soundfile.LibsndfileError:
+                opened.seek(0)
+                found = _tags_by_av(opened)
+    return found.titled(path.stem)
+
+
+def _tags_by_av(opened: BinaryIO) -> Tags:
+    try:
+        import av
+    except ImportError:
+        return Tags()
+    try:
+        with av.open(opened, "r", metadata_errors="replace") as container:
+            return Tags(*(container.metadata.get(name, "") for name in ("title", "artist", "comment")))
+    except av.FFmpegError:
+        return Tags()
 
 
 def _content(path: Path) -> Content:

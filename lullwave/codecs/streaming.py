@@ -75,8 +75,9 @@ class StreamEncoder:
                 format=self.format.major,
                 compression_level=None if format == "flac" else _level(format, kbps),
             )
-            if tags is not None:
-                self._file.title, self._file.artist, self._file.comment = tags.title, tags.artist, tags.comment
+            for name in ("title", "artist", "comment"):
+                if tags is not None and (said := getattr(tags, name)):
+                    setattr(self._file, name, said)
         self.header: bytes = self._header(kbps, tags or Tags())
 
     def encode(self, audio: Audio) -> bytes:

@@ -1,33 +1,62 @@
 """Tags of audio files: title, artist and comment, written here for MP3 and WAV, by libsndfile for other formats.
 
-The comment of generated music is a JSON object with ``"generated": true``, the same in every format.
+The comment of generated music is a JSON object with ``"generated": true``, the same in every format. Sound that was
+only converted keeps the tags of its source.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .. import __version__
 
 ARTIST = "Lullwave"
+MAX_TITLE = 200  # characters that players still show
+MAX_PROMPT = 2000  # characters; two of them, escaped, fit a comment
+MAX_BYTES = {"title": 1000, "artist": 1000, "comment": 40_000}  # libsndfile cannot read its own Opus files beyond 50 kB
 
 
 @dataclass(frozen=True)
 class Tags:
-    """The tags of one file; empty ones are not written."""
+    """The tags of one file; empty ones are not written. Characters that no format can hold are replaced.
+
+    What exceeds ``MAX_BYTES`` is cut.
+    """
 
     title: str = ""
     artist: str = ""
     comment: str = ""
 
+    def __post_init__(self) -> None:
+        for name, most in MAX_BYTES.items():
+            object.__setattr__(self, name, _storable(getattr(self, name), most))
+
     @classmethod
-    def of_generated(cls, title: str, prompt: str, seed: int | None = None, engine: str | None = None) -> Tags:
-        """Tags for music that an engine made. They hold no date, so that the same music gives the same bytes."""
-        facts = {"generated": True, "prompt": prompt, "seed": seed, "engine": engine, "version": __version__}
-        known = {name: value for name, value in facts.items() if value is not None}
-        return cls(title or prompt or "Untitled", ARTIST, json.dumps(known))
+    def of_generated(
+        cls,
+        title: str,
+        prompt: str,
+        seed: int | None = None,
+        engine: str | None = None,
+        **more: str | float | None,
+    ) -> Tags:
+        """Tags for music that an engine made. They hold no date, so that the same music gives the same bytes.
+
+        ``more``: further fields of the comment; those that are None are left out. Long text is cut.
+        """
+        facts = {"generated": True, "prompt": prompt, "seed": seed, **more, "engine": engine, "version": __version__}
+        known = {
+            name: _cut(value, MAX_PROMPT) if isinstance(value, str) else value
+            for name, value in facts.items()
+            if value is not None
+        }
+        return cls(_cut(title or prompt or "Untitled", MAX_TITLE), ARTIST, json.dumps(known))
+
+    def titled(self, title: str) -> Tags:
+        """These tags, with ``title`` where they have none."""
+        return self if self.title else replace(self, title=title)
 
 
 def id3(tags: Tags) -> bytes:
@@ -56,6 +85,16 @@ def info_chunk(tags: Tags) -> bytes:
         if text
     )
     return _riff_chunk(b"LIST", b"INFO" + body) if body else b""
+
+
+def _cut(text: str, most: int) -> str:
+    """At most ``most`` characters; what was cut ends with an ellipsis."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _storable(text: str, most: int) -> str:
+    """``text`` without null characters, which end a string, and lone surrogates, which UTF-8 lacks; cut at ``most``."""
+    return text.replace("\0", " ").encode(errors="replace")[:most].decode(errors="ignore")
 
 
 def _id3_frame(name: bytes, body: bytes) -> bytes:

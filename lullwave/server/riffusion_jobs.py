@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,12 +15,14 @@ from ..errors import Busy, LullwaveError, NotFound
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from ..codecs import Tags
     from ..engines.riffusion.batch_queue import Job
     from ..engines.riffusion.engine import RiffusionEngine
 
 KEPT = 64  # finished clips that are kept for fetching
 KEPT_COLUMNS = 128 * 512  # image columns of the kept clips together: eleven minutes, about 220 MB
 
+Progress = Callable[[int, int], None]
 State = Literal["waiting", "working", "done", "failed", "cancelled"]
 
 
@@ -36,6 +38,7 @@ class ClipJob:
         self.image: Image | None = None
         self.audio: Audio | None = None
         self.job: Job | None = None
+        self.tags: Tags | None = None
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
@@ -116,15 +119,17 @@ class ClipJobs:
         self._clips: OrderedDict[str, ClipJob] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def begin(self, engine: RiffusionEngine, submit: Any) -> ClipJob:
+    async def begin(self, engine: RiffusionEngine, submit: Callable[[Progress], tuple[Job, Tags]]) -> ClipJob:
         """Create a clip; ``submit(progress)``, called on a thread, takes its place in the engine's queue.
+
+        It returns the job and the tags of the clip's files.
 
         Raises:
             Busy: too many clips are being made.
         """
         self._make_room()
         clip = ClipJob()
-        clip.job = await asyncio.to_thread(submit, clip.progress)
+        clip.job, clip.tags = await asyncio.to_thread(submit, clip.progress)
         self._clips[clip.id] = clip
         task = asyncio.create_task(clip.finish(engine))
         self._tasks.add(task)

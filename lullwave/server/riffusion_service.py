@@ -13,6 +13,7 @@ from ..settings import Settings
 from .engine_pool import EnginePool
 
 if TYPE_CHECKING:
+    from ..codecs import Tags
     from ..engines.riffusion.batch_queue import Job
     from ..engines.riffusion.clip_options import Interpolation
     from ..engines.riffusion.engine import RiffusionEngine
@@ -64,7 +65,7 @@ class RiffusionService:
         except asyncio.CancelledError:
             job.cancel()
             raise
-        return await asyncio.to_thread(legacy_api.reply, engine, image)
+        return await asyncio.to_thread(legacy_api.reply, engine, clip, image)
 
     async def seed_images(self) -> SeedImages:
         """The images of the loaded engine, or those in the data directory without a checkpoint."""
@@ -77,8 +78,10 @@ class RiffusionService:
         return engine.seed_images
 
 
-def submit_clip(engine: RiffusionEngine, body: Mapping[str, Any], progress: Callable[[int, int], None]) -> Job:
-    """Queue the clip that the body of ``POST /api/riffusion/clips`` describes.
+def submit_clip(
+    engine: RiffusionEngine, body: Mapping[str, Any], progress: Callable[[int, int], None]
+) -> tuple[Job, Tags]:
+    """Queue the clip that the body of ``POST /api/riffusion/clips`` describes; returns its job and its files' tags.
 
     Raises:
         InvalidInput: a field is unknown or wrong.
@@ -94,7 +97,7 @@ def submit_clip(engine: RiffusionEngine, body: Mapping[str, Any], progress: Call
         if name not in known:
             raise InvalidInput(name[:80], body[name], "fields named " + ", ".join(sorted(known)))
     from_noise = options.width if body.get("seed_image_id", "") is None else None
-    return engine.submit(clip, options.denoising_config(clip), progress, from_noise)
+    return engine.submit(clip, options.denoising_config(clip), progress, from_noise), clip.tags()
 
 
 def _cancel_submitted(submitted: asyncio.Future[Job]) -> None:

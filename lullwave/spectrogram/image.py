@@ -1,4 +1,4 @@
-"""Mel amplitudes as pixels and back, 8 bit for Riffusion and 16 bit without loss.
+"""Mel amplitudes as pixels and back, 8 bit for Riffusion and 16 bit without loss; image files with their tags.
 
 Loud is black, low frequencies are at the bottom, one column is one step. Mono is grey in R, G and B; stereo has left
 in green and right in blue. The 16-bit form is a grey PNG whose channels lie one above the other (left on top): its
@@ -11,12 +11,14 @@ from __future__ import annotations
 import logging
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
+from ..codecs import Tags
 from ..errors import CodecError, FileMissing, InvalidInput
 from .params import SpectrogramParams
 
@@ -31,6 +33,10 @@ MAX_ROWS = 8192  # two channels of 4096 bands
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")  # of image files; Pillow hands some others to other programs
 SOFTWARE = 305  # tag that marks our own images, whose levels are rounded
 NAME = "lullwave"
+JPEG_QUALITY = 95
+TEXT_KEYWORDS = {"title": "Title", "artist": "Author", "comment": "Comment"}  # of PNG (PNG specification, 11.3.3.2)
+
+NO_TAGS = Tags()
 
 
 def open_image(path: Path) -> Image.Image:
@@ -59,6 +65,35 @@ def open_image(path: Path) -> Image.Image:
             raise
         raise CodecError(f"cannot read {str(path)!r}: the image is damaged ({error})") from error
     return picture
+
+
+def save(image: Image.Image, file: BinaryIO, format: str, exif: Image.Exif | None = None, tags: Tags = NO_TAGS) -> None:
+    """Write a PNG or JPEG (``format``) with its parameters (``exif``) and what the sound is (``tags``).
+
+    A PNG holds all tags as text, a JPEG only the comment.
+    """
+    options: dict[str, Any] = {} if exif is None else {"exif": exif}
+    if format == "JPEG":
+        options |= {"quality": JPEG_QUALITY, "subsampling": 0}
+        if tags.comment:
+            options["comment"] = tags.comment.encode()
+    else:
+        options["pnginfo"] = text = PngInfo()
+        for name, keyword in TEXT_KEYWORDS.items():
+            if said := getattr(tags, name):
+                text.add_text(keyword, said)
+    image.save(file, format, **options)
+
+
+def sound_tags(image: Image.Image, path: Path) -> Tags:
+    """What the sound of an image from the file ``path`` is; the file's name is the title if the image has none."""
+    found = {}
+    for name, keyword in TEXT_KEYWORDS.items():
+        said = image.info.get(keyword, image.info.get(keyword.lower(), ""))
+        said = said.decode(errors="replace") if isinstance(said, bytes) else said
+        if isinstance(said, str):
+            found[name] = str(said)
+    return Tags(**found).titled(path.stem)
 
 
 def tags_of(params: SpectrogramParams) -> Image.Exif:

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from lullwave.audio import Audio
+from lullwave.codecs import Tags
 from lullwave.server.riffusion_jobs import KEPT, KEPT_COLUMNS, ClipJobs
 
 ENGINE = SimpleNamespace(converter=SimpleNamespace(audio=lambda image: Audio.silence(100, 44100)))
@@ -18,7 +19,7 @@ def test_finished_clips_go_oldest_first(width, most):
     def submit(progress):
         result = Future()
         result.set_result(Image.new("L", (width, 64)))
-        return SimpleNamespace(result=result, cancel=lambda: None)
+        return SimpleNamespace(result=result, cancel=lambda: None), Tags()
 
     async def make():
         clips, made = ClipJobs(), []

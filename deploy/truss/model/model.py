@@ -26,7 +26,7 @@ class Model:
         wrapped = isinstance(request.get("worklet_input"), dict)
         try:
             clip = legacy_api.parse(request["worklet_input"] if wrapped else request)
-            made = legacy_api.reply(self._engine, self._engine.submit(clip).result.result())
+            made = legacy_api.reply(self._engine, clip, self._engine.submit(clip).result.result())
         except LullwaveError as error:
             return {"error": str(error)}
         return {"output": made} if wrapped else made

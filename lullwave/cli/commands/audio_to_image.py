@@ -12,9 +12,10 @@ from rich.console import Console
 from ...atomic_files import replacing
 from ...audio import Audio
 from ...blocks import resampled
-from ...codecs import blocks_of
+from ...codecs import blocks_of, read_tags
 from ...errors import InvalidInput
 from ...spectrogram import SpectrogramParams, default_params
+from ...spectrogram.image import save
 from ..flags import AudioFile, FlagGroup, Quiet, called, with_flags
 
 Bits = Annotated[
@@ -40,7 +41,7 @@ PARAMS = FlagGroup(
         "stereo": "--stereo/--mono",
     },
 )
-FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 MAX_JPEG_COLUMNS = 65535  # the format's limit
 
 
@@ -83,11 +84,11 @@ def convert(source: Path, target: Path, params: dict[str, Any], bits: int, rate:
         return blocks_of(source) if rate is None else resampled(blocks_of(source), rate)
 
     made = image_of(sound, default_params(next(sound()), **{"stereo": False, **params}), bits)
-    if format == "jpeg" and made.width > MAX_JPEG_COLUMNS:
+    if format == "JPEG" and made.width > MAX_JPEG_COLUMNS:
         raise InvalidInput("image", str(target), f"a PNG for more than {MAX_JPEG_COLUMNS} columns (here {made.width})")
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as file:
-        made.save(file, format, exif=made.getexif(), **({"quality": 95, "subsampling": 0} if format == "jpeg" else {}))
+        save(made, file, format, made.getexif(), read_tags(source))
     return int(made.width)
 
 
@@ -99,5 +100,5 @@ def check_bits(bits: int, format: str) -> None:
     """
     if bits not in (8, 16):
         raise InvalidInput("bits", bits, "8 or 16")
-    if bits == 16 and format == "jpeg":
+    if bits == 16 and format == "JPEG":
         raise InvalidInput("bits", bits, "8 for JPEG; 16 bits need a PNG")

@@ -20,11 +20,11 @@ from rich.console import Console
 from ...atomic_files import replacing
 from ...audio import SILENCE_DBFS, Audio
 from ...blocks import fitted, resampled
-from ...codecs import StreamEncoder, format_of, rate_for
+from ...codecs import StreamEncoder, Tags, format_of, rate_for
 from ...errors import InvalidInput
 from ...mastering.master import check_levels
 from ...spectrogram import QUALITIES, TAGS, USUAL_MAX, Spectrogram, SpectrogramParams, iterations_of
-from ...spectrogram.image import open_image, tags_in
+from ...spectrogram.image import open_image, sound_tags, tags_in
 from ..flags import ImageFile, Quiet
 
 
@@ -56,7 +56,7 @@ def image_to_audio(
     iterations_of(steps)
     if loudness is not None:
         check_levels(loudness)
-    seconds, over_db = _write(picture, params, audio, steps, device, loudness)
+    seconds, over_db = _write(picture, params, audio, steps, device, loudness, sound_tags(picture, image))
     if over_db > 0.0:
         console.print(f"peaks up to {over_db:.1f} dB above full scale were turned down")
     console.print(f"wrote {audio} ({seconds:.2f} seconds)", highlight=False, markup=False)
@@ -69,6 +69,7 @@ def _write(
     steps: str | int,
     device: str | None,
     loudness: float | None,
+    said: Tags,
 ) -> tuple[float, float]:
     """Write the audio; returns its seconds and the highest peak in dB above full scale (of the unlimited audio)."""
     from ...mastering.offline import at_loudness, limited
@@ -84,7 +85,7 @@ def _write(
     total = round(params.samples_of(columns) * rate / params.rate)
     meter = _PeakMeter()
     with replacing(target) as file, tempfile.TemporaryFile(dir=target.parent) as kept:
-        encoder = StreamEncoder(named.name, rate, params.channels, total)
+        encoder = StreamEncoder(named.name, rate, params.channels, total, tags=said)
         file.write(encoder.header)
         sound = resampled(blocks, rate)
         if loudness is None:

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,13 +15,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ...atomic_files import replacing, write_bytes
-from ...codecs import FORMAT_NAMES, encode, format_of, read, write
+from ...codecs import FORMAT_NAMES, Tags, encode, format_of, read, read_tags, write
 from ...engines import load_engine
 from ...engines.riffusion.clip_options import DenoisingConfig, MagicMix, PromptInput
 from ...engines.riffusion.options import DEFAULT_CHECKPOINT, RiffusionLoadOptions, RiffusionOptions
 from ...engines.riffusion.schedulers import short_name
 from ...errors import InvalidInput
 from ...options import build
+from ...spectrogram.image import save
 from ..flags import FlagGroup, Force, Quiet, Seconds, Words, called, with_flags
 from ..outputs import check_file, check_folder, next_free
 from ..parsing import WordCommand, prompt_of
@@ -86,7 +88,7 @@ def text(
     with _engine(load_options) as engine, _bar(prompt or path.name, quiet) as progress:
         from ...engines.riffusion.tasks import text_to_audio
 
-        _write(text_to_audio(engine, end, seconds, config, progress), path, image, quiet)
+        _write(text_to_audio(engine, end, seconds, config, progress), end.tags(), path, image, quiet)
 
 
 @_command(LOADING, MAKING)
@@ -124,7 +126,7 @@ def interpolate(
         from ...engines.riffusion.tasks import between_prompts
 
         made = between_prompts(engine, first, last, clips, power, seed_image, mask_image, config, progress)
-        _write(made, path, image, quiet)
+        _write(made, first.tags_to(last), path, image, quiet)
 
 
 @_command(LOADING, MAKING)
@@ -171,7 +173,7 @@ def transform(
         from ...engines.riffusion.tasks import audio_to_audio
 
         made = audio_to_audio(engine, sound, first, last, start_s, seconds, mix, config, progress)
-        _write(made, path, image, quiet)
+        _write(made, first.tags_to(last or first), path, image, quiet)
 
 
 @_command(LOADING)
@@ -213,7 +215,8 @@ def batch(
                 continue
             with _engine({**load_options, "checkpoint": one.checkpoint}) as engine:
                 for clip in one.left:
-                    _write(text_to_audio(engine, clip.end, clip.seconds, clip.config), clip.path, True, quiet)
+                    sound = text_to_audio(engine, clip.end, clip.seconds, clip.config)
+                    _write(sound, clip.end.tags(), clip.path, True, quiet)
                     known[clip.path.name] = dict(clip.indexed)
                     _write_index(folder, [*known.values()])  # after an interruption the next run resumes here
                     made += 1
@@ -247,12 +250,13 @@ def stems(
             raise InvalidInput("--keep", part, "STEM or STEM:DECIBELS") from None
         if name not in STEMS or not math.isfinite(levels[name]):
             raise InvalidInput("--keep", part, f"{', '.join(STEMS)}; with :DECIBELS, if you like")
-    found = split(read(file))
+    found, tags = split(read(file)), read_tags(file)
     folder.mkdir(parents=True, exist_ok=True)
     for name, audio in found.items():
-        write(folder / f"{name}.wav", audio)
+        write(folder / f"{name}.wav", audio, tags=replace(tags, title=f"{tags.title} ({name})"))
     if levels:
-        write(folder / "mix.wav", mix_stems(found, levels))
+        said = replace(tags, title=f"{tags.title} ({', '.join(levels)})")
+        write(folder / "mix.wav", mix_stems(found, levels), tags=said)
     if not quiet:
         typer.echo(f"{folder}: {', '.join(found)}")
 
@@ -292,12 +296,15 @@ def _bar(what: str, quiet: bool) -> Iterator[Callable[[float], None]]:
         yield lambda share: bars.update(task, completed=share)
 
 
-def _write(made: Clip, path: Path, image: bool, quiet: bool) -> None:
+def _write(made: Clip, tags: Tags, path: Path, image: bool, quiet: bool) -> None:
     """Write the audio, and its image beside it; neither appears before both are complete."""
+    from ...engines.riffusion.spectrogram_converter import SpectrogramConverter
+
     with ExitStack() as written:
-        written.enter_context(replacing(path)).write(encode(made.audio, format_of(path).name))
+        written.enter_context(replacing(path)).write(encode(made.audio, format_of(path).name, tags=tags))
         if image:
-            made.image.save(written.enter_context(replacing(path.with_suffix(".png"))), "png")
+            file = written.enter_context(replacing(path.with_suffix(".png")))
+            save(made.image, file, "PNG", SpectrogramConverter().exif(), tags)
     if not quiet:
         typer.echo(f"{path}: {made.audio.duration_s:.2f} s")
 

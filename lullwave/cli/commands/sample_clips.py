@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ...codecs import FORMAT_NAMES, fitting_name, format_named, read, write
+from ...codecs import FORMAT_NAMES, fitting_name, format_named, read, read_tags, write
 from ...errors import InvalidInput
 from ..flags import AudioFile, OutputFolder, Quiet
 from ..outputs import check_folder
@@ -64,11 +64,11 @@ def cut(
         raise InvalidInput("channels", audio.channels, f"1 or 2 in {source.name}; --mono mixes any number into one")
     places = random.Random(f"{seed} {source.name}" if seed >= 0 else None)
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    tags, written = read_tags(source), []
     for number in range(count):
         start_ms = places.randint(0, whole_ms - duration_ms)
         begin = start_ms * audio.rate // 1000
         clip = audio[begin : begin + duration_ms * audio.rate // 1000]
         name = f"{prefix}clip_{number}_start_{start_ms}_ms_duration_{duration_ms}_ms.{extension}"
-        written.append(write(folder / fitting_name(name), clip))
+        written.append(write(folder / fitting_name(name), clip, tags=tags))
     return written

@@ -1,14 +1,19 @@
-"""Options of a clip: two prompts and the position between them, denoising, Magic Mix. Imports nothing heavy."""
+"""Options of a clip: two prompts and the position between them, denoising, Magic Mix; and the tags of its files.
+
+Imports nothing heavy.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
+from ...codecs.tags import Tags
 from ...errors import InvalidInput
 from ...options import check, option
 from .schedulers import MAX_STEPS, short_name
 
+ENGINE = "riffusion"  # its name in tags
 MAX_TEXT = 10_000  # characters of a prompt
 MIN_SEED, MAX_SEED = -(2**63), 2**63 - 1  # what torch.manual_seed accepts
 _IMAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -30,6 +35,19 @@ class PromptInput:
             text = getattr(self, name)
             if text is not None and any(0xD800 <= ord(c) < 0xE000 for c in text):
                 raise InvalidInput(name, text, "Unicode text without lone surrogates")
+
+    def tags(self) -> Tags:
+        """The tags of a clip from this prompt alone."""
+        return Tags.of_generated("", self.prompt, self.seed, ENGINE)
+
+    def tags_to(self, end: PromptInput, alpha: float | None = None) -> Tags:
+        """The tags of a clip on the way to another prompt or seed: at ``alpha``, or (None) of the whole way."""
+        if self.prompt == end.prompt and self.seed == end.seed:
+            return self.tags()
+        title = f"{self.prompt} → {end.prompt}" if self.prompt != end.prompt else ""
+        return Tags.of_generated(
+            title, self.prompt, self.seed, ENGINE, end_prompt=end.prompt, end_seed=end.seed, alpha=alpha
+        )
 
 
 @dataclass(frozen=True)
@@ -60,6 +78,12 @@ class Interpolation:
     def guidance(self) -> float:
         """Guidance scale between those of the two ends."""
         return _interpolate(self.start.guidance, self.end.guidance, self.alpha)
+
+    def tags(self) -> Tags:
+        """The tags of the clip; at an end, those of that end alone."""
+        if 0 < self.alpha < 1:
+            return self.start.tags_to(self.end, self.alpha)
+        return (self.end if self.alpha >= 1 else self.start).tags()
 
 
 @dataclass(frozen=True)

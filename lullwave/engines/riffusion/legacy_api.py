@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from ...codecs import encode
 from ...errors import InvalidInput
 from ...options import describe
+from ...spectrogram.image import NO_TAGS, save
 from .clip_options import Interpolation, PromptInput
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from ...codecs import Tags
     from .engine import RiffusionEngine
 
 KBPS = 192  # kbit/s of the MP3 in a reply
@@ -37,11 +39,11 @@ def parse(body: Mapping[str, Any], required: bool = True) -> Interpolation:
     return Interpolation(start, end, **{name: value for name, value in body.items() if name in known})
 
 
-def reply(engine: RiffusionEngine, image: Image) -> dict[str, Any]:
-    """The reply for a finished image: JPEG and MP3 as data URIs, and the length in seconds."""
-    audio = engine.converter.audio(image)
-    jpeg = base64.b64encode(encode_image(image, "JPEG", engine.converter.exif())).decode()
-    mp3 = base64.b64encode(encode(audio, "mp3", KBPS)).decode()
+def reply(engine: RiffusionEngine, clip: Interpolation, image: Image) -> dict[str, Any]:
+    """The reply for the finished image of ``clip``: JPEG and MP3 as data URIs, and the length in seconds."""
+    audio, tags = engine.converter.audio(image), clip.tags()
+    jpeg = base64.b64encode(encode_image(image, "JPEG", engine.converter.exif(), tags)).decode()
+    mp3 = base64.b64encode(encode(audio, "mp3", KBPS, tags)).decode()
     return {
         "image": f"data:image/jpeg;base64,{jpeg}",
         "audio": f"data:audio/mpeg;base64,{mp3}",
@@ -49,13 +51,10 @@ def reply(engine: RiffusionEngine, image: Image) -> dict[str, Any]:
     }
 
 
-def encode_image(image: Image, format: str, exif: Any = None) -> bytes:
-    """Encode an image as PNG or JPEG (quality 95) with its EXIF tags."""
+def encode_image(image: Image, format: str, exif: Any = None, tags: Tags = NO_TAGS) -> bytes:
+    """The bytes of a PNG or JPEG; see ``spectrogram.image.save``."""
     out = io.BytesIO()
-    options: dict[str, Any] = {"quality": 95, "subsampling": 0} if format == "JPEG" else {}
-    if exif is not None:
-        options["exif"] = exif
-    image.save(out, format, **options)
+    save(image, out, format, exif, tags)
     return out.getvalue()
 
 

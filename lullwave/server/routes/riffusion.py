@@ -110,9 +110,10 @@ def router(services: Services) -> APIRouter:
         """The spectrogram of a finished clip, with its tags."""
         clip = _finished(clips[id])
         assert clip.image is not None
+        assert clip.tags is not None
         engine = await riffusion.engine()
         kind = "JPEG" if format == "jpg" else "PNG"
-        data = await asyncio.to_thread(legacy_api.encode_image, clip.image, kind, engine.converter.exif())
+        data = await asyncio.to_thread(legacy_api.encode_image, clip.image, kind, engine.converter.exif(), clip.tags)
         return Response(data, media_type=f"image/{kind.lower()}")
 
     @routes.get("/api/riffusion/clips/{id}/audio.{format}", response_class=Response)
@@ -121,7 +122,7 @@ def router(services: Services) -> APIRouter:
         named = format_named(format)
         clip = _finished(clips[id])
         assert clip.audio is not None
-        data = await asyncio.to_thread(encode, clip.audio, named.name, legacy_api.KBPS)
+        data = await asyncio.to_thread(encode, clip.audio, named.name, legacy_api.KBPS, clip.tags)
         return Response(data, media_type=named.media_type)
 
     @routes.get("/api/riffusion/seed-images")

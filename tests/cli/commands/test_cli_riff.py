@@ -8,11 +8,13 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
+from PIL import Image
 from typer.testing import CliRunner
 
-from lullwave import Audio
+from lullwave import Audio, __version__
+from lullwave.cli.app import app as whole
 from lullwave.cli.commands.riff import app
-from lullwave.codecs import decode, write
+from lullwave.codecs import decode, read_tags, write
 from lullwave.engines.riffusion.model.random_checkpoint import make_random
 from lullwave.errors import InvalidInput, LullwaveError
 
@@ -31,16 +33,35 @@ def riff(*words):
     return done.output
 
 
+def said_in(path):
+    """The title of a file and the fields of its comment."""
+    tags = read_tags(path)
+    return tags.title, json.loads(tags.comment)
+
+
 def test_text(load, tmp_path):
     out = tmp_path / "a.wav"
-    riff("text", "warm piano", "-o", out, "-s", 2.56, "--steps", 2, "--image", *load)
+    riff("text", "warm piano", "-o", out, "-s", 2.56, "--seed", 3, "--steps", 2, "--image", *load)
     assert decode(out).duration_s == pytest.approx(2.55)
-    assert out.with_suffix(".png").exists()
+    said = {"generated": True, "prompt": "warm piano", "seed": 3, "engine": "riffusion", "version": __version__}
+    assert said_in(out) == ("warm piano", said)
+    # the spectrogram beside it says the same, and so does its sound
+    with Image.open(out.with_suffix(".png")) as image:
+        assert (image.getexif()[11000], image.text["Title"]) == (44100, "warm piano")
+    back = tmp_path / "back.flac"
+    assert (
+        CliRunner().invoke(whole, ["image-to-audio", "-i", str(out.with_suffix(".png")), "-a", str(back)]).exit_code
+        == 0
+    )
+    assert said_in(back) == ("warm piano", said)
 
 
 def test_interpolate(load, tmp_path):
     riff("interpolate", "a", "b", "-o", tmp_path / "b.flac", "--clips", 2, "--steps", 2, *load)
     assert decode(tmp_path / "b.flac").duration_s == pytest.approx(10.24)
+    title, said = said_in(tmp_path / "b.flac")
+    assert title == "a → b"
+    assert (said["generated"], said["prompt"], said["end_prompt"]) == (True, "a", "b")
 
 
 def test_transform(load, tmp_path):

@@ -10,7 +10,7 @@ import soundfile
 from PIL import Image
 
 from lullwave import Audio, Spectrogram, SpectrogramParams
-from lullwave.codecs import decode, write
+from lullwave.codecs import Tags, decode, read_tags, write
 from lullwave.mastering.loudness import loudness_lufs
 
 RATE = 44100
@@ -49,6 +49,22 @@ def test_there_and_back(lullwave, tmp_path):
         assert abs(sound.rms_dbfs - chord().rms_dbfs) < 0.5
     shown = lullwave("print-exif", "--image", "out.png").stdout
     assert "SAMPLE_RATE          =           44100" in shown
+
+
+def test_what_a_file_is_survives_its_conversion(lullwave, tmp_path):
+    """Generated sound stays marked as such; other sound never claims it."""
+    made = Tags.of_generated("Night", "rainy night", 7, "synth")
+    write(tmp_path / "made.mp3", chord(), tags=made)
+    write(tmp_path / "song.wav", chord())
+    for name, tags in (("made.mp3", made), ("song.wav", Tags("song"))):
+        for image in ("a.png", "a.jpg"):
+            assert lullwave("audio-to-image", "-a", name, "-i", image).returncode == 0
+            assert lullwave("image-to-audio", "-i", image, "-a", "back.ogg").returncode == 0
+            found = read_tags(tmp_path / "back.ogg")
+            assert found.comment == tags.comment
+            assert found.title == (tags.title if image == "a.png" else "a")
+        assert lullwave("sample-clips", "-a", name, "-o", f"of {name}", "--duration-ms", 100).returncode == 0
+        assert [read_tags(clip) for clip in (tmp_path / f"of {name}").iterdir()] == [tags]
 
 
 def test_loudness_on_request_and_no_clipping_without(lullwave, tmp_path):

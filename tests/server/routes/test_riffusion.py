@@ -18,7 +18,8 @@ from PIL import Image
 from radio_server import events, serving
 from sine_engine import SineEngine
 
-from lullwave.codecs import decode
+import lullwave
+from lullwave.codecs import decode, read_tags
 from lullwave.engines.riffusion.engine import RiffusionEngine
 from lullwave.engines.riffusion.model.random_checkpoint import make_random
 from lullwave.server import streaming
@@ -106,6 +107,24 @@ def test_the_end_of_one_leg_sounds_like_the_beginning_of_the_next(served):
     one = post(served, body(1))[1]
     following = body(0, start=body()["end"], end={"prompt": "something else, much longer " * 20, "seed": 3})
     assert post(served, following)[1] == one
+
+
+def test_the_files_of_a_reply_say_what_they_are(served, tmp_path):
+    reply = post(served, body(0.25))[1]
+    for name in ("image", "audio"):
+        (tmp_path / name).write_bytes(base64.b64decode(reply[name].split(",")[1]))
+    comment = read_tags(tmp_path / "audio").comment
+    assert json.loads(comment) == {
+        "generated": True,
+        "prompt": "church bells",
+        "seed": 42,
+        "end_prompt": "jazz (piano:1.2)",
+        "end_seed": 43,
+        "alpha": 0.25,
+        "engine": "riffusion",
+        "version": lullwave.__version__,
+    }
+    assert Image.open(tmp_path / "image").info["comment"].decode() == comment
 
 
 def test_the_same_request_gives_the_same_bytes(served):
