@@ -79,7 +79,7 @@ def with_flags(command: Callable[..., None], groups: Iterable[FlagGroup]) -> Cal
                     continue
                 name, flag = (
                     f"no_{name}",
-                    typer.Option(f"--no-{name.replace('_', '-')}", help=f"Turn off: {info.limits.doc}."),
+                    typer.Option(f"--no-{name.replace('_', '-')}", help=f"Without {info.limits.doc}."),
                 )
             taken.add(name)
             homes[name] = (group, info.name)

@@ -17,10 +17,10 @@ def format_for(output: str) -> Format:
     """The format that the suffix of ``output`` names.
 
     Raises:
-        InvalidInput: the suffix names no format; stdout has none and needs ``--format``.
+        InvalidInput: the suffix names no format; or it is stdout, which needs ``--format``.
     """
     if output == "-":
-        raise InvalidInput("--format", None, "one of " + ", ".join(FORMATS) + " (stdout has no suffix to tell it)")
+        raise Unsupported("--format", None, "stdout has no suffix; name one of " + ", ".join(FORMATS))
     try:
         return format_of(output)
     except InvalidInput as error:

@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -14,13 +15,14 @@ from rich.console import Console
 
 from ...atomic_files import replacing
 from ...audio import Audio
-from ...blocks import ClipFormat, ClipMaker
+from ...blocks import ClipFormat, ClipMaker, stream_tags
 from ...codecs import DEFAULT_KBPS, FORMATS, Format, encode, format_named, read
 from ...engines import engine_class, engine_facts, load_engine
 from ...engines.base import AudioPrompt, Engine, Stream
 from ...errors import Unsupported
 from ...generation import DEFAULT_ENGINE, DEFAULT_SECONDS
 from ...mastering import TARGET_LUFS
+from ...options import build as build_options
 from ...options import parse_pairs
 from ...request import Request, random_seed
 from ..flags import AsJson, FlagGroup, Force, Kbps, Quiet, Words, called, given, with_flags
@@ -64,7 +66,7 @@ def generate(
     ] = DEFAULT_ENGINE,
     format: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="Format, if the suffix of --output is none: " + ", ".join(FORMATS) + "."),
+        typer.Option(metavar="TEXT", help="Format, if the suffix of --output names none: " + ", ".join(FORMATS) + "."),
     ] = None,
     kbps: Kbps = DEFAULT_KBPS,
     lufs: Annotated[float, typer.Option(metavar="NUMBER", help="Loudness of the clip, in LUFS.")] = TARGET_LUFS,
@@ -102,7 +104,9 @@ def generate(
         named = format_named(format) if format is not None else format_for(output)
         delivery = ClipFormat(named.name, kbps, lufs)
         kind = engine_class(engine)
-        values = {**options, **parse_pairs(option or (), kind.options)}
+        pairs = parse_pairs(option or (), kind.options)
+        build_options(kind.options, pairs, where="--option ")
+        values = {**options, **pairs}
         request = Request(prompt_of(words), random_seed() if seed is None else seed, seconds, values)
     if midi is not None and not kind.writes_midi:
         raise Unsupported("--midi", str(midi), f"the engine {engine!r} cannot write MIDI")
@@ -196,7 +200,7 @@ def _clip(stream: Stream, engine: str, file: BinaryIO, delivery: ClipFormat, con
 def _stems(
     folder: Path, engine: Engine, request: Request, format: Format, taken: Mapping[str, Path]
 ) -> tuple[dict[Path, bytes], float]:
-    """Make each part a lossless, unmastered file; return the files and the gain in dB that all have in common.
+    """Make each part a lossless, unmastered file with tags; return the files and their common gain in dB.
 
     The gain is 0, or low enough that neither a stem nor their sum clips. The sum of the stems is the engine's mix
     before everything that works on all parts together, such as a bus compressor or the mastering.
@@ -207,13 +211,20 @@ def _stems(
     import numpy as np
 
     stems = engine.stems(request)
+    with engine.stream(request) as opening:  # its first block has the title
+        opening.read(1)
+        tags = stream_tags(opening, engine.made_by)
     paths = {name: folder / f"{Path(name).name}{format.suffix}" for name in stems}
     check_distinct([*taken.items(), *(("--stems", path) for path in paths.values())])
     every = [audio.samples for audio in stems.values()]
     peak = max((float(np.abs(samples).max(initial=0.0)) for samples in (*every, sum(every, np.zeros(1)))), default=0.0)
     gain = min(1.0, _STEM_PEAK / max(peak, 1e-9))
     files = {
-        paths[name]: encode(Audio(audio.samples * np.float32(gain), audio.rate), format.name)
+        paths[name]: encode(
+            Audio(audio.samples * np.float32(gain), audio.rate),
+            format.name,
+            tags=replace(tags, title=f"{tags.title} ({name})"),
+        )
         for name, audio in stems.items()
     }
     return files, 20.0 * math.log10(gain)

@@ -43,12 +43,15 @@ class Target:
 def health(
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings file (TOML) of the server.")] = None,
     host: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Address of the server, if a flag names it there.")
+        str | None, typer.Option(metavar="TEXT", help="Address, if the server was started with --host.")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, metavar="NUMBER", help="Port, if a flag names it there.")
+        int | None,
+        typer.Option(min=1, max=65535, metavar="NUMBER", help="Port, if the server was started with --port."),
     ] = None,
-    tls: Annotated[bool | None, typer.Option("--tls/--no-tls", help="Whether it speaks TLS.")] = None,
+    tls: Annotated[
+        bool | None, typer.Option("--tls/--no-tls", help="Whether the server uses TLS, if its settings do not tell.")
+    ] = None,
     inference: Annotated[bool, typer.Option("--inference", help="Ask lullwave inference instead of serve.")] = False,
     any: Annotated[
         bool, typer.Option("--any", help="Ask the radio, or the inference server if no radio listens.")

@@ -60,7 +60,7 @@ def open_history(settings: Settings) -> History:
     """
     path = settings.paths.history
     if not path.is_file():
-        raise NotFound("history", str(path))
+        raise NotFound("history file", str(path))
     return History(path, settings.max_history_mb * 1e6)
 
 

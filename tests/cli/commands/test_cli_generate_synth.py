@@ -32,6 +32,10 @@ def test_title_understanding_and_stems_that_do_not_clip(tmp_path):
         assert words in told
     stems = [decode(path).samples.astype(np.float64) for path in sorted((tmp_path / "stems").iterdir())]
     assert max(np.abs(one).max() for one in stems) < 0.91
+    title = re.search(r"^Title: (.*)", ran.stderr, re.MULTILINE)[1]
+    bass = (tmp_path / "stems" / "bass.wav").read_bytes()
+    assert f"{title} (bass)\0".encode() in bass
+    assert b'{"generated": true, "prompt": "jazz trumpet' in bass
     found = re.search(r"all ([\d.]+) dB softer", ran.stderr)
     gain = 10 ** (-float(found[1]) / 20) if found else 1.0
 
