@@ -20,7 +20,7 @@ from ..codecs import StreamEncoder, Tags, id3
 from .clips import REPLAYED, ClipInfo, ClipStore
 
 FADE_S = 1.0  # fade at both ends of a clip
-OVERLAP_S = 2.0  # by how much a clip is longer than its slot
+OVERLAP_S = 2.0  # by how much a clip overlaps the next one: replayed clips are crossfaded
 
 _INFO_FIELDS = ("title", "tempo_bpm", "key", "prompt")  # of a piece's data, kept with the clip
 
@@ -28,17 +28,20 @@ log = logging.getLogger(__name__)
 
 
 class ClipRecorder:
-    """Cuts sound into clips, one per slot of ``slot_s``. One thread calls ``feed``; encoding runs on ``executor``.
+    """Cuts sound into clips of ``clip_s``. One thread calls ``feed``; encoding runs on ``executor``.
+
+    Each clip begins ``OVERLAP_S`` before the end of the one before, so a client that asks again at the end of a clip
+    always finds the next one.
 
     ``executor`` must run its jobs one after another.
     """
 
-    def __init__(self, store: ClipStore, executor: Executor, rate: int, slot_s: float, kbps: int) -> None:
+    def __init__(self, store: ClipStore, executor: Executor, rate: int, clip_s: float, kbps: int) -> None:
         self._store = store
         self._executor = executor
         self._rate = rate
-        self._slot = round(slot_s * rate)
-        self._overlap = round(min(OVERLAP_S, slot_s / 4) * rate)
+        self._frames = round(clip_s * rate)
+        self._step = self._frames - round(min(OVERLAP_S, clip_s / 5) * rate)  # from one clip's beginning to the next
         self._kbps = kbps
         self._frame = 0  # fed so far
         self._open: list[_OpenClip] = []  # oldest first; two where they overlap
@@ -59,12 +62,11 @@ class ClipRecorder:
         self._frame = end
         self._pieces += [(begin + at, data) for at, data in pieces]
         self._beats += [begin + at for at in beats]
-        following = self._open[-1].begin + self._slot if self._open else begin
+        following = self._open[-1].begin + self._step if self._open else begin
         while following < end:
-            frames = self._slot + self._overlap
-            encoder = ClipEncoder(frames, self._rate, samples.shape[1], self._kbps)
-            self._open.append(_OpenClip(following, following + frames, encoder))
-            following += self._slot
+            encoder = ClipEncoder(self._frames, self._rate, samples.shape[1], self._kbps)
+            self._open.append(_OpenClip(following, following + self._frames, encoder))
+            following += self._step
         try:
             for clip in list(self._open):
                 part = samples[max(0, clip.begin - begin) : clip.end - begin]
@@ -72,7 +74,7 @@ class ClipRecorder:
                 if clip.end <= end:
                     self._executor.submit(self._store_clip, clip.encoder, *self._info(clip.begin, clip.end))
                     self._open.remove(clip)
-                    self._forget(clip.begin + self._slot)
+                    self._forget(clip.begin + self._step)
         except RuntimeError:  # the executor was shut down: the server is stopping
             return
 

@@ -34,7 +34,7 @@ from .middleware.cors import Cors
 from .middleware.forwarded import Forwarded
 from .middleware.security_headers import SecurityHeaders
 from .riffusion_jobs import ClipJobs
-from .routes import clients, generate, health, history, metrics, pages, playlists, radio, riffusion, steering
+from .routes import clients, generate, health, history, infinifi, metrics, pages, playlists, radio, riffusion, steering
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def create_app(
     )
     app.state.services = services
     install(app)
-    for module in (radio, steering, history, playlists, metrics, generate, riffusion, health, clients):
+    for module in (radio, infinifi, steering, history, playlists, metrics, generate, riffusion, health, clients):
         app.include_router(module.router(services))
     app.include_router(pages.router(web))
     openapi.complete(app)

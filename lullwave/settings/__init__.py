@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     sleep_after_s: float = Field(
         default=60.0, ge=1, le=86400, description="a station without listeners sleeps after this time"
     )
-    clip_s: float = Field(default=60.0, ge=5, le=600, description="length of a slot of `/current.mp3`")
+    clip_s: float = Field(default=60.0, ge=5, le=600, description="length of `/current.mp3` and of replayed clips")
     max_clips: int = Field(
         default=60, ge=2, le=100000, description="clips kept per station; the oldest are deleted first"
     )

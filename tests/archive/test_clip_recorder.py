@@ -28,7 +28,7 @@ def test_clips_do_not_depend_on_the_size_of_blocks(tmp_path):
     store.watch(lambda clip: made.append(clip.data))
     random = np.random.default_rng(3)
     sound = (0.1 * random.standard_normal((25 * RATE, 2))).astype(np.float32)
-    clip_recorder = ClipRecorder(store, AtOnce(), RATE, 8.0, 128)
+    clip_recorder = ClipRecorder(store, AtOnce(), RATE, 10.0, 128)
     at = 0
     while at < len(sound):
         frames = int(random.integers(1, 3 * RATE))
@@ -41,13 +41,13 @@ def test_clips_do_not_depend_on_the_size_of_blocks(tmp_path):
 
 def test_one_block_may_hold_several_clips(tmp_path):
     store = ClipStore(tmp_path, 10, 1e9)
-    ClipRecorder(store, AtOnce(), RATE, 4.0, 64).feed(np.zeros((14 * RATE, 2), np.float32))
+    ClipRecorder(store, AtOnce(), RATE, 5.0, 64).feed(np.zeros((14 * RATE, 2), np.float32))
     assert [path.name[:8] for path in store.files()] == ["00000000", "00000001", "00000002"]
 
 
 def test_a_clip_that_cannot_be_encoded_does_not_affect_others(tmp_path, caplog):
     store = ClipStore(tmp_path, 10, 1e9)
-    clip_recorder = ClipRecorder(store, AtOnce(), RATE, 4.0, 64)
+    clip_recorder = ClipRecorder(store, AtOnce(), RATE, 5.0, 64)
     clip_recorder.feed(np.zeros((RATE, 2), np.float32))
     clip_recorder.feed(np.zeros((2 * RATE, 1), np.float32))  # of another shape
     clip_recorder.feed(np.zeros((6 * RATE, 2), np.float32))
@@ -58,7 +58,7 @@ def test_a_clip_that_cannot_be_encoded_does_not_affect_others(tmp_path, caplog):
 
 def test_clips_keep_their_info_and_replayed_clips_are_not_stored_again(tmp_path):
     store = ClipStore(tmp_path, 10, 1e9)
-    clip_recorder = ClipRecorder(store, AtOnce(), RATE, 10.0, 64)
+    clip_recorder = ClipRecorder(store, AtOnce(), RATE, 12.0, 64)
     step = RATE // 2
     for n in range(100):
         at = n * 0.5
@@ -79,7 +79,7 @@ def test_clips_keep_their_info_and_replayed_clips_are_not_stored_again(tmp_path)
 
 def test_a_clip_says_what_it_is(tmp_path):
     store = ClipStore(tmp_path, 9, 10**9)
-    recorder = ClipRecorder(store, AtOnce(), RATE, 4.0, 64)
+    recorder = ClipRecorder(store, AtOnce(), RATE, 5.0, 64)
     piece = {"title": "Żółty deszcz", "prompt": "rain, Zoë", "seed": 7, "engine": "synth"}
     recorder.feed(np.zeros((14 * RATE, 2), np.float32), [(0, piece)])
     with av.open(io.BytesIO(store.newest.data)) as file:

@@ -90,31 +90,39 @@ class LegacySocket:
 
 
 class LegacyHttp:
-    """``POST /generate`` starts a batch, ``POST /clips/0`` … ``/clips/4`` return its clips. Event loop only."""
+    """``POST /generate`` starts a batch, ``POST /clips/0`` … ``/clips/4`` return its clips. Event loop only.
+
+    infinifi's web server polls ``/clips/0`` alone and then fetches the others once, so no clip is given before all are
+    there. It polls for ever, too: a batch that failed is begun again at the next poll.
+    """
 
     def __init__(self, batches: Batches) -> None:
         self._batches = batches
-        self._clips: dict[int, bytes] = {}
+        self._clips: tuple[bytes, ...] = ()  # the last whole batch
+        self._expecting: set[str] = set()  # addresses that asked for the next batch, and get no clip of the last
         self._gathering: asyncio.Task[None] | None = None
+        self._failed = False
 
     async def generate(self, request: Request) -> Response:
         """Start a batch; 409 while one is being made."""
-        if self._gathering is not None and not self._gathering.done():
+        if self._making:
+            self._expecting.add(_address(request))
             return JSONResponse({"error": "five clips are being made already"}, 409)
-        clips: asyncio.Queue[bytes | Exception] = asyncio.Queue()
         try:
-            batch = self._batches.add(*_into_queue(asyncio.get_running_loop(), clips))
+            self._start()
         except Busy as error:
             return JSONResponse({"error": str(error)}, 503, {"Retry-After": str(round(error.retry_after_s))})
-        self._clips = {}
-        self._gathering = asyncio.create_task(self._gather(batch, clips, self._clips))
+        self._expecting.add(_address(request))
         return JSONResponse({"status": "generating", "clips": len(PROMPTS)})
 
     async def clip(self, request: Request) -> Response:
-        """Return a clip; 404 until it is ready."""
+        """Return a clip; 404 until all clips of its batch are ready."""
         shown = request.path_params["number"]
         number = int(shown) if _CLIP_NUMBER.fullmatch(shown) else -1
-        if number not in self._clips:
+        if self._failed and not self._making:
+            with suppress(Busy):
+                self._start()
+        if _address(request) in self._expecting or not 0 <= number < len(self._clips):
             return JSONResponse({"error": f"clip {shown[:20]} is not ready"}, 404)
         return Response(self._clips[number], media_type="audio/mpeg", headers={"Cache-Control": "no-store"})
 
@@ -123,15 +131,38 @@ class LegacyHttp:
         if self._gathering is not None:
             self._gathering.cancel()
 
-    async def _gather(self, batch: Batch, clips: asyncio.Queue[bytes | Exception], into: dict[int, bytes]) -> None:
+    @property
+    def _making(self) -> bool:
+        return self._gathering is not None and not self._gathering.done()
+
+    def _start(self) -> None:
+        """Start a batch.
+
+        Raises:
+            Busy: too many batches wait.
+        """
+        clips: asyncio.Queue[bytes | Exception] = asyncio.Queue()
+        batch = self._batches.add(*_into_queue(asyncio.get_running_loop(), clips))
+        self._failed = False
+        self._gathering = asyncio.create_task(self._gather(batch, clips))
+
+    async def _gather(self, batch: Batch, clips: asyncio.Queue[bytes | Exception]) -> None:
+        made: list[bytes] = []
         try:
-            for number in range(len(PROMPTS)):
+            while len(made) < len(PROMPTS):
                 clip = await clips.get()
                 if isinstance(clip, Exception):
+                    self._failed = True
                     return
-                into[number] = clip
+                made.append(clip)
+            self._clips = tuple(made)
+            self._expecting.clear()
         finally:
             self._batches.drop(batch)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def _into_queue(

@@ -12,7 +12,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from ...archive.clip_recorder import OVERLAP_S, ClipRecorder
+from ...archive.clip_recorder import ClipRecorder
 from ...archive.clips import Clip, ClipStore
 from ...archive.history import History
 from ...clock import Clock
@@ -121,8 +121,7 @@ class Channels:
         """Make a clip with the embedded engine, so that ``/current.mp3`` works seconds after the first start."""
         settings, station = self.settings, self.default.station
         try:
-            length_s = max(1.0, settings.clip_s + OVERLAP_S)
-            request = Request(station.prompt, (station.seed + 1) % 2**63, duration_s=length_s)
+            request = Request(station.prompt, (station.seed + 1) % 2**63, duration_s=settings.clip_s)
             data = first_clip(self.engines.get(EMBEDDED), request, settings, self._encoding, self._stopping)
             if data is not None and self.clips.newest is None:
                 self.clips.add(data)

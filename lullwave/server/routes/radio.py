@@ -19,6 +19,7 @@ from ..live.channel import Channel
 from ..live.responses import LiveAudio, LiveEvents
 
 FIRST_CLIP_S = 30.0  # seconds that a request waits for the first clip of a new installation
+LISTENING = ("listening", "playing")  # what infinifi's pages send, newer and older
 COUNT_EVERY_S = 0.1  # shortest time between two messages with the number of listeners
 
 
@@ -84,7 +85,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.websocket("/ws")
     async def listeners_socket(socket: WebSocket) -> None:
-        """Receive ``listening`` and ``paused``; send the number of listeners on connect and on every change."""
+        """Receive ``listening`` (or ``playing``) and ``paused``; send the number of listeners at once and at changes."""
         audience = services.channels.audience
         listener = socket.query_params.get("listener")
         if listener is not None and not LISTENER.fullmatch(listener):
@@ -125,12 +126,12 @@ def _present(channel: Channel, audience: Audience) -> list[Event]:
 
 
 async def _receive(socket: WebSocket, audience: Audience, listener: str | None) -> None:
-    """Count the socket as a listener from ``listening`` to ``paused`` or to its end."""
+    """Count the socket as a listener from one of ``LISTENING`` to ``paused`` or to its end."""
     listening: Any = None
     try:
         while (message := await socket.receive())["type"] == "websocket.receive":
             text = message.get("text")
-            if text == "listening" and listening is None:
+            if text in LISTENING and listening is None:
                 listening = audience.socket(listener)
                 listening.__enter__()
             elif text == "paused" and listening is not None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import os
 import threading
+import time
 from http.client import HTTPConnection
 
 import pytest
@@ -15,6 +18,7 @@ from websockets.sync.client import connect
 
 from lullwave import load_engine
 from lullwave.codecs import decode
+from lullwave.errors import EngineFailed
 from lullwave.mastering import loudness_lufs
 from lullwave.server.inference.batches import CLIP_S, PROMPTS
 
@@ -83,11 +87,11 @@ def test_a_broken_engine_is_said_in_words():
 class Http:
     """The old HTTP client."""
 
-    def __init__(self, port: int, key: str = "") -> None:
-        self.port, self.key = port, key
+    def __init__(self, port: int, key: str = "", address: str = "127.0.0.1") -> None:
+        self.port, self.key, self.address = port, key, address
 
     def post(self, path: str) -> tuple[int, bytes]:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60, source_address=(self.address, 0))
         connection.request("POST", path, headers={"Authorization": f"key {self.key}"} if self.key else {})
         response = connection.getresponse()
         body = response.read()
@@ -128,6 +132,78 @@ def test_the_http_dialect(short):
             pass
         assert client.post("/clips/0")[0] == 404  # never one of the batch before
         engine.let.set()
+
+
+class Counted(SineEngine):
+    """Makes as many clips as it is let; the first ``failures`` fail."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+        self.let = threading.Semaphore(0)
+        self.waits = threading.Semaphore(0)  # released before each clip
+
+    def open(self, request):
+        self.waits.release()
+        assert self.let.acquire(timeout=60)
+        if self.failures:
+            self.failures -= 1
+            raise EngineFailed("no more memory")
+        return super().open(request)
+
+
+def fetch_as_infinifi(client: Http) -> list[tuple[int, bytes]]:
+    """Poll ``/clips/0`` alone, then fetch the others once each, as its server of November 2024 does."""
+    while (first := client.post("/clips/0"))[0] != 200:
+        pass
+    return [first, *(client.post(f"/clips/{number}") for number in range(1, 5))]
+
+
+def test_no_clip_is_given_before_all_are_there(short):
+    with inferring(engine := Counted()) as served:
+        client, other = Http(served.port), Http(served.port, address="127.0.0.2")
+        client.post("/generate")
+        for _ in range(4):
+            engine.let.release()
+        for _ in range(5):
+            assert engine.waits.acquire(timeout=60)
+        assert [client.post(f"/clips/{number}")[0] for number in range(5)] == [404] * 5  # four are made
+        engine.let.release()
+        assert [status for status, _ in fetch_as_infinifi(client)] == [200] * 5
+        # Another client's next batch takes nothing from one that still fetches this one.
+        while other.post("/generate")[0] == 409:
+            pass
+        assert client.post("/clips/4")[0] == 200
+        assert other.post("/clips/4")[0] == 404
+        assert client.post("/generate")[0] == 409
+        assert client.post("/clips/4")[0] == 404  # it expects the next batch from now on
+        for _ in range(5):
+            engine.let.release()
+        assert [status for status, _ in fetch_as_infinifi(other)] == [200] * 5
+        assert client.post("/clips/4")[0] == 200
+
+
+def test_a_batch_that_failed_is_begun_again_when_its_client_polls(short):
+    with inferring(engine := Counted(failures=2)) as served:
+        client = Http(served.port)
+        client.post("/generate")
+        for _ in range(7):
+            engine.let.release()
+        assert [status for status, _ in fetch_as_infinifi(client)] == [200] * 5
+
+
+@pytest.mark.slow
+def test_infinifi_s_own_server_gets_its_five_clips(short, tmp_path, monkeypatch):
+    """``git clone https://github.com/kennethnym/infinifi``, name the folder in INFINIFI, and install ``requests``."""
+    monkeypatch.syspath_prepend(os.environ["INFINIFI"])
+    monkeypatch.chdir(os.environ["INFINIFI"])  # it mounts its folder "web"
+    theirs = importlib.import_module("server")
+    monkeypatch.chdir(tmp_path)  # and writes its clips into the current folder
+    monkeypatch.setattr(theirs, "sleep", lambda _: time.sleep(0.05))
+    with inferring(SineEngine(), token="secret") as served:
+        theirs.inference_url, theirs.api_key, theirs.current_index = served.url.replace("ws:", "http:"), "secret", 0
+        theirs.generate_new_audio()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{number}.mp3" for number in range(5, 10)]
+    assert all(abs(decode(path).duration_s - 3.0) < 0.1 for path in tmp_path.iterdir())
 
 
 def test_a_minute_is_what_the_old_system_had():
