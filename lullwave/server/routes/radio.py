@@ -85,7 +85,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.websocket("/ws")
     async def listeners_socket(socket: WebSocket) -> None:
-        """Receive ``listening`` (or ``playing``) and ``paused``; send the number of listeners at once and at changes."""
+        """Receive ``listening`` (or ``playing``) and ``paused``; send the number of listeners, and each change."""
         audience = services.channels.audience
         listener = socket.query_params.get("listener")
         if listener is not None and not LISTENER.fullmatch(listener):
