@@ -31,9 +31,11 @@ DataDir = Annotated[Path | None, typer.Option("--data-dir", metavar="FOLDER", he
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="The server's settings file (TOML).")]
 Seconds = Annotated[float, typer.Option("--seconds", "-s", metavar="SECONDS", help="Length in seconds.")]
 Limit = Annotated[
-    int, typer.Option("--limit", min=0, metavar="NUMBER", help="Only the first files, this many; 0: all.")
+    int, typer.Option("--limit", "-l", metavar="NUMBER", help="Only the first files, this many; 0 or less: all.")
 ]
-Glob = Annotated[str, typer.Option("--glob", metavar="TEXT", help="Only files whose path inside the folder matches.")]
+Glob = Annotated[
+    str, typer.Option("--glob", "-g", metavar="TEXT", help="Only files whose path inside the folder matches.")
+]
 Processes = Annotated[
     int,
     typer.Option(
@@ -56,6 +58,7 @@ class FlagGroup:
     options: type
     only: tuple[str, ...] = ()  # names of the options that become flags; empty: all
     renamed: Mapping[str, str] = field(default_factory=dict)  # option → its flag, where it is not --option
+    short: Mapping[str, str] = field(default_factory=dict)  # option → its flag of one letter
 
 
 def with_flags(command: Callable[..., None], groups: Iterable[FlagGroup]) -> Callable[..., None]:
@@ -73,7 +76,7 @@ def with_flags(command: Callable[..., None], groups: Iterable[FlagGroup]) -> Cal
         for info in describe(group.options):
             if group.only and info.name not in group.only:
                 continue
-            name, flag = info.name, _flag(info, group.renamed.get(info.name))
+            name, flag = info.name, _flag(info, group.renamed.get(info.name), group.short.get(info.name))
             if name in taken:
                 if info.default is not True:
                     continue
@@ -139,11 +142,11 @@ def given(arguments: list[str], flag: str, default: str) -> str:
     return value
 
 
-def _flag(info: OptionInfo, name: str | None = None) -> Any:
+def _flag(info: OptionInfo, name: str | None = None, short: str | None = None) -> Any:
     name = _declared(info.name, name)
     if info.type is bool:
         return typer.Option(name if "/" in name else f"{name}/--no-{name[2:]}", help=_help(info))
-    return typer.Option(name, help=_help(info), metavar=_metavar(info))
+    return typer.Option(name, *([short] if short else []), help=_help(info), metavar=_metavar(info))
 
 
 def _declared(option: str, renamed: str | None) -> str:

@@ -36,6 +36,11 @@ def sounds_in(folder: Path, pattern: str = "**/*") -> list[Path]:
     return found
 
 
+def first_of(paths: list[Path], limit: int) -> list[Path]:
+    """The first ``limit`` of the paths; 0 or less: all."""
+    return paths[:limit] if limit > 0 else paths
+
+
 def _matching(folder: Path, pattern: str) -> Iterable[Path]:
     try:
         return list(folder.glob(pattern))

@@ -22,8 +22,11 @@ class WordCommand(TyperCommand):
         return (self.help or "").strip().partition("\n")[0]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse with the flags first and all other words behind ``--``."""
-        return super().parse_args(ctx, words_last(args, self.get_params(ctx)))
+        """Parse with the flags first and all other words behind ``--``, if the command takes words."""
+        parameters = self.get_params(ctx)
+        if any(parameter.param_type_name == "argument" for parameter in parameters):
+            args = words_last(args, parameters)
+        return super().parse_args(ctx, args)
 
 
 def words_last(args: Sequence[str], parameters: Iterable[Any]) -> list[str]:

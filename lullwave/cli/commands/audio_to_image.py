@@ -25,7 +25,9 @@ SampleRate = Annotated[
     int | None,
     typer.Option("--sample-rate", min=4000, max=192_000, metavar="NUMBER", help="Resample to this rate first, in Hz."),
 ]
-Device = Annotated[str | None, typer.Option("--device", metavar="TEXT", help="Ignored: no accelerator is needed.")]
+Device = Annotated[
+    str | None, typer.Option("--device", "-d", metavar="TEXT", help="Ignored: no accelerator is needed.")
+]
 PARAMS = FlagGroup(
     "params",
     SpectrogramParams,
@@ -40,6 +42,7 @@ PARAMS = FlagGroup(
         "power": "--power-for-image",
         "stereo": "--stereo/--mono",
     },
+    short={"bands": "-n", "window_ms": "-w"},
 )
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 MAX_JPEG_COLUMNS = 65535  # the format's limit

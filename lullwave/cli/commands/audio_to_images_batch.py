@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +21,9 @@ from .audio_to_image import FORMATS, PARAMS, Bits, Device, SampleRate, check_bit
 def audio_to_images_batch(
     audio_dir: AudioFolder,
     output_dir: OutputFolder,
-    image_extension: Annotated[str, typer.Option(metavar="TEXT", help="png or jpg.")] = "jpg",
+    image_extension: Annotated[
+        str, typer.Option("--image-extension", "-i", metavar="TEXT", help="png or jpg.")
+    ] = "jpg",
     bits: Bits = 8,
     limit: Limit = 0,
     glob: Glob = "**/*",
@@ -39,7 +42,7 @@ def audio_to_images_batch(
     check_folder(output_dir, "--output-dir", parents=True)
     with called(PARAMS.renamed):
         SpectrogramParams(**params)
-    paths = parallel.sounds_in(audio_dir, glob)[: limit or None]
+    paths = parallel.first_of(parallel.sounds_in(audio_dir, glob), limit)
     parallel.check_targets({path: parallel.target_in(output_dir, path, audio_dir, suffix) for path in paths})
     work = partial(_one, folder=output_dir, root=audio_dir, suffix=suffix, params=params, bits=bits, rate=sample_rate)
     if parallel.run(work, paths, num_processes, Console(quiet=quiet)):
@@ -48,7 +51,7 @@ def audio_to_images_batch(
 
 def build(arguments: list[str]) -> Any:
     """The command, with a flag for each spectrogram parameter."""
-    return with_flags(audio_to_images_batch, [PARAMS])
+    return with_flags(audio_to_images_batch, [replace(PARAMS, short={"power": "-p"})])
 
 
 def _one(

@@ -6,6 +6,7 @@ measured.
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -21,11 +22,13 @@ from ...atomic_files import replacing
 from ...audio import SILENCE_DBFS, Audio
 from ...blocks import fitted, resampled
 from ...codecs import StreamEncoder, Tags, format_of, rate_for
-from ...errors import InvalidInput
+from ...errors import InvalidInput, MissingExtra
 from ...mastering.master import check_levels
 from ...spectrogram import QUALITIES, TAGS, USUAL_MAX, Spectrogram, SpectrogramParams, iterations_of
 from ...spectrogram.image import open_image, sound_tags, tags_in
 from ..flags import ImageFile, Quiet
+
+log = logging.getLogger(__name__)
 
 
 def image_to_audio(
@@ -35,7 +38,8 @@ def image_to_audio(
         str, typer.Option(metavar="TEXT", help=f"{', '.join(QUALITIES)}, or a number of iterations.")
     ] = "fast",
     device: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Invert with torch on this device, such as cuda.")
+        str | None,
+        typer.Option("--device", "-d", metavar="TEXT", help="Invert with torch on this device, such as cuda."),
     ] = None,
     loudness: Annotated[
         float | None, typer.Option(metavar="LUFS", help="Loudness of the whole, -40 to -8; default: the image's level.")
@@ -101,9 +105,16 @@ def _write(
 
 
 def _fits(columns: int, device: str) -> bool:
+    """Whether to invert on ``device``. Riffusion's command took ``cuda`` or ``mps`` on every machine; so does this."""
     from ...spectrogram.torch_backend import fits
 
-    return fits(columns, device)
+    try:
+        return fits(columns, device)
+    except (InvalidInput, MissingExtra) as error:
+        if isinstance(error, InvalidInput) and device.lower() not in ("cuda", "mps"):
+            raise
+        log.warning("%s: inverting without a device", error)
+        return False
 
 
 class _PeakMeter:

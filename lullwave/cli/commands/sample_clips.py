@@ -15,16 +15,21 @@ from ..flags import AudioFile, OutputFolder, Quiet
 from ..outputs import check_folder
 
 Count = Annotated[
-    int, typer.Option("--num-clips", "--num-clips-per-file", min=1, metavar="NUMBER", help="Clips from each file.")
+    int,
+    typer.Option("--num-clips", "--num-clips-per-file", "-n", min=1, metavar="NUMBER", help="Clips from each file."),
 ]
 Length = Annotated[
-    int, typer.Option("--duration-ms", min=1, metavar="NUMBER", help="Length of a clip in milliseconds.")
+    int, typer.Option("--duration-ms", "-d", min=1, metavar="NUMBER", help="Length of a clip in milliseconds.")
 ]
-Mono = Annotated[bool, typer.Option("--mono", help="Mix all channels into one.")]
-Extension = Annotated[str, typer.Option("--extension", metavar="TEXT", help=f"Format of the clips: {FORMAT_NAMES}.")]
+Mono = Annotated[bool, typer.Option("--mono", "-m", help="Mix all channels into one.")]
+Extension = Annotated[
+    str, typer.Option("--extension", "-e", metavar="TEXT", help=f"Format of the clips: {FORMAT_NAMES}.")
+]
 Seed = Annotated[
     int,
-    typer.Option("--seed", metavar="NUMBER", help="The same seed cuts at the same places; -1: new ones every time."),
+    typer.Option(
+        "--seed", "-s", metavar="NUMBER", help="The same seed cuts at the same places; -1: new ones every time."
+    ),
 ]
 
 

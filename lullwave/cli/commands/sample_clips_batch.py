@@ -31,7 +31,7 @@ def sample_clips_batch(
     """Cut clips out of a folder of audio files, at random places. A file that cannot be read never stops the rest."""
     format_named(extension.removeprefix("."))
     check_folder(output_dir, "--output-dir", parents=True)
-    paths = parallel.sounds_in(audio_dir, glob)[: limit or None]
+    paths = parallel.first_of(parallel.sounds_in(audio_dir, glob), limit)
     work = partial(
         _one,
         folder=output_dir,
