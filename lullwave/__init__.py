@@ -9,7 +9,7 @@
         for block in stream:  # lullwave.Audio: float32 (T, C) and a sample rate
             ...
 
-All but the errors is imported when it is first used, so that ``import lullwave`` stays light.
+Everything except the errors is imported when it is first used, so that ``import lullwave`` stays light.
 """
 
 from __future__ import annotations

@@ -91,9 +91,9 @@ class PromptSchedule:
         return Window(window.number + 1, first) if first <= step < window.first + self.length else None
 
     def with_steer(self, step: int, over: int, prompt: str, new_window: bool) -> PromptSchedule:
-        """The program with a steer from ``step`` on; later steers are dropped.
+        """The schedule with a steer from ``step`` on; later steers are dropped.
 
-        ``anew`` begins a window there, with the usual overlap: for models whose prompt is part of the sequence.
+        ``new_window`` begins a window there, with the usual overlap: for models whose prompt is part of the sequence.
         """
         steers = (*_within_reach(tuple(s for s in self.steers if s.step < step), step), Steer(step, over, prompt))
         anchors = tuple(a for a in self.anchors if a.step < step or a.step == 0)

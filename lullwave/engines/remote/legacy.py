@@ -204,8 +204,8 @@ class ClipBuffer:
     Clips wait encoded: a minute of music is 1 MB encoded and 20 MB decoded.
     """
 
-    def __init__(self, dialect: LegacyClient) -> None:
-        self._client = dialect
+    def __init__(self, client: LegacyClient) -> None:
+        self._client = client
         self._clips: deque[bytes] = deque()
         self._changed = threading.Condition()
         self._stopping = threading.Event()

@@ -20,7 +20,7 @@ KEEP_AWAKE_S = 180.0  # a request for a clip keeps the station awake for this lo
 class Channel:
     """A station and what its routes need.
 
-    Event loop only, except for ``_aired``, which the playout thread calls: it appends to ``_titles`` and publishes to
+    Event loop only, except for ``_on_step``, which the playout thread calls: it appends to ``_titles`` and publishes to
     the rings, which are thread-safe.
     """
 

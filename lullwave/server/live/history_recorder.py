@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 class HistoryRecorder:
     """Records one station. Its run in the history begins with the first step of the playout.
 
-    ``_aired`` and ``_event`` run on the station's threads and only queue writes; the executor's one thread writes.
+    ``_on_step`` and ``_on_event`` run on the station's threads and only queue writes; the executor's one thread writes.
     """
 
     def __init__(

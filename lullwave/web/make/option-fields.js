@@ -59,7 +59,7 @@ function stepOf({ kind, low, high }) {
   return high - low <= 5 ? '0.01' : high - low <= 50 ? '0.1' : '0.5';
 }
 
-/** What numbers and lengths are allowed; nothing where a form cannot but keep to it, or nobody gets there. */
+/** The allowed numbers in words; empty where the control keeps to them anyway. */
 function rangeWords({ kind, low, high }) {
   if (kind !== 'number' && kind !== 'integer') return '';
   const most = Number.isSafeInteger(high) || !Number.isInteger(high) ? high : undefined;

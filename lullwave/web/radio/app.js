@@ -36,7 +36,7 @@ export function Radio(el) {
     stations: [],
     station: null,
     listeners: null,
-    desk: null,
+    queue: null,
     history: [],
     steering: Steer.NO_REQUEST,
     sleep: Sleep.AWAKE,
@@ -155,7 +155,7 @@ export function Radio(el) {
     preferences.write('station', station);
     const timeline = Time.emptyTimeline(state.timeline.rate);
     newest = null;
-    change({ station, timeline, bands: [], desk: null, history: [], steering: Steer.NO_REQUEST });
+    change({ station, timeline, bands: [], queue: null, history: [], steering: Steer.NO_REQUEST });
     movePlayer((player, now) => Player.retune(player, now));
     stampNow();
     update();
@@ -181,11 +181,11 @@ export function Radio(el) {
     state.timeline = Time.advance(stamped, now.frame);
   }
 
-  async function refreshDesk() {
+  async function refreshQueue() {
     const asked = state.station;
     try {
-      const desk = await api.station(asked);
-      if (asked === state.station) change({ desk });
+      const queue = await api.station(asked);
+      if (asked === state.station) change({ queue });
     } catch {
       // As above: the next greeting of the event stream asks again.
     }
@@ -225,10 +225,10 @@ export function Radio(el) {
       case 'hello':
         state.timeline = Time.greet(state.timeline, data);
         void refreshStations();
-        void refreshDesk();
+        void refreshQueue();
         break;
       case 'queue':
-        state.desk = data;
+        state.queue = data;
         break;
       case 'first':
         if (data.listener === api.listener) state.timeline = Time.begin(state.timeline, data.frame);

@@ -57,7 +57,7 @@ export function Room(el, preferences, levels) {
      * The page's state, and what follows from it: `here` is the station that is chosen, `piece` and `prompt` are
      * what is heard, `share` how much of the piece has been, `past` what was played before.
      */
-    update({ player, stations, station, listeners: count, desk, steering, sleep, volume, theme, ...heard }) {
+    update({ player, stations, station, listeners: count, queue, steering, sleep, volume, theme, ...heard }) {
       const { here, piece, prompt, share, past, canUndo } = heard;
       const wanted = isWanted(player);
       const playing = player.phase === 'playing';
@@ -71,8 +71,8 @@ export function Room(el, preferences, levels) {
       progress.update({ share: playing ? share : null });
       listeners.update({ count });
       stationChoice.update({ stations, station });
-      steeringBox.update({ steering, policy: desk?.policy ?? null, canUndo, steered: here?.steered ?? false });
-      requestQueue.update({ desk });
+      steeringBox.update({ steering, policy: queue?.policy ?? null, canUndo, steered: here?.steered ?? false });
+      requestQueue.update({ queue });
       history.update({ past, clip: player.clip });
       sleepTimer.update({ remainingS: sleep.remainingS });
       ambience.update({ playing: wanted, volume, gain });

@@ -8,8 +8,8 @@ import { retryDelayMs } from '../shared/backoff.js';
 
 const KINDS = ['hello', 'first', 'piece', 'steer', 'listeners', 'state', 'programme', 'rung', 'bands', 'queue', 'ambience'];
 
-/** @param {(kind: string, data: any) => void} hear */
-export function EventFeed(hear) {
+/** @param {(kind: string, data: any) => void} onEvent */
+export function EventFeed(onEvent) {
   let source = null;
   let url = null;
   let attempt = 0;
@@ -24,7 +24,7 @@ export function EventFeed(hear) {
       mine.addEventListener(kind, (event) => {
         if (mine !== source) return;
         attempt = 0;
-        hear(kind, JSON.parse(event.data));
+        onEvent(kind, JSON.parse(event.data));
       });
     }
     mine.addEventListener('error', () => {

@@ -4,8 +4,8 @@
 
 import { retryDelayMs } from '../shared/backoff.js';
 
-/** @param {string} url @param {(count: number | null) => void} hear null: nobody knows */
-export function ListenersSocket(url, hear) {
+/** @param {string} url @param {(count: number | null) => void} onCount gets null while the number is unknown */
+export function ListenersSocket(url, onCount) {
   let socket = null;
   let word = 'paused';
   let attempt = 0;
@@ -21,11 +21,11 @@ export function ListenersSocket(url, hear) {
     });
     mine.addEventListener('message', (event) => {
       const count = Number.parseInt(event.data, 10);
-      if (mine === socket && Number.isInteger(count) && count >= 0) hear(count);
+      if (mine === socket && Number.isInteger(count) && count >= 0) onCount(count);
     });
     mine.addEventListener('close', () => {
       if (mine !== socket) return;
-      hear(null);
+      onCount(null);
       attempt += 1;
       timer = setTimeout(open, retryDelayMs(attempt, Math.random()));
     });

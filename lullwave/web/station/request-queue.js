@@ -14,10 +14,10 @@ export function RequestQueue(el) {
   });
 
   return {
-    /** @param {{desk: import('./steering-state.js').Desk | null}} next */
-    update({ desk }) {
-      const votes = Object.entries(desk?.votes ?? {});
-      const waiting = desk?.waiting ?? [];
+    /** @param {{queue: import('./steering-state.js').Queue | null}} next */
+    update({ queue }) {
+      const votes = Object.entries(queue?.votes ?? {});
+      const waiting = queue?.waiting ?? [];
       el.hidden = votes.length + waiting.length === 0;
       const key = JSON.stringify([votes, waiting]);
       if (key === shown) return;

@@ -1,4 +1,4 @@
-/** One honest line about the station's music, while it is not what the station usually plays. */
+/** One line that says why the station does not play its usual music. */
 
 import { stationNote } from '../radio/wording.js';
 

@@ -13,7 +13,7 @@
  * @property {string | null} problem
  * @property {boolean} wantsToken only the owner may, and proves it with a token
  *
- * @typedef {{policy: string, waiting: {prompt: string, undo: boolean}[], votes: Record<string, number>}} Desk
+ * @typedef {{policy: string, waiting: {prompt: string, undo: boolean}[], votes: Record<string, number>}} Queue
  */
 
 /** @type {SteeringState} */

@@ -183,7 +183,7 @@ class OldHttp(BaseHTTPRequestHandler):
         pass
 
 
-def test_the_http_dialect(clips, monkeypatch):
+def test_the_legacy_http_protocol(clips, monkeypatch):
     monkeypatch.setattr("lullwave.engines.remote.legacy.POLL_S", (0.01, 0.02))
     server = ThreadingHTTPServer(("127.0.0.1", 0), OldHttp)
     server.clips, server.made, server.polls = clips, 0, 0
@@ -238,7 +238,7 @@ class Seeded(SineEngine):
         return super().open(Request(request.prompt, 0, request.duration_s, {"hz": 100.0 + request.seed % 1000}))
 
 
-def test_our_own_server_speaks_the_http_dialect_that_we_speak(monkeypatch):
+def test_our_own_server_speaks_the_legacy_http_protocol_that_we_speak(monkeypatch):
     monkeypatch.setattr("lullwave.engines.remote.legacy.POLL_S", (0.01, 0.02))
     monkeypatch.setattr("lullwave.server.inference.batches.CLIP_S", 8.0)
     with inferring(Seeded(), token="secret") as served:

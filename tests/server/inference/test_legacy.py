@@ -1,4 +1,4 @@
-"""Old clients, by plain libraries: five MP3s over a websocket, under its limits; and the HTTP dialect."""
+"""Old clients, by plain libraries: five MP3s over a websocket, under its limits; and the legacy HTTP protocol."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Gated(SineEngine):
         return super().open(request)
 
 
-def test_the_http_dialect(short):
+def test_the_legacy_http_protocol(short):
     with inferring(engine := Gated(), token="secret") as served:
         assert Http(served.port).post("/generate")[0] == Http(served.port, "wrong").post("/clips/0")[0] == 401
         client = Http(served.port, "secret")

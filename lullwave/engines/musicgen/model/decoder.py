@@ -137,7 +137,7 @@ class Decoder:
     def step(self, cache: KVCache, items: Sequence[StepInput]) -> Tensor:
         """Run step inputs through the decoder: float32 logits (R, K, V) of the rows that need them.
 
-        Lanes of one slot at rising positions may go together: each attends to those before it.
+        Inputs of one slot at rising positions may go together: each attends to those before it.
         """
         x = torch.cat([self._embedded(item) for item in items])
         x = self.run(x, RaggedAttention(cache, self.config, items))
