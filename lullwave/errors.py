@@ -16,6 +16,8 @@
     ├── TooLarge                a request body that is longer than allowed
     ├── TooSlow                 a request body that does not arrive in time
     ├── Forbidden               the admin token is missing or wrong
+    ├── Frozen                  the owner has frozen the steering of a station
+    ├── NothingToSkip           no piece is on air that another one could follow
     ├── AddressTaken            another program listens at the address
     ├── Unhealthy               a server does not answer the probe of `lullwave health`
     ├── DownloadFailed          a file of a model that cannot be fetched

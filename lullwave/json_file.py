@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
+
+from .atomic_files import write_bytes
 
 
 def read_json(path: Path) -> Any:
@@ -28,6 +29,4 @@ def write_json(path: Path, content: Any) -> None:
         OSError: it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".new")
-    beside.write_text(json.dumps(content, ensure_ascii=False), "utf-8")
-    os.replace(beside, path)
+    write_bytes(path, json.dumps(content).encode())

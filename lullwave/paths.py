@@ -69,6 +69,11 @@ class DataPaths:
         """The file with the prompt that a station was steered to."""
         return self.root / "steered" / f"{station}.json"
 
+    @property
+    def changes(self) -> Path:
+        """The file of what the owner changed while the server ran."""
+        return self.root / "changes.json"
+
     def memory(self, engine: str) -> Path:
         """The file in which an engine remembers what it played, so that a restart does not repeat it."""
         return self.root / f"memory-{engine.replace(':', '-')}.json"

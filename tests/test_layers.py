@@ -24,6 +24,7 @@ LAYERS = [
         "redaction",
         "pydantic_errors",
         "json_file",
+        "refused_words",
     ],
     ["request", "settings"],
     ["codecs", "mastering", "spectrogram", "checkpoints", "device", "clock", "ring"],

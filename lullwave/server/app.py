@@ -33,8 +33,22 @@ from .middleware.body_limit import BodyLimit
 from .middleware.cors import Cors
 from .middleware.forwarded import Forwarded
 from .middleware.security_headers import SecurityHeaders
+from .owner_changes import OwnerChanges
 from .riffusion_jobs import ClipJobs
-from .routes import clients, generate, health, history, infinifi, metrics, pages, playlists, radio, riffusion, steering
+from .routes import (
+    clients,
+    generate,
+    health,
+    history,
+    infinifi,
+    metrics,
+    moderation,
+    pages,
+    playlists,
+    radio,
+    riffusion,
+    steering,
+)
 
 log = logging.getLogger(__name__)
 
@@ -50,15 +64,18 @@ def create_app(
     engines.name_remote(remote := remote_engines(settings))
     for name, address in remote.items():
         log.info("engine %s is the inference server at %s", name, redacted(address))
-    services = Services(settings, engines, ClipService(settings, engines), ClipJobs(), OwnerToken(settings))
+    changes = OwnerChanges(settings)
+    clips = ClipService(settings, engines)
+    services = Services(settings, engines, clips, ClipJobs(), OwnerToken(settings), changes)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        channels = Channels(placed(settings), engines, clock or SystemClock())
+        channels = Channels(placed(settings), engines, clock or SystemClock(), changes.refused_words)
         services.live = channels
         services.prompt_queues = {name: PromptQueue(channel, settings) for name, channel in channels.stations.items()}
-        for queue in services.prompt_queues.values():
+        for name, queue in services.prompt_queues.items():
             channels.audience.watch_leaving(queue.forget)
+            queue.refused, queue.frozen = changes.refused_words, name in changes.frozen
         channels.start()
         prewarmer = Prewarmer(channels)
         try:
@@ -83,7 +100,19 @@ def create_app(
     )
     app.state.services = services
     install(app)
-    for module in (radio, infinifi, steering, history, playlists, metrics, generate, riffusion, health, clients):
+    for module in (
+        radio,
+        infinifi,
+        steering,
+        moderation,
+        history,
+        playlists,
+        metrics,
+        generate,
+        riffusion,
+        health,
+        clients,
+    ):
         app.include_router(module.router(services))
     app.include_router(pages.router(web))
     openapi.complete(app)

@@ -13,11 +13,13 @@ from ..settings import Settings
 from .clients import Clients
 from .clip_service import ClipService
 from .engine_pool import EnginePool
+from .errors import Forbidden
 from .live.channel import Channel
 from .live.channels import Channels
 from .live.prompt_queue import PromptQueue
 from .middleware.auth import OwnerToken
-from .ownership import published
+from .owner_changes import OwnerChanges
+from .ownership import is_owner, published
 from .riffusion_jobs import ClipJobs
 
 LISTENER = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
@@ -32,6 +34,8 @@ AUDIO: dict[int | str, dict[str, Any]] = {
     200: {"content": {"audio/mpeg": {"schema": {"type": "string", "format": "binary"}}}, "description": "MP3"}
 }
 
+OWNERS: dict[int | str, dict[str, Any]] = {403: {"description": "needs the admin token"}}
+
 
 @dataclass
 class Services:
@@ -45,6 +49,7 @@ class Services:
     clips: ClipService
     riffusion_jobs: ClipJobs
     owner_token: OwnerToken
+    changes: OwnerChanges
     clients: Clients = field(default_factory=Clients)
     live: Channels | None = None
     prompt_queues: dict[str, PromptQueue] = field(default_factory=dict)  # by station id
@@ -65,6 +70,16 @@ class Services:
         if station not in stations:
             raise NotFound("station", station[:64], stations)
         return stations[station]
+
+
+def check_owner(request: Request) -> None:
+    """Refuse a request that is not the owner's.
+
+    Raises:
+        Forbidden
+    """
+    if not is_owner(request.scope):
+        raise Forbidden("only the owner may do this: Authorization: Bearer … with the admin token (setting token)")
 
 
 def station_json(channels: Channels, channel: Channel, request: Request) -> dict[str, Any]:

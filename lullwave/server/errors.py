@@ -56,6 +56,14 @@ class Forbidden(LullwaveError):
     """The request needs the admin token."""
 
 
+class Frozen(LullwaveError):
+    """The owner has frozen the steering of a station."""
+
+
+class NothingToSkip(LullwaveError):
+    """No piece is on air that another one could follow."""
+
+
 class Full(Busy):
     """The station or the client's address has as many connections as it may have."""
 
@@ -85,6 +93,10 @@ def reply(error: Exception, scope: Scope) -> JSONResponse:
             return problem(408, str(error), "body", None, {"Connection": "close"})
         case Forbidden():
             return problem(403, str(error), "Authorization")
+        case Frozen():
+            return problem(423, str(error))
+        case NothingToSkip():
+            return problem(409, str(error))
         case NotFound():
             return problem(404, str(error), error.kind, ", ".join(error.known) or None)
         case Busy():

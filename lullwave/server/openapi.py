@@ -83,6 +83,7 @@ REPLIES: dict[tuple[str, str], Any] = {
         "time": 1738361714.9,
         "reserve_s": 24.0,
         "policy": "everyone",
+        "frozen": False,
         "next": [],
         "waiting": [{"prompt": "zen flute", "undo": False}],
         "votes": {},
@@ -95,6 +96,7 @@ REPLIES: dict[tuple[str, str], Any] = {
 }
 PARAMETERS = {"station": "piano", "listener": "0b9f2c1e", "at": "2025-01-31T22:15:00", "before": "2025-01-31T22:15:00"}
 
+STEERING = ("/prompt", "/undo", "/own-programme")  # the ends of the paths that steer a station
 _NO_STATION = "there is no station, clip or task of that name"
 _TOKEN = "the admin token is required: `Authorization: Bearer …`"
 _FOREIGN = "the page's origin or the host name is not allowed, or the admin token is required"
@@ -130,6 +132,8 @@ def _one(method: str, path: str, operation: dict[str, Any]) -> None:
         said |= {"401": _TOKEN, "413": "the body is too large", "422": "a field is missing or wrong", "429": _BUSY}
     if "{" in path or any(p["name"] == "station" for p in operation.get("parameters", ())):
         said["404"] = _NO_STATION
+    if path.endswith(STEERING):
+        said["423"] = "the owner has frozen the steering of the station"
     if path.endswith("stream.mp3"):
         said["503"] = "the station has its most listeners; `Retry-After` tells when to try again"
     if "422" in replies:

@@ -23,6 +23,7 @@ from ..hosts import TrustedProxies, bare_host, host_names, is_public
 from ..paths import DataPaths, default_data_dir
 from ..pydantic_errors import allowed_words
 from ..redaction import is_secret, redacted
+from ..refused_words import RefusedWords
 from ..request import MAX_SEED
 from .file import find_settings_file, first_line, read_settings_file
 from .stations import DEFAULT_STATIONS, StationSettings
@@ -115,6 +116,9 @@ class Settings(BaseSettings):
         default=True,
         description="after a restart, let a station play on with the prompt that it was steered to",
     )
+    refused_words: str = Field(
+        default="", max_length=20000, description="words and phrases that no prompt may have, separated by commas"
+    )
     vote_s: float = Field(default=30.0, ge=1, le=3600, description="duration of a vote on the next prompt")
     max_wishes: int = Field(default=8, ge=1, le=1000, description="requests that may wait at a station")
     votes_per_address: int = Field(
@@ -192,6 +196,15 @@ class Settings(BaseSettings):
     @classmethod
     def _hosts_are_names(cls, text: str) -> str:
         host_names(text, "allowed_hosts")
+        return text
+
+    @field_validator("refused_words")
+    @classmethod
+    def _words_are_words(cls, text: str) -> str:
+        try:
+            RefusedWords.parse(text)
+        except ValueError as error:
+            raise SettingsError("refused_words", text, f"words separated by commas ({error})") from None
         return text
 
     @field_validator("trusted_proxies")

@@ -21,6 +21,7 @@ CROSSFADE_S = 2.0  # length of every crossfade
 BEAT_REACH_S = 2.0  # look this far for a beat to join on
 PIECE_REACH_S = 6.0  # look this far for the end of a piece to join on
 CHOICE_S = 3.0  # search window: the join may move this far to match loudness
+LEAD_S = 2.0  # other music joins at least this long after the next frame to go on air
 COMPARED_S = 3.0  # loudness is compared over this much of both, outside the crossfade
 MIN_MUSIC_S = COMPARED_S + CROSSFADE_S  # of the new music, needed before its loudness can be compared
 _LU_PER_S = 0.2  # cost of moving the join by one second, in loudness units of mismatch
@@ -97,6 +98,22 @@ def earliest_join(reserve: Reserve, lead_s: float, choice_s: float = 0.0) -> Joi
     ends = [m.frame for m in reserve.marks() if m.kind == "piece" and first < m.frame - CROSSFADE_S * RATE <= last]
     at = ends[0] - round(CROSSFADE_S * RATE) if ends else first
     return JoinWindow(at, min(at + round(choice_s * RATE), end))
+
+
+def soon(reserve: Reserve) -> JoinWindow:
+    """The window for music that was asked for: as soon as possible."""
+    return earliest_join(reserve, LEAD_S)
+
+
+def at_once(reserve: Reserve) -> JoinWindow:
+    """The window for music that follows a skipped piece: the end of that piece does not matter."""
+    at = min(reserve.begin + round(LEAD_S * RATE), latest_join(reserve).at)
+    return JoinWindow(at, at)
+
+
+def soon_or_later(reserve: Reserve) -> JoinWindow:
+    """The window for better music than a fallback's: soon, where both are about equally loud."""
+    return earliest_join(reserve, LEAD_S, CHOICE_S)
 
 
 def _crossfaded(tail: Block | None, block: Block, overlap: int) -> Block:

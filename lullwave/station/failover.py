@@ -69,6 +69,11 @@ class FailoverStatus:
     lighter_options: Mapping[str, Any] = field(default_factory=dict)  # in force because the engine is slow
     stretch_s: float = field(default=0.0, compare=False)  # seconds it plays at a time; 0: all the time
 
+    @property
+    def origin(self) -> str:
+        """Where the music on air comes from, for a log line."""
+        return {Tier.RESERVE: "its buffer", Tier.ARCHIVE: "earlier clips"}.get(self.tier, self.engine)
+
     def data(self) -> Mapping[str, Any]:
         """The fields of events and replies."""
         return {

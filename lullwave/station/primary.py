@@ -86,6 +86,7 @@ class PrimarySupervisor:
         self._hanging: list[Source] = []
         self._easing = False  # the stream being opened is lighter than the last one
         self._streams = 0  # opened because the options changed: each has its own seed
+        self._skipping = False  # the stream being opened follows a skipped piece
         self._lighter: tuple[Mapping[str, Any], ...] = ()
         self._lighter_known = False  # the engine has declared its lighter options since it was lost
         self._played_with_options = False  # it has been on air with the options in force
@@ -145,6 +146,9 @@ class PrimarySupervisor:
         if self._failed_for_good:
             return Cause.FAILED
         slow = self.governor.intermittent or self.governor.unproven
+        if self._skipping and (source is None or not source.opened):
+            return Cause.NONE
+        self._skipping = False
         if source is None or not source.opened:
             return Cause.SLOW if self._easing and slow else Cause.LOST if self.times_lost else Cause.LOADING
         if source.waiting_s(self._clock.now()) >= STALL_S and not source.ahead_s:
@@ -194,6 +198,12 @@ class PrimarySupervisor:
             self.source.close()
         self.source, self._resume_from = None, None
         self._due = -FOREVER
+
+    def skip_piece(self) -> None:
+        """Go on with another stream of the same prompt, which begins with another piece."""
+        self._streams += 1
+        self.restart("the piece is skipped")
+        self._skipping = True
 
     def drop_trial(self) -> None:
         """Close the trial, if there is one."""
@@ -260,6 +270,7 @@ class PrimarySupervisor:
         """Note why the source ended, and decide when and where to resume."""
         error = source.error
         assert error is not None
+        self._skipping = False
         self.drop_trial()
         self._last_pace = Pace(source.pace.speed, 0.0)
         self.source = None

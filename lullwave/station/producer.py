@@ -18,7 +18,7 @@ from ..errors import EngineError
 from ..request import Request
 from .adapter import RATE
 from .archive_engine import ArchiveEngine
-from .crossfade import CHOICE_S, JoinWindow, earliest_join, latest_join
+from .crossfade import at_once, latest_join, soon, soon_or_later
 from .failover import FALLBACKS, Cause, Failover, FailoverStatus, Observation, Tier
 from .fallbacks import SKIP_S, Fallbacks
 from .governor import RETURN_S, TRIAL_MEASURE_S, Pace
@@ -26,7 +26,7 @@ from .primary import STARVE_S, TRANSIENT, PrimarySupervisor
 from .prompt_guard import PromptGuard
 from .reserve import Reserve
 from .source import LOOKAHEAD_S, STEP, Opener, Source
-from .steering import LEAD_S, SteerQueue, SteerResult
+from .steering import SteerQueue, SteerResult
 from .switcher import Switcher
 
 EMBEDDED = "synth"  # the engine that every installation has
@@ -92,6 +92,8 @@ class Producer:
         self._reported = False  # `on_failover` has been called
         self._status = FailoverStatus(Tier.PRIMARY, Cause.NONE, engine_name, engine_name)
         self._stopping = threading.Event()
+        self._skip = threading.Event()  # the piece on air is to be skipped
+        self._hasten = False  # the next source goes on air as soon as possible
         self._waiter: Waiter | None = None
         self._thread = threading.Thread(target=self._run, name=f"producer-{name}", daemon=True)
 
@@ -175,6 +177,14 @@ class Producer:
         self._awake = not asleep
         self._wake()
 
+    def skip(self) -> bool:
+        """Crossfade to another piece as soon as possible; False if nothing is on air but the buffer."""
+        if self._status.tier is Tier.RESERVE:
+            return False
+        self._skip.set()
+        self._wake()
+        return True
+
     def steer(self, prompt: str, over_s: float = 8.0) -> Future[SteerResult]:
         """Change the music to ``prompt`` as soon as possible, within ``over_s`` seconds."""
         return self._steering.add(prompt, over_s)
@@ -211,6 +221,8 @@ class Producer:
         """Do everything that can be done now; returns when to look again."""
         switcher, primary, failover = self._switcher, self._primary, self._failover
         self._transfer()
+        if self._skip.is_set():
+            self._skip_piece()
         due = primary.poll(lambda: self._steering.prompt, self._awake)
         self._guide_sources()
         self._adjust_load()
@@ -229,6 +241,17 @@ class Producer:
             self.guard.playing(on_air.prompt, self._clock.now())
         self._report(cause)
         return max(due, self._clock.now() + 0.01)
+
+    def _skip_piece(self) -> None:
+        """Let another stream follow: of the primary engine, or of the fallback that is on air."""
+        self._skip.clear()
+        tier = self._failover.tier
+        if tier is Tier.PRIMARY:
+            self._primary.skip_piece()
+        elif tier in FALLBACKS:
+            self._fallbacks.close()
+            self._failover.source_left()
+        self._hasten = tier is not Tier.RESERVE
 
     def _note_failure(self, prompt: str, error: BaseException) -> None:
         """Return to an earlier prompt if this one breaks the engine's stream again and again."""
@@ -335,17 +358,19 @@ class Producer:
         steering.requeue()
         if tier is Tier.PRIMARY:
             assert primary.source is not None
-            switcher.switch_to(primary.source, _soon_or_later if switcher.on_fallback else latest_join)
+            late = soon_or_later if switcher.on_fallback else latest_join
+            switcher.switch_to(primary.source, at_once if self._hasten else late)
             primary.went_on_air()
             self._fallbacks.close()
             self._fallbacks.clips_over = False
         elif tier in FALLBACKS:
             source = self._fallbacks[tier]
-            window = _soon if steer_waiting else latest_join
+            window = at_once if self._hasten else soon if steer_waiting else latest_join
             frame = switcher.switch_to(source, window, steering.mark_for(source), SKIP_S[tier])
             steering.went_on_air(source, frame)
             source.set_lookahead(LOOKAHEAD_S)
             self._fallbacks.close(keep=source)
+        self._hasten = False
 
     def _report(self, cause: Cause) -> None:
         """Log and tell what is on air, once for each change."""
@@ -369,25 +394,6 @@ class Producer:
             degraded = status.tier in FALLBACKS and cause is not Cause.LOADING
             level = logging.WARNING if degraded else logging.INFO
             reason = "" if cause is Cause.NONE else f" (engine {primary.name}: {cause})"
-            log.log(level, "station %s: now playing from %s%s", self._name, _described(status), reason)
+            log.log(level, "station %s: now playing from %s%s", self._name, status.origin, reason)
         self._reported = True
         self._on_failover(status)
-
-
-def _described(status: FailoverStatus) -> str:
-    """Where the music on air comes from, for a log line."""
-    match status.tier:
-        case Tier.RESERVE:
-            return "its buffer"
-        case Tier.ARCHIVE:
-            return "earlier clips"
-        case _:
-            return status.engine
-
-
-def _soon(reserve: Reserve) -> JoinWindow:
-    return earliest_join(reserve, LEAD_S)
-
-
-def _soon_or_later(reserve: Reserve) -> JoinWindow:
-    return earliest_join(reserve, LEAD_S, CHOICE_S)

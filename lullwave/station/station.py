@@ -294,6 +294,10 @@ class Station:
         if before or self.steered:
             self._publish(Event("programme", self._reserve.begin, {"steered": self.steered, "prompt": prompt}))
 
+    def skip(self) -> bool:
+        """Crossfade to another piece as soon as possible; False if no piece is on air."""
+        return self._now is not None and self._producer.skip()
+
     def stop(self) -> None:
         """End the threads; ``join`` waits for them."""
         if self._started:

@@ -20,7 +20,6 @@ from .reserve import Block, Reserve, join
 from .source import Source
 from .switcher import Switcher
 
-LEAD_S = 2.0  # other music joins at least this long after the next frame to go on air
 STEER_LEAD_S = 0.8  # a fork begins at least this long after the next frame to go on air: time to render its margin
 MARGIN_S = 1.0  # a fork replaces the reserve once it is this far ahead
 MAX_TRIES = 3  # sources that may fail over one request before it fails

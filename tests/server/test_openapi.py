@@ -31,7 +31,7 @@ def test_errors_are_described_as_they_are(radio):
     assert document["components"]["schemas"]["Problem"]["properties"]["error"]["required"] == list(WRONG)
     assert "HTTPValidationError" not in str(document)
     replies = document["paths"]["/api/stations/{station}/prompt"]["post"]["responses"]
-    assert {"200", "401", "403", "404", "413", "422", "429"} == set(replies)
+    assert {"200", "401", "403", "404", "413", "422", "423", "429"} == set(replies)
     assert "503" in document["paths"]["/stream.mp3"]["get"]["responses"]
     for path, body, status in (("attic", {"prompt": "x"}, 404), ("piano", {}, 422)):
         response, _ = radio.ask(f"/api/stations/{path}/prompt", "POST", body)

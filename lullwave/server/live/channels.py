@@ -17,6 +17,7 @@ from ...archive.clips import Clip, ClipStore
 from ...archive.history import History
 from ...clock import Clock
 from ...engines.base import Engine
+from ...refused_words import RefusedWords
 from ...request import Request
 from ...settings import Settings
 from ...settings.stations import StationSettings
@@ -41,8 +42,11 @@ class Channels:
     Event loop only, except for ``engine``, which any thread may call, and ``stop``, which blocks.
     """
 
-    def __init__(self, settings: Settings, engines: EnginePool, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, engines: EnginePool, clock: Clock, refused: RefusedWords | None = None
+    ) -> None:
         self.settings = settings
+        self._refused = refused or RefusedWords()  # a prompt with such a word is not played again after a restart
         self.audience = Audience([own.id for own in settings.stations], settings.default_station)
         main = settings.default_station
         self.clips = ClipStore(settings.paths.clips(main), settings.max_clips, settings.max_clip_mb * 1e6)
@@ -93,6 +97,8 @@ class Channels:
         kept = KeptPrompt(paths.steered(config.id), self.clock, self._keeping)
         archive = self.archive_engine if config.id == settings.default_station else None
         steered = kept.read(config) if settings.keep_steered else None
+        if steered is not None and self._refused.find(steered):
+            steered = None
         station = Station(config, settings, self.engines.get, self.clock, archive, steered)
         if settings.keep_steered:
             kept.follow(station)

@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ...engines.base import Understanding
 from ...errors import Busy, EngineFailed, LullwaveError
+from ...refused_words import RefusedWords
 from ...settings import Settings
 from ...station import RATE, Event, SteerResult
+from ..errors import Frozen
 from ..pacing import Paces
 from .channel import Channel
 
@@ -95,6 +97,8 @@ class PromptQueue:
         self._published: asyncio.TimerHandle | None = None  # the pause after a ``queue`` event
         self._publish_due = False
         self._tasks: set[asyncio.Task[Any]] = set()
+        self.frozen = False  # no request is accepted
+        self.refused = RefusedWords()
         self._late: _PromptRequest | None = None  # answered as queued, while the engine still carries it out
         self._earlier: deque[str] = deque(maxlen=UNDO_KEPT)  # earlier prompts, oldest first
 
@@ -103,6 +107,11 @@ class PromptQueue:
         """The queue as every listener may see it."""
         late = [] if self._late is None else [self._late]
         return [{"prompt": request.prompt, "undo": request.undo} for request in (*late, *self._waiting)]
+
+    def data(self) -> dict[str, Any]:
+        """The fields of events and replies."""
+        policy = self._station.config.policy
+        return {"policy": policy, "frozen": self.frozen, "waiting": self.waiting, "votes": self.votes}
 
     @property
     def votes(self) -> dict[str, int]:
@@ -117,10 +126,12 @@ class PromptQueue:
         A prompt of which the engine understands nothing is ignored.
 
         Raises:
-            PromptError: it does not parse.
+            PromptError: it does not parse, or has a refused word.
+            Frozen: the owner has frozen the steering.
             Busy: the queue is full, or the requester's address sends too many requests.
         """
         self._check_pace(requester)
+        self._check_open(prompt)
         understanding = await self._understand(prompt)
         if not understanding.recognised:
             return PromptReceipt("ignored", understanding)
@@ -139,10 +150,23 @@ class PromptQueue:
         if not self._earlier:
             raise NothingToUndo
         prompt = self._earlier[-1]
+        self._check_open(prompt)
         understanding = await self._understand(prompt)
         if self._station.config.policy == "vote":
             return self._vote(prompt, requester, understanding)
         return await self._queue(_PromptRequest(prompt, requester, undo=True), understanding)
+
+    def freeze(self, frozen: bool) -> None:
+        """Accept no requests until ``freeze(False)``; those that wait, and votes, are dropped."""
+        self.frozen = frozen
+        if frozen:
+            self._drop(lambda request: True)
+        self._publish()
+
+    def refuse(self, words: RefusedWords) -> None:
+        """Refuse prompts that have one of the words from now on; requests and votes for them are dropped."""
+        self.refused = words
+        self._drop(lambda request: words.find(request.prompt) is not None)
 
     def forget(self, listener: str) -> None:
         """Drop the vote of a listener that has left."""
@@ -156,6 +180,7 @@ class PromptQueue:
             Busy: the queue is full, or the requester's address sends too many requests.
         """
         self._check_pace(requester)
+        self._check_open()
         prompt = self._station.own_prompt
         understanding = await self._understand(prompt)
         if self._station.config.policy == "vote":
@@ -260,6 +285,7 @@ class PromptQueue:
         request = self._waiting.popleft()
         self._publish()
         try:
+            self._check_open()
             await self._steer(request)
         except LullwaveError as error:
             log.warning("station %s: a request failed: %s", self._station.id, error)
@@ -273,6 +299,8 @@ class PromptQueue:
                 raise NothingToUndo
             # read now, since another request may have run in the meantime
             prompt = self._earlier[-1] if request.undo else request.prompt
+            if request.undo:
+                self.refused.check(prompt)
             self._steered_at = asyncio.get_running_loop().time()
             try:
                 async with asyncio.timeout(STEER_LIMIT_S):
@@ -286,6 +314,18 @@ class PromptQueue:
             else:
                 self._earlier.append(before)
             return steered
+
+    def _check_open(self, prompt: str = "") -> None:
+        """Refuse every request while the steering is frozen, and a prompt that has a refused word."""
+        if self.frozen:
+            raise Frozen("the owner has frozen the steering of this station; the music stays as it is")
+        self.refused.check(prompt)
+
+    def _drop(self, dropped: Callable[[_PromptRequest], bool]) -> None:
+        """Drop requests and votes."""
+        self._waiting = deque(request for request in self._waiting if not dropped(request))
+        self._ballots = {key: ballot for key, ballot in self._ballots.items() if not dropped(ballot)}
+        self._publish()
 
     def _check_pace(self, requester: Requester) -> None:
         now = asyncio.get_running_loop().time()
@@ -305,8 +345,7 @@ class PromptQueue:
             return
         self._publish_due = False
         self._published = asyncio.get_running_loop().call_later(PUBLISH_EVERY_S, self._pause_over)
-        data = {"policy": self._station.config.policy, "waiting": self.waiting, "votes": self.votes}
-        self._channel.events.publish(Event("queue", self._station.edge, data))
+        self._channel.events.publish(Event("queue", self._station.edge, self.data()))
 
     def _pause_over(self) -> None:
         self._published = None

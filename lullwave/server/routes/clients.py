@@ -8,9 +8,7 @@ from fastapi import APIRouter, Body, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..deps import Services
-from ..errors import Forbidden
-from ..ownership import is_owner
+from ..deps import OWNERS, Services, check_owner
 
 SHUT_OUT_S = 600.0  # seconds for which a dropped address is shut out unless the request says otherwise
 
@@ -34,21 +32,16 @@ def router(services: Services) -> APIRouter:
     """``/api/clients`` and ``/api/clients/drop``."""
     routes = APIRouter(tags=["server"])
 
-    @routes.get("/api/clients", responses={403: {"description": "needs the admin token"}})
+    @routes.get("/api/clients", responses=OWNERS)
     async def clients(request: Request) -> JSONResponse:
         """The addresses that listen or have requests open. Needs the admin token."""
-        _check(request)
+        check_owner(request)
         return JSONResponse({"clients": services.clients.data()})
 
     @routes.post("/api/clients/drop")
     async def drop(request: Request, body: Annotated[DropBody, Body()]) -> JSONResponse:
         """Close every connection of an address and shut it out for a while. Needs the admin token."""
-        _check(request)
+        check_owner(request)
         return JSONResponse({"address": body.address, "dropped": services.clients.drop(body.address, body.for_s)})
 
     return routes
-
-
-def _check(request: Request) -> None:
-    if not is_owner(request.scope):
-        raise Forbidden("only the owner may do this: Authorization: Bearer … with the admin token (setting token)")

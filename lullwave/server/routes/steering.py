@@ -54,10 +54,8 @@ def router(services: Services) -> APIRouter:
                 "epoch": None if epoch is None else {"frame": epoch.frame, "wall": epoch.wall},
                 "time": time.time(),
                 "reserve_s": round(channel.station.reserve_s, 2),
-                "policy": channel.station.config.policy,
                 "next": upcoming,
-                "waiting": queue.waiting,
-                "votes": queue.votes,
+                **queue.data(),
             }
         )
 

@@ -135,8 +135,14 @@ export function heardIn(seconds) {
   return `You will hear it in ${whole} ${whole === 1 ? 'second' : 'seconds'}.`;
 }
 
-/** Who steers a station, and what it means for the others. @param {string | null} policy */
-export function steeringPolicy(policy) {
+/**
+ * Who steers a station, and what it means for the others.
+ *
+ * @param {string | null} policy
+ * @param {boolean} [frozen] nobody may, for now
+ */
+export function steeringPolicy(policy, frozen = false) {
+  if (frozen) return 'The owner has frozen the steering of this station for now. The music goes on.';
   if (policy === 'owner') return 'Only the owner steers this station, with the admin token.';
   if (policy === 'vote') return 'Say how it should sound. Everyone has a vote; the request with the most votes is played.';
   return 'Say how it should sound. The music changes without stopping, for everyone who listens.';

@@ -71,7 +71,13 @@ export function Room(el, preferences, levels) {
       progress.update({ share: playing ? share : null });
       listeners.update({ count });
       stationChoice.update({ stations, station });
-      steeringBox.update({ steering, policy: queue?.policy ?? null, canUndo, steered: here?.steered ?? false });
+      steeringBox.update({
+        steering,
+        policy: queue?.policy ?? null,
+        frozen: queue?.frozen ?? false,
+        canUndo,
+        steered: here?.steered ?? false,
+      });
       requestQueue.update({ queue });
       history.update({ past, clip: player.clip });
       sleepTimer.update({ remainingS: sleep.remainingS });

@@ -34,14 +34,14 @@ export function Steering(el) {
 
   return {
     /**
-     * @param {{steering: import('./steering-state.js').SteeringState, policy: string | null, canUndo: boolean,
+     * @param {{steering: import('./steering-state.js').SteeringState, policy: string | null, frozen: boolean, canUndo: boolean,
      *   steered: boolean}} next
      */
-    update({ steering, policy, canUndo, steered }) {
+    update({ steering, policy, frozen, canUndo, steered }) {
       el.hidden = policy === null;
-      put(find('.blurb'), steeringPolicy(policy));
-      offer(find('.undo'), canUndo);
-      offer(find('.own-programme'), steered);
+      put(find('.blurb'), steeringPolicy(policy, frozen));
+      offer(find('.undo'), canUndo && !frozen);
+      offer(find('.own-programme'), steered && !frozen);
       if (steering === shown) return;
       const done = ['turning', 'queued', 'voted'].includes(steering.phase);
       if (done && shown?.phase === 'sending') input.value = '';
