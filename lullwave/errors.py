@@ -19,6 +19,7 @@
     ├── Frozen                  the owner has frozen the steering of a station
     ├── NothingToSkip           no piece is on air that another one could follow
     ├── AddressTaken            another program listens at the address
+    ├── DataDirTaken            another server uses the data directory
     ├── Unhealthy               a server does not answer the probe of `lullwave health`
     ├── DownloadFailed          a file of a model that cannot be fetched
     ├── FellBehind              a reader of the stream that was too slow

@@ -36,17 +36,22 @@ def serve(config: Path | None = None, **flags: Any) -> None:
     survive_hang_up()
     from ...server.app import create_app
     from ...server.engine_config import check_options
+    from ...server.process.data_lock import DataLock
     from ...server.process.run import address_of, check_tls, listening_socket
     from ...server.process.run import serve as run_server
 
     check_options(settings)
     check_tls(settings)
+    lock = DataLock(settings.paths.root)
+    lock.acquire()
     app = create_app(settings)
     scheme = "https" if settings.tls_cert else "http"
     bound = listening_socket(settings.host, settings.port)
+    address = address_of(bound, scheme)
+    lock.tell(address)
 
     def ready() -> None:
-        print(f"Lullwave plays at {address_of(bound, scheme)}  (press Ctrl-C to stop)", flush=True)
+        print(f"Lullwave plays at {address}  (press Ctrl-C to stop)", flush=True)
         if app.state.services.owner_token.made:
             print(f"Admin token, required for changes: {app.state.services.owner_token.made}", flush=True)
         if not settings.public:

@@ -85,9 +85,9 @@ def test_everybody_is_released_and_every_file_is_whole(server, tmp_path):
     assert len(clips) >= 2  # the first of all, and one of the programme
     for clip in clips:
         assert clip.stem.endswith(hashlib.sha256(clip.read_bytes()).hexdigest()[:32])
-        assert decode(clip).duration_s > 5.0
+        assert decode(clip).duration_s == 5.0
     left = {path.suffix for path in (tmp_path / "data").rglob("*") if path.is_file()}
-    assert left == {".mp3", ".json", ".sqlite3"}  # nothing half written, and the journal is in the file
+    assert left == {".mp3", ".json", ".sqlite3", ".lock"}  # nothing half written, and the journal is in the file
 
     with closing(sqlite3.connect(tmp_path / "data" / "history.sqlite3")) as history:
         assert history.execute("pragma integrity_check").fetchone() == ("ok",)
@@ -100,7 +100,12 @@ def test_everybody_is_released_and_every_file_is_whole(server, tmp_path):
             assert kinds[-1] == ("end",)
 
 
-def test_ctrl_c_ends_a_server_that_nobody_hears(server):
-    process, _ = server
+def test_ctrl_c_ends_a_server_that_nobody_hears(server, tmp_path):
+    process, port = server
+    second = [sys.executable, "-m", "lullwave", "serve", "--port", "0", "--data-dir", str(tmp_path / "data")]
+    refused = subprocess.run(second, capture_output=True, text=True, timeout=TIMEOUT_S)
+    assert refused.returncode == 1
+    assert f"process {process.pid} at http://127.0.0.1:{port}/" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
     process.send_signal(signal.SIGINT)
     assert process.wait(HANG_S) in (0, 130, -signal.SIGINT)
