@@ -17,8 +17,9 @@ EXTRAS := dev,fast,media$(if $(TORCH),$(comma)ai$(comma)openvino)
 run: $(VENV)/.run
 	$(BIN)/lullwave serve $(ARGS)
 
+# Two processes, each with whole files of tests: more would compete for time with the browser and the players in it.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -6,6 +6,10 @@ import os
 for name in [name for name in os.environ if name.startswith(("LULLWAVE_", "INFERENCE_SERVER_"))] + ["API_KEY"]:
     os.environ.pop(name, None)
 
+# Processes that share the cores take one each: two pools of threads that wait for each other take many times as long.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 def pytest_collection_modifyitems(config, items):
     """Slow tests run when they are asked for: ``-m slow``, or by name."""
