@@ -27,6 +27,10 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
+    except OSError as error:
+        if str(error.filename) != str(part):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None  # name the file that the caller named
     finally:
         part.unlink(missing_ok=True)
         _unfinished.discard(part)

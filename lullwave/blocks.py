@@ -56,13 +56,13 @@ def mastered(
         if whole:
             yield master(concat(whole), lufs, ceiling_dbtp)
         return
-    chain: AlignedMaster | None = None
+    aligned: AlignedMaster | None = None
     for block in blocks:
-        chain = chain or AlignedMaster(block.rate, block.channels, lufs, ceiling_dbtp)
-        if (made := chain.process(block)).frames:
+        aligned = aligned or AlignedMaster(block.rate, block.channels, lufs, ceiling_dbtp)
+        if (made := aligned.process(block)).frames:
             yield made
-    if chain is not None:
-        yield chain.flush()
+    if aligned is not None:
+        yield aligned.flush()
 
 
 class AlignedMaster:

@@ -10,6 +10,7 @@ from .audio import Audio, concat
 from .blocks import ClipFormat, ClipMaker
 from .engines import load_engine
 from .engines.base import Engine
+from .errors import InvalidInput
 from .mastering import TARGET_LUFS
 from .request import Request, random_seed
 
@@ -34,12 +35,24 @@ def generate(
     Raises:
         LullwaveError: the engine cannot be loaded, or a value is not allowed.
     """
-    request = Request(prompt, random_seed() if seed is None else seed, seconds, options or {})
+    request = _request(prompt, random_seed() if seed is None else seed, seconds, options or {})
     delivery = ClipFormat(lufs=lufs)
     if isinstance(engine, Engine):
         return _clip(engine, request, delivery)
     with load_engine(engine) as loaded:
         return _clip(loaded, request, delivery)
+
+
+def _request(prompt: str, seed: int, seconds: float | None, options: Mapping[str, Any]) -> Request:
+    """The request, whose length errors call ``seconds``; a clip needs one."""
+    try:
+        if seconds is None:
+            raise InvalidInput("duration_s", None, "a number of seconds")
+        return Request(prompt, seed, seconds, options)
+    except InvalidInput as error:
+        if error.field != "duration_s":
+            raise
+        raise InvalidInput("seconds", error.value, error.allowed.removesuffix(", or none")) from None
 
 
 def _clip(engine: Engine, request: Request, delivery: ClipFormat) -> Audio:

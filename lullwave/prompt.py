@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .errors import PromptError
@@ -88,7 +89,7 @@ class Prompt:
                         spans.append(Span(", "))
                     spans.extend(_spans(stripped, source))
             if spans or len(texts) == 1:
-                wanted.append((_merged(spans), share))
+                wanted.append((merge_spans(spans), share))
         total = sum(share for _, share in wanted)
         if wanted and total <= 0:
             raise PromptError("prompt", source, "a blend with at least one share above 0")
@@ -201,7 +202,7 @@ def _weight(number: str, source: str) -> float:
     return weight
 
 
-def _merged(spans: list[Span]) -> tuple[Span, ...]:
+def merge_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
     """Join neighbouring spans of equal weight."""
     merged: list[Span] = []
     for span in spans:

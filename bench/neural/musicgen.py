@@ -231,12 +231,12 @@ class _Ours:
 
         from lullwave.engines.musicgen.model.attention import StepInput
         from lullwave.engines.musicgen.sampling import Sampling, uniforms
-        from lullwave.engines.musicgen.stepper import Job
+        from lullwave.engines.musicgen.stepper import StepJob
 
         tokens = torch.zeros(songs, self.decoder.config.codebooks, dtype=torch.long)
         for step in range(context, context + STEPS):
             jobs = [
-                Job(
+                StepJob(
                     StepInput(song, step, tokens[song], (self._prompt_kv, None)),
                     None,
                     Sampling(3.0, 1.0, 250, 1.0),

@@ -25,7 +25,7 @@ from .model.attention import KVCache
 from .prefill import Prefill
 from .sampling import uniforms
 from .song import Song
-from .stepper import Job, Stepper
+from .stepper import StepJob, Stepper
 
 log = logging.getLogger(__name__)
 
@@ -311,7 +311,7 @@ class Scheduler:
                     song.accept(row)
                     self._entries[song].steps += 1
 
-    def _job(self, song: Song) -> Job:
+    def _job(self, song: Song) -> StepJob:
         main, upcoming = song.schedule.window_at(song.step), song.schedule.next_window(song.step)
         item = self._prefill.step_input(song, main, song.step - main.first, needs_logits=True)
         self._prefill.contents(song, main).count = song.step - main.first + 1
@@ -320,7 +320,7 @@ class Scheduler:
             second = self._prefill.step_input(song, upcoming, song.step - upcoming.first, needs_logits=False)
             self._prefill.contents(song, upcoming).count = song.step - upcoming.first + 1
         chance = uniforms(song.seed, song.step, song.config.codebooks)
-        return Job(item, second, song.sampling, chance)
+        return StepJob(item, second, song.sampling, chance)
 
 
 def _with_remedy(error: BaseException) -> BaseException:

@@ -25,7 +25,7 @@ _NOTHING = PromptKV(torch.empty(0), torch.empty(0))  # equals no prompt: the buf
 
 
 @dataclass(frozen=True)
-class Job:
+class StepJob:
     """One song's step: the input in the current window, the input that fills the next window, and the sampling."""
 
     main: StepInput
@@ -37,7 +37,7 @@ class Job:
 class Stepper(Protocol):
     """Runs the jobs of one step."""
 
-    def run(self, jobs: Sequence[Job]) -> Tensor:
+    def run(self, jobs: Sequence[StepJob]) -> Tensor:
         """Tokens (n, K) on the CPU."""
 
 
@@ -47,11 +47,11 @@ class RaggedStepper:
     def __init__(self, decoder: Decoder, cache: KVCache) -> None:
         self._decoder, self._cache = decoder, cache
 
-    def run(self, jobs: Sequence[Job]) -> Tensor:
+    def run(self, jobs: Sequence[StepJob]) -> Tensor:
         groups = [jobs] if self._decoder.batch_invariant else [[job] for job in jobs]
         return torch.cat([self._together(group) for group in groups])
 
-    def _together(self, jobs: Sequence[Job]) -> Tensor:
+    def _together(self, jobs: Sequence[StepJob]) -> Tensor:
         items = [job.main for job in jobs] + [job.upcoming for job in jobs if job.upcoming is not None]
         logits = self._decoder.step(self._cache, items)
         tokens, at = [], 0
@@ -80,7 +80,7 @@ class GraphStepper:
         self._graphs: dict[tuple[int, int, int, int], tuple[torch.cuda.CUDAGraph, Tensor]] = {}
         self._grow(256 if fixed else 64)
 
-    def run(self, jobs: Sequence[Job]) -> Tensor:
+    def run(self, jobs: Sequence[StepJob]) -> Tensor:
         items = [job.main for job in jobs] + [job.upcoming for job in jobs if job.upcoming is not None]
         songs = _rounded(1 + max(item.slot for item in items), 1, self._cache.slots)
         live = _rounded(1 + max(item.position for item in items), 256, self._cache.length)
@@ -100,7 +100,7 @@ class GraphStepper:
             tokens = self._step(*key)
         return tokens.cpu()[[job.main.slot for job in jobs]]
 
-    def _fill(self, jobs: Sequence[Job], items: Sequence[StepInput]) -> None:
+    def _fill(self, jobs: Sequence[StepJob], items: Sequence[StepInput]) -> None:
         """Copy the step's inputs into the buffers. Idle slots write to the last position, which is never read."""
         n = self._cache.slots
         tokens = torch.full((n, self._tokens.shape[1]), self._decoder.config.pad, dtype=torch.long)
@@ -243,7 +243,7 @@ class _StaticAttention:
         return seen.reshape(seen.shape[0], -1)
 
 
-def _drawn(logits: Tensor, jobs: Sequence[Job]) -> Tensor:
+def _drawn(logits: Tensor, jobs: Sequence[StepJob]) -> Tensor:
     settings = [job.sampling for job in jobs]
     return draw(
         logits,

@@ -10,7 +10,7 @@ from lullwave.engines.musicgen.model.decoder import Decoder  # noqa: E402
 from lullwave.engines.musicgen.model.linear import int8_available  # noqa: E402
 from lullwave.engines.musicgen.model.weights import Weights  # noqa: E402
 from lullwave.engines.musicgen.sampling import Sampling, uniforms  # noqa: E402
-from lullwave.engines.musicgen.stepper import GraphStepper, Job, RaggedStepper  # noqa: E402
+from lullwave.engines.musicgen.stepper import GraphStepper, RaggedStepper, StepJob  # noqa: E402
 
 CPU = torch.device("cpu")
 needs_int8 = pytest.mark.skipif(not int8_available(), reason="torch has no 8-bit kernels here")
@@ -52,7 +52,7 @@ def test_fixed_buffers_give_the_same_tokens_as_lanes(tiny, always_all):
             slots = [s for s in looks if (step % 3 or s != 2)]  # slot 2 rests now and then
             at = {0: step, 2: step - step // 3 - 1, 5: step}
             jobs = [
-                Job(
+                StepJob(
                     StepInput(s, at[s], tokens[s].clone(), looks[s]),
                     StepInput(1, step, tokens[0].clone(), looks[0], False) if s == 0 else None,
                     Sampling(3.0, 1.0 if s else 0.0, 250, 0.95),

@@ -25,7 +25,7 @@ from typing import Any
 import torch
 
 from ....errors import PromptError
-from ....prompt import Prompt, Span
+from ....prompt import Prompt, Span, merge_spans
 
 MAX_CHUNKS = 3  # 225 tokens; the rest of a prompt is cut
 CACHED_EMBEDDINGS = 64  # 236 kB each at 77 x 768
@@ -134,17 +134,6 @@ def parse_weights(text: str) -> tuple[Span, ...]:
         if abs(span.weight) > MAX_WEIGHT:
             raise PromptError("prompt", text, f"weights from -{MAX_WEIGHT:g} to {MAX_WEIGHT:g}")
     return merge_spans(spans) or (Span(""),)
-
-
-def merge_spans(spans: Sequence[Span]) -> tuple[Span, ...]:
-    """Join neighbours of equal weight."""
-    merged: list[Span] = []
-    for span in spans:
-        if merged and merged[-1].weight == span.weight:
-            merged[-1] = Span(merged[-1].text + span.text, span.weight)
-        else:
-            merged.append(span)
-    return tuple(merged)
 
 
 def equal_length(embeddings: Sequence[torch.Tensor]) -> list[torch.Tensor]:

@@ -10,11 +10,10 @@ pytest.importorskip("diffusers")
 from lullwave.engines.riffusion.model.text_encoder import (  # noqa: E402
     equal_length,
     interpolate,
-    merge_spans,
     parse_weights,
 )
 from lullwave.errors import PromptError  # noqa: E402
-from lullwave.prompt import Prompt, Span  # noqa: E402
+from lullwave.prompt import Prompt, Span, merge_spans  # noqa: E402
 
 
 @pytest.fixture(scope="module")
