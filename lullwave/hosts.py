@@ -39,7 +39,7 @@ def bare_host(host: str) -> str:
 def is_public(host: str, allowed_hosts: str, trusted_proxies: str) -> bool:
     """Tell whether others than this machine reach a server with these settings, by itself or through a proxy.
 
-    A name in ``allowed_hosts`` that is not this machine's own says so: nobody else would call the server by it.
+    A name in ``allowed_hosts`` other than loopback counts: only other machines call the server by it.
     """
     named = host_names(allowed_hosts, "allowed_hosts")
     return not is_loopback(host) or not all(map(is_loopback, named)) or bool(trusted_proxies.strip())

@@ -29,10 +29,8 @@ class Request:
     prompt: str = option(
         "", "what the music should be like; empty leaves it to the engine", max_length=MAX_PROMPT_CHARS
     )
-    seed: int = option(0, "where all chance comes from", low=0, high=MAX_SEED)
-    duration_s: float | None = option(
-        None, "length of the music; nothing means endless", low=1, high=3600, unit="seconds"
-    )
+    seed: int = option(0, "random seed", low=0, high=MAX_SEED)
+    duration_s: float | None = option(None, "length of the music; none: endless", low=1, high=3600, unit="seconds")
     options: Mapping[str, Any] = field(default_factory=dict)  # the engine's own, checked by the engine
 
     def __post_init__(self) -> None:

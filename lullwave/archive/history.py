@@ -196,7 +196,7 @@ class History:
             self._bytes = total
 
     def moment(self, station: str, wall: float) -> Moment:
-        """The moment at which a station was at a time of day.
+        """The run and frame that a station played at a time.
 
         Raises:
             NotFound: the station was not on air then.

@@ -15,10 +15,10 @@ from ..audio import Audio
 
 
 class Progress:
-    """Shown on a terminal alone. ``speed`` is seconds of audio for each second that they took."""
+    """Shown only on a terminal. ``speed`` is seconds of audio for each second that they took."""
 
     def __init__(self, console: Console, total_s: float, tokens: Callable[[], int | None] = lambda: None) -> None:
-        self._tokens = tokens  # how many steps of tokens the engine has done, where it counts in them
+        self._tokens = tokens  # token steps done so far; None if the engine makes no tokens
         self._bars = Bars(
             TextColumn("{task.description}"),
             BarColumn(),

@@ -1,4 +1,4 @@
-"""Finds audio files that were cut off, damaged or joined, from what the container states; mends their headers.
+"""Finds audio files that were cut off, damaged or joined, from what the container states; repairs their headers.
 
 libsndfile decodes a truncated WAV, Ogg or MP3 without an error, and of joined files only the first. (For a truncated
 FLAC it raises an error.)

@@ -1,6 +1,6 @@
 """Decodes sound files of any format, for every command and for bytes: soundfile first, PyAV for what it cannot read.
 
-Damage is told, never passed over: a file that is empty, cut off, damaged in the middle or that holds NaN raises
+Damage is reported, never ignored: a file that is empty, cut off, damaged in the middle or that holds NaN raises
 ``CodecError``. Files that were joined are played one after the other.
 """
 

@@ -36,7 +36,7 @@ REPLAYS_PER_ADDRESS = 2  # past moments that an address may have made again or w
 class ClipService:
     """Makes clips on ``settings.max_generations`` threads. Used on the event loop; the encoding runs on the threads.
 
-    Everybody may have past moments made again, so that has a thread and places of its own.
+    Replays need no token, so they have a thread and places of their own.
     """
 
     def __init__(self, settings: Settings, engines: EnginePool) -> None:

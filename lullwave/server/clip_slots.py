@@ -24,7 +24,7 @@ class Slot:
         await asyncio.shield(self.begun)
 
     def release(self) -> None:
-        """Give the place back, waiting or not. Again: without effect."""
+        """Give the place back, waiting or not. A second call has no effect."""
         self._release(self)
 
 

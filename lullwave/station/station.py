@@ -206,7 +206,7 @@ class Station:
             self._event_sinks.append(on_event)
 
     def start(self, reserve_s: float | None = None) -> None:
-        """Begin to render music, so that it is ready for the first listener. Again: no effect.
+        """Begin to render music, so that it is ready for the first listener. A second call has no effect.
 
         ``reserve_s`` limits the reserve until ``fill_reserve``, for a machine with more urgent work.
         """

@@ -55,7 +55,7 @@ def engines(
     console.print(f"{entry.name}: {escape(entry.facts.summary)}")
     if entry.problem:
         console.print(f"not ready: {entry.problem}", markup=False, highlight=False)
-    for title, options in (("to load it", entry.facts.load_options), ("for each request", entry.facts.options)):
+    for title, options in (("load options", entry.facts.load_options), ("options of a request", entry.facts.options)):
         if described := describe(options):
             console.print(_options(title, described))
 

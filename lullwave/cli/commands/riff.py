@@ -98,7 +98,7 @@ def interpolate(
     output: Output = None,
     clips: Annotated[int, typer.Option(metavar="NUMBER", help="Number of clips of 5.12 s.")] = 5,
     power: Annotated[
-        float, typer.Option(metavar="NUMBER", help="Curve of the way: above 1 stays near the start for longer.")
+        float, typer.Option(metavar="NUMBER", help="Curve of the change: above 1 stays near the start for longer.")
     ] = 1.0,
     seed: Seed = 0,
     end_seed: Annotated[int | None, typer.Option(metavar="NUMBER", help="Seed at the end; default: the same.")] = None,

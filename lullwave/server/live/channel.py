@@ -51,7 +51,7 @@ class Channel:
 
     @staticmethod
     def first_frame(chunk: Chunk) -> int:
-        """The stream frame that a listener hears first who starts with this chunk and its lead."""
+        """The first stream frame that is heard by a listener who starts with this chunk and its lead."""
         return chunk.frame - (2 * MP3_FRAME if chunk.lead else 0)
 
     def title_at(self, frame: int) -> str:

@@ -2,7 +2,7 @@
  * What the player is doing, as pure functions from one state to the next; knows nothing of the DOM or of
  * the network. Times are milliseconds of one clock that the caller chooses; chance is handed in.
  *
- * `connection` counts the connections that were asked for: whoever owns the audio element opens a new one
+ * `connection` counts the connections that were asked for: the owner of the audio element opens a new one
  * when the number changes, and holds none while `isOpen` is false.
  *
  *   paused ──play──▶ connecting ──sounding──▶ playing ◀──▶ buffering
@@ -111,7 +111,7 @@ export function lost(state, now, random) {
 }
 
 /**
- * The server said why it gave no sound on `connection`: nobody tries again before it wants that.
+ * The server said why it gave no sound on `connection`: no retry before the time that it names.
  *
  * @param {PlayerState} state
  * @param {number} connection

@@ -1,4 +1,4 @@
-/** One honest line about the connection. */
+/** The state of the connection in one line. */
 
 import { playerStatus } from '../radio/wording.js';
 

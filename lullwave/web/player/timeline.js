@@ -9,7 +9,7 @@
  * @typedef {{kind: string, frame: number, [detail: string]: unknown}} Stamped
  * @typedef {object} Timeline
  * @property {number} rate frames a second
- * @property {number | null} first the frame that this listener was given first; null while nobody knows
+ * @property {number | null} first the frame that this listener was given first; null while unknown
  * @property {number} live the newest frame that is known to be on air
  * @property {Stamped[]} events in the order of their frames
  */

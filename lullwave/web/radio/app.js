@@ -106,7 +106,7 @@ export function Radio(el) {
     if (fresh) reopen();
   }
 
-  /** Whatever else is broken need not wait longer than the sound. */
+  /** Once sound plays, reconnect everything else at once. */
   function reopen() {
     feed.wake();
     socket.wake();
@@ -187,11 +187,11 @@ export function Radio(el) {
       const queue = await api.station(asked);
       if (asked === state.station) change({ queue });
     } catch {
-      // As above: the next greeting of the event stream asks again.
+      // As above: the next `hello` of the event stream asks again.
     }
   }
 
-  /** What is heard is written down a moment after it went on air: until it is there, ask again. */
+  /** The server writes the history a moment after the sound goes on air: ask again until the piece is there. */
   async function refreshHistory(piece, tries = HISTORY_TRIES) {
     const asked = state.station;
     try {

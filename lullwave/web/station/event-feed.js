@@ -42,7 +42,7 @@ export function EventFeed(onEvent) {
       attempt = 0;
       open();
     },
-    /** There is reason to hope: try now. */
+    /** Reconnect at once. */
     wake() {
       if (url && source.readyState !== EventSource.OPEN) open();
     },
