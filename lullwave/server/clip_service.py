@@ -22,7 +22,7 @@ from ..engines.base import Stream
 from ..errors import LullwaveError, StreamClosed
 from ..request import Request
 from ..settings import Settings
-from .clip_slots import ClipSlots, Slot
+from .clip_slots import ClipSlot, ClipSlots
 from .engine_pool import EnginePool
 from .errors import reply
 from .streaming import until_gone
@@ -107,7 +107,7 @@ class StreamedClip(Response):
     the clip, so that an error before them is an ordinary reply; an error after them leaves the body incomplete.
     """
 
-    def __init__(self, clips: ClipService, slot: Slot, engine: str, request: Request, delivery: ClipFormat) -> None:
+    def __init__(self, clips: ClipService, slot: ClipSlot, engine: str, request: Request, delivery: ClipFormat) -> None:
         self._clips, self._slot = clips, slot
         self._engine, self._request, self._delivery = engine, request, delivery
         named = format_named(delivery.format)

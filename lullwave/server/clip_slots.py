@@ -10,10 +10,10 @@ from ..errors import Busy
 RETRY_S = 10.0  # seconds after which a refused client is told to try again
 
 
-class Slot:
+class ClipSlot:
     """One place; ``turn`` waits until its work may begin, ``release`` gives it back. Event loop only."""
 
-    def __init__(self, address: str, owner: bool, release: Callable[[Slot], None]) -> None:
+    def __init__(self, address: str, owner: bool, release: Callable[[ClipSlot], None]) -> None:
         self.address = address
         self.owner = owner
         self.begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -39,15 +39,15 @@ class ClipSlots:
         self._most_running = running
         self._most_waiting = waiting
         self._per_address = per_address
-        self._running: list[Slot] = []
-        self._waiting: list[Slot] = []  # in the order in which they begin
+        self._running: list[ClipSlot] = []
+        self._waiting: list[ClipSlot] = []  # in the order in which they begin
 
     @property
     def active(self) -> int:
         """Places that are taken."""
         return len(self._running) + len(self._waiting)
 
-    def reserve(self, address: str, owner: bool) -> Slot:
+    def reserve(self, address: str, owner: bool) -> ClipSlot:
         """Take a place.
 
         Raises:
@@ -60,7 +60,7 @@ class ClipSlots:
                 raise Busy(f"your address has {own} clips being made or waiting; try again later", RETRY_S)
         if len(rivals) >= self._most_running + self._most_waiting:
             raise Busy(f"{len(rivals)} clips are being made or waiting; try again later", RETRY_S)
-        slot = Slot(address, owner, self._give_back)
+        slot = ClipSlot(address, owner, self._give_back)
         strangers = next((n for n, other in enumerate(self._waiting) if not other.owner), len(self._waiting))
         self._waiting.insert(strangers if owner else len(self._waiting), slot)
         self._begin()
@@ -72,7 +72,7 @@ class ClipSlots:
             self._running.append(slot)
             slot.begun.set_result(None)
 
-    def _give_back(self, slot: Slot) -> None:
+    def _give_back(self, slot: ClipSlot) -> None:
         for places in (self._running, self._waiting):
             if slot in places:
                 places.remove(slot)

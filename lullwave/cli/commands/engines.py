@@ -19,7 +19,7 @@ from ..outputs import print_json
 
 
 @dataclass(frozen=True)
-class Entry:
+class EngineEntry:
     """One engine: what it says of itself, if it can be imported, and what keeps it from being used."""
 
     name: str
@@ -60,7 +60,7 @@ def engines(
             console.print(_options(title, described))
 
 
-def entry_of(name: str) -> Entry:
+def entry_of(name: str) -> EngineEntry:
     """The entry of one engine; built-in ones are described where their packages are not installed, too.
 
     Raises:
@@ -68,14 +68,14 @@ def entry_of(name: str) -> Entry:
     """
     problem = ""
     try:
-        return Entry(name, engine_facts(name), "")
+        return EngineEntry(name, engine_facts(name), "")
     except MissingExtra as error:
         problem = f"pip install 'lullwave[{error.extra}]'"
     except UnknownEngine:
         raise
     except EngineError as error:
-        return Entry(name, None, str(error))
-    return Entry(name, engine_facts(name, usable=False), problem)
+        return EngineEntry(name, None, str(error))
+    return EngineEntry(name, engine_facts(name, usable=False), problem)
 
 
 def _overview() -> Table:

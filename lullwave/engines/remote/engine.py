@@ -17,7 +17,7 @@ from ...request import Request
 from ..base import Engine, Stream, Understanding
 from . import protocol
 from .connection import Connection, RemoteEngineInfo
-from .legacy import CHANNELS, RATE, ClipBuffer, LegacyHttp, LegacyStream, LegacyWebSocket
+from .legacy import CHANNELS, RATE, ClipBuffer, LegacyHttpClient, LegacyStream, LegacyWebSocketClient
 from .options import RemoteFacts, RemoteOptions, check_address
 from .stream import MAX_AHEAD_S, RemoteStream, TransferOptions
 
@@ -167,14 +167,14 @@ class RemoteEngine(RemoteFacts, Engine):
                 return self._clips
             url, token = self.address()
             if url.startswith("http"):
-                self._clips = self._clips or ClipBuffer(LegacyHttp(url, token))
+                self._clips = self._clips or ClipBuffer(LegacyHttpClient(url, token))
                 return self._clips
             connection = Connection(url, token, self._deadline_s)
             if self._closed:
                 connection.close()
                 raise StreamClosed("the engine was closed")
             if connection.engine_info is None:
-                self._clips = self._clips or ClipBuffer(LegacyWebSocket(url, token))
+                self._clips = self._clips or ClipBuffer(LegacyWebSocketClient(url, token))
                 return self._clips
             self._connection, self._engine_info, self._clips = connection, connection.engine_info, None
             return connection

@@ -1,7 +1,7 @@
 """Plays from inference servers that predate ``lullwave.v1``: they send whole clips and accept no prompts.
 
-``LegacyWebSocket`` and ``LegacyHttp`` request a batch of five clips; ``ClipBuffer`` requests the next batch while the
-last one plays; ``LegacyStream`` decodes the clips and crossfades them into one endless stream.
+``LegacyWebSocketClient`` and ``LegacyHttpClient`` request a batch of five clips; ``ClipBuffer`` requests the next batch
+while the last one plays; ``LegacyStream`` decodes the clips and crossfades them into one endless stream.
 
 Such a server may be busy for minutes while it makes music and then answers nothing, not even a ping. So no pings are
 sent, and TCP keepalive detects a dead peer.
@@ -71,7 +71,7 @@ class LegacyClient(Protocol):
         """Interrupt a ``batch`` that is waiting."""
 
 
-class LegacyWebSocket:
+class LegacyWebSocketClient:
     """Sends the text ``generate`` and receives five binary messages, one clip each."""
 
     def __init__(self, url: str, token: str) -> None:
@@ -134,7 +134,7 @@ class LegacyWebSocket:
         return self._stack.enter_context(opening)
 
 
-class LegacyHttp:
+class LegacyHttpClient:
     """Starts a batch by ``POST /generate`` and polls ``POST /clips/0`` to ``/clips/4`` until each clip is ready.
 
     Some servers return the clips of the previous batch until new ones are ready. A clip that equals the previous one is

@@ -24,7 +24,7 @@ _SIOCOUTQ = 0x5411  # Linux: unacknowledged bytes in the send queue of a socket 
 log = logging.getLogger(__name__)
 
 
-class Connection:
+class AudioConnection:
     """One audio connection. Event loop only."""
 
     def __init__(
@@ -96,18 +96,18 @@ class Fanout:
         self._stall_s = stall_s
         self._chunks = chunks
         self._on_drop = on_drop
-        self._connections: set[Connection] = set()
+        self._connections: set[AudioConnection] = set()
         self._timer: asyncio.TimerHandle | None = None
         chunks.watch(self._spread)
 
-    def add(self, connection: Connection) -> None:
+    def add(self, connection: AudioConnection) -> None:
         """Write the chunks from ``connection.at`` on, and every new chunk."""
         self._connections.add(connection)
         self._catch_up(connection, begins=True)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
 
-    def remove(self, connection: Connection) -> None:
+    def remove(self, connection: AudioConnection) -> None:
         """Write nothing more to a connection."""
         self._connections.discard(connection)
 
@@ -126,7 +126,7 @@ class Fanout:
             else:
                 self._catch_up(connection)
 
-    def _catch_up(self, connection: Connection, begins: bool = False) -> None:
+    def _catch_up(self, connection: AudioConnection, begins: bool = False) -> None:
         """Write every chunk from ``connection.at`` on; drop the connection if the ring no longer holds that chunk."""
         try:
             chunks = self._chunks.items(connection.at)
@@ -145,7 +145,7 @@ class Fanout:
             self._drop(connection)
         self._timer = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep) if self._connections else None
 
-    def _drop(self, connection: Connection) -> None:
+    def _drop(self, connection: AudioConnection) -> None:
         self._connections.discard(connection)
         connection.transport.abort()
         self._on_drop()

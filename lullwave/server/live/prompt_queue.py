@@ -19,7 +19,7 @@ from ...refused_words import RefusedWords
 from ...settings import Settings
 from ...station import RATE, Event, SteerResult
 from ..errors import Frozen
-from ..pacing import Paces
+from ..rate_limits import RateLimits
 from .channel import Channel
 
 UNDO_KEPT = 32  # earlier prompts that undo can go back through
@@ -88,7 +88,7 @@ class PromptQueue:
         self._max = settings.max_wishes
         self._waiting: deque[_PromptRequest] = deque()
         self._per_address = settings.votes_per_address
-        self._paces = Paces(SUBMITS_PER_S, SUBMIT_BURST)
+        self._rate_limits = RateLimits(SUBMITS_PER_S, SUBMIT_BURST)
         self._ballots: dict[str, _PromptRequest] = {}  # by the requester's key
         self._voting: asyncio.TimerHandle | None = None
         self._steered_at = -1e9
@@ -329,7 +329,7 @@ class PromptQueue:
 
     def _check_pace(self, requester: Requester) -> None:
         now = asyncio.get_running_loop().time()
-        if not self._paces.of(requester.address, now).allows(now):
+        if not self._rate_limits.of(requester.address, now).allows(now):
             raise Busy("your address sends too many requests; try again later", 1.0)
 
     def _check_share(self, requester: Requester, others: Iterable[_PromptRequest], what: str) -> None:

@@ -20,7 +20,7 @@ from ..ownership import published
 from ..streaming import until_gone, while_connected
 from .audience import Audience
 from .channel import Channel
-from .fanout import Connection
+from .fanout import AudioConnection
 from .icy import METAINT, Interleaver, clean
 
 
@@ -96,7 +96,7 @@ class LiveAudio(Response):
     ) -> None:
         """Let the fanout write to the socket until the client disconnects or the station ends."""
         channel, chunked = self._channel, scope["http_version"] == "1.1"
-        connection = Connection(transport, channel.burst_start(), chunked, self._icy, channel.title_at)
+        connection = AudioConnection(transport, channel.burst_start(), chunked, self._icy, channel.title_at)
         channel.fanout.add(connection)
         self._publish_first(listener, connection)
         gone = asyncio.ensure_future(until_gone(receive))
@@ -114,7 +114,7 @@ class LiveAudio(Response):
             gone.cancel()
             channel.fanout.remove(connection)
 
-    def _publish_first(self, listener: str, connection: Connection) -> None:
+    def _publish_first(self, listener: str, connection: AudioConnection) -> None:
         """Publish the first frame of a connection as soon as a chunk is written."""
         channel = self._channel
         newest = channel.chunks.newest()

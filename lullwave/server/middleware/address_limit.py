@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..clients import Clients
 from ..errors import Full, reply
-from ..pacing import Paces
+from ..rate_limits import RateLimits
 
 REQUESTS_PER_AUDIO = 4  # open requests per allowed audio connection of an address: also events, socket and pages
 BURST_PER_AUDIO = 4  # requests at once per allowed audio connection; one per second follows for each
@@ -27,7 +27,7 @@ class AddressLimit:
         self._app = app
         self._most = REQUESTS_PER_AUDIO * audio
         self._clients = clients
-        self._paces = Paces(max(10, audio), max(100, BURST_PER_AUDIO * audio))
+        self._rate_limits = RateLimits(max(10, audio), max(100, BURST_PER_AUDIO * audio))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket") or scope["path"] == ALWAYS:
@@ -43,7 +43,7 @@ class AddressLimit:
             return
         with self._clients.request(address, scope):
             now = asyncio.get_running_loop().time()
-            if (wait_s := self._paces.of(address, now).turn(now)) > 0:
+            if (wait_s := self._rate_limits.of(address, now).turn(now)) > 0:
                 await asyncio.sleep(wait_s)
             await self._app(scope, receive, send)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from websockets.exceptions import InvalidState
 
-from ..pacing import Pace
+from ..rate_limits import RateLimit
 from .connection_limits import ConnectionLimits
 
 HEAD_S = 15.0  # seconds between two checks for a complete request head: a silent connection is closed after one or two
@@ -90,7 +90,7 @@ def with_paced_requests(protocol: type[Any], per_s: float = REQUESTS_PER_S, burs
 
         def connection_made(self, transport: asyncio.Transport) -> None:
             super().connection_made(transport)
-            inner, pace, loop = self.app, Pace(per_s, burst), asyncio.get_running_loop()
+            inner, pace, loop = self.app, RateLimit(per_s, burst), asyncio.get_running_loop()
 
             async def app(scope: Any, receive: Any, send: Any) -> None:
                 if (wait_s := pace.turn(loop.time())) > 0:
@@ -139,7 +139,7 @@ def limited_websocket(protocol: type[Any], limits: ConnectionLimits | None, per_
     class LimitedWebSocket(protocol):  # type: ignore[misc]
         transport: asyncio.Transport
         conn: Any
-        _pace: Pace | None = None
+        _pace: RateLimit | None = None
 
         def handle_connect(self, event: Any) -> None:
             super().handle_connect(event)
@@ -153,7 +153,7 @@ def limited_websocket(protocol: type[Any], limits: ConnectionLimits | None, per_
 
         def data_received(self, data: bytes) -> None:
             if self._pace is None:  # uvicorn passes on the request that opens the websocket, whole
-                self._pace = Pace(per_s, burst)
+                self._pace = RateLimit(per_s, burst)
                 super().data_received(data)
                 return
             for at in range(0, len(data), PARSED_BYTES):

@@ -2,11 +2,11 @@
 
 import random
 
-from lullwave.server.pacing import MAX_KNOWN, Pace, Paces
+from lullwave.server.rate_limits import MAX_KNOWN, RateLimit, RateLimits
 
 
 def test_what_is_allowed_never_exceeds_the_burst_and_the_rate():
-    draw, pace, now, allowed = random.Random(1), Pace(5.0, 10), 100.0, []
+    draw, pace, now, allowed = random.Random(1), RateLimit(5.0, 10), 100.0, []
     for _ in range(3000):
         now += draw.expovariate(20.0)
         if pace.allows(now):
@@ -18,7 +18,7 @@ def test_what_is_allowed_never_exceeds_the_burst_and_the_rate():
 
 
 def test_turns_follow_each_other_at_the_rate():
-    pace = Pace(2.0, 3)
+    pace = RateLimit(2.0, 3)
     assert [pace.turn(7.0) for _ in range(6)] == [0.0, 0.0, 0.0, 0.5, 1.0, 1.5]
     assert not pace.rested(7.0)
     assert pace.rested(10.0)
@@ -26,7 +26,7 @@ def test_turns_follow_each_other_at_the_rate():
 
 
 def test_clients_are_apart_and_forgotten_only_when_they_have_rested():
-    paces = Paces(1.0, 1)
+    paces = RateLimits(1.0, 1)
     assert paces.of("busy", 0.0).turn(0.0) == 0.0
     for client in range(MAX_KNOWN + 10):
         assert paces.of(str(client), 0.5).turn(0.5) == 0.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 MAX_KNOWN = 4096  # clients that are remembered before those that have rested are forgotten
 
 
-class Pace:
+class RateLimit:
     """Allows ``per_s`` events per second on average, ``burst`` of them at once. Not thread-safe."""
 
     def __init__(self, per_s: float, burst: int) -> None:
@@ -34,15 +34,15 @@ class Pace:
         return self._due <= now
 
 
-class Paces:
-    """One ``Pace`` per client, by any key; clients that have rested are forgotten when there are many."""
+class RateLimits:
+    """One ``RateLimit`` per client, by any key; clients that have rested are forgotten when there are many."""
 
     def __init__(self, per_s: float, burst: int) -> None:
         self._per_s, self._burst = per_s, burst
-        self._known: dict[str, Pace] = {}
+        self._known: dict[str, RateLimit] = {}
 
-    def of(self, client: str, now: float) -> Pace:
+    def of(self, client: str, now: float) -> RateLimit:
         """The pace of a client."""
         if len(self._known) >= MAX_KNOWN:
             self._known = {known: pace for known, pace in self._known.items() if not pace.rested(now)}
-        return self._known.setdefault(client, Pace(self._per_s, self._burst))
+        return self._known.setdefault(client, RateLimit(self._per_s, self._burst))
