@@ -33,7 +33,11 @@ Progress = Callable[[str, int, int], None]  # (file name, bytes done in total, b
 _RECORD = "lullwave-model.json"  # written last: the model is complete
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _SMALL_FILES = (".json", ".txt", ".model", ".png")  # configurations, vocabularies, seed images
-_WEIGHTS = re.compile(r"(diffusion_pytorch_model|pytorch_model|model)(-\d+-of-\d+)?\.(safetensors|bin)")
+_WEIGHTS = re.compile(
+    r"(diffusion_pytorch_model|pytorch_model|model)(?P<fp16>\.fp16)?(-\d+-of-\d+)?(?P<also>\.fp16)?"
+    r"\.(?P<format>safetensors|bin)"
+)
+_OTHER_WEIGHTS = (".safetensors", ".bin", ".ckpt", ".pt", ".pth", ".th")  # under names that this does not know
 _TRANSPORTS = ("httpx", "httpcore", "requests", "urllib3")  # HTTP clients of the versions of huggingface_hub
 _SPARE_BYTES = 1_000_000_000  # bytes to leave free on the disk, for the music and the system
 
@@ -58,15 +62,17 @@ def models_dir() -> Path:
 def locate(model: str, offline: bool = False, progress: Progress | None = None) -> Path:
     """The directory of a model, given as a path or a name on the hub, which is downloaded if it is not installed.
 
+    The path of a file is returned as it is: some engines load single files.
+
     Raises:
         CheckpointError: the model does not exist, or it cannot be downloaded.
     """
     path = Path(model).expanduser()
-    if path.is_dir():
+    if path.exists():
         return path
     if not _NAME.fullmatch(model) or model.startswith(("./", "../", "/")):
         raise CheckpointError(
-            f"model {model!r} is neither a directory nor a name on the hub such as 'facebook/musicgen-small'"
+            f"model {model!r} is neither a directory, a file nor a name on the hub such as 'facebook/musicgen-small'"
         )
     for found in (_place(model) if (_place(model) / _RECORD).is_file() else None, _in_hub_cache(model)):
         if found is not None:
@@ -124,9 +130,13 @@ def pull(model: str, progress: Progress | None = None) -> Installed:
     try:
         info = HfApi(endpoint=endpoint).model_info(model, files_metadata=True)
         sums = {s.rfilename: s.lfs.sha256 for s in info.siblings or [] if s.lfs}
-        files = _chosen({s.rfilename: int(s.size or 0) for s in info.siblings or []})
+        sizes = {s.rfilename: int(s.size or 0) for s in info.siblings or []}
+        files = _chosen(sizes)
         if not files:
-            raise CheckpointError(f"{model} on the hub holds no weights in a known format (safetensors or .bin)")
+            others = ", ".join(name for name in sizes if name.endswith(_OTHER_WEIGHTS)) or "none at all"
+            raise CheckpointError(
+                f"{model} on the hub holds no weights under the names of transformers or diffusers, but: {others}"
+            )
         total, before = sum(files.values()), 0
         _check_disk(place, files, model)
         if progress is None:
@@ -181,10 +191,17 @@ class _FileProgress:
 
 
 def _chosen(files: dict[str, int]) -> dict[str, int]:
-    """Choose the files to download: configurations, and one weight format per folder, safetensors if there is one."""
-    weights = {name: size for name, size in files.items() if _WEIGHTS.fullmatch(name.rpartition("/")[2])}
-    safe = {name.rpartition("/")[0] for name in weights if name.endswith(".safetensors")}
-    weights = {n: s for n, s in weights.items() if n.endswith(".safetensors") or n.rpartition("/")[0] not in safe}
+    """Choose the files to download: configurations, and one form of the weights per folder.
+
+    Full precision goes before float16, then safetensors before .bin.
+    """
+    forms: dict[str, dict[tuple[bool, bool], list[str]]] = {}
+    for name in files:
+        folder, _, last = name.rpartition("/")
+        if match := _WEIGHTS.fullmatch(last):
+            form = (bool(match["fp16"] or match["also"]), match["format"] == "bin")
+            forms.setdefault(folder, {}).setdefault(form, []).append(name)
+    weights = {name for found in forms.values() for name in found[min(found)]}
     if not weights:
         return {}
     return {name: size for name, size in files.items() if name in weights or name.endswith(_SMALL_FILES)}

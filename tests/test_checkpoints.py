@@ -181,5 +181,35 @@ def test_errors_say_why_a_model_cannot_be_pulled(hub, monkeypatch):
         checkpoints.pull("someone/model")
 
 
-def test_a_directory_is_itself(tmp_path):
+def test_a_directory_or_a_file_is_itself(tmp_path):
     assert checkpoints.locate(str(tmp_path)) == tmp_path
+    file = tmp_path / "one.safetensors"
+    file.touch()
+    assert checkpoints.locate(str(file)) == file
+
+
+def test_each_folder_is_pulled_in_its_best_form():
+    """As published: full and fp16 beside one another, fp16 alone, shards, older formats, training states."""
+    forms = {
+        "unet/": ["diffusion_pytorch_model.fp16-00001-of-00002.safetensors", "diffusion_pytorch_model.fp16.bin"],
+        "vae/": ["diffusion_pytorch_model.bin", "diffusion_pytorch_model.fp16.safetensors"],
+        "text_encoder/": ["model-00001-of-00002.fp16.safetensors"],
+        "safety_checker/": ["model.safetensors", "model.fp16.safetensors", "pytorch_model.bin"],
+        "": ["model_index.json", "og_beat.png", "v1-5-pruned.ckpt", "unet_ema.safetensors"],
+    }
+    chosen = checkpoints._chosen({folder + name: 1 for folder, names in forms.items() for name in names})
+    assert set(chosen) == {
+        "unet/diffusion_pytorch_model.fp16-00001-of-00002.safetensors",
+        "vae/diffusion_pytorch_model.bin",
+        "text_encoder/model-00001-of-00002.fp16.safetensors",
+        "safety_checker/model.safetensors",
+        "model_index.json",
+        "og_beat.png",
+    }
+
+
+def test_weights_under_other_names_are_told(hub, monkeypatch):
+    monkeypatch.delitem(FILES, "model.safetensors")
+    monkeypatch.delitem(FILES, "pytorch_model.bin")
+    with pytest.raises(CheckpointError, match=r"but: compression_state_dict\.bin"):
+        checkpoints.pull("someone/model")

@@ -30,7 +30,7 @@ from .model.decoder import Decoder
 from .model.huge_pages import huge_pages
 from .model.linear import int8_available
 from .model.text_encoder import MAX_TOKENS, TextEncoder
-from .model.weights import Weights, quiet_transformers
+from .model.weights import Weights, check_format, quiet_transformers
 from .options import LoadOptions, MusicGenFacts, MusicOptions
 from .prefill import Prefill
 from .prompt_schedule import PromptSchedule
@@ -64,6 +64,7 @@ class MusicGenEngine(MusicGenFacts, Engine):
             run_on_new_thread(lambda: self._open(directory, dtype, chosen))
 
     def _open(self, directory: Path, dtype: torch.dtype, chosen: LoadOptions) -> None:
+        check_format(directory)
         self.config = ModelConfig.read(directory)
         self.rate, self.channels = self.config.rate, self.config.channels
         weights = Weights(directory)

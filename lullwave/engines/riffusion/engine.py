@@ -56,10 +56,10 @@ class RiffusionEngine(RiffusionFacts, Engine):
         max_batch: int = RiffusionLoadOptions.max_batch,
         max_waiting: int = RiffusionLoadOptions.max_waiting,
     ) -> None:
-        directory = locate(checkpoint, offline)
+        path = locate(checkpoint, offline)
         torch_device = choose_device(device)
         weights = load(
-            directory, torch_device, choose_dtype(dtype, torch_device), compiled and torch_device.type != "cpu"
+            path, torch_device, choose_dtype(dtype, torch_device), compiled and torch_device.type != "cpu", offline
         )
         _merge_lora(weights, lora)
         if torch_device.type == "cpu" and (compiled or dtype == "int8"):
@@ -67,7 +67,7 @@ class RiffusionEngine(RiffusionFacts, Engine):
         self.checkpoint = checkpoint
         self.device = str(torch_device)
         self.pipeline = Pipeline(weights)
-        self.seed_images = SeedImages(Path(seed_images).expanduser() if seed_images else None, directory)
+        self.seed_images = SeedImages(Path(seed_images).expanduser() if seed_images else None, weights.directory)
         self.converter = SpectrogramConverter()
         self.queue = BatchQueue(self.pipeline, max_batch, max_waiting)
 
@@ -155,7 +155,7 @@ def _with_openvino(weights: Weights, int8: bool, files: str) -> Weights:
         tokens = weights.tokenizer([CALIBRATION_PROMPT, ""], padding="max_length", truncation=True, return_tensors="pt")
         with torch.inference_mode():
             text = weights.text_encoder(tokens.input_ids).last_hidden_state
-    sources = [*(weights.directory / "unet").iterdir(), *(file for file, _ in lora.parse(files))]
+    sources = [*weights.files, *(file for file, _ in lora.parse(files))]
     unet = to_openvino(weights.unet.float(), weights.loop, weights.dtype, text, sources, files)
     return replace(weights, unet=unet)
 

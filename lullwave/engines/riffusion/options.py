@@ -33,7 +33,9 @@ class RiffusionLoadOptions:
     """How a checkpoint is loaded."""
 
     checkpoint: str = option(
-        DEFAULT_CHECKPOINT, "a directory in diffusers format, or a name on the hub", max_length=1000
+        DEFAULT_CHECKPOINT,
+        "a directory in diffusers format, a .safetensors or .ckpt file, or a name on the hub",
+        max_length=1000,
     )
     smaller: str = smaller_weights()
     device: str = option("auto", "a torch device: auto, cpu, cuda, cuda:1, mps", max_length=20)

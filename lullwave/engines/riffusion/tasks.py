@@ -61,7 +61,9 @@ class BatchParams:
     """Parameters of a batch file, for all of its entries."""
 
     checkpoint: str = option(
-        DEFAULT_CHECKPOINT, "a directory in diffusers format, or a name on the hub", max_length=1000
+        DEFAULT_CHECKPOINT,
+        "a directory in diffusers format, a .safetensors or .ckpt file, or a name on the hub",
+        max_length=1000,
     )
     scheduler: str | None = option(None, "scheduler; empty for the checkpoint's own", max_length=60)
     num_inference_steps: int = option(50, "denoising steps", low=1, high=MAX_STEPS)

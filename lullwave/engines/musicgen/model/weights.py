@@ -14,7 +14,14 @@ from torch import Tensor
 
 from ....errors import CheckpointError
 
-_WHOLE = ("model.safetensors", "pytorch_model.bin")  # in order of preference
+# A file, or the index of its shards, in order of preference.
+_FILES = {
+    "model.safetensors": "model.safetensors.index.json",
+    "pytorch_model.bin": "pytorch_model.bin.index.json",
+    "model.fp16.safetensors": "model.safetensors.index.fp16.json",
+    "pytorch_model.fp16.bin": "pytorch_model.bin.index.fp16.json",
+}
+_AUDIOCRAFT = ("state_dict.bin", "compression_state_dict.bin", "checkpoint.th")  # names of files that audiocraft writes
 _REMEDY = "; remove it and pull it again: lullwave models remove, lullwave models pull"
 
 
@@ -95,6 +102,30 @@ class Weights:
         return list(loaded)
 
 
+def check_format(path: Path) -> None:
+    """Check that ``path`` is a directory, and not one of audiocraft's.
+
+    Raises:
+        CheckpointError: it is a file, or in the format of audiocraft; the message says how to convert it.
+    """
+    if path.is_file():
+        inside, folder = [path.name], path.parent
+    else:
+        inside, folder = [file.name for file in path.iterdir()], path
+        if any(name in inside for pair in _FILES.items() for name in pair):
+            return
+    if found := next((name for name in _AUDIOCRAFT if name in inside), None):
+        raise CheckpointError(
+            f"{folder / found} is in the format of audiocraft; this engine reads that of Hugging Face transformers. "
+            "Published models: lullwave models pull facebook/musicgen-small. Your own: where audiocraft and "
+            "transformers 4 are installed, python -m transformers.models.musicgen.convert_musicgen_transformers "
+            f"--checkpoint {folder} --pytorch_dump_folder NEW_FOLDER (the folder's name must end with the model's "
+            "size, such as small)"
+        )
+    if path.is_file():
+        raise CheckpointError(f"{path} is a file; this engine reads directories in the format of transformers")
+
+
 def load_into(module: torch.nn.Module, state: dict[str, Tensor], directory: Path, what: str) -> None:
     """Load ``state`` into a module of the reference library without copying it.
 
@@ -127,17 +158,17 @@ def quiet_transformers() -> Iterator[None]:
 
 
 def _weight_files(directory: Path) -> list[Path]:
-    for name in _WHOLE:
+    for name, shards_index in _FILES.items():
         if (directory / name).is_file():
             return [directory / name]
-        index = directory / f"{name}.index.json"
+        index = directory / shards_index
         if index.is_file():
             try:
                 shards = set(json.loads(index.read_text())["weight_map"].values())
             except (OSError, ValueError, KeyError, AttributeError) as error:
                 raise _damaged(index, error) from None
             return [directory / Path(shard).name for shard in sorted(shards)]
-    raise CheckpointError(f"{directory} holds no weights: neither {' nor '.join(_WHOLE)}{_REMEDY}")
+    raise CheckpointError(f"{directory} holds no weights: neither {' nor '.join(_FILES)}{_REMEDY}")
 
 
 def _damaged(file: Path, error: BaseException) -> CheckpointError:

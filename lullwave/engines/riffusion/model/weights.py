@@ -1,9 +1,10 @@
-"""Loads and checks a Stable Diffusion 1.x checkpoint in diffusers format."""
+"""Loads and checks a Stable Diffusion 1.x checkpoint: a directory in diffusers format, or one file."""
 
 from __future__ import annotations
 
 import json
 import logging
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,14 @@ import torch
 
 from ....errors import CheckpointError
 from .circular_padding import LoopSwitch, make_loopable
+from .single_file import PARTS, load_parts
 
 log = logging.getLogger(__name__)
 
-PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
+_WEIGHTS = re.compile(
+    r"(diffusion_pytorch_model|pytorch_model|model)(\.(?P<variant>\w+))?(-\d+-of-\d+)?(\.(?P<also>\w+))?"
+    r"\.(?P<format>safetensors|bin)"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,16 +37,18 @@ class Weights:
     vae_dtype: torch.dtype
     memory_format: torch.memory_format
     loop: LoopSwitch
-    directory: Path
+    directory: Path | None  # with the configurations, and perhaps seed images; None: they came from the hub
+    files: tuple[Path, ...]  # of the UNet
 
 
 def load(
-    directory: Path,
+    path: Path,
     device: torch.device,
     dtype: torch.dtype,
     compiled: bool = False,
+    offline: bool = False,
 ) -> Weights:
-    """Load every part of ``directory``. The text encoder stays in float32: it runs once per prompt.
+    """Load a directory or a single file. The text encoder stays in float32: it runs once per prompt.
 
     Raises:
         CheckpointError: a part is missing or damaged, or it is another architecture.
@@ -51,24 +58,13 @@ def load(
 
     transformers.utils.logging.disable_progress_bar()
     diffusers.utils.logging.disable_progress_bar()
-    for part in PARTS:
-        if not (directory / part).is_dir():
-            raise CheckpointError(
-                f"{directory} is not a Stable Diffusion checkpoint in diffusers format: it has no folder {part!r} "
-                f"(needed: {', '.join(PARTS)})"
-            )
-    try:
-        scheduler_class = _scheduler_class(directory / "scheduler")
-        tokenizer = transformers.CLIPTokenizer.from_pretrained(directory / "tokenizer")
-        scheduler = scheduler_class.from_pretrained(directory / "scheduler")
-        text_encoder = _load_network(transformers.CLIPTextModel, directory / "text_encoder", torch.float32)
-        unet = _load_network(diffusers.UNet2DConditionModel, directory / "unet", dtype)
-        vae = _load_network(diffusers.AutoencoderKL, directory / "vae", dtype)
-    except CheckpointError:
-        raise
-    except Exception as error:  # the libraries raise errors of all kinds for a damaged file
-        raise CheckpointError(f"{directory} cannot be loaded: {error}") from error
-    _check(directory, unet, vae, text_encoder)
+    if path.is_file():
+        parts, directory = load_parts(path, dtype, offline)
+        files: tuple[Path, ...] = (path,)
+    else:
+        parts, directory, files = _load_parts(path, dtype), path, tuple((path / "unet").iterdir())
+    unet, vae, text_encoder = parts["unet"], parts["vae"], parts["text_encoder"]
+    _check(path, unet, vae, text_encoder)
 
     loop = LoopSwitch()
     memory_format = torch.contiguous_format if device.type == "mps" else torch.channels_last
@@ -81,19 +77,57 @@ def load(
         network.eval()
     if compiled:
         unet.compile()
-    log.info("loaded %s on %s in %s", directory, device, str(dtype).removeprefix("torch."))
-    return Weights(unet, vae, text_encoder, tokenizer, scheduler, device, dtype, dtype, memory_format, loop, directory)
+    log.info("loaded %s on %s in %s", path, device, str(dtype).removeprefix("torch."))
+    rest = {"tokenizer": parts["tokenizer"], "scheduler": parts["scheduler"], "directory": directory, "files": files}
+    return Weights(
+        unet,
+        vae,
+        text_encoder,
+        device=device,
+        dtype=dtype,
+        vae_dtype=dtype,
+        memory_format=memory_format,
+        loop=loop,
+        **rest,
+    )
+
+
+def _load_parts(directory: Path, dtype: torch.dtype) -> dict[str, Any]:
+    """Load a directory in diffusers format; the parts by their names."""
+    import diffusers
+    import transformers
+
+    for part in PARTS:
+        if not (directory / part).is_dir():
+            raise CheckpointError(
+                f"{directory} is not a Stable Diffusion checkpoint in diffusers format: it has no folder {part!r} "
+                f"(needed: {', '.join(PARTS)})"
+            )
+    try:
+        scheduler_class = _scheduler_class(directory / "scheduler")
+        return {
+            "tokenizer": transformers.CLIPTokenizer.from_pretrained(directory / "tokenizer"),
+            "scheduler": scheduler_class.from_pretrained(directory / "scheduler"),
+            "text_encoder": _load_network(transformers.CLIPTextModel, directory / "text_encoder", torch.float32),
+            "unet": _load_network(diffusers.UNet2DConditionModel, directory / "unet", dtype),
+            "vae": _load_network(diffusers.AutoencoderKL, directory / "vae", dtype),
+        }
+    except CheckpointError:
+        raise
+    except Exception as error:  # the libraries raise errors of all kinds for a damaged file
+        raise CheckpointError(f"{directory} cannot be loaded: {error}") from error
 
 
 def _load_network(kind: Any, directory: Path, dtype: torch.dtype) -> Any:
-    """Load one network: from safetensors if present, else ``.bin``; float16 variants if there is nothing else."""
-    files = [file.name for file in directory.iterdir() if file.suffix in (".safetensors", ".bin")]
-    if not files:
+    """Load one network, whole or in shards: full precision before variants such as fp16, safetensors before .bin."""
+    found = filter(None, (_WEIGHTS.fullmatch(file.name) for file in directory.iterdir()))
+    forms = {(match["variant"] or match["also"] or "", match["format"]) for match in found}
+    if not forms:
         raise CheckpointError(f"{directory} holds no weights (.safetensors or .bin)")
-    options: dict[str, Any] = {"local_files_only": True}
-    if all(".fp16." in name for name in files):
-        options["variant"] = "fp16"
-    options["use_safetensors"] = any(name.endswith(".safetensors") for name in files)
+    variant, form = min(forms, key=lambda one: (one[0] != "", one[0] != "fp16", one[0], one[1] == "bin"))
+    options: dict[str, Any] = {"local_files_only": True, "use_safetensors": form == "safetensors"}
+    if variant:
+        options["variant"] = variant
     if kind.__module__.startswith("transformers"):
         return kind.from_pretrained(directory, dtype=dtype, **options)
     return kind.from_pretrained(directory, torch_dtype=dtype, **options)
