@@ -12,6 +12,7 @@
     │   └── FileMissing             there is no file at the path to read
     ├── Busy                    a limit is reached; tells when to try again
     │   ├── Full                    a station has as many listeners as allowed
+    │   │   └── StationBusy             a station sleeps, and the machine cannot play more of them
     │   └── NothingToUndo           a station plays its first prompt
     ├── TooLarge                a request body that is longer than allowed
     ├── TooSlow                 a request body that does not arrive in time

@@ -92,6 +92,7 @@ def station_json(channels: Channels, channel: Channel, request: Request) -> dict
         "engine": station.playing_engine,
         "listeners": channels.audience.people(station.id),
         "state": station.state,
+        "busy": channels.awake.busy(station.id),
         "steered": station.steered,
         **published(station.failover.data(), request.scope),
         "stream": f"{request.scope['root_path']}/stations/{station.id}/stream.mp3",

@@ -71,6 +71,10 @@ class Full(Busy):
         super().__init__(message, retry_after_s)
 
 
+class StationBusy(Full):
+    """A station sleeps, and as many others are awake as the machine can play."""
+
+
 def problem(
     status: int,
     message: str,

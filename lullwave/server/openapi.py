@@ -41,6 +41,7 @@ _STATION = {
     "engine": "synth",
     "listeners": 3,
     "state": "on air",
+    "busy": False,
     "steered": False,
     "rung": "engine",
     "cause": "none",
@@ -135,7 +136,7 @@ def _one(method: str, path: str, operation: dict[str, Any]) -> None:
     if path.endswith(STEERING):
         said["423"] = "the owner has frozen the steering of the station"
     if path.endswith("stream.mp3"):
-        said["503"] = "the station has its most listeners; `Retry-After` tells when to try again"
+        said["503"] = "the station is full, or sleeps while the machine plays as many as it can; see `Retry-After`"
     if "422" in replies:
         said["422"] = "a field is missing or wrong"
     for status, words in said.items():

@@ -174,6 +174,13 @@ class Settings(BaseSettings):
         default=7.0, ge=1, le=600, description="a connection that takes no data for this time is closed"
     )
     max_listeners: int = Field(default=5000, ge=1, le=100000, description="audio connections per station")
+    max_awake: int = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="stations that are awake at once; listeners of others are told to come later (503); 0: as many as "
+        "this machine plays, measured at the start",
+    )
     max_body_kb: int = Field(default=256, ge=1, le=65536, description="largest request body")
     max_generate_s: float = Field(default=600.0, ge=1, le=3600, description="longest clip of `POST /api/generate`")
     max_generations: int = Field(default=1, ge=1, le=64, description="clips made at the same time")

@@ -167,6 +167,12 @@ class Playout:
         self._listening = listening
         self._wake()
 
+    def sleep_early(self) -> None:
+        """Sleep at once if there are no listeners."""
+        if not self._listening:
+            self._idle_since = -FOREVER
+            self._wake()
+
     def _new_thread(self) -> threading.Thread:
         return threading.Thread(target=self._run, name=f"playout-{self._name}", daemon=True)
 

@@ -250,6 +250,10 @@ class Station:
         if listening:
             self.start()
 
+    def sleep_early(self) -> None:
+        """Sleep at once if there are no listeners, instead of after a while. Never blocks."""
+        self._playout.sleep_early()
+
     def understand(self, prompt: str) -> Understanding:
         """What the engine makes of a prompt.
 

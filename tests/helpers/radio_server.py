@@ -91,7 +91,9 @@ class Served:
 
 @contextmanager
 def serving(tmp_path: Path, clock: Clock | None = None, engines: dict[str, type] | None = None, **flags: Any):
-    served = Served(load({"data_dir": tmp_path, "log_level": "error", "stall_s": 60.0, **flags}), clock, engines)
+    served = Served(
+        load({"data_dir": tmp_path, "log_level": "error", "stall_s": 60.0, "max_awake": 64, **flags}), clock, engines
+    )
     served.start()
     try:
         yield served

@@ -46,7 +46,7 @@ class Radio:
     """A server of its own, with tones for music: a piece every twenty seconds."""
 
     def __init__(self, data_dir: Path, port: int = 0, engines: dict[str, Any] | None = None, **settings: Any) -> None:
-        given = {"engine": "sines", "stations": STATIONS, "seed": 1, **settings}
+        given = {"engine": "sines", "stations": STATIONS, "seed": 1, "max_awake": 64, **settings}
         self._settings = Settings(data_dir=data_dir, **given)
         self._bound = listening_socket("127.0.0.1", port)
         self.port: int = self._bound.getsockname()[1]

@@ -59,6 +59,11 @@ class Channel:
         titles = list(self._titles)  # a copy: the playout thread may append at any time
         return next((title for begin, title in reversed(titles) if begin <= frame), "")
 
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody listens, or fetches clips."""
+        return self._listeners > 0 or self._awake is not None
+
     def set_listeners(self, count: int) -> None:
         """Note how many people hear the station now."""
         self._listeners = count
@@ -97,7 +102,7 @@ class Channel:
         self._update_listening()
 
     def _update_listening(self) -> None:
-        self.station.set_listening(self._listeners > 0 or self._awake is not None)
+        self.station.set_listening(self.wanted)
 
     def _on_step(self, step: PlayoutStep) -> None:
         """Publish a step of the playout. Playout thread."""

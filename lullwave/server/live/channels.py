@@ -25,6 +25,7 @@ from ...station import RATE, ArchiveEngine, PlayoutStep, Station
 from ...station.producer import EMBEDDED
 from ..engine_pool import EnginePool
 from .audience import Audience
+from .awake import PROVISIONAL, AwakeStations, measure_limit
 from .channel import Channel
 from .first_clip import first_clip
 from .history_recorder import HistoryRecorder
@@ -56,6 +57,7 @@ class Channels:
         self.clock = clock
         self.stations = {own.id: self._new_channel(own) for own in settings.stations}
         self.default = self.stations[main]
+        self.awake = AwakeStations(settings, self.stations)
         self.clip_ready = asyncio.Event()
         self.by_address: Counter[str] = Counter()  # audio connections by client address
         self.began = clock.wall()
@@ -63,9 +65,11 @@ class Channels:
         self._stopping = threading.Event()
         self._encoding = ThreadPoolExecutor(1, "clips")
         self._first: threading.Thread | None = None
+        self._measuring: threading.Thread | None = None
         self.watchdog = Watchdog({name: channel.station for name, channel in self.stations.items()}, clock)
         loop = asyncio.get_running_loop()
-        self.audience.watch(lambda station, count: self.stations[station].set_listeners(count))
+        self._loop = loop
+        self.audience.watch(self._heard)
         for channel in self.stations.values():
             HistoryRecorder(channel.station, self.history, self._encoding, settings, clock)
         clip_recorder = ClipRecorder(self.clips, self._encoding, RATE, settings.clip_s, settings.bitrate_kbps)
@@ -86,6 +90,9 @@ class Channels:
     def start(self) -> None:
         """Let the default station fill its buffer, and make a first clip if there is none."""
         self.watchdog.start()
+        if not self.settings.max_awake:
+            self._measuring = threading.Thread(target=self._measure, name="measure", daemon=True)
+            self._measuring.start()
         self.default.station.start(FIRST_RESERVE_S if self.clips.newest is None else None)
         if self.clips.newest is None:
             self._first = threading.Thread(target=self._first_clip, name="first-clip", daemon=True)
@@ -117,11 +124,28 @@ class Channels:
             channel.station.stop()
         for channel in self.stations.values():
             channel.station.join()
-        if self._first is not None:
-            self._first.join(1.0)
+        for thread in (self._first, self._measuring):
+            if thread is not None:
+                thread.join(1.0)
         self._encoding.shutdown(wait=True)
         self._keeping.shutdown(wait=True)
         self.history.close()
+
+    def _heard(self, station: str, count: int) -> None:
+        self.stations[station].set_listeners(count)
+        self.awake.update()
+
+    def _measure(self) -> None:
+        """Measure how many stations may be awake, once the first clip is made."""
+        try:
+            while self._first is not None and self._first.is_alive() and not self._stopping.is_set():
+                self._first.join(0.2)
+            limit = measure_limit(self.engines.get(EMBEDDED), self.settings, self._stopping)
+            if limit is not None:
+                self._loop.call_soon_threadsafe(self.awake.measured, limit)
+        except Exception:
+            if not self._stopping.is_set():
+                log.exception("the machine's speed was not measured: at most %d stations are awake", PROVISIONAL)
 
     def _first_clip(self) -> None:
         """Make a clip with the embedded engine, so that ``/current.mp3`` works seconds after the first start."""

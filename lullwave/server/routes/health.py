@@ -47,6 +47,8 @@ def router(services: Services) -> APIRouter:
             "reserve_s": round(channels.default.station.reserve_s, 1),
             "degraded": [name for name, channel in channels.stations.items() if _degraded(channel)],
             "stations": {name: _station_json(channel, request.scope) for name, channel in channels.stations.items()},
+            "awake": channels.awake.awake,
+            "max_awake": channels.awake.limit,
             "history": "kept" if channels.history.available else "cannot be kept",
         }
         return JSONResponse(body, 200 if ready else 503)

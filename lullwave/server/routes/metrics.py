@@ -81,6 +81,13 @@ class _ServerCollector(Collector):
         late = GaugeMetricFamily(
             "lullwave_late_seconds", "Longest delay, in seconds, with which music went on air", labels=["station"]
         )
+        together = self._channels.awake
+        busy = CounterMetricFamily(
+            "lullwave_busy", "Requests refused because the machine plays no more stations", value=together.refused
+        )
+        most = GaugeMetricFamily(
+            "lullwave_max_awake_stations", "Stations that may be awake at once", value=together.limit
+        )
         for name, channel in self._channels.stations.items():
             station = channel.station
             people.add_metric([name], audience.people(name))
@@ -100,5 +107,5 @@ class _ServerCollector(Collector):
             late.add_metric([name], station.late_s)
             restarts.add_metric([name], station.restarts)
         yield from (people, connections, reserve, awake, speed, aired, dropped, rungs, changes, lost)
-        yield from (sharing, lighter, stretch, late, restarts)
+        yield from (sharing, lighter, stretch, late, restarts, busy, most)
         yield GaugeMetricFamily("lullwave_generations", "Clips that are being made or wait", value=self._clips.active)

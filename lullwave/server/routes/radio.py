@@ -16,6 +16,7 @@ from ..deps import AUDIO, LISTENER, ListenerId, Services, station_json
 from ..errors import Full
 from ..live.audience import Audience
 from ..live.channel import Channel
+from ..live.channels import Channels
 from ..live.responses import LiveAudio, LiveEvents
 
 FIRST_CLIP_S = 30.0  # seconds that a request waits for the first clip of a new installation
@@ -79,9 +80,9 @@ def router(services: Services) -> APIRouter:
         request: Request, station: Annotated[str | None, Query(max_length=64)] = None, listener: ListenerId = None
     ) -> Response:
         """What happens at a station while it happens, stamped with stream frames."""
-        audience = services.channels.audience
-        channel = services.channels.default if station is None else services.channel(station)
-        return LiveEvents(channel, audience, listener, lambda: _present(channel, audience))
+        channels = services.channels
+        channel = channels.default if station is None else services.channel(station)
+        return LiveEvents(channel, channels.audience, listener, lambda: _present(channel, channels))
 
     @routes.websocket("/ws")
     async def listeners_socket(socket: WebSocket) -> None:
@@ -108,17 +109,23 @@ def _stream(services: Services, request: Request, channel: Channel, listener: st
     address = request.client.host if request.client else ""
     if channels.by_address[address] >= settings.max_per_address:
         raise Full(f"your address has {settings.max_per_address} audio connections, as many as it may have")
+    if request.method == "HEAD":
+        channels.awake.check(channel.station.id)
+    else:
+        channels.awake.admit(channel.station.id)
     titles = request.headers.get("icy-metadata", "").strip() == "1"
     return LiveAudio(channel, channels.audience, listener, titles, settings.bitrate_kbps, channels.by_address, address)
 
 
-def _present(channel: Channel, audience: Audience) -> list[Event]:
+def _present(channel: Channel, channels: Channels) -> list[Event]:
     """The events that describe a station as it is now, for a client that has just connected."""
     station, now = channel.station, channel.station.now
+    busy, people = channels.awake.busy(station.id), channels.audience.people(station.id)
     found = [
         Event("state", station.edge, {"state": station.state, "engine": station.playing_engine}),
         station.tier_event(),
-        Event("listeners", station.edge, {"count": audience.people(station.id)}),
+        Event("busy", station.edge, {"busy": busy}),
+        Event("listeners", station.edge, {"count": people}),
     ]
     if now is not None:
         found.append(Event("piece", now.started_frame, now.data))

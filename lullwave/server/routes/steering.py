@@ -96,10 +96,12 @@ def _steerable(services: Services, request: Request, station: str) -> PromptQueu
     Raises:
         NotFound: there is no such station.
         Forbidden: the station is the owner's, and the request has no token.
+        StationBusy: the station sleeps, and as many others play as the machine can.
     """
     policy = services.channel(station).station.config.policy
     if policy == "owner" and not services.owner_token.allows(request.headers):
         raise Forbidden("only the owner may steer this station: Authorization: Bearer …")
+    services.channels.awake.check(station)
     return services.prompt_queues[station]
 
 

@@ -247,6 +247,9 @@ export function Radio(el) {
       case 'state':
         learn({ state: data.state, engine: data.engine });
         return;
+      case 'busy':
+        learn({ busy: data.busy });
+        return;
       case 'programme':
         learn({ steered: data.steered });
         return;

@@ -41,9 +41,14 @@ function show(item, one, chosen) {
   put(item, '.name', one.name);
   put(item, '.about', one.prompt);
   const awake = one.listeners > 0;
-  put(item, '.count', awake ? String(one.listeners) : 'z z');
-  item.querySelector('.count').title = awake ? `${one.listeners} listening` : 'Asleep; wakes when you tune in';
+  put(item, '.count', awake ? String(one.listeners) : one.busy ? 'busy' : 'z z');
+  item.querySelector('.count').title = awake ? `${one.listeners} listening` : sleeps(one);
   item.classList.toggle('-asleep', !awake);
+}
+
+function sleeps({ busy }) {
+  if (busy) return 'Busy: other stations use all that this machine can play. Come back later';
+  return 'Asleep; wakes when you tune in';
 }
 
 function put(item, selector, text) {
