@@ -163,8 +163,8 @@ def analyse(blocks: Iterable[Audio], params: SpectrogramParams) -> Iterator[Mel]
     for audio in blocks:
         if not rate:
             rate = audio.rate
-            if rate != params.analysis_rate:
-                resampler = soxr.ResampleStream(rate, params.analysis_rate, params.channels, "float32", "VHQ")
+            if rate != params.rate:
+                resampler = soxr.ResampleStream(rate, params.rate, params.channels, "float32", "VHQ")
         elif audio.rate != rate:
             raise InvalidInput("rate", audio.rate, f"{rate}, as the blocks before")
         if not np.isfinite(audio.samples).all():

@@ -33,7 +33,9 @@ class _Plan:
     def __init__(self, params: SpectrogramParams) -> None:
         self.hop = params.hop_samples
         self.window = params.window_samples
-        rate = params.analysis_rate
+        padding = (params.fft_samples - self.window) // 2  # where torch.stft puts the window
+        self.half = params.fft_samples // 2 - padding  # samples of the window before its column
+        rate = params.rate
         clear = rate / 4 - params.high_hz  # between the highest bin and the new Nyquist frequency
         self.every = 2 if params.fft_samples % 2 == 0 and clear > 0.04 * params.high_hz else 1
         n_fft = params.fft_samples // self.every
@@ -107,7 +109,8 @@ class Analyser:
 
     def __init__(self, params: SpectrogramParams) -> None:
         self._plan = _plan(params)
-        self._half = self._plan.window // 2
+        self._before = self._plan.half + self._plan.reach  # samples that a column needs before itself
+        self._margin = max(self._plan.half, self._plan.window - self._plan.half) + self._plan.reach  # on either side
         self._held: Samples = np.zeros(0, np.float32)  # begins at sample _first, less what is reflected
         self._first: int | None = None  # the sound's sample at which _held begins; None before the beginning is known
         self._taken = 0
@@ -117,7 +120,7 @@ class Analyser:
         """Take samples; returns the (T', bands) columns that became known, a multiple of ``CHUNK_COLUMNS``."""
         self._held = np.concatenate([self._held, samples])
         self._taken += len(samples)
-        margin = self._half + self._plan.reach
+        margin = self._margin
         if self._first is None:
             if self._taken <= margin:
                 return self._nothing()
@@ -134,7 +137,7 @@ class Analyser:
         """
         if not self._taken:
             raise InvalidInput("audio", 0, "at least one sample")
-        margin = self._half + self._plan.reach
+        margin = self._margin
         if self._first is None:
             self._held = np.pad(self._held, (margin, 0), mode="reflect" if self._taken > 1 else "edge")
             self._first = -margin
@@ -148,7 +151,7 @@ class Analyser:
             return self._nothing()
         plan = self._plan
         assert self._first is not None
-        begin = self._made * plan.hop - self._half - plan.reach - self._first
+        begin = self._made * plan.hop - self._before - self._first
         starts = range(0, count, CHUNK_COLUMNS)
 
         def chunk(start: int) -> npt.NDArray[np.float32]:
@@ -163,7 +166,7 @@ class Analyser:
 
         made = np.concatenate(parallel_map(chunk, starts))
         self._made += count
-        keep = self._made * plan.hop - self._half - plan.reach - self._first
+        keep = self._made * plan.hop - self._before - self._first
         if 0 < keep < len(self._held):
             self._held = self._held[keep:].copy()
             self._first += keep
@@ -180,7 +183,7 @@ def _mirrored(samples: Samples, count: int) -> Samples:
 
 
 def mel_of(samples: Samples, params: SpectrogramParams) -> npt.NDArray[np.float32]:
-    """(C, F, T) mel amplitudes, in 16-bit units, of (samples, C) at the analysis rate."""
+    """(C, F, T) mel amplitudes, in 16-bit units, of (samples, C) at ``params.rate``."""
     made = []
     for channel in range(samples.shape[1]):
         analyser = Analyser(params)

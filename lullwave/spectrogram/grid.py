@@ -32,6 +32,7 @@ REGULAR = 1e-2  # regularisation as a share of the mean diagonal: bands narrower
 INVERSE_REACH = 20  # bands: entries of the inverse further from the diagonal are dropped
 NEGLIGIBLE = 1e-3  # entries below this share of their diagonal are dropped, in ``first`` too
 MAX_RADIUS = 1.3  # allowed spectral radius of a correction: above 1 corrections oscillate, from 2 on they grow
+FAR = 2.5  # times high_hz: a rate above this is far above what the bands need
 POWER_STEPS = 60  # steps of the power iteration that measures the radius
 
 
@@ -51,6 +52,7 @@ class Grid:
     taps: Reals  # (TAPS,) the filter between bins
     turn: Complex  # (M + TAPS // 2,) factors that move the time of phases from the window's start to its middle
     between: int  # M
+    high_hz: int  # no band ends above
     nearest: Any  # (B,) the bin of ``first`` that is nearest to a band's middle
 
     @property
@@ -78,8 +80,8 @@ def _grid_of(params: SpectrogramParams, pad: int) -> Grid:
     bins = n_fft // 2 + 1
     bin_hz = rate / n_fft
     hz = np.arange(bins, dtype=np.float64) * bin_hz
-    count = max(2, int(params.high_hz * params.padded_ms / 1000 + 1e-6) + 1)
-    fine_hz = np.arange(count, dtype=np.float64) * 1000.0 / params.padded_ms
+    count = max(2, params.high_hz * params.fft_samples // params.rate + 1)
+    fine_hz = np.arange(count, dtype=np.float64) * params.rate / params.fft_samples
     # A Hann window sums to half its length; FULL_SCALE is the unit of mel amplitudes.
     scale = FULL_SCALE * params.window_samples / window
     bank = filters(fine_hz, params.bands, params.low_hz, params.high_hz) * scale
@@ -136,6 +138,7 @@ def _grid_of(params: SpectrogramParams, pad: int) -> Grid:
         taps=taps.astype(np.float32),
         turn=np.exp(1j * np.pi * np.arange(between + TAPS // 2) / pad).astype(np.complex64),
         between=between,
+        high_hz=params.high_hz,
         nearest=np.rint(edges[1:-1] * window / rate).astype(np.intp),
     )
 
@@ -159,14 +162,20 @@ def _spectral_radius(inverse: Any, normal: npt.NDArray[np.float64]) -> float:
 
 
 def _sizes(params: SpectrogramParams) -> tuple[int, int, int]:
-    """Rate, hop and window: the lowest rate from 2 x high_hz at which both are whole and the transform is fast."""
-    unit = math.lcm(Fraction(params.step_ms, 1000).denominator, Fraction(params.window_ms, 2000).denominator)
+    """Rate, hop and window: the lowest rate from 2 x high_hz at which both are whole and the transform is fast.
+
+    The window is an even number of samples; if that asked for a rate far above 2 x high_hz, it is the nearest one.
+    """
+    step, window = Fraction(params.hop_samples, params.rate), Fraction(params.window_samples, params.rate)  # seconds
+    unit = math.lcm(step.denominator, (window / 2).denominator)
+    if -(-2 * params.high_hz // unit) * unit > FAR * params.high_hz:
+        unit = step.denominator
     lowest = -(-2 * params.high_hz // unit) * unit
-    for rate in range(lowest, lowest + 40 * unit, unit):
-        window = rate * params.window_ms // 1000
-        if all(scipy.fft.next_fast_len(pad * window, real=True) == pad * window for pad in PADS):
-            return rate, rate * params.step_ms // 1000, window
-    return lowest, lowest * params.step_ms // 1000, lowest * params.window_ms // 1000
+    for rate in range(lowest, min(lowest + 40 * unit, 2 * lowest + 1), unit):
+        size = 2 * round(rate * window / 2)
+        if all(scipy.fft.next_fast_len(pad * size, real=True) == pad * size for pad in PADS):
+            return rate, int(rate * step), size
+    return lowest, int(lowest * step), 2 * round(lowest * window / 2)
 
 
 def _tidy(matrix: Any) -> Any:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from fractions import Fraction
-from typing import Any, NoReturn
+from typing import Any
 
 from PIL import Image
 
@@ -16,8 +14,7 @@ from ..options import check, option
 
 log = logging.getLogger(__name__)
 
-HIGHEST_ANALYSIS_HZ = 400_000  # a rate is multiplied until a step is a whole number of samples, but not beyond this
-LARGEST_FFT = 400_000  # samples of the padded window at the analysis rate
+LARGEST_FFT = 400_000  # samples of the padded window
 LARGEST_BANK = 60_000_000  # bands x the samples of that window: what filters and their inverse need in memory
 
 
@@ -48,31 +45,10 @@ class SpectrogramParams:
             raise InvalidInput("low_hz", self.low_hz, f"less than high_hz ({self.high_hz})")
         if 2 * self.high_hz > self.rate:
             raise InvalidInput("high_hz", self.high_hz, f"at most half of the sample rate ({self.rate})")
-        if self.analysis_rate > HIGHEST_ANALYSIS_HZ:
-            self._blame()
         if self.fft_samples > LARGEST_FFT:
             raise InvalidInput("padded_ms", self.padded_ms, f"at most {LARGEST_FFT} samples (here {self.fft_samples})")
         if self.bands * self.fft_samples > LARGEST_BANK:
             raise InvalidInput("bands", self.bands, f"at most {LARGEST_BANK // self.fft_samples} for such a window")
-
-    def _blame(self) -> NoReturn:
-        """Raise for the one duration that makes the analysis rate too high, or for the rate itself."""
-        durations = self._durations_ms
-        for name in durations:
-            rest = [ms for other, ms in durations.items() if other != name]
-            if self._times_whole(rest) * self.rate <= HIGHEST_ANALYSIS_HZ:
-                allowed = f"durations that are a whole number of samples at {self.rate} Hz, or soon become one"
-                raise InvalidInput(name, durations[name], allowed)
-        allowed = f"rates at which {self.step_ms} ms are a whole number of samples, or soon become one"
-        raise InvalidInput("rate", self.rate, allowed)
-
-    @property
-    def _durations_ms(self) -> dict[str, int]:
-        return {"step_ms": self.step_ms, "window_ms": self.window_ms, "padded_ms": self.padded_ms}
-
-    def _times_whole(self, durations_ms: Iterable[int]) -> int:
-        """The lowest multiple of the rate at which durations are whole numbers of samples."""
-        return math.lcm(*(Fraction(self.rate * ms, 1000).denominator for ms in durations_ms))
 
     @property
     def channels(self) -> int:
@@ -80,28 +56,26 @@ class SpectrogramParams:
         return 2 if self.stereo else 1
 
     @property
-    def analysis_rate(self) -> int:
-        """The lowest multiple of ``rate`` at which step, window and padding are whole (22050 Hz: 44100)."""
-        return self.rate * self._times_whole(self._durations_ms.values())
-
-    @property
     def hop_samples(self) -> int:
-        """One step at the analysis rate."""
-        return self.analysis_rate * self.step_ms // 1000
+        """One step in samples: as in Riffusion, a fraction of a sample is dropped (5 ms at 44.1 kHz: 220)."""
+        return self._samples(self.step_ms)
 
     @property
     def window_samples(self) -> int:
-        """The window at the analysis rate."""
-        return self.analysis_rate * self.window_ms // 1000
+        """The window in samples."""
+        return self._samples(self.window_ms)
 
     @property
     def fft_samples(self) -> int:
-        """The padded window at the analysis rate."""
-        return self.analysis_rate * self.padded_ms // 1000
+        """The padded window in samples."""
+        return self._samples(self.padded_ms)
+
+    def _samples(self, duration_ms: int) -> int:
+        return int(duration_ms / 1000.0 * self.rate)  # to the letter: another order rounds differently
 
     def samples_of(self, columns: int) -> int:
-        """Number of samples, at ``rate``, of the sound of T columns: T - 1 steps."""
-        return round((columns - 1) * self.step_ms * self.rate / 1000)
+        """Number of samples of the sound of T columns: T - 1 steps."""
+        return (columns - 1) * self.hop_samples
 
     def to_exif(self) -> Image.Exif:
         """The image tags (numbers 11000 to 11080) that carry these parameters."""

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.fft
 
 from ..audio import Samples
-from .grid import Grid, Reals, grid_of
+from .grid import FAR, Grid, Reals, grid_of
 from .inversion import invert
 from .params import SpectrogramParams
 from .relaxation import schedule_for
@@ -33,9 +33,6 @@ class Synthesiser:
         covered = -(-len(self._grid.window) // self._grid.hop)
         self._shared, self._ahead = max(SHARED, 2 * covered), max(AHEAD, covered)
         self._block = max(BLOCK, SHARES * self._shared)
-        self._whole = (
-            params.analysis_rate // params.rate
-        )  # blocks begin at multiples of this many columns, where the output has a whole sample
         self._held_on = _edge(self._grid)  # columns after the join that are already fixed
         self._held = np.zeros((0, params.bands), np.float32)
         self._first = 0  # column at which _held begins
@@ -50,7 +47,7 @@ class Synthesiser:
             sound = self._inverted(self._held[: self._block])
             join = self._block - self._ahead
             made.append(self._resampled(sound, self._final - self._first, join))
-            hop, begin = self._grid.hop, (join + self._held_on - self._shared) // self._whole * self._whole
+            hop, begin = self._grid.hop, join + self._held_on - self._shared
             self._head = sound[begin * hop : (join + self._held_on) * hop].copy()
             self._final = self._first + join
             self._first += begin
@@ -87,7 +84,8 @@ def resample(sound: Reals, grid: Grid, rate: int) -> Samples:
     before, after = sound[1 : edge + 1][::-1] * fade, sound[len(sound) - 1 - edge : -1][::-1] * fade[::-1]
     wide = np.concatenate([before, sound, after])
     size = round(len(wide) * rate / grid.rate)
-    spectrum = scipy.fft.rfft(wide)[: size // 2 + 1]
+    top = min(size // 2, int(FAR * grid.high_hz / 2 * len(wide) / grid.rate))  # above the bands there is no sound
+    spectrum = scipy.fft.rfft(wide)[: top + 1]
     made = scipy.fft.irfft(spectrum * np.float32(size / len(wide)), n=size)
     begin, count = round(edge * rate / grid.rate), round(len(sound) * rate / grid.rate)
     return np.ascontiguousarray(made[begin : begin + count], dtype=np.float32)
