@@ -11,6 +11,8 @@ from typing import Any
 
 from typer.core import TyperCommand
 
+from ..errors import InvalidInput
+
 _ATTACHED = re.compile(r"-?[\d.]+$|.*[./]")  # a value that follows a short flag without a space: -s30, -onight.mp3
 
 
@@ -27,6 +29,22 @@ class WordCommand(TyperCommand):
         if any(parameter.param_type_name == "argument" for parameter in parameters):
             args = words_last(args, parameters)
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; errors about what the command line gave name it as help does."""
+        try:
+            return super().invoke(ctx)
+        except InvalidInput as error:
+            for parameter in self.get_params(ctx):
+                source = ctx.get_parameter_source(parameter.name)
+                if parameter.name == error.field and source is not None and source.name == "COMMANDLINE":
+                    error.args = (str(error).replace(f"{error.field}:", f"{_shown_as(parameter)}:", 1),)
+            raise
+
+
+def _shown_as(parameter: Any) -> str:
+    """A flag, or what stands for an argument in help."""
+    return str(parameter.metavar if parameter.param_type_name == "argument" else parameter.opts[0])
 
 
 def words_last(args: Sequence[str], parameters: Iterable[Any]) -> list[str]:

@@ -30,6 +30,22 @@ def test_mistyped_commands_and_flags_get_a_suggestion(lullwave, arguments, said)
     assert said in ran.stderr.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "variables", "said"),
+    [
+        (("serve", "--port", "70000"), {}, "--port: got 70000"),
+        (("serve",), {"LULLWAVE_PORT": "70000"}, "port: got '70000'"),
+        (("replay", "piano", "noon"), {}, "TIME: got 'noon'"),
+        (("audio-to-image", "-a", "a.wav", "-i", "a.gif"), {}, "--image: got 'a.gif'"),
+        (("sample-clips", "-a", "a.wav", "-o", "clips", "--extension", "mp9"), {}, "--extension: got 'mp9'"),
+    ],
+)
+def test_an_error_names_what_the_command_line_gave_as_help_does(lullwave, arguments, variables, said):
+    ran = lullwave(*arguments, **variables)
+    assert ran.returncode == 2
+    assert ran.stderr.decode().splitlines()[-1].startswith(f"lullwave: {said}")
+
+
 def test_verbose_shows_where(lullwave):
     assert b"Traceback" not in lullwave("engines", "theremin").stderr
     assert b"Traceback" in lullwave("--verbose", "engines", "theremin").stderr

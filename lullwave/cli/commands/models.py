@@ -15,6 +15,7 @@ from ... import checkpoints
 from ...errors import InvalidInput, MissingExtra, NotFound
 from ..flags import AsJson, Quiet
 from ..outputs import print_json
+from ..parsing import WordCommand
 
 app = typer.Typer(invoke_without_command=True, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 Name = Annotated[
@@ -30,7 +31,7 @@ def models(context: typer.Context, as_json: AsJson = False) -> None:
         list_models(as_json)
 
 
-@app.command("list")
+@app.command("list", cls=WordCommand)
 def list_models(as_json: AsJson = False) -> None:
     """List the installed models with size and licence."""
     console = Console()
@@ -47,7 +48,7 @@ def list_models(as_json: AsJson = False) -> None:
     console.print(table)
 
 
-@app.command()
+@app.command(cls=WordCommand)
 def pull(name: Name, as_json: AsJson = False, quiet: Quiet = False) -> None:
     """Download a model. After an interruption, run it again: it resumes."""
     console = Console(stderr=True)
@@ -79,19 +80,19 @@ def pull(name: Name, as_json: AsJson = False, quiet: Quiet = False) -> None:
         print("this licence does not allow commercial use of the weights")
 
 
-@app.command()
+@app.command(cls=WordCommand)
 def path(name: Name) -> None:
     """Print the directory of an installed model."""
     print(checkpoints.locate(name, offline=True))
 
 
-@app.command()
+@app.command(cls=WordCommand)
 def remove(name: Name) -> None:
     """Delete an installed model."""
     print(f"removed {checkpoints.remove(name)}")
 
 
-@app.command("make-random")
+@app.command("make-random", cls=WordCommand)
 def make_random(
     name: Annotated[
         str,
@@ -112,7 +113,7 @@ def make_random(
             from ...engines.musicgen.model.random_checkpoint import random_names, write_random
 
             if name not in random_names():
-                raise NotFound("published shape", name, [*random_names(), *_RIFFUSION])
+                raise NotFound("architecture", name, [*random_names(), *_RIFFUSION])
             write_random(name, directory, seed)
     except ModuleNotFoundError as error:
         raise MissingExtra("making random weights", "ai", error.name or "torch") from None

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ...codecs import FORMAT_NAMES, fitting_name, format_named, read, read_tags, write
 from ...errors import InvalidInput
-from ..flags import AudioFile, OutputFolder, Quiet
+from ..flags import AudioFile, OutputFolder, Quiet, called
 from ..outputs import check_folder
 
 Count = Annotated[
@@ -45,7 +45,9 @@ def sample_clips(
 ) -> None:
     """Cut clips of one length out of an audio file, at random places."""
     check_folder(output_dir, "--output-dir", parents=True)
-    for path in cut(audio, output_dir, num_clips, duration_ms, mono, extension, seed):
+    with called({"format": "--extension"}):
+        paths = cut(audio, output_dir, num_clips, duration_ms, mono, extension, seed)
+    for path in paths:
         Console(quiet=quiet).print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from ...codecs import format_named
 from .. import parallel
-from ..flags import AudioFolder, Glob, Limit, OutputFolder, Processes, Quiet
+from ..flags import AudioFolder, Glob, Limit, OutputFolder, Processes, Quiet, called
 from ..outputs import check_folder
 from .sample_clips import Count, Extension, Length, Mono, Seed, cut
 
@@ -29,7 +29,8 @@ def sample_clips_batch(
     quiet: Quiet = False,
 ) -> None:
     """Cut clips out of a folder of audio files, at random places. A file that cannot be read never stops the rest."""
-    format_named(extension.removeprefix("."))
+    with called({"format": "--extension"}):
+        format_named(extension.removeprefix("."))
     check_folder(output_dir, "--output-dir", parents=True)
     paths = parallel.first_of(parallel.sounds_in(audio_dir, glob), limit)
     work = partial(

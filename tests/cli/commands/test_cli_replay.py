@@ -77,5 +77,5 @@ def test_a_moment_is_made_as_the_server_makes_it(tmp_path, name):
 def test_a_time_that_is_none_is_refused_in_words(tmp_path, time):
     ran = run(tmp_path, "piano", time)
     assert ran.returncode != 0
-    assert f"time: got '{time}'" in ran.stderr
+    assert f"TIME: got '{time}'" in ran.stderr
     assert len(ran.stderr.splitlines()) == 1

@@ -57,7 +57,7 @@ def write_random(name: str, directory: Path, seed: int = 0) -> Path:
         NotFound: ``name`` is not one of ``random_names()``.
     """
     if name not in _VARIANTS:
-        raise NotFound("published shape", name, _VARIANTS)
+        raise NotFound("architecture", name, _VARIANTS)
     with quiet_transformers():
         _write(name, directory, seed)
     log.info("wrote %s with random weights to %s: it sounds like noise", name, directory)
