@@ -21,11 +21,12 @@ import soundfile
 from ..audio import Audio
 from ..errors import CodecError, FileMissing
 from .completeness import Content, is_cut_off, joined_parts, repaired
-from .tags import Tags
+from .tags import Tags, id3_size, tags_of_id3
 
 BLOCK_S = 10.0  # length of a block, in seconds
 MIN_RATE, MAX_RATE = 1000, 768_000  # Hz; a header can state anything, and buffers are sized by it
 MAX_CHANNELS = 64
+MAX_ID3_BYTES = 1 << 20  # of an ID3v2 tag; titles come before pictures
 MAX_WHOLE_BYTES = 4 * 1024**3  # float32 samples of a file that is read whole: 3 hours of stereo at 44.1 kHz
 
 log = logging.getLogger(__name__)
@@ -101,13 +102,23 @@ def read_tags(path: str | Path) -> Tags:
     path, found = Path(path), Tags()
     if path.is_file():  # a pipe can be read only once
         with suppress(OSError), open(path, "rb") as opened:
-            try:
-                with soundfile.SoundFile(opened) as file:
-                    found = Tags(file.title, file.artist, file.comment)
-            except soundfile.LibsndfileError:
-                opened.seek(0)
-                found = _tags_by_av(opened)
+            found = _tags_in(opened)
     return found.titled(path.stem)
+
+
+def _tags_in(opened: BinaryIO) -> Tags:
+    head = opened.read(10)
+    if size := id3_size(head):
+        return tags_of_id3(head + opened.read(min(size, MAX_ID3_BYTES)))
+    opened.seek(0)
+    if head[:1] == b"\xff":  # an MP3 without a tag; libsndfile would print what it thinks of its frames
+        return Tags()
+    try:
+        with soundfile.SoundFile(opened) as file:
+            return Tags(file.title, file.artist, file.comment)
+    except soundfile.LibsndfileError:
+        opened.seek(0)
+        return _tags_by_av(opened)
 
 
 def _tags_by_av(opened: BinaryIO) -> Tags:
@@ -198,8 +209,16 @@ def _by_av(opened: BinaryIO, refusal: str) -> Iterator[Audio]:
             if total and total / rate < stated_s - 0.25:
                 raise CodecError(f"it is cut off after {total / rate:.1f} of {stated_s:.1f} seconds")
     except av.FFmpegError as error:
-        reason = "it is cut off" if isinstance(error, EOFError) else error.strerror or str(error)
-        raise CodecError(reason) from error
+        raise CodecError(_reason(error)) from error
+
+
+def _reason(error: Any) -> str:
+    """What FFmpeg's error means for the reader of a message."""
+    if isinstance(error, EOFError):
+        return "it is cut off"
+    if type(error).__name__ == "InvalidDataError":
+        return "it is no sound in a known format, or damaged at its beginning"
+    return str(error.strerror or error)
 
 
 def _joined(parts: list[Any], rate: int) -> Audio:

@@ -16,6 +16,8 @@ ARTIST = "Lullwave"
 MAX_TITLE = 200  # characters that players still show
 MAX_PROMPT = 2000  # characters; two of them, escaped, fit a comment
 MAX_BYTES = {"title": 1000, "artist": 1000, "comment": 40_000}  # libsndfile cannot read its own Opus files beyond 50 kB
+_ID3_FRAMES = {b"TIT2": "title", b"TPE1": "artist", b"COMM": "comment"}
+_ID3_ENCODINGS = {0: "latin-1", 1: "utf-16", 2: "utf-16-be", 3: "utf-8"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,27 @@ def id3_size(data: bytes) -> int:
     """The size in bytes of the ID3v2 tag at the beginning of ``data``; 0 if there is none."""
     if len(data) < 10 or data[:3] != b"ID3":
         return 0
-    return 10 + sum(byte << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=True))
+    return 10 + _of_synchsafe(data[6:10])
+
+
+def tags_of_id3(data: bytes) -> Tags:
+    """The tags in an ID3v2.3 or 2.4 tag at the beginning of ``data``; empty ones where it is damaged or older."""
+    found: dict[str, str] = {}
+    at, version = 10, data[3]
+    while version in (3, 4) and at + 10 <= len(data) and data[at : at + 4].strip(b"\0"):
+        name, size = data[at : at + 4], data[at + 4 : at + 8]
+        length = _of_synchsafe(size) if version == 4 else int.from_bytes(size, "big")
+        body = data[at + 10 : at + 10 + length]
+        if name in _ID3_FRAMES and body:
+            start = 4 if name == b"COMM" else 1  # after the encoding and the language
+            text = body[start:].decode(_ID3_ENCODINGS.get(body[0], "latin-1"), errors="replace")
+            described, _, comment = text.partition("\0")
+            if name != b"COMM":
+                found.setdefault(_ID3_FRAMES[name], text.strip("\0"))
+            elif not described:  # comments with a description hold other programs' numbers
+                found.setdefault("comment", comment.strip("\0\ufeff"))
+        at += 10 + length
+    return Tags(**found)
 
 
 def info_chunk(tags: Tags) -> bytes:
@@ -104,6 +126,10 @@ def _id3_frame(name: bytes, body: bytes) -> bytes:
 def _synchsafe(number: int) -> bytes:
     """A number in four bytes of seven bits each (ID3v2.4, 6.2)."""
     return bytes(number >> shift & 0x7F for shift in (21, 14, 7, 0))
+
+
+def _of_synchsafe(size: bytes) -> int:
+    return sum((byte & 0x7F) << shift for byte, shift in zip(size, (21, 14, 7, 0), strict=True))
 
 
 def _riff_chunk(name: bytes, body: bytes) -> bytes:

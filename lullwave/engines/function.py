@@ -53,7 +53,7 @@ class FunctionStream(BlockStream):
             if maker == (_FORMAT, engine.name):
                 steers = [_Steer(*steer) for steer in state["steers"]]
                 return cls(engine, Request(**state["request"]), int(state["position"]), steers)
-        except (ValueError, TypeError, LookupError) as error:
+        except (ValueError, RecursionError, TypeError, LookupError) as error:
             raise SnapshotError(f"not a snapshot of the engine {engine.name}: {error}") from error
         raise SnapshotError(f"a snapshot of (format, engine) {maker}; expected: {(_FORMAT, engine.name)}")
 

@@ -59,7 +59,8 @@ def open_image(path: Path) -> Image.Image:
     except FileNotFoundError:
         raise FileMissing(f"cannot read {str(path)!r}: there is no such file") from None
     except OSError as error:
-        raise CodecError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
+        reason = error.strerror or f"the image is damaged or cut off ({error})"  # Pillow's own errors have no strerror
+        raise CodecError(f"cannot read {str(path)!r}: {reason}") from error
     except (SyntaxError, ValueError, EOFError, struct.error) as error:  # InvalidInput is a ValueError
         if isinstance(error, InvalidInput):
             raise

@@ -55,6 +55,28 @@ def test_a_file_without_tags_is_called_by_its_name_and_claims_nothing(tmp_path):
     assert read_tags(tmp_path / "absent.mp3") == Tags("absent")
 
 
+@pytest.mark.parametrize("version", ["3", "4"])
+@pytest.mark.parametrize("title", ["Rain", "雨の音"])
+def test_id3_tags_of_another_program(tmp_path, version, title):
+    path = tmp_path / "a.mp3"
+    with av.open(str(path), "w", options={"id3v2_version": version}) as file:
+        file.metadata.update({"title": title, "artist": "Zoë", "comment": "by hand", "album": "x"})
+        stream = file.add_stream("mp3", rate=48000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(SOUND.samples.T.copy(), "fltp", "mono")
+        frame.rate = 48000
+        file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    found = read_tags(path)
+    assert (found.title, found.artist) == (title, "Zoë")
+    assert found.comment in ("by hand", "")  # FFmpeg writes comments in a frame of its own kind
+    whole = path.read_bytes()
+    for size in range(3, 60):  # cut anywhere, damaged anywhere
+        (tmp_path / "b.mp3").write_bytes(whole[:size])
+        assert read_tags(tmp_path / "b.mp3").title
+        (tmp_path / "b.mp3").write_bytes(whole[:size] + b"\xff\xfe\x00" + whole[size:])
+        assert read_tags(tmp_path / "b.mp3").title
+
+
 def test_tags_of_a_format_that_libsndfile_lacks(tmp_path):
     path = tmp_path / "a.m4a"
     with av.open(str(path), "w") as file:

@@ -165,5 +165,5 @@ def _said(body: bytes) -> str:
         told = json.loads(body)
         stations = ", ".join(map(str, told.get("stations", ())))
         return f": {told['status']}" + (f"; stations {stations}" if stations else "")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return ""

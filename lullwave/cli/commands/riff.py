@@ -313,7 +313,7 @@ def _read_index(path: Path) -> dict[str, dict[str, Any]]:
     """The entries of an earlier run's index by file name; empty if there is no readable index."""
     try:
         return {one["file"]: one for one in json.loads(path.read_text("utf-8"))}
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, RecursionError, TypeError, KeyError):
         return {}
 
 

@@ -371,7 +371,7 @@ def error_reason(error: Exception) -> str:
         body = bytes(error.response.body or b"")
         try:
             said = str(json.loads(body)["error"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, RecursionError, KeyError, TypeError):
             said = "no reason given"
         return f"refused with status {error.response.status_code}: {said}"
     if isinstance(error, ConnectionClosed) and error.rcvd is not None:

@@ -193,7 +193,7 @@ def read_batch(text: str) -> tuple[list[Mapping[str, Any]], list[Entry]]:
     """
     try:
         raw = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput("batch", text[:40], f"a JSON object ({error})") from None
     if not isinstance(raw, dict) or not isinstance(raw.get("entries"), list) or not raw["entries"]:
         raise InvalidInput("entries", type(raw).__name__, 'an object with "params" and a list of "entries"')

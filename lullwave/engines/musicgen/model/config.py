@@ -64,7 +64,7 @@ class ModelConfig:
             raw = json.loads(file.read_text())
         except FileNotFoundError:
             raise CheckpointError(f"{directory} holds no checkpoint: config.json is missing") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise CheckpointError(f"{file} cannot be read: {error}; pull the model again") from None
         kind = raw.get("model_type") if isinstance(raw, dict) else None
         if kind not in ("musicgen", "musicgen_melody"):

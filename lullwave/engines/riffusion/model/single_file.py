@@ -50,7 +50,9 @@ def load_parts(file: Path, dtype: torch.dtype, offline: bool) -> tuple[dict[str,
         told = " ".join(str(error).split())[:500]
         raise CheckpointError(f"{file} cannot be loaded: {told}. {conversion(file)}") from error
     parts = {part: getattr(made, part) for part in PARTS}
-    return {**parts, "unet": parts["unet"].to(dtype), "vae": parts["vae"].to(dtype)}, configs
+    for name in ("unet", "vae"):
+        torch.nn.Module.to(parts[name], dtype)  # that of diffusers warns, without reason here
+    return parts, configs
 
 
 def conversion(file: Path) -> str:

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,8 @@ def _load_network(kind: Any, directory: Path, dtype: torch.dtype) -> Any:
         options["variant"] = variant
     if kind.__module__.startswith("transformers"):
         return kind.from_pretrained(directory, dtype=dtype, **options)
-    return kind.from_pretrained(directory, torch_dtype=dtype, **options)
+    frugal = find_spec("accelerate") is not None  # otherwise diffusers warns at every start
+    return kind.from_pretrained(directory, torch_dtype=dtype, low_cpu_mem_usage=frugal, **options)
 
 
 def _scheduler_class(directory: Path) -> Any:
