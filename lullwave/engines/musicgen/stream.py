@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ...audio import Audio, Samples
-from ...errors import SnapshotError, StreamClosed
+from ...errors import InvalidInput, SnapshotError, StreamClosed
 from ...request import Request
 from ..base import Mark, Stream, Understanding
 from . import snapshot as snapshots
@@ -48,6 +48,8 @@ class MusicGenStream(Stream):
         return self._song.step - self._song.origin
 
     def read(self, frames: int) -> Audio:
+        if frames < 0:
+            raise InvalidInput("frames", frames, "a number of frames, at least 0")
         if self._closed:
             raise StreamClosed("the stream was closed")
         total = self.total_frames

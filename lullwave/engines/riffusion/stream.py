@@ -77,8 +77,8 @@ class RiffusionStream(Stream):
         return self._position
 
     def read(self, frames: int) -> Audio:
-        if frames < 1:
-            raise InvalidInput("frames", frames, "at least 1")
+        if frames < 0:
+            raise InvalidInput("frames", frames, "a number of frames, at least 0")
         self._check_open()
         if self.total_frames is not None:
             frames = min(frames, self.total_frames - self._position)

@@ -8,7 +8,7 @@ pytest.importorskip("transformers")
 
 from songs import EXACT, RATE, tokens
 
-from lullwave.errors import SnapshotError
+from lullwave.errors import InvalidInput, SnapshotError
 from lullwave.request import Request
 
 
@@ -20,7 +20,9 @@ def test_blocks_are_the_whole_and_the_length_is_exact(engine):
         sizes = iter([1, 700, 16000, 3, 24000, 10**6])
         parts = [pieces.read(size).samples for size in sizes]
         assert np.array_equal(np.concatenate(parts), expected)
-        assert whole.read(10).frames == 0
+        assert whole.read(10).frames == pieces.read(0).frames == 0
+        with pytest.raises(InvalidInput, match="frames: got -1"):
+            pieces.read(-1)
     other = engine.stream(Request("rain", seed=3, duration_s=1.3))
     assert not np.array_equal(other.read(10**9).samples, expected)
     other.close()

@@ -68,7 +68,9 @@ def test_the_sizes_of_blocks_do_not_matter():
 def test_a_finite_stream_has_its_length_and_ends_in_silence():
     stream = stream_of(duration_s=7.5)
     whole = read_all(stream, 7.5, 11025)
-    assert stream.read(100).frames == 0
+    assert stream.read(100).frames == stream_of().read(0).frames == 0
+    with pytest.raises(InvalidInput, match="frames: got -1"):
+        stream.read(-1)
     assert len(whole) == round(7.5 * RATE)
     assert abs(whole[-1]) < 1e-3
 
