@@ -41,8 +41,31 @@ _WALK = tuple((2 * k, 1.8, step) for k, step in enumerate((0, 4, 5, 4, 3, 0, 4, 
 _SIXTEENTHS = tuple(
     (0.25 * k, 0.24, (0, -2, -4, 2)[k // 32] + (0, 7, 4, 7, 9, 7, 4, 11)[k % 8]) for k in range(128)
 )  # arpeggios, as sequencers play them
+_FIGURES = tuple(
+    (4 * bar + 0.25 * k, 0.3, root - 7 + (0, 4, 7, 9, 11, 9, 7, 4)[k % 8])
+    for bar, root in enumerate(_ROOTS)
+    for k in range(16)
+)  # broken chords in sixteenths
+_PENTATONIC = tuple(
+    (0.5 * k, 2.5, (0, 1, 2, 4, 5)[n % 5] + 7 * (n // 5))
+    for k, n in enumerate(
+        (0, 3, 5, 4, 3, 2, 1, 0, -2, -1, 0, 2, 3, 2, 0, -1, 3, 4, 6, 7, 8, 6, 4, 3, 2, 1, 0, -1, -2, -1, 1, 0) * 2
+    )
+)  # figures that ring into one another
 _SINGLE = ("flute", "trumpet", "sax", "clarinet", "violin", "cello", "lead")  # monophonic instruments
-_CENTRES = {"bass": 36, "808": 36, "cello": 50, "violin": 69, "flute": 72, "music_box": 76, "pad": 60}  # else C4
+_CENTRES = {
+    "bass": 36,
+    "808": 36,
+    "cello": 50,
+    "violin": 69,
+    "flute": 72,
+    "music_box": 76,
+    "pad": 60,
+    "harpsichord": 60,
+    "harp": 72,
+    "koto": 67,
+    "sitar": 61,
+}  # else C4
 
 
 def clip(prompt: str, seed: int, seconds: float) -> tuple[Samples, int]:
@@ -78,6 +101,13 @@ def phrases_of(instrument: str) -> tuple[tuple[tuple[float, float, int], ...], .
         return _TUNE, _SLOW, _WALK
     if any(part in instrument for part in ("synth", "pluck")):
         return _TUNE, _SIXTEENTHS, tuple((beat, beats, step + 3) for beat, beats, step in _SIXTEENTHS)
+    if "sitar" in instrument:
+        drone = tuple((beat, 3, step - 7) for beat in range(32) for step in ((0, 4) if beat % 2 == 0 else (7,)))
+        return _TUNE + drone, _SLOW + drone, tuple((beat, beats, -step) for beat, beats, step in _TUNE) + drone
+    if "harpsichord" in instrument:
+        return _FIGURES, tuple((beat, beats, step + 3) for beat, beats, step in _FIGURES), _BROKEN
+    if any(part in instrument for part in ("harp", "koto")):
+        return _PENTATONIC, tuple((beat, beats, step + 4) for beat, beats, step in _PENTATONIC), _BROKEN
     if any(part in instrument for part in _SINGLE):
         return _TUNE, _SLOW, tuple((beat, beats, -step) for beat, beats, step in _TUNE)
     return _TUNE, _HELD, _BROKEN
@@ -101,10 +131,18 @@ def _solo(instrument: str, phrase: tuple[tuple[float, float, int], ...], centre:
     track = Track(instrument, 0.0, 0.0, seat.cutoff_hz, seat.room_db, seat.plate_db, seat.tremolo, seat.chorus)  # type: ignore[arg-type]
     mix = Mix({"solo": track}, wow=0.0, warmth=0.0)
     renderer = Renderer(1, SoundCache(40_000_000), only="solo")
+    bends = "bend" in INSTRUMENTS[instrument].articulations  # type: ignore[index]
     blocks = []
     for bar in range(8):
         notes = tuple(
-            Note("solo", (beat - 4 * bar) * beat_s, beats * beat_s * 0.97, pitch, 0.62 + 0.08 * (beat % 4 == 0))
+            Note(
+                "solo",
+                (beat - 4 * bar) * beat_s,
+                beats * beat_s * 0.97,
+                pitch,
+                0.62 + 0.08 * (beat % 4 == 0),
+                slide_from=pitch - 2 if bends and beats in (1.5, 2, 4) else None,
+            )
             for beat, beats, step in sorted(phrase)
             if 4 * bar <= beat < 4 * bar + 4
             for pitch in [centre + 12 * (step // 7) + scale[step % 7]]

@@ -1,6 +1,7 @@
 """The catalogue is complete: every instrument can be asked for, written, rendered and exported."""
 
 import typing
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from lullwave.engines.synth.programme import Programme
 from lullwave.engines.synth.prompts.tokens import phrase_at, tokens_of
 from lullwave.engines.synth.prompts.vocabulary import PHRASES
 from lullwave.engines.synth.sound.instruments.notes import render_function
+from lullwave.engines.synth.writing import comping
 from lullwave.request import Request
 
 
@@ -53,6 +55,22 @@ def test_what_is_written_for_an_instrument_lies_within_its_range(name, words):
                     played = True
                     assert one.lowest <= note.pitch <= one.highest
     assert played
+
+
+@pytest.mark.parametrize("name", INSTRUMENTS)
+def test_its_manner_exists(name):
+    one = INSTRUMENTS[name]
+    assert set(one.comps) <= {*comping.STYLES, comping.HELD}
+    assert set(one.bed) <= set(INSTRUMENTS)
+    assert one.style in ("", *STYLES)
+
+
+def test_the_docs_list_every_instrument_and_kit_with_its_words():
+    text = (Path(__file__).parents[3] / "docs/use/instruments.md").read_text()
+    for one in INSTRUMENTS.values():
+        assert f"| {one.label} | {', '.join(one.phrases)} | {', '.join(one.stands_in_for)} |\n" in text
+    for kit in drums.KITS.values():
+        assert f"| {kit.name} | {', '.join(kit.phrases)} |\n" in text
 
 
 def test_styles_name_only_instruments_and_kits_of_the_catalogue():

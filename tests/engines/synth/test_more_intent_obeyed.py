@@ -95,8 +95,8 @@ PROMPTS: list[tuple[str, list[Wish], str]] = [
     # replacements
     (
         "banjo by the campfire, crickets",
-        [plays("nylon_guitar"), hears("fire", "night")],
-        "no banjo here: guitar instead",
+        [plays("steel_guitar"), hears("fire", "night")],
+        "no banjo here: steel-string guitar instead",
     ),
     ("oboe over rhodes", [plays("flute", "rhodes")], "no oboe here: flute instead"),
     (

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from scores import clashes, clip, key_fit, sung
 
+from lullwave.engines.synth.catalogue.instruments import INSTRUMENTS
 from lullwave.engines.synth.options import SynthOptions
 from lullwave.engines.synth.planning.styles import STYLES
 from lullwave.engines.synth.planning.themes import progression_name
@@ -113,7 +114,8 @@ def test_notes_and_strokes_stay_in_bounds(clips):
                 assert -LOOKAHEAD_S <= note.start_s < bar.seconds
                 assert note.length_s > 0
                 assert 0 < note.velocity <= 1
-                assert 24 <= note.pitch <= 90
+                one = INSTRUMENTS[bar.mix.tracks[note.part].instrument]
+                assert max(24, one.lowest) <= note.pitch <= one.highest
             for hit in bar.hits:
                 assert -LOOKAHEAD_S <= hit.start_s < bar.seconds
                 assert 0 < hit.velocity <= 1

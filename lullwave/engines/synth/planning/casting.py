@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from ..catalogue.drums import KITS, KitName
@@ -19,11 +19,7 @@ PAD: InstrumentName = "pad"  # holds chords in the background where the prompt n
 _PAIR_GAP = 4  # pieces before the same pair of chord player and melody player may return
 
 _FAMILY_WEIGHTS: dict[Family, float] = {"synths": 1.5, "mallets": 0.7}  # as beds; the others 1
-_STRUCK: tuple[Family, ...] = (
-    "pianos",
-    "plucked",
-    "mallets",
-)  # families too percussive to hold chords
+_STRUCK: tuple[Family, ...] = ("pianos", "plucked", "mallets")  # families too percussive to hold chords
 
 _Pair = tuple[InstrumentName, InstrumentName]  # chord player, melody player
 
@@ -48,9 +44,13 @@ def cast(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> dict[R
     elif featured and free:  # sustained chords under the named melody
         beds = {k: w for k, w in keys_weights.items() if INSTRUMENTS[k].family not in _STRUCK}
         keys_weights = {k: w for k, w in beds.items() if k not in named}
+        if own := INSTRUMENTS[featured[0]].bed:
+            keys_weights = dict.fromkeys(own, 1.0)
     lead_weights = every_player(("lead",), "") if free else blend.weights(lambda style: style.lead)
     if chords:  # a named chord player also plays the melody, unless another is named
         lead_weights = {chords[0]: 1.0}
+    elif pads and "lead" in INSTRUMENTS[pads[0]].roles:  # strings and choirs sing over their own chords
+        lead_weights = {pads[0]: 1.0}
     if melodies:
         lead_weights = {melodies[0]: 1.0}
     pairs = {
@@ -61,8 +61,14 @@ def cast(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> dict[R
     } or {(PAD, "vibraphone"): 1.0}
     keys, lead = chance.weighted(_fresh(pairs, memory) or pairs)
     others = {k: w for k, w in blend.weights(lambda style: style.answer).items() if k not in (keys, lead)}
-    bass = basses[0] if basses else _draw(chance, blend.weights(lambda style: style.bass), avoid, "sub_bass")
-    band: dict[Role, InstrumentName] = {"keys": keys, "bass": bass, "lead": lead}
+    band: dict[Role, InstrumentName] = {"keys": keys}
+    if basses:
+        band["bass"] = basses[0]
+    elif low := blend.weights(lambda style: style.bass):
+        band["bass"] = _draw(chance, low, avoid, "sub_bass")
+    elif "bass" in intent.parts:
+        band["bass"] = "bowed_bass"
+    band["lead"] = lead
     if len(melodies) > 1:
         band["answer"] = melodies[1]
     elif not featured:
@@ -83,9 +89,13 @@ def every_player(roles: tuple[Role, ...], previous: str) -> dict[InstrumentName,
     """
     players = [one for one in INSTRUMENTS.values() if set(roles) & set(one.roles)]
     before = next((one.family for one in players if one.name == previous), None)
-    sizes = Counter(one.family for one in players)
+    sizes: dict[str, float] = defaultdict(float)
+    for one in players:
+        sizes[one.family] += one.unasked
     return {
-        one.name: _FAMILY_WEIGHTS.get(one.family, 1.0) / sizes[one.family] * (0.2 if one.family == before else 1.0)
+        one.name: _FAMILY_WEIGHTS.get(one.family, 1.0)
+        * (one.unasked / sizes[one.family])
+        * (0.2 if one.family == before else 1.0)
         for one in players
     }
 

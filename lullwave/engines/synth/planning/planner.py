@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ..catalogue.instruments import INSTRUMENTS
 from ..chance import Chance
 from ..prompts.intent import Intent
 from ..score import RATE
@@ -48,9 +49,18 @@ def blend_of(intent: Intent, chance: Chance) -> Blend:
             total = sum(shares.values())
             shares = {s: (1 - min(0.25, small)) * w / total for s, w in shares.items()} | {"lofi": min(0.25, small)}
         return Blend(tuple(shares.items()))
+    if own := _own_style(intent):
+        return Blend(((own, 1.0),))
     guests = {"": 6.0, "jazz": 1.0, "soul": 1.2, "hiphop": 1.2, "piano": 0.6, "folk": 0.5}
     guest = chance.weighted({g: w for g, w in guests.items() if g not in intent.avoid.styles})
     return Blend((("lofi", 0.6), (guest, 0.4)) if guest else (("lofi", 1.0),))
+
+
+def _own_style(intent: Intent) -> str:
+    """The style of the first named instrument where nothing in the prompt speaks of a beat."""
+    beats = intent.drums or intent.kit or intent.hats or intent.feel or intent.mood("energy") > 0.3
+    own = INSTRUMENTS[intent.instruments[0]].style if intent.instruments and not beats else ""
+    return "" if own in intent.avoid.styles else own
 
 
 def plan_piece(

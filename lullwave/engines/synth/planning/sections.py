@@ -178,7 +178,7 @@ def _calm(comp: str) -> str:
 
 def _is_named_lead(band: Band) -> bool:
     lead = band.instruments["lead"]
-    return lead in band.featured and INSTRUMENTS[lead].role == "lead"
+    return lead in band.featured and INSTRUMENTS[lead].role in ("lead", "pad")
 
 
 def _roles(
@@ -198,7 +198,8 @@ def _roles(
         roles.insert(0, "keys")
     if "keys" in band.instruments and band.instruments["keys"] in band.featured and "keys" not in roles:
         roles.append("keys")  # what is named is there from the first bar
-    if index < 2 and "lead" in band.instruments and "lead" not in roles and _is_named_lead(band):
+    sings = index < 2 or part.name[0] in "ABC"
+    if sings and "lead" in band.instruments and "lead" not in roles and _is_named_lead(band):
         roles.append("lead")
     if (
         limit == 0

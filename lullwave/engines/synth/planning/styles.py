@@ -23,7 +23,7 @@ class Style:
     tempo_bpm: tuple[float, float]
     keys: Players
     lead: Players
-    bass: Players
+    bass: Players  # empty: none unless a prompt names one
     kits: Mapping[KitName, float]
     hats: Weights
     comps: Weights
@@ -257,6 +257,30 @@ STYLES: dict[str, Style] = {
         wet=0.9,
         minor=0.5,
         productions={"clean": 2, "tape": 1},
+    ),
+    "classical": Style(
+        tempo_bpm=(62, 82),
+        keys={"string_section": 3, "harpsichord": 2, "felt_piano": 1.5, "harp": 1},
+        lead={"violin": 3, "cello": 2, "flute": 1, "felt_piano": 0.7},
+        answer={"flute": 1, "cello": 1, "violin": 1},
+        bass={},
+        kits={"acoustic": 1, "brushes": 1},
+        hats={"shaker": 1},
+        comps={"held": 3, "arpeggio": 1},
+        cells={0: 2, 1: 1},
+        palette={"plain": 1},
+        swing=(0.5, 0.51),
+        drums=0.0,
+        split=0.4,
+        borrow=0.3,
+        pad=0.0,
+        wet=0.7,
+        warmth=0.15,
+        wow=0.1,
+        cutoff_hz=13000,
+        minor=0.5,
+        loops=0.2,
+        productions={"clean": 1},
     ),
     "hiphop": Style(
         tempo_bpm=(78, 94),

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from ..catalogue.instruments import INSTRUMENTS
 from ..chance import Chance
 from ..prompts.intent import Intent
 from ..spec import Band, MotifNote, Section, Slot
@@ -114,7 +115,10 @@ def _comps(blend: Blend, intent: Intent, band: Band) -> dict[str, float]:
     weights = blend.weights(lambda style: style.comps)
     if intent.comp:
         return {intent.comp: 1.0}
-    if pad_plays_chords(band):
+    own = INSTRUMENTS[band.instruments["keys"]].comps if "keys" in band.instruments else ()
+    if own and own != (HELD,):
+        return dict.fromkeys(own, 1.0)
+    if pad_plays_chords(band) or own:
         chopped = weights.get(CHOPS, 0.0)
         return {HELD: 1.0} | ({CHOPS: 0.5 * chopped} if chopped else {})
     if intent.mood("dense") < -0.3:

@@ -31,7 +31,7 @@ from .effects.filtering import HISTORY, Tone, colour
 from .effects.reverb import PLATE_HISTORY, ROOM_HISTORY, reverberate
 from .effects.upsampling import BUS_HISTORY, LOOK, double
 from .instruments.cache import SoundCache
-from .instruments.notes import amplitude, pitched_sound, slid, sound_of, stroke_of
+from .instruments.notes import BEND_S, GLIDE_S, amplitude, pitched_sound, slid, sound_of, stroke_of
 from .synthesis import MUSIC_RATE, rise
 
 LATENCY = 1764  # frames from the score to the sound: look-ahead, filters and the tape's range
@@ -236,8 +236,9 @@ class Renderer:
         needed_s = (note.skip + note.held) / MUSIC_RATE + 7 * release_s
         what = (note.instrument, note.pitch, note.velocity, needed_s, note.variant)
         sound = pitched_sound(self.cache, *what, note.pitched) if note.pitched else sound_of(self.cache, *what)
-        if note.slide_from is not None and "slide" in instrument.articulations:
-            sound = slid(sound, note.slide_from - note.pitch)
+        if note.slide_from is not None and instrument.articulations:
+            glide_s = BEND_S if "bend" in instrument.articulations else GLIDE_S
+            sound = slid(sound, note.slide_from - note.pitch, glide_s)
         release = round(7 * release_s * MUSIC_RATE)
         length = min(len(sound) - note.skip, note.held + release)
         low, high = max(0, start - note.at), min(length, start + len(into) - note.at)

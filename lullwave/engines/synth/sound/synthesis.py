@@ -17,6 +17,7 @@ from ....audio import Samples
 
 MUSIC_RATE = 22050  # Hz, of notes, hits and the buses of the music
 _ROW = 512  # samples of a row in `modes`
+_BEND_STEP = 32  # samples between the values of a vibrato
 _STRETCH = 8192  # samples that `play_voices` does at once
 
 Spectrum = npt.NDArray[np.complex64]
@@ -149,6 +150,45 @@ def play_voices(tables: Samples, voices: Sequence[tuple[float, float]], frames: 
                 line += low
                 line += high
     return out
+
+
+def wavering(
+    frames: int,
+    pitch_hz: float,
+    rate_hz: float,
+    cents: float,
+    delay_s: float,
+    start: float,
+    scoop_cents: float,
+    drift_cents: float = 0.0,
+    key: tuple[object, ...] = (),
+) -> tuple[npt.NDArray[np.float64], Samples]:
+    """Cycles of a tone that scoops up to its pitch and begins to waver after ``delay_s``, and the waver itself (-1…1).
+
+    ``drift_cents`` of slow random bend, drawn from ``key``. The bend is computed every ``_BEND_STEP`` samples.
+    """
+    knots = np.arange(0, frames + _BEND_STEP, _BEND_STEP)
+    t = knots / MUSIC_RATE
+    grow = np.clip((t - delay_s) / 0.4, 0.0, 1.0)
+    waver = np.sin(2 * np.pi * (start + rate_hz * t)) * grow * grow * (3 - 2 * grow)
+    bend = cents * waver - scoop_cents * np.exp(-t / 0.035)
+    if drift_cents:
+        turns = np.arange(0.0, t[-1] + 0.34, 0.17)
+        bend += drift_cents * np.interp(t, turns, generator("drift", *key).standard_normal(len(turns)))
+    freq = pitch_hz * 2.0 ** (bend / 1200.0)
+    cycles = np.concatenate([[0.0], np.cumsum(0.5 * (freq[1:] + freq[:-1]))]) * (_BEND_STEP / MUSIC_RATE)
+    at = np.arange(frames)
+    return np.interp(at, knots, cycles), np.interp(at, knots, waver).astype(np.float32)
+
+
+def formants(
+    freqs_hz: npt.NDArray[np.float64], peaks: Sequence[tuple[float, float, float]], floor: float
+) -> npt.NDArray[np.float64]:
+    """Gain of a body or a mouth at given frequencies: ``floor``, and peaks of (Hz, width in Hz, gain)."""
+    gain = np.full(len(freqs_hz), floor)
+    for centre, width, amount in peaks:
+        gain += amount / (1.0 + ((freqs_hz - centre) / (0.5 * width)) ** 2)
+    return gain
 
 
 def noise(frames: int, *key: object) -> Samples:

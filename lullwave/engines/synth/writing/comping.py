@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ..chance import Chance
-from ..theory import clashing
+from ..theory import clashing, nearest
 from .event import Event, VoicedChord
 
 # Strikes of a bar under one chord: (beat, length, which tones, weight). "all" is the chord, "low" its lowest
-# tone, "top" the rest; a number is one tone, counted from below.
+# tone, "top" the rest; a number is one tone, counted from below, after "^" an octave up; "root" and "fifth" are those
+# of the chord near E3.
 Strike = tuple[float, float, str, float]
 STYLES: dict[str, tuple[Strike, ...]] = {
     "halves": ((0, 2, "all", 0.56), (2, 2, "all", 0.54)),
@@ -26,6 +27,18 @@ STYLES: dict[str, tuple[Strike, ...]] = {
         (3, 1, "1", 0.42),
     ),
     "arp16": tuple((k * 0.5, 0.45, str((0, 2, 1, 3, 2, 1, 3, 2)[k]), 0.5 if k % 2 == 0 else 0.42) for k in range(8)),
+    "broken": tuple(
+        (k * 0.25, 0.4, ("0", "1", "2", "3", "^0", "3", "2", "1")[k % 8], 0.56 if k % 4 == 0 else 0.46)
+        for k in range(16)
+    ),
+    "glissando": (
+        *((0.25 * k, 4 - 0.25 * k, ("0", "1", "2", "3", "^0", "^1", "^2")[k], 0.46 + 0.02 * k) for k in range(7)),
+        (2, 2, "3", 0.5),
+        (2.5, 1.5, "2", 0.46),
+        (3, 1, "1", 0.46),
+        (3.5, 0.5, "2", 0.42),
+    ),
+    "drone": ((0, 4, "root", 0.5), (1, 3, "fifth", 0.42), (2, 2, "root", 0.46), (3, 1, "fifth", 0.42)),
     "picking": (
         (0, 2, "0", 0.6),
         (0.5, 1.4, "2", 0.46),
@@ -42,6 +55,7 @@ STYLES: dict[str, tuple[Strike, ...]] = {
 }
 HELD = "held"  # every chord even and unbroken until the next one
 CHOPS = "chops"  # slices of a recording of the chords, triggered again on the grid
+_HIGHEST = 91  # G6, the highest pitch of a chord
 CHOP_PITCH = -3  # semitones by which a chopped recording is slowed down
 _HELD_BEATS = 4.0  # a longer chord is struck again: electric pianos and strings die away
 _ORDERS = ((0, 1, 0, 1), (0, 0, 2, 3), (0, 1, 2, 2), (0, 2, 0, 3), (0, 0, 1, 0))  # which beat of a chord sounds on each
@@ -127,8 +141,13 @@ def _strike(here: VoicedChord, part: str, beat: float, length: float, which: str
         tones = tones[:1]
     elif which == "top":
         tones = tones[1:]
+    elif which in ("root", "fifth"):
+        root = nearest(here.chord.root, 52, 46, 57)
+        fifth = which == "fifth" and (root + 7) % 12 in here.chord.pitch_classes
+        tones = (root + 7 if fifth else root,)
     elif which != "all":
-        tones = (tones[min(int(which), len(tones) - 1)],)
+        tone = tones[min(int(which.removeprefix("^")), len(tones) - 1)]
+        tones = (tone + 12 if which[0] == "^" and tone + 12 <= _HIGHEST else tone,)
     return [
         Event(part, beat, length, p, weight * (1.06 if p == tones[-1] else 0.94), roll=k) for k, p in enumerate(tones)
     ]

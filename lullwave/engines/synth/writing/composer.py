@@ -6,13 +6,14 @@ only what it is about to play and resumes from a few numbers. Pure functions; kn
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ..catalogue.instruments import INSTRUMENTS
+from ..catalogue.instruments import INSTRUMENTS, Instrument, InstrumentName, Role
 from ..chance import Chance
 from ..score import LOOKAHEAD_S, RATE, Bar, ChordAt, Hit, Note
 from ..spec import PieceSpec, Section, Slot
-from . import bass, comping, groove, harmony, melody
+from . import bass, comping, groove, harmony, lines, melody
 from .clashes import resolve_clashes
 from .event import Event, VoicedChord
 from .metres import METRES, WRITTEN_BEATS, drums_in
@@ -104,6 +105,7 @@ def _events(
     roles = section.roles
     instruments = {**spec.band.instruments, **section.players}
     ringing = section.closing == "ring"
+    up = INSTRUMENTS[instruments["keys"]].chords_up if "keys" in roles else 0
     events: list[Event] = []
     for at, passed in _passes(section, chords):
         part: list[Event] = []
@@ -117,23 +119,56 @@ def _events(
             if ringing:
                 style = style if style in ("roll", "whole", comping.HELD) else "low_top"
             fades = INSTRUMENTS[instruments["keys"]].fades_within_bar and not ringing
-            part += comping.write_keys(take.of("keys"), passed, style, fades=fades)
+            written = comping.write_keys(take.of("keys"), passed, style, fades=fades)
+            part += [replace(event, pitch=event.pitch + up) for event in written] if up else written
         events += [replace(event, beat=event.beat + at) for event in part] if at else part
     if "pad" in roles:
         events += comping.write_pad(chords)
     if "lead" in roles and section.motif:
-        events += melody.write_melody(
+        under = [replace(one, voicing=tuple(p + up for p in one.voicing)) for one in chords] if up else chords
+        events += _tune(
             chance.of("lead"),
-            chords,
-            section.key,
-            section.motif,
-            section.phrase,
-            section.bars,
-            answer="answer" if "answer" in roles else "",
+            section,
+            under,
+            INSTRUMENTS[instruments["lead"]],
+            instruments,
+            instruments["lead"] in spec.band.featured,
         )
     if ringing:
         events = [_ring(e, chords[-1]) for e in events]
     return events
+
+
+def _tune(
+    chance: Chance,
+    section: Section,
+    chords: list[VoicedChord],
+    lead: Instrument,
+    instruments: Mapping[Role, InstrumentName],
+    named: bool,
+) -> list[Event]:
+    """The melody in the manner of the instrument that leads, with the answers of a second one.
+
+    ``named``: the prompt asks for the instrument, so that its lines go on without a rest.
+    """
+    key, motif = section.key, section.motif
+    shift = lead.octaves(melody.LOWEST, melody.HIGHEST)
+    answer = INSTRUMENTS[instruments["answer"]] if "answer" in section.roles else None
+    shifts = (shift, answer.octaves(melody.LOWEST, melody.HIGHEST) if answer else 0)
+    tune: list[Event] = []
+    if answer or not lead.line:
+        second = "answer" if answer else ""
+        tune = melody.write_melody(
+            chance, chords, key, motif, section.phrase, section.bars, answer=second, shifts=shifts
+        )
+    if lead.line:
+        write = lines.write_slow_line if lead.line == "slow" else lines.write_sequence
+        answers = [event for event in tune if event.part == "answer"]
+        line = write(chance, chords, key, motif, "lead", shift)
+        tune = lines.with_answers(line if named else lines.rested(line), answers)
+    if "bend" in lead.articulations:
+        tune = lines.bent(chance.of("bend"), tune, key, "lead")
+    return tune
 
 
 def _passes(section: Section, chords: list[VoicedChord]) -> list[tuple[float, list[VoicedChord]]]:

@@ -14,6 +14,7 @@ from ..theory import Key, clashing
 from .event import Event, VoicedChord, chord_at
 
 LOW, HIGH = 69, 86  # range of the melody: A4 … D6
+LOWEST, HIGHEST = LOW - 3, HIGH + 2  # where its variations may go
 
 # Plans of four bars: (beat, how the motif is changed; see `developed`). The fourth bar (or the first) is left empty.
 PHRASES: dict[str, tuple[tuple[float, str], ...]] = {
@@ -96,7 +97,7 @@ def _choose(
     strong = beat % 1.0 == 0 or beats >= 1.0
     choices: list[tuple[int, float]] = []
     for pitch in range(max(low, int(at) - 9), min(high, int(at) + 9) + 1):
-        weight = _fitness(key, chords, beat, beats, pitch, strong)
+        weight = fitness(key, chords, beat, beats, pitch, strong)
         if weight <= 0:
             continue
         size = abs(pitch - at)
@@ -109,11 +110,11 @@ def _choose(
             weight *= 1.0 / (1.0 + 0.5 * size)
         choices.append((pitch, weight))
     if not choices:
-        return _snap(key, chords, beat, beats, int(at), strong, low, high)
+        return snap(key, chords, beat, beats, int(at), strong, low, high)
     return chance.weighted(choices)
 
 
-def _fitness(key: Key, chords: list[VoicedChord], beat: float, beats: float, pitch: int, strong: bool) -> float:
+def fitness(key: Key, chords: list[VoicedChord], beat: float, beats: float, pitch: int, strong: bool) -> float:
     """How well a pitch fits the chords that sound under it, 0 to 1; 0 if it clashes."""
     here = chord_at(chords, beat)
     if pitch % 12 not in key.scale:
@@ -133,7 +134,7 @@ def _fitness(key: Key, chords: list[VoicedChord], beat: float, beats: float, pit
     return (0.22 if strong else 0.9) * (1.0 if pitch % 12 in pentatonic else 0.5)
 
 
-def _snap(
+def snap(
     key: Key,
     chords: list[VoicedChord],
     beat: float,
@@ -151,7 +152,7 @@ def _snap(
     target = max(low, min(high, target))
     best, best_cost = target, 99.0
     for pitch in range(max(low, target - 5), min(high, target + 5) + 1):
-        fit = _fitness(key, chords, beat, beats, pitch, strong)
+        fit = fitness(key, chords, beat, beats, pitch, strong)
         if fit <= 0:
             continue
         cost = abs(pitch - target) + 2.2 * (1.0 - fit) + (0.0 if along is None else 0.8 * abs(pitch - along))
@@ -169,8 +170,12 @@ def write_melody(
     bars: int,
     part: str = "lead",
     answer: str = "",
+    shifts: tuple[int, int] = (0, 0),
 ) -> list[Event]:
-    """Write the melody of a section: one plan per four bars, varied when repeated; ``answer`` names a second voice."""
+    """Write the melody of a section: one plan per four bars, varied when repeated; ``answer`` names a second voice.
+
+    ``shifts`` are the octaves, in semitones, by which the melody and the answer lie away from the usual range.
+    """
     events: list[Event] = []
     for block in range((bars + 3) // 4):
         draw = chance.of(block)
@@ -181,13 +186,13 @@ def write_melody(
                 continue
             if block and change == "a":
                 change = draw.pick(("sequence", "tail", "a"))
-            events += _statement(draw, chords, key, motif, change, block * 16.0 + beat, part, left + block * 16.0)
+            where = (block * 16.0 + beat, left + block * 16.0)
+            events += _statement(draw, chords, key, motif, change, where, part, shifts[0])
         if answer:
             at = ANSWERS[phrase]
             if at + 3.0 <= left:
-                events += _statement(
-                    draw.of("answer"), chords, key, motif, "answer", block * 16.0 + at, answer, left + block * 16.0
-                )
+                where = (block * 16.0 + at, left + block * 16.0)
+                events += _statement(draw.of("answer"), chords, key, motif, "answer", where, answer, shifts[1])
     return _monophonic(events)
 
 
@@ -197,27 +202,29 @@ def _statement(
     key: Key,
     motif: tuple[MotifNote, ...],
     change: str,
-    at: float,
+    where: tuple[float, float],
     part: str,
-    until: float,
+    shift: int,
 ) -> list[Event]:
+    """The motif, changed, from the first beat of ``where`` up to the second, ``shift`` semitones from its range."""
+    at, until = where
     notes = _in_range(developed(chance, motif, change, key))
     events: list[Event] = []
-    shift = 0.0  # distance of the last note from the motif's, in semitones
+    apart = 0.0  # distance of the last note from the motif's, in semitones
     for k, note in enumerate(notes):
         beat, beats = at + note.onset / 4.0, note.length / 4.0
         if beat + 0.25 > until:
             break
         beats = min(beats, until - beat - 0.05)
         strong = beat % 1.0 == 0 or beats >= 1.0
-        target = 60 + note.pitch
-        if change == "a" and _fitness(key, chords, beat, beats, target, False) > 0:
+        target = 60 + note.pitch + shift
+        if change == "a" and fitness(key, chords, beat, beats, target, False) > 0:
             pitch = target
         else:
-            pitch = _snap(key, chords, beat, beats, target, strong, LOW - 3, HIGH + 2, target + shift)
-            if _fitness(key, chords, beat, beats, pitch, False) <= 0:
+            pitch = snap(key, chords, beat, beats, target, strong, LOWEST + shift, HIGHEST + shift, target + apart)
+            if fitness(key, chords, beat, beats, pitch, False) <= 0:
                 continue
-        shift = pitch - target
+        apart = pitch - target
         accent = 0.78 if beat % 1.0 == 0 else 0.68
         if beats >= 0.5 and k and chance.yes(0.08):
             under = [p for p in (pitch - 1, pitch - 2) if p % 12 in key.scale]

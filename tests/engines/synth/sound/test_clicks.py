@@ -18,8 +18,8 @@ from lullwave.mastering.loudness import loudness_lufs
 from lullwave.request import Request
 
 CACHE = SoundCache(60_000_000)
-CHORDS = ["rhodes", "wurli", "felt_piano", "nylon_guitar", "vibraphone", "pad"]
-TUNES = ["flute", "muted_trumpet", "synth_lead", "music_box", "nylon_guitar", "vibraphone", "felt_piano", "rhodes"]
+CHORDS = [name for name, one in INSTRUMENTS.items() if "keys" in one.roles and one.lowest <= 52]
+TUNES = [name for name, one in INSTRUMENTS.items() if "lead" in one.roles]
 AT_S = 0.6
 
 
@@ -60,7 +60,7 @@ def test_a_chord_out_of_silence_does_not_click(instrument, velocity, low):
 @pytest.mark.parametrize("instrument", TUNES)
 @pytest.mark.parametrize("pitch", [72, 84])
 def test_a_high_note_out_of_silence_does_not_click(instrument, pitch):
-    note = Note("keys", AT_S, 1.0, pitch, 0.9)
+    note = Note("keys", AT_S, 1.0, pitch + INSTRUMENTS[instrument].octaves(72, 84), 0.9)
     assert clicks_of(as_loud_as_music(rendered([note], instrument=instrument))) == []
 
 

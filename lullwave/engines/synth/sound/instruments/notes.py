@@ -28,6 +28,7 @@ Render = Callable[[float, float, int, float], Samples]  # (pitch in Hz, velocity
 _LENGTHS_S = (0.7, 1.4, 2.8, 5.0, 6.7, 9.0)  # notes are rendered in these lengths
 _STROKE_LAYERS, _STROKE_VARIANTS = 3, 6  # renderings of a drum stroke by hardness, and taken in turn
 GLIDE_S = 0.085  # length of a slide
+BEND_S = 0.22  # length of a bend
 _WIDEST_GLIDE = 12  # semitones; a wider one begins an octave away
 
 
@@ -105,10 +106,10 @@ def stroke_of(cache: SoundCache, kit: KitName, drum: DrumName, velocity: float, 
     return cache.get(("drum", kit, drum, layer, variant), lambda: drums.stroke(kit, drum, hardness, variant))
 
 
-def slid(sound: Sound, from_semitones: int) -> Sound:
-    """``sound`` read at a speed that begins ``from_semitones`` away and eases to its own."""
+def slid(sound: Sound, from_semitones: int, glide_s: float = GLIDE_S) -> Sound:
+    """``sound`` read at a speed that begins ``from_semitones`` away and eases to its own within ``glide_s``."""
     apart = float(np.clip(from_semitones, -_WIDEST_GLIDE, _WIDEST_GLIDE))
-    frames = round(GLIDE_S * MUSIC_RATE)
+    frames = round(glide_s * MUSIC_RATE)
     t = (np.arange(frames) + 0.5) / frames
     speed = 2.0 ** (apart * (0.5 + 0.5 * np.cos(np.pi * t)) / 12.0)
     places = np.cumsum(speed)

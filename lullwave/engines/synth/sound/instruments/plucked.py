@@ -1,4 +1,4 @@
-"""Plucked strings: nylon guitar and upright bass after Karplus and Strong, with a body.
+"""Plucked strings, after Karplus and Strong, with a body: guitars, upright bass, harp, harpsichord, sitar and koto.
 
 The string loop of Karplus and Strong (1983), extended by Jaffe and Smith (1983): a delay of one period whose
 round trip loses a little, more at high frequencies. Its resonances are known in closed form, so that the string is
@@ -10,7 +10,24 @@ from __future__ import annotations
 import numpy as np
 
 from .....audio import Samples
-from ..synthesis import MUSIC_RATE, bloom, generator, levelled, noise, rise, shaped
+from ..synthesis import (
+    MUSIC_RATE,
+    bloom,
+    cycle,
+    decay,
+    generator,
+    levelled,
+    modes,
+    noise,
+    phase_of,
+    play_cycle,
+    rise,
+    shaped,
+    wavering,
+)
+
+_SOFT_S = (0.016, 0.036)  # how fast a finger of flesh lets low and high harmonics go
+_SHARP_S = (0.008, 0.012)  # the same of a nail, a quill or a plectrum
 
 
 def _string(
@@ -21,30 +38,46 @@ def _string(
     pick: float,
     dark_hz: float,
     key: tuple[object, ...],
+    roll: float = 1.0,
+    apart: float = 1.00025,
+    most: int = 36,
+    rise_s: tuple[float, float] = _SOFT_S,
 ) -> Samples:
-    """Harmonics of a string plucked at ``pick`` of its length by a soft finger (low-passed at ``dark_hz``).
+    """Harmonics (``most`` at most) of a string plucked at ``pick`` of its length, low-passed at ``dark_hz``.
 
-    ``high_loss`` is how much faster the loop loses its harmonics at 4 kHz than its fundamental.
+    ``high_loss`` is how much faster the loop loses its harmonics at 4 kHz than its fundamental; harmonics fall as their
+    number to the power of ``roll``.
     """
     spread = generator("string", *key)
-    count = int(np.clip(0.42 * MUSIC_RATE / pitch_hz, 3, 36))
+    count = int(np.clip(0.42 * MUSIC_RATE / pitch_hz, 3, most))
     n = np.arange(1, count + 1, dtype=np.float64)
     freqs = n * pitch_hz * np.sqrt((1 + 4e-5 * n * n) / (1 + 4e-5))
     comb = np.abs(np.sin(np.pi * n * pick)) + 0.02
-    amps = comb / n / (1 + (n * pitch_hz / dark_hz) ** 2) * spread.uniform(0.8, 1.2, count)
+    amps = comb / n**roll / (1 + (n * pitch_hz / dark_hz) ** 2) * spread.uniform(0.8, 1.2, count)
     t60 = low_t60_s / (1 + high_loss * (n * pitch_hz / 4000.0) ** 1.3)
-    # A string swings in two planes that decay differently: the fast first and the slow second part of a note. The flesh
-    # of the finger lets the fundamental go first and the brightness a few milliseconds later. Phases lie wide apart, as
-    # after a body: in step, the harmonics would make a spike in each period.
+    # A string swings in two planes, ``apart`` in pitch, that decay differently: the fast first and the slow second part
+    # of a note. What plucks it lets the fundamental go first and the brightness a few milliseconds later. Phases lie
+    # wide apart, as after a body: in step, the harmonics would make a spike in each period.
     return bloom(
         frames,
-        np.concatenate([freqs, freqs * 1.00025]),
+        np.concatenate([freqs, freqs * apart]),
         np.concatenate([amps * 0.6, amps * 0.4]),
         np.concatenate([t60 * 0.45, t60]),
         np.tile(spread.uniform(-1.4, 1.4, count), 2),
-        0.016,
-        0.036,
+        *rise_s,
     )
+
+
+def _with_touch(
+    wave: Samples, amount: float, seconds: float, low_hz: float, high_hz: float, key: tuple[object, ...]
+) -> Samples:
+    """A levelled string with the short noise of what plucks it, at ``amount`` of full scale."""
+    frames = min(len(wave), round(seconds * MUSIC_RATE))
+    touch = shaped(noise(frames, *key), low_hz=low_hz, high_hz=high_hz) * decay(frames, 0.5 * seconds)
+    touch *= rise(frames, 0.006) * np.linspace(1, 0, frames, dtype=np.float32)
+    out = levelled(wave)
+    out[:frames] += touch * np.float32(amount / (np.abs(touch).max() + 1e-9))
+    return out
 
 
 def nylon_guitar(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
@@ -78,3 +111,129 @@ def upright_bass(pitch_hz: float, velocity: float, variant: int, seconds: float)
     thump = shaped(thump, low_hz=420.0, high_hz=90.0)
     wave[:thump_frames] += thump * np.float32(0.05 / (np.abs(thump).max() + 1e-9))
     return levelled(shaped(wave, low_hz=1100.0 + 900.0 * velocity, high_hz=34.0, peaks=((98.0, 2.0, 0.4),)))
+
+
+def steel_guitar(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
+    """Steel strings, a plectrum and a flat top."""
+    frames = round(seconds * MUSIC_RATE)
+    key = ("steel", round(pitch_hz, 2), variant)
+    pick = generator(*key).uniform(0.12, 0.2)
+    t60 = float(np.clip(4.2 * (196.0 / pitch_hz) ** 0.4, 1.6, 6.0))
+    bright_hz = 2600.0 + 3200.0 * velocity
+    wave = _string(frames, pitch_hz, t60, 3.5, pick, bright_hz, key, apart=1.0004, rise_s=_SHARP_S)
+    wave = _with_touch(wave, 0.02, 0.02, 5500.0, 1500.0, key)
+    return levelled(shaped(wave, high_hz=75.0, peaks=((105.0, 3.5, 0.9), (205.0, 4.0, 0.8), (400.0, 3.0, 0.4))))
+
+
+def electric_guitar(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
+    """The neck pickup of a solid body through a warm valve amplifier and its loudspeaker."""
+    frames = round(seconds * MUSIC_RATE)
+    key = ("electric", round(pitch_hz, 2), variant)
+    spread = generator(*key)
+    count = int(np.clip(0.42 * MUSIC_RATE / pitch_hz, 3, 36))
+    n = np.arange(1, count + 1, dtype=np.float64)
+    freqs = n * pitch_hz * np.sqrt(1 + 5e-5 * n * n)
+    pickup = np.abs(np.sin(np.pi * n * 0.24)) + 0.05
+    comb = np.abs(np.sin(np.pi * n * spread.uniform(0.14, 0.2))) + 0.03
+    amps = comb * pickup / n / (1 + (freqs / (2600.0 + 1500.0 * velocity)) ** 2)
+    t60 = float(np.clip(6.0 * (196.0 / pitch_hz) ** 0.4, 2.5, 8.0)) / (1 + 4.0 * (freqs / 4000.0) ** 1.2)
+    phases = spread.uniform(-1.4, 1.4, count)
+    wave = bloom(
+        frames, np.concatenate([freqs, freqs * 1.0003]), np.concatenate([0.6 * amps, 0.4 * amps]),
+        np.concatenate([0.5 * t60, t60]), np.tile(phases, 2), *_SHARP_S,
+    )  # fmt: skip
+    wave = np.tanh(levelled(wave, 0.25) * np.float32(1.6 + 1.4 * velocity) + np.float32(0.12)) - np.float32(
+        np.tanh(0.12)
+    )
+    wave = shaped(wave, low_hz=4200.0, high_hz=90.0, peaks=((2300.0, 1.2, 0.7),), order=2)
+    return levelled(wave * rise(frames, 0.008))
+
+
+def slide_guitar(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
+    """Lap steel: a bar glides up to the pitch and wavers around it."""
+    frames = round(seconds * MUSIC_RATE)
+    key = ("slide", round(pitch_hz, 2), variant)
+    spread = generator(*key)
+    cycles, _ = wavering(frames, pitch_hz, 5.2, 20.0, 0.35, 0.0, 170.0)
+    count = int(np.clip(0.42 * MUSIC_RATE / pitch_hz, 3, 36))
+    n = np.arange(1, count + 1, dtype=np.float64)
+    amps = (np.abs(np.sin(np.pi * n * 0.15)) + 0.03) / n * (np.abs(np.sin(np.pi * n * 0.12)) + 0.1)
+    amps *= spread.uniform(0.85, 1.15, count)
+    dull = play_cycle(cycle(amps / (1 + (n * pitch_hz / 900.0) ** 2), turned=True), cycles)
+    bright = play_cycle(cycle(amps / (1 + (n * pitch_hz / 4500.0) ** 2), turned=True), cycles)
+    fading = decay(frames, 3.5) * np.float32(0.5 + 0.5 * velocity)
+    wave = (dull + (bright - dull) * fading) * decay(frames, 5.5) * rise(frames, 0.012)
+    wave = _with_touch(wave, 0.015, 0.02, 4500.0, 1200.0, key)
+    return levelled(shaped(wave, low_hz=5000.0, high_hz=85.0))
+
+
+def harp(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
+    """Gut plucked by the flesh of a finger, a long soundboard, and no damper."""
+    frames = round(seconds * MUSIC_RATE)
+    key = ("harp", round(pitch_hz, 2), variant)
+    t60 = float(np.clip(3.2 * (261.0 / pitch_hz) ** 0.4, 1.0, 6.0))
+    bright_hz = 3600.0 + 2400.0 * velocity
+    wave = _string(frames, pitch_hz, t60, 3.5, 0.13, bright_hz, key, roll=0.95, most=30, rise_s=_SOFT_S)
+    wave = _with_touch(wave, 0.008, 0.02, 4500.0, 900.0, key)
+    return levelled(shaped(wave, high_hz=100.0, peaks=((190.0, 2.0, 0.4), (420.0, 2.0, 0.5), (1000.0, 1.5, 0.4))))
+
+
+def koto(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
+    """Silk over a movable bridge, plucked by a nail near it."""
+    frames = round(seconds * MUSIC_RATE)
+    key = ("koto", round(pitch_hz, 2), variant)
+    t60 = float(np.clip(2.6 * (261.0 / pitch_hz) ** 0.4, 1.0, 3.5))
+    bright_hz = 3500.0 + 2500.0 * velocity
+    wave = _string(frames, pitch_hz, t60, 4.0, 0.09, bright_hz, key, roll=0.9, most=30, rise_s=(0.012, 0.016))
+    wave = _with_touch(wave, 0.015, 0.02, 4500.0, 900.0, key)
+    return levelled(shaped(wave, high_hz=120.0, peaks=((260.0, 2.0, 0.5), (520.0, 2.5, 0.6), (1100.0, 2.0, 0.5))))
+
+
+def harpsichord(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
+    """Brass plucked by a quill: an eight-foot and a four-foot choir, hardly damped highs, and the jack's click."""
+    frames = round(seconds * MUSIC_RATE)
+    key = ("harpsichord", round(pitch_hz, 2), variant)
+    t60 = float(np.clip(4.0 * (261.0 / pitch_hz) ** 0.5, 0.8, 8.0))
+    sharp = (0.005, 0.007)
+    low = _string(frames, pitch_hz, t60, 0.5, 0.17, 12600.0, key, roll=0.48, most=40, rise_s=sharp)
+    high = _string(frames, 2.0012 * pitch_hz, 0.7 * t60, 0.5, 0.22, 12600.0, key, roll=0.48, most=18, rise_s=sharp)
+    wave = _with_touch(levelled(low) + np.float32(0.6) * levelled(high), 0.05, 0.016, 6500.0, 2500.0, key)
+    return levelled(shaped(wave, high_hz=90.0, peaks=((300.0, 2.0, 1.0),)))
+
+
+_BLOOMS = (3.0, 5.0, 8.0, 12.0, 17.0)  # numbers of the harmonics at which a sitar's cycles peak
+
+
+def sitar(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
+    """The flat bridge (jawari) lets harmonics bloom one after another; sympathetic strings ring behind.
+
+    Cycles with a peak at one harmonic each are faded from the highest to the lowest.
+    """
+    frames = round(seconds * MUSIC_RATE)
+    key = ("sitar", round(pitch_hz, 2), variant)
+    spread = generator(*key)
+    count = int(np.clip(0.42 * MUSIC_RATE / pitch_hz, 4, 44))
+    n = np.arange(1, count + 1, dtype=np.float64)
+    t = np.arange(frames, dtype=np.float32) / MUSIC_RATE
+    cycles = phase_of(pitch_hz, frames)
+    plucked = (np.abs(np.sin(np.pi * n * 0.11)) + 0.05) / n**0.9
+    peak = 3.0 + 9.0 * np.exp(-t / np.float32(0.45)) + 5.0 * velocity * np.exp(-t / np.float32(0.9))
+    at = np.interp(peak, _BLOOMS, np.arange(len(_BLOOMS)))
+    wave = np.zeros(frames, np.float32)
+    for k, bloomed in enumerate(_BLOOMS):
+        share = np.clip(1.0 - np.abs(at - k), 0.0, 1.0).astype(np.float32)
+        heard = np.flatnonzero(share)
+        if not len(heard):
+            continue
+        span = slice(heard[0], heard[-1] + 1)
+        amps = plucked * (0.5 + 2.6 * np.exp(-(((n - bloomed) / (0.35 * bloomed + 1)) ** 2)))
+        wave[span] += share[span] * play_cycle(cycle(amps, turned=True), cycles[span])
+    wave *= decay(frames, float(np.clip(3.6 * (220.0 / pitch_hz) ** 0.4, 1.5, 5.0))) * rise(frames, 0.008)
+    wave = _with_touch(wave, 0.015, 0.02, 5500.0, 1200.0, key)
+    strings = pitch_hz * 2.0 ** (np.array([0, 7, 12, 19, 24]) / 12) * spread.uniform(0.999, 1.001, 5)
+    halo = modes(
+        frames, np.concatenate([strings, 2 * strings, 3 * strings]), np.repeat([0.5, 0.4, 0.3], 5), 4.0,
+        spread.uniform(0, 6, 15),
+    )  # fmt: skip
+    wave += levelled(halo) * (np.float32(0.10) * rise(frames, 0.15))
+    return levelled(shaped(wave, high_hz=90.0, peaks=((240.0, 2.0, 0.4), (650.0, 1.5, 0.4), (2400.0, 1.2, 0.5))))

@@ -51,10 +51,10 @@ def synth_lead(pitch_hz: float, velocity: float, variant: int, seconds: float) -
     n = np.arange(1, count + 1, dtype=np.float64)
 
     def saw(cutoff_hz: float) -> Samples:
-        return cycle(1 / n / (1 + (n * pitch_hz / cutoff_hz) ** 2))
+        return cycle(1 / n / (1 + (n * pitch_hz / cutoff_hz) ** 2), turned=True)
 
     def square(cutoff_hz: float) -> Samples:
-        return cycle((n % 2) / n / (1 + (n * pitch_hz / cutoff_hz) ** 2))
+        return cycle((n % 2) / n / (1 + (n * pitch_hz / cutoff_hz) ** 2), turned=True)
 
     one = phase_of(freq * 2 ** (3.5 / 1200), frames, spread.uniform(0, 1))
     two = phase_of(freq * 2 ** (-3.5 / 1200), frames, spread.uniform(0, 1))

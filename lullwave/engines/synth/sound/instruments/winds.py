@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from .....audio import Samples
-from ..synthesis import MUSIC_RATE, cycle, generator, levelled, noise, phase_of, play_cycle, rise, shaped, sine
-
-
-def _vibrato(
-    frames: int, pitch_hz: float, rate_hz: float, cents: float, delay_s: float, start: float, scoop_cents: float
-) -> tuple[npt.NDArray[np.float64], Samples]:
-    """Cycles of a tone that scoops up to its pitch and begins to waver, and the waver itself (-1…1)."""
-    t = np.arange(frames) / MUSIC_RATE
-    grow = np.clip((t - delay_s) / 0.4, 0.0, 1.0)
-    waver = sine(phase_of(rate_hz, frames, start)) * (grow * grow * (3 - 2 * grow)).astype(np.float32)
-    bend = cents * waver - scoop_cents * np.exp(-t / 0.035)
-    return phase_of(pitch_hz * 2.0 ** (bend / 1200.0), frames), waver
+from ..synthesis import MUSIC_RATE, cycle, generator, levelled, noise, play_cycle, rise, shaped, wavering
 
 
 def flute(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
     """A sine with a second and third harmonic and breath around them."""
     frames = round(seconds * MUSIC_RATE)
     spread = generator("flute", round(pitch_hz, 2), variant)
-    cycles, waver = _vibrato(frames, pitch_hz, spread.uniform(4.7, 5.3), 11.0, 0.25, spread.uniform(0, 1), 18.0)
+    cycles, waver = wavering(frames, pitch_hz, spread.uniform(4.7, 5.3), 11.0, 0.25, spread.uniform(0, 1), 18.0)
     tone = play_cycle(cycle([1.0, 0.10 + 0.25 * velocity, 0.05 + 0.08 * velocity, 0.015]), cycles)
     breath = shaped(noise(frames, "flute", round(pitch_hz, 2), variant), low_hz=4200.0, high_hz=700.0)
     breath += 1.4 * shaped(breath, peaks=((pitch_hz, 9.0, 2.0), (2 * pitch_hz, 9.0, 1.0)), low_hz=3000.0)
@@ -38,7 +26,7 @@ def muted_trumpet(pitch_hz: float, velocity: float, variant: int, seconds: float
     """A saw through the formants of a Harmon mute."""
     frames = round(seconds * MUSIC_RATE)
     spread = generator("trumpet", round(pitch_hz, 2), variant)
-    cycles, waver = _vibrato(frames, pitch_hz, spread.uniform(4.8, 5.4), 9.0, 0.3, spread.uniform(0, 1), 30.0)
+    cycles, waver = wavering(frames, pitch_hz, spread.uniform(4.8, 5.4), 9.0, 0.3, spread.uniform(0, 1), 30.0)
     count = int(np.clip(6500.0 / pitch_hz, 3, 40))
     n = np.arange(1, count + 1, dtype=np.float64)
     freq = n * pitch_hz

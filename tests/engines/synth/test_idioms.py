@@ -1,0 +1,50 @@
+"""Instruments play what they are known by: long lines, broken sixteenths, bends over a drone."""
+
+import numpy as np
+import pytest
+from scores import clashes, clip, drums, instruments
+
+
+def notes_of(bars, name, part):
+    return [(bar, n) for bar in bars for n in bar.notes if n.part == part and bar.mix.tracks[part].instrument == name]
+
+
+@pytest.mark.parametrize("name", ["violin", "cello", "strings"])
+def test_bowed_strings_draw_long_lines_without_drums(name):
+    for seed in range(4):
+        bars = clip(name, seed)
+        player = {"strings": "string_section"}.get(name, name)
+        line = notes_of(bars, player, "lead")
+        beats = [n.length_s * bar.tempo_bpm / 60 for bar, n in line]
+        assert np.median(beats) >= 0.9, seed
+        assert len({bar.bar for bar, _ in line}) > 0.4 * len(bars), seed
+        assert not drums(bars)
+        assert clashes(bars) == []
+
+
+def test_a_beat_keeps_its_drums_under_a_violin():
+    assert sum(drums(clip("violin and a drum machine", 3)).values()) > 30
+    assert sum(drums(clip("lofi hip hop with violin", 3)).values()) > 30
+
+
+def test_a_harpsichord_breaks_its_chords_into_sixteenths():
+    bars = clip("harpsichord", 2)
+    in_a_bar = [sum(n.part == "keys" for n in bar.notes) for bar in bars]
+    assert np.median(in_a_bar) >= 10
+
+
+def test_a_sitar_bends_over_its_own_drone():
+    bars = clip("sitar", 1)
+    assert set(instruments(bars)) - {"sitar"} <= {"pad", "sub_bass", "upright_bass", "synth_bass"}
+    line = [n for _, n in notes_of(bars, "sitar", "lead")]
+    bends = [n for n in line if n.slide_from is not None]
+    assert len(bends) >= 0.15 * len(line)
+    assert {n.pitch - n.slide_from for n in bends if n.slide_from < n.pitch} & {1, 2}
+    assert np.median([n.pitch for _, n in notes_of(bars, "sitar", "keys")]) < 60
+
+
+def test_a_cello_plays_below_a_violin():
+    def mean_pitch(name):
+        return np.mean([n.pitch for seed in range(3) for _, n in notes_of(clip(name, seed), name, "lead")])
+
+    assert mean_pitch("cello") < mean_pitch("violin") - 12
