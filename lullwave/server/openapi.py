@@ -92,7 +92,13 @@ REPLIES: dict[tuple[str, str], Any] = {
     ("post", "/api/stations/{station}/prompt"): _RECEIPT,
     ("post", "/api/stations/{station}/undo"): {**_RECEIPT, "prompt": None},
     ("post", "/api/stations/{station}/own-programme"): {**_RECEIPT, "prompt": "mellow lo-fi with a soft felt piano"},
-    ("get", "/api/stations/{station}/history"): {"station": "piano", "rate": 44100, "history": [_PIECE]},
+    ("get", "/api/stations/{station}/history"): {
+        "station": "piano",
+        "rate": 44100,
+        "kept": True,
+        "history": [_PIECE],
+        "next": "1738361700.0_41",
+    },
     ("get", "/healthz"): {"status": "ok"},
 }
 PARAMETERS = {"station": "piano", "listener": "0b9f2c1e", "at": "2025-01-31T22:15:00", "before": "2025-01-31T22:15:00"}

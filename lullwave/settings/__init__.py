@@ -106,6 +106,9 @@ class Settings(BaseSettings):
     max_history_mb: float = Field(
         default=500.0, ge=1, le=1e6, description="megabytes of snapshots kept to play past moments again"
     )
+    max_history_days: float = Field(
+        default=0.0, ge=0, le=36500, description="days for which the history is kept; 0: until it is deleted"
+    )
     max_clip_mb: float = Field(default=200.0, ge=1, le=1e6, description="megabytes of clips kept per station")
 
     # who may steer, and how often

@@ -35,6 +35,8 @@ def replay_moment(
 ) -> tuple[Audio, bool]:
     """Render what ``station`` played from ``wall`` on (seconds since 1970); see ``replay``. The sound has its tags.
 
+    It is shorter than ``seconds`` if the station slept or stopped before: what was not on air is not made.
+
     Raises:
         NotFound: the station was not on air then, or its states were deleted.
         SnapshotError: the engine's version changed, or it has no snapshots.
@@ -42,6 +44,8 @@ def replay_moment(
     """
     moment = history.moment(station, wall)
     frames = round(seconds * RATE)
+    if moment.left is not None:
+        frames = min(frames, moment.left)
     states = history.states(moment, frames + RATE)
     levels = OutputLevels(0, *history.levels(moment.run))
     sound, exact = replay(states, moment.frame, frames, levels, engine, stopped)

@@ -4,14 +4,14 @@ import itertools
 import random
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
 from recorded_station import RecordedStation
 from sine_engine import RATE, SineEngine
 
-from lullwave.archive.history import MIGRATIONS, History, Moment, SavedState
+from lullwave.archive.history import History, Moment, SavedState
+from lullwave.archive.history_schema import MIGRATIONS
 from lullwave.errors import NotFound
 from lullwave.server.engine_pool import EnginePool
 from lullwave.server.live.history_recorder import HistoryRecorder
@@ -124,7 +124,7 @@ def test_a_long_history_costs_no_more_than_a_short_one(monkeypatch):
     history = History(None, 1e6)
     run = history.begin_run("a", 0.0, RATE, -15.0, -1.0)
     asked, unpacked = [], []
-    history._db.set_trace_callback(asked.append)
+    history.file._db.set_trace_callback(asked.append)
     for n in range(300):
         history.add_state(run, SavedState(60 * n * RATE, "synth", b"state", 0, 0, 60 * n * RATE, b"master"))
     assert sum("sum(bytes)" in statement for statement in asked) == 1
@@ -134,25 +134,3 @@ def test_a_long_history_costs_no_more_than_a_short_one(monkeypatch):
     assert [state.frame for state in found] == [60 * 298 * RATE]
     assert len(unpacked) == 2, "states that are not needed are not read"
     history.close()
-
-
-def test_a_damaged_file_is_moved_aside_and_a_new_one_begins(tmp_path, caplog):
-    path = tmp_path / "h.sqlite3"
-    path.write_text("this is no database\n" * 100)
-    history = History.open_or_recover(path, 1e6)
-    run = history.begin_run("test", 0.0, RATE, -15.0, -1.0)
-    history.close()
-    assert path.with_name("h.sqlite3.damaged").read_text().startswith("this is no database")
-    assert len(caplog.records) == 1
-    again = History.open_or_recover(path, 1e6)
-    assert again.levels(run) == (-15.0, -1.0)
-    again.close()
-
-
-def test_without_a_file_the_history_is_kept_in_memory(tmp_path, caplog):
-    (tmp_path / "file").write_text("")
-    for path in (tmp_path / "file" / "x" / "h.sqlite3", Path("/proc/nope/h.sqlite3")):
-        history = History.open_or_recover(path, 1e6)
-        assert history.levels(history.begin_run("test", 0.0, RATE, -15.0, -1.0)) == (-15.0, -1.0)
-        history.close()
-    assert len(caplog.records) == 2

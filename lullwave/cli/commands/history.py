@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ...archive.history import History, HistoryEntry, time_text, wall_time
+from ...archive.history import History, HistoryEntry
+from ...archive.times import time_text, wall_time
 from ...errors import NotFound
 from ...settings import Settings, load
 from ..flags import AsJson, Config, DataDir
@@ -37,7 +38,7 @@ def history(
         found = [(name, entry) for name in stations for entry in kept.entries(name, limit, end)]
     finally:
         kept.close()
-    found.sort(key=lambda pair: pair[1].wall or 0.0, reverse=True)
+    found.sort(key=lambda pair: pair[1].wall, reverse=True)
     found = found[:limit]
     if as_json:
         print_json([{"station": name, **_fields(entry)} for name, entry in found])
@@ -53,7 +54,7 @@ def history(
 
 
 def open_history(settings: Settings) -> History:
-    """The server's history file.
+    """The server's history file, which is only read: the server may write it at the same time.
 
     Raises:
         NotFound: there is none yet.
@@ -61,7 +62,7 @@ def open_history(settings: Settings) -> History:
     path = settings.paths.history
     if not path.is_file():
         raise NotFound("history file", str(path))
-    return History(path, settings.max_history_mb * 1e6)
+    return History(path, settings.max_history_mb * 1e6, read_only=True)
 
 
 def _fields(entry: HistoryEntry) -> dict[str, Any]:
@@ -70,4 +71,4 @@ def _fields(entry: HistoryEntry) -> dict[str, Any]:
 
 def _time(entry: HistoryEntry) -> str:
     """Local time with its zone."""
-    return "" if entry.wall is None else time_text(entry.wall, zone=None)
+    return time_text(entry.wall, zone=None)

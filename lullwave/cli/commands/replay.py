@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ...archive.clips import ClipStore
-from ...archive.history import wall_time
+from ...archive.times import wall_time
 from ...codecs import format_of, write
 from ...engines import engine_class, load_engine
 from ...engines.base import Engine
@@ -66,7 +66,11 @@ def replay(
             loaded.close()
     write(output, sound, named.name, kbps, sound.tags)
     if not quiet:
-        print(f"{output}: {seconds:g} s of {station}" + ("" if exact else " (similar, not the same samples)"))
+        made = f"{output}: {sound.duration_s:g} s of {station}"
+        notes = [] if exact else ["similar, not the same samples"]
+        if sound.duration_s < seconds - 0.001:
+            notes.append("then the station slept or stopped")
+        print(made + (f" ({'; '.join(notes)})" if notes else ""))
 
 
 def _engine(name: str, settings: Settings, station: str) -> Engine:

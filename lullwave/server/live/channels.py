@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,7 @@ from .history_recorder import HistoryRecorder
 from .kept_prompt import KeptPrompt
 from .watchdog import Watchdog
 
+HISTORY_RETRY_S = 5.0  # seconds after a failure before the history is written again
 FIRST_RESERVE_S = 5.0  # seconds that the station buffers while the first clip is made, to leave it the processor
 
 log = logging.getLogger(__name__)
@@ -61,9 +63,11 @@ class Channels:
         self.clip_ready = asyncio.Event()
         self.by_address: Counter[str] = Counter()  # audio connections by client address
         self.began = clock.wall()
-        self.history = History.open_or_recover(settings.paths.history, settings.max_history_mb * 1e6)
+        max_age_s = settings.max_history_days * 86400 or math.inf
+        self.history = History(settings.paths.history, settings.max_history_mb * 1e6, max_age_s, HISTORY_RETRY_S)
         self._stopping = threading.Event()
         self._encoding = ThreadPoolExecutor(1, "clips")
+        self._encoding.submit(self.history.file.open)  # not here: a locked file takes a second, a large one more
         self._first: threading.Thread | None = None
         self._measuring: threading.Thread | None = None
         self.watchdog = Watchdog({name: channel.station for name, channel in self.stations.items()}, clock)

@@ -7,14 +7,25 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
 from functools import partial
+from typing import NamedTuple
 
 from ...archive.history import History, SavedState
 from ...clock import Clock
-from ...errors import NotFound, StorageUnavailable
+from ...errors import StorageUnavailable
 from ...settings import Settings
 from ...station import RATE, Epoch, Event, PlayoutStep, Station
 
+AIRED_EVERY_S = 2.0  # seconds of music after which it is noted that they were on air, in case the server is killed
+PRUNE_EVERY_S = 3600.0  # seconds between two deletions of old entries
+
 log = logging.getLogger(__name__)
+
+
+class _Run(NamedTuple):
+    """A run in the history."""
+
+    id: int
+    began: float  # seconds since 1970
 
 
 class HistoryRecorder:
@@ -31,9 +42,11 @@ class HistoryRecorder:
         self._executor = executor
         self._settings = settings
         self._clock = clock
-        self._run: int | None = None
+        self._run: _Run | None = None
         self._epoch: Epoch | None = None
         self._frame = 0  # first frame of the present step
+        self._aired = 0  # frame up to which it was noted that the run was on air
+        self._pruned = -PRUNE_EVERY_S  # when, by the clock
         self._failed_at: int | None = None  # the frame from which nothing could be written
         station.subscribe(self._on_step, self._on_event)
 
@@ -42,6 +55,7 @@ class HistoryRecorder:
         self._frame = step.block.frame
         if step.epoch != self._epoch:
             self._epoch = epoch = step.epoch
+            self._aired = epoch.frame
             self._later(lambda run: self._history.add_epoch(run, epoch.frame, epoch.wall))
         for state in step.block.restore_points:
             kept = SavedState(
@@ -54,6 +68,13 @@ class HistoryRecorder:
                 step.master_state,
             )
             self._later(partial(self._keep, kept))
+        end = step.block.frame + len(step.block.samples)
+        if end >= self._aired + AIRED_EVERY_S * RATE:
+            self._aired = end
+            self._later(lambda run: self._history.add_aired(run, end))
+        if self._clock.now() >= self._pruned + PRUNE_EVERY_S:
+            self._pruned = self._clock.now()
+            self._later(lambda run: self._history.prune(self._clock.wall()))
 
     def _keep(self, kept: SavedState, run: int) -> None:
         self._history.add_state(run, kept)
@@ -76,26 +97,25 @@ class HistoryRecorder:
                 self._begin_again(frame)
             if self._run is None:
                 self._run = self._begin()
-            write(self._run)
+            write(self._run.id)
         except StorageUnavailable as error:
             if self._failed_at is None:
                 log.error("station %s: %s; playing goes on", self._station.id, error)
                 self._failed_at = frame
 
-    def _begin(self) -> int:
+    def _begin(self) -> _Run:
         levels = self._settings.loudness_lufs, self._settings.ceiling_dbtp
-        return self._history.begin_run(self._station.id, self._clock.wall(), RATE, *levels)
+        wall = self._clock.wall()
+        return _Run(self._history.begin_run(self._station.id, wall, RATE, *levels), wall)
 
     def _begin_again(self, frame: int) -> None:
         """Start a new run after a gap, and end the old one where the gap began."""
         assert self._failed_at is not None
         run = self._begin()
         if self._run is not None:
-            with suppress(NotFound):  # the old run is in another file
-                self._history.levels(self._run)
-                self._history.add_event(self._run, self._failed_at, "end", {})
+            self._history.end_run(self._run.id, self._station.id, self._run.began, self._failed_at)
         epoch = self._epoch
         if epoch is not None:
-            self._history.add_epoch(run, frame, epoch.wall + (frame - epoch.frame) / RATE)
+            self._history.add_epoch(run.id, frame, epoch.wall + (frame - epoch.frame) / RATE)
         self._run, self._failed_at = run, None
         log.info("station %s: writing the history again", self._station.id)

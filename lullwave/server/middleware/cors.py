@@ -16,7 +16,16 @@ from .auth import OPEN_TO_PAGES
 SOUND = re.compile(r"/(stations/[^/]+/)?stream\.mp3|/current\.mp3")  # paths that pages of every origin may read
 MAX_AGE_S = 86400  # a browser may remember a preflight's answer for this long
 REQUEST_HEADERS = ["Authorization", "Content-Type", "Icy-MetaData", "If-None-Match", "Last-Event-ID", "Range"]
-REPLY_HEADERS = ["Content-Range", "ETag", "Retry-After", "X-Lullwave-Exact", "icy-br", "icy-metaint", "icy-name"]
+REPLY_HEADERS = [
+    "Content-Range",
+    "ETag",
+    "Retry-After",
+    "X-Lullwave-Exact",
+    "X-Lullwave-Seconds",
+    "icy-br",
+    "icy-metaint",
+    "icy-name",
+]
 _ANY_ORIGIN = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": ", ".join(REPLY_HEADERS),

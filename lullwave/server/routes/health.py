@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from starlette.types import Scope
 
+from ...archive.history_file import HistoryFile
 from ...station import Cause, Tier
 from ..deps import Services
 from ..live.channel import Channel
@@ -49,11 +50,17 @@ def router(services: Services) -> APIRouter:
             "stations": {name: _station_json(channel, request.scope) for name, channel in channels.stations.items()},
             "awake": channels.awake.awake,
             "max_awake": channels.awake.limit,
-            "history": "kept" if channels.history.available else "cannot be kept",
+            **_history_json(channels.history.file),
         }
         return JSONResponse(body, 200 if ready else 503)
 
     return routes
+
+
+def _history_json(file: HistoryFile) -> dict[str, str]:
+    """Whether what plays is kept, and the reason if not: SQLite's own, which names no paths."""
+    state = "kept" if file.kept else "cannot be kept" if file.error else "opening"
+    return {"history": state, **({"history_error": file.error} if file.error else {})}
 
 
 def _has_music(channel: Channel) -> bool:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
-from ...archive.history import HistoryEntry, time_text, wall_time
+from ...archive.history import LAST, HistoryEntry
+from ...archive.times import time_text, wall_time
 from ...codecs import FORMAT_NAMES, encode, format_named
-from ...errors import NotFound
+from ...errors import InvalidInput, NotFound
 from ...station import RATE
 from ...station.replay import replay_moment
 from ..deps import AUDIO, Services
@@ -32,12 +34,21 @@ def router(services: Services) -> APIRouter:
         station: str,
         limit: Annotated[int, Query(ge=1, le=500, description="how many entries")] = 50,
         before: Annotated[str | None, Query(max_length=64, description="only what was heard before this time")] = None,
+        cursor: Annotated[str | None, Query(max_length=64, description="`next` of a reply, to read on")] = None,
     ) -> JSONResponse:
-        """Pieces and steering that were heard, newest first, with the time at which each began."""
+        """Pieces and steering that were heard, newest first, with the time at which each began.
+
+        `next` leads to the entries before these; it is null after the last. `kept` tells whether what plays now is
+        written down.
+        """
         id = services.channel(station).station.id
         until = wall_time(before, "before") if before else None
-        entries = await asyncio.to_thread(services.channels.history.entries, id, limit, until)
-        return JSONResponse({"station": id, "rate": RATE, "history": [_entry_json(entry) for entry in entries]})
+        kept = services.channels.history
+        entries = await asyncio.to_thread(kept.entries, id, limit, until, _read_cursor(cursor) if cursor else LAST)
+        following = f"{entries[-1].wall!r}_{entries[-1].id}" if len(entries) == limit else None
+        listed = [_entry_json(entry) for entry in entries]
+        body = {"station": id, "rate": RATE, "kept": kept.file.kept, "history": listed, "next": following}
+        return JSONResponse(body)
 
     @routes.get("/api/stations/{station}/replay", response_class=Response, responses=AUDIO)
     async def replayed(
@@ -49,7 +60,10 @@ def router(services: Services) -> APIRouter:
         ] = 60.0,
         format: Annotated[str, Query(max_length=8, description=FORMAT_NAMES)] = "mp3",
     ) -> Response:
-        """A moment that was on air, generated again: the same samples while the engine's version is the same."""
+        """A moment that was on air, generated again: the same samples while the engine's version is the same.
+
+        It is shorter than asked (`X-Lullwave-Seconds`) if the station slept or stopped before.
+        """
         named = format_named(format)
         channels, id = services.channels, services.channel(station).station.id
         wall = wall_time(at)
@@ -61,14 +75,14 @@ def router(services: Services) -> APIRouter:
         def stopped() -> bool:
             return gone.is_set() or clips.stopping
 
-        def make() -> tuple[bytes, bool]:
+        def make() -> tuple[bytes, bool, float]:
             sound, exact = replay_moment(channels.history, id, wall, seconds, channels.engine, stopped)
-            return encode(sound, named.name, services.settings.bitrate_kbps, sound.tags), exact
+            return encode(sound, named.name, services.settings.bitrate_kbps, sound.tags), exact, sound.duration_s
 
         address = request.client.host if request.client else ""
         slot = clips.replay_slots.reserve(address, is_owner(request.scope))
 
-        async def in_turn() -> tuple[bytes, bool]:
+        async def in_turn() -> tuple[bytes, bool, float]:
             await slot.turn()
             return await result_of(make, clips.replay_executor)
 
@@ -79,14 +93,33 @@ def router(services: Services) -> APIRouter:
             slot.release()
         if made is None:
             return Response(status_code=499)  # the client has disconnected
-        data, exact = made
-        headers = {"Cache-Control": "no-store", "X-Lullwave-Exact": "yes" if exact else "no"}
+        data, exact, made_s = made
+        headers = {
+            "Cache-Control": "no-store",
+            "X-Lullwave-Exact": "yes" if exact else "no",
+            "X-Lullwave-Seconds": f"{made_s:.3f}",
+        }
         return Response(data, media_type=named.media_type, headers=headers)
 
     return routes
 
 
+def _read_cursor(text: str) -> tuple[float, int]:
+    """The time and id in a cursor.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    wall, _, id = text.partition("_")
+    try:
+        read = float(wall), int(id)
+        if not (math.isfinite(read[0]) and 0 <= read[1] < 2**63):
+            raise ValueError
+    except ValueError:
+        raise InvalidInput("cursor", text, "the `next` of a reply") from None
+    return read
+
+
 def _entry_json(entry: HistoryEntry) -> dict[str, Any]:
-    at = None if entry.wall is None else time_text(entry.wall)
-    begun = {"run": entry.run, "frame": entry.frame, "until": entry.until, "wall": entry.wall, "at": at}
-    return {**begun, "kind": entry.kind, **entry.data}
+    begun = {"run": entry.run, "frame": entry.frame, "until": entry.until, "wall": entry.wall}
+    return {**begun, "at": time_text(entry.wall), "kind": entry.kind, **entry.data}

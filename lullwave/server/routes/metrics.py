@@ -108,4 +108,6 @@ class _ServerCollector(Collector):
             restarts.add_metric([name], station.restarts)
         yield from (people, connections, reserve, awake, speed, aired, dropped, rungs, changes, lost)
         yield from (sharing, lighter, stretch, late, restarts, busy, most)
+        kept = self._channels.history.file.kept
+        yield GaugeMetricFamily("lullwave_history_kept", "1 while what plays is written into the history", value=kept)
         yield GaugeMetricFamily("lullwave_generations", "Clips that are being made or wait", value=self._clips.active)

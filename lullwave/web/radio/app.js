@@ -38,6 +38,7 @@ export function Radio(el) {
     listeners: null,
     queue: null,
     history: [],
+    kept: true,
     steering: Steer.NO_REQUEST,
     sleep: Sleep.AWAKE,
     volume: preferences.read('volume', 0.7),
@@ -195,14 +196,14 @@ export function Radio(el) {
   async function refreshHistory(piece, tries = HISTORY_TRIES) {
     const asked = state.station;
     try {
-      const { history } = await api.history(asked);
+      const { history, kept } = await api.history(asked);
       if (asked !== state.station || newest !== piece.frame) return;
-      change({ history });
+      change({ history, kept });
       const written = history.some(({ frame, title }) => frame === piece.frame && title === piece.title);
       if (!written && tries > 1) setTimeout(() => refreshHistory(piece, tries - 1), HISTORY_AGAIN_MS);
-    } catch {
-      // The list stays as it was until the next piece.
-    }
+    } catch (error) {
+      if (asked === state.station && error.status === 503) change({ kept: false });
+    } // The list stays as it was until the next piece.
   }
 
   function playAgain(piece) {

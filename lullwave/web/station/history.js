@@ -6,6 +6,7 @@ import { emit } from '../shared/emit.js';
 /** @param {HTMLElement} el */
 export function History(el) {
   const list = el.querySelector('.list');
+  const note = el.querySelector('.blurb');
   let shown = [];
   let shape = '';
 
@@ -17,9 +18,10 @@ export function History(el) {
   });
 
   return {
-    /** @param {{past: import('./past-pieces.js').PastPiece[], clip: {wall: number} | null}} next */
-    update({ past, clip }) {
-      el.hidden = past.length === 0;
+    /** @param {{past: import('./past-pieces.js').PastPiece[], clip: {wall: number} | null, kept: boolean}} next */
+    update({ past, clip, kept }) {
+      el.hidden = past.length === 0 && kept;
+      note.hidden = kept;
       shown = past;
       const key = past.map((piece) => piece.wall).join(' ');
       if (key !== shape) {

@@ -5,7 +5,8 @@ import json
 import pytest
 from test_cli_replay import BEGAN, kept
 
-from lullwave.archive.history import History, wall_time
+from lullwave.archive.history import History
+from lullwave.archive.times import wall_time
 from lullwave.codecs import decode
 from lullwave.engines import load_engine
 from lullwave.paths import DataPaths

@@ -105,35 +105,47 @@ def settled(served, wanted) -> None:
     raise AssertionError("it did not happen")
 
 
-def test_a_history_that_breaks_is_a_clear_503_and_heals_by_itself(broken, monkeypatch, caplog):
+def test_a_history_that_breaks_is_told_and_heals_by_itself(broken, monkeypatch, caplog):
     _, start = broken
-    from lullwave.archive import history as module
+    from lullwave.archive import history_file as module
 
+    monkeypatch.setattr("lullwave.server.live.channels.HISTORY_RETRY_S", 0.0)
     with start() as served, served.listening("/stream.mp3") as stream:
         served.clock.advance(30)
         history = served.app.state.services.channels.history
         settled(served, lambda: len(history.entries("model")) == 2)
-        opened = module._opened
+        opened = module.open_for_writing, module.open_for_reading
 
         def full(path):
             raise sqlite3.OperationalError("database or disk is full")
 
-        monkeypatch.setattr(module, "_opened", full)
-        monkeypatch.setattr(history, "_db", Breaks(history._db))
+        monkeypatch.setattr(module, "open_for_writing", full)
+        monkeypatch.setattr(history.file, "_db", Breaks(history.file._db))
         for _ in range(4):
             served.clock.advance(20)
             read_exactly(stream, 400_000)
+        settled(served, lambda: served.json("/readyz")["history"] == "cannot be kept")
+        assert "disk is full" in served.json("/readyz")["history_error"]
+        assert "lullwave_history_kept 0.0" in served.ask("/metrics")[1].decode()
+        kept = served.json("/api/stations/model/history")
+        assert kept["kept"] is False
+        assert len(kept["history"]) == 2  # what was written before can still be read, which makes it no better:
+        assert served.json("/readyz")["history"] == "cannot be kept"
+        assert served.ask("/healthz")[0].status == 200
+        monkeypatch.setattr(module, "open_for_reading", full)
+        monkeypatch.setattr(history.file, "_db", Breaks(history.file._db))
         for path in ("history", "replay?at=1700000001"):
+            served.ask(f"/api/stations/model/{path}")  # notices that the file is gone
             response, data = served.ask(f"/api/stations/model/{path}")
             assert (response.status, response.headers["Retry-After"]) == (503, "30")
             assert "disk is full" in json.loads(data)["error"]["message"]
-        assert served.json("/readyz")["history"] == "cannot be kept"
-        assert served.ask("/healthz")[0].status == 200
-        monkeypatch.setattr(module, "_opened", opened)
+        monkeypatch.setattr(module, "open_for_writing", opened[0])
+        monkeypatch.setattr(module, "open_for_reading", opened[1])
         served.clock.advance(60)
-        settled(served, lambda: served.ask("/api/stations/model/history")[0].status == 200)
         settled(served, lambda: len({p["run"] for p in served.json("/api/stations/model/history")["history"]}) == 2)
         assert served.json("/readyz")["history"] == "kept"
+        assert "history_error" not in served.json("/readyz")
+        assert "lullwave_history_kept 1.0" in served.ask("/metrics")[1].decode()
     said = [r for r in caplog.records if "history cannot" in r.getMessage() and r.levelname == "ERROR"]
     assert len(said) == 1
 

@@ -91,11 +91,12 @@ def test_history_and_replay_over_http(tmp_path):
         assert [entry["title"] for entry in listed] == ["Tone 2", "Tone 1", "Tone 0"]
         wall = listed[1]["wall"]
         assert wall == pytest.approx(served.clock.wall() - 50 - 3 + 20, abs=0.01)
-        for at in (str(wall), listed[1]["at"].replace("+", "%2B")):
+        for at in (str(wall), listed[1]["at"].replace("+", "%2B"), listed[1]["at"]):
             response, data = served.ask(f"/api/stations/piano/replay?at={at}&seconds=5&format=flac")
             assert response.status == 200, data
             assert response.headers["X-Lullwave-Exact"] == "yes"
             assert decode(data).frames == 5 * RATE
+            assert response.headers["X-Lullwave-Seconds"] == "5.000"
         for query, status in (
             ("at=yesterday", 422),
             ("at=1e999", 422),
@@ -106,6 +107,13 @@ def test_history_and_replay_over_http(tmp_path):
             (f"at={time.time() + 86400}", 404),
         ):
             assert served.ask(f"/api/stations/piano/replay?{query}")[0].status == status, query
+        first = served.json("/api/stations/piano/history?limit=2")
+        assert first["kept"] is True
+        rest = served.json(f"/api/stations/piano/history?limit=2&cursor={first['next']}")
+        assert [entry["title"] for entry in (*first["history"], *rest["history"])] == ["Tone 2", "Tone 1", "Tone 0"]
+        assert rest["next"] is None
+        for cursor in ("x", "1", "1_", "_1", "nan_1", "1_-1", "1_99999999999999999999"):
+            assert served.ask(f"/api/stations/piano/history?cursor={cursor}")[0].status == 422
         refused = served.json("/api/stations/piano/history?before=x")["error"]
         assert refused["field"] == "before"
 
