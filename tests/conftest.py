@@ -1,6 +1,9 @@
 """Keeps the environment's settings from the tests. Modules in ``helpers`` are on the search path (pyproject.toml)."""
 
+import logging
 import os
+
+import pytest
 
 # Settings of whoever runs the tests must not reach them.
 for name in [name for name in os.environ if name.startswith(("LULLWAVE_", "INFERENCE_SERVER_"))] + ["API_KEY"]:
@@ -9,6 +12,16 @@ for name in [name for name in os.environ if name.startswith(("LULLWAVE_", "INFER
 # Processes that share the cores take one each: two pools of threads that wait for each other take many times as long.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True)
+def log_level_as_before():
+    """Commands that run in the tests' own process set the level and the handlers of the root logger."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
 
 
 def pytest_collection_modifyitems(config, items):

@@ -94,6 +94,7 @@ def test_a_folder_in_its_place_is_no_reason_to_stop(tmp_path, caplog):
 
 
 def test_no_room_is_no_reason_to_stop(tmp_path, caplog):
-    engine = SynthEngine(memory_file=str(tmp_path / "nowhere" / "memory.json"))
+    (tmp_path / "file").touch()
+    engine = SynthEngine(memory_file=str(tmp_path / "file" / "memory.json"))
     assert first_piece(engine).memory != Memory()
     assert "was not written" in caplog.text
