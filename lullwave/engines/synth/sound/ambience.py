@@ -20,7 +20,6 @@ from .effects.surface_noise import looped, noise_loop
 from .synthesis import generator
 
 LUFS = -30.0
-_SCATTER_S = 1.0  # events are drawn for each such stretch
 _LONGEST_S = 1.2  # of one event
 
 Corners = tuple[tuple[float, float], ...]
