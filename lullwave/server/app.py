@@ -47,6 +47,7 @@ from .routes import (
     playlists,
     radio,
     riffusion,
+    station_settings,
     steering,
 )
 
@@ -60,11 +61,12 @@ def create_app(
 
     ``engines``, ``clock`` and ``web`` replace the installed engines, the system's clock and the packaged page.
     """
+    changes = OwnerChanges(settings)
+    settings = changes.settings
     engines = engines or EnginePool(options=load_options(settings))
     engines.name_remote(remote := remote_engines(settings))
     for name, address in remote.items():
         log.info("engine %s is the inference server at %s", name, redacted(address))
-    changes = OwnerChanges(settings)
     clips = ClipService(settings, engines)
     services = Services(settings, engines, clips, ClipJobs(), OwnerToken(settings), changes)
 
@@ -73,8 +75,8 @@ def create_app(
         channels = Channels(placed(settings), engines, clock or SystemClock(), changes.refused_words)
         services.live = channels
         services.prompt_queues = {name: PromptQueue(channel, settings) for name, channel in channels.stations.items()}
+        channels.audience.watch_leaving(services.forget_votes)
         for name, queue in services.prompt_queues.items():
-            channels.audience.watch_leaving(queue.forget)
             queue.refused, queue.frozen = changes.refused_words, name in changes.frozen
         channels.start()
         prewarmer = Prewarmer(channels)
@@ -105,6 +107,7 @@ def create_app(
         infinifi,
         steering,
         moderation,
+        station_settings,
         history,
         playlists,
         metrics,

@@ -60,6 +60,11 @@ class Services:
         assert self.live is not None, "the application has not started"
         return self.live
 
+    def forget_votes(self, listener: str) -> None:
+        """Drop the votes of a listener that has left."""
+        for queue in self.prompt_queues.values():
+            queue.forget(listener)
+
     def channel(self, station: str) -> Channel:
         """A station by its id.
 

@@ -8,7 +8,10 @@ from typing import Any
 
 from ..engines import engine_class, engine_facts, engine_names, load_engine
 from ..engines.base import Engine, EngineFacts
+from ..engines.remote.options import RemoteFacts
 from ..errors import EngineError, UnknownEngine
+
+REMOTE = RemoteFacts.name  # of the first inference server; the next are remote-2, remote-3…
 
 
 class EnginePool:
@@ -34,6 +37,17 @@ class EnginePool:
     def name_remote(self, addresses: Mapping[str, str]) -> None:
         """Give inference servers names: name → address. Before the first ``get``."""
         self._addresses.update(addresses)
+
+    def name_address(self, address: str) -> str:
+        """The name of an inference server; a new one if it has none."""
+        with self._lock:
+            for name, known in self._addresses.items():
+                if known == address:
+                    return name
+            free = (REMOTE if n == 1 else f"{REMOTE}-{n}" for n in range(1, len(self._addresses) + 2))
+            name = next(name for name in free if name not in self._addresses)
+            self._addresses = {**self._addresses, name: address}
+            return name
 
     def names(self) -> list[str]:
         """The names of the available engines."""

@@ -12,7 +12,8 @@ from typing import Any
 
 from ..json_file import read_json, write_json
 from ..refused_words import RefusedWords
-from ..settings import Settings
+from ..settings import MAX_STATIONS, Settings
+from ..settings.stations import StationSettings
 
 VERSION = 1
 
@@ -25,6 +26,8 @@ class OwnerChanges:
     def __init__(self, settings: Settings) -> None:
         self._path = settings.paths.changes
         self._settings = settings
+        self._own = {own.id: own for own in settings.stations}  # of the settings file
+        self.stations = dict(self._own)  # in force; the changed ones in place, those that were added at the end
         self.frozen: frozenset[str] = frozenset()  # ids of stations
         self.refused_words = RefusedWords.parse(settings.refused_words)
         self._writing = asyncio.Lock()
@@ -42,9 +45,39 @@ class OwnerChanges:
         if kept["version"] != VERSION:
             raise ValueError(f"version {kept['version']!r}, not {VERSION}")
         self.frozen = frozenset(str(one) for one in kept.get("frozen", ()))
+        for name, change in kept.get("stations", {}).items():
+            self._take_station(name, change)
         words = kept.get("refused_words")
         if words is not None and words["instead_of"] == self._settings.refused_words:
             self.refused_words = RefusedWords(str(word) for word in words["words"])
+
+    def _take_station(self, name: str, change: Any) -> None:
+        """Add, change or remove a station as the owner did, unless its settings have changed since."""
+        if change["instead_of"] != _as_json(self._own.get(name)):
+            log.warning("station %s: the settings were changed after the owner's change; they count", name)
+        elif change["settings"] is not None:
+            if len(self.stations) < MAX_STATIONS or name in self.stations:
+                self.stations[name] = StationSettings.model_validate(change["settings"])
+        elif name != self._settings.default_station:
+            self.stations.pop(name, None)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings with the stations in force."""
+        if self.stations == self._own:
+            return self._settings
+        # the default station stays the default one, whatever the order
+        update = {"stations": tuple(self.stations.values()), "station": self._settings.default_station}
+        return self._settings.model_copy(update=update)
+
+    async def set_station(self, name: str, config: StationSettings | None) -> bool:
+        """Note the settings of a station, None for one that was removed; returns whether a restart will know it."""
+        if config is None:
+            self.stations.pop(name, None)
+            self.frozen = self.frozen - {name}
+        else:
+            self.stations[name] = config
+        return await self._write()
 
     async def set_frozen(self, station: str, frozen: bool) -> bool:
         """Note that a station's steering is frozen; returns whether a restart will know it."""
@@ -63,6 +96,11 @@ class OwnerChanges:
                 "instead_of": self._settings.refused_words,
                 "words": list(self.refused_words.words),
             }
+        changed = [name for name in {**self._own, **self.stations} if self._own.get(name) != self.stations.get(name)]
+        kept["stations"] = {
+            name: {"instead_of": _as_json(self._own.get(name)), "settings": _as_json(self.stations.get(name))}
+            for name in changed
+        }
         async with self._writing:
             try:
                 await asyncio.to_thread(write_json, self._path, kept)
@@ -70,3 +108,7 @@ class OwnerChanges:
                 log.warning("%s was not written, so a restart forgets the change: %s", self._path, error)
                 return False
         return True
+
+
+def _as_json(config: StationSettings | None) -> Any:
+    return None if config is None else config.model_dump(mode="json")

@@ -31,6 +31,7 @@ from .stations import DEFAULT_STATIONS, StationSettings
 log = logging.getLogger(__name__)
 
 PREFIX = "LULLWAVE_"
+MAX_STATIONS = 64
 REFERENCE = "docs/run/settings.md"  # lists every setting
 OTHER_VARIABLES = frozenset({"LULLWAVE_MODELS_DIR", "LULLWAVE_BENCH_DATA"})  # read elsewhere, no settings
 OTHER_PREFIXES = (PREFIX + "INFERENCE_",)  # of variables that are read elsewhere
@@ -74,7 +75,7 @@ class Settings(BaseSettings):
         default="", description="id of the default station: `/stream.mp3`, `/current.mp3`; empty: the first"
     )
     stations: tuple[StationSettings, ...] = Field(
-        default=DEFAULT_STATIONS, min_length=1, max_length=64, description="the stations, see below"
+        default=DEFAULT_STATIONS, min_length=1, max_length=MAX_STATIONS, description="the stations, see below"
     )
     seed: int | None = Field(
         default=None, ge=0, le=MAX_SEED, description="seed of all programmes; empty: random ones at each start"

@@ -12,9 +12,10 @@ Knows nothing of HTTP or of listeners.
 
 from .adapter import CHANNELS, RATE
 from .archive_engine import ArchiveEngine
+from .events import Event, NowPlaying
 from .failover import Cause, FailoverStatus, Tier
 from .playout import CHUNK_FRAMES, CHUNK_S, Chunk, Epoch, OutputLevels, PlayoutStep
-from .station import Event, NowPlaying, Station
+from .station import Station
 from .steering import SteerResult
 
 __all__ = [

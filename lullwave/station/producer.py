@@ -93,7 +93,7 @@ class Producer:
         self._status = FailoverStatus(Tier.PRIMARY, Cause.NONE, engine_name, engine_name)
         self._stopping = threading.Event()
         self._skip = threading.Event()  # the piece on air is to be skipped
-        self._hasten = False  # the next source goes on air as soon as possible
+        self.hasten = False  # the next source goes on air as soon as possible; any thread may set it
         self._waiter: Waiter | None = None
         self._thread = threading.Thread(target=self._run, name=f"producer-{name}", daemon=True)
 
@@ -251,7 +251,7 @@ class Producer:
         elif tier in FALLBACKS:
             self._fallbacks.close()
             self._failover.source_left()
-        self._hasten = tier is not Tier.RESERVE
+        self.hasten = tier is not Tier.RESERVE
 
     def _note_failure(self, prompt: str, error: BaseException) -> None:
         """Return to an earlier prompt if this one breaks the engine's stream again and again."""
@@ -359,18 +359,18 @@ class Producer:
         if tier is Tier.PRIMARY:
             assert primary.source is not None
             late = soon_or_later if switcher.on_fallback else latest_join
-            switcher.switch_to(primary.source, at_once if self._hasten else late)
+            switcher.switch_to(primary.source, at_once if self.hasten else late)
             primary.went_on_air()
             self._fallbacks.close()
             self._fallbacks.clips_over = False
         elif tier in FALLBACKS:
             source = self._fallbacks[tier]
-            window = at_once if self._hasten else soon if steer_waiting else latest_join
+            window = at_once if self.hasten else soon if steer_waiting else latest_join
             frame = switcher.switch_to(source, window, steering.mark_for(source), SKIP_S[tier])
             steering.went_on_air(source, frame)
             source.set_lookahead(LOOKAHEAD_S)
             self._fallbacks.close(keep=source)
-        self._hasten = False
+        self.hasten = False
 
     def _report(self, cause: Cause) -> None:
         """Log and tell what is on air, once for each change."""

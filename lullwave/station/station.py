@@ -10,11 +10,11 @@ import logging
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeVar
+from dataclasses import replace
+from typing import Literal, TypeVar
 
 from ..clock import Clock
 from ..engines.base import Engine, Understanding
@@ -24,6 +24,7 @@ from ..settings import Settings
 from ..settings.stations import StationSettings, minute_of_day
 from .adapter import RATE
 from .archive_engine import ArchiveEngine
+from .events import Event, NowPlaying
 from .failover import FailoverStatus, Tier
 from .playout import Epoch, OutputLevels, Playout, PlayoutStep
 from .producer import EMBEDDED, Producer
@@ -38,23 +39,6 @@ SILENT_S = 3.0  # seconds without music on air after which requests are refused
 STOP_S = 1.5  # how long `join` waits for each of the two threads
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that happens at a station frame: to the sound, or to the station while that frame goes on air."""
-
-    kind: str  # piece, steer, programme, state, rung, …
-    frame: int
-    data: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class NowPlaying:
-    """The piece on air."""
-
-    started_frame: int
-    data: Mapping[str, Any]
 
 
 class Station:
@@ -77,6 +61,7 @@ class Station:
     ) -> None:
         self.id = config.id
         self.config = config
+        self._default_engine = settings.engine
         self.engine_name = config.engine or settings.engine
         self._engine = engine
         chosen = config.seed if config.seed is not None else settings.seed
@@ -230,14 +215,30 @@ class Station:
             if not self._started or self._state == "stopped":
                 return
             self.restarts += 1
-            former = self._producer
-            self._lost_before += former.times_lost
-            former.abandon(EngineFailed(f"station {self.id} is silent and is being restarted"))
-            self._producer = self._new_producer(former.guard)
-            self._producer.set_target(self._target_s)
-            self._producer.set_sleeping(self._state == "asleep")
-            self._producer.start()
+            error = EngineFailed(f"station {self.id} is silent and is being restarted")
+            self._replace_producer(error, self._producer.guard)
             self._playout.restart()
+
+    def configure(self, config: StationSettings) -> None:
+        """Take over settings while it plays, except for the seed. Another engine is crossfaded in; so are prompts."""
+        before, self.config = self.config, config
+        engine = config.engine or self._default_engine
+        other_engine, self.engine_name = engine != self.engine_name, engine
+        minute = minute_of_day(self._clock.wall())
+        if other_programme := before.programme(minute) != config.programme(minute):
+            self._programme = OwnProgramme(config, minute)
+        if other_programme and self._started and not other_engine and self.silent_s < SILENT_S:
+            self.steer(self.own_prompt)
+            return
+        if other_programme:
+            self.prompt = self.own_prompt
+            self._follow_programme(self.prompt)
+        with self._lock:
+            if other_engine and self._started and self._state != "stopped":
+                self._replace_producer(EngineFailed("the station's engine was changed"), None)
+                self._producer.hasten = True
+            elif not self._started:
+                self._producer = self._new_producer(None)
 
     def fill_reserve(self) -> None:
         """Keep the whole reserve from now on."""
@@ -314,6 +315,16 @@ class Station:
         """Wait for the threads to end, for a moment."""
         if not (self._producer.join(STOP_S) and self._playout.join(STOP_S)):
             log.warning("station %s: its engine is still busy; not waiting for it", self.id)
+
+    def _replace_producer(self, error: EngineFailed, guard: PromptGuard | None) -> None:
+        """Let another producer go on with the reserve; requests that wait fail with ``error``."""
+        former = self._producer
+        self._lost_before += former.times_lost
+        former.abandon(error)
+        self._producer = self._new_producer(guard)
+        self._producer.set_target(self._target_s)
+        self._producer.set_sleeping(self._state == "asleep")
+        self._producer.start()
 
     def _new_producer(self, guard: PromptGuard | None) -> Producer:
         return Producer(

@@ -36,6 +36,14 @@ class Audience:
         self._notified: asyncio.TimerHandle | None = None  # the pause after a notification
         self._due = False  # something has changed in that pause
 
+    def add(self, station: str) -> None:
+        """Count the listeners of one more station."""
+        self._audio[station], self._published[station] = Counter(), 0
+
+    def remove(self, station: str) -> None:
+        """Count those of a station no more; its connections are about to end."""
+        del self._audio[station], self._published[station]
+
     def connections(self, station: str) -> int:
         """Audio connections to a station."""
         return self._audio[station].total()
@@ -66,13 +74,14 @@ class Audience:
     def audio(self, station: str, listener: str | None) -> Iterator[str]:
         """Count an audio connection while the block runs; yields the listener's id."""
         listener = listener or f"anonymous-{secrets.token_hex(8)}"
-        self._audio[station][listener] += 1
+        heard = self._audio[station]
+        heard[listener] += 1
         self._hearing[listener] += 1
         self._changed(listener)
         try:
             yield listener
         finally:
-            self._drop(self._audio[station], listener)
+            self._drop(heard, listener)
             self._drop(self._hearing, listener)
             self._changed(listener)
             if not self.hears(listener):

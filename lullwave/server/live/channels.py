@@ -70,12 +70,13 @@ class Channels:
         self._encoding.submit(self.history.file.open)  # not here: a locked file takes a second, a large one more
         self._first: threading.Thread | None = None
         self._measuring: threading.Thread | None = None
-        self.watchdog = Watchdog({name: channel.station for name, channel in self.stations.items()}, clock)
+        self._watched = {name: channel.station for name, channel in self.stations.items()}
+        self.watchdog = Watchdog(self._watched, clock)
         loop = asyncio.get_running_loop()
         self._loop = loop
         self.audience.watch(self._heard)
         for channel in self.stations.values():
-            HistoryRecorder(channel.station, self.history, self._encoding, settings, clock)
+            self._record_history(channel.station)
         clip_recorder = ClipRecorder(self.clips, self._encoding, RATE, settings.clip_s, settings.bitrate_kbps)
         self.default.station.subscribe(lambda step: self._record(clip_recorder, step))
 
@@ -115,6 +116,35 @@ class Channels:
             kept.follow(station)
         return Channel(station, settings)
 
+    def _record_history(self, station: Station) -> None:
+        HistoryRecorder(station, self.history, self._encoding, self.settings, self.clock)
+
+    def add(self, config: StationSettings) -> Channel:
+        """Add a station; it sleeps until it has a listener."""
+        channel = self._new_channel(config)
+        self._record_history(channel.station)
+        self.audience.add(config.id)
+        self.stations[config.id] = channel
+        self._watched[config.id] = channel.station
+        self.awake.update()
+        return channel
+
+    def remove(self, name: str) -> Channel:
+        """Remove a station and end its connections; ``finish`` ends its threads."""
+        channel = self.stations.pop(name)
+        del self._watched[name]
+        self.audience.remove(name)
+        channel.close()
+        channel.station.stop()
+        self.awake.update()
+        return channel
+
+    def finish(self, channel: Channel) -> None:
+        """Wait for the threads of a station that was removed, and forget its prompt. Blocks; any thread."""
+        channel.station.join()
+        with suppress(OSError):
+            self.settings.paths.steered(channel.station.id).unlink(missing_ok=True)
+
     def release(self) -> None:
         """End every listener's connection."""
         for channel in self.stations.values():
@@ -136,7 +166,8 @@ class Channels:
         self.history.close()
 
     def _heard(self, station: str, count: int) -> None:
-        self.stations[station].set_listeners(count)
+        if station in self.stations:
+            self.stations[station].set_listeners(count)
         self.awake.update()
 
     def _measure(self) -> None:

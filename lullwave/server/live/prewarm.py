@@ -31,9 +31,10 @@ class Prewarmer:
     async def _run(self) -> None:
         default = self._channels.default.station
         await self._until_ready(default.id, 0.9 * self._channels.settings.reserve_s)
-        for name, channel in self._channels.stations.items():
+        for name, channel in list(self._channels.stations.items()):
             station = channel.station
-            if station is default or station.engine_name != EMBEDDED or self._channels.audience.people(name):
+            gone = name not in self._channels.stations
+            if gone or station is default or station.engine_name != EMBEDDED or self._channels.audience.people(name):
                 continue
             self._warm.add(name)
             station.start(WARM_S)
@@ -42,11 +43,12 @@ class Prewarmer:
     async def _until_ready(self, name: str, reserve_s: float) -> None:
         """Return when a station has ``reserve_s`` seconds in its buffer, or after ``TIMEOUT_S``."""
         for _ in range(round(TIMEOUT_S / POLL_S)):
-            if self._channels.stations[name].station.reserve_s >= reserve_s:
+            channel = self._channels.stations.get(name)
+            if channel is None or channel.station.reserve_s >= reserve_s:
                 return
             await asyncio.sleep(POLL_S)
 
     def _heard(self, name: str, people: int) -> None:
-        if people and name in self._warm:
+        if people and name in self._warm and name in self._channels.stations:
             self._warm.discard(name)
             self._channels.stations[name].station.fill_reserve()

@@ -26,7 +26,7 @@ class Watchdog:
     """Looks after ``stations`` on a thread of its own. Thread-safe."""
 
     def __init__(self, stations: Mapping[str, Station], clock: Clock) -> None:
-        self._stations = stations
+        self._stations = stations  # the present ones at each look
         self._clock = clock
         self._since: dict[str, float] = {}  # when a station was first seen broken; replaced as a whole
         self._retry_at: dict[str, float] = {}
@@ -60,6 +60,7 @@ class Watchdog:
     def _run(self) -> None:
         try:
             while not self._stopping.is_set():
+                self._since = {name: since for name, since in self._since.items() if name in self._stations}
                 for name, station in list(self._stations.items()):
                     self._look(name, station)
                 self._waiter.wait_until(self._clock.now() + CHECK_S)

@@ -55,6 +55,11 @@ class OwnerToken:
         given = settings.token or self.made
         self._digest = digest(given) if given else None
 
+    @property
+    def given(self) -> bool:
+        """Whether there is a token at all."""
+        return self._digest is not None
+
     def allows(self, headers: Headers) -> bool:
         """Tell whether a request carries the token (``Authorization: Bearer …`` or ``key …``). Constant time."""
         scheme, _, shown = headers.get("authorization", "").partition(" ")

@@ -50,7 +50,7 @@ class Cors:
             self._listed = CORSMiddleware(
                 app,
                 allow_origins=origins,
-                allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
+                allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
                 allow_headers=REQUEST_HEADERS,
                 expose_headers=REPLY_HEADERS,
                 max_age=MAX_AGE_S,

@@ -88,7 +88,7 @@ class _ServerCollector(Collector):
         most = GaugeMetricFamily(
             "lullwave_max_awake_stations", "Stations that may be awake at once", value=together.limit
         )
-        for name, channel in self._channels.stations.items():
+        for name, channel in list(self._channels.stations.items()):
             station = channel.station
             people.add_metric([name], audience.people(name))
             connections.add_metric([name], audience.connections(name))

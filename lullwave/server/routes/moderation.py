@@ -14,6 +14,12 @@ from ..deps import OWNERS, Services, check_owner
 from ..errors import NothingToSkip
 
 
+class SkipBody(BaseModel):
+    """A request to skip a piece; it has no fields."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class FreezeBody(BaseModel):
     """A request to freeze the steering of a station, or to open it again."""
 
@@ -37,7 +43,7 @@ def router(services: Services) -> APIRouter:
     routes = APIRouter(tags=["server"])
 
     @routes.post("/api/stations/{station}/skip", responses={409: {"description": "no piece is on air"}})
-    async def skip(request: Request, station: str) -> JSONResponse:
+    async def skip(request: Request, station: str, body: Annotated[SkipBody | None, Body()] = None) -> JSONResponse:
         """Crossfade to another piece of the same prompt within seconds. Needs the admin token."""
         check_owner(request)
         if not services.channel(station).station.skip():

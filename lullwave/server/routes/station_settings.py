@@ -1,0 +1,124 @@
+"""For the owner, while the server runs: add a station, change its settings, remove it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
+
+from ...engines.remote.options import ISOLATED, check_address, is_address
+from ...errors import InvalidInput, UnknownEngine
+from ...redaction import redacted
+from ...settings import MAX_STATIONS
+from ...settings.stations import StationSettings
+from ..deps import Services, check_owner
+from ..engine_config import place
+from ..live.prompt_queue import PromptQueue
+
+Changes = Annotated[
+    dict[str, Any],
+    Body(
+        description="settings of the station, as in the settings file; what is left out stays as it is",
+        examples=[{"prompts": ["nylon guitar, sleepy"], "ambience": ["rain"]}],
+    ),
+]
+
+
+def router(services: Services) -> APIRouter:
+    """``POST /api/stations``, and ``PATCH`` and ``DELETE`` of a station."""
+    routes = APIRouter(tags=["server"])
+
+    @routes.post("/api/stations", status_code=201)
+    async def add(request: Request, body: Annotated[StationSettings, Body()]) -> JSONResponse:
+        """Add a station. Needs the admin token. ``kept`` tells whether this survives a restart."""
+        check_owner(request)
+        channels = services.channels
+        if body.id in channels.stations:
+            raise InvalidInput("id", body.id, "an id that no station has; PATCH changes a station")
+        if len(channels.stations) >= MAX_STATIONS:
+            raise InvalidInput("id", body.id, f"at most {MAX_STATIONS} stations; remove one first")
+        _check(services, body)
+        channel = channels.add(_placed(services, body))
+        queue = services.prompt_queues[body.id] = PromptQueue(channel, services.settings)
+        queue.refused = services.changes.refused_words
+        kept = await services.changes.set_station(body.id, body)
+        return _reply(body, kept, 201)
+
+    @routes.patch("/api/stations/{station}")
+    async def change(request: Request, station: str, body: Changes) -> JSONResponse:
+        """Change settings of a station. Needs the admin token.
+
+        Another engine, and other prompts, are crossfaded in; listeners stay connected. A new seed counts from the next
+        restart. ``kept`` tells whether this survives a restart.
+        """
+        check_owner(request)
+        channel = services.channel(station)
+        if body.get("id", station) != station:
+            raise InvalidInput("id", body["id"], "the id that the station has; add another station instead")
+        before = services.changes.stations[station]
+        config = _validated({**before.model_dump(), **body})
+        _check(services, config)
+        channel.station.configure(_placed(services, config))
+        kept = await services.changes.set_station(station, config)
+        return _reply(config, kept)
+
+    @routes.delete("/api/stations/{station}")
+    async def remove(request: Request, station: str) -> JSONResponse:
+        """Remove a station: its listeners' connections end. Needs the admin token. Not the default station."""
+        check_owner(request)
+        channels = services.channels
+        services.channel(station)
+        if station == channels.default.station.id:
+            raise InvalidInput("station", station, "any but the default station; see the setting station")
+        services.prompt_queues.pop(station).close()
+        gone = channels.remove(station)
+        kept = await services.changes.set_station(station, None)
+        await asyncio.to_thread(channels.finish, gone)
+        return JSONResponse({"removed": station, "kept": kept})
+
+    return routes
+
+
+def _validated(values: Mapping[str, Any]) -> StationSettings:
+    try:
+        return StationSettings.model_validate(values)
+    except ValidationError as error:
+        faults = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]
+        raise RequestValidationError(faults) from None
+
+
+def _check(services: Services, config: StationSettings) -> None:
+    """Check what the settings of a station cannot check by themselves.
+
+    Raises:
+        UnknownEngine: its engine is not installed.
+        InvalidInput: the address of its engine makes no sense, or nobody could steer it.
+    """
+    engine, known = config.engine, services.engines.names()
+    if is_address(engine):
+        try:
+            check_address(engine)
+        except InvalidInput as error:
+            raise InvalidInput("engine", redacted(engine), error.allowed) from None
+    elif engine and engine.removeprefix(ISOLATED) not in known:
+        raise UnknownEngine(engine, known)
+    if config.policy == "owner" and not services.owner_token.given:
+        raise InvalidInput("policy", "owner", "everyone or vote, as long as the setting token is empty")
+
+
+def _placed(services: Services, config: StationSettings) -> StationSettings:
+    """The settings with the name under which the pool loads the engine."""
+    engine = config.engine
+    if engine:
+        named = services.engines.name_address(engine) if is_address(engine) else place(services.settings, engine)
+        return config.model_copy(update={"engine": named})
+    return config
+
+
+def _reply(config: StationSettings, kept: bool, status: int = 200) -> JSONResponse:
+    return JSONResponse({"station": config.model_dump(mode="json"), "kept": kept}, status)
