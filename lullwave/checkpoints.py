@@ -154,6 +154,11 @@ def pull(model: str, progress: Progress | None = None) -> Installed:
         raise CheckpointError(f"{model} is gated: accept its terms on the hub, then set HF_TOKEN") from None
     except hub.RepositoryNotFoundError:
         raise CheckpointError(f"the hub has no model {model!r}, or it is private (then set HF_TOKEN)") from None
+    except PermissionError as error:
+        raise CheckpointError(
+            f"downloading {model} failed: {error.filename}: {error.strerror}; set HF_HOME and LULLWAVE_MODELS_DIR to "
+            "folders that this user may write"
+        ) from None
     except (hub.HfHubHTTPError, DownloadFailed, OSError) as error:
         raise CheckpointError(f"downloading {model} failed: {error}; {hint}") from error
     except Exception as error:

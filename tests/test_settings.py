@@ -1,5 +1,6 @@
 """Settings: the order of sources, the refusals, and a table in the documentation that is true."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -85,6 +86,34 @@ def test_wrong_environment_and_files_are_refused(monkeypatch, tmp_path):
     monkeypatch.setenv("LULLWAVE_STATIONS", "[{")
     with pytest.raises(SettingsError):
         load()
+
+
+@pytest.mark.parametrize("text", ['\ufeffhost = "[::1]"\nport = 8123\n', '\ufeffhost = "::1"\r\nport = 8123\r\n'])
+def test_a_file_of_a_windows_editor_is_read(tmp_path, text):
+    (tmp_path / "mine.toml").write_bytes(text.encode())
+    settings = load(file=tmp_path / "mine.toml")
+    assert (settings.host, settings.port) == ("::1", 8123)
+    (tmp_path / "mine.toml").write_bytes(text.encode("utf-16"))
+    with pytest.raises(SettingsError, match="TOML in UTF-8; save the file in that encoding"):
+        load(file=tmp_path / "mine.toml")
+
+
+def test_a_home_that_cannot_be_searched_is_told_and_left_out(monkeypatch, tmp_path, caplog):
+    """As for a service whose user may not enter the home directory that the system names."""
+    home = tmp_path / "home"
+    is_file = Path.is_file
+
+    def refused(path):
+        if home in path.parents:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
+    assert load({"data_dir": tmp_path}).port == 8000
+    assert f"settings file {home}/lullwave/lullwave.toml is left out: Permission denied" in caplog.text
+    with pytest.raises(SettingsError, match=r"this user may read \(Permission denied\)"):
+        load(file=home / "mine.toml")
 
 
 def test_settings_are_frozen():

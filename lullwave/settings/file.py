@@ -20,10 +20,13 @@ def find_settings_file(named: Path | None) -> Path | None:
     """The file to read: ``named``, else the first of ``paths.settings_files`` that exists.
 
     Raises:
-        SettingsError: ``named`` is not a file.
+        SettingsError: ``named`` is not a file, or in a directory that this user may not search.
     """
-    if named is not None and not named.is_file():
-        raise SettingsError("config", str(named), "a TOML file that exists")
+    try:
+        if named is not None and not named.is_file():
+            raise SettingsError("config", str(named), "a TOML file that exists")
+    except OSError as error:
+        raise SettingsError("config", str(named), f"a file that this user may read ({error.strerror})") from None
     return named or next((path for path in settings_files() if _is_there(path)), None)
 
 

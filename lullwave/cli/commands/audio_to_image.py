@@ -61,7 +61,7 @@ def audio_to_image(
     """Turn an audio file into a spectrogram image; its EXIF tags hold what is needed to turn it back."""
     with called(PARAMS.renamed):
         columns = convert(audio, image, params, bits, sample_rate)
-    Console(quiet=quiet).print(f"wrote {image} ({columns} columns)", highlight=False, markup=False)
+    Console(quiet=quiet).print(f"wrote {image} ({columns} columns)", highlight=False, markup=False, soft_wrap=True)
 
 
 def build(arguments: list[str]) -> Any:

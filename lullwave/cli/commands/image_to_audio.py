@@ -63,7 +63,7 @@ def image_to_audio(
     seconds, over_db = _write(picture, params, audio, steps, device, loudness, sound_tags(picture, image))
     if over_db > 0.0:
         console.print(f"peaks up to {over_db:.1f} dB above full scale were turned down")
-    console.print(f"wrote {audio} ({seconds:.2f} seconds)", highlight=False, markup=False)
+    console.print(f"wrote {audio} ({seconds:.2f} seconds)", highlight=False, markup=False, soft_wrap=True)
 
 
 def _write(
