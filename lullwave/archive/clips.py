@@ -159,7 +159,12 @@ class ClipStore:
         return None
 
     def _prune(self) -> None:
-        """Delete the oldest clips until number and size are within the limits."""
+        """Delete the oldest clips until number and size are within the limits, and half-written ones of killed servers.
+
+        Only one store writes into the folder, and it has written its clip.
+        """
+        for part in self.folder.glob(".*.part"):
+            part.unlink(missing_ok=True)
         files = self.files()
         sizes = [path.stat().st_size for path in files]
         while len(files) > self._max_clips or (len(files) > 1 and sum(sizes) > self._max_bytes):

@@ -22,6 +22,7 @@ const TICK_MS = 400;
 const STATIONS_MS = 20_000;
 const PAST_PIECES = 6;
 const HISTORY_AGAIN_MS = 2_000;
+const NOT_KEPT_AGAIN_MS = 20_000;
 const HISTORY_TRIES = 5;
 
 /** @param {HTMLElement} el */
@@ -200,10 +201,13 @@ export function Radio(el) {
       if (asked !== state.station || newest !== piece.frame) return;
       change({ history, kept });
       const written = history.some(({ frame, title }) => frame === piece.frame && title === piece.title);
-      if (!written && tries > 1) setTimeout(() => refreshHistory(piece, tries - 1), HISTORY_AGAIN_MS);
+      if (!kept) setTimeout(() => refreshHistory(piece, 1), NOT_KEPT_AGAIN_MS);
+      else if (!written && tries > 1) setTimeout(() => refreshHistory(piece, tries - 1), HISTORY_AGAIN_MS);
     } catch (error) {
-      if (asked === state.station && error.status === 503) change({ kept: false });
-    } // The list stays as it was until the next piece.
+      if (asked !== state.station || newest !== piece.frame || error.status !== 503) return; // until the next piece
+      change({ kept: false });
+      setTimeout(() => refreshHistory(piece, 1), NOT_KEPT_AGAIN_MS);
+    }
   }
 
   function playAgain(piece) {

@@ -118,9 +118,12 @@ def test_after_a_restart_the_newest_clip_is_there_at_once(tmp_path):
 
 def test_clips_are_bounded_in_number_and_bytes_and_damage_is_noticed(tmp_path, caplog):
     store = ClipStore(tmp_path / "clips", max_clips=3, max_bytes=1000)
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / ".0123456789abcdef.part").touch()  # of a server that was killed
     for n in range(5):
         store.add(bytes([n]) * 100)
     assert [p.name[:8] for p in store.files()] == ["00000002", "00000003", "00000004"]
+    assert len(list((tmp_path / "clips").iterdir())) == 3
     store.add(b"x" * 950)
     assert [p.name[:8] for p in store.files()] == ["00000005"]
     (tmp_path / "clips" / "notes.txt").write_text("not ours")
