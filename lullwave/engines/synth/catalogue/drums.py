@@ -10,7 +10,7 @@ DrumName = Literal[
     "kick", "snare", "rim", "clap", "hat", "pedal_hat", "open_hat", "ride", "shaker",
     "brush_tap", "brush_sweep", "tom_low", "tom_high",
 ]  # fmt: skip
-KitName = Literal["dusty", "brushes", "electronic", "acoustic"]
+KitName = Literal["dusty", "brushes", "electronic", "acoustic", "808", "606", "foley", "hand"]
 Limb = Literal["kick", "snare", "hat"]  # strokes of one limb share their timing
 
 
@@ -66,10 +66,42 @@ _KITS = (
     Kit("brushes", ("brush", "brushes", "brushed drums", "brushed snare"), "brush_tap", "brush_tap"),
     Kit(
         "electronic",
-        ("gated snare", "gated drums", "808 drums", "electronic drums", "drum machine beat"),
+        ("gated snare", "gated drums", "electronic drums", "drum machine beat"),
         clap=True,
         duck_db=4.5,
     ),
-    Kit("acoustic", ("acoustic drums", "live drums", "bongo", "conga", "cajon")),
+    Kit("acoustic", ("acoustic drums", "live drums")),
+    Kit(
+        "808",
+        ("808 drums", "808 beat", "808 beats", "808 kit", "tr 808", "trap drums", "trap beat"),
+        clap=True,
+        crush=0.05,
+        duck_db=4.5,
+    ),
+    Kit(
+        "606", ("606", "606 drums", "tr 606", "analog drums", "analogue drums", "techno drums"), crush=0.05, duck_db=4.0
+    ),
+    Kit(
+        "foley",
+        ("foley drums", "foley beat", "foley percussion", "found sounds", "household percussion"),
+        "clap",
+        "rim",
+        crush=0.1,
+    ),
+    Kit(
+        "hand",
+        (
+            "hand drums",
+            "hand percussion",
+            "bongo",
+            "conga",
+            "cajon",
+            "djembe",
+            "tabla",
+            "tambourine",
+            "latin percussion",
+        ),
+        crush=0.0,
+    ),
 )
 KITS: Mapping[KitName, Kit] = {kit.name: kit for kit in _KITS}

@@ -8,59 +8,21 @@ rise within a millisecond or two, noise within eight: soft, as from tape, and ne
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from .....audio import Samples
 from ...catalogue.drums import DrumName, KitName
-from ..synthesis import MUSIC_RATE, decay, generator, modes, noise, phase_of, rise, shaped, sine
-
-
-@dataclass(frozen=True)
-class KitSound:
-    """The sound of a kit. Times in seconds, pitches in Hz."""
-
-    kick_from_hz: float
-    kick_hz: float
-    kick_s: float  # until -60 dB, roughly
-    kick_click: float  # share of beater
-    snare_hz: float
-    snare_s: float
-    snare_noise: float
-    snare_bright_hz: float
-    hat_s: float
-    hat_bright_hz: float
-
-
-KIT_SOUNDS: dict[KitName, KitSound] = {
-    "dusty": KitSound(132, 50, 0.36, 0.30, 182, 0.28, 0.58, 3100, 0.10, 7600),
-    "brushes": KitSound(112, 52, 0.30, 0.12, 196, 0.20, 0.80, 3200, 0.08, 7000),
-    "electronic": KitSound(150, 46, 0.46, 0.20, 176, 0.30, 0.50, 3000, 0.09, 8600),
-    "acoustic": KitSound(122, 55, 0.32, 0.36, 190, 0.30, 0.52, 3200, 0.12, 8200),
-}
-
-
-@dataclass(frozen=True)
-class _Stroke:
-    """One variant of one stroke: its kit, how hard it is, and its small differences."""
-
-    kit: KitSound
-    hard: float  # 0…1
-    pitch: float  # factor near 1
-    length: float
-    tilt: float  # linear gain of the bright part
-    key: tuple[object, ...]
-
-    def noise(self, seconds: float, what: str) -> Samples:
-        return noise(round(seconds * MUSIC_RATE), what, *self.key)
+from ..synthesis import MUSIC_RATE, decay, generator, modes, phase_of, rise, shaped, sine
+from .percussion import OWN_STROKES
+from .stroke import KIT_SOUNDS, Stroke
 
 
 def stroke(kit: KitName, drum: DrumName, hardness: float, variant: int) -> Samples:
     """One stroke, mono, peak near 1 at full hardness; the score's velocity scales it further."""
     key = (kit, drum, variant)
     spread = generator("stroke", *key)
-    made = _Stroke(
+    made = Stroke(
         KIT_SOUNDS[kit],
         hardness,
         2.0 ** (spread.uniform(-15, 15) / 1200),
@@ -68,13 +30,13 @@ def stroke(kit: KitName, drum: DrumName, hardness: float, variant: int) -> Sampl
         10.0 ** (spread.uniform(-1, 1) / 20),
         key,
     )
-    wave = _DRUMS[drum](made)
+    wave = OWN_STROKES.get(kit, {}).get(drum, _DRUMS[drum])(made)
     end = min(len(wave), round(0.012 * MUSIC_RATE))
     wave[-end:] *= rise(end, 0.012)[::-1]
     return np.asarray(wave / (np.abs(wave).max() + 1e-9), np.float32)
 
 
-def _kick(s: _Stroke) -> Samples:
+def _kick(s: Stroke) -> Samples:
     seconds = s.kit.kick_s * s.length + 0.08
     frames = round(seconds * MUSIC_RATE)
     t = np.arange(frames) / MUSIC_RATE
@@ -89,7 +51,7 @@ def _kick(s: _Stroke) -> Samples:
     return np.asarray(body, np.float32)
 
 
-def _snare(s: _Stroke) -> Samples:
+def _snare(s: Stroke) -> Samples:
     seconds = s.kit.snare_s * s.length + 0.05
     frames = round(seconds * MUSIC_RATE)
     hz = s.kit.snare_hz * s.pitch
@@ -104,7 +66,7 @@ def _snare(s: _Stroke) -> Samples:
     return np.asarray(wave, np.float32)
 
 
-def _rim(s: _Stroke) -> Samples:
+def _rim(s: Stroke) -> Samples:
     frames = round(0.14 * MUSIC_RATE)
     wood = modes(frames, np.array([490.0, 820.0]) * s.pitch, [0.8, 0.3], np.array([0.055, 0.05]) * s.length)
     ring = modes(
@@ -113,7 +75,7 @@ def _rim(s: _Stroke) -> Samples:
     return np.asarray(wood * rise(frames, 0.010) + ring * rise(frames, 0.018), np.float32)
 
 
-def _clap(s: _Stroke) -> Samples:
+def _clap(s: Stroke) -> Samples:
     frames = round(0.30 * MUSIC_RATE)
     grain = shaped(s.noise(0.30, "clap"), low_hz=2400.0 * s.tilt, high_hz=800.0, order=2)
     t = np.arange(frames) / MUSIC_RATE
@@ -127,7 +89,7 @@ def _clap(s: _Stroke) -> Samples:
     return np.asarray(grain * envelope, np.float32)
 
 
-def _metal(s: _Stroke, seconds: float, t60_s: float, bright: float = 1.0) -> Samples:
+def _metal(s: Stroke, seconds: float, t60_s: float, bright: float = 1.0) -> Samples:
     """Six inharmonic square-ish tones and noise, high-passed: the cymbals of drum machines."""
     frames = round(seconds * MUSIC_RATE)
     tones = np.zeros(frames, np.float32)
@@ -139,19 +101,19 @@ def _metal(s: _Stroke, seconds: float, t60_s: float, bright: float = 1.0) -> Sam
     return np.asarray(wave * decay(frames, t60_s * s.length) * rise(frames, 0.020), np.float32)
 
 
-def _hat(s: _Stroke) -> Samples:
+def _hat(s: Stroke) -> Samples:
     return _metal(s, 0.22, 1.4 * s.kit.hat_s * (0.8 + 0.4 * s.hard))
 
 
-def _pedal_hat(s: _Stroke) -> Samples:
+def _pedal_hat(s: Stroke) -> Samples:
     return _metal(s, 0.16, s.kit.hat_s, 0.8)
 
 
-def _open_hat(s: _Stroke) -> Samples:
+def _open_hat(s: Stroke) -> Samples:
     return _metal(s, 0.62, 0.55)
 
 
-def _ride(s: _Stroke) -> Samples:
+def _ride(s: Stroke) -> Samples:
     frames = round(1.4 * MUSIC_RATE)
     ping = modes(
         frames,
@@ -164,7 +126,7 @@ def _ride(s: _Stroke) -> Samples:
     return np.asarray((ping + 0.09 * s.tilt * wash) * rise(frames, 0.022), np.float32)
 
 
-def _shaker(s: _Stroke) -> Samples:
+def _shaker(s: Stroke) -> Samples:
     frames = round(0.2 * MUSIC_RATE)
     t = np.arange(frames) / MUSIC_RATE
     envelope = np.exp(-(((t - 0.045) / (0.03 * s.length)) ** 2)) + 0.3 * np.exp(-(((t - 0.1) / 0.045) ** 2))
@@ -172,7 +134,7 @@ def _shaker(s: _Stroke) -> Samples:
     return np.asarray(beads * envelope * rise(frames, 0.006), np.float32)
 
 
-def _brush_tap(s: _Stroke) -> Samples:
+def _brush_tap(s: Stroke) -> Samples:
     seconds = 0.24
     frames = round(seconds * MUSIC_RATE)
     skin = modes(frames, [205.0 * s.pitch, 345.0 * s.pitch], [0.5, 0.25], [0.12, 0.08])
@@ -183,7 +145,7 @@ def _brush_tap(s: _Stroke) -> Samples:
     )
 
 
-def _brush_sweep(s: _Stroke) -> Samples:
+def _brush_sweep(s: Stroke) -> Samples:
     seconds = 0.62
     frames = round(seconds * MUSIC_RATE)
     t = np.linspace(0, 1, frames)
@@ -192,8 +154,8 @@ def _brush_sweep(s: _Stroke) -> Samples:
     return np.asarray(wires * swell, np.float32)
 
 
-def _tom(hz: float) -> Callable[[_Stroke], Samples]:
-    def made(s: _Stroke) -> Samples:
+def _tom(hz: float) -> Callable[[Stroke], Samples]:
+    def made(s: Stroke) -> Samples:
         frames = round(0.55 * MUSIC_RATE)
         t = np.arange(frames) / MUSIC_RATE
         sweep = hz * s.pitch * (1 + 0.35 * np.exp(-t / 0.03))
@@ -205,7 +167,7 @@ def _tom(hz: float) -> Callable[[_Stroke], Samples]:
     return made
 
 
-_DRUMS: dict[DrumName, Callable[[_Stroke], Samples]] = {
+_DRUMS: dict[DrumName, Callable[[Stroke], Samples]] = {
     "kick": _kick,
     "snare": _snare,
     "rim": _rim,
