@@ -103,11 +103,15 @@ class OwnerChanges:
         }
         async with self._writing:
             try:
-                await asyncio.to_thread(write_json, self._path, kept)
+                await asyncio.to_thread(self._replace, kept)
             except OSError as error:
                 log.warning("%s was not written, so a restart forgets the change: %s", self._path, error)
                 return False
         return True
+
+    def _replace(self, kept: Any) -> None:
+        write_json(self._path, kept)
+        self._path.chmod(0o600)  # an engine's address may hold a token
 
 
 def _as_json(config: StationSettings | None) -> Any:

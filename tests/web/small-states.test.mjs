@@ -148,6 +148,7 @@ test('words for people, times and pieces', () => {
   assert.deepEqual(Words.facts({ key: 'C# major' }), ['C♯ major']);
   assert.deepEqual(Words.facts(null), []);
   assert.match(Words.steeringPolicy('vote'), /vote/);
+  assert.match(Words.steeringPolicy('vote', true), /owner has frozen/);
 });
 
 test('listener ids are version 4 UUIDs', () => {

@@ -127,7 +127,8 @@ def measure_limit(engine: Engine, settings: Settings, stopping: threading.Event)
 
     None if ``stopping`` was set meanwhile. ``engine`` is the embedded one: every station may have to fall back to it.
     """
-    with engine.stream(Request(settings.stations[0].prompt(), 1)) as stream:
+    # music with an end, which the engine does not remember as played
+    with engine.stream(Request(settings.stations[0].prompt(), 1, duration_s=60.0)) as stream:
         master = Master(stream.rate, stream.channels, settings.loudness_lufs, settings.ceiling_dbtp)
         encoder = Mp3Encoder(stream.rate, stream.channels, settings.bitrate_kbps)
         began = 0.0

@@ -121,4 +121,5 @@ def _placed(services: Services, config: StationSettings) -> StationSettings:
 
 
 def _reply(config: StationSettings, kept: bool, status: int = 200) -> JSONResponse:
-    return JSONResponse({"station": config.model_dump(mode="json"), "kept": kept}, status)
+    shown = {**config.model_dump(mode="json"), "engine": redacted(config.engine)}  # an address may hold a token
+    return JSONResponse({"station": shown, "kept": kept}, status)

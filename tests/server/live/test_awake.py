@@ -120,6 +120,7 @@ def test_the_limit_is_measured_after_the_start(tmp_path, monkeypatch):
             served.clock.settle()
     stopping = threading.Event()
     assert measure_limit(SineEngine(), load(), stopping) == 7
+    assert not (tmp_path / "memory-synth.json").exists()
     stopping.set()
     assert measure_limit(SineEngine(), load(), stopping) is None
 

@@ -1,6 +1,7 @@
 """The owner adds, changes and removes stations while others play on; a restart keeps it until the file changes."""
 
 import json
+import os
 
 import pytest
 from radio_server import events, read_exactly, serving
@@ -111,6 +112,17 @@ def test_nobody_adds_a_station_that_nobody_could_steer(tmp_path):
     with serving(tmp_path, stations=STATIONS) as served:
         status, told = ask(served, "POST", "/api/stations", {"id": "mine", "policy": "owner"})
         assert (status, told["error"]["field"]) == (422, "policy")
+
+
+def test_a_token_in_an_engines_address_is_not_told(radio, tmp_path):
+    address = "ws://127.0.0.1:9/?token=hunter2"
+    status, reply = ask(radio, "POST", "/api/stations", {**NEW, "engine": address})
+    assert (status, "hunter2" in str(reply)) == (201, False)
+    assert "hunter2" not in str(radio.json("/api/stations/new"))
+    assert radio.json("/api/stations/new")["wanted"] == "remote"
+    kept = tmp_path / "changes.json"
+    assert "hunter2" in kept.read_text()  # a restart needs it
+    assert os.name != "posix" or kept.stat().st_mode & 0o077 == 0
 
 
 def test_a_restart_keeps_it_until_the_settings_of_that_station_change(tmp_path):
