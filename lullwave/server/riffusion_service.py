@@ -10,6 +10,7 @@ from ..engines.riffusion import legacy_api
 from ..errors import CheckpointError, EngineError, InvalidInput, LullwaveError, MissingExtra
 from ..options import build, describe
 from ..settings import Settings
+from .clip_slots import ClipSlots
 from .engine_pool import EnginePool
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from ..engines.riffusion.seed_images import SeedImages
 
 ENGINE = "riffusion"
+STRANGERS_AT_ONCE = 4  # clips of strangers in the engine's queue, one batch: the rest of its places are the owner's
+PER_ADDRESS = 2  # clips that a stranger's address may have made or waiting; Riffusion's page asks for one at a time
 INSTALL = "lullwave models pull riffusion/riffusion-model-v1"
 
 
@@ -28,11 +31,15 @@ class Unready(EngineError):
 
 
 class RiffusionService:
-    """The Riffusion engine as the routes use it. Event loop only; all blocking work runs on threads."""
+    """The Riffusion engine as the routes use it. Event loop only; all blocking work runs on threads.
+
+    Where the legacy route is open to everybody, strangers' clips have a few places of their own, ``slots``.
+    """
 
     def __init__(self, settings: Settings, engines: EnginePool) -> None:
         self._settings = settings
         self._engines = engines
+        self.slots = ClipSlots(STRANGERS_AT_ONCE, settings.max_queue, PER_ADDRESS)
 
     async def engine(self) -> RiffusionEngine:
         """The engine, loaded by the first call.
@@ -45,15 +52,28 @@ class RiffusionService:
         except (CheckpointError, MissingExtra) as error:
             raise Unready(f"{error}. To install a checkpoint: {INSTALL}") from error
 
-    async def run_inference(self, body: Mapping[str, Any]) -> dict[str, Any]:
+    async def run_inference(self, body: Mapping[str, Any], address: str, owner: bool) -> dict[str, Any]:
         """Make the clip of a legacy request and return the legacy reply; cancelling frees its place in the queue.
+
+        ``address`` is the client's, ``owner`` whether the request is the owner's, which needs no slot.
 
         Raises:
             Unready
             InvalidInput: a field of ``body`` is wrong or missing.
+            Busy: the address has its share of clips, strangers have theirs, or the engine's queue is full.
         """
         engine = await self.engine()
         clip: Interpolation = legacy_api.parse(body)
+        if owner:
+            return await self._reply(engine, clip)
+        slot = self.slots.reserve(address, owner)
+        try:
+            await slot.turn()
+            return await self._reply(engine, clip)
+        finally:
+            slot.release()
+
+    async def _reply(self, engine: RiffusionEngine, clip: Interpolation) -> dict[str, Any]:
         submitting = asyncio.ensure_future(asyncio.to_thread(engine.submit, clip))
         try:
             job = await asyncio.shield(submitting)

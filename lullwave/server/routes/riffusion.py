@@ -20,6 +20,7 @@ from ...errors import InvalidInput, LullwaveError, NotFound
 from .. import streaming
 from ..deps import Services
 from ..errors import problem, reply
+from ..ownership import is_owner
 from ..riffusion_jobs import ClipJob
 from ..riffusion_service import INSTALL, RiffusionService, Unready, submit_clip
 from ..schema import options_schema
@@ -44,7 +45,9 @@ def router(services: Services) -> APIRouter:
         """A clip between two prompts, compatible with Riffusion's own server."""
         try:
             body, wrapped = _unwrapped(_json(await request.body()))
-            made = await while_connected(riffusion.run_inference(body), request.receive)
+            address = request.client.host if request.client else ""
+            work = riffusion.run_inference(body, address, is_owner(request.scope))
+            made = await while_connected(work, request.receive)
         except LullwaveError as error:
             refused = _refusal(error, request)
             refused.headers.update(CORS_HEADERS)
