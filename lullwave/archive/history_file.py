@@ -59,7 +59,7 @@ class HistoryFile:
             with self.writing():
                 pass
         except StorageUnavailable as error:
-            log.warning("%s; trying again later", error)
+            log.warning("%s: %s; trying again later", self._path, error)
 
     def close(self) -> None:
         with self._lock:
@@ -171,10 +171,11 @@ class HistoryFile:
 
 
 def _said(error: Exception, write: bool) -> str:
-    """What failed, in words."""
+    """What failed, in words without paths: strangers read them."""
     if isinstance(error, StorageUnavailable):
         return str(error)
-    return f"the history cannot be {'written' if write else 'read'}: {error}"
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"the history cannot be {'written' if write else 'read'}: {reason}"
 
 
 def open_for_writing(path: Path | None) -> sqlite3.Connection:
