@@ -29,6 +29,7 @@ PROVISIONAL = 4  # stations that may be awake until the limit is measured
 WARM_UP_S, MEASURED_S = 6.0, 6.0  # seconds of music that are rendered to measure the limit: the second part counts
 PROCESSOR_SHARE = 0.7  # of one processor for music; Python composes on about one, however many there are
 CLAIM_S = 3.0  # seconds in which a listener that was admitted begins to count as one
+STEERED_S = 20.0  # seconds in which a sleeping station that is steered makes its new music
 RETRY_S = 20.0  # seconds after which a listener that was refused may ask again
 CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")  # what a container may use: "QUOTA PERIOD", or "max PERIOD"
 
@@ -72,8 +73,8 @@ class AwakeStations:
                 RETRY_S,
             )
 
-    def admit(self, name: str) -> None:
-        """Hold a place for a station whose listener is about to begin.
+    def admit(self, name: str, for_s: float = CLAIM_S) -> None:
+        """Hold a place for a station whose listener is about to begin, or that has music to make.
 
         Raises:
             StationBusy: there is no room.
@@ -82,8 +83,8 @@ class AwakeStations:
         if not self._wanted(name):
             self._make_room(name)
         loop = asyncio.get_running_loop()
-        self._claims[name] = loop.time() + CLAIM_S
-        loop.call_later(CLAIM_S + 0.1, self.update)  # the listener may be gone before it began
+        self._claims[name] = max(self._claims.get(name, 0.0), loop.time() + for_s)
+        loop.call_later(for_s + 0.1, self.update)  # the listener may be gone before it began
         self.update()
 
     def measured(self, limit: int) -> None:

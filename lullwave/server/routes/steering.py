@@ -13,6 +13,7 @@ from ...prompt import MAX_PROMPT_CHARS
 from ...station import RATE
 from ..deps import ListenerId, Services, station_json
 from ..errors import Forbidden
+from ..live.awake import STEERED_S
 from ..live.prompt_queue import PromptQueue, PromptReceipt, Requester
 
 
@@ -101,7 +102,7 @@ def _steerable(services: Services, request: Request, station: str) -> PromptQueu
     policy = services.channel(station).station.config.policy
     if policy == "owner" and not services.owner_token.allows(request.headers):
         raise Forbidden("only the owner may steer this station: Authorization: Bearer …")
-    services.channels.awake.check(station)
+    services.channels.awake.admit(station, STEERED_S)  # a sleeping station makes music, too, when it is steered
     return services.prompt_queues[station]
 
 

@@ -91,6 +91,13 @@ def test_all_at_once_wake_no_more(radio):
     assert statuses[0] == b"200"
 
 
+def test_requests_make_no_more_stations_work_than_listeners(radio):
+    statuses = [radio.ask(f"/api/stations/{name}/prompt", "POST", {"prompt": "x"})[0].status for name in NAMES[::-1]]
+    assert statuses == [200, 200, 503, 503, 503, 200]  # the last one is the default station
+    assert busy(radio) == ["a", "b", "c"]
+    assert radio.ask("/api/stations/e/prompt", "POST", {"prompt": "y"})[0].status == 200
+
+
 def test_with_one_place_there_is_the_default_station(tmp_path):
     with serving(tmp_path, stations=STATIONS, max_awake=1, station="b") as served:
         assert busy(served) == ["main", "a", "c", "d", "e"]
