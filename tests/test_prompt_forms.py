@@ -1,6 +1,8 @@
 """Prompts in the notations of other programs: nothing is dropped or turned into its opposite."""
 
 import contextlib
+import re
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +48,17 @@ def test_other_notations_are_read(source, parts, avoid):
     assert {part.text: pytest.approx(part.share) for part in found.parts} == parts
     assert found.avoid_text == avoid
     assert found.source == source
+
+
+def test_the_documented_notations_are_read_as_the_documents_say():
+    page = (Path(__file__).parents[1] / "docs" / "use" / "clips.md").read_text()
+    table = page.partition("| in another notation | read as |\n|---|---|\n")[2].partition("\n\n")[0]
+    rows = [re.findall(r"`([^`]+)`", row.replace("\\|", "|")) for row in table.splitlines()]
+    assert len(rows) > 8
+    for foreign, own in rows:
+        found, wanted = Prompt.parse(foreign), Prompt.parse(own)
+        assert (found.parts, found.avoid_text) == (wanted.parts, wanted.avoid_text), foreign
+        assert foreign != own
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,21 @@
 """Odd sound files: each is read whole or refused with the true reason, and every way to read gives the same."""
 
 import io
+import re
 import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
+from PIL.Image import registered_extensions
 
 from lullwave.audio import Audio
+from lullwave.cli.parallel import SOUNDS
 from lullwave.codecs import blocks_of, decode, encode, fitting_name, read
 from lullwave.errors import CodecError
+from lullwave.spectrogram.image import FORMATS, open_image
 
 RATE = 44100
 
@@ -173,3 +178,49 @@ def test_a_file_of_the_longest_name_is_written(tmp_path):
     path = tone().save(tmp_path / ("n" * 251 + ".wav"))
     assert decode(path).frames == RATE
     assert list(tmp_path.iterdir()) == [path]
+
+
+def documented(row: str) -> list[str]:
+    """The suffixes in one row of the table of files that can be read."""
+    page = (Path(__file__).parents[2] / "docs" / "use" / "spectrogram-images.md").read_text()
+    line = next(line for line in page.splitlines() if line.startswith("| `.") and line.endswith(f"{row} |"))
+    return re.findall(r"`(\.\w+)`", line.partition(" | ")[0])
+
+
+def test_the_documented_files_are_read_and_are_those_that_batches_choose(tmp_path):
+    always, media = documented("always"), documented("with `pip install '.[media]'`")
+    assert {*always, *media} == SOUNDS
+    for suffix in always:
+        path = tmp_path / f"a{suffix}"
+        if suffix == ".opus":
+            path.write_bytes(encode(tone(), "opus"))
+        else:
+            soundfile.write(path, tone().samples, RATE, format="AIFF" if suffix == ".aif" else None)
+        assert decode(path).duration_s == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize("suffix", documented("with `pip install '.[media]'`"))
+def test_the_documented_files_of_the_extra_are_read(tmp_path, suffix):
+    av = pytest.importorskip("av")
+    form, codec = {".wma": ("asf", "wmav2"), ".webm": ("webm", "libopus"), ".aac": ("adts", "aac")}.get(
+        suffix, ("mp4", "aac")
+    )
+    path = tmp_path / f"a{suffix}"
+    with av.open(str(path), "w", format=form) as file:
+        stream = file.add_stream(codec, rate=48000, layout="mono")
+        stream.bit_rate, left = 96_000, av.AudioFifo()
+        frame = av.AudioFrame.from_ndarray(tone(1.0, channels=1).resample(48000).samples.T.copy(), "fltp", "mono")
+        frame.rate = 48000
+        left.write(av.AudioResampler(stream.format, "mono", 48000).resample(frame)[0])
+        while (part := left.read(stream.frame_size or 1024, partial=True)) is not None:
+            file.mux(stream.encode(part))
+        file.mux(stream.encode(None))
+    assert decode(path).duration_s == pytest.approx(1.0, abs=0.1)
+
+
+def test_the_documented_images_can_be_opened(tmp_path):
+    suffixes = documented("as images: up to 400 million pixels and 8192 rows")
+    for suffix in suffixes:
+        Image.new("RGB", (9, 8), "grey").save(tmp_path / f"a{suffix}")
+        assert open_image(tmp_path / f"a{suffix}").size == (9, 8)
+    assert {registered_extensions()[suffix] for suffix in suffixes} == set(FORMATS)
