@@ -83,8 +83,10 @@ def convert(source: Path, target: Path, params: dict[str, Any], bits: int, rate:
         raise InvalidInput("image", str(target), "a name that ends in .png, .jpg or .jpeg")
     check_bits(bits, format)
 
+    content = source.read_bytes() if source.is_fifo() else source  # the sound is read twice, a pipe only once
+
     def sound() -> Iterator[Audio]:
-        return blocks_of(source) if rate is None else resampled(blocks_of(source), rate)
+        return blocks_of(content) if rate is None else resampled(blocks_of(content), rate)
 
     made = image_of(sound, default_params(next(sound()), **{"stereo": False, **params}), bits)
     if format == "JPEG" and made.width > MAX_JPEG_COLUMNS:

@@ -1,6 +1,8 @@
 """Odd files through the commands that read sound or images: one sentence with the true reason, nothing written."""
 
+import os
 import struct
+import threading
 import zlib
 
 import numpy as np
@@ -95,6 +97,19 @@ def test_what_can_be_heard_whole_is_read_whole_by_every_command(tmp_path, monkey
     assert f"({frames // 441 + 1} columns)" in made.output
     cut = run("sample-clips", "-a", name, "-o", "out", "-d", 1000 * frames // RATE)  # as long as the whole
     assert cut.exit_code == 0, cut.output
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("command", READERS)
+def test_sound_comes_through_a_pipe(tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    writing = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(MP3), daemon=True)
+    writing.start()
+    done = run(command, *READERS[command], "pipe")
+    writing.join(10)
+    assert done.exit_code == 0, done.output
+    assert len([path for path in tmp_path.iterdir() if path.name.startswith("out")]) == 1
 
 
 @pytest.mark.parametrize("data", [b"[" * 20000, b'{"entries": ' + b"[" * 20000], ids=["list", "object"])
