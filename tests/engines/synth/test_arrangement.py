@@ -176,7 +176,7 @@ def test_a_flip_triggers_slices_of_one_recording_on_the_grid():
 
 def test_the_same_bars_in_two_productions_sound_different(engine):
     def spectrum_db(production):
-        request = Request(f"lofi beats with rhodes, 80 bpm in C major, {production}", 4, 12.0)
+        request = Request(f"lofi beats with rhodes, acoustic drums, 80 bpm in C major, {production}", 4, 12.0)
         with engine.stream(request) as stream:
             mono = stream.read(12 * RATE).samples.mean(axis=1).astype(np.float64)
         power = np.abs(np.fft.rfft(mono)) ** 2

@@ -105,7 +105,7 @@ PROMPTS: list[tuple[str, list[Wish]]] = [
     ("piano, -drums", [plays("felt_piano"), no_drums]),
     ("warm pads, -(guitar:1.4), -rain", [plays("pad"), silent("nylon_guitar"), hears()]),
     ("dark late night rhodes", [plays("rhodes"), darker]),
-    ("electric piano, marimba and double bass", [plays("rhodes", "vibraphone", "upright_bass")]),
+    ("electric piano, marimba and double bass", [plays("rhodes", "marimba", "upright_bass")]),
     ("jazz :2 | synthwave :1, 88 bpm in G minor", [at(88), key("G minor")]),
     ("slow waltz of raindrops at 60 bpm, don't use drums", [at(60), no_drums, hears("rain")]),
     ("upbeat city pop at 96 bpm with drums", [at(96), drummed]),

@@ -10,7 +10,7 @@ INSTRUMENTS = (
         "sub_bass", "synths", "sub-bass", ("bass",), 26, 88, midi_program=39,
         seat=Seat(0.0, 1200), voice=Voice(-5.0, 0.045, 9.0, touch=0.7, layers=2, variants=1),
         articulations=("slide",),
-        phrases=phrases("sub bass, sub, 808, 808 bass, deep bass"),
+        phrases=phrases("sub bass, sub, deep bass"),
     ),
     Instrument(
         "synth_bass", "synths", "synth bass", ("bass",), 28, 88, midi_program=38,
@@ -21,7 +21,7 @@ INSTRUMENTS = (
     Instrument(
         "synth_lead", "synths", "synth lead", ("lead",), 52, 88, midi_program=81,
         seat=Seat(-3.0, 5200, -20, -14, chorus=0.3), voice=Voice(-1.0, 0.07, 9.0, touch=0.9, layers=3, variants=1),
-        articulations=("slide",),
+        line="sequence", articulations=("slide",),
         phrases=phrases("synth lead, synth, lead synth, synthesizer, synthesiser, saw lead"),
         stands_in_for=phrases("theremin, talk box, ondes martenot"),
     ),
@@ -31,9 +31,21 @@ INSTRUMENTS = (
         phrases=phrases(
             "pad, pads, synth pad, synth strings, string machine, mellotron"
         ),
-        stands_in_for=phrases(
-            "choir, chorus, choral"
-        ),
+    ),
+    Instrument(
+        "synth_pluck", "synths", "synth pluck", ("keys", "lead"), 40, 96, midi_program=87,
+        seat=Seat(-2.0, 8000, -19, -18), voice=Voice(-1.5, 0.08, 2.8, layers=3),
+        comps=("broken", "halves"), phrases=phrases("synth pluck, pluck, plucks, pluck synth, plucky synth"),
+    ),
+    Instrument(
+        "pulse_pad", "synths", "pulse pad", ("pad", "keys"), 40, 92, midi_program=90,
+        seat=Seat(-3.0, 7000, -19, -18, chorus=0.3), voice=Voice(-4.5, 0.12, 9.0, touch=0.8, layers=2),
+        phrases=phrases("pulse pad, pulsing pad, gated pad, pulsing synth, trance gate"),
+    ),
+    Instrument(
+        "bass_808", "synths", "808 bass", ("bass",), 26, 88, midi_program=39,
+        seat=Seat(0.0, 2200), voice=Voice(-2.0, 0.06, 2.8, touch=0.7, layers=2, variants=1),
+        articulations=("slide",), phrases=phrases("808, 808 bass, trap bass"),
     ),
 )
 # fmt: on

@@ -14,9 +14,13 @@ InstrumentName = Literal[
     "vibraphone", "pad", "flute", "muted_trumpet", "synth_lead", "music_box",
     "violin", "cello", "bowed_bass", "string_section",
     "steel_guitar", "electric_guitar", "slide_guitar", "harp", "harpsichord", "sitar", "koto",
+    "choir", "humming_choir", "saxophone", "clarinet", "trumpet", "brass_section", "accordion", "organ",
+    "marimba", "kalimba", "celesta", "synth_pluck", "pulse_pad", "bass_808",
 ]  # fmt: skip
 Role = Literal["keys", "bass", "lead", "answer", "pad"]  # a part of the arrangement; "answer" is the second melody
-Family = Literal["pianos", "plucked", "bowed", "mallets", "winds", "synths"]  # a file of sound/instruments
+Family = Literal[
+    "pianos", "plucked", "bowed", "mallets", "winds", "organs", "choirs", "synths"
+]  # a file of sound/instruments
 # "slide": a note may glide from the pitch before it; "bend": a long note is often pulled up to its pitch, slowly
 Articulation = Literal["slide", "bend"]
 # How it plays a melody: "" the motif and its variations, "slow" long notes without a rest, "sequence" sixteenths

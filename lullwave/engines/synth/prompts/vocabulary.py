@@ -32,8 +32,14 @@ PHRASES: dict[str, Effects] = {
         {"style": "synthwave"},
         "synthwave, synth wave, retrowave, vaporwave, outrun, eighties, 80s, neon, cyberpunk",
     ),
-    **_all({"style": "synthwave"}, "futuristic, retro synth, arcade, electronic, electro"),
-    **_all({"style": "ambient"}, "ambient, drone, ethereal, soundscape, atmospheric, space music, celestial"),
+    **_all({"style": "synthwave"}, "futuristic, retro synth, arcade"),
+    **_all(
+        {"style": "electronic"},
+        "electronic, electro, electronica, techno, house, house music, dance music, edm, trance, rave, idm",
+    ),
+    **_all({"style": "electronic", "energy": 0.55}, "dance"),
+    **_all({"style": "classical"}, "classical, classical music, baroque, chamber music, renaissance"),
+    **_all({"style": "ambient"}, "new age, ambient, drone, ethereal, soundscape, atmospheric, space music, celestial"),
     **_all(
         {"style": "folk"},
         "folk, acoustic, earthy, organic, campfire song, country, pastoral, singer songwriter, cottagecore",
@@ -44,7 +50,7 @@ PHRASES: dict[str, Effects] = {
     **_all({"style": "citypop"}, "city pop, citypop, j pop, tokyo pop, disco, yacht rock, pop"),
     **_all(
         {"style": "piano", "instrument": "felt_piano"},
-        "piano ballad, classical, neoclassical, neo classical, nocturne",
+        "piano ballad, neoclassical, neo classical, nocturne",
     ),
     **_all(
         {"style": "zen"},
@@ -184,7 +190,7 @@ PHRASES: dict[str, Effects] = {
     **_all({"energy": -0.5}, "slow, downtempo, ballad, unhurried, languid"),
     **_all(
         {"energy": 0.55},
-        "upbeat, energetic, lively, driving, fast, uptempo, up tempo, bouncy, danceable, dance, workout, "
+        "upbeat, energetic, lively, driving, fast, uptempo, up tempo, bouncy, danceable, workout, "
         "energy, punchy, loud, aggressive, intense",
     ),
     **_all(

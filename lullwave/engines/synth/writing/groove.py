@@ -14,6 +14,7 @@ Stroke = tuple[DrumName, int, float]  # drum, step of sixteen, velocity
 KICKS: tuple[tuple[int, ...], ...] = ((0, 10), (0, 7, 10), (0, 6, 10), (0, 3, 10), (0, 10, 11), (0, 8, 14), (0, 8, 10))
 STYLE_KICKS: dict[str, tuple[tuple[int, ...], ...]] = {
     "synthwave": ((0, 8), (0, 4, 8, 12), (0, 8, 10)),
+    "electronic": ((0, 4, 8, 12),),
     "bossa": ((0, 6, 8, 14), (0, 8, 14)),
     "jazz": ((0, 8), (0, 10), (0,)),
     "soul": ((0, 7, 10), (0, 3, 10), (0, 2, 10)),

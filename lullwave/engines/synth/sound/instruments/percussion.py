@@ -14,8 +14,6 @@ from ...catalogue.drums import DrumName, KitName
 from ..synthesis import MUSIC_RATE, decay, generator, modes, phase_of, rise, shaped, sine
 from .stroke import Stroke
 
-_SIX_HZ = (1518.0, 2253.0, 2735.0, 3868.0, 3996.0, 5920.0)  # oscillators of a drum machine's cymbals
-
 
 def _frames(seconds: float) -> int:
     return round(seconds * MUSIC_RATE)
@@ -48,21 +46,6 @@ def _cowbell(s: Stroke) -> Samples:
     return modes(frames, freqs, [0.7, 1.0, 0.2, 0.2], np.array([0.28, 0.25, 0.1, 0.09]) * s.length) * rise(
         frames, 0.012
     )
-
-
-def _machine_metal(seconds: float, t60_s: float) -> Callable[[Stroke], Samples]:
-    """A closed or an open cymbal of six oscillators, thin and bright."""
-
-    def made(s: Stroke) -> Samples:
-        frames = _frames(seconds)
-        tones = np.zeros(frames, np.float32)
-        for n, hz in enumerate(_SIX_HZ):
-            tones += sine(phase_of(hz * s.pitch, frames, 0.11 * n)) + 0.33 * sine(phase_of(1.5 * hz * s.pitch, frames))
-        wave = shaped(0.5 * tones + 0.8 * s.noise(seconds, "metal"), high_hz=6000.0)
-        wave = shaped(wave, low_hz=s.kit.hat_bright_hz * s.tilt, high_hz=5200.0)
-        return np.asarray(wave * decay(frames, t60_s * s.length) * rise(frames, 0.014), np.float32)
-
-    return made
 
 
 def _skin(hz: float, t60_s: float, slap: float) -> Callable[[Stroke], Samples]:
@@ -114,15 +97,9 @@ def _paper(s: Stroke) -> Samples:
     return np.asarray(wave * envelope * rise(frames, 0.015), np.float32)
 
 
-_MACHINE: Mapping[DrumName, Callable[[Stroke], Samples]] = {
-    "snare": _machine_snare,
-    "hat": _machine_metal(0.14, 0.09),
-    "pedal_hat": _machine_metal(0.1, 0.06),
-    "open_hat": _machine_metal(0.5, 0.5),
-}
 OWN_STROKES: Mapping[KitName, Mapping[DrumName, Callable[[Stroke], Samples]]] = {
-    "808": {**_MACHINE, "kick": _long_kick, "ride": _cowbell},
-    "606": {**_MACHINE, "hat": _machine_metal(0.1, 0.055)},
+    "808": {"kick": _long_kick, "snare": _machine_snare, "ride": _cowbell},
+    "606": {"snare": _machine_snare},
     "foley": {
         "kick": _knock, "rim": _skin(330.0, 0.08, 0.3), "hat": _paper, "pedal_hat": _paper,
         "open_hat": _keys, "ride": _keys, "tom_low": _knock, "tom_high": _skin(280.0, 0.1, 0.4),

@@ -1,11 +1,14 @@
-"""Flute and muted trumpet: breath, and lips behind a mute, with a vibrato that comes late."""
+"""Winds: breath, reeds and lips, with a vibrato that comes late."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+import numpy.typing as npt
 
 from .....audio import Samples
-from ..synthesis import MUSIC_RATE, cycle, generator, levelled, noise, play_cycle, rise, shaped, wavering
+from ..synthesis import MUSIC_RATE, cycle, formants, generator, levelled, noise, play_cycle, rise, shaped, wavering
 
 
 def flute(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
@@ -39,3 +42,99 @@ def muted_trumpet(pitch_hz: float, velocity: float, variant: int, seconds: float
     air = shaped(noise(frames, "trumpet", round(pitch_hz, 2), variant), low_hz=3500.0, high_hz=900.0)
     wave += air * np.float32(0.012) * rise(frames, 0.03)
     return levelled(shaped(wave.astype(np.float32), low_hz=6000.0, high_hz=160.0))
+
+
+_Amps = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]  # harmonics' numbers to amplitudes
+
+
+def _blown(
+    what: str,
+    pitch_hz: float,
+    velocity: float,
+    variant: int,
+    seconds: float,
+    soft: _Amps,
+    hard: _Amps,
+    peaks: tuple[tuple[float, float, float], ...],
+    vibrato: tuple[float, float, float],
+    attack_s: float,
+    breath: float,
+    scoop_cents: float,
+    bloom: float = 0.0,
+) -> Samples:
+    """A tone between a soft and a hard spectrum behind the resonances ``peaks``.
+
+    ``vibrato`` is its rate in Hz, its cents and its delay in seconds; ``bloom``: how much brightness comes after the
+    attack.
+    """
+    frames = round(seconds * MUSIC_RATE)
+    key = (what, round(pitch_hz, 2), variant)
+    spread = generator(*key)
+    rate_hz, cents, delay_s = vibrato
+    cycles, waver = wavering(
+        frames,
+        pitch_hz,
+        rate_hz * spread.uniform(0.95, 1.05),
+        cents,
+        delay_s,
+        spread.uniform(0, 1),
+        scoop_cents,
+        2.5,
+        key,
+    )
+    n = np.arange(1, int(np.clip(0.44 * MUSIC_RATE / pitch_hz, 4, 40)) + 1, dtype=np.float64)
+    gain = formants(n * pitch_hz, peaks, 0.25)
+    t = np.arange(frames, dtype=np.float32) / MUSIC_RATE
+    press = (0.2 + 0.75 * velocity) * (1 - (0.4 + bloom) * np.exp(-t / np.float32(0.06 + 0.05 * bloom))) + 0.1 * waver
+    low = play_cycle(cycle(soft(n) * gain, turned=True), cycles)
+    high = play_cycle(cycle(hard(n) * gain, turned=True), cycles)
+    wave: Samples = np.asarray(low + (high - low) * np.clip(press, 0.0, 1.2), np.float32)
+    wave *= rise(frames, attack_s * (1.4 - 0.6 * velocity)) * (1 + np.float32(0.10) * waver)
+    wave = levelled(wave)
+    air = shaped(noise(frames, *key), low_hz=5500.0, high_hz=1200.0)
+    wave += air * (np.float32(0.1 * breath) * (0.5 + np.exp(-t / np.float32(0.07))) * rise(frames, 0.03))
+    return levelled(shaped(wave, low_hz=7000.0, high_hz=0.6 * pitch_hz))
+
+
+def saxophone(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
+    """A tenor: a conical bore, all harmonics, a breathy reed that scoops up to its notes."""
+    peaks = ((520.0, 260.0, 1.0), (1250.0, 380.0, 0.8), (2450.0, 700.0, 0.5))
+    return _blown(
+        "sax", pitch_hz, velocity, variant, seconds, lambda n: n**-1.7, lambda n: n**-0.85, peaks, (5.0, 16.0, 0.35),
+        0.045, 0.06, 45.0,
+    )  # fmt: skip
+
+
+def clarinet(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
+    """A cylindrical bore: odd harmonics, the even ones only from the top of the second octave."""
+    even = float(np.clip((pitch_hz - 350.0) / 700.0, 0.03, 0.35))
+
+    def bore(n: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.where(n % 2 == 1, 1.0, even)
+
+    return _blown(
+        "clarinet", pitch_hz, velocity, variant, seconds, lambda n: bore(n) * n**-1.5, lambda n: bore(n) * n**-0.9,
+        ((1500.0, 900.0, 0.8),), (5.0, 4.0, 0.4), 0.04, 0.02, 12.0,
+    )  # fmt: skip
+
+
+def trumpet(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
+    """Open: the louder the brighter, and the brightness comes a moment after the lips."""
+    peaks = ((1200.0, 700.0, 1.0), (2300.0, 900.0, 0.7))
+    return _blown(
+        "open trumpet", pitch_hz, velocity, variant, seconds, lambda n: n**-1.6,
+        lambda n: n**-0.45 / (1 + (n / 12) ** 2), peaks, (5.3, 11.0, 0.4), 0.035, 0.015, 25.0, 0.25,
+    )  # fmt: skip
+
+
+def brass_section(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
+    """A trumpet and a trombone on one note, a few cents and some milliseconds apart."""
+    peaks = ((600.0, 500.0, 1.0), (1200.0, 700.0, 0.8), (2100.0, 900.0, 0.4))
+    one, two = (
+        _blown(
+            "brass" + str(k), pitch_hz * 2 ** (cents / 1200), velocity, variant, seconds, lambda n: n**-1.6,
+            lambda n: n**-0.6 / (1 + (n / 10) ** 2), peaks, (4.8, 5.0, 0.5), attack_s, 0.015, 20.0, 0.35,
+        )
+        for k, (cents, attack_s) in enumerate(((3.0, 0.04), (-3.0, 0.055)))
+    )  # fmt: skip
+    return levelled(one + np.float32(0.85) * two)
