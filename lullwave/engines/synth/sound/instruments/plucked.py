@@ -173,7 +173,7 @@ def harp(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samp
     key = ("harp", round(pitch_hz, 2), variant)
     t60 = float(np.clip(3.2 * (261.0 / pitch_hz) ** 0.4, 1.0, 6.0))
     bright_hz = 3600.0 + 2400.0 * velocity
-    wave = _string(frames, pitch_hz, t60, 3.5, 0.13, bright_hz, key, roll=0.95, most=30, rise_s=_SOFT_S)
+    wave = _string(frames, pitch_hz, t60, 3.5, 0.13, bright_hz, key, roll=0.95, most=30, rise_s=(0.01, 0.014))
     wave = _with_touch(wave, 0.008, 0.02, 4500.0, 900.0, key)
     return levelled(shaped(wave, high_hz=100.0, peaks=((190.0, 2.0, 0.4), (420.0, 2.0, 0.5), (1000.0, 1.5, 0.4))))
 
