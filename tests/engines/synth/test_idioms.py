@@ -4,6 +4,10 @@ import numpy as np
 import pytest
 from scores import clashes, clip, drums, instruments
 
+from lullwave.engines.synth.options import SynthOptions
+from lullwave.engines.synth.programme import Programme
+from lullwave.request import Request
+
 
 def notes_of(bars, name, part):
     return [(bar, n) for bar in bars for n in bar.notes if n.part == part and bar.mix.tracks[part].instrument == name]
@@ -48,3 +52,13 @@ def test_a_cello_plays_below_a_violin():
         return np.mean([n.pitch for seed in range(3) for _, n in notes_of(clip(name, seed), name, "lead")])
 
     assert mean_pitch("cello") < mean_pitch("violin") - 12
+
+
+def test_a_violin_that_is_added_leaves_the_beat_alone():
+    programme = Programme(Request("", 4), SynthOptions())
+    for _ in range(6):
+        programme.next_bar()
+    programme.steer("add a violin", 4.0)
+    bars = [programme.next_bar() for _ in range(12)]
+    assert sum(drums(bars).values()) > 60
+    assert instruments(bars)["violin"] > 5

@@ -38,8 +38,11 @@ class Length:
     loop: bool = False  # its end leads to its own beginning
 
 
-def blend_of(intent: Intent, chance: Chance) -> Blend:
-    """The styles that were asked for; without any, lo-fi, sometimes mixed with a second style."""
+def blend_of(intent: Intent, chance: Chance, own: bool = True) -> Blend:
+    """The styles that were asked for; without any, lo-fi, sometimes mixed with a second style.
+
+    ``own``: an instrument that is named without a style or a beat brings its own style.
+    """
     if intent.styles:
         shares = dict(intent.styles)
         if set(shares) == {"piano"} and intent.drums:
@@ -49,8 +52,8 @@ def blend_of(intent: Intent, chance: Chance) -> Blend:
             total = sum(shares.values())
             shares = {s: (1 - min(0.25, small)) * w / total for s, w in shares.items()} | {"lofi": min(0.25, small)}
         return Blend(tuple(shares.items()))
-    if own := _own_style(intent):
-        return Blend(((own, 1.0),))
+    if own and (style := _own_style(intent)):
+        return Blend(((style, 1.0),))
     guests = {"": 6.0, "jazz": 1.0, "soul": 1.2, "hiphop": 1.2, "piano": 0.6, "folk": 0.5}
     guest = chance.weighted({g: w for g, w in guests.items() if g not in intent.avoid.styles})
     return Blend((("lofi", 0.6), (guest, 0.4)) if guest else (("lofi", 1.0),))

@@ -49,7 +49,7 @@ def replan(
     if given >= here.bars:  # all that is left is the ring of its last chord
         return replace(spec, prompt=prompt), memory
     chance = Chance(spec.seed, spec.number, "turn", turn)
-    blend = blend_of(intent, chance.of("blend"))
+    blend = blend_of(intent, chance.of("blend"), own=False)  # the beat goes on under an added violin
     limit = drum_limit(intent, blend)
     keep = None if said.styles else spec.band.production
     band = _kept(spec.band, make_band(chance.of("band"), intent, blend, memory, keep), intent, said)
