@@ -22,9 +22,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .download import DownloadFailed, fetch
 from .errors import CheckpointError, MissingExtra, NotFound
 from .paths import default_data_dir
+from .storage.download import DownloadFailed, fetch
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..atomic_files import replacing
 from ..errors import NotFound
+from ..storage.atomic_files import replacing
 
 REPLAYED = "recycled"  # `source` of a piece that is played from a clip
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import NotFound
-from ..packing import inflate
+from ..storage.packing import inflate
 from .history_file import HistoryFile
 
 REACH_S = 120.0  # replay reaches at most this far beyond the last state: states are at most 60 s apart on air

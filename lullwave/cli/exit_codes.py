@@ -14,9 +14,9 @@ from contextlib import contextmanager
 
 import typer
 
-from ..atomic_files import delete_unfinished
 from ..errors import FileMissing, InvalidInput, LullwaveError, NotFound, UnknownEngine
 from ..pydantic_errors import allowed_words
+from ..storage.atomic_files import delete_unfinished
 from .signals import StoppedBySignal, again_in, end_by
 
 WRONG_INPUT = 2

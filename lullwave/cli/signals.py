@@ -9,7 +9,7 @@ import os
 import signal
 from typing import NoReturn
 
-from ..atomic_files import delete_unfinished
+from ..storage.atomic_files import delete_unfinished
 
 INSIST_S = 0.8  # seconds after which a signal that some library swallowed is raised again
 _ENDING = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP

@@ -6,9 +6,9 @@ import os
 import zlib
 from pathlib import Path
 
-from ..atomic_files import write_bytes
 from ..audio import Audio
 from ..errors import CodecError
+from ..storage.atomic_files import write_bytes
 from .formats import DEFAULT_KBPS, format_named, format_of
 from .streaming import StreamEncoder, rate_for
 from .tags import Tags

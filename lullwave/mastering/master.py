@@ -12,7 +12,7 @@ import numpy as np
 
 from ..audio import Audio, Samples
 from ..errors import InvalidInput, SnapshotError
-from ..packing import Arrays, pack_arrays, unpack_arrays
+from ..storage.packing import Arrays, pack_arrays, unpack_arrays
 from .biquads import QUANTUM, Biquads, high_pass
 from .level import MAX_BOOST_DB, MAX_CUT_DB, LevelControl
 from .limiter import Limiter

@@ -10,10 +10,10 @@ import asyncio
 import logging
 from typing import Any
 
-from ..json_file import read_json, write_json
 from ..refused_words import RefusedWords
 from ..settings import MAX_STATIONS, Settings
 from ..settings.stations import StationSettings
+from ..storage.atomic_files import read_json, write_json
 
 VERSION = 1
 

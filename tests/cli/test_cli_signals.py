@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from lullwave import Audio
-from lullwave.atomic_files import delete_unfinished, replacing
+from lullwave.storage.atomic_files import delete_unfinished, replacing
 
 ENDINGS = [signal.SIGTERM, signal.SIGHUP]
 
@@ -44,7 +44,7 @@ from rich.console import Console
 from lullwave.cli.app import raise_on_signals
 from lullwave.cli.exit_codes import translated
 from lullwave.cli.parallel import run
-from lullwave.atomic_files import replacing
+from lullwave.storage.atomic_files import replacing
 
 def write_for_ever(path):
     with replacing(path) as file:

@@ -7,10 +7,10 @@ import pyav_decoder
 import pytest
 import soundfile
 
-from lullwave.atomic_files import replacing
 from lullwave.audio import Audio
 from lullwave.codecs import FORMATS, decode, encode, format_of, write
 from lullwave.errors import CodecError, InvalidInput
+from lullwave.storage.atomic_files import replacing
 
 
 def tone(frames: int, rate: int = 44100, channels: int = 2) -> Audio:

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from ...atomic_files import replacing
 from ...audio import Audio
 from ...blocks import resampled
 from ...codecs import blocks_of, read_tags
 from ...errors import InvalidInput
 from ...spectrogram import SpectrogramParams, default_params
 from ...spectrogram.image import save
+from ...storage.atomic_files import replacing
 from ..flags import AudioFile, FlagGroup, Quiet, called, with_flags
 
 Bits = Annotated[

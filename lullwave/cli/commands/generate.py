@@ -13,7 +13,6 @@ from typing import Annotated, Any, BinaryIO
 import typer
 from rich.console import Console
 
-from ...atomic_files import replacing
 from ...audio import Audio
 from ...blocks import ClipFormat, ClipMaker, stream_tags
 from ...codecs import DEFAULT_KBPS, FORMATS, Format, encode, format_named, read
@@ -25,6 +24,7 @@ from ...mastering import TARGET_LUFS
 from ...options import build as build_options
 from ...options import parse_pairs
 from ...request import Request, random_seed
+from ...storage.atomic_files import replacing
 from ..flags import AsJson, FlagGroup, Force, Kbps, Quiet, Words, called, given, with_flags
 from ..outputs import check_distinct, check_file, check_folder, check_stdout, format_for, next_free, print_json
 from ..parsing import prompt_of

@@ -18,7 +18,6 @@ import typer
 from PIL import Image
 from rich.console import Console
 
-from ...atomic_files import replacing
 from ...audio import SILENCE_DBFS, Audio
 from ...blocks import fitted, resampled
 from ...codecs import StreamEncoder, Tags, format_of, rate_for
@@ -26,6 +25,7 @@ from ...errors import InvalidInput, MissingExtra
 from ...mastering.master import check_levels
 from ...spectrogram import QUALITIES, TAGS, USUAL_MAX, Spectrogram, SpectrogramParams, iterations_of
 from ...spectrogram.image import open_image, sound_tags, tags_in
+from ...storage.atomic_files import replacing
 from ..flags import ImageFile, Quiet
 
 log = logging.getLogger(__name__)

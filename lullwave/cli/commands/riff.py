@@ -14,7 +14,6 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from ...atomic_files import replacing, write_bytes
 from ...codecs import FORMAT_NAMES, Tags, encode, format_of, read, read_tags, write
 from ...engines import load_engine
 from ...engines.riffusion.clip_options import DenoisingConfig, MagicMix, PromptInput
@@ -23,6 +22,7 @@ from ...engines.riffusion.schedulers import short_name
 from ...errors import InvalidInput
 from ...options import build
 from ...spectrogram.image import save
+from ...storage.atomic_files import replacing, write_bytes
 from ..flags import FlagGroup, Force, Quiet, Seconds, Words, called, with_flags
 from ..outputs import check_file, check_folder, next_free
 from ..parsing import WordCommand, prompt_of

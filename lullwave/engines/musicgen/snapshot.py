@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ...errors import SnapshotError
-from ...packing import Arrays, pack_arrays, parse_values, unpack_arrays
+from ...storage.packing import Arrays, pack_arrays, parse_values, unpack_arrays
 from .model.config import ModelConfig
 from .prompt_schedule import Anchor, PromptSchedule, Steer, Window
 from .sampling import Sampling

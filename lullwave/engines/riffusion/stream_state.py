@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import InvalidInput, SnapshotError
-from ...packing import Arrays, pack_arrays, parse_values, unpack_arrays
 from ...prompt import Prompt
 from ...request import Request
+from ...storage.packing import Arrays, pack_arrays, parse_values, unpack_arrays
 
 MAGIC = b"LWRIFF01"  # format and version of a snapshot
 

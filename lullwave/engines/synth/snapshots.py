@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from ...errors import SnapshotError
-from ...packing import pack_arrays, parse_values, unpack_arrays
+from ...storage.packing import pack_arrays, parse_values, unpack_arrays
 from ..base import Engine
 from .score import Mix, Track
 from .sound.effects.dynamics import PunchState

@@ -15,10 +15,10 @@ from typing import Any
 
 from ...clock import Clock
 from ...errors import PromptError
-from ...json_file import read_json, write_json
 from ...prompt import Prompt
 from ...settings.stations import StationSettings, minute_of_day
 from ...station import Event, Station
+from ...storage.atomic_files import read_json, write_json
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import logging
 import threading
 from pathlib import Path
 
-from ....json_file import read_json, write_json
+from ....storage.atomic_files import read_json, write_json
 from .memory import Memory
 
 VERSION = 3

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from lullwave import packing
 from lullwave.engines.riffusion import stream_state
 from lullwave.engines.synth import snapshots
 from lullwave.engines.synth.engine import SynthEngine
 from lullwave.errors import SnapshotError
 from lullwave.mastering import Master
 from lullwave.request import Request
+from lullwave.storage import packing
 
 FEW_BYTES = 40_000_000  # all that refusing a bomb may take at its peak
 

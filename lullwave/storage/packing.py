@@ -17,7 +17,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import SnapshotError
+from ..errors import SnapshotError
 
 Arrays = dict[str, npt.NDArray[Any]]
 

@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from .errors import LullwaveError
+from ..errors import LullwaveError
 
 _READ_BYTES = 1 << 20  # bytes per read
 _TRIES = 4  # attempts in a row without a new byte before giving up

@@ -1,13 +1,14 @@
-"""Writes files that are complete or absent, never half written. Imports nothing heavy."""
+"""Writes files that are complete or absent, never half written, JSON among them. Imports nothing heavy."""
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 _unfinished: set[Path] = set()  # temporary files of this process; adding and discarding are atomic
 
@@ -40,6 +41,29 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path`` atomically."""
     with replacing(path) as file:
         file.write(data)
+
+
+def read_json(path: Path) -> Any:
+    """The content of a file; None if there is none.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError, RecursionError: it is damaged.
+    """
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Replace a file atomically; its directory is made if there is none.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, json.dumps(content).encode())
 
 
 def delete_unfinished() -> None:

@@ -1,0 +1,1 @@
+"""Files on disk: replaced atomically, read as JSON, packed and unpacked within limits, downloaded with resumption."""
