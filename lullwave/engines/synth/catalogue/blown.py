@@ -41,7 +41,7 @@ INSTRUMENTS = (
     ),
     Instrument(
         "brass_section", "winds", "brass", ("keys", "lead"), 40, 90, midi_program=61,
-        seat=Seat(-2.0, 7000, -15, -16), voice=Voice(-2.0, 0.08, 9.0, touch=1.0, layers=3),
+        seat=Seat(-2.0, 7000, -15, -16), voice=Voice(-2.0, 0.08, 2.8, touch=1.0, layers=2, variants=1),
         comps=("stabs", "held"), unasked=0.3, phrases=phrases("brass, brass section, horn section"),
         stands_in_for=phrases("horn, trombone, tuba, french horn"),
     ),
@@ -53,13 +53,13 @@ INSTRUMENTS = (
     ),
     Instrument(
         "choir", "choirs", "choir", ("pad", "keys", "lead"), 40, 92, midi_program=52,
-        seat=Seat(-2.0, 8000, -12, -11), voice=Voice(-3.0, 0.16, 9.0, touch=0.9, layers=2),
+        seat=Seat(-2.0, 8000, -12, -11), voice=Voice(-3.0, 0.16, 9.0, touch=0.9, layers=2, variants=1),
         line="slow", comps=("held",), style="classical",
         phrases=phrases("choir, chorus, choral, choir pad, gregorian chant, boys choir"),
     ),
     Instrument(
         "humming_choir", "choirs", "humming choir", ("pad", "keys", "lead"), 40, 92, midi_program=53,
-        seat=Seat(-2.0, 6000, -12, -11), voice=Voice(0.5, 0.2, 9.0, touch=0.9, layers=2),
+        seat=Seat(-2.0, 6000, -12, -11), voice=Voice(0.5, 0.2, 9.0, touch=0.9, layers=2, variants=1),
         line="slow", comps=("held",), style="classical",
         phrases=phrases("humming choir, soft choir, ooh choir, oo choir, choir humming"),
     ),
