@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from lullwave import Audio
+from lullwave.codecs.tags import Tags
 from lullwave.storage.atomic_files import delete_unfinished, replacing
 
 ENDINGS = [signal.SIGTERM, signal.SIGHUP]
@@ -73,7 +74,7 @@ def test_a_signal_ends_a_batch_and_its_workers(environment, tmp_path, ending):
 
 def test_a_clip_and_its_image_appear_together_or_not_at_all(tmp_path):
     class Interrupted:
-        def save(self, file, format):
+        def save(self, file, format, **metadata):
             file.write(b"\x89PNG half")
             raise KeyboardInterrupt
 
@@ -82,5 +83,5 @@ def test_a_clip_and_its_image_appear_together_or_not_at_all(tmp_path):
     from lullwave.engines.riffusion.tasks import Clip
 
     with pytest.raises(KeyboardInterrupt):
-        riff._write(Clip(Audio.silence(44100, 44100, 1), Interrupted()), tmp_path / "a.wav", True, True)
+        riff._write(Clip(Audio.silence(44100, 44100, 1), Interrupted()), Tags(), tmp_path / "a.wav", True, True)
     assert os.listdir(tmp_path) == []

@@ -44,7 +44,7 @@ def radio(serve: Callable[..., Radio]) -> Radio:
     return serve()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop would disturb other tests of the same process
 def browser() -> Iterator[Any]:
     """Headless Chromium, as installed on the system."""
     if CHROMIUM is None:

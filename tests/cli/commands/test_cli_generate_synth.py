@@ -28,7 +28,7 @@ def test_title_understanding_and_stems_that_do_not_clip(tmp_path):
     assert ran.returncode == 0, ran.stderr
     assert re.search(r"^Title: \w", ran.stderr, re.MULTILINE)
     told = next(line for line in ran.stderr.splitlines() if line.startswith("Understood: "))
-    for words in ("jazz", "Rhodes", "muted trumpet", "77 bpm", "in Eb minor", "no bagpipe here: flute instead"):
+    for words in ("jazz", "Rhodes", "trumpet", "77 bpm", "in Eb minor", "no bagpipe here: accordion instead"):
         assert words in told
     stems = [decode(path).samples.astype(np.float64) for path in sorted((tmp_path / "stems").iterdir())]
     assert max(np.abs(one).max() for one in stems) < 0.91

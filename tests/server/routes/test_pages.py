@@ -96,7 +96,7 @@ def test_wrong_addresses_are_404_in_json(server, path):
         ("POST", "/stream.mp3", {"GET", "HEAD"}),
         ("DELETE", "/current.mp3", {"GET", "HEAD"}),
         ("GET", "/api/generate", {"POST"}),
-        ("PUT", "/api/stations", {"GET"}),
+        ("PUT", "/api/stations", {"GET", "POST"}),
     ],
 )
 def test_wrong_methods_say_which_are_right(server, method, path, allowed):
