@@ -27,7 +27,7 @@ from .channel import Channel
 
 PROVISIONAL = 4  # stations that may be awake until the limit is measured
 WARM_UP_S, MEASURED_S = 6.0, 6.0  # seconds of music that are rendered to measure the limit: the second part counts
-PROCESSOR_SHARE = 0.7  # of one processor for music; Python composes on about one, however many there are
+PROCESSOR_SHARE = 0.4  # of one processor for music: all who come may come at once, and then every note is new
 CLAIM_S = 3.0  # seconds in which a listener that was admitted begins to count as one
 STEERED_S = 20.0  # seconds in which a sleeping station that is steered makes its new music
 RETRY_S = 20.0  # seconds after which a listener that was refused may ask again

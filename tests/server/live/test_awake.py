@@ -107,7 +107,7 @@ def test_with_one_place_there_is_the_default_station(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("cost", "available", "stations"), [(0.04, 9.0, 17), (0.04, 0.5, 8), (0.03, float("inf"), 23), (3.0, 1.0, 1)]
+    ("cost", "available", "stations"), [(0.04, 9.0, 10), (0.04, 0.5, 5), (0.03, float("inf"), 13), (3.0, 1.0, 1)]
 )
 def test_the_limit_follows_the_speed_and_what_a_container_may_use(cost, available, stations):
     assert stations_at(cost, available) == stations
