@@ -4,7 +4,7 @@
 
     {"style": "jazz", "bpm": 90, "drums": false}    JSON: values, numbers with their names, false as a term to avoid
     - piano                                         bulleted and numbered lines lose their bullets
-    jazz::2 drums::-1 synthwave::1                  weighted parts; a negative weight means to avoid
+    jazz::2 drums::-1 synthwave::1                  weighted parts; a weight of 0 or less means to avoid
     piano -drums warm pads --no bass, vocals        exclusions inside a line
     Negative prompt: drums, bass                    and as a labelled line
     Beats per Minute (BPM): 100,5                   labels of a tempo, decimal commas
@@ -22,7 +22,9 @@ _EXCLUDED = re.compile(r"(?<=\s)-([^\W\d_][\w'’-]*)")  # one word, as in web s
 _EXCLUDED_LINE = re.compile(r"(?<=[;.\n])[ \t]*-(?=[^\W\d_])")
 _NO = re.compile(r"--no[ \t]+((?:(?!--)[^\n|])+)", re.IGNORECASE)
 _NEGATIVE = re.compile(
-    r"(?:^|(?<=[.;,\n|]))[ \t]*(?:negative(?:[ _-]?prompts?)?|avoid|exclude)[ \t]*[:=][ \t]*([^\n|]+)",
+    r"(?:^|(?<=[.;,\n|]))[ \t]*"
+    r"(?:negative(?:[ _-]?prompts?)?|(?:\w+[ \t]+to[ \t]+)?avoid|exclude|without|unwanted)"
+    r"[ \t]*[:=][ \t]*([^\n|]+)",
     re.IGNORECASE,
 )
 _TEMPO_LABEL = re.compile(
@@ -34,6 +36,12 @@ _DECIMAL = re.compile(
     r"(?<![\d,.])(\d+),(\d{1,3})(?=[ \t]*(?:bpm|beats|[)\]|%]))|((?:tempo|bpm)[ \t]*[:=]?[ \t]*\d+),(\d{1,2})(?![\d,])",
     re.IGNORECASE,
 )
+_PER_MINUTE = re.compile(r"(?<=\d)[ \t]*/[ \t]*min(?:ute)?\b", re.IGNORECASE)
+_QUOTED_NUMBER = re.compile(r"(?<=[:=])([ \t]*)[\"'“](\d+(?:[.,]\d+)?)[\"'”]")
+_NOTHING_OF = re.compile(
+    r"(?:^|(?<=[.,;\n|]))[ \t]*([^\W\d][^\W\d ]*)[ \t]*[:=]?[ \t]*\b0(?:[.,]0+)?[ \t]*%"
+)  # "drums 0%"
+_MINUS = re.compile(r"(?<![\w])[−﹣－](?=\w)")  # other signs than the hyphen
 _MARKDOWN = re.compile(r"\*\*(\w(?:[^*\n]*\S)?)\*\*")  # bold words
 _AVOIDING = re.compile(r"negative|avoid|exclude|without|forbidden|unwanted", re.IGNORECASE)
 _TEMPO_NAME = re.compile(r"bpm|tempo|beats.?per.?min", re.IGNORECASE)
@@ -42,6 +50,7 @@ _PLAIN_NAMES = re.compile(
     r"ambien(?:ce|t)|music|include|title|keywords?|weights?|positive.?prompt",
     re.IGNORECASE,
 )
+_LARGEST = 10**300  # integers from here on are no floating-point numbers
 _MAX_DEPTH = 8  # of JSON; deeper values are passed as text
 
 
@@ -51,6 +60,10 @@ def rewritten(source: str) -> str:
     if text is None:
         text = source
     text = _MARKDOWN.sub(r"\1", text)
+    text = _MINUS.sub("-", text)
+    text = _PER_MINUTE.sub(" bpm", text)
+    text = _QUOTED_NUMBER.sub(r"\1\2", text)
+    text = _NOTHING_OF.sub(r" -\1", text)
     text = _DECIMAL.sub(lambda m: f"{m[1] or m[3]}.{m[2] or m[4]}", text)
     text = _TEMPO_LABEL.sub("tempo: ", text)
     lines = [line for line in text.split("\n") if line.strip()]
@@ -66,6 +79,8 @@ def rewritten(source: str) -> str:
 
 def _of_json(source: str) -> str | None:
     """The terms of a JSON object or list; None if ``source`` is none."""
+    if re.match(r'\s*"[^"\n]+"\s*:', source):
+        source = "{" + source + "}"
     if source.strip()[:1] not in ("{", "["):
         return None
     try:
@@ -96,7 +111,9 @@ def _terms(name: str, value: Any, avoid: bool, depth: int) -> list[str]:
     if isinstance(value, bool):
         return [f"{'' if value != avoid else '-'}{words}"]
     if isinstance(value, (int, float)):
-        return [f"{value:g} bpm"] if _TEMPO_NAME.search(name) else [f"{sign}{words}: {value:g}"]
+        whole = isinstance(value, int) and abs(value) >= _LARGEST
+        number = ("inf" if value > 0 else "-inf") if whole else f"{value:g}"
+        return [f"{number} bpm"] if _TEMPO_NAME.search(name) else [f"{sign}{words}: {number}"]
     text = str(value)
     if text.strip().lower() in ("none", "no", "off", "false"):
         return [f"-{words}"]
@@ -123,7 +140,7 @@ def _blended(text: str) -> str:
         if not words:
             continue
         share = float((weight or "1").replace(",", "."))
-        if share < 0:
+        if share <= 0:
             avoided.append(_avoided(words))
         else:
             parts.append(f"{words} :{share:g}")

@@ -28,6 +28,17 @@ from lullwave.prompt_forms import rewritten
         ("piano\n-drums", {"piano": 1.0}, "drums"),
         ("piano --no drums, vocals", {"piano": 1.0}, "drums, vocals"),
         ("piano. Negative prompt: drums, bass", {"piano.": 1.0}, "drums, bass"),
+        ("piano\nInstruments to avoid: drums, bass", {"piano": 1.0}, "drums, bass"),
+        ("piano, without: drums, bass", {"piano": 1.0}, "drums, bass"),
+        ("piano::2, drums::0", {"piano": 1.0}, "drums"),
+        ("piano::2 drums::-0", {"piano": 1.0}, "drums"),
+        ("piano, drums 0%", {"piano": 1.0}, "drums"),
+        ("piano, drums: 0 %, rain", {"piano, rain": 1.0}, "drums"),
+        ("piano, drums 10%", {"piano, drums 10%": 1.0}, ""),
+        ("piano, \N{MINUS SIGN}drums", {"piano": 1.0}, "drums"),
+        ("piano, tempo: 90/min", {"piano, tempo: 90 bpm": 1.0}, ""),
+        ('bpm: "90", jazz', {"bpm: 90, jazz": 1.0}, ""),
+        ('"bpm": "90", "style": "jazz"', {"90 bpm, jazz": 1.0}, ""),
         ("- piano\n- rain", {"piano\nrain": 1.0}, ""),
         ("1. piano\n2) rain\n• night", {"piano\nrain\nnight": 1.0}, ""),
         ("- drums", {"": 1.0}, "drums"),
@@ -48,6 +59,16 @@ def test_other_notations_are_read(source, parts, avoid):
     assert {part.text: pytest.approx(part.share) for part in found.parts} == parts
     assert found.avoid_text == avoid
     assert found.source == source
+
+
+@pytest.mark.parametrize(
+    "number", ["1" + "0" * 400, "-1" + "0" * 400, "7" * 900, "1e999", "-1e999", "NaN", "0", "-0.0"]
+)
+@pytest.mark.parametrize("name", ["bpm", "tempo", "drums", "seed", ""])
+def test_numbers_of_any_size_in_json_are_read_or_told(number, name):
+    for source in (f'{{"{name}": {number}, "style": "jazz"}}', f'["jazz", {{"{name}": {{"value": {number}}}}}]'):
+        assert "jazz" in understand(source).text
+        assert any("jazz" in part.text for part in Prompt.parse(source).parts)
 
 
 def test_the_documented_notations_are_read_as_the_documents_say():
