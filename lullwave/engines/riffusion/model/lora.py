@@ -21,12 +21,13 @@ from ....errors import CheckpointError, InvalidInput
 MAX_WEIGHT = 4.0  # beyond this the result is noise
 
 _ROLES = (
-    (re.compile(r"\.lora_down\.weight$|\.lora\.down\.weight$|\.lora_A(\.default)?\.weight$"), "down"),
-    (re.compile(r"\.lora_up\.weight$|\.lora\.up\.weight$|\.lora_B(\.default)?\.weight$"), "up"),
+    (re.compile(r"\.lora_down\.weight$|\.lora(_linear_layer)?\.down\.weight$|\.lora_A(\.default)?\.weight$"), "down"),
+    (re.compile(r"\.lora_up\.weight$|\.lora(_linear_layer)?\.up\.weight$|\.lora_B(\.default)?\.weight$"), "up"),
     (re.compile(r"\.alpha$"), "alpha"),
 )
 _BLOCKS = ("down_blocks_", "mid_block_", "up_blocks_")  # of the U-Net
-_OLD = re.compile(r"\.processor\.(to_q|to_k|to_v|to_out)_lora\.(down|up)\.weight$")
+_OLD = re.compile(r"(?:\.processor)?\.(to_q|to_k|to_v|to_out)_lora\.(down|up)\.weight$")
+_IN_TEXT_ENCODER = {"to_q": "q_proj", "to_k": "k_proj", "to_v": "v_proj", "to_out": "out_proj"}  # layers of old keys
 
 
 @dataclass
@@ -106,7 +107,10 @@ def _split(key: str, file: Path) -> tuple[str, str]:
     """Parse a key of either spelling into ``unet_down_blocks_…`` and ``down``, ``up`` or ``alpha``."""
     name, role = key, ""
     if old := _OLD.search(key):
-        layer = "to_out.0" if old[1] == "to_out" else old[1]
+        if key.startswith("text_encoder."):
+            layer = _IN_TEXT_ENCODER[old[1]]
+        else:
+            layer = "to_out.0" if old[1] == "to_out" else old[1]
         name, role = f"{key[: old.start()]}.{layer}", old[2]
     else:
         for pattern, found in _ROLES:

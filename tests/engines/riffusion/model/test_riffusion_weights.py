@@ -168,16 +168,32 @@ def test_lora_lists_are_parsed():
             lora.parse(wrong)
 
 
-@pytest.mark.parametrize("prefix", ["unet.", ""])
-def test_attention_processors_of_diffusers_0_21_are_read_with_and_without_their_network(checkpoint, tmp_path, prefix):
+UNET_LAYER = "down_blocks.1.attentions.0.transformer_blocks.0.attn1"
+TEXT_LAYER = "text_model.encoder.layers.0.self_attn"
+
+
+@pytest.mark.parametrize(
+    ("network", "layer", "key"),
+    [
+        ("unet", f"{UNET_LAYER}.to_k", f"unet.{UNET_LAYER}.processor.to_k_lora"),
+        ("unet", f"{UNET_LAYER}.to_k", f"{UNET_LAYER}.processor.to_k_lora"),
+        ("unet", f"{UNET_LAYER}.to_k", f"unet.{UNET_LAYER}.to_k_lora"),
+        ("unet", f"{UNET_LAYER}.to_out.0", f"unet.{UNET_LAYER}.processor.to_out_lora"),
+        ("unet", f"{UNET_LAYER}.to_v", f"unet.{UNET_LAYER}.to_v.lora_linear_layer"),
+        ("text_encoder", f"{TEXT_LAYER}.q_proj", f"text_encoder.{TEXT_LAYER}.q_proj.lora_linear_layer"),
+        ("text_encoder", f"{TEXT_LAYER}.q_proj", f"text_encoder.{TEXT_LAYER}.to_q_lora"),
+        ("text_encoder", f"{TEXT_LAYER}.out_proj", f"text_encoder.{TEXT_LAYER}.to_out_lora"),
+    ],
+)
+def test_keys_of_diffusers_up_to_0_21_are_read(checkpoint, tmp_path, network, layer, key):
     from safetensors.torch import save_file
 
     plain, changed = load(checkpoint, CPU, torch.float32), load(checkpoint, CPU, torch.float32)
-    block = "down_blocks.1.attentions.0.transformer_blocks.0.attn1"
-    weight = dict(plain.unet.named_modules())[f"{block}.to_k"].weight
+    if layer not in dict(getattr(plain, network).named_modules()):  # the name in newer versions of transformers
+        layer = layer.removeprefix("text_model.")
+    weight = dict(getattr(plain, network).named_modules())[layer].weight
     down, up = torch.randn(2, weight.shape[1]), torch.randn(weight.shape[0], 2)
-    key = f"{prefix}{block}.processor.to_k_lora"
     save_file({f"{key}.down.weight": down, f"{key}.up.weight": up}, tmp_path / "a.safetensors")
     lora.merge(changed.unet, changed.text_encoder, [(tmp_path / "a.safetensors", 1.0)])
-    found = dict(changed.unet.named_modules())[f"{block}.to_k"].weight
+    found = dict(getattr(changed, network).named_modules())[layer].weight
     torch.testing.assert_close(found, weight + up @ down)
