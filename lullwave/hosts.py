@@ -10,6 +10,8 @@ from .errors import SettingsError
 
 # What a server on loopback says at its start; the name of a setting follows.
 LOOPBACK_ONLY = "Only this machine reaches it, and every program here may use it. Behind a proxy, set"
+_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[^\s/:?#@\[\]]+)(?::(\d{1,5}))?/?")
+_IMPLIED_PORTS = {"http": "80", "https": "443"}
 _NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
 
 
@@ -34,6 +36,27 @@ def is_loopback(host: str) -> bool:
 def bare_host(host: str) -> str:
     """A host as sockets take it: an IPv6 address without the brackets that it has in a URL."""
     return host.strip().removeprefix("[").removesuffix("]")
+
+
+def origins(text: str) -> str:
+    """The origins of a setting that separates them by commas, spelled as browsers send them; ``*`` stays.
+
+    Lower case, without a final slash and without the port that the scheme implies (RFC 6454, section 6.2).
+
+    Raises:
+        SettingsError: an entry is not an origin.
+    """
+    found = []
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        match = _ORIGIN.fullmatch(entry.lower())
+        if match is not None:
+            scheme, host, port = match.groups()
+            found.append(f"{scheme}://{host}" + (f":{port}" if port and port != _IMPLIED_PORTS.get(scheme) else ""))
+        elif entry == "*":
+            found.append(entry)
+        else:
+            raise SettingsError("allowed_origins", entry, "origins such as https://radio.example, or *")
+    return ",".join(found)
 
 
 def is_public(host: str, allowed_hosts: str, trusted_proxies: str) -> bool:

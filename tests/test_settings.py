@@ -279,3 +279,25 @@ def test_without_a_home_the_data_directory_has_to_be_named(monkeypatch, tmp_path
     with pytest.raises(InvalidInput, match=r"HOME.*LULLWAVE_DATA_DIR"):
         load()
     assert load({"data_dir": tmp_path}).data_dir == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("https://x.example/", "https://x.example"),
+        ("HTTPS://X.example:443, http://y.example:80/", "https://x.example,http://y.example"),
+        ("http://x.example:8080,*", "http://x.example:8080,*"),
+        ("http://[::1]:3000/", "http://[::1]:3000"),
+        ("", ""),
+    ],
+)
+def test_allowed_origins_are_spelled_as_browsers_send_them(text, read):
+    assert load({"allowed_origins": text}).allowed_origins == read
+
+
+@pytest.mark.parametrize(
+    "text", ["x.example", "https://x.example/page", "null", "https://", "https://a b", "https://u@x"]
+)
+def test_what_is_no_origin_is_refused(text):
+    with pytest.raises(SettingsError, match="allowed_origins"):
+        load({"allowed_origins": text})

@@ -19,7 +19,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ..errors import InvalidInput, SettingsError, unknown
-from ..hosts import TrustedProxies, bare_host, host_names, is_public
+from ..hosts import TrustedProxies, bare_host, host_names, is_public, origins
 from ..paths import DataPaths, default_data_dir
 from ..pydantic_errors import allowed_words
 from ..redaction import is_secret, redacted
@@ -208,6 +208,11 @@ class Settings(BaseSettings):
     def _hosts_are_names(cls, text: str) -> str:
         host_names(text, "allowed_hosts")
         return text
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins_as_sent(cls, text: str) -> str:
+        return origins(text)
 
     @field_validator("refused_words")
     @classmethod
