@@ -98,10 +98,10 @@ def convert(source: Path, target: Path, params: dict[str, Any], bits: int, rate:
 
 
 def check_bits(bits: int, format: str) -> None:
-    """Check that images of this format can have so many bits.
+    """Check that an image format supports a bit depth.
 
     Raises:
-        InvalidInput: they cannot.
+        InvalidInput: it does not.
     """
     if bits not in (8, 16):
         raise InvalidInput("bits", bits, "8 or 16")

@@ -276,7 +276,7 @@ def test_one_address_has_few_votes_whatever_ids_it_makes_up(tmp_path):
             statuses = [steer(served, "mine", "voted", listener=who)[0].status for who in many]
             assert statuses == [200] * 4 + [429] * 8
             assert served.json("/api/stations/voted")["votes"] == {"mine": 4}
-            assert steer(served, "another", "voted", listener="id-0")[0].status == 200  # who has a vote may change it
+            assert steer(served, "another", "voted", listener="id-0")[0].status == 200  # a listener may change its vote
             assert served.json("/api/stations/voted")["votes"] == {"mine": 3, "another": 1}
 
 

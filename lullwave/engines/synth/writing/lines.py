@@ -1,6 +1,6 @@
 """Writes the melodies of instruments with an idiom of their own: slow lines and sequences over a section's motif.
 
-Both follow the chords and avoid clashes with them as ``melody`` does; knows nothing of sound.
+Both follow the chords and avoid clashes with them as ``melody`` does.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..theory import Key
 from .event import Event, VoicedChord
 from .melody import HIGHEST, LOWEST, fitness, snap
 
-# How a chord of so many beats is divided into long notes.
+# Length of a chord in beats → the ways to divide it into long notes.
 _SLOW: dict[int, tuple[tuple[float, ...], ...]] = {
     1: ((1.0,),),
     2: ((2.0,), (1.5, 0.5), (1.0, 1.0)),
