@@ -1,9 +1,10 @@
-"""Host names and addresses in settings: loopback, lists of names, trusted proxies; knows nothing of HTTP."""
+"""Host names and addresses: loopback, names in settings, trusted proxies, what limits count; knows nothing of HTTP."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from .errors import SettingsError
@@ -12,6 +13,9 @@ from .errors import SettingsError
 LOOPBACK_ONLY = "Only this machine reaches it, and every program here may use it. Behind a proxy, set"
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[^\s/:?#@\[\]]+)(?::(\d{1,5}))?/?")
 _IMPLIED_PORTS = {"http": "80", "https": "443"}
+CUSTOMER_BITS = 64  # of an IPv6 address: one client has all addresses behind them, and often more (RFC 6177)
+_NAT64 = IPv6Network("64:ff9b::/96")  # IPv4 addresses that a translator wrote as IPv6 (RFC 6052)
+_WRAPPED_BITS = 96  # before an IPv4 address in an IPv6 address
 _NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
 
 
@@ -21,7 +25,68 @@ def parse_ip(text: str) -> IPv4Address | IPv6Address | None:
         address = ip_address(text)
     except ValueError:
         return None
-    return getattr(address, "ipv4_mapped", None) or address
+    if isinstance(address, IPv6Address):
+        return address.ipv4_mapped or address
+    return address
+
+
+@lru_cache(4096)
+def limit_key(host: str) -> str:
+    """A client's address as limits count it: IPv4 whole, IPv6 by its first ``CUSTOMER_BITS``, as ``2001:db8::/64``.
+
+    A text that is not an address counts as it is.
+    """
+    address = parse_ip(host)
+    return host if address is None else network_text(_limit_network(address))
+
+
+def client_network(text: str) -> IPv4Network | IPv6Network | None:
+    """The addresses that ``text`` names: a network, or all that limits count as the one address; None: it is neither.
+
+    A network must have no bits behind its prefix (``10.0.0.0/8``, not ``10.0.0.1/8``).
+    """
+    text = text.strip()
+    try:
+        if "/" not in text:
+            return _limit_network(ip_address(text.removeprefix("[").removesuffix("]")))
+        network = ip_network(text)
+    except ValueError:
+        return None
+    inner = _as_ipv4(network.network_address)
+    wrapped = inner is not None and network.prefixlen >= _WRAPPED_BITS
+    return IPv4Network((int(inner), network.prefixlen - _WRAPPED_BITS)) if inner and wrapped else network
+
+
+def holds(network: IPv4Network | IPv6Network, host: str) -> bool:
+    """Tell whether a client's address is in a network that ``client_network`` returned."""
+    address = parse_ip(host)
+    return address is not None and (_as_ipv4(address) or address) in network
+
+
+def covers(network: IPv4Network | IPv6Network, inner: IPv4Network | IPv6Network) -> bool:
+    """Tell whether all addresses of ``inner`` are in ``network``."""
+    return network.prefixlen <= inner.prefixlen and inner.network_address in network
+
+
+def network_text(network: IPv4Network | IPv6Network) -> str:
+    """A network for messages; one of a single address as that address."""
+    single = network.prefixlen == network.max_prefixlen
+    return str(network.network_address) if single else str(network)
+
+
+def _limit_network(address: IPv4Address | IPv6Address) -> IPv4Network | IPv6Network:
+    if (ipv4 := _as_ipv4(address)) is not None:
+        return IPv4Network(ipv4)
+    # hosts of one link share the prefix of its link-local addresses
+    bits = 128 if address.is_loopback or address.is_link_local else CUSTOMER_BITS
+    return IPv6Network((int(address), bits), strict=False)
+
+
+def _as_ipv4(address: IPv4Address | IPv6Address) -> IPv4Address | None:
+    """An IPv4 address, also one in an IPv6 address, mapped or by a translator; None: there is none."""
+    if isinstance(address, IPv4Address):
+        return address
+    return IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else address.ipv4_mapped
 
 
 def is_loopback(host: str) -> bool:

@@ -20,7 +20,7 @@ TIMEOUT_S = 60
 class Inferring:
     """A running inference server."""
 
-    def __init__(self, engine: Engine, token: str = "", legacy_open: bool = True, workers: int = 2) -> None:
+    def __init__(self, engine: Engine, token: str = "", legacy_open: bool = False, workers: int = 2) -> None:
         self.engine = engine
         self.app = create_inference_app(engine, AccessGuard(token, False, legacy_open), workers)
         self._bound = listening_socket("127.0.0.1", 0)

@@ -133,12 +133,10 @@ def inference(
     log_to_stderr(log_level.upper())
     check_certificate(tls_cert, tls_key)
     secret = _secret(token, token_file)
-    # API_KEY is the legacy key for HTTP; the legacy websocket had no key.
     host = bare_host(host)
     trusted = TrustedProxies.parse(trusted_proxies)
     public = is_public(host, allowed_hosts, trusted_proxies)
-    token = secret or os.environ.get("API_KEY", "")
-    guard = AccessGuard(token, public, legacy_open or not secret, allowed_hosts, legacy_open)
+    guard = AccessGuard(secret or os.environ.get("API_KEY", ""), public, legacy_open, allowed_hosts)
     kind = engine_facts(engine)
     with load_engine(engine, **{**load_options, **parse_pairs(option or (), kind.load_options)}) as loaded:
         app = create_inference_app(loaded, guard, workers or loaded.reads_at_once, trusted)

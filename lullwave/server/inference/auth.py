@@ -1,7 +1,7 @@
 """Access checks of an inference server: the token, and the checks that keep other sites' pages out.
 
-A client of the legacy websocket protocol cannot send a token in a header, so a
-token in the address (``?token=…``) is accepted too.
+Clients of the legacy websocket protocol know no token, but their address can hold one, so ``?token=…`` is accepted
+beside the header.
 """
 
 from __future__ import annotations
@@ -22,18 +22,15 @@ class AccessGuard:
     """Accepts or refuses requests by their headers. Immutable, so thread-safe.
 
     With a token every request needs it. Without one, a ``public`` server makes its own (``made``, to be shown to the
-    owner), and a server on loopback needs none, except from an untrusted proxy. Clients of the legacy websocket
-    protocol, which has no token, need none if ``legacy_open``; from an untrusted proxy only if ``legacy_by_proxy``.
+    owner), and a server on loopback needs none, except from an untrusted proxy. With ``legacy_open``, clients of the
+    legacy websocket protocol never need it.
     """
 
-    def __init__(
-        self, token: str, public: bool, legacy_open: bool, allowed_hosts: str = "", legacy_by_proxy: bool = False
-    ) -> None:
+    def __init__(self, token: str, public: bool, legacy_open: bool = False, allowed_hosts: str = "") -> None:
         self.made = secrets.token_urlsafe(24) if public and not token else ""
         self._digest = digest(token or self.made) if token or public else None
         self._names = AnsweredNames(allowed_hosts, public)
         self._legacy_open = legacy_open
-        self._legacy_by_proxy = legacy_by_proxy
 
     def refusal(self, scope: Scope, legacy: bool = False) -> tuple[int, str] | None:
         """Why a request is refused, as HTTP status and message; None accepts it."""
@@ -43,9 +40,9 @@ class AccessGuard:
         origin = headers.get("origin")
         if origin is not None and not same_host(origin, headers.get("host", ""), scope.get(PORTLESS, False)):
             return 403, "pages of another origin may not do this; behind a proxy, see --trusted-proxies"
-        trace = came_by_proxy(scope)
-        if legacy and self._legacy_open and (self._legacy_by_proxy or not trace):
+        if legacy and self._legacy_open:
             return None
+        trace = came_by_proxy(scope)
         if self._digest is None:
             if not trace:
                 return None

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ...errors import Busy, EngineFailed
+from ..clients import client_key
 from .batches import PROMPTS, Batch, Batches
 
 MAX_REQUESTS = 4  # batches that one connection may wait for
@@ -106,13 +107,13 @@ class LegacyHttp:
     async def generate(self, request: Request) -> Response:
         """Start a batch; 409 while one is being made."""
         if self._making:
-            self._expecting.add(_address(request))
+            self._expecting.add(client_key(request.scope))
             return JSONResponse({"error": "five clips are being made already"}, 409)
         try:
             self._start()
         except Busy as error:
             return JSONResponse({"error": str(error)}, 503, {"Retry-After": str(round(error.retry_after_s))})
-        self._expecting.add(_address(request))
+        self._expecting.add(client_key(request.scope))
         return JSONResponse({"status": "generating", "clips": len(PROMPTS)})
 
     async def clip(self, request: Request) -> Response:
@@ -122,7 +123,7 @@ class LegacyHttp:
         if self._failed and not self._making:
             with suppress(Busy):
                 self._start()
-        if _address(request) in self._expecting or not 0 <= number < len(self._clips):
+        if client_key(request.scope) in self._expecting or not 0 <= number < len(self._clips):
             return JSONResponse({"error": f"clip {shown[:20]} is not ready"}, 404)
         return Response(self._clips[number], media_type="audio/mpeg", headers={"Cache-Control": "no-store"})
 
@@ -159,10 +160,6 @@ class LegacyHttp:
             self._expecting.clear()
         finally:
             self._batches.drop(batch)
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
 
 
 def _into_queue(

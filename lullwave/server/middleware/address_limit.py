@@ -6,7 +6,7 @@ import asyncio
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..clients import Clients
+from ..clients import Clients, client_address, client_key
 from ..errors import Full, reply
 from ..rate_limits import RateLimits
 
@@ -33,17 +33,17 @@ class AddressLimit:
         if scope["type"] not in ("http", "websocket") or scope["path"] == ALWAYS:
             await self._app(scope, receive, send)
             return
-        address = scope["client"][0] if scope.get("client") else ""
-        if self._clients.count(address) >= self._most:
+        key = client_key(scope)
+        if self._clients.count(key) >= self._most:
             message = f"your address has {self._most} requests open, as many as it may have"
             await _refuse(Full(message), scope, receive, send)
             return
-        if (left_s := self._clients.shut_out_s(address)) > 0:
+        if (left_s := self._clients.shut_out_s(client_address(scope))) > 0:
             await _refuse(Full("your address is shut out for a while", left_s), scope, receive, send)
             return
-        with self._clients.request(address, scope):
+        with self._clients.request(scope):
             now = asyncio.get_running_loop().time()
-            if (wait_s := self._rate_limits.of(address, now).turn(now)) > 0:
+            if (wait_s := self._rate_limits.of(key, now).turn(now)) > 0:
                 await asyncio.sleep(wait_s)
             await self._app(scope, receive, send)
 

@@ -14,11 +14,15 @@ SHUT_OUT_S = 600.0  # seconds for which a dropped address is shut out unless the
 
 
 class DropBody(BaseModel):
-    """A request to drop an address."""
+    """A request to drop an address or a network."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"address": "203.0.113.9"}]})
 
-    address: str = Field(max_length=64, description="the address, as GET /api/clients lists it")
+    address: str = Field(
+        max_length=64,
+        description="an address, as GET /api/clients lists it, or a network such as 10.0.0.0/8; "
+        "an IPv6 address means its whole /64",
+    )
     for_s: float = Field(
         default=SHUT_OUT_S,
         ge=0,
@@ -40,8 +44,9 @@ def router(services: Services) -> APIRouter:
 
     @routes.post("/api/clients/drop")
     async def drop(request: Request, body: Annotated[DropBody, Body()]) -> JSONResponse:
-        """Close every connection of an address and shut it out for a while. Needs the admin token."""
+        """Close every connection of an address or a network and shut it out for a while. Needs the admin token."""
         check_owner(request)
-        return JSONResponse({"address": body.address, "dropped": services.clients.drop(body.address, body.for_s)})
+        named, dropped = services.clients.drop(body.address, body.for_s)
+        return JSONResponse({"address": named, "dropped": dropped})
 
     return routes

@@ -16,6 +16,7 @@ from ...codecs import FORMAT_NAMES, encode, format_named
 from ...errors import InvalidInput, NotFound
 from ...station import RATE
 from ...station.replay import replay_moment
+from ..clients import client_key
 from ..deps import AUDIO, Services
 from ..ownership import is_owner
 from ..streaming import while_connected
@@ -79,8 +80,7 @@ def router(services: Services) -> APIRouter:
             sound, exact = replay_moment(channels.history, id, wall, seconds, channels.engine, stopped)
             return encode(sound, named.name, services.settings.bitrate_kbps, sound.tags), exact, sound.duration_s
 
-        address = request.client.host if request.client else ""
-        slot = clips.replay_slots.reserve(address, is_owner(request.scope))
+        slot = clips.replay_slots.reserve(client_key(request.scope), is_owner(request.scope))
 
         async def in_turn() -> tuple[bytes, bool, float]:
             await slot.turn()

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Receive, Scope, Send
 
 from .. import streaming
+from ..clients import client_key
 from ..deps import Services
 from ..live.audience import Audience
 from ..live.channel import Channel
@@ -44,12 +45,12 @@ def router(services: Services) -> APIRouter:
     async def status(request: Request) -> Response:
         """The number of listeners, at once and at each change, for infinifi's page."""
         channels = services.channels
-        return StatusEvents(channels.default, channels.audience, pages, _address(request))
+        return StatusEvents(channels.default, channels.audience, pages, client_key(request.scope))
 
     @routes.post(LISTENS)
     async def client_status(request: Request, body: ClientStatus) -> JSONResponse:
         """Count infinifi's page as a listener, from play to pause or until its events end."""
-        pages.set_listening(services.channels.audience, _address(request), body.listening)
+        pages.set_listening(services.channels.audience, client_key(request.scope), body.listening)
         return JSONResponse({"isListening": body.listening})
 
     return routes
@@ -119,7 +120,3 @@ class StatusEvents(Response):
                     while self._audience.total == sent and not events.closed:
                         await events.changed()
         await send({"type": "http.response.body", "body": b""})
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""

@@ -12,6 +12,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from ...errors import Busy
 from ...station import Event
 from ..byte_ranges import whole_or_part
+from ..clients import client_key
 from ..deps import AUDIO, LISTENER, ListenerId, Services, station_json
 from ..errors import Full
 from ..live.audience import Audience
@@ -106,15 +107,15 @@ def _stream(services: Services, request: Request, channel: Channel, listener: st
     channels, settings = services.channels, services.settings
     if channels.audience.connections(channel.station.id) >= settings.max_listeners:
         raise Full("the station is full: it has as many listeners as it may have")
-    address = request.client.host if request.client else ""
-    if channels.by_address[address] >= settings.max_per_address:
+    key = client_key(request.scope)
+    if channels.by_address[key] >= settings.max_per_address:
         raise Full(f"your address has {settings.max_per_address} audio connections, as many as it may have")
     if request.method == "HEAD":
         channels.awake.check(channel.station.id)
     else:
         channels.awake.admit(channel.station.id)
     titles = request.headers.get("icy-metadata", "").strip() == "1"
-    return LiveAudio(channel, channels.audience, listener, titles, settings.bitrate_kbps, channels.by_address, address)
+    return LiveAudio(channel, channels.audience, listener, titles, settings.bitrate_kbps, channels.by_address, key)
 
 
 def _present(channel: Channel, channels: Channels) -> list[Event]:

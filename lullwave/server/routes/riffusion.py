@@ -18,6 +18,7 @@ from ...codecs import encode, format_named
 from ...engines.riffusion import legacy_api
 from ...errors import InvalidInput, LullwaveError, NotFound
 from .. import streaming
+from ..clients import client_key
 from ..deps import Services
 from ..errors import problem, reply
 from ..ownership import is_owner
@@ -45,8 +46,7 @@ def router(services: Services) -> APIRouter:
         """A clip between two prompts, compatible with Riffusion's own server."""
         try:
             body, wrapped = _unwrapped(_json(await request.body()))
-            address = request.client.host if request.client else ""
-            work = riffusion.run_inference(body, address, is_owner(request.scope))
+            work = riffusion.run_inference(body, client_key(request.scope), is_owner(request.scope))
             made = await while_connected(work, request.receive)
         except LullwaveError as error:
             refused = _refusal(error, request)

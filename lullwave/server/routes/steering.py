@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ...prompt import MAX_PROMPT_CHARS
 from ...station import RATE
+from ..clients import client_key
 from ..deps import ListenerId, Services, station_json
 from ..errors import Forbidden
 from ..live.awake import STEERED_S
@@ -112,10 +113,10 @@ def _requester(services: Services, request: Request, listener: str | None) -> Re
     A listener's id counts only while that listener is connected: ids are the clients' own choice, and invented ones
     must not count as votes. Every other client is known by its address.
     """
-    address = request.client.host if request.client else ""
+    key = client_key(request.scope)
     if listener is not None and services.channels.audience.hears(listener):
-        return Requester(address, listener)
-    return Requester(address)
+        return Requester(key, listener)
+    return Requester(key)
 
 
 def _receipt_json(prompt: str | None, receipt: PromptReceipt) -> dict[str, Any]:

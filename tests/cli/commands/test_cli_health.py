@@ -79,7 +79,7 @@ def test_nothing_there_or_something_else_fails_it(probe):
 
 
 def test_the_inference_server_has_variables_of_its_own(probe):
-    with inferring(SineEngine(), token="secret", legacy_open=False) as served:
+    with inferring(SineEngine(), token="secret") as served:
         assert probe("--inference", inference_port=served.port, inference_host="0.0.0.0")[0] == 0
         with socket.create_server(("127.0.0.1", 0)) as free:
             nothing = free.getsockname()[1]

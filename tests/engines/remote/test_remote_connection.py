@@ -83,7 +83,7 @@ def test_what_has_arrived_is_heard_before_the_loss(line):
 
 
 def test_nobody_there_wrong_token_and_wrong_addresses():
-    with inferring(SineEngine(), token="right", legacy_open=False) as served:
+    with inferring(SineEngine(), token="right") as served:
         with load_engine(served.url, token="wrong") as engine, pytest.raises(EngineLost, match=r"401.*token"):
             engine.stream(REQUEST)
         with load_engine(served.url) as engine, pytest.raises(EngineLost, match="401"):

@@ -313,7 +313,7 @@ def test_the_gate(tmp_path):
     import hashlib
 
     hashed = "sha256:" + hashlib.sha256(b"right").hexdigest()
-    with inferring(SineEngine(), token=hashed, legacy_open=False) as served:
+    with inferring(SineEngine(), token=hashed) as served:
         for headers, query, status in (
             ({}, "", 401),
             ({"Authorization": "Bearer wrong"}, "", 401),
@@ -337,7 +337,7 @@ def test_the_gate(tmp_path):
                         pass
                     assert refused.value.response.status_code == status
                     assert b"error" in refused.value.response.body
-    with inferring(SineEngine(), token="right") as served:  # old clients may come as they are
+    with inferring(SineEngine(), token="right", legacy_open=True) as served:  # old clients may come as they are
         with connect(served.url):
             pass
         with pytest.raises(InvalidStatus), connect(served.url, subprotocols=[wire.SUBPROTOCOL]):

@@ -242,9 +242,11 @@ def test_an_inference_server_on_loopback_asks_a_proxys_clients_for_a_token(trace
 def test_the_inference_server_behind_a_trusted_proxy():
     guard = AccessGuard("secret", True, False, "music.example")
 
-    def refusal(headers: dict[str, str], token: str = "") -> int:
+    def refusal(headers: dict[str, str], token: str = "", guard: AccessGuard = guard) -> int:
         scope = seen("127.0.0.1", {"Host": "127.0.0.1", **headers}, query_string=token.encode())
-        answer = guard.refusal(scope)
+        answers = {guard.refusal(scope, legacy) for legacy in (False, True)}
+        assert len(answers) == 1  # one rule for every client
+        answer = answers.pop()
         return answer[0] if answer else 200
 
     there = {"X-Forwarded-Host": "music.example:8443", "X-Forwarded-For": "192.0.2.1"}
@@ -253,3 +255,18 @@ def test_the_inference_server_behind_a_trusted_proxy():
     assert refusal(there | {"Origin": "https://music.example:8443"}, "token=secret") == 200
     assert refusal(there | {"Origin": "http://[::1"}, "token=secret") == 403
     assert refusal(there | {"X-Forwarded-Host": "evil.example"}, "token=secret") == 403
+    for token in ("", "secret"):  # without one the server makes its own
+        unset = AccessGuard(token, True, allowed_hosts="music.example")
+        for trace in (there, {}):
+            assert refusal(trace, guard=unset) == refusal(trace, "token=wrong", unset) == 401
+            assert refusal(trace, f"token={token or unset.made}", unset) == 200
+            assert refusal(trace | {"Authorization": f"key {token or unset.made}"}, guard=unset) == 200
+
+
+def test_legacy_clients_are_let_in_on_request_alone():
+    for headers in ({}, {"X-Forwarded-For": "192.0.2.1"}):
+        scope = seen("127.0.0.1", {"Host": "127.0.0.1", **headers}, trusted="", query_string=b"")
+        assert AccessGuard("secret", True, legacy_open=True).refusal(scope, legacy=True) is None
+        assert AccessGuard("secret", True, legacy_open=True).refusal(scope) is not None
+        refused = AccessGuard("", False).refusal(scope, legacy=True)
+        assert refused is None if not headers else refused[0] == 401
