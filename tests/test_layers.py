@@ -32,7 +32,7 @@ LAYERS = [
         "engines.riffusion",
         "engines.remote",
     ],
-    ["blocks"],
+    ["blocks", "testing"],
     ["engines"],
     ["generation"],
     ["archive"],

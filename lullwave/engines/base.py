@@ -29,6 +29,7 @@ from ..options import option
 from ..request import Request
 
 BLOCK_S = 0.25  # seconds in a block of `for block in stream`
+MAX_OVER_S = 3600.0  # longest change from one prompt to the next, seconds
 UNLIMITED_S = 1e9  # rewindable seconds of an engine that reaches any frame
 
 AudioPrompt = Literal["continue_from", "melody"]
@@ -129,7 +130,12 @@ class Stream(Closing):
         """
 
     def steer(self, prompt: str, over_s: float = 8.0) -> Understanding:
-        """Turn the music towards ``prompt`` from the next frame on, over about ``over_s`` seconds."""
+        """Turn the music towards ``prompt`` from the next frame on, over about ``over_s`` seconds.
+
+        Raises:
+            InvalidInput: the prompt does not parse, or ``over_s`` is not from 0 to ``MAX_OVER_S``.
+            EngineError: the engine cannot be steered.
+        """
         raise EngineError(f"{type(self).__name__} cannot be steered while it plays")
 
     def snapshot(self, at_frame: int | None = None) -> bytes:
@@ -163,6 +169,16 @@ class Stream(Closing):
         frames = max(1, round(BLOCK_S * self.rate))
         while (block := self.read(frames)).frames:
             yield block
+
+
+def check_over_s(over_s: float) -> None:
+    """Check the length of a change of prompt, in seconds.
+
+    Raises:
+        InvalidInput: it is negative, no number, or longer than ``MAX_OVER_S``.
+    """
+    if not 0.0 <= over_s <= MAX_OVER_S:
+        raise InvalidInput("over_s", over_s, f"a number of seconds from 0 to {MAX_OVER_S:g}")
 
 
 class BlockStream(Stream):

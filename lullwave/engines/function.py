@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..audio import Audio, Samples
-from ..errors import EngineFailed, InvalidInput, SnapshotError
+from ..errors import EngineFailed, SnapshotError
 from ..options import build
 from ..request import Request
-from .base import BlockStream, Engine, Mark, Understanding
+from .base import BlockStream, Engine, Mark, Understanding, check_over_s
 
 _FORMAT = 1  # version of the snapshots
 
@@ -77,8 +77,7 @@ class FunctionStream(BlockStream):
     def steer(self, prompt: str, over_s: float = 8.0) -> Understanding:
         self._check_open()
         self._asked(prompt)
-        if not 0.0 <= over_s <= 3600.0:
-            raise InvalidInput("over_s", over_s, "a number of seconds from 0 to 3600")
+        check_over_s(over_s)
         self.discard_unread()
         self._steers.append(_Steer(self.position, round(over_s * self.rate), prompt))
         return self._engine.understand(prompt)

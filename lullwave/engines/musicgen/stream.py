@@ -9,7 +9,7 @@ import numpy as np
 from ...audio import Audio, Samples
 from ...errors import InvalidInput, SnapshotError, StreamClosed
 from ...request import Request
-from ..base import Mark, Stream, Understanding
+from ..base import Mark, Stream, Understanding, check_over_s
 from . import snapshot as snapshots
 from .model.config import FRAME_RATE, ModelConfig
 from .scheduler import Scheduler
@@ -71,8 +71,9 @@ class MusicGenStream(Stream):
     def steer(self, prompt: str, over_s: float = 8.0) -> Understanding:
         if self._closed:
             raise StreamClosed("the stream was closed")
+        check_over_s(over_s)
         understanding = self._understand(prompt)
-        over, position = max(0, round(over_s * FRAME_RATE)), self._position
+        over, position = round(over_s * FRAME_RATE), self._position
         self._scheduler.update(self._song, lambda song: song.steer(prompt, over, position))
         return understanding
 

@@ -21,7 +21,7 @@ import numpy as np
 from ...audio import Audio, Samples
 from ...errors import EngineLost, InvalidInput, LullwaveError, ProtocolError, SnapshotError, StreamClosed
 from ...request import Request
-from ..base import Mark, Stream, Understanding
+from ..base import Mark, Stream, Understanding, check_over_s
 from . import protocol
 from .connection import Connection
 
@@ -99,6 +99,7 @@ class RemoteStream(Stream):
             return audio
 
     def steer(self, prompt: str, over_s: float = 8.0) -> Understanding:
+        check_over_s(over_s)
         fields = {"stream": self._number, "epoch": self._epoch + 1, "at": self._position}
         reply = self._call(
             lambda id: protocol.pack("steer", id=id, **fields, prompt=prompt, over_s=over_s), on_reply=self._on_steered

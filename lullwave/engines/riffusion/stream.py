@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ...audio import Audio
 from ...errors import EngineFailed, InvalidInput, LullwaveError, SnapshotError, StreamClosed
 from ...request import Request
-from ..base import Mark, Stream, Understanding
+from ..base import Mark, Stream, Understanding, check_over_s
 from .phase_crossfade import join_overlap
 from .stream_state import Segment, Steer, pack, piece_title
 
@@ -100,8 +100,7 @@ class RiffusionStream(Stream):
     def steer(self, prompt: str, over_s: float = 8.0) -> Understanding:
         self._check_open()
         understood = self._understand(prompt)
-        if not 0 <= over_s <= 600:
-            raise InvalidInput("over_s", over_s, "a number from 0 to 600 seconds")
+        check_over_s(over_s)
         self._steers.append(Steer(self._position, prompt, over_s))
         if self._segments and (last := self._segments[-1]).stop - self._position > _MIN_REST_S * self.rate:
             hop = self._tiles.hop

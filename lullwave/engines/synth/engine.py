@@ -25,7 +25,7 @@ from ...audio import Audio, Samples
 from ...errors import EngineFailed, InvalidInput, LullwaveError, SnapshotError, StreamClosed
 from ...options import build, option
 from ...request import Request
-from ..base import Engine, Mark, Stream, Understanding
+from ..base import Engine, Mark, Stream, Understanding, check_over_s
 from . import snapshots
 from .looping import loop_bars, render_loop
 from .midi import midi_bytes
@@ -218,6 +218,7 @@ class SynthStream(Stream):
 
     def steer(self, prompt: str, over_s: float = 8.0) -> Understanding:
         self._check_open()
+        check_over_s(over_s)
         bar_frame = self._ring[-1].frame if self._ring else -1
         steer = _Steer(bar_frame, self._position, prompt, over_s)
         understood = self._programme.steer(prompt, over_s)

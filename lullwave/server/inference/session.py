@@ -15,7 +15,7 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ... import __version__
-from ...engines.base import Engine, Stream
+from ...engines.base import MAX_OVER_S, Engine, Stream
 from ...engines.remote import protocol as wire
 from ...errors import Busy, InvalidInput, ProtocolError
 from ...request import Request
@@ -118,8 +118,8 @@ class Session:
                 served, id = self._stream(message), wire.int_field(message, "id")
                 epoch, at = wire.int_field(message, "epoch"), wire.int_field(message, "at", high=2**63 - 1)
                 prompt, over_s = wire.str_field(message, "prompt"), message.get("over_s")
-                if not isinstance(over_s, (int, float)) or not 0 <= over_s <= 3600:
-                    raise ProtocolError("steer: over_s must be a number of seconds from 0 to 3600")
+                if not isinstance(over_s, (int, float)) or not 0 <= over_s <= MAX_OVER_S:
+                    raise ProtocolError(f"steer: over_s must be a number of seconds from 0 to {MAX_OVER_S:g}")
                 served.call(id, lambda: served.steer(epoch, at, prompt, over_s))
             case "snapshot":
                 served, id, frame = self._stream(message), wire.int_field(message, "id"), _frame(message)

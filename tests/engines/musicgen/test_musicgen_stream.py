@@ -8,24 +8,8 @@ pytest.importorskip("transformers")
 
 from songs import EXACT, RATE, tokens
 
-from lullwave.errors import InvalidInput, SnapshotError
+from lullwave.errors import SnapshotError
 from lullwave.request import Request
-
-
-def test_blocks_are_the_whole_and_the_length_is_exact(engine):
-    request = Request("rain", seed=2, duration_s=1.3)
-    with engine.stream(request) as whole, engine.stream(request) as pieces:
-        expected = whole.read(10**9).samples
-        assert expected.shape == (round(1.3 * RATE), 1)
-        sizes = iter([1, 700, 16000, 3, 24000, 10**6])
-        parts = [pieces.read(size).samples for size in sizes]
-        assert np.array_equal(np.concatenate(parts), expected)
-        assert whole.read(10).frames == pieces.read(0).frames == 0
-        with pytest.raises(InvalidInput, match="frames: got -1"):
-            pieces.read(-1)
-    other = engine.stream(Request("rain", seed=3, duration_s=1.3))
-    assert not np.array_equal(other.read(10**9).samples, expected)
-    other.close()
 
 
 def test_forks_and_snapshots_go_on_with_the_same_samples_across_a_window(tiny, load):

@@ -59,12 +59,6 @@ def read_all(stream, seconds, block):
     return concat(parts).samples[:, 0]
 
 
-def test_the_sizes_of_blocks_do_not_matter():
-    whole = read_all(stream_of(), 12, 10**7)
-    for block in (4410, 99_999):
-        assert np.array_equal(read_all(stream_of(), 12, block), whole)
-
-
 def test_a_finite_stream_has_its_length_and_ends_in_silence():
     stream = stream_of(duration_s=7.5)
     whole = read_all(stream, 7.5, 11025)
@@ -137,16 +131,6 @@ def test_a_fork_plays_what_the_stream_played(at_s):
     assert np.array_equal(read_all(stream, 8, 44100), whole[9 * RATE : 17 * RATE])
 
 
-def test_forks_before_and_after_a_change_of_prompt():
-    stream, plain = stream_of(), read_all(stream_of(), 14, 44100)
-    played = read_all(stream, 3, 44100)
-    stream.steer("loud", over_s=2)
-    played = np.concatenate([played, read_all(stream, 6, 44100)])
-    before, after = stream.fork(2 * RATE), stream.fork(4 * RATE)
-    assert np.array_equal(read_all(before, 8, 44100), plain[2 * RATE : 10 * RATE])
-    assert np.array_equal(read_all(after, 5, 44100), played[4 * RATE : 9 * RATE])
-
-
 def test_snapshots_out_of_reach_or_damaged_are_refused():
     stream = stream_of()
     read_all(stream, 2, 44100)
@@ -164,10 +148,3 @@ def test_memory_stays_bounded_and_a_minute_can_be_taken_back():
     read_all(stream, 150, 10 * RATE)
     assert len(stream._segments) < 16
     assert stream.fork(stream.position - 60 * RATE).position == stream.position - 60 * RATE
-
-
-def test_a_closed_stream_says_so():
-    stream = stream_of()
-    stream.close()
-    with pytest.raises(StreamClosed):
-        stream.read(10)

@@ -1,0 +1,92 @@
+"""Every engine passes ``lullwave.testing``: the built-in ones, one on another machine, and the example package."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+from inference_servers import inferring
+
+from lullwave import load_engine
+from lullwave.testing import EngineContract
+
+BIRDSONG = Path(__file__).parents[2] / "examples" / "lullwave-birdsong" / "lullwave_birdsong.py"
+
+
+class TestSynth(EngineContract):
+    heard_within_s = 4.0  # in the first bar, at the next one
+
+    def load(self):
+        return load_engine("synth")
+
+
+class TestMusicGen(EngineContract):
+    read_s = 0.7
+    directory: str
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def checkpoint(cls, tmp_path_factory):
+        pytest.importorskip("torch")
+        pytest.importorskip("transformers")
+        from lullwave.engines.musicgen.model.random_checkpoint import write_random
+
+        cls.directory = str(write_random("musicgen-tiny", tmp_path_factory.mktemp("contract") / "musicgen"))
+
+    def load(self):
+        from lullwave.engines.musicgen.model.linear import int8_available
+
+        dtype = "int8" if int8_available() else "float32"
+        return load_engine("musicgen", model=self.directory, dtype=dtype, device="cpu", threads=1)
+
+
+class TestRiffusion(EngineContract):
+    """With tiles of 0.64 s instead of 5.12 s."""
+
+    options = {"steps": 1}  # noqa: RUF012
+    read_s = 0.7
+    directory: str
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def checkpoint(cls, tmp_path_factory):
+        pytest.importorskip("torch")
+        pytest.importorskip("diffusers")
+        from lullwave.engines.riffusion import engine
+        from lullwave.engines.riffusion.model.random_checkpoint import make_random
+
+        cls.directory = str(make_random(tmp_path_factory.mktemp("contract") / "riffusion", seed=3))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(engine, "TILE", 64)
+            patch.setattr(engine._GeneratedTiles, "tile", 64)
+            yield
+
+    def load(self):
+        return load_engine("riffusion", checkpoint=self.directory, device="cpu", dtype="float32")
+
+
+class TestRemote(EngineContract):
+    """The embedded engine behind an inference server."""
+
+    heard_within_s = TestSynth.heard_within_s
+    url: str
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def server(cls):
+        with inferring(load_engine("synth")) as served:
+            cls.url = served.url
+            yield
+
+    def load(self):
+        return load_engine(self.url)
+
+
+class TestExample(EngineContract):
+    prompt, other_prompt = "lively", "calm"
+    options = {"birds": 8}  # noqa: RUF012
+
+    def load(self):
+        spec = importlib.util.spec_from_file_location("lullwave_birdsong", BIRDSONG)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module.Birdsong()
