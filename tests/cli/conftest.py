@@ -2,10 +2,10 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from forked_program import run_forked
 
 ROOT = Path(__file__).parents[2]
 BIRDSONG = ROOT / "examples" / "lullwave-birdsong"
@@ -29,7 +29,6 @@ def lullwave(environment, tmp_path):
     """Runs the program in an empty folder."""
 
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
-        command = [sys.executable, "-m", "lullwave", *arguments]
-        return subprocess.run(command, capture_output=True, env=environment | variables, cwd=tmp_path, timeout=120)
+        return run_forked(arguments, environment | variables, tmp_path)
 
     return run

@@ -23,6 +23,8 @@ class RecordedStation:
         own = StationSettings(id="test", engine=engine, seed=1, prompts=prompts, hours=hours or {})
         self.station = Station(own, settings, (engines or EnginePool(ENGINES)).get, self.clock, archive)
         self.steps, self.events = [], []
+        self._joined: list[np.ndarray] = []  # one array: the sound of the first ``_steps_joined`` steps
+        self._steps_joined = 0
         self.station.subscribe(self.steps.append, self.events.append)
 
     def __enter__(self):
@@ -39,7 +41,11 @@ class RecordedStation:
     @property
     def sound(self) -> np.ndarray:
         """The music that left the reserve, from frame 0, before mastering."""
-        return np.concatenate([a.block.samples for a in self.steps])
+        new = self.steps[self._steps_joined :]
+        if new or not self._joined:
+            self._joined = [np.concatenate([*self._joined, *[a.block.samples for a in new]])]
+            self._steps_joined += len(new)
+        return self._joined[0]
 
     @property
     def mp3(self) -> bytes:

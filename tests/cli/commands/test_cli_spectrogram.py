@@ -1,12 +1,11 @@
 """The spectrogram commands from outside: files in, files out, clear words when it cannot be."""
 
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import soundfile
+from forked_program import run_forked
 from PIL import Image
 
 from lullwave import Audio, Spectrogram, SpectrogramParams
@@ -19,11 +18,9 @@ RATE = 44100
 @pytest.fixture
 def lullwave(tmp_path):
     def run(*arguments):
-        command = [sys.executable, "-m", "lullwave", *map(str, arguments)]
-        environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "OMP_NUM_THREADS": "1"}
-        return subprocess.run(
-            command, capture_output=True, errors="surrogateescape", cwd=tmp_path, env=environment, timeout=120
-        )
+        ran = run_forked(arguments, {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}, tmp_path)
+        ran.stdout, ran.stderr = os.fsdecode(ran.stdout), os.fsdecode(ran.stderr)
+        return ran
 
     return run
 
