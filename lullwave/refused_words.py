@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from .errors import PromptError
-from .prompt import Prompt
+from .prompt import MAX_PROMPT_CHARS, Prompt
 
 MAX_WORDS = 1000
 UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")  # scripts, as Unicode names begin
@@ -47,20 +47,29 @@ class RefusedWords:
                 return word
         return None
 
-    def check(self, prompt: str) -> None:
+    def check(self, prompt: str, field: str = "prompt") -> None:
         """Refuse a prompt that has one of the words, as it is written or as it is read.
 
         Raises:
-            PromptError: names the word; or the prompt does not parse.
+            PromptError: names ``field`` and the word.
         """
         if not self.words:
             return
-        parsed = Prompt.parse(prompt)
-        read = ", ".join(part.text for part in parsed.parts)
-        avoided = ", ".join(span.text for span in parsed.avoid)
-        if (word := self.find(prompt) or self.find(read) or self.find(avoided)) is not None:
-            said = f"prompt: the word {word!r} is refused at this server; the music stays as it is"
-            raise PromptError("prompt", prompt, f"prompts without the word {word!r}", said)
+        if (word := self.find(prompt) or self._find_read(prompt)) is not None:
+            allowed = f"prompts without the word {word!r}"
+            raise PromptError(field, prompt, allowed, f"{field}: the word {word!r} is refused at this server")
+
+    def _find_read(self, prompt: str) -> str | None:
+        """The first refused word in what a prompt means; None also if it does not parse or is too long to be one."""
+        if len(prompt) > MAX_PROMPT_CHARS:
+            return None
+        try:
+            parsed = Prompt.parse(prompt)
+        except PromptError:
+            return None
+        return self.find(", ".join(part.text for part in parsed.parts)) or self.find(
+            ", ".join(span.text for span in parsed.avoid)
+        )
 
 
 def _searchable(text: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from .. import __version__
 from ..clock import Clock, SystemClock
@@ -34,6 +34,7 @@ from .middleware.cors import Cors
 from .middleware.forwarded import Forwarded
 from .middleware.security_headers import SecurityHeaders
 from .owner_changes import OwnerChanges
+from .refused_prompts import refuse_words
 from .riffusion_jobs import ClipJobs
 from .routes import (
     clients,
@@ -99,6 +100,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        dependencies=[Depends(refuse_words(lambda: changes.refused_words))],
     )
     app.state.services = services
     install(app)

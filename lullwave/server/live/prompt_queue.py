@@ -126,12 +126,12 @@ class PromptQueue:
         A prompt of which the engine understands nothing is ignored.
 
         Raises:
-            PromptError: it does not parse, or has a refused word.
+            PromptError: it does not parse. (Its words are checked before: see ``refused_prompts``.)
             Frozen: the owner has frozen the steering.
             Busy: the queue is full, or the requester's address sends too many requests.
         """
         self._check_pace(requester)
-        self._check_open(prompt)
+        self._check_open()
         understanding = await self._understand(prompt)
         if not understanding.recognised:
             return PromptReceipt("ignored", understanding)
@@ -299,8 +299,8 @@ class PromptQueue:
                 raise NothingToUndo
             # read now, since another request may have run in the meantime
             prompt = self._earlier[-1] if request.undo else request.prompt
-            if request.undo:
-                self.refused.check(prompt)
+            if prompt != self._station.own_prompt:
+                self.refused.check(prompt)  # the list may have been changed since
             self._steered_at = asyncio.get_running_loop().time()
             try:
                 async with asyncio.timeout(STEER_LIMIT_S):

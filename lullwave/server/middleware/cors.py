@@ -57,8 +57,10 @@ class Cors:
             )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in OPEN_TO_PAGES:  # those answer for themselves
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
+        elif scope["path"] in OPEN_TO_PAGES:  # these answer preflights themselves
+            await self._app(scope, receive, _with_any_origin(send))
         elif not SOUND.fullmatch(scope["path"]):
             await self._listed(scope, receive, send)
         elif scope["method"] == "OPTIONS":
@@ -68,11 +70,14 @@ class Cors:
 
 
 def _with_any_origin(send: Send) -> Send:
+    """Add the headers that let pages of every origin read a reply, except for those that it has."""
     added = [(name.lower().encode(), value.encode()) for name, value in _ANY_ORIGIN.items()]
 
     async def with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message["headers"], *added]}
+            given = {name.lower() for name, _ in message["headers"]}
+            more = [pair for pair in added if pair[0] not in given]
+            message = {**message, "headers": [*message["headers"], *more]}
         await send(message)
 
     return with_headers
