@@ -46,8 +46,21 @@ def published(data: Mapping[str, Any], scope: Scope) -> Mapping[str, Any]:
 
 def published_error(error: Exception, scope: Scope) -> Exception:
     """``error`` for the owner; for others an error of the same kind whose words name no host and no file."""
-    kind = next((kind for kind in _PUBLIC_WORDS if isinstance(error, kind)), None)
+    kind = _concealed(error)
     if kind is None or is_owner(scope):
         return error
     log.info("a client was told no more than %r: %s", kind.__name__, error)
     return kind(_PUBLIC_WORDS[kind])
+
+
+def public_words(error: BaseException) -> str:
+    """What everybody may be told of an error."""
+    if not isinstance(error, LullwaveError):
+        return "the server failed"
+    kind = _concealed(error)
+    return str(error) if kind is None else _PUBLIC_WORDS[kind]
+
+
+def _concealed(error: Exception) -> type[LullwaveError] | None:
+    """The class of an error whose own words only the owner may see; None if everybody may."""
+    return next((kind for kind in _PUBLIC_WORDS if isinstance(error, kind)), None)

@@ -125,6 +125,22 @@ test('a request that the station does not understand changes nothing, and a know
   assert.equal(Steer.heard(told, { prompt: 'pinao x', frame: 5 }), told);
 });
 
+test('a request that waited and came to nothing is told, and nobody else\'s', () => {
+  for (const state of ['queued', 'voted']) {
+    const waits = Steer.answered(Steer.sending('rain'), { ...reply, state, frame: null });
+    const news = { prompt: 'rain', undo: false, reason: 'the engine failed' };
+    assert.equal(Steer.dropped(waits, { ...news, prompt: 'snow' }), waits);
+    assert.equal(Steer.dropped(waits, { ...news, undo: true }), waits);
+    const told = Steer.dropped(waits, news);
+    assert.equal(Words.steeringAnswer(told), 'Your request came to nothing: the engine failed.');
+    assert.equal(Steer.heard(told, { prompt: 'snow', frame: 5 }), told);
+  }
+  const undo = Steer.answered(Steer.sending(''), { ...reply, state: 'queued', prompt: null, frame: null });
+  assert.equal(Steer.dropped(undo, { prompt: 'rain', undo: true, reason: 'x' }).phase, 'dropped');
+  const turning = Steer.answered(Steer.sending('rain'), reply);
+  assert.equal(Steer.dropped(turning, { prompt: 'rain', undo: false, reason: 'x' }), turning);
+});
+
 test('a request that waits or a vote is known by its words', () => {
   for (const state of ['queued', 'voted']) {
     const waits = Steer.answered(Steer.sending('rain'), { ...reply, state, frame: null });

@@ -19,6 +19,7 @@ from ...refused_words import RefusedWords
 from ...settings import Settings
 from ...station import RATE, Event, SteerResult
 from ..errors import Frozen
+from ..ownership import public_words
 from ..rate_limits import RateLimits
 from .channel import Channel
 
@@ -160,13 +161,13 @@ class PromptQueue:
         """Accept no requests until ``freeze(False)``; those that wait, and votes, are dropped."""
         self.frozen = frozen
         if frozen:
-            self._drop(lambda request: True)
+            self._drop(lambda request: True, "the owner has frozen the steering")
         self._publish()
 
     def refuse(self, words: RefusedWords) -> None:
         """Refuse prompts that have one of the words from now on; requests and votes for them are dropped."""
         self.refused = words
-        self._drop(lambda request: words.find(request.prompt) is not None)
+        self._drop(lambda request: words.find(request.prompt) is not None, "it has a word that is refused now")
 
     def forget(self, listener: str) -> None:
         """Drop the vote of a listener that has left."""
@@ -232,14 +233,14 @@ class PromptQueue:
             return PromptReceipt("turning", steered.understanding, steered.frame, heard_in_s)
         self._late = request
         self._publish()
-        steering.add_done_callback(self._late_done)
+        steering.add_done_callback(lambda steering: self._late_done(request, steering))
         return PromptReceipt("queued", understanding, None, RENDER_S / min(1.0, max(0.1, self._station.speed)))
 
-    def _late_done(self, steering: asyncio.Task[SteerResult]) -> None:
+    def _late_done(self, request: _PromptRequest, steering: asyncio.Task[SteerResult]) -> None:
         self._late = None
         self._publish()
         if not steering.cancelled() and (error := steering.exception()) is not None:
-            log.warning("station %s: a request failed: %s", self._station.id, error)
+            self._failed(request, error)
 
     def _run(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Begin a task that ``close`` cancels."""
@@ -268,8 +269,11 @@ class PromptQueue:
         self._voting = None
         votes, self._ballots = self.votes, {}
         if votes:
-            self._waiting.append(_PromptRequest(next(iter(votes)), VOTE))
+            winner, *losers = votes
+            self._waiting.append(_PromptRequest(winner, VOTE))
             self._schedule(0.0)
+            for prompt in losers:
+                self._tell_dropped(_PromptRequest(prompt, VOTE), "another prompt won the vote")
         self._publish()
 
     def _schedule(self, after_s: float) -> None:
@@ -288,7 +292,7 @@ class PromptQueue:
             self._check_open()
             await self._steer(request)
         except LullwaveError as error:
-            log.warning("station %s: a request failed: %s", self._station.id, error)
+            self._failed(request, error)
         finally:
             self._schedule(self._every_s)
 
@@ -321,8 +325,20 @@ class PromptQueue:
             raise Frozen("the owner has frozen the steering of this station; the music stays as it is")
         self.refused.check(prompt)
 
-    def _drop(self, dropped: Callable[[_PromptRequest], bool]) -> None:
+    def _failed(self, request: _PromptRequest, error: BaseException) -> None:
+        log.warning("station %s: a request failed: %s", self._station.id, error)
+        self._tell_dropped(request, public_words(error))
+
+    def _tell_dropped(self, request: _PromptRequest, reason: str) -> None:
+        """Tell all listeners that a request that waited, or a vote, has come to nothing."""
+        data = {"prompt": request.prompt, "undo": request.undo, "reason": reason}
+        self._channel.events.publish(Event("dropped", self._station.edge, data))
+
+    def _drop(self, dropped: Callable[[_PromptRequest], bool], reason: str) -> None:
         """Drop requests and votes."""
+        gone = {(r.prompt, r.undo): r for r in (*self._waiting, *self._ballots.values()) if dropped(r)}
+        for request in gone.values():
+            self._tell_dropped(request, reason)
         self._waiting = deque(request for request in self._waiting if not dropped(request))
         self._ballots = {key: ballot for key, ballot in self._ballots.items() if not dropped(ballot)}
         self._publish()

@@ -8,6 +8,7 @@ import { Api } from '../shared/api.js';
 import { AudioStream } from '../player/audio-stream.js';
 import { BANDS, levelsAt, measure } from '../scene/band-levels.js';
 import { EventFeed } from '../station/event-feed.js';
+import { HistoryFeed } from '../station/history-feed.js';
 import { listenerId } from '../shared/listener-id.js';
 import { ListenersSocket } from '../station/listeners-socket.js';
 import * as Player from '../player/player-state.js';
@@ -21,9 +22,6 @@ import * as Time from '../player/timeline.js';
 const TICK_MS = 400;
 const STATIONS_MS = 20_000;
 const PAST_PIECES = 6;
-const HISTORY_AGAIN_MS = 2_000;
-const NOT_KEPT_AGAIN_MS = 20_000;
-const HISTORY_TRIES = 5;
 
 /** @param {HTMLElement} el */
 export function Radio(el) {
@@ -50,8 +48,8 @@ export function Radio(el) {
   const heardTime = () => (Player.isOpen(state.player) ? stream.time : null);
   const heardFrame = () => Time.heardFrame(state.timeline, heardTime());
   const room = Room(el, preferences, shownLevels);
-  let newest = null; // the first frame of the piece that was heard last
   const feed = EventFeed(hearNews);
+  const history = HistoryFeed((station) => api.history(station), change);
   const socket = ListenersSocket(api.socketUrl(), (count) => change({ listeners: count }));
 
   const handlers = {
@@ -156,7 +154,7 @@ export function Radio(el) {
     if (!station || station === state.station) return;
     preferences.write('station', station);
     const timeline = Time.emptyTimeline(state.timeline.rate);
-    newest = null;
+    history.update({ station, piece: null });
     change({ station, timeline, bands: [], queue: null, history: [], steering: Steer.NO_REQUEST });
     movePlayer((player, now) => Player.retune(player, now));
     stampNow();
@@ -193,23 +191,6 @@ export function Radio(el) {
     }
   }
 
-  /** The server writes the history a moment after the sound goes on air: ask again until the piece is there. */
-  async function refreshHistory(piece, tries = HISTORY_TRIES) {
-    const asked = state.station;
-    try {
-      const { history, kept } = await api.history(asked);
-      if (asked !== state.station || newest !== piece.frame) return;
-      change({ history, kept });
-      const written = history.some(({ frame, title }) => frame === piece.frame && title === piece.title);
-      if (!kept) setTimeout(() => refreshHistory(piece, 1), NOT_KEPT_AGAIN_MS);
-      else if (!written && tries > 1) setTimeout(() => refreshHistory(piece, tries - 1), HISTORY_AGAIN_MS);
-    } catch (error) {
-      if (asked !== state.station || newest !== piece.frame || error.status !== 503) return; // until the next piece
-      change({ kept: false });
-      setTimeout(() => refreshHistory(piece, 1), NOT_KEPT_AGAIN_MS);
-    }
-  }
-
   function playAgain(piece) {
     const clip = { ...piece, url: api.replayUrl(state.station, piece) };
     movePlayer((player, now) => Player.playClip(player, clip, now));
@@ -234,6 +215,9 @@ export function Radio(el) {
         break;
       case 'queue':
         state.queue = data;
+        break;
+      case 'dropped':
+        state.steering = Steer.dropped(state.steering, data);
         break;
       case 'first':
         if (data.listener === api.listener) state.timeline = Time.begin(state.timeline, data.frame);
@@ -287,10 +271,7 @@ export function Radio(el) {
     const steeredSince = steered && steered.frame >= (piece?.frame ?? 0) ? steered.prompt : null;
     const prompt = steeredSince ?? piece?.prompt ?? here?.prompt ?? '';
     const playing = player.phase === 'playing';
-    if (!player.clip && piece && piece.frame !== newest) {
-      newest = piece.frame;
-      void refreshHistory(piece);
-    }
+    if (!player.clip) history.update({ station, piece });
     if (steered) state.steering = Steer.heard(state.steering, steered);
     if (state.steering.frame !== null && player.phase === 'playing') {
       state.steering = Steer.counted(state.steering, Time.untilS(state.timeline, state.steering.frame, frame));

@@ -116,6 +116,8 @@ export function steeringAnswer({ phase, prompt, heardInS, problem }) {
       return `Now you hear it: “${prompt}”`;
     case 'refused':
       return problem;
+    case 'dropped':
+      return `Your request came to nothing: ${problem}.`;
     default:
       return '';
   }

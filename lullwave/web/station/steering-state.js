@@ -2,7 +2,7 @@
 
 /**
  * @typedef {object} SteeringState
- * @property {'idle' | 'sending' | 'turning' | 'queued' | 'voted' | 'ignored' | 'heard' | 'refused'} phase
+ * @property {'idle' | 'sending' | 'turning' | 'queued' | 'voted' | 'ignored' | 'heard' | 'refused' | 'dropped'} phase
  * @property {string} prompt
  * @property {number | null} frame from which the change is heard, once known
  * @property {string | null} understood
@@ -62,4 +62,11 @@ export function heard(state, steer) {
   if (!['turning', 'queued', 'voted'].includes(state.phase)) return state;
   const ours = state.frame === null ? steer.prompt === state.prompt : steer.frame >= state.frame;
   return ours ? { ...state, phase: 'heard', prompt: steer.prompt } : state;
+}
+
+/** A request that waited, or a vote, came to nothing: ours, if it has our words (an undo has none). */
+export function dropped(state, news) {
+  if (!['queued', 'voted'].includes(state.phase)) return state;
+  const ours = news.undo ? state.prompt === '' : news.prompt === state.prompt;
+  return ours ? { ...state, phase: 'dropped', problem: news.reason } : state;
 }
