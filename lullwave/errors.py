@@ -5,6 +5,7 @@
     LullwaveError
     ├── InvalidInput            a value that is not allowed: field, value, allowed values
     │   ├── PromptError         the prompt does not parse
+    │   ├── InvalidFields       the fields of a form that are wrong, an error for each
     │   ├── SettingsError       a setting from file, environment or flag
     │   └── Unsupported         a valid value that cannot be used here; the message gives the reason
     ├── NotFound                a station, clip, file or model that does not exist
@@ -25,7 +26,7 @@
     ├── DownloadFailed          a file of a model that cannot be fetched
     ├── FellBehind              a reader of the stream that was too slow
     ├── StorageUnavailable      the history cannot be written or read
-    ├── Cancelled               a clip whose client cancelled it
+    ├── Cancelled               a clip or a job that its client cancelled
     ├── ProtocolError           a message that does not follow the protocol between two machines
     └── EngineError
         ├── UnknownEngine       no engine of that name is installed
@@ -123,6 +124,10 @@ class Busy(LullwaveError):
     def __init__(self, message: str, retry_after_s: float) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(message)
+
+
+class Cancelled(LullwaveError):
+    """A clip or a job that its client cancelled."""
 
 
 class ProtocolError(LullwaveError):

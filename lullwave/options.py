@@ -111,7 +111,7 @@ def check(instance: Any) -> None:
         InvalidInput: a value is not allowed.
     """
     for info in describe(type(instance)):
-        value = _checked(info, getattr(instance, info.name))
+        value = checked(info, getattr(instance, info.name))
         object.__setattr__(instance, info.name, value)
 
 
@@ -140,6 +140,24 @@ def build(options: type[T], values: Mapping[str, Any], where: str = "") -> T:
         if where and not error.field.startswith(where):
             raise type(error)(where + error.field, error.value, error.allowed) from None
         raise
+
+
+def faults(infos: Iterable[OptionInfo], values: Mapping[str, Any], where: str = "") -> list[InvalidInput]:
+    """Every wrong value and every unknown name, for forms, which mark all of them at once.
+
+    ``where`` (such as ``"options."``) precedes the names.
+    """
+    known = {info.name: info for info in infos}
+    found = []
+    for name, value in values.items():
+        if name not in known:
+            found.append(_unknown_option(f"{where}{name}", value, name, known))
+            continue
+        try:
+            checked(known[name], value)
+        except InvalidInput as error:
+            found.append(InvalidInput(f"{where}{name}", value, error.allowed))
+    return found
 
 
 def parse_pairs(pairs: Iterable[str], options: type, flag: str = "--option") -> dict[str, Any]:
@@ -184,7 +202,12 @@ def _unwrap(hint: Any) -> tuple[type, bool]:
     return hint, False
 
 
-def _checked(info: OptionInfo, value: Any) -> Any:
+def checked(info: OptionInfo, value: Any) -> Any:
+    """``value`` as the option takes it: integers become floats where a float is expected.
+
+    Raises:
+        InvalidInput: it is not allowed.
+    """
     limits = info.limits
     if value is None and info.optional:
         return None

@@ -82,3 +82,8 @@ class DataPaths:
     def seed_images(self) -> Path:
         """The directory of the user's seed images and masks for Riffusion."""
         return self.root / "seed-images"
+
+    @property
+    def studio(self) -> Path:
+        """The directory of the Studio's jobs and their results."""
+        return self.root / "studio"

@@ -34,7 +34,7 @@ LAYERS = [
     ],
     ["blocks", "testing"],
     ["engines"],
-    ["generation"],
+    ["generation", "conversions"],
     ["archive"],
     ["station"],
     ["server"],

@@ -9,12 +9,10 @@ from typing import Any
 
 from ..checkpoints import locate
 from ..codecs import format_of
+from ..engines.riffusion.batch_file import Entry, clips_of, set_names
 from ..engines.riffusion.clip_options import DenoisingConfig, PromptInput
-from ..engines.riffusion.tasks import Entry
-from ..errors import CheckpointError, InvalidInput
+from ..errors import CheckpointError
 from .outputs import check_file, check_folder
-
-WIDTH = 512  # columns of a clip, 100 per second
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def plan(
     """
     check_folder(folder, "folder")
     format_of(f"x.{format}")
-    names = _names(sets)
+    names = set_names(sets)
     planned = []
     for number, params in enumerate(sets):
         clips = tuple(_clips(params, names[number], number, entries, seeds, folder, format, checkpoint))
@@ -87,35 +85,9 @@ def _clips(
     format: str,
     checkpoint: str,
 ) -> Iterator[PlannedClip]:
-    config = DenoisingConfig(params.get("num_inference_steps", 50), params.get("scheduler"))
     whole = {"checkpoint": checkpoint, **params, "name": params.get("name", f"set{number}")}
-    for n, entry in enumerate(entries):
-        for seed in range(entry.seed, entry.seed + seeds):
-            try:
-                end = PromptInput(entry.prompt, seed, entry.negative_prompt, guidance=params.get("guidance", 7.0))
-            except InvalidInput as error:
-                raise InvalidInput(f"entries[{n}].{error.field}", error.value, error.allowed) from None
-            path = folder / f"{name}-{n:03d}-{seed}.{format}"
-            indexed: dict[str, Any] = {"file": path.name, "prompt": entry.prompt}
-            indexed |= {"negative_prompt": entry.negative_prompt, "seed": seed, "params": whole}
-            yield PlannedClip(path, indexed, end, params.get("width", WIDTH) / 100, config)
-
-
-def _names(sets: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The prefixes of the file names, one for each set.
-
-    Raises:
-        InvalidInput: two sets would have one.
-    """
-    names = [_plain(str(params.get("name", f"set{number}"))) for number, params in enumerate(sets)]
-    for number, name in enumerate(names):
-        if name in names[:number]:
-            raise InvalidInput(
-                f"params[{number}].name", name, "a different name for each set, since files are named after it"
-            )
-    return names
-
-
-def _plain(name: str) -> str:
-    """``name`` reduced to characters that are safe in a file name."""
-    return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)[:60] or "clip"
+    for clip in clips_of(params, name, entries, seeds):
+        path = folder / f"{clip.name}.{format}"
+        indexed: dict[str, Any] = {"file": path.name, "prompt": clip.entry.prompt}
+        indexed |= {"negative_prompt": clip.entry.negative_prompt, "seed": clip.end.seed, "params": whole}
+        yield PlannedClip(path, indexed, clip.end, clip.seconds, clip.config)

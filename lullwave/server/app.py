@@ -24,6 +24,8 @@ from .deps import Services
 from .engine_config import load_options, placed, remote_engines
 from .engine_pool import EnginePool
 from .errors import install
+from .jobs.catalogue import tasks_of
+from .jobs.queue import JobQueue
 from .live.channels import Channels
 from .live.prewarm import Prewarmer
 from .live.prompt_queue import PromptQueue
@@ -42,6 +44,7 @@ from .routes import (
     health,
     history,
     infinifi,
+    jobs,
     metrics,
     moderation,
     pages,
@@ -79,6 +82,9 @@ def create_app(
         channels.audience.watch_leaving(services.forget_votes)
         for name, queue in services.prompt_queues.items():
             queue.refused, queue.frozen = changes.refused_words, name in changes.frozen
+        tasks = tasks_of(settings, engines)
+        services.jobs = JobQueue(settings, engines, clips.slots, tasks, channels.clock, lambda: changes.refused_words)
+        await asyncio.to_thread(services.jobs.start)
         channels.start()
         prewarmer = Prewarmer(channels)
         try:
@@ -89,6 +95,7 @@ def create_app(
             for queue in services.prompt_queues.values():
                 queue.close()
             services.clips.stop()
+            services.jobs.stop()
             services.riffusion_jobs.stop()
             await asyncio.to_thread(channels.stop)
             await asyncio.to_thread(engines.close)
@@ -114,6 +121,7 @@ def create_app(
         playlists,
         metrics,
         generate,
+        jobs,
         riffusion,
         health,
         clients,
@@ -121,7 +129,9 @@ def create_app(
         app.include_router(module.router(services))
     app.include_router(pages.router(web))
     openapi.complete(app)
-    app.add_middleware(BodyLimit, limit_bytes=settings.max_body_kb * 1024, larger=riffusion.UPLOAD_LIMITS)
+    app.add_middleware(
+        BodyLimit, limit_bytes=settings.max_body_kb * 1024, larger={**riffusion.UPLOAD_LIMITS, **jobs.UPLOAD_LIMITS}
+    )
     app.add_middleware(OriginAndTokenGuard, settings=settings, owner_token=services.owner_token)
     app.add_middleware(AddressLimit, audio=settings.max_per_address, clients=services.clients)
     app.add_middleware(Cors, allowed_origins=settings.allowed_origins)

@@ -30,6 +30,7 @@ from .threads import iterate
 
 log = logging.getLogger(__name__)
 
+JOBS_PER_ADDRESS = 2  # of the Studio, that an address other than the owner's may have made or waiting
 REPLAYS_PER_ADDRESS = 2  # past moments that an address may have made again or waiting
 
 
@@ -44,7 +45,7 @@ class ClipService:
         self._engines = engines
         self._executor = ThreadPoolExecutor(settings.max_generations, "generate")
         self._replaying = ThreadPoolExecutor(1, "replay")
-        self.slots = ClipSlots(settings.max_generations, settings.max_queue)
+        self.slots = ClipSlots(settings.max_generations, settings.max_queue, JOBS_PER_ADDRESS)
         self.replay_slots = ClipSlots(1, settings.max_queue, REPLAYS_PER_ADDRESS)
         self._stopping = threading.Event()
         self._lock = threading.Lock()

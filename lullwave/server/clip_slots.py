@@ -47,6 +47,10 @@ class ClipSlots:
         """Places that are taken."""
         return len(self._running) + len(self._waiting)
 
+    def place(self, slot: ClipSlot) -> int:
+        """Where a slot is in the queue: 1 is the next; 0 if its work has begun."""
+        return self._waiting.index(slot) + 1 if slot in self._waiting else 0
+
     def reserve(self, address: str, owner: bool) -> ClipSlot:
         """Take a place.
 

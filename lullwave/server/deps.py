@@ -14,6 +14,7 @@ from .clients import Clients
 from .clip_service import ClipService
 from .engine_pool import EnginePool
 from .errors import Forbidden
+from .jobs.queue import JobQueue
 from .live.channel import Channel
 from .live.channels import Channels
 from .live.prompt_queue import PromptQueue
@@ -41,7 +42,8 @@ OWNERS: dict[int | str, dict[str, Any]] = {403: {"description": "needs the admin
 class Services:
     """Everything that the routes use, made by ``create_app``. Event loop only.
 
-    The stations exist from the start of the application to its end: ``live`` and ``prompt_queues`` are set then.
+    The stations and the queue of jobs exist from the start of the application to its end: ``live``, ``prompt_queues``
+    and ``jobs`` are set then.
     """
 
     settings: Settings
@@ -52,6 +54,7 @@ class Services:
     changes: OwnerChanges
     clients: Clients = field(default_factory=Clients)
     live: Channels | None = None
+    jobs: JobQueue | None = None
     prompt_queues: dict[str, PromptQueue] = field(default_factory=dict)  # by station id
 
     @property

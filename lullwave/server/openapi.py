@@ -104,7 +104,7 @@ REPLIES: dict[tuple[str, str], Any] = {
 PARAMETERS = {"station": "piano", "listener": "0b9f2c1e", "at": "2025-01-31T22:15:00", "before": "2025-01-31T22:15:00"}
 
 STEERING = ("/prompt", "/undo", "/own-programme")  # the ends of the paths that steer a station
-_NO_STATION = "there is no station, clip or task of that name"
+_NO_STATION = "there is no station, clip, job or task of that name"
 _TOKEN = "the admin token is required: `Authorization: Bearer …`"
 _FOREIGN = "the page's origin or the host name is not allowed, or the admin token is required"
 _BUSY = "too many requests at once; `Retry-After` tells when to try again"

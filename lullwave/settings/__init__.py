@@ -111,6 +111,12 @@ class Settings(BaseSettings):
         default=0.0, ge=0, le=36500, description="days for which the history is kept; 0: until it is deleted"
     )
     max_clip_mb: float = Field(default=200.0, ge=1, le=1e6, description="megabytes of clips kept per station")
+    studio_mb: float = Field(
+        default=5000.0, ge=1, le=1e7, description="megabytes of the Studio's results of all visitors"
+    )
+    studio_visitor_mb: float = Field(
+        default=500.0, ge=1, le=1e7, description="megabytes of the Studio's results of one visitor"
+    )
 
     # who may steer, and how often
     steer_every_s: float = Field(
@@ -140,6 +146,10 @@ class Settings(BaseSettings):
     open_steering: bool = Field(
         default=False,
         description="on a public server, let everybody steer stations with the policy `everyone`, without the token",
+    )
+    open_studio: bool = Field(
+        default=False,
+        description="on a public server, let everybody make things in the Studio, without the token",
     )
     legacy_open: bool = Field(
         default=False,

@@ -10,12 +10,13 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from ...conversions.audio_to_image import FORMATS, check_bits, convert
 from ...errors import InvalidInput
 from ...spectrogram import SpectrogramParams
 from .. import parallel
 from ..flags import AudioFolder, Glob, Limit, OutputFolder, Processes, Quiet, called, with_flags
 from ..outputs import check_folder
-from .audio_to_image import FORMATS, PARAMS, Bits, Device, SampleRate, check_bits, convert
+from .audio_to_image import PARAMS, Bits, Device, SampleRate
 
 
 def audio_to_images_batch(

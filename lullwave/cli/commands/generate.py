@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -14,8 +12,9 @@ import typer
 from rich.console import Console
 
 from ...audio import Audio
-from ...blocks import ClipFormat, ClipMaker, stream_tags
-from ...codecs import DEFAULT_KBPS, FORMATS, Format, encode, format_named, read
+from ...blocks import ClipFormat, ClipMaker
+from ...codecs import DEFAULT_KBPS, FORMATS, Format, format_named, read
+from ...conversions.stem_files import stem_files
 from ...engines import engine_class, engine_facts, load_engine
 from ...engines.base import AudioPrompt, Engine, Stream
 from ...errors import Unsupported
@@ -31,7 +30,6 @@ from ..parsing import prompt_of
 from ..progress import Progress
 
 DEFAULT_FORMAT = "mp3"
-_STEM_PEAK = 0.9
 
 
 def build(arguments: list[str]) -> Callable[..., None]:
@@ -200,34 +198,15 @@ def _clip(stream: Stream, engine: str, file: BinaryIO, delivery: ClipFormat, con
 def _stems(
     folder: Path, engine: Engine, request: Request, format: Format, taken: Mapping[str, Path]
 ) -> tuple[dict[Path, bytes], float]:
-    """Make each part a lossless, unmastered file with tags; return the files and their common gain in dB.
-
-    The gain is 0, or low enough that neither a stem nor their sum clips. The sum of the stems is the engine's mix
-    before everything that works on all parts together, such as a bus compressor or the mastering.
+    """The files of the stems by their paths, and their common gain in dB.
 
     Raises:
         Unsupported: a stem would replace one of the files ``taken`` by other flags.
     """
-    import numpy as np
-
-    stems = engine.stems(request)
-    with engine.stream(request) as opening:  # its first block has the title
-        opening.read(1)
-        tags = stream_tags(opening, engine.made_by)
-    paths = {name: folder / f"{Path(name).name}{format.suffix}" for name in stems}
-    check_distinct([*taken.items(), *(("--stems", path) for path in paths.values())])
-    every = [audio.samples for audio in stems.values()]
-    peak = max((float(np.abs(samples).max(initial=0.0)) for samples in (*every, sum(every, np.zeros(1)))), default=0.0)
-    gain = min(1.0, _STEM_PEAK / max(peak, 1e-9))
-    files = {
-        paths[name]: encode(
-            Audio(audio.samples * np.float32(gain), audio.rate),
-            format.name,
-            tags=replace(tags, title=f"{tags.title} ({name})"),
-        )
-        for name, audio in stems.items()
-    }
-    return files, 20.0 * math.log10(gain)
+    stems, gain_db = stem_files(engine, request, format)
+    files = {folder / f"{name}{format.suffix}": data for name, data in stems.items()}
+    check_distinct([*taken.items(), *(("--stems", path) for path in files)])
+    return files, gain_db
 
 
 @contextmanager

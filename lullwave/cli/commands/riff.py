@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -195,7 +194,8 @@ def batch(
 
     Run it again to resume or after a change: clips that index.json lists and that would not change are kept.
     """
-    from ...engines.riffusion.tasks import read_batch, text_to_audio
+    from ...engines.riffusion.batch_file import read_batch
+    from ...engines.riffusion.tasks import text_to_audio
     from ..riff_batch import plan
 
     try:
@@ -239,17 +239,9 @@ def stems(
 ) -> None:
     """Split a mix into drums, bass, vocals, guitar, piano and other (needs the extra stems)."""
     check_folder(folder, "folder", force)
-    from ...engines.riffusion.stems import STEMS, mix_stems, split
+    from ...engines.riffusion.stems import mix_stems, parse_levels, split
 
-    levels = {}
-    for part in keep.split(",") if keep else []:
-        name, _, level = part.strip().partition(":")
-        try:
-            levels[name] = float(level or 0.0)
-        except ValueError:
-            raise InvalidInput("--keep", part, "STEM or STEM:DECIBELS") from None
-        if name not in STEMS or not math.isfinite(levels[name]):
-            raise InvalidInput("--keep", part, f"{', '.join(STEMS)}; with :DECIBELS, if you like")
+    levels = parse_levels(keep, "--keep")
     found, tags = split(read(file)), read_tags(file)
     folder.mkdir(parents=True, exist_ok=True)
     for name, audio in found.items():

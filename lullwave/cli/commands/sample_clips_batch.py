@@ -9,10 +9,11 @@ import typer
 from rich.console import Console
 
 from ...codecs import format_named
+from ...conversions.sample_clips import cut
 from .. import parallel
 from ..flags import AudioFolder, Glob, Limit, OutputFolder, Processes, Quiet, called
 from ..outputs import check_folder
-from .sample_clips import Count, Extension, Length, Mono, Seed, cut
+from .sample_clips import Count, Extension, Length, Mono, Seed
 
 
 def sample_clips_batch(

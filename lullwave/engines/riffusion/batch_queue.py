@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from ...errors import Busy, EngineFailed, StreamClosed
+from ...errors import Busy, Cancelled, EngineFailed, StreamClosed
 from .clip_options import DenoisingConfig
-from .pipeline import Cancelled, ImageRequest, Pipeline, Progress
+from .pipeline import ImageRequest, Pipeline, Progress
 
 log = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from ...options import check, option
 from .schedulers import MAX_STEPS, short_name
 
 ENGINE = "riffusion"  # its name in tags
+MAX_SECONDS = 600.0  # longest clip, to bound memory
 MAX_TEXT = 10_000  # characters of a prompt
 MIN_SEED, MAX_SEED = -(2**63), 2**63 - 1  # what torch.manual_seed accepts
 _IMAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from ...errors import LullwaveError
+from ...errors import Cancelled
 from . import windows
 from .clip_options import DenoisingConfig, Interpolation, PromptInput
 from .model.circular_padding import LoopSwitch
@@ -36,10 +36,6 @@ _MARGIN = 16  # half of the latent columns that neighbouring VAE windows share
 _CACHED_IMAGES = 32  # encoded seed images
 
 Progress = Callable[[int, int], None]  # (steps done, steps in total)
-
-
-class Cancelled(LullwaveError):
-    """The caller gave up the image between two steps."""
 
 
 @dataclass(frozen=True)

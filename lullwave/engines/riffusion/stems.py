@@ -5,6 +5,7 @@ The model is ``htdemucs_6s``; the library downloads it on first use.
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,6 +43,24 @@ def split(audio: Audio) -> dict[str, Audio]:
             f"the separator returned no {', '.join(missing)}, only: {', '.join(sorted(found)) or 'nothing'}"
         )
     return {stem: _match(found[stem].resample(audio.rate), audio) for stem in STEMS}
+
+
+def parse_levels(keep: str, field: str = "keep") -> dict[str, float]:
+    """``drums, bass:-6`` → the stems and their levels in dB.
+
+    Raises:
+        InvalidInput: a stem does not exist, or a level is no number; the error names ``field``.
+    """
+    levels = {}
+    for part in keep.split(",") if keep.strip() else []:
+        name, _, level = part.strip().partition(":")
+        try:
+            levels[name] = float(level or 0.0)
+        except ValueError:
+            raise InvalidInput(field, part, "STEM or STEM:DECIBELS") from None
+        if name not in STEMS or not math.isfinite(levels[name]):
+            raise InvalidInput(field, part, f"{', '.join(STEMS)}; with :DECIBELS, if you like")
+    return levels
 
 
 def mix_stems(stems: Mapping[str, Audio], levels_db: Mapping[str, float]) -> Audio:

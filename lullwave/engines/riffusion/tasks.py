@@ -5,9 +5,8 @@ Each function returns the audio and its spectrogram, and reports its ``progress`
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,15 +14,12 @@ from PIL import Image
 
 from ...audio import Audio
 from ...errors import InvalidInput
-from ...options import build, check, option
 from ...request import Request
 from ..base import Understanding
-from .clip_options import MAX_SEED, MAX_TEXT, MIN_SEED, DenoisingConfig, Interpolation, MagicMix, PromptInput
+from .clip_options import MAX_SECONDS, DenoisingConfig, Interpolation, MagicMix, PromptInput
 from .model.text_encoder import parse_weights
-from .options import DEFAULT_CHECKPOINT
 from .pipeline import ImageRequest
 from .sampler import SeedPair
-from .schedulers import MAX_STEPS, short_name
 from .spectrogram_converter import HOP, RATE
 from .stream import Grey, RiffusionStream
 
@@ -32,7 +28,6 @@ if TYPE_CHECKING:
 
 Report = Callable[[float], None]
 
-MAX_SECONDS = 600.0  # longest clip, to bound memory
 COLUMN_S = HOP / RATE  # seconds per column
 
 
@@ -42,39 +37,6 @@ class Clip:
 
     audio: Audio
     image: Image.Image
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One entry of a batch file."""
-
-    prompt: str = option(MISSING, "what the music should be like", max_length=MAX_TEXT)
-    negative_prompt: str | None = option(None, "what to avoid", max_length=MAX_TEXT)
-    seed: int = option(0, "seed of the noise", low=MIN_SEED, high=MAX_SEED)
-
-    def __post_init__(self) -> None:
-        PromptInput(self.prompt, self.seed, self.negative_prompt)
-
-
-@dataclass(frozen=True)
-class BatchParams:
-    """Parameters of a batch file, for all of its entries."""
-
-    checkpoint: str = option(
-        DEFAULT_CHECKPOINT,
-        "a directory in diffusers format, a .safetensors or .ckpt file, or a name on the hub",
-        max_length=1000,
-    )
-    scheduler: str | None = option(None, "scheduler; empty for the checkpoint's own", max_length=60)
-    num_inference_steps: int = option(50, "denoising steps", low=1, high=MAX_STEPS)
-    guidance: float = option(7.0, "how closely the prompt is followed", low=0, high=100)
-    width: int = option(512, "columns of a clip, 100 a second", low=100, high=round(100 * MAX_SECONDS))
-    name: str = option("", "prefix of the file names", max_length=60)
-
-    def __post_init__(self) -> None:
-        check(self)
-        if self.scheduler is not None:
-            short_name(self.scheduler)
 
 
 def text_to_audio(
@@ -183,34 +145,6 @@ def audio_to_audio(
     )
     made = engine.pipeline.make([request], replace(config or DenoisingConfig(), mix=mix), _steps(progress))[0]
     return Clip(engine.converter.audio(made)[: part.frames], made)
-
-
-def read_batch(text: str) -> tuple[list[Mapping[str, Any]], list[Entry]]:
-    """Parse ``{"params": {…} or [{…}, …], "entries": [{"prompt": …}, …]}`` into parameter sets and entries.
-
-    Raises:
-        InvalidInput: names the faulty entry and field.
-    """
-    try:
-        raw = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput("batch", text[:40], f"a JSON object ({error})") from None
-    if not isinstance(raw, dict) or not isinstance(raw.get("entries"), list) or not raw["entries"]:
-        raise InvalidInput("entries", type(raw).__name__, 'an object with "params" and a list of "entries"')
-    params = raw.get("params", {})
-    sets = params if isinstance(params, list) else [params]
-    if not sets:
-        raise InvalidInput("params", sets, "an object or a list of objects, at least one")
-    for n, one in enumerate(sets):
-        if not isinstance(one, dict):
-            raise InvalidInput(f"params[{n}]", one, "an object")
-        build(BatchParams, one, where=f"params[{n}].")
-    entries = []
-    for n, one in enumerate(raw["entries"]):
-        if not isinstance(one, dict):
-            raise InvalidInput(f"entries[{n}]", one, 'an object such as {"prompt": "warm piano"}')
-        entries.append(build(Entry, one, where=f"entries[{n}]."))
-    return sets, entries
 
 
 class _FinishedTiles:

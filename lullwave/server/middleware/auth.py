@@ -32,6 +32,7 @@ ORIGIN_REMEDY = (
     "see the setting allowed_origins; behind a proxy, trusted_proxies and allowed_hosts, and let it pass Host on"
 )
 PROXY_REMEDY = "set trusted_proxies to the proxy's address, allowed_hosts to its name, and token"
+STUDIO = "/api/jobs"  # the path of the jobs of the Studio
 LISTENS = "/client-status"  # infinifi's page says on it that it plays, as others do over the websocket
 LEGACY = ("/run_inference", "/generate", "/clips/")  # the legacy routes, by the start of their path
 
@@ -105,6 +106,8 @@ class OriginAndTokenGuard:
         if changes and path not in OPEN_TO_PAGES and not self._allowed_origin(scope, headers):
             return 403, f"pages of another origin may not do this; {ORIGIN_REMEDY}", "Origin"
         if scope["type"] == "websocket" or not changes or path == LISTENS or scope[OWNER]:
+            return None
+        if settings.open_studio and (path == STUDIO or path.startswith(f"{STUDIO}/")):
             return None
         if settings.open_steering and path.startswith("/api/stations/"):
             return None

@@ -11,9 +11,9 @@ from PIL import Image  # noqa: E402
 
 from lullwave.engines.riffusion.batch_queue import BatchQueue  # noqa: E402
 from lullwave.engines.riffusion.clip_options import DenoisingConfig  # noqa: E402
-from lullwave.engines.riffusion.pipeline import Cancelled, ImageRequest  # noqa: E402
+from lullwave.engines.riffusion.pipeline import ImageRequest  # noqa: E402
 from lullwave.engines.riffusion.sampler import SeedPair  # noqa: E402
-from lullwave.errors import Busy, EngineFailed, StreamClosed  # noqa: E402
+from lullwave.errors import Busy, Cancelled, EngineFailed, StreamClosed  # noqa: E402
 
 
 class Gate:

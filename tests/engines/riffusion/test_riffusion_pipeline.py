@@ -12,8 +12,8 @@ pytest.importorskip("diffusers")
 from pictures import picture  # noqa: E402
 
 from lullwave.engines.riffusion.clip_options import DenoisingConfig, Interpolation, MagicMix, PromptInput  # noqa: E402  # noqa: E402
-from lullwave.engines.riffusion.pipeline import Cancelled  # noqa: E402
 from lullwave.engines.riffusion.sampler import SeedPair  # noqa: E402
+from lullwave.errors import Cancelled  # noqa: E402
 
 FAST = DenoisingConfig(steps=4)
 A = PromptInput("rainy night piano", 11)

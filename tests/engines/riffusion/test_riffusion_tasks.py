@@ -15,6 +15,7 @@ import lullwave  # noqa: E402
 from lullwave import Audio  # noqa: E402
 from lullwave.codecs import decode, write  # noqa: E402
 from lullwave.engines.riffusion import stems, tasks  # noqa: E402
+from lullwave.engines.riffusion.batch_file import Entry, read_batch  # noqa: E402
 from lullwave.engines.riffusion.clip_options import (  # noqa: E402
     DenoisingConfig,
     MagicMix,
@@ -81,11 +82,11 @@ def test_audio_to_audio_keeps_the_length_and_without_repainting_the_picture(engi
 
 
 def test_batches_are_read_and_their_faults_are_named():
-    sets, entries = tasks.read_batch(
+    sets, entries = read_batch(
         '{"params": [{"guidance": 5}, {"width": 1024}], "entries": [{"prompt": "a"}, {"prompt": "b", "seed": 3}]}'
     )
     assert [set(one) for one in sets] == [{"guidance"}, {"width"}]
-    assert entries == [tasks.Entry("a", None, 0), tasks.Entry("b", None, 3)]
+    assert entries == [Entry("a", None, 0), Entry("b", None, 3)]
     for text, field in (
         ("[]", "entries"),
         ("{", "batch"),
@@ -115,7 +116,7 @@ def test_batches_are_read_and_their_faults_are_named():
         ),
     ):
         with pytest.raises(InvalidInput, match=field):
-            tasks.read_batch(text)
+            read_batch(text)
 
 
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"steps": -2}, {"steps": 10**6}, {"scheduler": "magic"}])

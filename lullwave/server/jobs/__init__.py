@@ -1,0 +1,1 @@
+"""The jobs of the Studio: tasks with fields, a bounded queue, and results kept on disk for their visitors."""

@@ -1,0 +1,20 @@
+"""The tasks of the Studio, in the order in which the page shows them. A new task is a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...settings import Settings
+from ..engine_pool import EnginePool
+from .file_tasks import file_tasks
+from .music_tasks import music_tasks
+from .riffusion_tasks import riffusion_tasks
+from .task import Task
+
+ORDER = ("text", "batch", "interpolate", "transform", "image-to-audio", "audio-to-image", "sample-clips", "stems")
+
+
+def tasks_of(settings: Settings, engines: EnginePool) -> Mapping[str, Task]:
+    """All tasks by name."""
+    made = [*music_tasks(settings, engines), *riffusion_tasks(settings, engines), *file_tasks()]
+    return {task.name: task for task in sorted(made, key=lambda task: ORDER.index(task.name))}

@@ -1,0 +1,210 @@
+"""Jobs over HTTP: made as the command line and the other routes make them, kept for their visitor alone."""
+
+import io
+import json
+import re
+import time
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+from PIL import Image
+from radio_server import serving
+from sine_engine import SineEngine
+
+from lullwave import Audio, Spectrogram
+from lullwave.codecs import decode, encode
+from lullwave.engines.synth.engine import SynthEngine
+from lullwave.server.jobs.catalogue import ORDER
+
+ENGINES = {"synth": SynthEngine, "sines": SineEngine}
+ME = {"X-Lullwave-Visitor": "a" * 22}
+YOU = {"X-Lullwave-Visitor": "b" * 22}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("jobs"), engines=ENGINES, engine="sines") as running:
+        yield running
+
+
+def make(served, task, headers=ME, **fields):
+    """A finished job; it must not fail."""
+    job = served.json("/api/jobs", "POST", {"task": task, "fields": fields}, headers)
+    assert "error" in job, job
+    for _ in range(3000):
+        if job["state"] not in ("waiting", "working"):
+            break
+        time.sleep(0.01)
+        job = served.json(f"/api/jobs/{job['id']}", headers=headers)
+    assert job["state"] == "done", job
+    return job
+
+
+def data_of(served, job, name, headers=ME):
+    response, data = served.ask(f"/api/jobs/{job['id']}/files/{name}", headers=headers)
+    assert response.status == 200, data
+    return data
+
+
+def upload(served, name, data, headers=ME):
+    response, body = served.ask(f"/api/jobs/files?name={quote(name)}", "POST", data, headers)
+    assert response.status == 201, body
+    job = json.loads(body)
+    return job, f"{job['id']}/{job['results'][0]['name']}"
+
+
+def sound(seconds=2.0, hz=440.0):
+    n = np.arange(round(seconds * 44100))
+    return Audio.of(0.3 * np.sin(2 * np.pi * hz * n / 44100).astype(np.float32), 44100)
+
+
+def test_every_task_is_listed_with_a_schema_or_a_reason(served):
+    tasks = {task["name"]: task for task in served.json("/api/jobs/tasks")["tasks"]}
+    assert list(tasks) == list(ORDER)
+    assert tasks["text"]["fields"]["properties"]["engine"]["enum"] == ["synth", "sines"]
+    assert tasks["text"]["fields"]["properties"]["engine"]["default"] == "sines"
+    assert not tasks["interpolate"]["available"]
+    assert "riffusion" in tasks["interpolate"]["why"]
+    assert tasks["image-to-audio"]["files"] == {"picture": "image"}
+
+
+def test_a_clip_is_the_file_of_generate_with_its_image_loudness_midi_stems_and_python(served, tmp_path, monkeypatch):
+    fields = {"engine": "synth", "prompt": "rainy night piano", "seed": 7, "duration_s": 2, "format": "wav"}
+    job = make(served, "text", **fields, midi=True, stems=True, options={"tempo_bpm": 80.0})
+    names = [one["name"] for one in job["results"]]
+    assert names[:3] == ["clip.wav", "clip.png", "clip.mid"]
+    assert all(name.startswith("stem-") for name in names[3:])
+    clip = data_of(served, job, "clip.wav")
+    body = {**fields, "options": {"tempo_bpm": 80.0}}
+    assert served.ask("/api/generate", "POST", body)[1] == clip
+    assert job["results"][0]["seconds"] == 2.0
+    assert job["results"][0]["lufs"] == pytest.approx(-15.0, abs=1.5)
+    assert data_of(served, job, "clip.mid")[:4] == b"MThd"
+    image = Image.open(io.BytesIO(data_of(served, job, "clip.png")))
+    assert image.height == 512
+    assert abs(image.width - 200) <= 2
+    monkeypatch.chdir(tmp_path)
+    exec(job["python"], {})  # the program that is shown makes the same file
+    assert (tmp_path / "clip.wav").read_bytes() == clip
+
+
+def test_a_seed_is_drawn_and_told(served):
+    job = make(served, "text", duration_s=1, image=False)
+    assert isinstance(job["fields"]["seed"], int)
+    again = make(served, "text", **job["fields"])
+    assert data_of(served, job, "clip.mp3") == data_of(served, again, "clip.mp3")
+
+
+def test_every_wrong_field_is_marked(served):
+    fields = {"engine": "sines", "duration_s": -1, "kbps": 7, "options": {"hz": 1.0}, "midi": True, "colour": "red"}
+    response, body = served.ask("/api/jobs", "POST", {"task": "text", "fields": fields}, ME)
+    assert response.status == 422
+    told = json.loads(body)
+    assert {one["field"] for one in told["errors"]} == {"duration_s", "kbps", "options.hz", "colour"}
+    assert told["error"] == told["errors"][0]
+    fields = {"engine": "sines", "midi": True}
+    told = served.json("/api/jobs", "POST", {"task": "text", "fields": fields}, ME)
+    assert told["error"]["field"] == "midi"
+    told = served.json("/api/jobs", "POST", {"task": "stems", "fields": {"keep": "tuba"}}, ME)
+    assert {one["field"] for one in told.get("errors", [told["error"]])} <= {"audio", "engine"}
+
+
+def test_a_batch_names_its_faults_and_makes_every_clip(served):
+    bad = '{"entries": [{"prompt": "a"}, {"prompt": 5}]}'
+    told = served.json("/api/jobs", "POST", {"task": "batch", "fields": {"batch": bad}}, ME)
+    assert told["error"]["field"] == "entries[1].prompt"
+    good = '{"entries": [{"prompt": "a", "seed": 4}, {"prompt": "b", "negative_prompt": "drums"}]}'
+    job = make(served, "batch", batch=good, seeds=2, duration_s=1, format="wav")
+    assert [one["name"] for one in job["results"]] == [
+        f"set0-{n:03d}-{seed}.wav" for n, seed in ((0, 4), (0, 5), (1, 0), (1, 1))
+    ]
+
+
+def test_sound_becomes_an_image_and_a_painted_image_becomes_sound(served):
+    _, mine = upload(served, "my tone.wav", encode(sound(), "wav"))
+    job = make(served, "audio-to-image", audio=mine)
+    image = data_of(served, job, "sound.png")
+    expected = Spectrogram.from_audio(decode(encode(sound(), "wav"))).to_image()
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(image))), np.asarray(expected))
+    _, picture = upload(served, "painted.png", image)
+    job = make(served, "image-to-audio", picture=picture, format="wav", quality="fast")
+    made = decode(data_of(served, job, "sound.wav"))
+    spectrum = np.abs(np.fft.rfft(made.samples[:, 0]))
+    assert np.argmax(spectrum) * made.rate / made.frames == pytest.approx(440, abs=6)
+    # a result is an input, too
+    cut = make(served, "sample-clips", audio=f"{job['id']}/sound.wav", count=2, duration_ms=500, seed=3)
+    assert [one["seconds"] for one in cut["results"]] == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "status", "field"),
+    [
+        ("notes.txt", b"hello", 422, "name"),
+        ("broken.wav", b"RIFF nothing", 422, "file"),
+        ("broken.png", b"\x89PNG nothing", 422, "file"),
+        ("silence.flac", encode(Audio.silence(1801 * 8000, 8000), "flac"), 422, "file"),
+        ("large.png", b"0" * (64 * 1024 * 1024 + 1), 413, "body"),
+    ],
+)
+def test_files_are_checked(served, name, data, status, field):
+    response, body = served.ask(f"/api/jobs/files?name={quote(name)}", "POST", data, ME)
+    assert (response.status, json.loads(body)["error"]["field"]) == (status, field)
+    assert b"upload-" not in body  # no path of the machine
+
+
+def test_names_of_files_are_made_plain(served):
+    for name in ("../../etc/x.wav", "..\\x.wav", "a b\u202e\n.WAV", ".wav.wav"):
+        job, _ = upload(served, name, encode(sound(0.5), "wav"))
+        assert re.fullmatch(r"[\w-][\w.-]*\.wav", job["results"][0]["name"])
+
+
+def test_jobs_and_files_are_seen_by_their_visitor_alone(served):
+    job = make(served, "text", duration_s=1, image=False)
+    address = f"/api/jobs/{job['id']}"
+    assert job["id"] in [one["id"] for one in served.json("/api/jobs", headers=ME)["jobs"]]
+    assert job["id"] not in [one["id"] for one in served.json("/api/jobs", headers=YOU)["jobs"]]
+    for path, method in ((address, "GET"), (f"{address}/files/clip.mp3", "GET"), (address, "DELETE")):
+        assert served.ask(path, method, headers=YOU)[0].status == 404
+    told = served.json("/api/jobs", "POST", {"task": "sample-clips", "fields": {"audio": f"{job['id']}/clip.mp3"}}, YOU)
+    assert told["error"]["field"] == "audio"
+    for name in ("job.json", "..%2Fjob.json", "nothing.mp3"):
+        assert served.ask(f"{address}/files/{name}", headers=ME)[0].status == 404
+    part, data = served.ask(f"{address}/files/clip.mp3", headers={**ME, "Range": "bytes=0-9"})
+    assert (part.status, len(data)) == (206, 10)
+    assert served.ask(f"{address}/pin", "POST", {"pinned": True}, ME)[0].status == 200
+    assert served.ask(address, "DELETE", headers=ME)[0].status == 204
+    assert served.ask(address, headers=ME)[0].status == 404
+
+
+def test_a_browser_gets_a_cookie_that_scripts_and_other_sites_cannot_use(served):
+    response, _ = served.ask("/api/jobs")
+    cookie = response.headers["Set-Cookie"]
+    for said in ("HttpOnly", "SameSite=strict", "Path=/", "Max-Age="):
+        assert said in cookie
+    key = cookie.partition(";")[0].partition("=")[2]
+    assert response.headers["X-Lullwave-Visitor"] == key
+    job = make(served, "text", {"Cookie": f"lullwave_visitor={key}"}, duration_s=1, image=False)
+    listed = served.json("/api/jobs", headers={"X-Lullwave-Visitor": key})["jobs"]
+    assert [one["id"] for one in listed] == [job["id"]]
+    assert served.ask("/api/jobs", headers={"X-Lullwave-Visitor": "short"})[0].status == 422
+    kept = [path.read_text() for path in served.settings.paths.studio.glob("*/*/job.json")]
+    assert not any(key in text for text in kept)  # only its hash
+
+
+def test_a_public_server_asks_for_the_token_unless_the_studio_is_open(tmp_path):
+    flags = {"trusted_proxies": "192.0.2.1", "token": "secret", "refused_words": "scream", "engine": "sines"}
+    body = {"task": "text", "fields": {"duration_s": 1, "image": False}}
+    with serving(tmp_path / "closed", engines=ENGINES, **flags) as closed:
+        assert closed.ask("/api/jobs", "POST", body, ME)[0].status == 401
+        assert closed.json("/api/jobs", headers=ME)["may_make"] is False
+        owner = {**ME, "Authorization": "Bearer secret"}
+        assert closed.ask("/api/jobs", "POST", body, owner)[0].status == 202
+    with serving(tmp_path / "open", engines=ENGINES, open_studio=True, **flags) as opened:
+        assert opened.json("/api/jobs", headers=ME)["may_make"] is True
+        told = opened.json("/api/jobs", "POST", {"task": "text", "fields": {"prompt": "scream"}}, ME)
+        assert told["error"]["field"] == "prompt"
+        assert opened.ask("/api/generate", "POST", {}, ME)[0].status == 401
+        statuses = [opened.ask("/api/jobs/files?name=x.txt", "POST", b"x", ME)[0].status for _ in range(12)]
+        assert statuses[:9] == [422] * 9
+        assert statuses[-1] == 429  # a pace for each address
