@@ -43,8 +43,9 @@ class LevelControl:
 
     def next_gain_db(self, power: float) -> float:
         """The gain in dB at the end of a quantum with this K-weighted power."""
-        self._recent = np.append(self._recent[1:], power)
-        momentary = lufs(float(np.mean(self._recent)))
+        self._recent[:-1] = self._recent[1:]
+        self._recent[-1] = power
+        momentary = lufs(float(self._recent.sum()) / len(self._recent))
         if momentary < SILENT_LUFS:
             return self.gain_db
         mean = lufs(self._mean)
@@ -69,7 +70,7 @@ class LevelControl:
     def arrays(self) -> dict[str, F64]:
         """The state, for ``restore``."""
         numbers = np.array([self._mean, self._memory_s, self._heard_s, self._below_s, self.gain_db])
-        return {"recent": self._recent, "numbers": numbers}
+        return {"recent": self._recent.copy(), "numbers": numbers}
 
     def restore(self, arrays: dict[str, F64]) -> None:
         """Continue from a state that ``arrays`` returned."""

@@ -23,6 +23,7 @@ CEILING_DBTP = -1.0  # true peak: room for the overshoot of lossy codecs
 SUBSONIC_HZ = 28.0  # corner of the high-pass: below it there is no music, only load on the loudspeakers
 _VERSION = 1  # of the saved state
 _TOLERANCE_LU = 0.05  # a clip this close to its target needs no further pass
+_RAMP = np.arange(1, QUANTUM + 1) / QUANTUM
 _PASSES = 6  # at most, to make up for the loudness that the limiter takes
 
 
@@ -101,12 +102,13 @@ class Master:
         self._limiter.restore({k.removeprefix("limiter_"): v for k, v in arrays.items() if k.startswith("limiter_")})
 
     def _quantum(self, samples: Samples) -> Samples:
-        clean = self._subsonic.process(samples.astype(np.float64))
-        power = float(np.mean(np.square(self._ear.process(clean)) @ self._weights))
+        clean = self._subsonic.process_lines(samples.T.astype(np.float64, order="C"))
+        heard = self._ear.process_lines(clean)
+        power = float(np.einsum("ct,ct->c", heard, heard) @ self._weights) / QUANTUM
         before = 10.0 ** (self._level.gain_db / 20.0)
         after = 10.0 ** (self._level.next_gain_db(power) / 20.0)
-        ramp = before + (after - before) / QUANTUM * np.arange(1, QUANTUM + 1)
-        return self._limiter.process((clean * ramp[:, None]).astype(np.float32))
+        clean *= before + (after - before) * _RAMP
+        return self._limiter.process(clean.astype(np.float32).T)
 
 
 def master(audio: Audio, target_lufs: float = TARGET_LUFS, ceiling_dbtp: float = CEILING_DBTP) -> Audio:
