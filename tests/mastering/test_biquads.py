@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.signal import sosfilt, sosfreqz
 
-from lullwave.mastering.biquads import QUANTUM, Biquads, high_pass
+from lullwave.mastering.biquads import QUANTUM, Biquads, BlockFilter, StateSpace, high_pass
 from lullwave.mastering.loudness import k_weighting
 
 
@@ -40,3 +40,22 @@ def test_the_state_continues_another_filter():
     second = Biquads(k_weighting(44100), 2)
     second.state = first.state.copy()
     assert np.array_equal(first.process(x[QUANTUM:]), second.process(x[QUANTUM:]))
+
+
+@pytest.mark.parametrize("frames", [1, 700, QUANTUM, 9 * QUANTUM + 17])
+def test_a_whole_sound_of_any_length_gives_what_the_recursion_gives(frames):
+    x = np.random.default_rng(3).standard_normal((2, frames)).astype(np.float32)
+    sections = [high_pass(40.0, 0.7, 22050), *k_weighting(22050)]
+    system = StateSpace.of(sections[0])
+    for section in sections[1:]:
+        system = system.then(StateSpace.of(section))
+    made = BlockFilter(system).whole(x)
+    assert np.max(np.abs(made - sosfilt(rows(sections), x.astype(np.float64), axis=1))) < 1e-5
+    assert np.array_equal(BlockFilter(system).whole(x[0]), made[0])
+
+
+def test_filters_side_by_side_add_up():
+    x = np.random.default_rng(4).standard_normal(3000)
+    one, two = high_pass(500.0, 0.7, 22050), high_pass(2000.0, 3.0, 22050)
+    made = BlockFilter(StateSpace.gain(0.5).beside(StateSpace.of(one)).beside(StateSpace.of(two), -2.0)).whole(x)
+    assert np.allclose(made, 0.5 * x + sosfilt(rows([one]), x) - 2 * sosfilt(rows([two]), x), atol=1e-5)

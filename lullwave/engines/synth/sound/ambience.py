@@ -15,9 +15,8 @@ import numpy as np
 
 from ....audio import Samples
 from ..score import RATE, Ambience
-from .effects.filtering import between
 from .effects.surface_noise import looped, noise_loop
-from .synthesis import generator
+from .synthesis import between, generator
 
 LUFS = -30.0
 _LONGEST_S = 1.2  # of one event

@@ -6,19 +6,22 @@ rate: lo-fi lives below 10 kHz, and what is saturated later is then oversampled.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ....audio import Samples
+from ....mastering.biquads import BlockFilter, StateSpace
 
 MUSIC_RATE = 22050  # Hz, of notes, hits and the buses of the music
 _ROW = 512  # samples of a row in `modes`
 _BEND_STEP = 32  # samples between the values of a vibrato
-_STRETCH = 8192  # samples that `play_voices` does at once
+STRETCH = 8192  # samples that are worked on at once: they stay in the processor's cache
 
 Spectrum = npt.NDArray[np.complex64]
 
@@ -110,16 +113,24 @@ def cycle(amps: npt.ArrayLike, size: int = 2048, turned: bool = False) -> Sample
 
 def play_cycle(table: Samples, cycles: npt.NDArray[np.float64]) -> Samples:
     """Read a periodic table with linear interpolation."""
-    size = len(table) - 1
-    place = cycles - np.floor(cycles)
-    place *= size
-    whole = np.minimum(place.astype(np.intp), size - 1)
-    place -= whole
-    low = table.take(whole)
-    out: Samples = table[1:].take(whole)
-    out -= low
-    out *= place.astype(np.float32)
-    out += low
+    (out,) = play_cycles(table[None], cycles)
+    return np.asarray(out)
+
+
+def play_cycles(tables: Samples, cycles: npt.NDArray[np.float64]) -> Samples:
+    """(N, T): several periodic tables (N, size + 1), read by one phase with linear interpolation."""
+    size = tables.shape[1] - 1
+    out = np.empty((len(tables), len(cycles)), np.float32)
+    for begin in range(0, len(cycles), STRETCH):
+        place = cycles[begin : begin + STRETCH]
+        place = (place - np.floor(place)) * size
+        whole = np.minimum(place.astype(np.intp), size - 1)
+        part = (place - whole).astype(np.float32)
+        for line, table in zip(out[:, begin : begin + STRETCH], tables, strict=True):
+            low = table.take(whole, mode="clip")  # in range anyway; "raise", the default, is slower
+            np.subtract(table[1:].take(whole, mode="clip"), low, out=line)
+            line *= part
+            line += low
     return out
 
 
@@ -132,9 +143,9 @@ def play_voices(tables: Samples, voices: Sequence[tuple[float, float]], frames: 
     size = tables.shape[1] - 1
     shift = 32 - (size.bit_length() - 1)
     out = np.zeros((len(tables), frames), np.float32)
-    count = np.arange(min(frames, _STRETCH), dtype=np.uint32)
-    for begin in range(0, frames, _STRETCH):
-        span = out[:, begin : begin + _STRETCH]
+    count = np.arange(min(frames, STRETCH), dtype=np.uint32)
+    for begin in range(0, frames, STRETCH):
+        span = out[:, begin : begin + STRETCH]
         for pitch_hz, start in voices:
             step = round(pitch_hz / rate * 2**32)
             phase = count[: span.shape[1]] * np.uint32(step)
@@ -144,7 +155,7 @@ def play_voices(tables: Samples, voices: Sequence[tuple[float, float]], frames: 
             part = phase.astype(np.float32)
             part *= np.float32(2.0**-shift)
             for line, table in zip(span, tables, strict=True):
-                low, high = table.take(whole), table[1:].take(whole)
+                low, high = table.take(whole, mode="clip"), table[1:].take(whole, mode="clip")
                 high -= low
                 high *= part
                 line += low
@@ -177,8 +188,21 @@ def wavering(
         bend += drift_cents * np.interp(t, turns, generator("drift", *key).standard_normal(len(turns)))
     freq = pitch_hz * 2.0 ** (bend / 1200.0)
     cycles = np.concatenate([[0.0], np.cumsum(0.5 * (freq[1:] + freq[:-1]))]) * (_BEND_STEP / MUSIC_RATE)
-    at = np.arange(frames)
-    return np.interp(at, knots, cycles), np.interp(at, knots, waver).astype(np.float32)
+    return _lines(np.diff(cycles), cycles[:-1], _BEND_STEP)[:frames], between(waver, _BEND_STEP, 0, frames)
+
+
+def between(values: npt.NDArray[np.float64], step: int, skip: int, frames: int) -> Samples:
+    """Straight lines between ``values``, which lie ``step`` samples apart: samples ``skip`` up to ``skip + frames``."""
+    return _lines(np.diff(values).astype(np.float32), values[:-1].astype(np.float32), step)[skip : skip + frames]
+
+
+_Real = TypeVar("_Real", npt.NDArray[np.float32], npt.NDArray[np.float64])
+
+
+def _lines(rises: _Real, firsts: _Real, step: int) -> _Real:
+    lines = rises[:, None] * (np.arange(step, dtype=rises.dtype) / rises.dtype.type(step))
+    lines += firsts[:, None]
+    return lines.reshape(-1)
 
 
 def formants(
@@ -213,6 +237,15 @@ def response(
     return np.asarray(above / below, np.complex64)
 
 
+def section(cutoff_hz: float, q: float = 0.707, kind: str = "low", rate: int = MUSIC_RATE) -> StateSpace:
+    """The filter whose gain ``response`` gives."""
+    k = math.tan(math.pi * min(cutoff_hz, 0.48 * rate) / rate)
+    norm = 1 + k / q + k * k
+    above = {"low": (k * k, 2 * k * k, k * k), "high": (1.0, -2.0, 1.0), "band": (k / q, 0.0, -k / q)}[kind]
+    b0, b1, b2 = (part / norm for part in above)
+    return StateSpace.of((b0, b1, b2, 2 * (k * k - 1) / norm, (1 - k / q + k * k) / norm))
+
+
 def shaped(
     samples: Samples,
     low_hz: float | None = None,
@@ -223,33 +256,29 @@ def shaped(
 ) -> Samples:
     """A whole note filtered: low-pass at ``low_hz``, high-pass at ``high_hz``, ``peaks`` of (Hz, Q, linear gain added).
 
-    ``order`` second-order sections of the low-pass. 2048 samples of silence keep the circular end clear.
+    ``order`` second-order sections of the low-pass.
     """
-    size = good_size(len(samples) + 2048)
-    gain = _gain(size, low_hz, high_hz, peaks, order, rate)
-    spectrum = np.fft.rfft(samples.astype(np.float64), size).astype(np.complex64)
-    return np.fft.irfft(spectrum * gain, size)[: len(samples)].astype(np.float32)
+    return _filter(low_hz, high_hz, peaks, order, rate).whole(samples)
 
 
 @lru_cache(maxsize=16)
-def _gain(
-    size: int,
+def _filter(
     low_hz: float | None,
     high_hz: float | None,
     peaks: tuple[tuple[float, float, float], ...],
     order: int,
     rate: int,
-) -> Spectrum:
-    """The response of ``shaped``, cached for all notes of one instrument, layer and length."""
-    freqs = np.fft.rfftfreq(size, 1 / rate).astype(np.float32)
-    gain = np.ones(len(freqs), np.complex64)
+) -> BlockFilter:
+    """The filter of ``shaped``, cached for all notes of one instrument and layer."""
+    system = StateSpace.gain(1.0)
     for centre, q, amount in peaks:
-        gain += amount * response(freqs, centre, q, "band", rate)
+        system = system.beside(section(centre, q, "band", rate), amount)
     if low_hz is not None:
-        gain *= response(freqs, low_hz, rate=rate) ** order
+        for _ in range(order):
+            system = system.then(section(low_hz, rate=rate))
     if high_hz is not None:
-        gain *= response(freqs, high_hz, kind="high", rate=rate)
-    return gain
+        system = system.then(section(high_hz, kind="high", rate=rate))
+    return BlockFilter(system)
 
 
 @lru_cache(maxsize=256)
@@ -291,5 +320,6 @@ def levelled(samples: Samples, rms: float = 0.1, window_s: float = 0.12) -> Samp
     """Scaled so that the loudest window has the given root mean square."""
     window = round(window_s * MUSIC_RATE)
     head = samples[: len(samples) // window * window] if len(samples) >= window else samples
-    power = np.square(head.astype(np.float64)).reshape(-1, min(window, len(head))).mean(axis=1).max()
+    rows = head.reshape(-1, min(window, len(head)))
+    power = float(np.einsum("kt,kt->k", rows, rows).max()) / rows.shape[1]
     return np.asarray(samples * np.float32(rms / np.sqrt(power + 1e-20)), np.float32)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lullwave.engines.synth.score import RATE, Ambience
-from lullwave.engines.synth.sound import ambience
+from lullwave.engines.synth.sound import ambience, synthesis
 from lullwave.engines.synth.sound.effects import (
     dynamics,
     filtering,
@@ -40,7 +40,7 @@ def test_lowpass_follows_butterworth(hz, expected_db):
 def test_lines_between_values(skip, frames):
     values = np.random.default_rng(7).normal(size=11)
     expected = np.interp(np.arange(skip, skip + frames), np.arange(11) * 32, values)
-    assert np.allclose(filtering.between(values, 32, skip, frames), expected, atol=1e-6)
+    assert np.allclose(synthesis.between(values, 32, skip, frames), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,16 @@ def test_the_tone_of_a_part(tone_of, hz, expected_db):
     history = np.zeros(filtering.HISTORY, np.float32)
     out, _ = filtering.colour(block, history, tone_of, tone_of, np.ones(len(block), np.float32))
     assert rms_db(out[4000:]) - rms_db(block[4000:]) == pytest.approx(expected_db, abs=0.3)
+
+
+@pytest.mark.parametrize("air_db", [-4.0, 2.5, 6.0, 11.0])
+def test_the_shelf_of_the_drums_follows_the_analogue_one_up_to_the_top(air_db):
+    impulse = np.zeros(4096, np.float32)
+    impulse[0] = 1.0
+    made = np.abs(np.fft.rfft(filtering.tone_filter(filtering.Tone(air_db=air_db)).whole(impulse)))
+    s = 1j * np.fft.rfftfreq(4096, 1 / MUSIC_RATE) / 6500.0
+    wanted = np.abs((1 + s * 10 ** (air_db / 20)) / (1 + s))
+    assert np.max(np.abs(20 * np.log10(made / wanted))) < 0.3
 
 
 def test_a_tone_in_blocks_equals_whole():

@@ -1,4 +1,4 @@
-"""Filters over endless sound in blocks, by one transform a block.
+"""Filters over endless sound in blocks.
 
 A block is filtered together with the input just before it (its history), long enough for the filter's memory to have
 died away by more than 100 dB. Changing a filter fades from the old one's output to the new one's.
@@ -6,31 +6,25 @@ died away by more than 100 dB. Changing a filter fades from the old one's output
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from .....audio import Samples
-from ..synthesis import MUSIC_RATE, Spectrum, good_size, response
+from .....mastering.biquads import BlockFilter, StateSpace
+from ..synthesis import MUSIC_RATE, Spectrum, good_size, response, section
 
 HISTORY = 512  # input kept by `colour`; 23 ms, in which every filter above 100 Hz has died away
 _SCOOP_HZ, _SCOOP_Q = 500.0, 0.8  # the middle that piles up where chords, tune and pad meet
 _AIR_HZ = 6500.0  # where the shelf of the drums has half its gain
+_MATCH_HZ = 4500.0  # where the shelf is as the analogue one; elsewhere within 0.3 dB
 
 
 def spectrum_of(samples: Samples, size: int) -> Spectrum:
     """rfft padded to ``size``. In float64, which NumPy transforms faster than float32, then rounded."""
     return np.fft.rfft(samples.astype(np.float64), size).astype(np.complex64)
-
-
-def between(values: npt.NDArray[np.float64], step: int, skip: int, frames: int) -> Samples:
-    """Straight lines between ``values``, which lie ``step`` samples apart: samples ``skip`` up to ``skip + frames``."""
-    rises = np.diff(values).astype(np.float32)
-    lines = rises[:, None] * (np.arange(step, dtype=np.float32) / np.float32(step))
-    lines += values[:-1, None].astype(np.float32)
-    return lines.reshape(-1)[skip : skip + frames]
 
 
 def block_size(least: int) -> int:
@@ -75,19 +69,45 @@ def lowpass_response(cutoff_hz: float, size: int) -> Spectrum:
 
 
 @lru_cache(maxsize=24)
-def tone_response(tone: Tone, size: int) -> Spectrum:
-    """Complex gain of a tone at the frequencies of a transform of ``size``."""
-    freqs = np.fft.rfftfreq(size, 1 / MUSIC_RATE).astype(np.float32)
-    out = lowpass_response(tone.cutoff_hz, size)
+def tone_filter(tone: Tone) -> BlockFilter:
+    """The matrices of a tone."""
+    system = StateSpace.gain(1.0)
+    if tone.cutoff_hz < 10000.0:
+        system = system.then(section(tone.cutoff_hz))
     if tone.thin_hz:
-        out = out * response(freqs, tone.thin_hz, kind="high")
-    if tone.scoop_db:  # the bell of R. Bristow-Johnson's "Audio EQ Cookbook", before it is made discrete
-        s, depth = 1j * freqs / _SCOOP_HZ, 10 ** (tone.scoop_db / 40)
-        out = out * ((s * s + s * (depth / _SCOOP_Q) + 1) / (s * s + s / (depth * _SCOOP_Q) + 1))
+        system = system.then(section(tone.thin_hz, kind="high"))
+    if tone.scoop_db:
+        system = system.then(_bell(_SCOOP_HZ, _SCOOP_Q, tone.scoop_db))
     if tone.air_db:
-        s = 1j * freqs / _AIR_HZ
-        out = out * ((1 + s * 10 ** (tone.air_db / 20)) / (1 + s))
-    return np.asarray(out, np.complex64)
+        system = system.then(_shelf(_AIR_HZ, tone.air_db))
+    return BlockFilter(system)
+
+
+def _bell(hz: float, q: float, gain_db: float) -> StateSpace:
+    """The bell of R. Bristow-Johnson's "Audio EQ Cookbook"."""
+    k, depth = math.tan(math.pi * hz / MUSIC_RATE), 10 ** (gain_db / 40)
+    norm = 1 + k / (q * depth) + k * k
+    middle = 2 * (k * k - 1) / norm
+    up, down = k * depth / q, k / (q * depth)
+    return StateSpace.of(((1 + up + k * k) / norm, middle, (1 - up + k * k) / norm, middle, (1 - down + k * k) / norm))
+
+
+def _shelf(hz: float, gain_db: float) -> StateSpace:
+    """One pole and one zero with the gain of the analogue shelf (1 + g s) / (1 + s) at 0, ``_MATCH_HZ`` and the top.
+
+    After M. Vicanek, "Matched One-Pole Digital Shelving Filters" (2019); the bilinear transform would lift the top.
+    """
+    gain = 10 ** (gain_db / 20)
+
+    def power(at_hz: float) -> float:
+        return (1 + (gain * at_hz / hz) ** 2) / (1 + (at_hz / hz) ** 2)
+
+    top, middle = power(MUSIC_RATE / 2), power(_MATCH_HZ)
+    ratio = math.sqrt((middle - 1) / (top - middle)) / math.tan(math.pi * _MATCH_HZ / MUSIC_RATE)
+    pole = (1 - ratio) / (1 + ratio)
+    low, high = 1 + pole, math.sqrt(top) * (1 - pole)
+    first, second = (low + high) / 2, (low - high) / 2
+    return StateSpace(np.array([[-pole]]), np.array([second - pole * first]), np.ones(1), first)
 
 
 def colour(block: Samples, history: Samples, old: Tone, new: Tone, crossfade: Samples) -> tuple[Samples, Samples]:
@@ -100,15 +120,8 @@ def colour(block: Samples, history: Samples, old: Tone, new: Tone, crossfade: Sa
     kept = whole[-HISTORY:].copy()  # a view would keep the whole block alive
     if old.flat and new.flat:
         return block, kept
-    size = block_size(len(whole))
-    spectrum = spectrum_of(whole, size)
-    span = slice(len(history), len(whole))
-    # The responses are held by names: NumPy multiplies into an operand that nobody else holds (as when another thread
-    # has just driven it from the cache), and its complex product in place rounds otherwise than into a new array.
-    new_response = tone_response(new, size)
-    after = np.fft.irfft(spectrum * new_response, size)[span].astype(np.float32, copy=False)
+    after = tone_filter(new).whole(whole)[HISTORY:]
     if old != new:
-        old_response = tone_response(old, size)
-        before = np.fft.irfft(spectrum * old_response, size)[span].astype(np.float32, copy=False)
+        before = tone_filter(old).whole(whole)[HISTORY:]
         after = before + (after - before) * crossfade
     return after, kept

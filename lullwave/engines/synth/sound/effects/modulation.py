@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .....audio import Samples
-from ..synthesis import MUSIC_RATE
-from .filtering import between
+from ..synthesis import MUSIC_RATE, STRETCH, between
 
 CHORUS_HISTORY = 512  # samples of the past that the chorus reads, more than its longest delay
 
@@ -32,12 +31,14 @@ def chorus(mono: Samples, history: Samples, start: int, depth: Samples) -> Sampl
     whole = np.concatenate([history, mono])
     place = np.arange(len(history), len(history) + frames, dtype=np.float32)
     out = np.empty((2, frames), np.float32)
+    middle, side = 1 - np.float32(0.3) * depth, np.float32(0.7) * depth
     for ear, (rate_hz, phase) in enumerate(((0.53, 0.0), (0.61, 0.37))):
-        delay = (14.0 + 3.6 * slow_sine(start, frames, rate_hz, phase)) * np.float32(MUSIC_RATE / 1000)
-        read = place - delay
-        low = read.astype(np.intp)
-        part = (read - low).astype(np.float32)
-        wet = whole.take(low)
-        wet += (whole[1:].take(low) - wet) * part
-        out[ear] = mono * (1 - 0.3 * depth) + wet * (0.7 * depth)
+        delay = slow_sine(start, frames, rate_hz, phase)
+        for begin in range(0, frames, STRETCH):
+            span = slice(begin, begin + STRETCH)
+            read = place[span] - (14.0 + 3.6 * delay[span]) * np.float32(MUSIC_RATE / 1000)
+            low = read.astype(np.intp)
+            wet = whole.take(low, mode="clip")
+            wet += (whole.take(low + 1, mode="clip") - wet) * (read - low).astype(np.float32)
+            out[ear, span] = mono[span] * middle[span] + wet * side[span]
     return out

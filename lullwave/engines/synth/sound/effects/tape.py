@@ -8,7 +8,7 @@ import numpy as np
 
 from .....audio import Samples
 from ...score import RATE
-from .filtering import between
+from ..synthesis import STRETCH, between
 
 MAX_SHIFT = 160  # frames; the transport never strays further
 HEAD_REACH = 11  # frames before and after a frame that the play-back head takes in
@@ -23,7 +23,12 @@ def saturate(samples: Samples, warmth: Samples | float) -> Samples:
     drive = np.float32(0.55) + np.float32(1.35) * np.asarray(warmth, np.float32)
     bias = np.float32(0.12)
     rest = np.tanh(bias)
-    return np.asarray((np.tanh(samples * drive + bias) - rest) / (drive * (1 - rest * rest)), np.float32)
+    out = np.asarray(samples * drive, np.float32)
+    out += bias
+    np.tanh(out, out=out)
+    out -= rest
+    out /= drive * (1 - rest * rest)
+    return out
 
 
 @lru_cache(maxsize=1)
@@ -70,19 +75,19 @@ def transport(start: int, frames: int, seed: int) -> Samples:
 
 def read_at(stereo: Samples, places: np.ndarray) -> Samples:
     """(2, T) read at fractional places by the cubic through four points (Lagrange)."""
-    low = np.floor(places).astype(np.intp)
-    d = (places - low).astype(np.float32)
-    before, here = -d * (d - 1) * (d - 2) / 6, (d + 1) * (d - 1) * (d - 2) / 2
-    after, beyond = -(d + 1) * d * (d - 2) / 2, (d + 1) * d * (d - 1) / 6
     out = np.empty((2, len(places)), np.float32)
-    for ear in range(2):
-        channel = stereo[ear]
-        out[ear] = (
-            channel.take(low - 1) * before
-            + channel.take(low) * here
-            + channel.take(low + 1) * after
-            + channel.take(low + 2) * beyond
-        )
+    for begin in range(0, len(places), STRETCH):
+        some = places[begin : begin + STRETCH]
+        low = np.floor(some).astype(np.intp)
+        d = (some - low).astype(np.float32)
+        near, far = d * (d - 2), (d + 1) * (d - 1)
+        weights = (near * (d - 1) / -6, far * (d - 2) / 2, near * (d + 1) / -2, far * d / 6)
+        for ear, channel in enumerate(stereo):
+            line = np.multiply(channel.take(low - 1, mode="clip"), weights[0], out=out[ear, begin : begin + STRETCH])
+            for n, weight in enumerate(weights[1:]):
+                point = channel.take(low + n, mode="clip")
+                point *= weight
+                line += point
     return out
 
 

@@ -16,7 +16,7 @@ from ..synthesis import (
     generator,
     levelled,
     noise,
-    play_cycle,
+    play_cycles,
     play_voices,
     rise,
     shaped,
@@ -59,8 +59,9 @@ def _bowed(
     freqs = n * pitch_hz
     gain = formants(freqs, body, 0.35) * spread.uniform(0.6, 1.4, count) / n
     slope = np.where(spread.uniform(0, 1, count) < 0.5, 0.35, -0.35)
-    low = play_cycle(cycle(gain * (1 + slope) / (1 + (freqs / bright_hz) ** 2), turned=True), cycles)
-    high = play_cycle(cycle(gain * (1 - slope) / (1 + (freqs / (1.5 * bright_hz)) ** 2), turned=True), cycles)
+    dark = cycle(gain * (1 + slope) / (1 + (freqs / bright_hz) ** 2), turned=True)
+    bright = cycle(gain * (1 - slope) / (1 + (freqs / (1.5 * bright_hz)) ** 2), turned=True)
+    low, high = play_cycles(np.stack([dark, bright]), cycles)
     t = np.arange(frames, dtype=np.float32) / MUSIC_RATE
     start = np.exp(-t / np.float32(0.07))
     press = 0.35 + 0.3 * velocity + 0.32 * waver + 0.1 * start

@@ -21,6 +21,7 @@ from ..synthesis import (
     noise,
     phase_of,
     play_cycle,
+    play_cycles,
     rise,
     shaped,
     wavering,
@@ -159,8 +160,8 @@ def slide_guitar(pitch_hz: float, velocity: float, variant: int, seconds: float)
     n = np.arange(1, count + 1, dtype=np.float64)
     amps = (np.abs(np.sin(np.pi * n * 0.15)) + 0.03) / n * (np.abs(np.sin(np.pi * n * 0.12)) + 0.1)
     amps *= spread.uniform(0.85, 1.15, count)
-    dull = play_cycle(cycle(amps / (1 + (n * pitch_hz / 900.0) ** 2), turned=True), cycles)
-    bright = play_cycle(cycle(amps / (1 + (n * pitch_hz / 4500.0) ** 2), turned=True), cycles)
+    tables = [cycle(amps / (1 + (n * pitch_hz / hz) ** 2), turned=True) for hz in (900.0, 4500.0)]
+    dull, bright = play_cycles(np.stack(tables), cycles)
     fading = decay(frames, 3.5) * np.float32(0.5 + 0.5 * velocity)
     wave = (dull + (bright - dull) * fading) * decay(frames, 5.5) * rise(frames, 0.012)
     wave = _with_touch(wave, 0.015, 0.02, 4500.0, 1200.0, key)

@@ -12,7 +12,7 @@ from ..synthesis import (
     generator,
     levelled,
     phase_of,
-    play_cycle,
+    play_cycles,
     play_voices,
     rise,
     shaped,
@@ -45,7 +45,7 @@ def synth_bass(pitch_hz: float, velocity: float, variant: int, seconds: float) -
     cycles = phase_of(pitch_hz, frames)
     t = np.arange(frames, dtype=np.float32) / MUSIC_RATE
     open_ = np.exp(-t / np.float32(0.16)) * np.float32(0.35 + 0.5 * velocity)
-    dark, bright = play_cycle(saw(320.0), cycles), play_cycle(saw(1300.0), cycles)
+    dark, bright = play_cycles(np.stack([saw(320.0), saw(1300.0)]), cycles)
     wave = dark + (bright - dark) * open_ + 0.35 * sine(cycles)
     wave *= (0.8 + 0.2 * np.exp(-t / np.float32(0.25))) * rise(frames, 0.016)
     return levelled(shaped(wave.astype(np.float32), high_hz=28.0))
@@ -71,8 +71,8 @@ def synth_lead(pitch_hz: float, velocity: float, variant: int, seconds: float) -
     one = phase_of(freq * 2 ** (3.5 / 1200), frames, spread.uniform(0, 1))
     two = phase_of(freq * 2 ** (-3.5 / 1200), frames, spread.uniform(0, 1))
     low, high = 500.0 + 300 * velocity, 1600.0 + 1600.0 * velocity
-    dark = play_cycle(saw(low), one) + 0.7 * play_cycle(square(low), two)
-    bright = play_cycle(saw(high), one) + 0.7 * play_cycle(square(high), two)
+    saws = play_cycles(np.stack([saw(low), saw(high)]), one)
+    dark, bright = saws + np.float32(0.7) * play_cycles(np.stack([square(low), square(high)]), two)
     wave = dark + (bright - dark) * (0.3 + 0.7 * np.exp(-t / np.float32(0.45)))
     return levelled(shaped((wave * rise(frames, 0.014)).astype(np.float32), low_hz=6000.0, high_hz=120.0))
 

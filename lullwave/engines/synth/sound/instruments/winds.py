@@ -8,7 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from .....audio import Samples
-from ..synthesis import MUSIC_RATE, cycle, formants, generator, levelled, noise, play_cycle, rise, shaped, wavering
+from ..synthesis import (
+    MUSIC_RATE,
+    cycle,
+    formants,
+    generator,
+    levelled,
+    noise,
+    play_cycle,
+    play_cycles,
+    rise,
+    shaped,
+    wavering,
+)
 
 
 def flute(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
@@ -34,8 +46,8 @@ def muted_trumpet(pitch_hz: float, velocity: float, variant: int, seconds: float
     n = np.arange(1, count + 1, dtype=np.float64)
     freq = n * pitch_hz
     formants = 0.25 + np.exp(-(((freq - 1200) / 420) ** 2)) + 0.8 * np.exp(-(((freq - 2500) / 650) ** 2))
-    soft = play_cycle(cycle(n**-1.5 * formants, turned=True), cycles)
-    hard = play_cycle(cycle(n**-0.8 * formants, turned=True), cycles)
+    tables = np.stack([cycle(n**slope * formants, turned=True) for slope in (-1.5, -0.8)])
+    soft, hard = play_cycles(tables, cycles)
     t = np.arange(frames, dtype=np.float32) / MUSIC_RATE
     press = np.float32(0.25 + 0.5 * velocity) * (1 - 0.6 * np.exp(-t / np.float32(0.05))) + 0.06 * waver
     wave = (soft + (hard - soft) * press) * rise(frames, 0.035) * (1 + 0.06 * waver)
@@ -86,8 +98,8 @@ def _blown(
     gain = formants(n * pitch_hz, peaks, 0.25)
     t = np.arange(frames, dtype=np.float32) / MUSIC_RATE
     press = (0.2 + 0.75 * velocity) * (1 - (0.4 + bloom) * np.exp(-t / np.float32(0.06 + 0.05 * bloom))) + 0.1 * waver
-    low = play_cycle(cycle(soft(n) * gain, turned=True), cycles)
-    high = play_cycle(cycle(hard(n) * gain, turned=True), cycles)
+    tables = np.stack([cycle(amps(n) * gain, turned=True) for amps in (soft, hard)])
+    low, high = play_cycles(tables, cycles)
     wave: Samples = np.asarray(low + (high - low) * np.clip(press, 0.0, 1.2), np.float32)
     wave *= rise(frames, attack_s * (1.4 - 0.6 * velocity)) * (1 + np.float32(0.10) * waver)
     wave = levelled(wave)
