@@ -19,7 +19,7 @@ from ..synthesis import MUSIC_RATE, Spectrum, good_size, response, section
 HISTORY = 512  # input kept by `colour`; 23 ms, in which every filter above 100 Hz has died away
 _SCOOP_HZ, _SCOOP_Q = 500.0, 0.8  # the middle that piles up where chords, tune and pad meet
 _AIR_HZ = 6500.0  # where the shelf of the drums has half its gain
-_MATCH_HZ = 4500.0  # where the shelf is as the analogue one; elsewhere within 0.3 dB
+_MATCHED_HZ = (4500.0, 9500.0)  # where the shelf is as the analogue one; elsewhere within 0.13 dB up to 10.5 kHz
 
 
 def spectrum_of(samples: Samples, size: int) -> Spectrum:
@@ -93,21 +93,19 @@ def _bell(hz: float, q: float, gain_db: float) -> StateSpace:
 
 
 def _shelf(hz: float, gain_db: float) -> StateSpace:
-    """One pole and one zero with the gain of the analogue shelf (1 + g s) / (1 + s) at 0, ``_MATCH_HZ`` and the top.
+    """One pole and one zero with the power gain of the analogue shelf (1 + g s) / (1 + s) at 0 and at ``_MATCHED_HZ``.
 
-    After M. Vicanek, "Matched One-Pole Digital Shelving Filters" (2019); the bilinear transform would lift the top.
+    After M. Vicanek, "Matched One-Pole Digital Shelving Filters" (2019), with t = tan²(ω/2): the power gain of such a
+    filter is (1 + top t) / (1 + pole t). The bilinear transform would lift the highest octave.
     """
-    gain = 10 ** (gain_db / 20)
-
-    def power(at_hz: float) -> float:
-        return (1 + (gain * at_hz / hz) ** 2) / (1 + (at_hz / hz) ** 2)
-
-    top, middle = power(MUSIC_RATE / 2), power(_MATCH_HZ)
-    ratio = math.sqrt((middle - 1) / (top - middle)) / math.tan(math.pi * _MATCH_HZ / MUSIC_RATE)
-    pole = (1 - ratio) / (1 + ratio)
-    low, high = 1 + pole, math.sqrt(top) * (1 - pole)
-    first, second = (low + high) / 2, (low - high) / 2
-    return StateSpace(np.array([[-pole]]), np.array([second - pole * first]), np.ones(1), first)
+    analogue = (np.array(_MATCHED_HZ) / hz) ** 2
+    power = (1 + 10 ** (gain_db / 10) * analogue) / (1 + analogue)
+    excess = (power - 1) / np.tan(np.pi * np.array(_MATCHED_HZ) / MUSIC_RATE) ** 2
+    pole = (excess[0] - excess[1]) / (power[1] - power[0])
+    top = excess[0] + power[0] * pole
+    one, two = 1 + math.sqrt(top), 1 - math.sqrt(top)
+    a1, b0, b1 = ((1 - math.sqrt(pole)) / (1 + math.sqrt(pole)), *(x / (1 + math.sqrt(pole)) for x in (one, two)))
+    return StateSpace(np.array([[-a1]]), np.array([b1 - a1 * b0]), np.ones(1), b0)
 
 
 def colour(block: Samples, history: Samples, old: Tone, new: Tone, crossfade: Samples) -> tuple[Samples, Samples]:

@@ -140,7 +140,7 @@ def _brush_tap(s: Stroke) -> Samples:
     skin = modes(frames, [205.0 * s.pitch, 345.0 * s.pitch], [0.5, 0.25], [0.12, 0.08])
     wires = shaped(s.noise(seconds, "bristles"), low_hz=3000.0 * s.tilt, high_hz=700.0, order=2)
     return np.asarray(
-        0.6 * skin * rise(frames, 0.006) + 0.75 * wires * decay(frames, 0.17 * s.length) * rise(frames, 0.022),
+        0.6 * skin * rise(frames, 0.006) + 0.68 * wires * decay(frames, 0.17 * s.length) * rise(frames, 0.022),
         np.float32,
     )
 
