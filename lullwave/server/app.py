@@ -67,7 +67,7 @@ def create_app(
     """
     changes = OwnerChanges(settings)
     settings = changes.settings
-    engines = engines or EnginePool(options=load_options(settings))
+    engines = engines or EnginePool(options=lambda name, kind: load_options(changes.settings)(name, kind))
     engines.name_remote(remote := remote_engines(settings))
     for name, address in remote.items():
         log.info("engine %s is the inference server at %s", name, redacted(address))

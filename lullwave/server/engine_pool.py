@@ -32,6 +32,7 @@ class EnginePool:
         self._lock = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
         self._engines: dict[str, Engine] = {}
+        self._given: dict[str, dict[str, Any]] = {}  # the load options of each engine
         self._closed = False
 
     def name_remote(self, addresses: Mapping[str, str]) -> None:
@@ -88,9 +89,18 @@ class EnginePool:
         with lock:
             if name not in self._engines:
                 kind, real = self.class_of(name), self._addresses.get(name, name)
-                given = self._options(real, kind)
+                given = self._given[name] = self._options(real, kind)
                 self._add(name, load_engine(real, **given) if self._classes is None else kind(**given))
             return self._engines[name]
+
+    def outdated(self) -> list[str]:
+        """The loaded engines that would have other load options if they were loaded now."""
+        found = []
+        for name in list(self._engines):
+            kind, real = self.class_of(name), self._addresses.get(name, name)
+            if self._options(real, kind) != self._given[name]:
+                found.append(name)
+        return found
 
     def close(self) -> None:
         """Close every engine."""

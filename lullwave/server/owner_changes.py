@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from ..refused_words import RefusedWords
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class OwnerChanges:
-    """The changes and their file. Event loop only."""
+    """The changes and their file. Event loop only, except for ``settings``, which any thread may read."""
 
     def __init__(self, settings: Settings) -> None:
         self._path = settings.paths.changes
@@ -64,19 +65,30 @@ class OwnerChanges:
     @property
     def settings(self) -> Settings:
         """The settings with the stations in force."""
-        if self.stations == self._own:
+        return self._with(self.stations)
+
+    def settings_with(self, config: StationSettings) -> Settings:
+        """The settings as they would be with a station added or changed."""
+        return self._with({**self.stations, config.id: config})
+
+    def _with(self, stations: Mapping[str, StationSettings]) -> Settings:
+        if stations == self._own:
             return self._settings
         # the default station stays the default one, whatever the order
-        update = {"stations": tuple(self.stations.values()), "station": self._settings.default_station}
+        update = {"stations": tuple(stations.values()), "station": self._settings.default_station}
         return self._settings.model_copy(update=update)
 
-    async def set_station(self, name: str, config: StationSettings | None) -> bool:
-        """Note the settings of a station, None for one that was removed; returns whether a restart will know it."""
+    def set_station(self, name: str, config: StationSettings | None) -> None:
+        """Take over the settings of a station, None for one that was removed; ``save`` follows."""
+        stations = {other: known for other, known in self.stations.items() if other != name or config is not None}
         if config is None:
-            self.stations.pop(name, None)
             self.frozen = self.frozen - {name}
         else:
-            self.stations[name] = config
+            stations[name] = config
+        self.stations = stations
+
+    async def save(self) -> bool:
+        """Write the changes down; returns whether a restart will know them."""
         return await self._write()
 
     async def set_frozen(self, station: str, frozen: bool) -> bool:

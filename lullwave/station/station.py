@@ -61,11 +61,10 @@ class Station:
     ) -> None:
         self.id = config.id
         self.config = config
-        self._default_engine = settings.engine
+        self._default_engine, self._default_seed = settings.engine, settings.seed
         self.engine_name = config.engine or settings.engine
         self._engine = engine
-        chosen = config.seed if config.seed is not None else settings.seed
-        self.seed = chosen if chosen is not None else secrets.randbits(48)
+        self.seed = self._stream_seed = self._chosen_seed()
         self._programme = OwnProgramme(config, minute_of_day(clock.wall()))
         self.prompt = self.own_prompt if steered is None else steered  # requested last
         self.steered = self.prompt != self.own_prompt  # it plays something else than its own programme
@@ -79,11 +78,9 @@ class Station:
         self._started = False
         self._tier = Tier.RESERVE
         self.tier_changes: Counter[Tier] = Counter()  # how often it switched to each tier
-        self._reserve_s = settings.reserve_s
-        self._target_s = settings.reserve_s
+        self._reserve_s = self._target_s = settings.reserve_s
         self._reserve = Reserve()
-        self._clock = clock
-        self._archive = archive
+        self._clock, self._archive = clock, archive
         self.restarts = 0  # inside this process, because it was silent
         self._lost_before = 0  # engines lost before the last restart
         self._producer = self._new_producer(None)
@@ -97,6 +94,10 @@ class Station:
             self._on_step,
             self._on_sleep,
         )
+
+    def _chosen_seed(self) -> int:
+        given = (self.config.seed, self._default_seed, secrets.randbits(48))
+        return next(seed for seed in given if seed is not None)
 
     @property
     def state(self) -> State:
@@ -191,15 +192,14 @@ class Station:
             self._event_sinks.append(on_event)
 
     def start(self, reserve_s: float | None = None) -> None:
-        """Begin to render music, so that it is ready for the first listener. A second call has no effect.
+        """Begin to render music. A second call has no effect.
 
         ``reserve_s`` limits the reserve until ``fill_reserve``, for a machine with more urgent work.
         """
         with self._lock:
             if self._started or self._state == "stopped":
                 return
-            self._started = True
-            self._state = "starting"
+            self._started, self._state = True, "starting"
             if reserve_s is not None:
                 self._target_s = reserve_s
                 self._producer.set_target(reserve_s)
@@ -215,27 +215,29 @@ class Station:
             if not self._started or self._state == "stopped":
                 return
             self.restarts += 1
+            self._stream_seed = (self._stream_seed + 1) % (MAX_SEED + 1)
             error = EngineFailed(f"station {self.id} is silent and is being restarted")
             self._replace_producer(error, self._producer.guard)
             self._playout.restart()
 
     def configure(self, config: StationSettings) -> None:
-        """Take over settings while it plays, except for the seed. Another engine is crossfaded in; so are prompts."""
+        """Take over settings while it plays. Another engine, another seed and other prompts are crossfaded in."""
         before, self.config = self.config, config
-        engine = config.engine or self._default_engine
-        other_engine, self.engine_name = engine != self.engine_name, engine
+        former, self.engine_name = self.engine_name, config.engine or self._default_engine
+        other_stream = self.engine_name != former or config.seed != before.seed
+        if config.seed != before.seed:
+            self.seed = self._stream_seed = self._chosen_seed()
         minute = minute_of_day(self._clock.wall())
-        if other_programme := before.programme(minute) != config.programme(minute):
+        if before.programme(minute) != config.programme(minute):
             self._programme = OwnProgramme(config, minute)
-        if other_programme and self._started and not other_engine and self.silent_s < SILENT_S:
-            self.steer(self.own_prompt)
-            return
-        if other_programme:
+            if self._started and not other_stream and self.silent_s < SILENT_S:
+                self.steer(self.own_prompt)
+                return
             self.prompt = self.own_prompt
             self._follow_programme(self.prompt)
         with self._lock:
-            if other_engine and self._started and self._state != "stopped":
-                self._replace_producer(EngineFailed("the station's engine was changed"), None)
+            if other_stream and self._started and self._state != "stopped":
+                self._replace_producer(EngineFailed("the station's engine or seed was changed"), None)
                 self._producer.hasten = True
             elif not self._started:
                 self._producer = self._new_producer(None)
@@ -243,7 +245,7 @@ class Station:
     def fill_reserve(self) -> None:
         """Keep the whole reserve from now on."""
         self._target_s = self._reserve_s
-        self._producer.set_target(self._reserve_s)
+        self._producer.set_target(self._target_s)
 
     def set_listening(self, listening: bool) -> None:
         """Tell whether the station has listeners; the first one starts it. Never blocks."""
@@ -332,7 +334,7 @@ class Station:
             self._reserve,
             self._engine,
             self.engine_name,
-            Request(self.prompt, (self.seed + self.restarts) % (MAX_SEED + 1)),
+            Request(self.prompt, self._stream_seed),
             self._target_s,
             self._clock,
             self._archive,

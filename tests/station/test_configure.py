@@ -4,7 +4,7 @@ import numpy as np
 from faulty_engine import HZ
 from faulty_station import FaultyStation, hz_at
 from recorded_station import RecordedStation
-from sine_engine import HIGH_HZ, RATE
+from sine_engine import HIGH_HZ, RATE, SineEngine
 
 
 def changed(tape, **settings):
@@ -53,3 +53,28 @@ def test_a_station_that_has_not_started_begins_with_the_new_settings():
     with tape:
         tape.play(8)
         assert (tape.station.prompt, tape.station.playing_engine) == ("bright", "slow-rate")
+
+
+def test_another_seed_begins_another_stream_and_restarts_count_from_it(monkeypatch):
+    seeds, opened = [], SineEngine.open
+    monkeypatch.setattr(
+        SineEngine, "open", lambda self, request: (seeds.append(request.seed), opened(self, request))[1]
+    )
+    with RecordedStation() as tape:
+        tape.play(6)
+        tape.station.restart()
+        tape.play(6)
+        changed(tape, seed=77)
+        assert tape.station.seed == 77
+        tape.play(6)
+        changed(tape, seed=77, name="the same seed")
+        changed(tape, seed=78, prompts=("bright",))
+        tape.play(12)
+        assert (tape.station.prompt, tape.station.steered) == ("bright", False)
+        tape.station.restart()
+        tape.play(6)
+        changed(tape, seed=None)
+        tape.play(6)
+        assert tape.station.times_lost == 0
+    assert seeds[:5] == [1, 2, 77, 78, 79]
+    assert seeds[5] == tape.station.seed not in (1, 78, 79)

@@ -17,7 +17,7 @@ from ...redaction import redacted
 from ...settings import MAX_STATIONS
 from ...settings.stations import StationSettings
 from ..deps import Services, check_owner
-from ..engine_config import place
+from ..engine_config import check_options, place
 from ..live.prompt_queue import PromptQueue
 
 Changes = Annotated[
@@ -35,7 +35,10 @@ def router(services: Services) -> APIRouter:
 
     @routes.post("/api/stations", status_code=201)
     async def add(request: Request, body: Annotated[StationSettings, Body()]) -> JSONResponse:
-        """Add a station. Needs the admin token. ``kept`` tells whether this survives a restart."""
+        """Add a station. Needs the admin token.
+
+        ``kept`` tells whether this survives a restart, ``after_restart`` which engines load with other options then.
+        """
         check_owner(request)
         channels = services.channels
         if body.id in channels.stations:
@@ -43,18 +46,18 @@ def router(services: Services) -> APIRouter:
         if len(channels.stations) >= MAX_STATIONS:
             raise InvalidInput("id", body.id, f"at most {MAX_STATIONS} stations; remove one first")
         _check(services, body)
+        services.changes.set_station(body.id, body)
         channel = channels.add(_placed(services, body))
         queue = services.prompt_queues[body.id] = PromptQueue(channel, services.settings)
         queue.refused = services.changes.refused_words
-        kept = await services.changes.set_station(body.id, body)
-        return _reply(body, kept, 201)
+        return await _saved(services, body, 201)
 
     @routes.patch("/api/stations/{station}")
     async def change(request: Request, station: str, body: Changes) -> JSONResponse:
         """Change settings of a station. Needs the admin token.
 
-        Another engine, and other prompts, are crossfaded in; listeners stay connected. A new seed counts from the next
-        restart. ``kept`` tells whether this survives a restart.
+        Another engine, another seed and other prompts are crossfaded in; listeners stay connected. ``kept`` tells
+        whether this survives a restart, ``after_restart`` which engines load with other options then.
         """
         check_owner(request)
         channel = services.channel(station)
@@ -63,9 +66,9 @@ def router(services: Services) -> APIRouter:
         before = services.changes.stations[station]
         config = _validated({**before.model_dump(), **body})
         _check(services, config)
+        services.changes.set_station(station, config)
         channel.station.configure(_placed(services, config))
-        kept = await services.changes.set_station(station, config)
-        return _reply(config, kept)
+        return await _saved(services, config, 200)
 
     @routes.delete("/api/stations/{station}")
     async def remove(request: Request, station: str) -> JSONResponse:
@@ -77,7 +80,8 @@ def router(services: Services) -> APIRouter:
             raise InvalidInput("station", station, "any but the default station; see the setting station")
         services.prompt_queues.pop(station).close()
         gone = channels.remove(station)
-        kept = await services.changes.set_station(station, None)
+        services.changes.set_station(station, None)
+        kept = await services.changes.save()
         await asyncio.to_thread(channels.finish, gone)
         return JSONResponse({"removed": station, "kept": kept})
 
@@ -97,7 +101,8 @@ def _check(services: Services, config: StationSettings) -> None:
 
     Raises:
         UnknownEngine: its engine is not installed.
-        InvalidInput: the address of its engine makes no sense, or nobody could steer it.
+        InvalidInput: the address of its engine makes no sense, its engine does not know one of ``engine_options``, or
+            nobody could steer it.
     """
     engine, known = config.engine, services.engines.names()
     if is_address(engine):
@@ -107,6 +112,7 @@ def _check(services: Services, config: StationSettings) -> None:
             raise InvalidInput("engine", redacted(engine), error.allowed) from None
     elif engine and engine.removeprefix(ISOLATED) not in known:
         raise UnknownEngine(engine, known)
+    check_options(services.changes.settings_with(config))
     if config.policy == "owner" and not services.owner_token.given:
         raise InvalidInput("policy", "owner", "everyone or vote, as long as the setting token is empty")
 
@@ -120,6 +126,9 @@ def _placed(services: Services, config: StationSettings) -> StationSettings:
     return config
 
 
-def _reply(config: StationSettings, kept: bool, status: int = 200) -> JSONResponse:
+async def _saved(services: Services, config: StationSettings, status: int) -> JSONResponse:
+    """Write the changes down, and tell what they are and what a restart does to them."""
+    kept = await services.changes.save()
     shown = {**config.model_dump(mode="json"), "engine": redacted(config.engine)}  # an address may hold a token
-    return JSONResponse({"station": shown, "kept": kept}, status)
+    told = {"station": shown, "kept": kept, "after_restart": services.engines.outdated()}
+    return JSONResponse(told, status)

@@ -2,10 +2,16 @@
 
 import json
 import os
+from dataclasses import dataclass
 
 import pytest
 from radio_server import events, read_exactly, serving
+from sine_engine import SineEngine
 
+from lullwave.options import option
+from lullwave.server import engine_config
+from lullwave.server.engine_config import load_options
+from lullwave.server.engine_pool import EnginePool
 from lullwave.server.routes import station_settings
 
 MINE = {"Authorization": "Bearer secret"}
@@ -140,3 +146,40 @@ def test_a_restart_keeps_it_until_the_settings_of_that_station_change(tmp_path):
         assert ids(served) == ["main", "other", "new"]
         assert served.json("/api/stations/main")["prompt"] == "edited"
         assert served.json("/api/stations/new")["name"] == "Attic"
+
+
+@dataclass(frozen=True)
+class SineLoadOptions:
+    pitch: int = option(1, "an option of the engine", low=0, high=9)
+
+
+class Tuned(SineEngine):
+    """Sines with a load option."""
+
+    load_options = SineLoadOptions
+
+    def __init__(self, **given):
+        self.given = given
+
+
+def test_engine_options_count_for_an_engine_that_is_first_used_now(tmp_path, monkeypatch):
+    kinds = {"synth": SineEngine, "sines": SineEngine, "tuned": Tuned}
+    monkeypatch.setattr(engine_config, "engine_facts", lambda name: kinds[name])
+    with serving(tmp_path, engines=kinds, engine_options="pitch=7", **FLAGS | {"stations": STATIONS[:1]}) as served:
+        pool, changes = served.app.state.services.engines, served.app.state.services.changes
+        pool._options = lambda name, kind: load_options(changes.settings)(name, kind)  # as without engines of a test
+        status, told = ask(served, "POST", "/api/stations", {**NEW, "engine": "sines"})
+        assert (status, told["error"]["field"]) == (422, "engine_options")
+        assert ids(served) == ["main"]
+        status, told = ask(served, "POST", "/api/stations", {**NEW, "engine": "tuned"})
+        assert (status, told["after_restart"]) == (201, [])
+        assert pool.get("tuned").given == {"pitch": 7}
+
+
+def test_engines_that_load_otherwise_after_a_restart_are_named(tmp_path):
+    pool = EnginePool({"synth": Tuned, "sines": Tuned}, lambda name, kind: {"pitch": pitch} if name == "synth" else {})
+    pitch = 1
+    pool.get("synth"), pool.get("sines")
+    assert pool.outdated() == []
+    pitch = 2
+    assert pool.outdated() == ["synth"]
