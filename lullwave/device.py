@@ -42,6 +42,37 @@ def choose_device(name: str = "auto") -> Any:
     return device
 
 
+def choose_dtype(name: str, device: Any) -> Any:
+    """The ``torch.dtype`` of a diffusion model.
+
+    ``auto`` is float16 on CUDA, bfloat16 on CPUs with instructions for it, else float32. ``int8`` affects the network
+    of the denoising steps alone; the other networks use what ``auto`` gives.
+
+    Raises:
+        InvalidInput: int8 on another device than a CPU.
+    """
+    torch = import_torch("neural engines")
+    if name == "int8" and device.type != "cpu":
+        raise InvalidInput("dtype", name, f"bfloat16, float16 or float32 on {device} (int8 is for CPUs)")
+    if name not in ("auto", "int8"):
+        return {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}[name]
+    if device.type == "cuda":
+        return torch.float16
+    if device.type == "cpu" and has_fast_bfloat16():
+        return torch.bfloat16
+    return torch.float32
+
+
+def has_fast_bfloat16() -> bool:
+    """Tell whether this CPU has instructions for bfloat16 products."""
+    try:
+        with open("/proc/cpuinfo") as info:
+            flags = next((line for line in info if line.startswith(("flags", "Features"))), "")
+    except OSError:
+        return False
+    return any(flag in flags.split() for flag in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
 def import_torch(feature: str) -> Any:
     """Import torch for a feature, which the error names.
 

@@ -41,8 +41,8 @@ def measure(checkpoint: Path, parts: tuple[str, ...] | list[str], repeats: int, 
     """Load both pipelines and run the parts."""
     from diffusers import DDIMScheduler, StableDiffusionImg2ImgPipeline
 
+    from lullwave.device import choose_dtype
     from lullwave.engines.riffusion.clip_options import DenoisingConfig
-    from lullwave.engines.riffusion.engine import choose_dtype
     from lullwave.engines.riffusion.model.weights import load
     from lullwave.engines.riffusion.pipeline import ImageRequest, Pipeline
     from lullwave.engines.riffusion.sampler import SeedPair

@@ -22,6 +22,11 @@ Name = Annotated[
     str, typer.Argument(metavar="NAME", help="A name on the Hugging Face hub, such as facebook/musicgen-small.")
 ]
 _RIFFUSION = {"riffusion/riffusion-model-v1": "full", "riffusion-tiny": "tiny"}
+_STABLE_AUDIO = {
+    "stabilityai/stable-audio-3-small-music": "small",
+    "stable-audio-small": "small",
+    "stable-audio-tiny": "tiny",
+}
 
 
 @app.callback()
@@ -109,11 +114,15 @@ def make_random(
             from ...engines.riffusion.model.random_checkpoint import make_random as write
 
             write(directory, "full" if _RIFFUSION[name] == "full" else "tiny", seed)
+        elif name in _STABLE_AUDIO:
+            from ...engines.stable_audio.model.random_checkpoint import make_random as write_stable_audio
+
+            write_stable_audio(directory, "small" if _STABLE_AUDIO[name] == "small" else "tiny", seed)
         else:
             from ...engines.musicgen.model.random_checkpoint import random_names, write_random
 
             if name not in random_names():
-                raise NotFound("architecture", name, [*random_names(), *_RIFFUSION])
+                raise NotFound("architecture", name, [*random_names(), *_RIFFUSION, *_STABLE_AUDIO])
             write_random(name, directory, seed)
     except ModuleNotFoundError as error:
         raise MissingExtra("making random weights", "ai", error.name or "torch") from None

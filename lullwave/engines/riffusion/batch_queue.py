@@ -1,66 +1,21 @@
-"""A bounded queue of images in front of one pipeline; queued jobs of equal shape share one pass of the networks."""
+"""The queue of images in front of one pipeline: images of equal shape share one pass of the networks."""
 
 from __future__ import annotations
 
-import logging
-import threading
-import time
-from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from PIL import Image
 
-from ...errors import Busy, Cancelled, EngineFailed, StreamClosed
+from .. import batching
+from ..batching import Progress
 from .clip_options import DenoisingConfig
-from .pipeline import ImageRequest, Pipeline, Progress
+from .pipeline import ImageRequest
 
-log = logging.getLogger(__name__)
-
-FIRST_RETRY_S = 30.0  # seconds until a refused caller may retry, before a pass has been timed
+Job: TypeAlias = batching.Job[ImageRequest, DenoisingConfig, Image.Image]
 
 
-@dataclass(eq=False)
-class Job:
-    """One image in the queue. Cancelling frees its place; a pass stops when all of its jobs are cancelled."""
-
-    request: ImageRequest
-    config: DenoisingConfig
-    progress: Progress | None = None
-    result: Future[Image.Image] = field(default_factory=Future)
-    cancelled: bool = False
-    on_cancel: Callable[[], None] = lambda: None
-
-    def cancel(self) -> None:
-        """Give up the image. Thread-safe."""
-        self.cancelled = True
-        self.result.cancel()
-        self.on_cancel()
-
-    @property
-    def batch_key(self) -> tuple[object, ...]:
-        """Jobs with equal keys can share a pass."""
-        return (self.config, self.request.latent_size, self.request.strength, self.request.image is None)
-
-
-class BatchQueue:
+class BatchQueue(batching.BatchQueue[ImageRequest, DenoisingConfig, Image.Image]):
     """Makes images on its own thread, first come first served. Thread-safe."""
-
-    def __init__(self, pipeline: Pipeline, max_batch: int = 4, max_waiting: int = 16) -> None:
-        self._pipeline = pipeline
-        self._max_batch = max_batch
-        self._max_waiting = max_waiting
-        self._queue: list[Job] = []
-        self._changed = threading.Condition()
-        self._closed = False
-        self._last_pass_s = FIRST_RETRY_S
-        self._thread: threading.Thread | None = None
-
-    @property
-    def waiting(self) -> int:
-        """Number of jobs that have not begun."""
-        with self._changed:
-            return len(self._queue)
 
     def submit(self, request: ImageRequest, config: DenoisingConfig, progress: Progress | None = None) -> Job:
         """Queue one image.
@@ -69,76 +24,5 @@ class BatchQueue:
             Busy: the queue is full.
             StreamClosed: the queue is closed.
         """
-        job = Job(request, config, progress)
-        job.on_cancel = lambda: self._remove(job)
-        with self._changed:
-            if self._closed:
-                raise StreamClosed("the engine was closed")
-            if len(self._queue) >= self._max_waiting:
-                raise Busy(
-                    f"{len(self._queue)} clips are waiting; at most {self._max_waiting} are allowed", self._last_pass_s
-                )
-            self._queue.append(job)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="riffusion", daemon=True)
-                self._thread.start()
-            self._changed.notify_all()
-        return job
-
-    def close(self) -> None:
-        """Fail the waiting jobs, cancel the running pass and join the thread."""
-        with self._changed:
-            self._closed = True
-            waiting, self._queue = self._queue, []
-            self._changed.notify_all()
-        for job in waiting:
-            if not job.result.done():
-                job.result.set_exception(StreamClosed("the engine was closed"))
-        if self._thread is not None:
-            self._thread.join()
-
-    def _remove(self, job: Job) -> None:
-        with self._changed:
-            if job in self._queue:
-                self._queue.remove(job)
-
-    def _work(self) -> None:
-        while True:
-            with self._changed:
-                while not self._queue and not self._closed:
-                    self._changed.wait()
-                if self._closed:
-                    return
-                first = self._queue[0]
-                batch = [job for job in self._queue if job.batch_key == first.batch_key][: self._max_batch]
-                self._queue = [job for job in self._queue if job not in batch]
-            self._run([job for job in batch if job.result.set_running_or_notify_cancel()])
-
-    def _run(self, batch: list[Job]) -> None:
-        if not batch:
-            return
-
-        def progress(done: int, total: int) -> None:
-            for job in batch:
-                if job.progress is not None and not job.cancelled:
-                    job.progress(done, total)
-
-        def all_cancelled() -> bool:
-            return self._closed or all(job.cancelled for job in batch)
-
-        began = time.monotonic()
-        try:
-            images = self._pipeline.make([job.request for job in batch], batch[0].config, progress, all_cancelled)
-        except Cancelled as error:
-            for job in batch:
-                job.result.set_exception(CancelledError() if job.cancelled else StreamClosed(str(error)))
-        except Exception as error:  # any error of the networks must reach the callers that wait
-            log.exception("a batch of %d clips failed", len(batch))
-            failed = EngineFailed(f"the clip could not be made: {type(error).__name__}: {error}")
-            failed.__cause__ = error
-            for job in batch:
-                job.result.set_exception(failed)
-        else:
-            self._last_pass_s = time.monotonic() - began
-            for job, image in zip(batch, images, strict=True):
-                job.result.set_result(image)
+        key = (config, request.latent_size, request.strength, request.image is None)
+        return self.add(request, config, key, progress)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from ...audio import Audio
 from ...checkpoints import locate
-from ...device import choose_device
+from ...device import choose_device, choose_dtype
 from ...errors import InvalidInput
 from ...options import build
 from ...prompt import Prompt
@@ -110,35 +110,6 @@ class RiffusionEngine(RiffusionFacts, Engine):
 
     def close(self) -> None:
         self.queue.close()
-
-
-def choose_dtype(name: str, device: Any) -> torch.dtype:
-    """Choose the precision: ``auto`` is float16 on CUDA, bfloat16 on CPUs with instructions for it, else float32.
-
-    ``int8`` affects the UNet alone; the other networks use what ``auto`` gives.
-
-    Raises:
-        InvalidInput: int8 on another device than a CPU.
-    """
-    if name == "int8" and device.type != "cpu":
-        raise InvalidInput("dtype", name, f"bfloat16, float16 or float32 on {device} (int8 is for CPUs)")
-    if name not in ("auto", "int8"):
-        return {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}[name]
-    if device.type == "cuda":
-        return torch.float16
-    if device.type == "cpu" and has_fast_bfloat16():
-        return torch.bfloat16
-    return torch.float32
-
-
-def has_fast_bfloat16() -> bool:
-    """Tell whether this CPU has instructions for bfloat16 products."""
-    try:
-        with open("/proc/cpuinfo") as info:
-            flags = next((line for line in info if line.startswith(("flags", "Features"))), "")
-    except OSError:
-        return False
-    return any(flag in flags.split() for flag in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def _merge_lora(weights: Any, files: str) -> None:

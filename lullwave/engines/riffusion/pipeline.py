@@ -20,6 +20,7 @@ import torch
 from PIL import Image
 
 from ...errors import Cancelled
+from ..batching import Progress
 from . import windows
 from .clip_options import DenoisingConfig, Interpolation, PromptInput
 from .model.circular_padding import LoopSwitch
@@ -34,8 +35,6 @@ OVERLAP = 16  # latent columns that neighbouring UNet windows share
 DECODED = ENCODED = 128  # latent columns that the VAE processes at once, to bound its memory
 _MARGIN = 16  # half of the latent columns that neighbouring VAE windows share
 _CACHED_IMAGES = 32  # encoded seed images
-
-Progress = Callable[[int, int], None]  # (steps done, steps in total)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ pytest.importorskip("diffusers")
 from PIL import Image  # noqa: E402
 
 import lullwave  # noqa: E402
+from lullwave.device import choose_dtype  # noqa: E402
 from lullwave.engines.riffusion.clip_options import Interpolation, PromptInput  # noqa: E402
-from lullwave.engines.riffusion.engine import choose_dtype  # noqa: E402
 from lullwave.engines.riffusion.spectrogram_converter import HOP, SpectrogramConverter, soft_clip  # noqa: E402
 from lullwave.errors import CheckpointError, InvalidInput, NotFound  # noqa: E402
 

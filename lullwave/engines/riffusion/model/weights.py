@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ....errors import CheckpointError
+from ...networks import load_network
 from .circular_padding import LoopSwitch, make_loopable
 from .single_file import PARTS, load_parts
 
 log = logging.getLogger(__name__)
-
-_WEIGHTS = re.compile(
-    r"(diffusion_pytorch_model|pytorch_model|model)(\.(?P<variant>\w+))?(-\d+-of-\d+)?(\.(?P<also>\w+))?"
-    r"\.(?P<format>safetensors|bin)"
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,30 +103,14 @@ def _load_parts(directory: Path, dtype: torch.dtype) -> dict[str, Any]:
         return {
             "tokenizer": transformers.CLIPTokenizer.from_pretrained(directory / "tokenizer"),
             "scheduler": scheduler_class.from_pretrained(directory / "scheduler"),
-            "text_encoder": _load_network(transformers.CLIPTextModel, directory / "text_encoder", torch.float32),
-            "unet": _load_network(diffusers.UNet2DConditionModel, directory / "unet", dtype),
-            "vae": _load_network(diffusers.AutoencoderKL, directory / "vae", dtype),
+            "text_encoder": load_network(transformers.CLIPTextModel, directory / "text_encoder", torch.float32),
+            "unet": load_network(diffusers.UNet2DConditionModel, directory / "unet", dtype),
+            "vae": load_network(diffusers.AutoencoderKL, directory / "vae", dtype),
         }
     except CheckpointError:
         raise
     except Exception as error:  # the libraries raise errors of all kinds for a damaged file
         raise CheckpointError(f"{directory} cannot be loaded: {error}") from error
-
-
-def _load_network(kind: Any, directory: Path, dtype: torch.dtype) -> Any:
-    """Load one network, whole or in shards: full precision before variants such as fp16, safetensors before .bin."""
-    found = filter(None, (_WEIGHTS.fullmatch(file.name) for file in directory.iterdir()))
-    forms = {(match["variant"] or match["also"] or "", match["format"]) for match in found}
-    if not forms:
-        raise CheckpointError(f"{directory} holds no weights (.safetensors or .bin)")
-    variant, form = min(forms, key=lambda one: (one[0] != "", one[0] != "fp16", one[0], one[1] == "bin"))
-    options: dict[str, Any] = {"local_files_only": True, "use_safetensors": form == "safetensors"}
-    if variant:
-        options["variant"] = variant
-    if kind.__module__.startswith("transformers"):
-        return kind.from_pretrained(directory, dtype=dtype, **options)
-    frugal = find_spec("accelerate") is not None  # otherwise diffusers warns at every start
-    return kind.from_pretrained(directory, torch_dtype=dtype, low_cpu_mem_usage=frugal, **options)
 
 
 def _scheduler_class(directory: Path) -> Any:

@@ -75,7 +75,7 @@ def test_eight_bits_are_near_and_kept_for_the_next_start(checkpoint, tmp_path, m
 
 
 def test_int8_is_for_cpus():
-    from lullwave.engines.riffusion.engine import choose_dtype
+    from lullwave.device import choose_dtype
 
     with pytest.raises(InvalidInput, match="int8 is for CPUs"):
         choose_dtype("int8", torch.device("cuda"))

@@ -1,0 +1,116 @@
+"""Loads and checks a Stable Audio 3 checkpoint: a directory in diffusers format."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ....errors import CheckpointError
+from ...networks import load_network
+from .autoencoder import Autoencoder
+from .denoiser import Denoiser
+from .text_states import TextStates
+
+log = logging.getLogger(__name__)
+
+PARTS = ("transformer", "vae", "text_encoder", "tokenizer", "duration_embedder", "scheduler")
+
+
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """The networks of a checkpoint on one device."""
+
+    transformer: Any
+    denoiser: Denoiser
+    autoencoder: Autoencoder
+    text: TextStates
+    duration: Any  # seconds (B,) → (B, D)
+    scheduler: Any
+    device: torch.device
+    dtype: torch.dtype
+    max_s: float  # longest sound that the duration embedder tells apart, in seconds
+    fingerprint: str  # of the files
+
+
+def load(directory: Path, device: torch.device, dtype: torch.dtype) -> Networks:
+    """Load a directory.
+
+    Raises:
+        CheckpointError: a part is missing or damaged, or it is another architecture.
+    """
+    import diffusers
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    diffusers.utils.logging.disable_progress_bar()
+    for part in PARTS:
+        if not (directory / part).is_dir():
+            raise CheckpointError(
+                f"{directory} is not a Stable Audio 3 checkpoint in diffusers format: it has no folder {part!r} "
+                f"(needed: {', '.join(PARTS)})"
+            )
+    try:
+        from diffusers.pipelines.stable_audio_3 import StableAudio3DurationEmbedder
+
+        transformer = load_network(diffusers.StableAudio3DiTModel, directory / "transformer", dtype)
+        vae = load_network(diffusers.AutoencoderSAME, directory / "vae", dtype)
+        encoder = load_network(transformers.T5GemmaEncoderModel, directory / "text_encoder", dtype)
+        duration = load_network(StableAudio3DurationEmbedder, directory / "duration_embedder", dtype)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(directory / "tokenizer", local_files_only=True)
+        scheduler = diffusers.FlowMatchEulerDiscreteScheduler.from_pretrained(directory / "scheduler")
+    except (CheckpointError, MemoryError):
+        raise
+    except AttributeError as error:
+        raise CheckpointError(f"the engine 'stable-audio' needs diffusers 0.42 or later: {error}") from error
+    except Exception as error:  # the libraries raise errors of all kinds for a damaged file
+        raise CheckpointError(f"{directory} cannot be loaded: {error}") from error
+    _check(directory, transformer, vae, encoder, duration)
+    for network in (transformer, vae, encoder, duration):
+        network.to(device).requires_grad_(False).eval()
+    log.info("loaded %s on %s in %s", directory, device, str(dtype).removeprefix("torch."))
+    return Networks(
+        transformer=transformer,
+        denoiser=Denoiser(transformer),
+        autoencoder=Autoencoder(vae, device, dtype),
+        text=TextStates(tokenizer, encoder, transformer.prompt_padding_embedding),
+        duration=duration,
+        scheduler=scheduler,
+        device=device,
+        dtype=dtype,
+        max_s=float(duration.config.max_val),
+        fingerprint=_fingerprint(directory),
+    )
+
+
+def _check(directory: Path, transformer: Any, vae: Any, encoder: Any, duration: Any) -> None:
+    config, wrong = transformer.config, []
+    text = encoder.config.encoder.hidden_size
+    for what, given, expected in (
+        ("latent channels", config.io_channels, vae.config.latent_dim),
+        ("channels of what is known", config.local_add_cond_dim, vae.config.latent_dim + 1),
+        ("a text width", config.cond_token_dim, text),
+        ("a duration width", config.global_cond_dim, duration.config.output_dim),
+        ("a patch size", config.patch_size, 1),
+    ):
+        if given != expected:
+            wrong.append(f"the transformer has {what} of {given}, not {expected}")
+    if wrong:
+        raise CheckpointError(f"{directory} is not a Stable Audio 3 checkpoint: " + "; ".join(wrong))
+
+
+def _fingerprint(directory: Path) -> str:
+    """Identify the weights by their configurations and by the size and the first MiB of each file of weights."""
+    digest = hashlib.sha256()
+    for part in ("transformer", "vae", "text_encoder", "duration_embedder"):
+        for file in sorted((directory / part).iterdir()):
+            if file.suffix in (".safetensors", ".bin", ".json"):
+                digest.update(json.dumps([part, file.name, file.stat().st_size]).encode())
+                with file.open("rb") as opened:
+                    digest.update(opened.read(1 << 20))
+    return digest.hexdigest()[:16]

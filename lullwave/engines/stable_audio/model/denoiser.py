@@ -1,0 +1,107 @@
+"""Predicts velocities with the diffusion transformer of diffusers; what does not change between steps is computed once.
+
+The layers are those of ``StableAudio3DiTModel``. Its own ``forward`` computes at every step the keys and values of the
+text, the projections of what is known of the sound, and the angles of the positions; here a ``Conditioning`` holds
+them for all steps of a pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .attention import Rotary, combine, project, project_text
+
+
+@dataclass(frozen=True, eq=False)
+class Conditioning:
+    """What a pass of B rows is conditioned on, at each of its steps."""
+
+    text: list[tuple[Tensor, Tensor]]  # per layer: keys and values, (B, heads, L, D)
+    modulations: Tensor  # (steps, B, 6 x width)
+    known: list[Tensor] | None  # per layer: (B, T, width); None: nothing is known of the sound
+
+
+class Denoiser:
+    """The velocity of noisy latents. One thread at a time."""
+
+    def __init__(self, transformer: Any) -> None:
+        self._net = transformer
+        self._memory = int(transformer.config.num_memory_tokens)
+        self._rotary = Rotary(transformer.rotary_pos_emb.inv_freq)
+
+    def condition(self, context: Tensor, duration: Tensor, timesteps: Tensor, known: Tensor | None) -> Conditioning:
+        """Compute the conditioning of a pass.
+
+        Args:
+            context: (B, L, D) text states and the state of the duration.
+            duration: (B, D) the state of the duration.
+            timesteps: (steps,) noise levels of the steps, 0 to 1.
+            known: (B, 1 + latent channels, T) the mask (1: known) and the known latents; None: text to audio.
+        """
+        net = self._net
+        context = net.to_cond_embed(context)
+        text = [project_text(block.cross_attn, context) for block in net.transformer_blocks]
+        features = net.timestep_features(timesteps.float()[:, None]).to(context.dtype)
+        levels = net.to_global_embed(duration)[None] + net.to_timestep_embed(features)[:, None]
+        local = None
+        if known is not None:
+            rows = known.transpose(1, 2)
+            local = [block.to_local_embed(rows) for block in net.transformer_blocks]
+        return Conditioning(text, net.global_cond_embedder(levels), local)
+
+    def velocity(self, latents: Tensor, step: int, given: Conditioning) -> Tensor:
+        """(B, channels, T): the velocity of latents of the same shape at a step of the pass."""
+        net = self._net
+        latents = net.preprocess_conv(latents) + latents
+        x = net.proj_in(latents.transpose(1, 2))
+        if self._memory:
+            x = torch.cat([net.memory_tokens.expand(len(x), -1, -1), x], dim=1)
+        tables = self._rotary.tables(x.shape[1])
+        modulation = given.modulations[step]
+        for layer, block in enumerate(net.transformer_blocks):
+            known = None if given.known is None else given.known[layer]
+            x = self._block(block, x, modulation, tables, given.text[layer], known)
+        out = net.proj_out(x[:, self._memory :]).transpose(1, 2)
+        velocity: Tensor = net.postprocess_conv(out) + out
+        return velocity
+
+    def _block(
+        self,
+        block: Any,
+        x: Tensor,
+        modulation: Tensor,
+        tables: tuple[Tensor, Tensor],
+        text: tuple[Tensor, Tensor],
+        known: Tensor | None,
+    ) -> Tensor:
+        """One layer on (B, T, width): self-attention, attention to the text, the known sound, feed-forward."""
+        parts = (block.to_scale_shift_gate + modulation)[:, None].chunk(6, dim=-1)
+        scale, shift, gate, scale_ff, shift_ff, gate_ff = parts
+        attended = _self_attention(block.self_attn, block.pre_norm(x) * (1 + scale) + shift, tables)
+        x = x + attended * torch.sigmoid(1 - gate)
+        x = x + _text_attention(block.cross_attn, block.cross_attend_norm(x), text)
+        if known is not None:
+            x = torch.cat([x[:, : self._memory], x[:, self._memory :] + known], dim=1)
+        fed = block.ff(block.ff_norm(x) * (1 + scale_ff) + shift_ff)
+        out: Tensor = x + fed * torch.sigmoid(1 - gate_ff)
+        return out
+
+
+def _self_attention(attn: Any, x: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:
+    queries, keys, values = project(attn, x, tables)
+    return _attend(attn, queries, keys.transpose(1, 2), values.transpose(1, 2))
+
+
+def _text_attention(attn: Any, x: Tensor, text: tuple[Tensor, Tensor]) -> Tensor:
+    queries = attn.to_q(x).unflatten(-1, (-1, attn.dim_heads))
+    return _attend(attn, attn.q_norm(queries), *text)
+
+
+def _attend(attn: Any, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Attention of (B, T, heads, D) queries to (B, heads, L, D) keys and values."""
+    return combine(attn, F.scaled_dot_product_attention(queries.transpose(1, 2), keys, values).transpose(1, 2))

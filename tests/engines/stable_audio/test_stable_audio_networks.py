@@ -1,0 +1,98 @@
+"""The autoencoder in chunks against the whole, text states, noise, and checkpoints that cannot be loaded."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+diffusers = pytest.importorskip("diffusers")
+
+from lullwave.engines.stable_audio.model.autoencoder import CHUNK  # noqa: E402
+from lullwave.engines.stable_audio.model.checkpoint import load  # noqa: E402
+from lullwave.engines.stable_audio.model.random_checkpoint import make_random  # noqa: E402
+from lullwave.engines.stable_audio.noise import latent_noise  # noqa: E402
+from lullwave.errors import CheckpointError, InvalidInput  # noqa: E402
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def theirs(checkpoint):
+    return diffusers.AutoencoderSAME.from_pretrained(checkpoint / "vae").requires_grad_(False)
+
+
+@pytest.mark.parametrize("length", [1, 5, CHUNK, 2 * CHUNK + 17])
+def test_decoding_in_chunks_equals_the_whole(networks, theirs, length):
+    latents = torch.randn(2, 8, length, generator=torch.Generator().manual_seed(length))
+    whole = theirs.decode(latents).sample
+    made = networks.autoencoder.decode_whole(latents)
+    assert made.shape == whole.shape
+    assert float((made - whole).abs().max()) < 1e-5 * float(whole.abs().max())
+
+
+def test_encoding_in_chunks_equals_the_whole(networks, theirs):
+    sound = torch.randn(1, 2, 150 * 1024 - 333, generator=torch.Generator().manual_seed(1))
+    whole = theirs.encode(sound).latents
+    assert float((networks.autoencoder.encode(sound) - whole).abs().max()) < 1e-5 * float(whole.abs().max())
+
+
+def test_the_context_of_a_chunk_is_as_long_as_it_must_be_and_no_longer(networks):
+    auto = networks.autoencoder
+    latents = torch.randn(1, 8, 40, generator=torch.Generator().manual_seed(1))
+    changed = latents.clone()
+    changed[..., 20] += 1.0
+    differs = (auto.decode(latents) - auto.decode(changed)).abs().amax((0, 1)).view(40, auto.hop).amax(1) > 0
+    reached = [n for n in range(40) if differs[n]]
+    assert reached == list(range(20 - auto.context, 20 + auto.context))  # the last one sees only what it drops
+
+
+def test_prompts_blend_and_weights_move_words_from_the_padding(networks):
+    text = networks.text
+    piano, drums = text.blend({"piano": 1.0}), text.blend({"drums": 1.0})
+    assert torch.allclose(text.blend({"piano": 0.25, "drums": 0.75}), 0.25 * piano + 0.75 * drums, atol=1e-6)
+    assert torch.allclose(text.blend({"piano :1 | drums :3": 1.0}), 0.25 * piano + 0.75 * drums, atol=1e-6)
+    padding = text.blend({"": 1.0})
+    silenced = text.blend({"(piano:0)": 1.0})
+    assert torch.allclose(silenced, padding, atol=1e-6)
+    stronger = text.blend({"(piano:1.5)": 1.0})
+    assert torch.allclose(stronger - padding, 1.5 * (piano - padding), atol=1e-5)
+
+
+def test_noise_depends_on_seed_step_and_latent_alone():
+    whole = latent_noise(7, 2, -3, 40, 8)
+    assert torch.equal(latent_noise(7, 2, 5, 10, 8), whole[:, 8:18])
+    assert not torch.equal(latent_noise(7, 3, -3, 40, 8), whole)
+    assert not torch.equal(latent_noise(8, 2, -3, 40, 8), whole)
+    many = latent_noise(1, 0, 0, 2000, 32).numpy()
+    assert abs(many.mean()) < 0.02
+    assert abs(many.std() - 1) < 0.02
+    assert np.abs(np.corrcoef(many[:4])[np.triu_indices(4, 1)]).max() < 0.1
+
+
+def test_the_full_shape_is_that_of_the_published_model():
+    from lullwave.engines.stable_audio.model.random_checkpoint import _TRANSFORMER
+
+    with torch.device("meta"):
+        transformer = diffusers.StableAudio3DiTModel(**_TRANSFORMER["small"])
+    assert round(sum(p.numel() for p in transformer.parameters()) / 1e6) == 459
+
+
+def test_checkpoints_of_another_form_are_refused(checkpoint, tmp_path):
+    with pytest.raises(CheckpointError, match="no folder 'transformer'"):
+        load(tmp_path, CPU, torch.float32)
+    with pytest.raises(InvalidInput, match="directory"):
+        make_random(checkpoint)
+    with pytest.raises(InvalidInput, match="size"):
+        make_random(tmp_path / "new", "huge")
+    damaged = shutil.copytree(checkpoint, tmp_path / "damaged")
+    (damaged / "vae" / "diffusion_pytorch_model.safetensors").write_bytes(b"no")
+    with pytest.raises(CheckpointError, match="damaged cannot be loaded"):
+        load(damaged, CPU, torch.float32)
+    other = shutil.copytree(checkpoint, tmp_path / "other")
+    config = json.loads((other / "transformer" / "config.json").read_text())
+    config["local_add_cond_dim"] = 5
+    (other / "transformer" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError):
+        load(other, CPU, torch.float32)
