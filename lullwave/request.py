@@ -40,6 +40,15 @@ class Request:
             raise InvalidInput("options", self.options, "an object of named options")
         object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
 
+    def values(self) -> dict[str, Any]:
+        """The fields as JSON data, from which ``Request(**values)`` makes an equal request."""
+        return {
+            "prompt": self.prompt,
+            "seed": self.seed,
+            "duration_s": self.duration_s,
+            "options": dict(self.options),
+        }
+
     def chosen(self, options: type[T]) -> T:
         """The ``options`` of the request as an instance of the engine's option class.
 

@@ -51,7 +51,7 @@ NOT_RUN = [  # regular expression that matches the whole command, reason
     (r"sudo .*|sudo .* && sudo .*|systemctl .*", ROOT_RIGHTS),
     (r"(\w+=\S* )*docker .*", DOCKER),
     (r"lullwave models pull .*", HUB),
-    (r"lullwave \w+ .*(facebook/musicgen|--engine (musicgen|riffusion)).*", HUB),
+    (r"lullwave \w+ .*(facebook/musicgen|--engine (musicgen|riffusion|stable-audio)).*", HUB),
     (r"lullwave riff .*", HUB + "; stems downloads a model"),
     (r".*ws://gpu\.example:8001 .*lullwave serve", PEER),
 ]

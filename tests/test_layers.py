@@ -25,7 +25,7 @@ LAYERS = [
     ],
     ["request", "settings"],
     ["codecs", "mastering", "spectrogram", "checkpoints", "device", "clock", "ring"],
-    ["engines.base", "engines.batching", "engines.function", "engines.networks"],
+    ["engines.base", "engines.batching", "engines.function", "engines.networks", "engines.steers"],
     [
         "engines.synth",
         "engines.musicgen",

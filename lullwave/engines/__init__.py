@@ -50,6 +50,12 @@ _BUILT_IN = {
         "ai",
         ("torch", "transformers", "diffusers", "safetensors"),
     ),
+    "stable-audio": _BuiltIn(
+        "lullwave.engines.stable_audio.engine:StableAudioEngine",
+        "lullwave.engines.stable_audio.options:StableAudioFacts",
+        "ai",
+        ("torch", "transformers", "diffusers", "safetensors"),
+    ),
 }
 
 

@@ -85,16 +85,10 @@ class FunctionStream(BlockStream):
     def snapshot(self, at_frame: int | None = None) -> bytes:
         self._check_open()
         at = self._reached(at_frame)
-        request = {
-            "prompt": self.request.prompt,
-            "seed": self.request.seed,
-            "duration_s": self.request.duration_s,
-            "options": dict(self.request.options),
-        }
         state = {
             "format": _FORMAT,
             "engine": self._engine.name,
-            "request": request,
+            "request": self.request.values(),
             "position": at,
             "steers": self._before(at),
         }

@@ -37,6 +37,24 @@ def pack_arrays(arrays: Mapping[str, npt.NDArray[Any]], compress: bool = False) 
     return packed.getvalue()
 
 
+def pack_state(magic: bytes, values: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """Encode values and arrays behind eight bytes that say what they are."""
+    header = json.dumps(dict(values)).encode()
+    return magic + len(header).to_bytes(4, "little") + header + pack_arrays(arrays)
+
+
+def unpack_state(magic: bytes, data: bytes, engine: str) -> tuple[dict[str, Any], Arrays]:
+    """Decode what ``pack_state`` made.
+
+    Raises:
+        SnapshotError: of another engine or version, damaged, or larger than allowed.
+    """
+    if data[:8] != magic:
+        raise SnapshotError(f"not a snapshot of this version of the engine {engine!r}")
+    size = int.from_bytes(data[8:12], "little")
+    return parse_values(data[12 : 12 + size]), unpack_arrays(data[12 + size :])
+
+
 def unpack_arrays(data: bytes, max_bytes: int = MAX_UNPACKED_BYTES) -> Arrays:
     """Decode the arrays of an ``npz``: numbers only, at most ``max_bytes`` in all.
 

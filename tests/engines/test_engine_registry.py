@@ -79,11 +79,11 @@ def test_the_list_of_engines_imports_no_package_of_an_extra():
         print({"torch", "transformers", "diffusers"} & set(sys.modules))
     """)
     names, heavy = ran.splitlines()
-    assert {"synth", "musicgen", "riffusion"} <= set(ast.literal_eval(names))
+    assert {"synth", "musicgen", "riffusion", "stable-audio"} <= set(ast.literal_eval(names))
     assert heavy == "set()"
 
 
-@pytest.mark.parametrize("name", ["musicgen", "riffusion"])
+@pytest.mark.parametrize("name", ["musicgen", "riffusion", "stable-audio"])
 def test_the_facts_are_the_engines_own(name):
     pytest.importorskip("diffusers")
     facts, kind = engine_facts(name), engine_class(name)

@@ -83,12 +83,7 @@ class MusicGenStream(Stream):
             "engine": "musicgen",
             "model": self._fingerprint,
             "at_frame": at,
-            "request": {
-                "prompt": self.request.prompt,
-                "seed": self.request.seed,
-                "duration_s": self.request.duration_s,
-                "options": dict(self.request.options),
-            },
+            "request": self.request.values(),
         }
         packed: list[bytes] = []
         self._scheduler.update(self._song, lambda song: packed.append(snapshots.pack(song, chunk, header)))

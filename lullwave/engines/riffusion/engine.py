@@ -20,6 +20,7 @@ from ...options import build
 from ...prompt import Prompt
 from ...request import Request
 from ..base import Engine, Understanding
+from ..steers import Steer
 from .batch_queue import BatchQueue, Job
 from .clip_options import DenoisingConfig, Interpolation
 from .model import lora
@@ -31,7 +32,7 @@ from .sampler import SeedPair
 from .seed_images import SeedImages
 from .spectrogram_converter import HOP, RATE, SpectrogramConverter
 from .stream import REWINDABLE_S, Grey, RiffusionStream
-from .stream_state import Steer, unpack
+from .stream_state import unpack
 
 TILE = 512  # columns of a tile: the width that the model was trained on
 CALIBRATION_PROMPT = "mellow lo-fi beat with piano and soft drums"  # typical input for the ranges of 8-bit products

@@ -19,8 +19,9 @@ from ...audio import Audio
 from ...errors import EngineFailed, InvalidInput, LullwaveError, SnapshotError, StreamClosed
 from ...request import Request
 from ..base import Mark, Stream, Understanding, check_over_s
+from ..steers import Steer
 from .phase_crossfade import join_overlap
-from .stream_state import Segment, Steer, pack, piece_title
+from .stream_state import Segment, pack, piece_title
 
 Grey = npt.NDArray[np.uint8]
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,18 +11,10 @@ import numpy.typing as npt
 from ...errors import InvalidInput, SnapshotError
 from ...prompt import Prompt
 from ...request import Request
-from ...storage.packing import Arrays, pack_arrays, parse_values, unpack_arrays
+from ...storage.packing import Arrays, pack_state, unpack_state
+from ..steers import Steer
 
 MAGIC = b"LWRIFF01"  # format and version of a snapshot
-
-
-@dataclass(frozen=True)
-class Steer:
-    """A change of prompt: begins at ``frame`` and takes ``over_s`` seconds."""
-
-    frame: int
-    prompt: str
-    over_s: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,17 +45,16 @@ class Segment:
 def pack(request: Request, position: int, steers: Sequence[Steer], segments: Sequence[Segment]) -> bytes:
     """Write a snapshot."""
     head = {
-        "request": _plain(request),
+        "request": request.values(),
         "position": position,
         "steers": [asdict(steer) for steer in steers],
         "segments": [
             {"start": s.start, "stop": s.stop, "cut_at": s.cut_at, "full_stop": s.full_stop} for s in segments
         ],
     }
-    header = json.dumps(head).encode()
     arrays: Arrays = {f"columns{n}": s.columns for n, s in enumerate(segments)}
     arrays |= {f"samples{n}": s.samples for n, s in enumerate(segments)}
-    return MAGIC + len(header).to_bytes(4, "little") + header + pack_arrays(arrays)
+    return pack_state(MAGIC, head, arrays)
 
 
 def unpack(snapshot: bytes) -> tuple[Request, int, list[Steer], list[Segment]]:
@@ -74,12 +63,8 @@ def unpack(snapshot: bytes) -> tuple[Request, int, list[Steer], list[Segment]]:
     Raises:
         SnapshotError: it is damaged, or of another engine or version.
     """
-    if snapshot[:8] != MAGIC:
-        raise SnapshotError("not a snapshot of this version of the engine 'riffusion'")
+    head, arrays = unpack_state(MAGIC, snapshot, "riffusion")
     try:
-        size = int.from_bytes(snapshot[8:12], "little")
-        head = parse_values(snapshot[12 : 12 + size])
-        arrays = unpack_arrays(snapshot[12 + size :])
         segments = [
             Segment(columns=arrays[f"columns{n}"], samples=arrays[f"samples{n}"], **one)
             for n, one in enumerate(head["segments"])
@@ -112,16 +97,6 @@ def _check(position: int, segments: Sequence[Segment]) -> None:
             raise SnapshotError(f"snapshot: a segment of {one.full_stop - one.start} frames has {len(one.samples)}")
     if not 0 <= position <= (segments[-1].stop if segments else 0):
         raise SnapshotError(f"snapshot: position {position} lies outside of its segments")
-
-
-def _plain(request: Request) -> dict[str, Any]:
-    """A request as JSON data."""
-    return {
-        "prompt": request.prompt,
-        "seed": request.seed,
-        "duration_s": request.duration_s,
-        "options": dict(request.options),
-    }
 
 
 def piece_title(prompt: str) -> str:

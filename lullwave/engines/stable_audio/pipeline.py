@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ..batching import Cancelled, Progress
+from ...audio import Audio
+from ...device import set_threads
+from ...errors import Cancelled
+from ..batching import Progress
 from .model.checkpoint import Networks
 from .sampler import Schedule, default_steps, run
 
@@ -60,9 +63,10 @@ class Config:
 
 @dataclass
 class Pipeline:
-    """A loaded checkpoint. One thread at a time."""
+    """A loaded checkpoint. One thread at a time. ``threads``: cores of a product on the CPU; None: torch's choice."""
 
     networks: Networks
+    threads: int | None = None
     _schedules: dict[tuple[int, float], Schedule] = field(default_factory=dict)
 
     @property
@@ -85,6 +89,8 @@ class Pipeline:
         Raises:
             Cancelled: ``cancelled`` became true between two steps.
         """
+        if self.threads is not None:
+            set_threads(self.threads)  # torch sets the number per thread
         paints = [one for one in requests if isinstance(one, Paint)]
         decodes = [one for one in requests if isinstance(one, Decode)]
         if paints:
@@ -167,3 +173,8 @@ def batch_key(request: Work, config: Config) -> object:
     if isinstance(request, Decode):
         return ("decode", request.latents.shape, request.left, request.right)
     return ("encode", request.sound.shape)
+
+
+def sound_of(audio: Audio) -> Tensor:
+    """(C, frames) of an audio value."""
+    return torch.from_numpy(audio.samples.T.copy())

@@ -1,0 +1,152 @@
+"""The engine ``stable-audio``: loads a checkpoint and opens streams, whose windows are made in batches."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import CancelledError
+from typing import TYPE_CHECKING
+
+from ...audio import Audio
+from ...checkpoints import locate
+from ...device import choose_device, choose_dtype, run_on_new_thread
+from ...errors import EngineError, InvalidInput, StreamClosed
+from ...options import build
+from ...prompt import Prompt
+from ...request import Request
+from ..base import Engine, Understanding
+from ..batching import BatchQueue
+from ..steers import Steer
+from . import openmp as openmp  # before torch
+from .model.checkpoint import load
+from .noise import latent_noise
+from .options import StableAudioFacts, StableAudioLoadOptions, StableAudioOptions
+from .pipeline import Config, Decode, Encode, Paint, Pipeline, Work, batch_key, sound_of
+from .snapshot import State, unpack
+from .stream import REWINDABLE_S, StableAudioStream
+from .track import Track
+from .windows import FIRST_S, MIDDLING_SPEED, TAIL_S, Lengths, lengths_for
+
+if TYPE_CHECKING:
+    import torch
+
+MAX_WAITING = 1000  # pieces of work in the queue: a stream has one at a time
+POLL_S = 0.05  # how often a stream that waits for its window looks whether it was closed
+SHORTEST_PROMPT_S = 1.0  # seconds of audio to continue, at least
+
+
+class StableAudioEngine(StableAudioFacts, Engine):
+    """A Stable Audio 3 checkpoint in the format of diffusers: small, medium, and their base versions."""
+
+    rewindable_s = REWINDABLE_S
+
+    def __init__(
+        self,
+        checkpoint: str = StableAudioLoadOptions.checkpoint,
+        device: str = "auto",
+        dtype: str = "auto",
+        threads: int | None = None,
+        max_batch: int = StableAudioLoadOptions.max_batch,
+        offline: bool = False,
+    ) -> None:
+        path = locate(checkpoint, offline)
+        torch_device = choose_device(device)
+        torch_dtype = choose_dtype(dtype, torch_device)
+        try:
+            networks = run_on_new_thread(lambda: load(path, torch_device, torch_dtype))
+        except MemoryError as error:
+            raise EngineError(f"{checkpoint} does not fit into the memory of {torch_device}: {error}") from None
+        sound = networks.autoencoder
+        self.rate, self.channels, self.hop = sound.rate, sound.channels, sound.hop
+        self.size, self.lookahead = sound.size, sound.context
+        self.model = f"{networks.fingerprint} {str(torch_dtype).removeprefix('torch.')} {torch_device.type}"
+        self.reads_at_once = max_batch
+        self._pipeline = Pipeline(networks, threads)
+        self._queue: BatchQueue[Work, Config, torch.Tensor] = BatchQueue(
+            self._pipeline, max_batch, MAX_WAITING, "window"
+        )
+        self._latent_s = self._measure()
+
+    def open(self, request: Request, **audio_prompts: Audio) -> StableAudioStream:
+        """Begin a stream. ``continue_from``: it continues the end of this audio."""
+        options: StableAudioOptions = build(StableAudioOptions, request.options, where="options.")
+        window_s, context_s = lengths_for(self._speed(self._steps(options)))
+        lengths = Lengths.of(
+            options.window_s or window_s, options.context_s or context_s, self.rate / self.hop, self.lookahead
+        )
+        track = Track([])
+        if (before := audio_prompts.get("continue_from")) is not None:
+            track = self._heard(before, lengths)
+        state = State(self.model, request, 0, lengths, [Steer(0, request.prompt, 0.0)], track.windows, False)
+        return self._streaming(state)
+
+    def restore(self, snapshot: bytes) -> StableAudioStream:
+        return self._streaming(unpack(snapshot, self.model, self.size, self.hop))
+
+    def understand(self, prompt: str) -> Understanding:
+        parsed = Prompt.parse(prompt)
+        summary = f"the text encoder gets: {parsed.text}" if parsed.text else "the prompt is empty"
+        if parsed.avoid_text:
+            summary += f"; avoids, where guidance is above 1: {parsed.avoid_text}"
+        shares = {part.text: round(part.share, 3) for part in parsed.parts}
+        tokens = self._pipeline.networks.text.tokens(parsed.text)
+        return Understanding(summary, {"parts": shares, "avoid": parsed.avoid_text, "tokens": tokens})
+
+    def work(self, work: Work, config: Config, closed: threading.Event) -> torch.Tensor:
+        """The result of a piece of work, batched with that of other streams; see ``Pipeline.make``.
+
+        Raises:
+            StreamClosed: ``closed`` was set, or the engine closed.
+        """
+        job = self._queue.add(work, config, batch_key(work, config))
+        while not closed.is_set():
+            try:
+                return job.result.result(timeout=POLL_S)
+            except TimeoutError:
+                continue
+            except CancelledError:
+                break
+        job.cancel()
+        raise StreamClosed("the stream was closed")
+
+    def close(self) -> None:
+        self._queue.close()
+
+    def _streaming(self, state: State) -> StableAudioStream:
+        options: StableAudioOptions = build(StableAudioOptions, state.request.options, where="options.")
+        return StableAudioStream(self, Config(self._steps(options), options.guidance), state, self.restore)
+
+    def _steps(self, options: StableAudioOptions) -> int:
+        return options.steps or self._pipeline.steps
+
+    def _heard(self, audio: Audio, lengths: Lengths) -> Track:
+        """The latents of the end of ``audio``, before the beginning of a stream."""
+        audio = audio.resample(self.rate).to_channels(self.channels)
+        count = min(lengths.context + self.lookahead, audio.frames // self.hop)
+        if audio.duration_s < SHORTEST_PROMPT_S or not count:
+            raise InvalidInput(
+                "continue_from", f"{audio.duration_s:.2f} s", f"at least {SHORTEST_PROMPT_S:g} s of audio"
+            )
+        end = sound_of(audio[audio.frames - count * self.hop :])
+        latents = self.work(Encode(end), Config(), threading.Event()).numpy()[:, -lengths.context :]
+        return Track.before_the_beginning(latents)
+
+    def _measure(self) -> tuple[float, float]:
+        """Seconds that one step over a latent takes, and the decoding of one; measured now."""
+        count = round(FIRST_S * self.rate / self.hop)
+        noise = latent_noise(0, 0, 0, count, self.size)
+        works: tuple[Work, ...] = (Paint({"": 1.0}, count, lambda step: noise, FIRST_S), Decode(noise))
+        taken_s = [0.0, 0.0]
+        for _ in range(2):  # the first one sets up memory and kernels
+            for n, work in enumerate(works):
+                began = time.perf_counter()
+                self.work(work, Config(steps=1), threading.Event())
+                taken_s[n] = (time.perf_counter() - began) / count
+        return taken_s[0], taken_s[1]
+
+    def _speed(self, steps: int) -> float:
+        """About how many times faster than real time windows of a middling length are made."""
+        window_s, context_s = lengths_for(MIDDLING_SPEED)
+        step_s, decode_s = self._latent_s
+        work_s = steps * step_s * (window_s + context_s + TAIL_S) + decode_s * window_s
+        return window_s / (work_s * self.rate / self.hop)

@@ -1,0 +1,150 @@
+"""An endless stream: every window of latents continues those before it, and the sound is decoded from all of them.
+
+Nothing is joined in the sound: a window is painted with the last latents as known (the inpainting conditioning of the
+model), and the sound of each latent is decoded with the neighbours that it depends on, across the borders of windows.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from ...audio import Audio
+from ...errors import SnapshotError, StreamClosed
+from ..base import BlockStream, Mark, Understanding, check_over_s
+from ..steers import Steer, shares
+from . import snapshot as snapshots
+from .noise import latent_noise
+from .pipeline import Config, Decode, Paint, Work
+from .snapshot import State
+from .track import Latents, Track
+
+DECODED = 32  # latents whose sound is made at a time: 3 s; fewer are heard sooner, more waste less on context
+REWINDABLE_S = 60.0  # seconds that snapshots reach back
+
+
+class Studio(Protocol):
+    """What a stream needs of the engine."""
+
+    rate: int
+    channels: int
+    hop: int  # frames per latent
+    size: int  # channels of a latent
+    lookahead: int  # latents on each side that the sound of a latent depends on
+    model: str  # weights, precision and kind of device
+
+    def work(self, work: Work, config: Config, closed: threading.Event) -> torch.Tensor:
+        """The result of a piece of work, batched with that of other streams; see ``Pipeline.make``.
+
+        Raises:
+            StreamClosed: ``closed`` was set, or the engine closed.
+        """
+
+    def understand(self, prompt: str) -> Understanding:
+        """What the engine makes of a prompt."""
+
+
+class StableAudioStream(BlockStream):
+    """A stream of one request. Snapshots reach a minute back. One thread, except ``close``."""
+
+    def __init__(self, studio: Studio, config: Config, state: State, restore: Callable[[bytes], StableAudioStream]):
+        super().__init__(state.request, studio.rate, studio.channels, state.position)
+        self._studio, self._config, self._restore = studio, config, restore
+        self._lengths = state.lengths
+        self._steers = list(state.steers)
+        self._track = Track(list(state.windows))
+        self._track.trimmed = state.trimmed
+        self._ended = threading.Event()
+
+    def next_block(self) -> Audio:
+        hop, ahead = self._studio.hop, self._studio.lookahead
+        first = self.frames_made // hop // DECODED * DECODED
+        last = first + DECODED if self._total is None else min(first + DECODED, self._total)
+        needed = last + ahead if self._total is None else min(last + ahead, self._total)
+        while self._track.made < needed:
+            self._paint()
+        left, right = min(ahead, first - self._track.begin), min(ahead, self._track.made - last)
+        latents = torch.from_numpy(self._track.latents(first - left, last + right))
+        sound = self._studio.work(Decode(latents, left, right), self._config, self._ended)
+        samples = sound.numpy().T[self.frames_made - first * hop :]
+        return Audio(np.ascontiguousarray(samples), self.rate)
+
+    def steer(self, prompt: str, over_s: float = 8.0) -> Understanding:
+        self._check_open()
+        understood = self._studio.understand(prompt)
+        check_over_s(over_s)
+        self.discard_unread()
+        self._steers.append(Steer(self.position, prompt, over_s))
+        self._track.cut(self._heard_from(self.position), self.position)
+        return understood
+
+    def snapshot(self, at_frame: int | None = None) -> bytes:
+        self._check_open()
+        at = self.position if at_frame is None else at_frame
+        hop, ahead = self._studio.hop, self._studio.lookahead
+        oldest = -(-(self._track.begin + ahead) // DECODED) * DECODED * hop if self._track.trimmed else 0
+        if not oldest <= at <= self.position:
+            raise SnapshotError(f"at_frame: got {at}; allowed: from {oldest} to {self.position}")
+        steers = [steer for n, steer in enumerate(self._steers) if n == 0 or steer.frame <= at]
+        first = at // hop // DECODED * DECODED - max(ahead, self._lengths.context)
+        windows = self._track.as_before(at, len(steers), first)
+        trimmed = self._track.trimmed or first > self._track.begin
+        return snapshots.pack(State(self._studio.model, self.request, at, self._lengths, steers, windows, trimmed))
+
+    def fork(self, at_frame: int | None = None) -> StableAudioStream:
+        return self._restore(self.snapshot(at_frame))
+
+    def marks(self, start: int, stop: int) -> Sequence[Mark]:
+        prompt = self._steers[0].prompt
+        every = [Mark(0, "piece", {"title": prompt or "Stable Audio", "prompt": prompt})]
+        every += [Mark(steer.frame, "steer", {"prompt": steer.prompt}) for steer in self._steers[1:]]
+        return [mark for mark in every if start <= mark.frame < stop]
+
+    def close(self) -> None:
+        super().close()
+        self._ended.set()
+
+    @property
+    def _total(self) -> int | None:
+        """Latents of a finite stream."""
+        return None if self.total_frames is None else -(-self.total_frames // self._studio.hop)
+
+    def _heard_from(self, frame: int) -> int:
+        """The first latent that a change of prompt at ``frame`` may change: no earlier sample depends on it."""
+        return -(-frame // self._studio.hop) + self._studio.lookahead if frame else 0
+
+    def _paint(self) -> None:
+        """Append the next window."""
+        studio, track, lengths = self._studio, self._track, self._lengths
+        start, hop = track.made, studio.hop
+        begun = min(start, self._heard_from(self._steers[-1].frame)) if len(self._steers) > 1 else 0
+        kept, dropped = lengths.next(start, begun, self._total)
+        context = min(lengths.context, start - track.begin)
+        length = context + kept + dropped
+        known = mask = None
+        if context:
+            known, mask = torch.zeros(studio.size, length), torch.zeros(length)
+            known[:, :context] = torch.from_numpy(track.latents(start - context, start))
+            mask[:context] = 1.0
+        whole = self._total is not None and length == self._total
+        paint = Paint(
+            prompts=shares(self._steers, (start + kept // 2) * hop, self.rate),
+            length=length,
+            noise=lambda step: latent_noise(self.request.seed, step, start - context, length, studio.size),
+            told_s=self.request.duration_s if whole and self.request.duration_s else length * hop / self.rate,
+            known=known,
+            mask=mask,
+        )
+        painted: Latents = studio.work(paint, self._config, self._ended)[:, context : context + kept].numpy()
+        self._check_open()
+        track.add(painted.copy(), len(self._steers))
+        oldest = int((self.position - REWINDABLE_S * self.rate) // hop)
+        track.trim(oldest - DECODED - max(studio.lookahead, lengths.context))
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StreamClosed("the stream was closed")
