@@ -79,10 +79,30 @@ def test_there_is_one_probe_and_its_flags_exist():
     app = typer.Typer()
     app.command()(health)
     known = {flag for p in typer.main.get_command(app).params for flag in p.opts}
-    assert {name for name, _ in probes()} >= {"Dockerfile", *(f.name for f in COMPOSE), "lullwave.service"}
+    assert {name for name, _ in probes()} >= {
+        "Dockerfile",
+        *(f.name for f in COMPOSE),
+        "lullwave.service",
+        "lullwave-health.service",
+        "lullwave-inference-health.service",
+    }
     for name, (program, command, *flags) in probes():
         assert (program, command) == ("lullwave", "health"), name
         assert {flag for flag in flags if flag.startswith("-")} <= known, name
+
+
+@pytest.mark.parametrize("server", ["lullwave", "lullwave-inference"])
+def test_each_unit_is_probed_with_its_own_settings_and_restarted(server):
+    """The probe reads the server's address where the server reads it, and restarts that server alone."""
+    unit, probe, timer = (
+        DEPLOY / "systemd" / f"{server}{end}" for end in (".service", "-health.service", "-health.timer")
+    )
+    own, asked = unit.read_text(), probe.read_text()
+    assert set(re.findall(r"(?m)^EnvironmentFile=.*$", own)) == set(re.findall(r"(?m)^EnvironmentFile=.*$", asked))
+    place = r"\bLULLWAVE_(?:INFERENCE_)?(?:HOST|PORT)=\S+"
+    assert sorted(re.findall(place, own)) == sorted(re.findall(place, asked))
+    assert f"systemctl try-restart {server}.service" in asked
+    assert "OnUnitInactiveSec=1min" in timer.read_text()
 
 
 @pytest.mark.parametrize("file", COMPOSE, ids=lambda f: f.name)

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from lullwave.engines.base import Engine
 from lullwave.server.inference.app import create_inference_app
@@ -20,13 +21,21 @@ TIMEOUT_S = 60
 class Inferring:
     """A running inference server."""
 
-    def __init__(self, engine: Engine, token: str = "", legacy_open: bool = False, workers: int = 2) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        token: str = "",
+        legacy_open: bool = False,
+        workers: int = 2,
+        cert: Path | None = None,
+        key: Path | None = None,
+    ) -> None:
         self.engine = engine
         self.app = create_inference_app(engine, AccessGuard(token, False, legacy_open), workers)
         self._bound = listening_socket("127.0.0.1", 0)
         self.port = self._bound.getsockname()[1]
         self.url = f"ws://127.0.0.1:{self.port}"
-        self._server = inference_server(self.app)
+        self._server = inference_server(self.app, cert, key)
         self._ready = threading.Event()
         self._server.ready = self._ready.set
         self._thread = threading.Thread(target=lambda: asyncio.run(self._server.serve([self._bound])))

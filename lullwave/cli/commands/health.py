@@ -59,6 +59,12 @@ def health(
     ready: Annotated[
         bool, typer.Option("--ready", help="Ask whether the default station has music, too: /readyz.")
     ] = False,
+    loading_ok: Annotated[
+        bool,
+        typer.Option(
+            "--loading-ok", help="Accept that nothing listens yet: an inference server loads its engine first."
+        ),
+    ] = False,
     wait_s: Annotated[
         float, typer.Option(min=0, max=3600, metavar="SECONDS", help="Keep asking for up to this many seconds.")
     ] = 0.0,
@@ -69,12 +75,13 @@ def health(
     """Tell whether the server on this machine works: exit status 0 or 1.
 
     The address comes from the same settings file and LULLWAVE_* variables as the server's. The radio fails the probe
-    if it does not answer, or if a silent station could not be restarted.
+    if it does not answer, or if a silent station could not be restarted; the inference server, if it does not answer or
+    has lost a thread that makes music.
     """
     until = time.monotonic() + wait_s
     while True:
         try:
-            print(_check(_targets(config, host, port, tls, inference, any), ready, timeout_s))
+            print(_check(_targets(config, host, port, tls, inference, any), ready, loading_ok, timeout_s))
             return
         except Unhealthy:
             if time.monotonic() + RETRY_S > until:
@@ -92,8 +99,8 @@ def _targets(
         found.append(_target(host or settings.host, port or settings.port, _either(tls, settings.tls_cert)))
     if inference or either:
         own_host, own_port = os.environ.get(INFERENCE + "HOST", "127.0.0.1"), os.environ.get(INFERENCE + "PORT", "8001")
-        if not own_port.isdigit():
-            raise SettingsError(INFERENCE + "PORT", own_port, "a port")
+        if not (own_port.isascii() and own_port.isdecimal() and int(own_port[:6]) < 65536):
+            raise SettingsError(INFERENCE + "PORT", own_port, "a whole number from 0 to 65535")
         own_tls = os.environ.get(INFERENCE + "TLS_CERT")
         found.append(_target(host or own_host, port or int(own_port), _either(tls, own_tls)))
     return found
@@ -111,7 +118,7 @@ def _either(tls: bool | None, cert: object) -> bool:
     return bool(cert) if tls is None else tls
 
 
-def _check(targets: list[Target], ready: bool, timeout_s: float) -> str:
+def _check(targets: list[Target], ready: bool, loading_ok: bool, timeout_s: float) -> str:
     """Ask the first target that listens; returns what to print.
 
     Raises:
@@ -126,6 +133,8 @@ def _check(targets: list[Target], ready: bool, timeout_s: float) -> str:
         except ConnectionRefusedError as error:
             refused = refused or Unhealthy(f"{target.url}: nothing listens there ({error.strerror})")
     assert refused is not None
+    if loading_ok:
+        return f"{refused}: its engine may still be loading"
     raise refused
 
 

@@ -78,16 +78,18 @@ def create_inference_app(
         return answer
 
     async def healthz(request: Request) -> Response:
-        """Tell that the server answers, and its version, engine and load."""
+        """Tell that the server answers, and its version, engine and load; 503 if a worker thread has ended."""
+        alive = app.state.scheduler.alive
         return JSONResponse(
             {
-                "status": "ok",
+                "status": "ok" if alive else "a worker thread has ended",
                 "version": __version__,
                 "protocol": wire.SUBPROTOCOL,
                 "engine": engine.name,
                 "clients": app.state.sessions,
                 "waiting": app.state.scheduler.waiting(),
-            }
+            },
+            200 if alive else 503,
         )
 
     app = Starlette(

@@ -59,6 +59,11 @@ class FairScheduler:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether every thread runs."""
+        return all(thread.is_alive() for thread in self._threads)
+
     def client(self) -> Client:
         """Make a client without jobs."""
         client = Client(self)

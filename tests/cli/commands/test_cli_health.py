@@ -87,3 +87,27 @@ def test_the_inference_server_has_variables_of_its_own(probe):
         assert probe(inference_port=served.port, port=nothing)[0] == 1
     assert probe("--inference", inference_port=served.port)[0] == 1
     assert probe("--inference", inference_port="many")[0] == 2
+
+
+def test_a_server_that_loads_its_engine_is_left_alone_and_one_that_hangs_is_not(probe):
+    with inferring(SineEngine()) as served:
+        assert probe("--inference", "--loading-ok", inference_port=served.port)[0] == 0
+        served.app.state.scheduler.close()
+        status, said = probe("--inference", "--loading-ok", inference_port=served.port)
+        assert (status, "503: a worker thread has ended" in said) == (1, True)
+    status, said = probe("--inference", "--loading-ok", inference_port=served.port)
+    assert (status, "may still be loading" in said) == (0, True)
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        port = hung.getsockname()[1]
+        assert probe("--inference", "--loading-ok", "--timeout-s", "0.2", inference_port=port)[0] == 1
+
+
+def test_the_inference_servers_own_address_is_followed(tmp_path, probe, monkeypatch):
+    cert, key = make_certificate(tmp_path)
+    with inferring(SineEngine(), cert=cert, key=key) as served:
+        secure = {"inference_port": served.port, "inference_tls_cert": cert}
+        assert probe("--inference", **secure) == (0, f"https://127.0.0.1:{served.port} works\n")
+        assert probe("--inference", "--no-tls", **secure)[0] == 1
+    for odd in ("\u00b2", "-1", "65536", "", "9" * 5000):
+        status, said = probe("--inference", inference_port=odd)
+        assert (status, "LULLWAVE_INFERENCE_PORT" in said) == (2, True)
