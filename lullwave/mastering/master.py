@@ -21,7 +21,7 @@ from .loudness import SILENCE_LUFS, channel_weights, k_weighting, loudness_lufs
 TARGET_LUFS = -15.0  # integrated loudness
 CEILING_DBTP = -1.0  # true peak: room for the overshoot of lossy codecs
 SUBSONIC_HZ = 28.0  # corner of the high-pass: below it there is no music, only load on the loudspeakers
-_VERSION = 1  # of the saved state
+_VERSION = 2  # of the saved state
 _TOLERANCE_LU = 0.05  # a clip this close to its target needs no further pass
 _RAMP = np.arange(1, QUANTUM + 1) / QUANTUM
 _PASSES = 6  # at most, to make up for the loudness that the limiter takes

@@ -33,18 +33,36 @@ def _interpolators() -> npt.NDArray[np.float64]:
 
 
 def _row_matrix() -> Samples:
-    """(ROW + TAPS - 1, ROW * (FACTOR - 1)): the interpolators for ROW frames in a row, as one Toeplitz matrix."""
+    """(ROW + TAPS - 1, (FACTOR - 1) * ROW): the interpolators for ROW frames in a row, as one Toeplitz matrix."""
     taps = _interpolators()
-    out = np.zeros((_ROW + TAPS - 1, _ROW, FACTOR - 1))
+    out = np.zeros((_ROW + TAPS - 1, FACTOR - 1, _ROW))
     for frame in range(_ROW):
-        out[frame : frame + TAPS, frame] = taps
+        out[frame : frame + TAPS, :, frame] = taps
     return out.reshape(_ROW + TAPS - 1, -1).astype(np.float32)
+
+
+def _bend() -> tuple[float, float]:
+    """How far a value between two samples may lie outside of them: at most the first number times the largest second
+    difference nearby, and the second number times the largest sample.
+
+    An interpolator less a straight line is a filter that takes no notice of constants and hardly any of slopes, so that
+    it is a short filter of second differences and a little of one first difference.
+    """
+    filters = _interpolators()
+    curved = straight = 0.0
+    for phase in range(1, FACTOR):
+        rest = filters[:, phase - 1].copy()
+        rest[BEHIND - 1] -= 1 - phase / FACTOR
+        rest[BEHIND] -= phase / FACTOR
+        twice = np.cumsum(np.cumsum(rest))
+        curved = max(curved, float(np.sum(np.abs(twice[:-2]))))
+        straight = max(straight, 2 * abs(float(twice[-2])) + abs(float(np.sum(rest))))
+    return curved, straight
 
 
 _ROWS = _row_matrix()
 _SPAN = np.arange(_ROW + TAPS - 1)  # the frames that a row depends on
-# Values between samples are at most this many times the largest sample nearby.
-_OVERSHOOT = float(np.max(np.sum(np.abs(_interpolators()), axis=0)))
+_CURVED, _STRAIGHT = _bend()
 
 
 def peaks_of(samples: Samples, matter_above: float = 0.0) -> Samples:
@@ -59,16 +77,22 @@ def peaks_of(samples: Samples, matter_above: float = 0.0) -> Samples:
     lines = np.ascontiguousarray(samples.T)
     heights = np.abs(lines).max(axis=0)
     top: Samples = heights[BEHIND - 1 : BEHIND - 1 + frames].copy()
-    blocks = np.maximum.reduceat(heights, np.arange(0, len(heights), _ROW))
-    reach = np.maximum(np.maximum(blocks[:rows], blocks[1 : rows + 1]), np.append(blocks, 0.0)[2 : rows + 2])
-    busy = np.flatnonzero(reach * _OVERSHOOT >= matter_above)
+    bends = lines[:, 2:] - lines[:, 1:-1]
+    bends -= lines[:, 1:-1] - lines[:, :-2]
+    reach = _nearby(heights, rows) * (1 + _STRAIGHT) + _nearby(np.abs(bends).max(axis=0), rows) * _CURVED
+    busy = np.flatnonzero(reach >= matter_above)
     if len(busy):
         spans = lines.take(busy[:, None] * _ROW + _SPAN, axis=1).reshape(channels * len(busy), len(_SPAN))
-        between = np.abs(spans @ _ROWS).reshape(channels, len(busy), _ROW, FACTOR - 1).max(axis=0)
-        loudest = np.maximum(np.maximum(between[..., 0], between[..., 1]), between[..., 2])
+        between = np.abs(spans @ _ROWS).reshape(channels, len(busy), FACTOR - 1, _ROW).max(axis=(0, 2))
         table = top.reshape(rows, _ROW)
-        table[busy] = np.maximum(table[busy], loudest)
+        table[busy] = np.maximum(table[busy], between)
     return top
+
+
+def _nearby(values: Samples, rows: int) -> Samples:
+    """(rows,): the largest of the values that a row depends on, and of a few more."""
+    blocks = np.maximum.reduceat(values, np.arange(0, len(values), _ROW))
+    return np.maximum(np.maximum(blocks[:rows], blocks[1 : rows + 1]), np.append(blocks, 0.0)[2 : rows + 2])
 
 
 def true_peak_dbtp(audio: Audio) -> float:
