@@ -41,7 +41,7 @@ class Master:
         self.rate, self.channels = rate, channels
         self._weights = channel_weights(channels)
         self._subsonic = Biquads([high_pass(SUBSONIC_HZ, 1 / math.sqrt(2), rate)], channels)
-        self._ear = Biquads(k_weighting(rate), channels)
+        self._ear = Biquads(k_weighting(rate), channels, single=True)  # for its power alone
         self._level = LevelControl(target_lufs, QUANTUM / rate)
         self._limiter = Limiter(rate, channels, ceiling_dbtp)
         self.latency_frames = QUANTUM + self._limiter.delay_frames

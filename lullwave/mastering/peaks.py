@@ -92,7 +92,8 @@ def peaks_of(samples: Samples, matter_above: float = 0.0) -> Samples:
 def _nearby(values: Samples, rows: int) -> Samples:
     """(rows,): the largest of the values that a row depends on, and of a few more."""
     blocks = np.maximum.reduceat(values, np.arange(0, len(values), _ROW))
-    return np.maximum(np.maximum(blocks[:rows], blocks[1 : rows + 1]), np.append(blocks, 0.0)[2 : rows + 2])
+    last = np.append(blocks, np.float32(0.0))[2 : rows + 2]
+    return np.asarray(np.maximum(np.maximum(blocks[:rows], blocks[1 : rows + 1]), last))
 
 
 def true_peak_dbtp(audio: Audio) -> float:

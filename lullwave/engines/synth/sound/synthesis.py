@@ -278,7 +278,7 @@ def _filter(
             system = system.then(section(low_hz, rate=rate))
     if high_hz is not None:
         system = system.then(section(high_hz, kind="high", rate=rate))
-    return BlockFilter(system)
+    return BlockFilter(system, single=True)
 
 
 @lru_cache(maxsize=256)

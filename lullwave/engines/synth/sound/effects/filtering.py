@@ -80,7 +80,7 @@ def tone_filter(tone: Tone) -> BlockFilter:
         system = system.then(_bell(_SCOOP_HZ, _SCOOP_Q, tone.scoop_db))
     if tone.air_db:
         system = system.then(_shelf(_AIR_HZ, tone.air_db))
-    return BlockFilter(system)
+    return BlockFilter(system, single=True)
 
 
 def _bell(hz: float, q: float, gain_db: float) -> StateSpace:
