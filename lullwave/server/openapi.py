@@ -22,6 +22,14 @@ PROBLEM = {
         }
     },
 }
+GROUPS = {
+    "radio": "Listen: endless streams, the newest clip, playlists, events.",
+    "stations": "What the stations play, and steering them.",
+    "music": "Clips by any engine, sent while they are made.",
+    "studio": "Jobs: every task of the Studio, with results that are kept for you.",
+    "riffusion": "Spectrogram clips: Riffusion-compatible, and with progress.",
+    "server": "Health, metrics, and what only the owner may do.",
+}
 WRONG = {"field": "station", "message": "no station 'attic'", "allowed": "piano, synthwave, organic, guitar, ambient"}
 
 _NOW = {
@@ -125,6 +133,8 @@ def complete(app: FastAPI) -> None:
 def _complete(document: dict[str, Any]) -> None:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas["Problem"] = PROBLEM
+    used = {tag for operations in document["paths"].values() for one in operations.values() for tag in one["tags"]}
+    document["tags"] = [{"name": name, "description": words} for name, words in GROUPS.items() if name in used]
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             _one(method, path, operation)

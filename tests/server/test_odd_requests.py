@@ -61,7 +61,7 @@ def test_the_inference_server_answers_an_odd_request(inference, request_bytes, s
 
 
 def test_odd_headers_and_paths_at_the_web_server(radio, caplog):
-    paths = [*radio.json("/openapi.json")["paths"], "/", "/make", "/docs", "/ws", "/static/{name}", "/{name}"]
+    paths = [*radio.json("/openapi.json")["paths"], "/", "/studio", "/docs", "/ws", "/static/{name}", "/{name}"]
     _all_honest(radio.port, paths, caplog)
 
 

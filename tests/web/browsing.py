@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
 import uvicorn
 from sine_engine import SineEngine
 
@@ -82,3 +83,10 @@ def play(page: Any) -> None:
     """Press play and wait for the sound."""
     page.get_by_role("button", name="Play", exact=True).click()
     until(page, "document.querySelector('.player-status').dataset.phase === 'playing'")
+
+
+def violations(page: Any) -> list[str]:
+    """What axe-core finds wrong, as lines for people."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    found = axe.Axe().run(page).response["violations"]
+    return [f"{v['id']}: {node['html'][:200]}" for v in found for node in v["nodes"]]

@@ -7,16 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.web.browsing import Radio, play, until
+from tests.web.browsing import Radio, play, until, violations
 
 pytestmark = pytest.mark.browser
-
-
-def violations(page: Any) -> list[str]:
-    """What axe-core finds wrong, as lines for people."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    found = axe.Axe().run(page).response["violations"]
-    return [f"{v['id']}: {node['html'][:200]}" for v in found for node in v["nodes"]]
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])

@@ -1,6 +1,7 @@
-/** Draws openapi.json as a page on which every route can be tried. */
+/** Draws openapi.json as a page, by groups, on which every route can be tried. */
 
-const main = document.querySelector('main');
+const LIMIT_MS = 60_000; // for an answer
+const ENDLESS_MS = 5000; // after which an endless answer is stopped
 
 /** An element with text and children. */
 function el(name, attributes = {}, ...children) {
@@ -47,13 +48,14 @@ function example(schema) {
 }
 
 /** The form of one operation. */
-function operation(path, method, op, document) {
+function operation(path, method, op, document, known) {
   const inside = el('div', {}, el('p', {}, op.description ?? op.summary ?? ''));
   const inputs = [];
   if (op.parameters?.length) {
     inside.append(table(op.parameters.map((p) => row(p.name, resolved(p.schema, document), p.required, p.description))));
     for (const parameter of op.parameters) {
       const input = el('input', { name: parameter.name, 'aria-label': parameter.name, placeholder: parameter.name });
+      input.value = parameter.in === 'path' ? (known[parameter.name] ?? parameter.example ?? '') : '';
       inputs.push([parameter, input]);
       inside.append(input, ' ');
     }
@@ -68,13 +70,15 @@ function operation(path, method, op, document) {
     inside.append(text);
   }
   const button = el('button', { type: 'button' }, 'Try it');
-  const answer = el('pre', { 'aria-live': 'polite' });
+  const answer = el('pre', { 'aria-live': 'polite', tabindex: '0', hidden: '' });
   button.addEventListener('click', () => attempt(path, method, inputs, text, answer));
   inside.append(el('div', {}, button), answer);
-  return el('details', {}, el('summary', {}, el('span', { class: 'method' }, method.toUpperCase()), el('code', {}, path)), inside);
+  const line = (op.description ?? op.summary ?? '').split(/\.\s|\n\n/)[0].replace(/\.$/, '');
+  const summary = el('summary', {}, el('span', { class: 'method' }, method.toUpperCase()), el('code', {}, path), el('span', { class: 'line' }, line));
+  return el('details', { class: 'route' }, summary, inside);
 }
 
-/** Call a route and show the answer: text as it is, audio as its type; stop an endless answer after 5 s. */
+/** Call a route and show the answer: text as it is, sounds and images to hear and see. */
 async function attempt(path, method, inputs, text, answer) {
   const query = new URLSearchParams();
   let address = path.slice(1);
@@ -84,7 +88,9 @@ async function attempt(path, method, inputs, text, answer) {
   }
   if (query.size) address += `?${query}`;
   const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(), 5000);
+  const endless = path.endsWith('stream.mp3') || path.endsWith('events');
+  const timer = setTimeout(() => limit.abort(), endless ? ENDLESS_MS : LIMIT_MS);
+  answer.hidden = false;
   answer.textContent = '…';
   try {
     const options = { method: method.toUpperCase(), signal: limit.signal };
@@ -94,9 +100,11 @@ async function attempt(path, method, inputs, text, answer) {
     answer.textContent = `${response.status} ${kind}\n`;
     if (kind.includes('json')) answer.textContent += JSON.stringify(await response.json(), null, 2);
     else if (kind.startsWith('text/')) await show(response, answer);
-    else answer.textContent += 'audio: open the address in a player to hear it';
+    else if (endless) answer.append(el('a', { href: address }, 'open the address in a player to hear it'));
+    else if (kind.startsWith('audio/')) answer.append(el('audio', { controls: '', 'aria-label': path, src: URL.createObjectURL(await response.blob()) }));
+    else if (kind.startsWith('image/')) answer.append(el('img', { alt: path, src: URL.createObjectURL(await response.blob()) }));
   } catch (error) {
-    answer.textContent += error.name === 'AbortError' ? '\n(endless answer, stopped after 5 s)' : `\n${error.message}`;
+    answer.textContent += error.name === 'AbortError' ? '\n(stopped: it goes on)' : `\n${error.message}`;
   } finally {
     clearTimeout(timer);
     limit.abort();
@@ -108,8 +116,27 @@ async function show(response, answer) {
   for (let part = await reader.read(); !part.done; part = await reader.read()) answer.textContent += part.value;
 }
 
-const document_ = await (await fetch('openapi.json')).json();
-main.replaceChildren();
-for (const [path, methods] of Object.entries(document_.paths)) {
-  for (const [method, op] of Object.entries(methods)) main.append(operation(path, method, op, document_));
+/** One section for each group: its name, a line about it, its routes. */
+function draw(document_, known) {
+  const routes = document.querySelector('.routes');
+  const links = document.querySelector('.groups');
+  const groups = new Map(document_.tags.map(({ name, description }) => [name, { description, operations: [] }]));
+  for (const [path, methods] of Object.entries(document_.paths)) {
+    for (const [method, op] of Object.entries(methods)) {
+      const name = op.tags?.[0] ?? 'more';
+      if (!groups.has(name)) groups.set(name, { description: '', operations: [] });
+      groups.get(name).operations.push(operation(path, method, op, document_, known));
+    }
+  }
+  routes.replaceChildren();
+  for (const [name, { description, operations }] of groups) {
+    links.append(el('a', { class: 'pill', href: `docs#${name}` }, name));
+    routes.append(el('section', { class: 'group', id: name, 'aria-labelledby': `${name}-title` }, el('h2', { id: `${name}-title` }, name), el('p', { class: 'line' }, description), ...operations));
+  }
+  if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
 }
+
+/** JSON of this server; examples name its own stations. */
+const json = async (address) => (await fetch(address)).json();
+const [openapi, stations] = await Promise.all([json('openapi.json'), json('api/stations')]);
+draw(openapi, { station: stations.default });

@@ -69,7 +69,12 @@ def music_tasks(settings: Settings, engines: EnginePool) -> list[Task]:
     class EngineField:
         engine: str = option(default, "which engine makes the music", choices=names)
 
-    length = {"default": min(DEFAULT_SECONDS, longest), "optional": False, "high": longest}
+    length = {
+        "default": min(DEFAULT_SECONDS, longest),
+        "optional": False,
+        "high": longest,
+        "doc": "length of the music",
+    }
     seed = {"default": None, "optional": True, "doc": "random seed; leave empty for a new one"}
     lufs = {"default": settings.loudness_lufs}
 

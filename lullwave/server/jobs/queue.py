@@ -33,7 +33,7 @@ from .work import Work, kind_of
 
 BEGINS_PER_S, BEGINS_AT_ONCE = 0.2, 10  # jobs and files that an address may begin
 UPLOAD = "upload"  # the task of a job that holds a visitor's own file
-PROMPTS = ("prompt", "start", "end", "batch")  # fields that hold what the music should be like
+PROMPTS = ("start", "end", "batch")  # fields that hold prompts under other names than ``refused_prompts`` looks for
 
 log = logging.getLogger(__name__)
 
@@ -91,8 +91,8 @@ class JobQueue:
         if (lacking := known.lacking()) is not None:
             raise lacking
         values = read_fields(known, given, self._engines, lambda name, kind: self._is_file(visitor, name, kind))
+        self._check_words(values)
         if not owner:
-            self._check_words(values)
             self.check_pace(address)
         slot = self._slots.reserve(address, owner)
         job = Job(task, values, visitor, self._clock.wall(), python=known.python(values))

@@ -112,4 +112,6 @@ def _engine_json(engines: EnginePool, name: str) -> dict[str, Any]:
         found = engines.facts_of(name)
     except LullwaveError as error:
         return {"name": name, "available": False, "why": str(error)}
-    return {"name": name, "available": True, "summary": found.summary, "options": options_schema(found.options)}
+    can = [*found.audio_prompts, *["midi"] * found.writes_midi, *["stems"] * found.writes_stems]
+    options = options_schema(found.options)
+    return {"name": name, "available": True, "summary": found.summary, "can": can, "options": options}

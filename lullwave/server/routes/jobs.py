@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ...codecs import FORMATS, blocks_of
 from ...errors import CodecError, InvalidInput
 from ...spectrogram.image import open_image
+from ..clients import client_key
 from ..deps import Services
 from ..errors import problem
 from ..jobs.job import Job, Result
@@ -103,7 +104,7 @@ def router(services: Services) -> APIRouter:
     async def create(request: Request, body: Annotated[JobBody, Body()]) -> Response:
         """Put a job into the queue. 422 marks every wrong field in `errors`."""
         visitor = visitor_of(request)
-        address = request.client.host if request.client else ""
+        address = client_key(request.scope)
         try:
             job = queue().create(visitor.id, address, is_owner(request.scope), body.task, body.fields)
         except InvalidFields as error:
@@ -119,7 +120,7 @@ def router(services: Services) -> APIRouter:
         """Bring a sound or an image as input of a task: the bytes of the file. It is kept like a result."""
         visitor = visitor_of(request)
         if not is_owner(request.scope):
-            queue().check_pace(request.client.host if request.client else "")
+            queue().check_pace(client_key(request.scope))
         root = services.settings.paths.studio
         await asyncio.to_thread(root.mkdir, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=root, prefix=".upload-") as folder:
@@ -147,7 +148,7 @@ def router(services: Services) -> APIRouter:
     async def retry(request: Request, id: str) -> JSONResponse:
         """Make a job again that failed or was cancelled."""
         job = found(request, id)
-        queue().retry(job, request.client.host if request.client else "", is_owner(request.scope))
+        queue().retry(job, client_key(request.scope), is_owner(request.scope))
         return JSONResponse(queue().data(job), 202)
 
     @routes.post("/api/jobs/{id}/pin")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 
 from ...errors import NotFound
 from ...paths import web_dir
@@ -74,7 +74,7 @@ class StaticFolder:
 
 
 def router(web: Path | None = None) -> APIRouter:
-    """``/``, ``/make``, ``/static/…``, files at the root of the folder under their own names, and ``/docs``."""
+    """``/``, ``/studio``, ``/static/…``, files at the root of the folder under their own names, and ``/docs``."""
     page = StaticFolder(web or web_dir())
     docs = StaticFolder(Path(__file__).parents[1] / "docs")
     routes = APIRouter(include_in_schema=False)
@@ -87,9 +87,14 @@ def router(web: Path | None = None) -> APIRouter:
     def index(request: Request) -> Response:
         return serve(request, page, "index.html")
 
+    @routes.api_route("/studio", methods=["GET", "HEAD"])
+    def studio(request: Request) -> Response:
+        return serve(request, page, "studio.html")
+
     @routes.api_route("/make", methods=["GET", "HEAD"])
     def make(request: Request) -> Response:
-        return serve(request, page, "make.html")
+        """The page that the Studio replaced."""
+        return RedirectResponse("studio", 308)  # relative: also below a prefix that a proxy takes away
 
     @routes.api_route("/static/{name:path}", methods=["GET", "HEAD"])
     def static(request: Request, name: str) -> Response:

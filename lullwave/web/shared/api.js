@@ -4,12 +4,16 @@
  */
 
 export class ApiError extends Error {
-  /** @param {string} message @param {number} status @param {string | null} field what was wrong @param {number} retryAfterS */
-  constructor(message, status, field = null, retryAfterS = 0) {
+  /**
+   * @param {string} message @param {number} status @param {string | null} field what was wrong @param {number} retryAfterS
+   * @param {{field: string | null, message: string}[]} errors every field that is wrong, where the server names them all
+   */
+  constructor(message, status, field = null, retryAfterS = 0, errors = []) {
     super(message);
     this.status = status;
     this.field = field;
     this.retryAfterS = retryAfterS;
+    this.errors = errors.length ? errors : [{ field, message }];
   }
 
   /** The server wants to see the admin token. */
@@ -33,7 +37,7 @@ export function Api({ base, listener, fetch = globalThis.fetch.bind(globalThis) 
     if (response.ok) return response;
     const body = parsed(await response.text());
     const retryAfterS = Number(response.headers.get('retry-after')) || 0;
-    throw new ApiError(complaint(body, response.status), response.status, body?.error?.field, retryAfterS);
+    throw new ApiError(complaint(body, response.status), response.status, body?.error?.field, retryAfterS, body?.errors);
   }
 
   const call = async (path, options) => parsed(await (await reach(path, options)).text());
@@ -83,12 +87,8 @@ export function Api({ base, listener, fetch = globalThis.fetch.bind(globalThis) 
     undo: (id, token) => post(`${station(id)}/undo`, { listener }, token),
     ownProgramme: (id, token) => post(`${station(id)}/own-programme`, { listener }, token),
     engines: () => call('api/engines'),
-    /**
-     * A clip: a reply whose body goes on while it is made.
-     *
-     * @param {string} json the request @param {string} token @param {AbortSignal} signal
-     */
-    generate: (json, token, signal) => reach('api/generate', { ...posting(json, token), signal }),
+    /** A response that is no error, as it is. @param {string} path @param {RequestInit} [options] */
+    reach,
   };
 }
 

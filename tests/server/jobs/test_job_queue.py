@@ -22,6 +22,7 @@ from lullwave.settings import Settings
 @dataclass(frozen=True)
 class Fields:
     prompt: str = option("", "words", max_length=20)
+    start: str = option("", "words, too", max_length=20)
     size: int = option(10, "bytes", low=0, high=10**9)
     fails: bool = option(False, "whether it fails")
 
@@ -177,7 +178,7 @@ def test_a_deleted_job_leaves_nothing_even_while_it_works(tmp_path):
     asyncio.run(main())
 
 
-def test_every_wrong_field_is_named_and_refused_words_count_for_strangers(tmp_path):
+def test_every_wrong_field_is_named_and_refused_words_count_in_every_prompt(tmp_path):
     async def main():
         bench = Bench(tmp_path)
         with pytest.raises(InvalidFields) as caught:
@@ -185,7 +186,7 @@ def test_every_wrong_field_is_named_and_refused_words_count_for_strangers(tmp_pa
         assert [fault.field for fault in caught.value.faults] == ["prompt", "size", "fails", "sise"]
         assert "did you mean 'size'" in str(caught.value.faults[3])
         with pytest.raises(PromptError, match="scream"):
-            bench.create("a Scream", owner=False)
+            bench.create("x", start="a Scream")
         with pytest.raises(NotFound):
             bench.queue.create("me", "a", True, "nothing", {})
         bench.queue.stop()

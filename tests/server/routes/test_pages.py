@@ -27,9 +27,11 @@ def test_the_page_and_all_its_files_are_served(server):
     response, data = server.ask("/")
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"
     assert data == (web_dir() / "index.html").read_bytes()
-    response, data = server.ask("/make")
+    response, data = server.ask("/studio")
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert data == (web_dir() / "make.html").read_bytes()
+    assert data == (web_dir() / "studio.html").read_bytes()
+    response, _ = server.ask("/make")
+    assert (response.status, response.headers["Location"]) == (308, "studio")
     assert server.ask("/static/radio/app.js")[0].headers["Content-Type"].startswith("text/javascript")
 
 

@@ -15,7 +15,7 @@ const UNITS = { bpm: 'BPM', s: 'seconds', db: 'dB', hz: 'Hz', kbps: 'kbit/s' };
  * One field for each property that a form can show.
  *
  * @param {{properties?: object}} schema
- * @param {Record<string, {label?: string, placeholder?: string}>} [words] replace those of the schema, by field
+ * @param {Record<string, object>} [words] what replaces parts of single fields: a label, a placeholder, a kind
  * @returns {Field[]}
  */
 export function fieldsOf(schema, words = {}) {
@@ -39,7 +39,7 @@ function fieldOf(name, said, better) {
     choices: shape.enum ?? [],
     ...better,
   };
-  const help = [said.description, rangeWords(field)].filter(Boolean).map(sentence).filter((one) => one !== `${field.label}.`);
+  const help = [better?.help ?? said.description, rangeWords(field)].filter(Boolean).map(sentence).filter((one) => one !== `${field.label}.`);
   return { ...field, step: stepOf(field), help: help.join(' ') };
 }
 
@@ -81,7 +81,7 @@ export function valueOf(field, raw) {
 
 function plain({ kind, optional, unset, choices }, raw) {
   if (typeof raw === 'boolean') return raw;
-  if (kind === 'text') return raw === '' && optional ? unset : raw;
+  if (kind === 'text' || kind === 'file') return raw === '' && optional ? unset : raw;
   if (raw.trim() === '') return unset;
   if (kind === 'boolean') return raw === 'true';
   if (kind === 'choice') return choices.find((choice) => String(choice) === raw) ?? raw;

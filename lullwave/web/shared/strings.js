@@ -1,0 +1,43 @@
+/**
+ * The words of a page in the visitor's language. All words of a language are one file in `strings/`; what a language
+ * lacks is said in English. Elements name their words: `data-t` for the text, `data-t-label` for the label that screen
+ * readers say, `data-t-placeholder` for the example in an empty field.
+ */
+
+import english from '../strings/en.js';
+
+export const LANGUAGES = { en: 'English', de: 'Deutsch' };
+
+/** @param {Record<string, string>} words of one language @param {Record<string, string>} [fallback] */
+export function translator(words, fallback = english) {
+  /** @param {string} key @param {Record<string, unknown>} [values] for the places in braces */
+  const t = (key, values = {}) => {
+    const text = words[key] ?? fallback[key] ?? key;
+    return text.replace(/\{(\w+)\}/g, (place, name) => String(values[name] ?? place));
+  };
+  /** Words for one or for many: `key.one` or `key.many`, with `n`. @param {string} key @param {number} n */
+  t.count = (key, n) => t(`${key}.${n === 1 ? 'one' : 'many'}`, { n });
+  /** The words of a key, or these if there are none. @param {string} key @param {string} otherwise */
+  t.or = (key, otherwise) => words[key] ?? fallback[key] ?? otherwise;
+  return t;
+}
+
+/** The first language of a list that there are words for. @param {readonly string[]} wanted */
+export function languageOf(wanted) {
+  return wanted.map((one) => one.toLowerCase().split('-')[0]).find((one) => one in LANGUAGES) ?? 'en';
+}
+
+/** A translator for a language; its file is loaded now. @param {string} language */
+export async function loadStrings(language) {
+  const chosen = language in LANGUAGES ? language : 'en';
+  const words = chosen === 'en' ? english : (await import(`../strings/${chosen}.js`)).default;
+  document.documentElement.lang = chosen;
+  return translator(words);
+}
+
+/** Write the words into every element below `root` that names some. @param {ParentNode} root @param {(key: string) => string} t */
+export function translate(root, t) {
+  for (const el of root.querySelectorAll('[data-t]')) el.textContent = t(el.dataset.t);
+  for (const el of root.querySelectorAll('[data-t-label]')) el.setAttribute('aria-label', t(el.dataset.tLabel));
+  for (const el of root.querySelectorAll('[data-t-placeholder]')) el.placeholder = t(el.dataset.tPlaceholder);
+}

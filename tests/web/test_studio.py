@@ -1,0 +1,296 @@
+"""The Studio in a real browser: forms, wrong fields, a painting that is heard, results compared, every view."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from reverse_proxy import proxied
+from sine_engine import SineEngine
+
+from lullwave.audio import Audio
+from lullwave.codecs import decode, encode
+from lullwave.engines.synth.engine import SynthEngine
+from lullwave.options import OptionInfo, describe
+from lullwave.paths import web_dir
+from tests.web.browsing import Radio, until, violations
+
+pytestmark = pytest.mark.browser
+
+ENGINES = {"synth": SynthEngine, "sines": SineEngine}
+SIZES = ((360, 740), (844, 390), (1280, 900), (2560, 1440))
+TASKS = ("text", "batch", "interpolate", "image-to-audio", "audio-to-image", "sample-clips", "stems", "models")
+DONE = ".job[data-state=done]"
+CONTROLS = """() => Object.fromEntries([...document.querySelectorAll('.own .option')].map((row) => {
+  const control = row.querySelector('.box, .tick');
+  const { type, min, max, maxLength, value, checked } = control;
+  const labelled = control.labels[0] === row.querySelector('.label') && row.querySelector('.label').textContent !== '';
+  const described = control.getAttribute('aria-describedby').split(' ').includes(row.querySelector('.help').id);
+  const choices = [...(control.options ?? [])].map((one) => one.value);
+  return [control.name, { type, min, max, maxLength, value, checked, choices, accessible: labelled && described }];
+}))"""
+
+
+def make(page: Any, **fields: str) -> None:
+    for label, value in fields.items():
+        page.get_by_label(label.replace("_", " "), exact=True).first.fill(value)
+    page.get_by_role("button", name="Make it").click()
+
+
+def files_of(page: Any, card: Any) -> dict[str, bytes]:
+    """The results of a card by name, as the page's own links give them."""
+    found = {}
+    for link in card.locator(".files a").all():
+        name = link.inner_text().split(" (")[0]
+        with page.expect_download() as download:
+            link.click()
+        found[name] = Path(download.value.path()).read_bytes()
+    return found
+
+
+def expect_control(control: dict[str, Any], info: OptionInfo) -> None:
+    limits = info.limits
+    assert control["accessible"]
+    unset = "" if info.default is None else info.default
+    if limits.choices is not None:
+        assert control["choices"] == [""] * info.optional + [str(choice) for choice in limits.choices]
+        assert control["value"] == str(unset)
+    elif info.type is bool and not info.optional:
+        assert (control["type"], control["checked"]) == ("checkbox", info.default)
+    elif info.type in (int, float):
+        for given, shown in ((limits.low, control["min"]), (limits.high, control["max"]), (unset, control["value"])):
+            assert (shown == "") if given in (None, "") else (float(shown) == given), info.name
+
+
+def test_a_clip_is_made_heard_repeated_and_found_again_after_a_reload(
+    serve: Callable[..., Radio], visit: Callable[..., Any]
+):
+    radio = serve(engines=ENGINES, engine="synth")
+    page = visit(radio.url)
+    page.get_by_role("link", name="in the Studio").click()
+    page.get_by_role("button", name="Bossa nova").click()
+    assert "bossa nova" in page.get_by_label("How it should sound").input_value()
+    page.get_by_text("The engine’s own options").click()
+    controls = page.evaluate(CONTROLS)
+    assert list(controls) == [info.name for info in describe(SynthEngine.options)]
+    for info in describe(SynthEngine.options):
+        expect_control(controls[info.name], info)
+    page.get_by_label("Drums").uncheck()
+    make(page, How_it_should_sound="rainy night piano", Length_in_seconds="2", Seed="9223372036854775807")
+    card = page.locator(DONE)
+    card.wait_for()
+    made = files_of(page, card)
+    assert list(made) == ["clip.mp3", "clip.png"]
+    clip = decode(made["clip.mp3"])
+    assert clip.frames == 2 * clip.rate
+    assert abs(clip.samples).max() > 0.05
+    card.get_by_text("Make the same elsewhere").click()
+    line = card.get_by_label("The same as a curl command").input_value()
+    words = shlex.split(line.replace("\\\n", ""))
+    assert words[:3] == ["curl", "-fsS", radio.url + "api/generate"]
+    body = {"prompt": "rainy night piano", "duration_s": 2, "seed": 9223372036854775807, "options": {"drums": False}}
+    assert json.loads(words[words.index("-d") + 1]) == body
+    assert "seed=9223372036854775807" in card.get_by_label("The same in Python").input_value()
+    card.locator("audio").evaluate("(sound) => sound.play()")
+    until(page, "document.querySelector('.job audio').currentTime > 0.2")
+    page.reload()
+    card.wait_for()
+    card.get_by_role("button", name="Use again").click()
+    assert page.get_by_label("Seed", exact=True).input_value() == "9223372036854775807"
+    assert not page.get_by_label("Drums").is_checked()
+    card.get_by_role("button", name="Keep").click()
+    page.locator('[name=pin][aria-pressed="true"]').wait_for()
+    card.get_by_role("button", name="Delete").click()
+    page.get_by_text("Nothing yet.").wait_for()
+
+
+def test_every_wrong_field_is_marked_and_a_failure_shows_no_result(
+    serve: Callable[..., Radio], visit: Callable[..., Any]
+):
+    class Breaks(SineEngine):
+        name = "breaks"
+        fails_at = 44100
+
+    page = visit(serve(engines={**ENGINES, "breaks": Breaks}, engine="sines").url + "studio", may_complain=True)
+    make(page, Length_in_seconds="9999", Seed="-3")
+    page.get_by_text("Please correct the marked fields.").wait_for()
+    assert page.locator("[aria-invalid]").evaluate_all("(all) => all.map((one) => one.name)") == ["duration_s", "seed"]
+    assert page.evaluate("document.activeElement.name") == "duration_s"
+    page.get_by_label("Seed", exact=True).fill("3")
+    assert page.locator("[aria-invalid]").count() == 1
+    make(page, Length_in_seconds="2")
+    page.locator(DONE).wait_for()
+    assert page.locator("[aria-invalid]").count() == 0
+    page.get_by_label("Engine", exact=True).select_option("breaks")
+    make(page)
+    failed = page.locator(".job[data-state=failed]")
+    failed.get_by_text("the sines broke").wait_for()
+    assert failed.locator("audio, .files a").count() == 0
+    failed.get_by_role("button", name="Try again").click()
+    failed.wait_for()
+    page.goto(page.url + "#batch")
+    page.get_by_label("Prompts as JSON").fill('{"entries": [{"prompt": 5}]}')
+    page.get_by_role("button", name="Make it").click()
+    page.get_by_text("entries[0].prompt: Got 5").wait_for()
+
+
+def test_a_painted_line_is_heard_at_its_frequency_and_a_dropped_image_is_taken(
+    serve: Callable[..., Radio], visit: Callable[..., Any]
+):
+    page = visit(serve(engines=ENGINES, engine="sines").url + "studio#image-to-audio")
+    canvas = page.get_by_role("application")
+    canvas.wait_for()
+    page.locator(".overtones").fill("0")
+    page.get_by_role("button", name="Brush").click()
+    box = canvas.bounding_box()
+    row = page.evaluate("import('/static/studio/painting.js').then((m) => m.hzRow(660))")
+    y = box["y"] + box["height"] * (row + 0.5) / 512
+    page.mouse.move(box["x"] + 5, y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 5, y, steps=8)
+    page.mouse.up()  # it is heard without another click
+    until(page, "document.querySelector('.preview').currentTime > 0.1")
+    card = page.locator(DONE).filter(has=page.locator("audio"))
+    card.wait_for()
+    sound = decode(files_of(page, card.first)["sound.wav"])
+    spectrum = np.abs(np.fft.rfft(sound.samples[:, 0]))
+    assert np.argmax(spectrum) * sound.rate / sound.frames == pytest.approx(660, rel=0.04)
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Hear it").click()
+    page.get_by_text("Nothing is painted yet.").wait_for()
+    canvas.focus()
+    for key in ("ArrowUp", "Space"):
+        canvas.press(key)  # the keyboard paints, too
+    assert page.get_by_role("button", name="Undo").is_enabled()
+
+    page.goto(page.url.replace("image-to-audio", "sample-clips"))
+    tone = Audio.of(0.3 * np.sin(np.arange(44100) / 9).astype(np.float32), 44100)
+    file = {"name": "tone.wav", "mimeType": "audio/wav", "buffer": encode(tone, "wav")}
+    page.locator(".chooser").set_input_files(file)
+    until(page, "document.querySelector('select[name=audio]').value !== ''")
+    make(page, Count="2", Length_in_milliseconds="400")
+    page.locator(DONE).filter(has_text="clip_1").wait_for()
+
+
+def test_two_results_play_side_by_side_at_one_loudness(serve: Callable[..., Radio], visit: Callable[..., Any]):
+    page = visit(serve(engines=ENGINES, engine="sines").url + "studio")
+    page.evaluate(
+        """async () => {
+          for (const lufs of [-14, -24]) {
+            const fields = { prompt: `at ${lufs}`, duration_s: 4, lufs, image: false };
+            const headers = { 'content-type': 'application/json' };
+            await fetch('api/jobs', { method: 'POST', headers, body: JSON.stringify({ task: 'text', fields }) });
+          }
+        }"""
+    )
+    page.reload()
+    page.locator(DONE).nth(1).wait_for()
+    page.evaluate(
+        """() => {
+          window.gains = [];
+          const set = AudioParam.prototype.setTargetAtTime;
+          AudioParam.prototype.setTargetAtTime = function (...given) {
+            gains.push(given[0]);
+            return set.apply(this, given);
+          };
+        }"""
+    )
+    page.get_by_role("button", name="Compare at -14 as A").click()
+    page.get_by_role("button", name="Compare at -24 as B").click()
+    for side in ("a", "b"):
+        page.locator(f".side.-{side} .facts").get_by_text("LUFS").wait_for()
+        shades = (
+            "(canvas) => new Set(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data).size"
+        )
+        assert page.locator(f".side.-{side} .spectrogram").evaluate(shades) > 20
+    page.get_by_role("button", name="Play", exact=True).click()
+    until(page, "Number(document.querySelector('.seek').value) > 0.2")
+    page.get_by_role("button", name="Switch A/B").click()
+    gains = page.evaluate("gains")
+    assert gains == pytest.approx([10 ** (-10 / 20), 0.0, 0.0, 1.0], abs=0.06)
+    page.get_by_role("button", name="Stop").click()
+
+
+def test_no_view_overflows_complains_or_fails_axe(serve: Callable[..., Radio], visit: Callable[..., Any]):
+    radio = serve(engines=ENGINES, engine="sines")
+    page = visit(radio.url + "studio")
+    make(page, How_it_should_sound="W" * 500, Length_in_seconds="1")
+    page.locator(DONE).wait_for()
+    page.locator(DONE).get_by_role("button", name="as A").click()
+    for task in TASKS:
+        page.evaluate("(task) => { location.hash = task; }", task)
+        page.locator(f'.task[href="#{task}"][aria-current]').wait_for()
+        for width, height in SIZES:
+            page.set_viewport_size({"width": width, "height": height})
+            assert page.evaluate("document.documentElement.scrollWidth") == width, (task, width)
+    for scheme, task in (("light", "text"), ("dark", "image-to-audio"), ("dark", "interpolate")):
+        page.emulate_media(color_scheme=scheme)
+        page.evaluate("(task) => { location.hash = task; }", task)
+        page.locator(f'.task[href="#{task}"][aria-current]').wait_for()
+        assert violations(page) == [], (scheme, task)
+    page.get_by_text("riffusion").first.wait_for()  # what the interpolation lacks
+    assert page.get_by_role("button", name="Make it").count() == 0
+    page.get_by_label("Language").select_option("de")
+    page.get_by_role("heading", name="Übergang").wait_for()
+    page.goto(radio.url + "docs")
+    page.get_by_role("heading", name="studio").wait_for()
+    page.locator("summary", has_text="/api/jobs/tasks").click()
+    page.locator(".route[open] button").click()
+    page.locator(".route[open] pre", has_text='"image-to-audio"').wait_for()
+    assert violations(page) == []
+    for width, _ in SIZES:
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.get_by_role("link", name="Studio", exact=True).click()
+    page.get_by_role("heading", name="Text zu Klang").wait_for()
+
+
+def test_it_works_below_a_path_prefix_on_a_public_server_with_the_token(
+    serve: Callable[..., Radio], visit: Callable[..., Any]
+):
+    radio = serve(engine="sines", trusted_proxies="127.0.0.1", token="open sesame")
+    with proxied(radio.port, "/radio") as proxy:
+        page = visit(f"http://127.0.0.1:{proxy.port}/radio/make", may_complain=True)
+        assert page.url.endswith("/radio/studio")
+        make(page, Length_in_seconds="1")
+        page.get_by_text("making things needs the admin token").last.wait_for()
+        token = page.get_by_label("Admin token")
+        token.fill("wrong")
+        make(page)
+        page.get_by_text("This admin token is wrong.").wait_for()
+        token.fill("open sesame")
+        make(page)
+        page.locator(DONE).wait_for()
+        assert '"Authorization: Bearer $LULLWAVE_TOKEN"' in page.locator(".line.-curl").input_value()
+        assert "sesame" not in page.content()
+        assert page.evaluate("JSON.stringify(localStorage)").find("sesame") == -1
+        page.route("**/api/**", lambda route: route.abort())
+        page.reload()
+        page.get_by_text("The server cannot be reached.").wait_for()
+        page.unroute("**/api/**")
+        page.get_by_role("alert").get_by_role("button", name="Try again").click()
+        page.locator(DONE).wait_for()
+
+
+def test_all_files_of_the_studio_together_are_small():
+    web, seen, todo = web_dir(), set(), {"studio.html"}
+    while todo:
+        name = todo.pop()
+        seen.add(name)
+        if not name.endswith((".html", ".js", ".css")):
+            continue
+        text = (web / name).read_text()
+        found = {one for pair in re.findall(r'(?:src|href)="static/([^"]+)"', text) for one in [pair]}
+        for relative in re.findall(r"""(?:from|import\(?|url\()\s*['"`](\.[^'"`$]+)['"`]""", text):
+            found.add((web / name).parent.joinpath(relative).resolve().relative_to(web.resolve()).as_posix())
+        todo |= {one for one in found if (web / one).is_file()} - seen
+    seen |= {path.relative_to(web).as_posix() for path in (web / "strings").iterdir()}
+    assert {"studio/painting.js", "shared/fft.js", "fonts/lull-pixel.woff", "strings/de.js"} <= seen
+    assert sum(len(gzip.compress((web / name).read_bytes())) for name in seen) < 250_000
