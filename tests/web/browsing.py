@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,16 @@ EAR = """() => {
 
 
 class Radio:
-    """A server of its own, with tones for music: a piece every twenty seconds."""
+    """A server of its own, with tones for music: a piece every twenty seconds. ``around`` may wrap the application."""
 
-    def __init__(self, data_dir: Path, port: int = 0, engines: dict[str, Any] | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        port: int = 0,
+        engines: dict[str, Any] | None = None,
+        around: Callable[[Any], Any] = lambda app: app,
+        **settings: Any,
+    ) -> None:
         given = {"engine": "sines", "stations": STATIONS, "seed": 1, "max_awake": 64, **settings}
         self._settings = Settings(data_dir=data_dir, **given)
         self._bound = listening_socket("127.0.0.1", port)
@@ -54,7 +62,8 @@ class Radio:
         self.url = f"http://127.0.0.1:{self.port}/"
         pool = EnginePool(engines or {"sines": SineEngine, "synth": SineEngine})
         app = create_app(self._settings, pool)
-        self._server = Server(uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=1), app)
+        served = around(app)
+        self._server = Server(uvicorn.Config(served, log_level="warning", lifespan="on", timeout_graceful_shutdown=1), app)
         self._thread = threading.Thread(target=lambda: self._server.run([self._bound]), daemon=True)
         self._thread.start()
 

@@ -74,7 +74,7 @@ class StaticFolder:
 
 
 def router(web: Path | None = None) -> APIRouter:
-    """``/``, ``/studio``, ``/static/…``, files at the root of the folder under their own names, and ``/docs``."""
+    """``/``, ``/studio``, ``/riff``, ``/static/…``, files at the root of the folder under their own names, and ``/docs``."""
     page = StaticFolder(web or web_dir())
     docs = StaticFolder(Path(__file__).parents[1] / "docs")
     routes = APIRouter(include_in_schema=False)
@@ -95,6 +95,10 @@ def router(web: Path | None = None) -> APIRouter:
     def make(request: Request) -> Response:
         """The page that the Studio replaced."""
         return RedirectResponse("studio", 308)  # relative: also below a prefix that a proxy takes away
+
+    @routes.api_route("/riff", methods=["GET", "HEAD"])
+    def riff(request: Request) -> Response:
+        return serve(request, page, "riff.html")
 
     @routes.api_route("/static/{name:path}", methods=["GET", "HEAD"])
     def static(request: Request, name: str) -> Response:

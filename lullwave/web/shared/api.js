@@ -89,6 +89,19 @@ export function Api({ base, listener, fetch = globalThis.fetch.bind(globalThis) 
     engines: () => call('api/engines'),
     /** A response that is no error, as it is. @param {string} path @param {RequestInit} [options] */
     reach,
+    /** Whether Riffusion is here; loads it. */
+    riffusion: () => call('api/riffusion'),
+    seedImages: () => call('api/riffusion/seed-images'),
+    /** @param {string} name of a seed image or mask */
+    seedImageUrl: (name) => address(`api/riffusion/seed-images/${encodeURIComponent(name)}`),
+    /** A clip of Riffusion. @param {Object} body @param {string} token @param {AbortSignal} signal */
+    runInference: (body, token, signal) => call('run_inference', { ...posting(JSON.stringify(body), token), signal }),
+    /**
+     * A clip: a reply whose body goes on while it is made.
+     *
+     * @param {string} json the request @param {string} token @param {AbortSignal} signal
+     */
+    generate: (json, token, signal) => reach('api/generate', { ...posting(json, token), signal }),
   };
 }
 

@@ -1,0 +1,202 @@
+"""Riff in a real browser: no silence from a faulty server, every engine, the list, links, sizes, keys, accessibility."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sine_engine import SineEngine
+
+from bench.radio.faulty_clips import FaultyClips
+from lullwave.paths import web_dir
+from tests.web.browsing import Radio, until
+
+pytestmark = pytest.mark.browser
+
+SIMULATED = Path(__file__).parents[2] / "bench" / "radio" / "simulated_audio.js"
+SHORT_S = (0.7, 0.4, 1.1, 0.5, 0.9)  # lengths of clips: soon made, and many in a short test
+WORD = "x" * 500
+# Notes how loud the page is, every 20 ms, from the first sound on.
+EAR = """(() => {
+  const connect = AudioNode.prototype.connect;
+  AudioNode.prototype.connect = function (to, ...more) {
+    if (to instanceof AudioDestinationNode && !window.heard) {
+      window.heard = [];
+      const ear = new AnalyserNode(this.context, { fftSize: 1024 });
+      const samples = new Float32Array(1024);
+      connect.call(this, ear);
+      setInterval(() => {
+        ear.getFloatTimeDomainData(samples);
+        const db = 10 * Math.log10(samples.reduce((sum, x) => sum + x * x, 0) / 1024 + 1e-20);
+        if (heard.length || db > -60) heard.push(db);
+      }, 20);
+    }
+    return connect.call(this, to, ...more);
+  };
+})();"""
+
+
+def faulty(serve: Callable[..., Radio], *waits_s: float, **more: Any) -> tuple[Radio, FaultyClips]:
+    made: list[FaultyClips] = []
+
+    def around(app: Any) -> Any:
+        made.append(FaultyClips(app, waits_s, **more))
+        return made[0]
+
+    return serve(around=around), made[0]
+
+
+def opened(visit: Callable[..., Any], url: str, script: str = EAR, **options: Any) -> Any:
+    """A page with a script before its own; without motion, which costs the least."""
+    page = visit("about:blank", **{"reduced_motion": "reduce", **options})
+    page.add_init_script(script)
+    page.goto(url)
+    return page
+
+
+def play(page: Any) -> None:
+    page.get_by_role("button", name="Play", exact=True).click()
+
+
+def simulate(page: Any, seconds: float) -> None:
+    """Wait until so much simulated time has passed, however long that takes."""
+    until_s = page.evaluate("simulated.timeS()") + seconds
+    while page.evaluate("simulated.timeS()") < until_s:
+        page.wait_for_timeout(50)
+
+
+def status(page: Any) -> str:
+    return page.locator(".player-status").inner_text()
+
+
+def test_no_silence_while_a_server_is_slow_fails_every_fifth_call_and_changes_the_length(
+    serve: Callable[..., Radio], visit: Callable[..., Any]
+):
+    radio, server = faulty(serve, 0.01, 0.02, 0.9, 0.05)  # in simulated time up to twenty seconds
+    page = opened(visit, radio.url + "riff?prompt=a&next=b&seed=7", SIMULATED.read_text(), may_complain=True)
+    play(page)
+    simulate(page, 100)
+    told = page.evaluate("({ ...simulated.quietest(), sounds: simulated.sounds.length })")
+    assert told["seconds"] > 80
+    assert told["level"] > 0.97
+    assert server.failed >= 2
+    walk = [(r["start"]["prompt"], r["end"]["prompt"], r["end"]["seed"], r["alpha"]) for r in server.requests]
+    unlike = [one for n, one in enumerate(walk) if n == 0 or walk[n - 1] != one]  # a failed call is asked again
+    assert len(walk) - len(unlike) == sum(1 for n in range(5, len(walk), 5))
+    assert unlike[:7] == [("a", "b", 7, n / 4) for n in range(5)] + [("b", "b", 8, 0.25), ("b", "b", 8, 0.5)]
+
+
+def test_without_a_checkpoint_the_servers_engine_plays_and_is_heard_without_a_gap(
+    serve: Callable[..., Radio], visit: Callable[..., Any]
+):
+    radio = serve(engines={"synth": SineEngine}, engine="synth")
+    page = opened(visit, radio.url + "riff?prompt=a%20steady%20tone&clipS=2", reduced_motion="no-preference")
+    assert "No Riffusion checkpoint is installed here" in page.locator(".engine-note").inner_text()
+    page.keyboard.press("Space")
+    until(page, "window.heard?.length > 150")
+    assert page.evaluate("Math.min(...heard.slice(5))") > -40
+    assert page.locator(".spectrogram").get_attribute("aria-label") == "The spectrogram of “a steady tone”, rolling by"
+    lit = """() => { const canvas = document.querySelector('.spectrogram canvas:not([hidden])');
+      const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d');
+      return new Promise((done) => requestAnimationFrame(() => { copy.drawImage(canvas, 0, 0);
+        done(new Set(new Uint32Array(copy.getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size); })); }"""
+    assert page.evaluate(lit) > 8
+    page.keyboard.press("Space")
+    until(page, "heard.length > 40 && heard.at(-1) === heard.at(-10)")  # a suspended clock
+    assert status(page) == "Paused"
+
+
+def test_prompts_are_asked_jumped_to_removed_and_shared(serve: Callable[..., Radio], visit: Callable[..., Any]):
+    radio, server = faulty(serve, 0.01, lengths_s=SHORT_S, fails_every=0)
+    page = opened(visit, radio.url + "riff?prompt=one&seed=5&seedImageId=marim&maskImageId=none&denoising=0.6")
+    box = page.get_by_role("textbox", name="What do you want to hear next?")
+    box.fill("<img src=x onerror=alert(1)> & two")
+    box.press("Enter")  # plays, too
+    until(page, "document.querySelector('.now-playing .title').textContent.endsWith('two')")
+    assert page.locator(".prompt-list [aria-current=true]").count() == 1
+    assert page.locator(".now-playing img, .prompt-list img").count() == 0
+    sent = server.requests[1]
+    assert (sent["seed_image_id"], sent["mask_image_id"], sent["start"]["denoising"]) == ("marim", "", 0.6)
+    page.get_by_role("button", name="Roll the dice").click()
+    page.get_by_role("button", name="Go to “one”").press("Enter")
+    until(page, "document.querySelector('.now-playing .title').textContent === 'one'")
+    page.get_by_label("Steps").fill("500")
+    page.get_by_label("Steps").press("Tab")
+    assert page.get_by_text("Enter a whole number from 1 to 200.").is_visible()
+    page.get_by_label("Steps").fill("20")
+    page.get_by_label("Steps").press("Tab")
+    until(page, "new URL(document.querySelector('.share .link').value).searchParams.get('numInferenceSteps') === '20'")
+    link = page.locator(".share .link").input_value()
+    other = opened(visit, link)
+    assert other.get_by_label("Steps").input_value() == "20"
+    assert other.get_by_label("Seed image").input_value() == "marim"
+    assert other.locator(".now-playing .title").inner_text() in ("one", "<img src=x onerror=alert(1)> & two")
+
+
+def test_what_goes_wrong_is_said_with_what_to_do(serve: Callable[..., Radio], visit: Callable[..., Any]):
+    radio, _ = faulty(serve, 0.4, lengths_s=(0.3, 0.25), fails_every=0)
+    page = opened(visit, radio.url + "riff?prompt=a", may_complain=True)
+    play(page)
+    page.get_by_text("Falling behind: music is made at").wait_for()
+    page.get_by_role("button", name="Use 25 steps").click()
+    assert page.get_by_label("Steps").input_value() == "25"
+    refusing = serve(engines={"synth": SineEngine}, engine="synth", host="0.0.0.0", token="secret")
+    page = opened(visit, refusing.url + "riff?prompt=a&clipS=2", may_complain=True)
+    play(page)
+    page.get_by_role("button", name="Enter the token").click()
+    page.keyboard.type("secret")
+    page.keyboard.press("Tab")
+    until(page, "window.heard?.length > 10")
+
+
+def test_an_idle_listener_is_asked_and_an_answer_goes_on(serve: Callable[..., Radio], visit: Callable[..., Any]):
+    radio, server = faulty(serve, 0.01)
+    page = opened(visit, radio.url + "riff?prompt=a", SIMULATED.read_text(), may_complain=True)
+    play(page)
+    simulate(page, 5)
+    page.evaluate("simulated.skip(600)")
+    page.get_by_role("dialog").wait_for()
+    asked = len(server.requests)
+    simulate(page, 30)
+    assert len(server.requests) <= asked + 1  # one was on its way
+    page.get_by_role("button", name="Yes, go on").click()
+    simulate(page, 40)
+    assert len(server.requests) > asked + 2
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_size_holds_long_words_and_axe_finds_nothing(
+    serve: Callable[..., Radio], visit: Callable[..., Any], scheme: str
+):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    radio, _ = faulty(serve, 0.01, lengths_s=SHORT_S, fails_every=0)
+    page = opened(visit, radio.url + f"riff?prompt={WORD}&next={WORD}", color_scheme=scheme)
+    play(page)
+    until(page, "document.querySelector('.player-status').dataset.phase === 'playing'")
+    for width, height in ((360, 740), (844, 390), (1280, 900), (2560, 1300)):
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator(".spectrogram").get_attribute("data-view") == "flat"
+    found = page.evaluate(Path(axe.__file__).with_name("axe.min.js").read_text() + "; axe.run(document)")
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+
+
+def test_the_view_weighs_under_250_kilobytes():
+    web = web_dir()
+    page = (web / "riff.html").read_text()
+    found = {web / name for name in re.findall(r'(?:href|src)="static/([^"]+)"', page)}
+    left = [path for path in found if path.suffix == ".js"]
+    while left:
+        here = left.pop()
+        for name in re.findall(r"(?:from |URL\()'(\.[^']+)'", here.read_text()):
+            other = (here.parent / name).resolve()
+            if other not in found:
+                found.add(other)
+                left.append(other)
+    found.add(web / "fonts" / "lull-pixel.woff")
+    total = sum(len(gzip.compress(path.read_bytes())) for path in [web / "riff.html", *found])
+    assert 20_000 < total < 250_000
