@@ -62,8 +62,8 @@ class Radio:
         self.url = f"http://127.0.0.1:{self.port}/"
         pool = EnginePool(engines or {"sines": SineEngine, "synth": SineEngine})
         app = create_app(self._settings, pool)
-        served = around(app)
-        self._server = Server(uvicorn.Config(served, log_level="warning", lifespan="on", timeout_graceful_shutdown=1), app)
+        config = uvicorn.Config(around(app), log_level="warning", lifespan="on", timeout_graceful_shutdown=1)
+        self._server = Server(config, app)
         self._thread = threading.Thread(target=lambda: self._server.run([self._bound]), daemon=True)
         self._thread.start()
 

@@ -51,6 +51,7 @@ test('what is asked for is the next leg, from the nearer prompt', () => {
   const early = walked(Walk.begin(['a', 'b'], 3), 2).walk;
   assert.deepEqual(told(Walk.next(Walk.ask(early, 'x'), 0.25).step), ['a', 3, 'x', 3, 0.25]);
   assert.deepEqual(Walk.coming(Walk.ask(early, 'x')).map(({ prompt }) => prompt), ['x', 'b']);
+  assert.deepEqual(told(Walk.next(Walk.ask(Walk.begin(['a'], 3), 'x'), 0.25).step), ['x', 3, 'x', 4, 0]); // nothing was heard
   const late = walked(Walk.begin(['a', 'b'], 3), 4).walk;
   assert.deepEqual(told(Walk.next(Walk.ask(late, 'x'), 0.25).step), ['b', 3, 'x', 3, 0.25]);
 });

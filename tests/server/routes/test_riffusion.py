@@ -7,6 +7,9 @@ import threading
 import time
 from concurrent.futures import CancelledError
 from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.request import Request as UrlRequest
+from urllib.request import urlopen
 
 import pytest
 
@@ -101,6 +104,52 @@ def test_the_web_application_s_walk_is_answered_clip_by_clip(served):
         assert audio.rms_dbfs > -60
         assert reply["image"] != previous
         previous = reply["image"]
+
+
+class OldProxy(BaseHTTPRequestHandler):
+    """The old web app's ``/api/server``: passes its page's JSON text on, and wraps the reply."""
+
+    target = ""
+
+    def do_POST(self):
+        sent = self.rfile.read(int(self.headers["Content-Length"]))
+        with urlopen(UrlRequest(self.target, sent, {"Content-Type": "text/plain;charset=UTF-8"}), timeout=60) as reply:
+            wrapped = json.dumps({"data": json.loads(reply.read())}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(wrapped)))
+        self.end_headers()
+        self.wfile.write(wrapped)
+
+    def log_message(self, *said):
+        pass
+
+
+def test_the_old_web_app_plays_through_its_proxy(served):
+    """Its requests, letter by letter: numbers as it writes them, an empty mask, a trailing slash."""
+    OldProxy.target = f"http://127.0.0.1:{served.port}/run_inference/"
+    proxy = ThreadingHTTPServer(("127.0.0.1", 0), OldProxy)
+    thread = threading.Thread(target=proxy.serve_forever)
+    thread.start()
+    try:
+        for alpha, end in (
+            ("0", ("jamaican rap", 51209)),
+            ("0.25", ("jamaican rap", 51210)),
+            ("1", ("funk bass", 51209)),
+        ):
+            sent = (
+                f'{{"alpha":{alpha},"num_inference_steps":{STEPS},"seed_image_id":"og_beat","mask_image_id":"",'
+                '"start":{"prompt":"jamaican rap","seed":51209,"denoising":0.75,"guidance":7},'
+                f'"end":{{"prompt":"{end[0]}","seed":{end[1]},"denoising":0.75,"guidance":7}}}}'
+            )
+            asked = UrlRequest(f"http://127.0.0.1:{proxy.server_port}/api/server", sent.encode())
+            with urlopen(asked, timeout=60) as reply:
+                told = json.loads(reply.read())
+            assert set(told) == {"data"}
+            assert opened(told["data"])[1].frames == 511 * 441
+    finally:
+        proxy.shutdown()
+        thread.join()
+        proxy.server_close()
 
 
 def test_the_end_of_one_leg_sounds_like_the_beginning_of_the_next(served):

@@ -60,7 +60,7 @@ export function add(walk, prompt) {
 
 /**
  * A prompt as the very next one: the leg that begins now leads to it. On the way to another prompt, the nearer of the
- * two is where it starts.
+ * two is where it starts. Before the first clip the walk begins with it.
  *
  * @param {Walk} walk @param {string} prompt
  */
@@ -70,7 +70,8 @@ export function ask(walk, prompt) {
   const place = there.entries.findIndex(({ id }) => id === there.at) + 1;
   const entries = [...there.entries.slice(0, place), { id: serial, prompt }, ...there.entries.slice(place)];
   const kept = entries.slice(0, place + 1 + MOST_COMING);
-  return trimmed({ ...there, serial, entries: kept, alpha: there.alpha === null ? null : 0 });
+  const silent = there.alpha === null;
+  return trimmed({ ...there, serial, entries: kept, at: silent ? serial : there.at, alpha: silent ? null : 0 });
 }
 
 /** Go on from an entry of the list, past or coming. @param {Walk} walk @param {number} id */

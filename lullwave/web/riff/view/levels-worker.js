@@ -6,10 +6,8 @@ import { BANDS, COLUMNS_PER_S, imageLevels, melLevels } from './mel-levels.js';
 const IMAGE_COLUMNS_PER_S = 100; // of Riffusion's images
 
 addEventListener('message', async ({ data: { id, samples, rate, image } }) => {
-  const heard = melLevels(samples, rate);
-  const drawn = image ? await levelsOf(image) : null;
-  const levels = drawn ?? heard;
-  postMessage({ id, levels, beat: beatOf(heard, BANDS, COLUMNS_PER_S) }, [levels.buffer]);
+  const levels = (image ? await levelsOf(image) : null) ?? melLevels(samples, rate);
+  postMessage({ id, levels, beat: beatOf(levels, BANDS, COLUMNS_PER_S) }, [levels.buffer]);
 });
 
 /** The levels of an image file, or null where this browser cannot read it in a worker. @param {Uint8Array} bytes */

@@ -8,7 +8,7 @@
 export const BANDS = 96;
 export const COLUMNS_PER_S = 50;
 const HIGHEST_HZ = 10_000;
-const WINDOW = 4096; // samples, Hann
+const WINDOW = 2048; // samples, Hann
 const POWER = 0.25;
 const FLOOR = 0.12; // of the scale: what is softer is drawn as nothing
 const SILENCE = 1e-6; // amplitude below which a clip is not made louder
@@ -39,7 +39,7 @@ export function melLevels(samples, rate) {
     for (let i = 0; i < WINDOW; i += 1) real[i] = (samples[from + i] ?? 0) * transform.window[i];
     imaginary.fill(0);
     transform.run(real, imaginary);
-    for (let i = 0; i < magnitudes.length; i += 1) magnitudes[i] = Math.hypot(real[i], imaginary[i]);
+    for (let i = 0; i < magnitudes.length; i += 1) magnitudes[i] = Math.sqrt(real[i] ** 2 + imaginary[i] ** 2);
     for (let band = 0; band < BANDS; band += 1) {
       const { first, weights } = filters[band];
       let sum = 0;
