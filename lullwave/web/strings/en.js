@@ -3,6 +3,7 @@
 export default {
   'nav.label': 'Pages',
   'nav.radio': 'Radio',
+  'nav.riff': 'Riff',
   'nav.studio': 'Studio',
   'nav.docs': 'HTTP',
 

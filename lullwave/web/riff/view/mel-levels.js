@@ -5,6 +5,8 @@
  * loudest of the clip.
  */
 
+import { hzOf, melOf, Spectrum } from '../../shared/fft.js';
+
 export const BANDS = 96;
 export const COLUMNS_PER_S = 50;
 const HIGHEST_HZ = 10_000;
@@ -12,9 +14,6 @@ const WINDOW = 2048; // samples, Hann
 const POWER = 0.25;
 const FLOOR = 0.12; // of the scale: what is softer is drawn as nothing
 const SILENCE = 1e-6; // amplitude below which a clip is not made louder
-
-const mel = (hz) => 2595 * Math.log10(1 + hz / 700);
-const hzOf = (mels) => 700 * (10 ** (mels / 2595) - 1);
 
 /** A rising slope of the scale, shared by computed levels and those of images. @param {number} level in 0..1 */
 export function byteOf(level) {
@@ -29,17 +28,12 @@ export function byteOf(level) {
 export function melLevels(samples, rate) {
   const columns = Math.max(1, Math.floor((samples.length / rate) * COLUMNS_PER_S));
   const amplitudes = new Float32Array(columns * BANDS);
-  const transform = Fft(WINDOW);
+  const spectrum = Spectrum(WINDOW);
   const filters = melFilters(rate);
-  const [real, imaginary] = [new Float32Array(WINDOW), new Float32Array(WINDOW)];
-  const magnitudes = new Float32Array(WINDOW / 2 + 1);
+  const magnitudes = new Float32Array(WINDOW / 2);
   let loudest = SILENCE;
   for (let column = 0; column < columns; column += 1) {
-    const from = Math.round((column * rate) / COLUMNS_PER_S) - WINDOW / 2;
-    for (let i = 0; i < WINDOW; i += 1) real[i] = (samples[from + i] ?? 0) * transform.window[i];
-    imaginary.fill(0);
-    transform.run(real, imaginary);
-    for (let i = 0; i < magnitudes.length; i += 1) magnitudes[i] = Math.sqrt(real[i] ** 2 + imaginary[i] ** 2);
+    spectrum(samples, Math.round((column * rate) / COLUMNS_PER_S) - WINDOW / 2, magnitudes);
     for (let band = 0; band < BANDS; band += 1) {
       const { first, weights } = filters[band];
       let sum = 0;
@@ -82,12 +76,12 @@ function darkness(pixels, at) {
 
 /** Triangles on the mel scale, each as its first bin and its weights. @param {number} rate */
 function melFilters(rate) {
-  const top = mel(Math.min(HIGHEST_HZ, rate / 2));
+  const top = melOf(Math.min(HIGHEST_HZ, rate / 2));
   const binOf = (n) => (hzOf((top * n) / (BANDS + 1)) * WINDOW) / rate;
   return Array.from({ length: BANDS }, (_, band) => {
     const [low, middle, high] = [binOf(band), binOf(band + 1), binOf(band + 2)];
     const first = Math.max(0, Math.floor(low));
-    const last = Math.min(WINDOW / 2, Math.ceil(high));
+    const last = Math.min(WINDOW / 2 - 1, Math.ceil(high));
     const weights = [];
     for (let bin = first; bin <= last; bin += 1) {
       weights.push(Math.max(0, Math.min((bin - low) / (middle - low || 1), (high - bin) / (high - middle || 1), 1)));
@@ -95,42 +89,4 @@ function melFilters(rate) {
     if (!weights.some((one) => one > 0)) return { first: Math.round(middle), weights: [1] };
     return { first, weights };
   });
-}
-
-/** The radix-2 fast Fourier transform in place. @param {number} size a power of two */
-function Fft(size) {
-  const [cosine, sine] = [new Float32Array(size / 2), new Float32Array(size / 2)];
-  for (let i = 0; i < size / 2; i += 1) {
-    cosine[i] = Math.cos((2 * Math.PI * i) / size);
-    sine[i] = Math.sin((2 * Math.PI * i) / size);
-  }
-  const window = Float32Array.from({ length: size }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / size));
-  const reversed = new Uint32Array(size);
-  for (let i = 1; i < size; i += 1) reversed[i] = (reversed[i >> 1] >> 1) | (i & 1 ? size >> 1 : 0);
-
-  function run(real, imaginary) {
-    for (let i = 0; i < size; i += 1) {
-      const j = reversed[i];
-      if (j > i) {
-        [real[i], real[j]] = [real[j], real[i]];
-        [imaginary[i], imaginary[j]] = [imaginary[j], imaginary[i]];
-      }
-    }
-    for (let half = 1; half < size; half *= 2) {
-      const stride = size / (2 * half);
-      for (let base = 0; base < size; base += 2 * half) {
-        for (let k = 0; k < half; k += 1) {
-          const [c, s] = [cosine[k * stride], sine[k * stride]];
-          const [a, b] = [base + k, base + k + half];
-          const re = real[b] * c + imaginary[b] * s;
-          const im = imaginary[b] * c - real[b] * s;
-          real[b] = real[a] - re;
-          imaginary[b] = imaginary[a] - im;
-          real[a] += re;
-          imaginary[a] += im;
-        }
-      }
-    }
-  }
-  return { window, run };
 }
