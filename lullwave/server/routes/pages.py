@@ -74,7 +74,7 @@ class StaticFolder:
 
 
 def router(web: Path | None = None) -> APIRouter:
-    """``/``, ``/studio``, ``/riff``, ``/static/…``, files at the root of the folder under their own names, and ``/docs``."""
+    """The pages, ``/static/…``, files at the root of the folder under their own names, and ``/docs``."""
     page = StaticFolder(web or web_dir())
     docs = StaticFolder(Path(__file__).parents[1] / "docs")
     routes = APIRouter(include_in_schema=False)
