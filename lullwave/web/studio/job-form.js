@@ -80,8 +80,8 @@ export function JobForm(el, t, files) {
     let focused = null;
     const left = [];
     for (const { field, message } of errors) {
-      const name = field ?? '';
-      const said = message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
+      const name = (field ?? '').replace(/^fields\./, ''); // as the server names a part of the whole request
+      const said = message.replace(/^fields\./, '').startsWith(`${name}: `) ? message.slice(message.indexOf(': ') + 2) : message;
       const words = said[0].toUpperCase() + said.slice(1);
       let control = null;
       if (name.startsWith('options.')) control = own.complain(name.slice('options.'.length), words);

@@ -202,8 +202,10 @@ def test_a_public_server_asks_for_the_token_unless_the_studio_is_open(tmp_path):
         assert closed.ask("/api/jobs", "POST", body, owner)[0].status == 202
     with serving(tmp_path / "open", engines=ENGINES, open_studio=True, **flags) as opened:
         assert opened.json("/api/jobs", headers=ME)["may_make"] is True
-        told = opened.json("/api/jobs", "POST", {"task": "text", "fields": {"prompt": "scream"}}, ME)
-        assert told["error"]["field"] == "prompt"
+        for task, field in (("text", "prompt"), ("batch", "batch")):
+            fields = {field: '{"entries": [{"prompt": "scream"}]}' if task == "batch" else "scream"}
+            told = opened.json("/api/jobs", "POST", {"task": task, "fields": fields}, ME)
+            assert told["error"]["field"].removeprefix("fields.") == field
         assert opened.ask("/api/generate", "POST", {}, ME)[0].status == 401
         statuses = [opened.ask("/api/jobs/files?name=x.txt", "POST", b"x", ME)[0].status for _ in range(12)]
         assert statuses[:9] == [422] * 9
