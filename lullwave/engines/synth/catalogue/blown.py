@@ -9,7 +9,7 @@ INSTRUMENTS = (
     Instrument(
         "flute", "winds", "flute", ("lead",), 60, 96, midi_program=73,
         seat=Seat(-2.0, 6000, -16, -14), voice=Voice(-1.5, 0.06, 9.0, touch=1.0, layers=3),
-        articulations=("slide",),
+        articulations=("slide",), style="classical", bed=("nylon_guitar", "harp"),
         phrases=phrases("flute"),
         stands_in_for=phrases(
             "shakuhachi, recorder, woodwind, pan flute, whistle, ocarina, oboe, piccolo, duduk"

@@ -18,8 +18,10 @@ from .styles import Blend, Style
 PAD: InstrumentName = "pad"  # holds chords in the background where the prompt names nothing for it
 _PAIR_GAP = 4  # pieces before the same pair of chord player and melody player may return
 
+_BEHIND_BEAT_DB = -9.0  # of melodic parts where the beat leads
 _FAMILY_WEIGHTS: dict[Family, float] = {"synths": 1.5, "mallets": 0.7}  # as beds; the others 1
 _STRUCK: tuple[Family, ...] = ("pianos", "plucked", "mallets")  # families too percussive to hold chords
+_OPEN: tuple[Family, ...] = ("plucked", "mallets", "synths")  # families whose chords leave room for drums
 
 _Pair = tuple[InstrumentName, InstrumentName]  # chord player, melody player
 
@@ -42,10 +44,16 @@ def cast(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> dict[R
     if chords or pads:
         keys_weights = {(chords or pads)[0]: 1.0}
     elif featured and free:  # sustained chords under the named melody
-        beds = {k: w for k, w in keys_weights.items() if INSTRUMENTS[k].family not in _STRUCK}
-        keys_weights = {k: w for k, w in beds.items() if k not in named}
-        if own := INSTRUMENTS[featured[0]].bed:
+        keys_weights = {k: w for k, w in keys_weights.items() if k not in named}
+        if intent.drums:  # bowed, sung and blown chords would cover the drums
+            keys_weights = {k: w for k, w in keys_weights.items() if INSTRUMENTS[k].family in _OPEN}
+        elif own := INSTRUMENTS[featured[0]].bed:
             keys_weights = dict.fromkeys(own, 1.0)
+        else:
+            keys_weights = {k: w for k, w in keys_weights.items() if INSTRUMENTS[k].family not in _STRUCK}
+    elif beat_leads(intent) and free:  # short chords, which leave the room to the drums
+        struck = {k: w for k, w in keys_weights.items() if INSTRUMENTS[k].family in _STRUCK}
+        keys_weights = {k: w for k, w in struck.items() if not INSTRUMENTS[k].comps}
     lead_weights = every_player(("lead",), "") if free else blend.weights(lambda style: style.lead)
     if chords:  # a named chord player also plays the melody, unless another is named
         lead_weights = {chords[0]: 1.0}
@@ -98,6 +106,11 @@ def every_player(roles: tuple[Role, ...], previous: str) -> dict[InstrumentName,
         * (0.2 if one.family == before else 1.0)
         for one in players
     }
+
+
+def beat_leads(intent: Intent) -> bool:
+    """Whether the drums are what the prompt asks for: it names neither a style nor anything melodic."""
+    return intent.drums and not (intent.styles or intent.instruments or intent.parts)
 
 
 def featured_players(intent: Intent) -> tuple[InstrumentName, ...]:
@@ -248,14 +261,23 @@ def make_band(chance: Chance, intent: Intent, blend: Blend, memory: Memory, keep
         hiss_db=-120.0 if intent.crackle <= -1.0 else -59.0,
         ambience_lufs={layer: -36.0 + 3.0 * min(2.0, weight) for layer, weight in intent.ambience},
         drums_db=2.5 * intent.mood("beat")
+        + (1.5 if beat_leads(intent) else 0.0)
         + (-2.0 if intent.mood("energy") < -0.3 else 0.0)
         - (1.0 if style.drums < 0.8 else 0.0),
         gate=style.gate,
         muted=tuple(d for d in ("kick", "snare", "hat") if d in intent.avoid.names),
-        levels_db=dict(intent.levels_db),
+        levels_db=_levels_db(intent),
         production=production.name,
         featured=featured_players(intent),
     )
+
+
+def _levels_db(intent: Intent) -> dict[str, float]:
+    """Levels of instruments and parts as they are asked for; where the beat leads, what is melodic stays behind it."""
+    levels = dict.fromkeys(("keys", "melody", "pad"), _BEHIND_BEAT_DB) if beat_leads(intent) else {}
+    for name, level in intent.levels_db:
+        levels[name] = levels.get(name, 0.0) + level
+    return levels
 
 
 def _production(chance: Chance, intent: Intent, blend: Blend) -> ProductionName:

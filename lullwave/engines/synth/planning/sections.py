@@ -15,7 +15,7 @@ from ..spec import Band, Section, Slot
 from ..theory import Key
 from ..writing import harmony
 from ..writing.comping import HELD
-from .casting import drum_limit, is_pad
+from .casting import beat_leads, drum_limit, is_pad
 from .form import SectionPlan
 from .styles import Blend
 from .themes import HALF_BARS_BPM, Theme
@@ -194,7 +194,11 @@ def _roles(
         roles.append("pad")
     if intent.mood("dense") < -0.3 and "answer" in roles:
         roles.remove("answer")
-    if "keys" not in roles and "pad" not in roles and "keys" in band.instruments:
+    if beat_leads(intent) and limit == 3:  # chords and bass under the drums, a tune in between
+        roles = [r for r in roles if r in ("keys", "bass") or (r == "lead" and part.theme != "A")]
+        if part.name == "A" and "bass" in roles:
+            roles = ["bass"]
+    elif "keys" not in roles and "pad" not in roles and "keys" in band.instruments:
         roles.insert(0, "keys")
     if "keys" in band.instruments and band.instruments["keys"] in band.featured and "keys" not in roles:
         roles.append("keys")  # what is named is there from the first bar

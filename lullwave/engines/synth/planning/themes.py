@@ -19,7 +19,7 @@ from ..writing.bass import LOFI_CELLS
 from ..writing.comping import CHOPS, HELD
 from ..writing.composer import voiced
 from ..writing.event import VoicedChord
-from .casting import draw_hats, pad_plays_chords
+from .casting import beat_leads, draw_hats, pad_plays_chords
 from .memory import Memory
 from .styles import Blend, Style
 
@@ -115,6 +115,8 @@ def _comps(blend: Blend, intent: Intent, band: Band) -> dict[str, float]:
     weights = blend.weights(lambda style: style.comps)
     if intent.comp:
         return {intent.comp: 1.0}
+    if beat_leads(intent):
+        return {CHOPS: 2.0, "stabs": 1.0}
     own = INSTRUMENTS[band.instruments["keys"]].comps if "keys" in band.instruments else ()
     if own and own != (HELD,):
         return dict.fromkeys(own, 1.0)

@@ -39,7 +39,8 @@ PHRASES: dict[str, Effects] = {
     ),
     **_all({"style": "electronic", "energy": 0.55}, "dance"),
     **_all({"style": "classical"}, "classical, classical music, baroque, chamber music, renaissance"),
-    **_all({"style": "ambient"}, "new age, ambient, drone, ethereal, soundscape, atmospheric, space music, celestial"),
+    **_all({"style": "newage"}, "new age, healing music, reiki, crystal bowls, singing bowls"),
+    **_all({"style": "ambient"}, "ambient, drone, ethereal, soundscape, atmospheric, space music, celestial"),
     **_all(
         {"style": "folk"},
         "folk, acoustic, earthy, organic, campfire song, country, pastoral, singer songwriter, cottagecore",
@@ -312,6 +313,7 @@ NAMES: dict[str, str] = {
     "lofi": "lo-fi",
     "citypop": "city pop",
     "hiphop": "hip-hop",
+    "newage": "new age",
     "bossa": "bossa nova",
     "cafe": "a café",
     "fire": "a fire",

@@ -9,6 +9,7 @@ from ..score import Mix, Track
 from ..spec import PieceSpec, Section
 from .comping import CHOPS
 
+_DRUMS_DB = 1.5  # of every kit against the music
 _ROLE_DB: dict[Role, float] = {"keys": -1.5, "bass": 0.0, "lead": 1.0, "answer": -2.5, "pad": -5.0}
 _FEATURED_DB, _BEHIND_DB = 1.5, -5.0  # for named instruments, and for other melodic ones beside them
 _THIN_HZ: dict[Role, float] = {"keys": 170.0, "pad": 220.0, "lead": 150.0, "answer": 150.0}  # room for kick and bass
@@ -19,6 +20,7 @@ _PARTS: dict[Role, str] = {
     "bass": "bass",
     "lead": "melody",
     "answer": "melody",
+    "pad": "pad",
 }  # roles as they are asked for
 
 
@@ -61,7 +63,7 @@ def mix_of(spec: PieceSpec, section: Section, bar: int) -> Mix:
     return Mix(
         tracks=tracks,
         kit=band.kit,
-        drums_db=band.drums_db + production.drums_db + 1.5 * (section.energy - 0.7),
+        drums_db=_DRUMS_DB + band.drums_db + production.drums_db + 1.5 * (section.energy - 0.7),
         drums_cutoff_hz=kit.cutoff_hz * (0.75 + 0.25 * bright),
         drums_crush=max(0.0, min(1.0, kit.crush + production.crush)),
         drums_room_db=-12.0 if band.gate else -22.0 + 3.0 * band.wet,

@@ -93,3 +93,26 @@ def test_scripts_without_blanks_are_cut_into_words():
 
 def test_accents_and_case_do_not_matter():
     assert tokens_of("BATERIA") == tokens_of("batería") == tokens_of("Bateri\u0301a") == ["drums"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "instruments"),
+    [
+        ("Klarinette und E-Gitarre", {"clarinet", "electric_guitar"}),
+        ("clarinette, guitare électrique", {"clarinet", "electric_guitar"}),
+        ("clavecín y guitarra eléctrica", {"harpsichord", "electric_guitar"}),
+        ("clavicembalo e chitarra elettrica", {"harpsichord", "electric_guitar"}),
+        ("violoncelo com chuva, cravo", {"cello", "harpsichord"}),
+        ("klavecimbel en klarinet", {"harpsichord", "clarinet"}),
+        ("wiolonczela i klawesyn", {"cello", "harpsichord"}),
+        ("ситар и калимба", {"sitar", "kalimba"}),
+        ("سيتار و تشيلو", {"sitar", "cello"}),
+        ("シタールとチェンバロ", {"sitar", "harpsichord"}),
+        ("西塔琴和手风琴", {"sitar", "accordion"}),
+        ("하프시코드와 칼림바", {"harpsichord", "kalimba"}),
+        ("二胡", {"violin"}),
+    ],
+)
+def test_the_less_common_instruments(prompt, instruments):
+    intent, ignored = read_intent(prompt)
+    assert (set(intent.instruments), ignored) == (instruments, ())
