@@ -198,14 +198,16 @@ class _FileProgress:
 def _chosen(files: dict[str, int]) -> dict[str, int]:
     """Choose the files to download: configurations, and one form of the weights per folder.
 
-    Full precision goes before float16, then safetensors before .bin.
+    Full precision goes before float16, then safetensors before .bin. Beside a pipeline of diffusers, weights in the
+    first folder are those of another program.
     """
     forms: dict[str, dict[tuple[bool, bool], list[str]]] = {}
     for name in files:
         folder, _, last = name.rpartition("/")
         if match := _WEIGHTS.fullmatch(last):
             form = (bool(match["fp16"] or match["also"]), match["format"] == "bin")
-            forms.setdefault(folder, {}).setdefault(form, []).append(name)
+            if folder or "model_index.json" not in files:
+                forms.setdefault(folder, {}).setdefault(form, []).append(name)
     weights = {name for found in forms.values() for name in found[min(found)]}
     if not weights:
         return {}

@@ -323,7 +323,7 @@ class EngineContract:
     def test_wrong_values_are_refused_by_name(self, engine: Engine) -> None:
         with pytest.raises(InvalidInput, match="no_such_option"):
             engine.stream(Request(self.prompt, options={"no_such_option": 1}))
-        prompts: Sequence[AudioPrompt] = ("continue_from", "melody")
+        prompts: Sequence[AudioPrompt] = ("continue_from", "melody", "source")
         for name in prompts:
             if name not in engine.audio_prompts:
                 with pytest.raises(InvalidInput, match=name):

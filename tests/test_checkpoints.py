@@ -195,7 +195,7 @@ def test_each_folder_is_pulled_in_its_best_form():
         "vae/": ["diffusion_pytorch_model.bin", "diffusion_pytorch_model.fp16.safetensors"],
         "text_encoder/": ["model-00001-of-00002.fp16.safetensors"],
         "safety_checker/": ["model.safetensors", "model.fp16.safetensors", "pytorch_model.bin"],
-        "": ["model_index.json", "og_beat.png", "v1-5-pruned.ckpt", "unet_ema.safetensors"],
+        "": ["model_index.json", "og_beat.png", "v1-5-pruned.ckpt", "unet_ema.safetensors", "model.safetensors"],
     }
     chosen = checkpoints._chosen({folder + name: 1 for folder, names in forms.items() for name in names})
     assert set(chosen) == {

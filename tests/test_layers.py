@@ -25,7 +25,7 @@ LAYERS = [
     ],
     ["request", "settings"],
     ["codecs", "mastering", "spectrogram", "checkpoints", "device", "clock", "ring"],
-    ["engines.base", "engines.batching", "engines.function", "engines.networks", "engines.steers"],
+    ["engines.base", "engines.batching", "engines.function", "engines.linear", "engines.networks", "engines.steers"],
     [
         "engines.synth",
         "engines.musicgen",
@@ -148,7 +148,14 @@ def test_routes_import_no_routes():
 
 def test_torch_and_the_web_framework_stay_where_they_belong():
     homes = {
-        "torch": ("device", "spectrogram", "engines.musicgen", "engines.riffusion", "engines.stable_audio"),
+        "torch": (
+            "device",
+            "spectrogram",
+            "engines.linear",
+            "engines.musicgen",
+            "engines.riffusion",
+            "engines.stable_audio",
+        ),
         "fastapi": ("server",),
         "starlette": ("server",),
         "uvicorn": ("server",),

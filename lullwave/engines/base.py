@@ -32,7 +32,7 @@ BLOCK_S = 0.25  # seconds in a block of `for block in stream`
 MAX_OVER_S = 3600.0  # longest change from one prompt to the next, seconds
 UNLIMITED_S = 1e9  # rewindable seconds of an engine that reaches any frame
 
-AudioPrompt = Literal["continue_from", "melody"]
+AudioPrompt = Literal["continue_from", "melody", "source"]
 
 
 @dataclass(frozen=True)
@@ -285,23 +285,25 @@ class Engine(EngineFacts, Closing):
         return self.name
 
     def stream(
-        self, request: Request | str = "", *, continue_from: Audio | None = None, melody: Audio | None = None
+        self,
+        request: Request | str = "",
+        *,
+        continue_from: Audio | None = None,
+        melody: Audio | None = None,
+        source: Audio | None = None,
     ) -> Stream:
         """Begin a stream. A string is the prompt of an endless request with seed 0.
 
-        ``continue_from``: the music continues this audio. ``melody``: it follows the melody of this
-        audio. Each is allowed only if ``audio_prompts`` names it.
+        ``continue_from``: the music continues this audio. ``melody``: it follows the melody of this audio. ``source``:
+        it is made from this audio, as the engine's options say. Each is allowed only if ``audio_prompts`` names it.
 
         Raises:
             InvalidInput: ``request.options`` has a name or a value that the engine does not allow, or the engine does
                 not take this audio.
         """
         request = Request(request) if isinstance(request, str) else request
-        given: dict[AudioPrompt, Audio] = {}
-        if continue_from is not None:
-            given["continue_from"] = continue_from
-        if melody is not None:
-            given["melody"] = melody
+        heard: dict[AudioPrompt, Audio | None] = {"continue_from": continue_from, "melody": melody, "source": source}
+        given = {name: audio for name, audio in heard.items() if audio is not None}
         for name, audio in given.items():
             if name not in self.audio_prompts:
                 raise Unsupported(name, audio, f"the engine {self.name!r} does not take this audio")

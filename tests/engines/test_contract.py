@@ -33,7 +33,7 @@ class TestMusicGen(EngineContract):
         cls.directory = str(write_random("musicgen-tiny", tmp_path_factory.mktemp("contract") / "musicgen"))
 
     def load(self):
-        from lullwave.engines.musicgen.model.linear import int8_available
+        from lullwave.engines.linear import int8_available
 
         dtype = "int8" if int8_available() else "float32"
         return load_engine("musicgen", model=self.directory, dtype=dtype, device="cpu", threads=1)
@@ -62,6 +62,23 @@ class TestRiffusion(EngineContract):
 
     def load(self):
         return load_engine("riffusion", checkpoint=self.directory, device="cpu", dtype="float32")
+
+
+class TestStableAudio(EngineContract):
+    options = {"steps": 1, "window_s": 3.0, "context_s": 1.0}  # noqa: RUF012
+    directory: str
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def checkpoint(cls, tmp_path_factory):
+        pytest.importorskip("torch")
+        pytest.importorskip("diffusers")
+        from lullwave.engines.stable_audio.model.random_checkpoint import make_random
+
+        cls.directory = str(make_random(tmp_path_factory.mktemp("contract") / "stable-audio", seed=3))
+
+    def load(self):
+        return load_engine("stable-audio", checkpoint=self.directory, device="cpu", dtype="float32")
 
 
 class TestRemote(EngineContract):

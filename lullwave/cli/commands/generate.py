@@ -30,6 +30,11 @@ from ..parsing import prompt_of
 from ..progress import Progress
 
 DEFAULT_FORMAT = "mp3"
+_AUDIO_PROMPTS: Mapping[AudioPrompt, str] = {
+    "continue_from": "continue from audio",
+    "melody": "follow a melody",
+    "source": "make music from audio",
+}
 
 
 def build(arguments: list[str]) -> Callable[..., None]:
@@ -54,8 +59,14 @@ def generate(
         ),
     ] = None,
     seconds: Annotated[
-        float, typer.Option("--seconds", "-s", metavar="SECONDS", help="Length of the clip.")
-    ] = DEFAULT_SECONDS,
+        float | None,
+        typer.Option(
+            "--seconds",
+            "-s",
+            metavar="SECONDS",
+            help=f"Length of the clip.  [default: {DEFAULT_SECONDS:g}, or that of --source]",
+        ),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(metavar="NUMBER", help="Random seed; drawn and printed if absent.")
     ] = None,
@@ -81,6 +92,9 @@ def generate(
     melody: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Follow the melody of this audio file, if the engine can.")
     ] = None,
+    source: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Make the clip from this audio file, if the engine can.")
+    ] = None,
     force: Force = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -105,21 +119,14 @@ def generate(
         pairs = parse_pairs(option or (), kind.options)
         build_options(kind.options, pairs, where="--option ")
         values = {**options, **pairs}
+        heard = _audio_prompts(engine, kind, {"continue_from": continue_from, "melody": melody, "source": source})
+        if seconds is None:
+            seconds = heard["source"].duration_s if "source" in heard else DEFAULT_SECONDS
         request = Request(prompt_of(words), random_seed() if seed is None else seed, seconds, values)
     if midi is not None and not kind.writes_midi:
         raise Unsupported("--midi", str(midi), f"the engine {engine!r} cannot write MIDI")
     if stems is not None and not kind.writes_stems:
         raise Unsupported("--stems", str(stems), f"the engine {engine!r} cannot write stems")
-    prompts: tuple[tuple[Path | None, AudioPrompt, str], ...] = (
-        (continue_from, "continue_from", "continue from audio"),
-        (melody, "melody", "follow a melody"),
-    )
-    heard: dict[AudioPrompt, Audio] = {}
-    for path, name, what in prompts:
-        if path is not None:
-            if name not in kind.audio_prompts:
-                raise Unsupported(f"--{name.replace('_', '-')}", str(path), f"the engine {engine!r} cannot {what}")
-            heard[name] = read(path)
     console = Console(stderr=True, quiet=quiet)
     made: dict[str, Any] = {
         "file": output, "format": named.name, "seconds": seconds, "prompt": request.prompt, "seed": request.seed,
@@ -152,6 +159,24 @@ def generate(
     else:
         for line in _summary(made):
             console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _audio_prompts(
+    engine: str, kind: type[Engine], files: Mapping[AudioPrompt, Path | None]
+) -> dict[AudioPrompt, Audio]:
+    """Read the audio that the music is to begin from.
+
+    Raises:
+        Unsupported: the engine does not take it.
+    """
+    heard: dict[AudioPrompt, Audio] = {}
+    for name, path in files.items():
+        if path is not None:
+            if name not in kind.audio_prompts:
+                reason = f"the engine {engine!r} cannot {_AUDIO_PROMPTS[name]}"
+                raise Unsupported(f"--{name.replace('_', '-')}", str(path), reason)
+            heard[name] = read(path)
+    return heard
 
 
 def _check_outputs(output: str, midi: Path | None, stems: Path | None, force: bool, as_json: bool) -> None:

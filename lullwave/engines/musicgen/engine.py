@@ -19,6 +19,7 @@ from ...options import build
 from ...prompt import Prompt
 from ...request import Request
 from ..base import Engine, Understanding
+from ..linear import int8_available
 from . import snapshot as snapshots
 from .audio_prompt import AudioPromptEncoder
 from .chunk_decoder import ChunkDecoder
@@ -28,7 +29,6 @@ from .model.codec import CodecDecoder
 from .model.config import FRAME_RATE, ModelConfig
 from .model.decoder import Decoder
 from .model.huge_pages import huge_pages
-from .model.linear import int8_available
 from .model.text_encoder import MAX_TOKENS, TextEncoder
 from .model.weights import Weights, check_format, quiet_transformers
 from .options import LoadOptions, MusicGenFacts, MusicOptions

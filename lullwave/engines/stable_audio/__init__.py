@@ -7,6 +7,7 @@
     windows.py    how long the next window is
     track.py      the latents of a stream
     snapshot.py   streams to bytes and back
+    rework.py     clips made from audio
     pipeline.py   runs the networks for a batch of requests
     sampler.py    steps from noise to latents
     noise.py      noise as a function of seed, step and latent

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ...audio import Audio
 from ...checkpoints import locate
 from ...device import choose_device, choose_dtype, run_on_new_thread
-from ...errors import EngineError, InvalidInput, StreamClosed
+from ...errors import EngineError, InvalidInput, StreamClosed, Unsupported
 from ...options import build
 from ...prompt import Prompt
 from ...request import Request
@@ -18,10 +18,12 @@ from ..base import Engine, Understanding
 from ..batching import BatchQueue
 from ..steers import Steer
 from . import openmp as openmp  # before torch
+from .model import quantization
 from .model.checkpoint import load
 from .noise import latent_noise
 from .options import StableAudioFacts, StableAudioLoadOptions, StableAudioOptions
 from .pipeline import Config, Decode, Encode, Paint, Pipeline, Work, batch_key, sound_of
+from .rework import rework
 from .snapshot import State, unpack
 from .stream import REWINDABLE_S, StableAudioStream
 from .track import Track
@@ -46,21 +48,25 @@ class StableAudioEngine(StableAudioFacts, Engine):
         device: str = "auto",
         dtype: str = "auto",
         threads: int | None = None,
-        max_batch: int = StableAudioLoadOptions.max_batch,
+        max_batch: int | None = None,
         offline: bool = False,
     ) -> None:
         path = locate(checkpoint, offline)
         torch_device = choose_device(device)
         torch_dtype = choose_dtype(dtype, torch_device)
+        if dtype == "int8" and not quantization.available():
+            raise InvalidInput("dtype", dtype, "bfloat16 or float32 on this machine (int8 is for x86 CPUs)")
         try:
-            networks = run_on_new_thread(lambda: load(path, torch_device, torch_dtype))
+            networks = run_on_new_thread(lambda: load(path, torch_device, torch_dtype, dtype == "int8"))
         except MemoryError as error:
             raise EngineError(f"{checkpoint} does not fit into the memory of {torch_device}: {error}") from None
         sound = networks.autoencoder
         self.rate, self.channels, self.hop = sound.rate, sound.channels, sound.hop
         self.size, self.lookahead = sound.size, sound.context
-        self.model = f"{networks.fingerprint} {str(torch_dtype).removeprefix('torch.')} {torch_device.type}"
-        self.reads_at_once = max_batch
+        precision = "int8" if dtype == "int8" else str(torch_dtype).removeprefix("torch.")
+        self.model = f"{networks.fingerprint} {precision} {torch_device.type}"
+        max_batch = max_batch or (1 if torch_device.type == "cpu" else 8)
+        self.reads_at_once = max(2, max_batch)
         self._pipeline = Pipeline(networks, threads)
         self._queue: BatchQueue[Work, Config, torch.Tensor] = BatchQueue(
             self._pipeline, max_batch, MAX_WAITING, "window"
@@ -68,14 +74,25 @@ class StableAudioEngine(StableAudioFacts, Engine):
         self._latent_s = self._measure()
 
     def open(self, request: Request, **audio_prompts: Audio) -> StableAudioStream:
-        """Begin a stream. ``continue_from``: it continues the end of this audio."""
+        """Begin a stream.
+
+        ``continue_from``: it continues the end of this audio. ``source``: a clip that is this audio changed, or with a
+        passage made anew; it is made before this returns.
+        """
         options: StableAudioOptions = build(StableAudioOptions, request.options, where="options.")
-        window_s, context_s = lengths_for(self._speed(self._steps(options)))
+        window_s, context_s = lengths_for(self._speed(self.config(options).steps))
         lengths = Lengths.of(
             options.window_s or window_s, options.context_s or context_s, self.rate / self.hop, self.lookahead
         )
         track = Track([])
-        if (before := audio_prompts.get("continue_from")) is not None:
+        before, source = audio_prompts.get("continue_from"), audio_prompts.get("source")
+        if source is not None:
+            if before is not None:
+                raise Unsupported("continue_from", before, "a clip is made from one audio")
+            track.add(rework(self, source, request, options, lengths.whole), 1)
+        elif options.repaint is not None:
+            raise Unsupported("options.repaint", options.repaint, "it needs the audio that the clip is made from")
+        elif before is not None:
             track = self._heard(before, lengths)
         state = State(self.model, request, 0, lengths, [Steer(0, request.prompt, 0.0)], track.windows, False)
         return self._streaming(state)
@@ -109,15 +126,16 @@ class StableAudioEngine(StableAudioFacts, Engine):
         job.cancel()
         raise StreamClosed("the stream was closed")
 
+    def config(self, options: StableAudioOptions, strength: float = 1.0) -> Config:
+        """How to paint, with the checkpoint's defaults for what the options leave open."""
+        return Config(options.steps or self._pipeline.steps, options.guidance, strength)
+
     def close(self) -> None:
         self._queue.close()
 
     def _streaming(self, state: State) -> StableAudioStream:
         options: StableAudioOptions = build(StableAudioOptions, state.request.options, where="options.")
-        return StableAudioStream(self, Config(self._steps(options), options.guidance), state, self.restore)
-
-    def _steps(self, options: StableAudioOptions) -> int:
-        return options.steps or self._pipeline.steps
+        return StableAudioStream(self, self.config(options), state, self.restore)
 
     def _heard(self, audio: Audio, lengths: Lengths) -> Track:
         """The latents of the end of ``audio``, before the beginning of a stream."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ...device import DTYPES
+from ...errors import InvalidInput
 from ...options import check, option
 from ..base import EngineFacts, smaller_weights
 
@@ -22,11 +24,16 @@ class StableAudioLoadOptions:
     device: str = option("auto", "a torch device: auto, cpu, cuda, cuda:1, mps", max_length=20)
     dtype: str = option(
         "auto",
-        "precision of the networks; auto: float16 on CUDA, bfloat16 on CPUs that multiply it, else float32",
-        choices=tuple(name for name in DTYPES if name != "int8"),
+        "precision; auto: float16 on CUDA, bfloat16 on CPUs that multiply it, else float32; int8 is for x86 CPUs",
+        choices=DTYPES,
     )
     threads: int | None = option(None, "CPU threads; empty: as many as torch chooses", low=1, high=256)
-    max_batch: int = option(8, "largest number of streams whose windows are made in one pass", low=1, high=64)
+    max_batch: int | None = option(
+        None,
+        "streams whose windows are made in one pass, at most; empty: 1 on a CPU, where more gain nothing, else 8",
+        low=1,
+        high=64,
+    )
     offline: bool = option(False, "never download; fail if the checkpoint is not installed")
 
     def __post_init__(self) -> None:
@@ -56,9 +63,30 @@ class StableAudioOptions:
         high=60,
         unit="seconds",
     )
+    strength: float = option(
+        0.6, "how far the audio that a clip is made from is changed; 1: nothing of it stays", low=0.01, high=1
+    )
+    repaint: str | None = option(
+        None,
+        "passage to make anew in the audio that a clip is made from, in seconds: 10:20; the rest stays",
+        max_length=40,
+    )
 
     def __post_init__(self) -> None:
         check(self)
+        if self.repaint is not None:
+            self.passage()
+
+    def passage(self) -> tuple[float, float]:
+        """The beginning and the end of the passage to make anew, in seconds.
+
+        Raises:
+            InvalidInput: they are not two times, the later one second.
+        """
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*:\s*(\d+(?:\.\d+)?)\s*", self.repaint or "")
+        if match is None or float(match[1]) >= float(match[2]):
+            raise InvalidInput("repaint", self.repaint, "two times in seconds, the later one second, such as 10:20")
+        return float(match[1]), float(match[2])
 
 
 class StableAudioFacts(EngineFacts):
@@ -70,4 +98,4 @@ class StableAudioFacts(EngineFacts):
     weights = "checkpoint"
     options = StableAudioOptions
     lighter = ({"steps": 6}, {"steps": 4})
-    audio_prompts = ("continue_from",)
+    audio_prompts = ("continue_from", "source")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +20,7 @@ from ..base import BlockStream, Mark, Understanding, check_over_s
 from ..steers import Steer, shares
 from . import snapshot as snapshots
 from .noise import latent_noise
+from .options import StableAudioOptions
 from .pipeline import Config, Decode, Paint, Work
 from .snapshot import State
 from .track import Latents, Track
@@ -43,6 +45,9 @@ class Studio(Protocol):
         Raises:
             StreamClosed: ``closed`` was set, or the engine closed.
         """
+
+    def config(self, options: StableAudioOptions, strength: float = 1.0) -> Config:
+        """How to paint, with the checkpoint's defaults for what the options leave open."""
 
     def understand(self, prompt: str) -> Understanding:
         """What the engine makes of a prompt."""
@@ -134,7 +139,7 @@ class StableAudioStream(BlockStream):
         paint = Paint(
             prompts=shares(self._steers, (start + kept // 2) * hop, self.rate),
             length=length,
-            noise=lambda step: latent_noise(self.request.seed, step, start - context, length, studio.size),
+            noise=partial(latent_noise, self.request.seed, first=start - context, count=length, size=studio.size),
             told_s=self.request.duration_s if whole and self.request.duration_s else length * hop / self.rate,
             known=known,
             mask=mask,

@@ -1,6 +1,6 @@
 """What the tests of songs share."""
 
-from lullwave.engines.musicgen.model.linear import int8_available
+from lullwave.engines.linear import int8_available
 
 RATE = 32000  # frames per second
 EXACT = "int8" if int8_available() else "float32"  # precisions whose rows do not depend on the batch

@@ -9,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
 
+from lullwave.engines.linear import int8_available  # noqa: E402
 from lullwave.engines.stable_audio.model.autoencoder import CHUNK  # noqa: E402
 from lullwave.engines.stable_audio.model.checkpoint import load  # noqa: E402
 from lullwave.engines.stable_audio.model.random_checkpoint import make_random  # noqa: E402
@@ -77,6 +78,20 @@ def test_the_full_shape_is_that_of_the_published_model():
     with torch.device("meta"):
         transformer = diffusers.StableAudio3DiTModel(**_TRANSFORMER["small"])
     assert round(sum(p.numel() for p in transformer.parameters()) / 1e6) == 459
+
+
+@pytest.mark.skipif(not int8_available(), reason="no 8-bit kernels here")
+def test_eight_bits_predict_nearly_the_same_velocity(checkpoint, networks):
+    quantized = load(checkpoint, CPU, torch.float32, int8=True)
+    generator = torch.Generator().manual_seed(1)
+    latents, context, duration = (torch.randn(2, *shape, generator=generator) for shape in ((8, 40), (20, 16), (16,)))
+    predicted = []
+    for loaded in (networks, quantized):
+        given = loaded.denoiser.condition(context, duration, torch.tensor([0.4]), torch.ones(2, 9, 40))
+        with torch.inference_mode():
+            predicted.append(loaded.denoiser.velocity(latents, 0, given))
+    error = float((predicted[0] - predicted[1]).norm() / predicted[0].norm())
+    assert 0 < error < 0.03
 
 
 def test_checkpoints_of_another_form_are_refused(checkpoint, tmp_path):

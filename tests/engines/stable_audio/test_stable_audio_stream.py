@@ -21,7 +21,9 @@ QUICK = {"steps": 2, "window_s": 6.0, "context_s": 2.0}
 
 @pytest.fixture(scope="module")
 def engine(checkpoint):
-    with lullwave.load_engine("stable-audio", checkpoint=str(checkpoint), device="cpu", dtype="float32") as loaded:
+    with lullwave.load_engine(
+        "stable-audio", checkpoint=str(checkpoint), device="cpu", dtype="float32", max_batch=8
+    ) as loaded:
         yield loaded
 
 

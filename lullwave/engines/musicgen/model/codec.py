@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ....errors import CheckpointError
-from .linear import Int8Linear, int8_available
+from ...linear import Int8Linear, int8_available
 from .weights import Weights
 
 _ROOT = "audio_encoder.decoder.layers."

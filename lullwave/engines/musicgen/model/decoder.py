@@ -16,9 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...linear import FloatLinear, Int8Linear, Linear
 from .attention import Attention, ChunkAttention, KVCache, PromptKV, RaggedAttention, StepInput
 from .config import ModelConfig
-from .linear import FloatLinear, Int8Linear, Linear
 from .weights import Weights
 
 

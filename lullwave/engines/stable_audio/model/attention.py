@@ -7,12 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+BASE = 10000.0  # of the frequencies, in both networks
+
 
 class Rotary:
     """The angles of rotary positions (Su et al. 2021) on the first channels of each head, kept for the last length."""
 
-    def __init__(self, inverse_frequencies: Tensor) -> None:
-        self._inverse = inverse_frequencies.float()
+    def __init__(self, of_network: Tensor) -> None:
+        """``of_network``: the (R / 2,) inverse frequencies of a network, perhaps rounded to its dtype."""
+        count = len(of_network)
+        self._inverse = BASE ** (-torch.arange(count, dtype=torch.float32, device=of_network.device) / count)
         self._length = -1
         self._cos = self._sin = torch.empty(0)
 

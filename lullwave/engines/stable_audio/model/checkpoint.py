@@ -15,6 +15,7 @@ from ....errors import CheckpointError
 from ...networks import load_network
 from .autoencoder import Autoencoder
 from .denoiser import Denoiser
+from .quantization import quantize
 from .text_states import TextStates
 
 log = logging.getLogger(__name__)
@@ -38,8 +39,8 @@ class Networks:
     fingerprint: str  # of the files
 
 
-def load(directory: Path, device: torch.device, dtype: torch.dtype) -> Networks:
-    """Load a directory.
+def load(directory: Path, device: torch.device, dtype: torch.dtype, int8: bool = False) -> Networks:
+    """Load a directory; with ``int8``, the denoiser multiplies in 8 bits.
 
     Raises:
         CheckpointError: a part is missing or damaged, or it is another architecture.
@@ -61,7 +62,8 @@ def load(directory: Path, device: torch.device, dtype: torch.dtype) -> Networks:
         transformer = load_network(diffusers.StableAudio3DiTModel, directory / "transformer", dtype)
         vae = load_network(diffusers.AutoencoderSAME, directory / "vae", dtype)
         encoder = load_network(transformers.T5GemmaEncoderModel, directory / "text_encoder", dtype)
-        duration = load_network(StableAudio3DurationEmbedder, directory / "duration_embedder", dtype)
+        angles = torch.float32  # of hundreds of turns, which fewer bits would round to any angle
+        duration = load_network(StableAudio3DurationEmbedder, directory / "duration_embedder", angles)
         tokenizer = transformers.AutoTokenizer.from_pretrained(directory / "tokenizer", local_files_only=True)
         scheduler = diffusers.FlowMatchEulerDiscreteScheduler.from_pretrained(directory / "scheduler")
     except (CheckpointError, MemoryError):
@@ -73,6 +75,8 @@ def load(directory: Path, device: torch.device, dtype: torch.dtype) -> Networks:
     _check(directory, transformer, vae, encoder, duration)
     for network in (transformer, vae, encoder, duration):
         network.to(device).requires_grad_(False).eval()
+    if int8:
+        quantize(transformer)
     log.info("loaded %s on %s in %s", directory, device, str(dtype).removeprefix("torch."))
     return Networks(
         transformer=transformer,

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from lullwave.engines.musicgen.model.linear import (  # noqa: E402
+from lullwave.engines.linear import (  # noqa: E402
     INPUT_LEVELS,
     SAFE_WEIGHT_LEVELS,
     WEIGHT_LEVELS,
