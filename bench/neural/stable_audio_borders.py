@@ -50,6 +50,7 @@ def _given(engine: Any, request: Any) -> tuple[Sound, list[int]]:
     import lullwave
     from lullwave.engines.stable_audio import snapshot
     from lullwave.engines.stable_audio.pipeline import Config, Encode, sound_of
+    from lullwave.engines.stable_audio.stream import DECODED
     from lullwave.engines.stable_audio.track import Track
     from lullwave.engines.stable_audio.windows import Lengths
     from lullwave.engines.steers import Steer
@@ -62,7 +63,7 @@ def _given(engine: Any, request: Any) -> tuple[Sound, list[int]]:
         track.add(latents[:, start : start + step], 1)
     lengths = Lengths.of(24.0, 8.0, engine.rate / engine.hop, engine.lookahead)
     state = snapshot.State(engine.model, request, 0, lengths, [Steer(0, "", 0.0)], track.windows, False)
-    frames = (latents.shape[1] - engine.lookahead - 32) * engine.hop
+    frames = (latents.shape[1] - engine.lookahead - DECODED) * engine.hop
     with engine.restore(snapshot.pack(state)) as stream:
         sound = stream.read(frames).samples
     borders = range(step * engine.hop, frames - engine.rate, step * engine.hop)

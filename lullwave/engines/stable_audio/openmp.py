@@ -7,4 +7,11 @@ Without effect where torch was imported before, or where the user has set the po
 
 import os
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+_POLICY = "OMP_WAIT_POLICY"  # read once, when the library is loaded
+
+_given = os.environ.get(_POLICY)
+os.environ.setdefault(_POLICY, "PASSIVE")
+import torch as torch  # noqa: E402
+
+if _given is None:
+    del os.environ[_POLICY]  # child processes choose for themselves

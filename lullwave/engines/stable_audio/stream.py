@@ -25,7 +25,7 @@ from .pipeline import Config, Decode, Paint, Work
 from .snapshot import State
 from .track import Latents, Track
 
-DECODED = 32  # latents whose sound is made at a time: 3 s; fewer are heard sooner, more waste less on context
+DECODED = 48  # latents whose sound is made at a time: 4.5 s; fewer are heard sooner, more waste less on context
 REWINDABLE_S = 60.0  # seconds that snapshots reach back
 
 

@@ -12,6 +12,7 @@ diffusers = pytest.importorskip("diffusers")
 import lullwave  # noqa: E402
 from lullwave.audio import Audio  # noqa: E402
 from lullwave.engines.stable_audio.noise import latent_noise  # noqa: E402
+from lullwave.engines.stable_audio.stream import DECODED  # noqa: E402
 from lullwave.engines.stable_audio.windows import Lengths, lengths_for  # noqa: E402
 from lullwave.errors import InvalidInput, SnapshotError, StreamClosed  # noqa: E402
 
@@ -224,7 +225,7 @@ def test_an_hour_keeps_no_more_latents_than_snapshots_need(engine):
         for _ in range(8):
             playing.read(30 * RATE)
             held.append(playing._track.made - playing._track.begin)
-        assert max(held[3:]) <= latents(30 + 60 + 24 + 24) + 2 * 32
+        assert max(held[3:]) <= latents(30 + 60 + 24 + 24) + 2 * DECODED
         playing.snapshot(playing.position - 60 * RATE)
         with pytest.raises(SnapshotError, match="allowed: from"):
             playing.snapshot(0)

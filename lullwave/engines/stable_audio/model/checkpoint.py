@@ -44,6 +44,7 @@ def load(directory: Path, device: torch.device, dtype: torch.dtype, int8: bool =
 
     Raises:
         CheckpointError: a part is missing or damaged, or it is another architecture.
+        MemoryError: it does not fit into the memory of the device.
     """
     import diffusers
     import transformers
@@ -68,13 +69,16 @@ def load(directory: Path, device: torch.device, dtype: torch.dtype, int8: bool =
         scheduler = diffusers.FlowMatchEulerDiscreteScheduler.from_pretrained(directory / "scheduler")
     except (CheckpointError, MemoryError):
         raise
-    except AttributeError as error:
+    except (AttributeError, ImportError) as error:
         raise CheckpointError(f"the engine 'stable-audio' needs diffusers 0.42 or later: {error}") from error
     except Exception as error:  # the libraries raise errors of all kinds for a damaged file
         raise CheckpointError(f"{directory} cannot be loaded: {error}") from error
     _check(directory, transformer, vae, encoder, duration)
-    for network in (transformer, vae, encoder, duration):
-        network.to(device).requires_grad_(False).eval()
+    try:
+        for network in (transformer, vae, encoder, duration):
+            network.to(device).requires_grad_(False).eval()
+    except torch.OutOfMemoryError as error:
+        raise MemoryError(str(error)) from error
     if int8:
         quantize(transformer)
     log.info("loaded %s on %s in %s", directory, device, str(dtype).removeprefix("torch."))
