@@ -27,6 +27,8 @@
     ├── FellBehind              a reader of the stream that was too slow
     ├── StorageUnavailable      the history cannot be written or read
     ├── Cancelled               a clip or a job that its client cancelled
+    ├── ServerUnreachable       a server that does not answer its client
+    ├── RequestRefused          a server's reply of an error status
     ├── ProtocolError           a message that does not follow the protocol between two machines
     └── EngineError
         ├── UnknownEngine       no engine of that name is installed

@@ -36,7 +36,7 @@ LAYERS = [
     ["blocks", "testing"],
     ["engines"],
     ["generation", "conversions"],
-    ["archive"],
+    ["archive", "client"],
     ["station"],
     ["server"],
     ["cli"],
@@ -159,6 +159,7 @@ def test_torch_and_the_web_framework_stay_where_they_belong():
         "fastapi": ("server",),
         "starlette": ("server",),
         "uvicorn": ("server",),
+        "httpx": ("client",),
         "typer": ("cli",),
         "rich": ("cli",),
     }

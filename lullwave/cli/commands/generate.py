@@ -28,6 +28,7 @@ from ..flags import AsJson, FlagGroup, Force, Kbps, Quiet, Words, called, given,
 from ..outputs import check_distinct, check_file, check_folder, check_stdout, format_for, next_free, print_json
 from ..parsing import prompt_of
 from ..progress import Progress
+from ..server import Server, Token, clip_from_server, open_client, refuse_local
 
 DEFAULT_FORMAT = "mp3"
 _AUDIO_PROMPTS: Mapping[AudioPrompt, str] = {
@@ -39,7 +40,8 @@ _AUDIO_PROMPTS: Mapping[AudioPrompt, str] = {
 
 def build(arguments: list[str]) -> Callable[..., None]:
     """The command, with the flags of the engine that the arguments name."""
-    engine = engine_facts(given(arguments, "--engine", DEFAULT_ENGINE))
+    here = not given(arguments, "--server", "")  # a server has packages of its own
+    engine = engine_facts(given(arguments, "--engine", DEFAULT_ENGINE), usable=here)
     groups = (
         FlagGroup("load_options", engine.load_options),
         FlagGroup("options", engine.options),
@@ -95,6 +97,8 @@ def generate(
     source: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Make the clip from this audio file, if the engine can.")
     ] = None,
+    server: Server = None,
+    token: Token = "",
     force: Force = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -115,7 +119,7 @@ def generate(
         _check_outputs(output, midi, stems, force, as_json)
         named = format_named(format) if format is not None else format_for(output)
         delivery = ClipFormat(named.name, kbps, lufs)
-        kind = engine_class(engine)
+        kind = engine_class(engine) if server is None else engine_facts(engine, usable=False)
         pairs = parse_pairs(option or (), kind.options)
         build_options(kind.options, pairs, where="--option ")
         values = {**options, **pairs}
@@ -123,15 +127,26 @@ def generate(
         if seconds is None:
             seconds = heard["source"].duration_s if "source" in heard else DEFAULT_SECONDS
         request = Request(prompt_of(words), random_seed() if seed is None else seed, seconds, values)
-    if midi is not None and not kind.writes_midi:
-        raise Unsupported("--midi", str(midi), f"the engine {engine!r} cannot write MIDI")
-    if stems is not None and not kind.writes_stems:
-        raise Unsupported("--stems", str(stems), f"the engine {engine!r} cannot write stems")
     console = Console(stderr=True, quiet=quiet)
     made: dict[str, Any] = {
         "file": output, "format": named.name, "seconds": seconds, "prompt": request.prompt, "seed": request.seed,
         "engine": engine,
     }  # fmt: skip
+    if server is not None:
+        refuse_local({"--midi": midi, "--stems": stems})
+        refuse_local({"--continue-from": continue_from, "--melody": melody, "--source": source})
+        refuse_local({"--" + name.replace("_", "-"): True for name in load_options})
+        with open_client(server, token) as client, _opened(output) as file:
+            clip_from_server(client, request, engine, delivery, file, console)
+        if as_json:
+            print_json(made)
+        else:
+            console.print(f"{output}: {seconds:g} s, seed {request.seed}", highlight=False, markup=False)
+        return
+    if midi is not None and not kind.writes_midi:
+        raise Unsupported("--midi", str(midi), f"the engine {engine!r} cannot write MIDI")
+    if stems is not None and not kind.writes_stems:
+        raise Unsupported("--stems", str(stems), f"the engine {engine!r} cannot write stems")
     with load_engine(engine, **load_options) as loaded, ExitStack() as written:
         files: dict[Path, bytes] = {}  # beside the clip; all appear once everything is made
         if midi is not None:

@@ -1,4 +1,4 @@
-"""``lullwave replay``: renders a past moment of a station from the server's history; needs no running server."""
+"""``lullwave replay``: renders a past moment of a station from the server's history, or asks a server (``--server``)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from ...server.engine_config import load_options
 from ...settings import Settings, load
 from ...station import ArchiveEngine
 from ...station.replay import replay_moment
+from ...storage.atomic_files import replacing
 from ..flags import Config, DataDir, Force, Kbps, Quiet
 from ..outputs import check_file, next_free
+from ..server import Server, Token, open_client, refuse_local
 from .history import open_history
 
 
@@ -41,6 +43,8 @@ def replay(
     data_dir: DataDir = None,
     kbps: Kbps = 192,
     config: Config = None,
+    server: Server = None,
+    token: Token = "",
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
@@ -48,6 +52,15 @@ def replay(
     output = output or next_free(Path("replay.mp3"))
     named = format_of(output)
     check_file(output, force=force)
+    if server is not None:
+        refuse_local({"--data-dir": data_dir, "--config": config})
+        with open_client(server, token) as client:
+            clip = client.replay(station, time, seconds, named.name)
+        with replacing(output) as file:
+            file.write(clip.file)
+        if not quiet:
+            print(f"{output}: {station} at {time}" + ("" if clip.exact else " (similar, not the same samples)"))
+        return
     wall = wall_time(time, "time")
     settings = load({"data_dir": data_dir}, config)
     history = open_history(settings)
