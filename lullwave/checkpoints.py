@@ -151,15 +151,19 @@ def pull(model: str, progress: Progress | None = None) -> Installed:
             report(size)
             before += size
     except hub.GatedRepoError:
-        raise CheckpointError(f"{model} is gated: accept its terms on the hub, then set HF_TOKEN") from None
+        raise CheckpointError(f"{model} is gated; {gated_steps(model)}") from None
     except hub.RepositoryNotFoundError:
-        raise CheckpointError(f"the hub has no model {model!r}, or it is private (then set HF_TOKEN)") from None
+        raise CheckpointError(
+            f"the hub has no model {model!r}, or it is private or gated; if it is gated, {gated_steps(model)}"
+        ) from None
     except PermissionError as error:
         raise CheckpointError(
             f"downloading {model} failed: {error.filename}: {error.strerror}; set HF_HOME and LULLWAVE_MODELS_DIR to "
             "folders that this user may write"
         ) from None
     except (hub.HfHubHTTPError, DownloadFailed, OSError) as error:
+        if _status(error) in (401, 403):
+            raise CheckpointError(f"{model} is gated; {gated_steps(model)}") from None
         raise CheckpointError(f"downloading {model} failed: {error}; {hint}") from error
     except Exception as error:
         if type(error).__module__.startswith(_TRANSPORTS):  # these differ between versions of huggingface_hub
@@ -168,6 +172,20 @@ def pull(model: str, progress: Progress | None = None) -> Installed:
     done = Installed(model, place, total, _licence(info), str(info.sha or ""))
     (place / _RECORD).write_text(json.dumps({**asdict(done), "path": str(place)}, indent=1))
     return done
+
+
+def gated_steps(model: str) -> str:
+    """What to do about a gated model."""
+    return (
+        f"do this once: (1) accept its terms at https://huggingface.co/{model}, (2) make a token at "
+        "https://huggingface.co/settings/tokens, (3) set HF_TOKEN to it and try again"
+    )
+
+
+def _status(error: Exception) -> int | None:
+    """The HTTP status in an error of the hub's library or of a download."""
+    response = getattr(error, "response", None)
+    return getattr(response, "status_code", None) or getattr(error, "status", None)
 
 
 class _LoggedProgress:

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .errors import InvalidInput, MissingExtra
+from .errors import EngineError, InvalidInput, MissingExtra
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +98,20 @@ def free_bytes(device: Any) -> int | None:
                     here = int(line.split()[1]) * 1024
                     return min(here, container_free_bytes() or here)
     return None
+
+
+def check_fits(model: str, disk_bytes: int, needed_bytes: float, device: Any) -> None:
+    """Check that weights fit into the free memory of a device, before they are loaded.
+
+    Raises:
+        EngineError: they do not; the message tells the sizes.
+    """
+    free = free_bytes(device)
+    if free is not None and needed_bytes > free:
+        raise EngineError(
+            f"{model} does not fit: {disk_bytes / 1e9:.1f} GB of weights on disk need at least "
+            f"{needed_bytes / 1e9:.1f} GB of {device} memory; {free / 1e9:.1f} GB are free"
+        )
 
 
 def container_free_bytes(group: Path = Path("/sys/fs/cgroup")) -> int | None:

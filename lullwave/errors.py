@@ -27,6 +27,8 @@
     ├── FellBehind              a reader of the stream that was too slow
     ├── StorageUnavailable      the history cannot be written or read
     ├── Cancelled               a clip or a job that its client cancelled
+    ├── NoSpeakers              no device to play sound on
+    ├── IcecastRefused          an Icecast server that does not take the music
     ├── ServerUnreachable       a server that does not answer its client
     ├── RequestRefused          a server's reply of an error status
     ├── ProtocolError           a message that does not follow the protocol between two machines

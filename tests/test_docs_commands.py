@@ -51,7 +51,8 @@ NOT_RUN = [  # regular expression that matches the whole command, reason
     (r"sudo .*|sudo .* && sudo .*|systemctl .*", ROOT_RIGHTS),
     (r"(\w+=\S* )*docker .*", DOCKER),
     (r"lullwave models pull .*", HUB),
-    (r"lullwave \w+ .*(facebook/musicgen|--engine (musicgen|riffusion|stable-audio)).*", HUB),
+    (r"lullwave \w+ .*(facebook/musicgen|--engine (musicgen|riffusion|stable-audio|diffusers)).*", HUB),
+    (r"lullwave play .*", "needs a sound output, or an Icecast server"),
     (r"lullwave riff .*", HUB + "; stems downloads a model"),
     (r".*ws://gpu\.example:8001 .*lullwave serve", PEER),
 ]

@@ -21,6 +21,7 @@ COMMANDS = (
     "inference",
     "health",
     "generate",
+    "play",
     "history",
     "replay",
     "engines",

@@ -56,6 +56,12 @@ _BUILT_IN = {
         "ai",
         ("torch", "transformers", "diffusers", "safetensors"),
     ),
+    "diffusers": _BuiltIn(
+        "lullwave.engines.diffusers.engine:DiffusersEngine",
+        "lullwave.engines.diffusers.options:DiffusersFacts",
+        "ai",
+        ("torch", "transformers", "diffusers", "safetensors"),
+    ),
 }
 
 

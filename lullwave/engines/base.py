@@ -65,6 +65,29 @@ class Understanding:
     suggestions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # ignored word → known words like it
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """How near a model as the engine runs it is to the library that defines it, on the same inputs."""
+
+    what: str  # what was compared, such as "logits of 20 steps"
+    largest: float  # largest difference, as a share of the reference's largest value
+    cosine: float  # of the angle between both
+
+
+def compared(what: str, expected: Samples, made: Samples) -> Comparison:
+    """Compare two arrays of one shape.
+
+    Raises:
+        EngineFailed: their shapes differ.
+    """
+    if expected.shape != made.shape:
+        raise EngineFailed(f"{what}: the shape is {made.shape}, that of the reference {expected.shape}")
+    reference, found = expected.astype(np.float64).ravel(), made.astype(np.float64).ravel()
+    largest = float(np.abs(found - reference).max(initial=0.0) / max(float(np.abs(reference).max(initial=0.0)), 1e-12))
+    lengths = float(np.linalg.norm(reference) * np.linalg.norm(found))
+    return Comparison(what, largest, float(reference @ found) / max(lengths, 1e-12))
+
+
 class Closing(ABC):
     """Closes itself at the end of a ``with`` block."""
 
@@ -341,6 +364,14 @@ class Engine(EngineFacts, Closing):
     def understand(self, prompt: str) -> Understanding:
         """What the engine makes of ``prompt``, without playing it."""
         return Understanding(text=prompt)
+
+    def compare_with_reference(self) -> Comparison:
+        """Run a few steps of the loaded model here and by the library that defines it, in float32.
+
+        Raises:
+            EngineError: the engine has no such library.
+        """
+        raise EngineError(f"the engine {self.name} has no reference to be compared with")
 
     def midi(self, request: Request) -> bytes:
         """A finite request as a MIDI file, where ``writes_midi``.

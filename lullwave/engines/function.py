@@ -10,7 +10,7 @@ import bisect
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from .base import BlockStream, Engine, Mark, Understanding, check_over_s
 _FORMAT = 1  # version of the snapshots
 
 
-class _Steer(NamedTuple):
+class Steer(NamedTuple):
     """A change of prompt: the crossfade begins at ``frame`` and takes ``fade`` frames."""
 
     frame: int
@@ -34,14 +34,14 @@ class _Steer(NamedTuple):
 class FunctionStream(BlockStream):
     """Calls ``engine.read`` for each block, from any frame on."""
 
-    def __init__(self, engine: Engine, request: Request, position: int = 0, steers: Sequence[_Steer] = ()) -> None:
+    def __init__(self, engine: Engine, request: Request, position: int = 0, steers: Sequence[Steer] = ()) -> None:
         build(engine.options, request.options, where="options.")
         super().__init__(request, engine.rate, engine.channels, position)
         self._engine = engine
         self._steers = list(steers)  # in order of their frames
 
     @classmethod
-    def restore(cls, engine: Engine, snapshot: bytes) -> FunctionStream:
+    def restore(cls, engine: Engine, snapshot: bytes) -> Self:
         """The stream that ``snapshot`` came from.
 
         Raises:
@@ -51,7 +51,7 @@ class FunctionStream(BlockStream):
             state = json.loads(snapshot)
             maker = state["format"], state["engine"]
             if maker == (_FORMAT, engine.name):
-                steers = [_Steer(*steer) for steer in state["steers"]]
+                steers = [Steer(*steer) for steer in state["steers"]]
                 return cls(engine, Request(**state["request"]), int(state["position"]), steers)
         except (ValueError, RecursionError, TypeError, LookupError) as error:
             raise SnapshotError(f"not a snapshot of the engine {engine.name}: {error}") from error
@@ -79,7 +79,7 @@ class FunctionStream(BlockStream):
         self._asked(prompt)
         check_over_s(over_s)
         self.discard_unread()
-        self._steers.append(_Steer(self.position, round(over_s * self.rate), prompt))
+        self._steers.append(Steer(self.position, round(over_s * self.rate), prompt))
         return self._engine.understand(prompt)
 
     def snapshot(self, at_frame: int | None = None) -> bytes:
@@ -94,10 +94,10 @@ class FunctionStream(BlockStream):
         }
         return json.dumps(state).encode()
 
-    def fork(self, at_frame: int | None = None) -> FunctionStream:
+    def fork(self, at_frame: int | None = None) -> Self:
         self._check_open()
         at = self._reached(at_frame)
-        return FunctionStream(self._engine, self.request, at, self._before(at))
+        return type(self)(self._engine, self.request, at, self._before(at))
 
     def marks(self, start: int, stop: int) -> Sequence[Mark]:
         first = [Mark(0, "piece", {"title": self.request.prompt or self._engine.name, "prompt": self.request.prompt})]
@@ -119,7 +119,7 @@ class FunctionStream(BlockStream):
             start, frames = start + len(part), frames - len(part)
         return np.concatenate(parts)
 
-    def _before(self, frame: int) -> list[_Steer]:
+    def _before(self, frame: int) -> list[Steer]:
         """The changes of prompt up to ``frame``."""
         return self._steers[: bisect.bisect_right(self._steers, frame, key=lambda s: s.frame)]
 

@@ -20,7 +20,11 @@ _TIMEOUT_S = 30.0  # seconds without a byte before an attempt counts as failed
 
 
 class DownloadFailed(LullwaveError):
-    """The file did not arrive complete."""
+    """The file did not arrive complete; ``status`` is that of the server's refusal, if it refused."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        self.status = status
+        super().__init__(message)
 
 
 def fetch(
@@ -49,7 +53,7 @@ def fetch(
             if error.code == 416:  # the part is longer than the file: it belongs to another version
                 part.unlink(missing_ok=True)
             elif error.code < 500 and error.code != 429:
-                raise DownloadFailed(f"{url}: the server answered {error.code} {error.reason}") from None
+                raise DownloadFailed(f"{url}: the server answered {error.code} {error.reason}", error.code) from None
             reason: Exception = error
         except (OSError, http.client.HTTPException) as error:
             reason = error

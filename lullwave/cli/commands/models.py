@@ -12,7 +12,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 
 from ... import checkpoints
-from ...errors import InvalidInput, MissingExtra, NotFound
+from ...errors import InvalidInput, MissingExtra, NotFound, Unsupported
+from ...options import parse_pairs
 from ..flags import AsJson, Quiet
 from ..outputs import print_json
 from ..parsing import WordCommand
@@ -33,13 +34,21 @@ _STABLE_AUDIO = {
 def models(context: typer.Context, as_json: AsJson = False) -> None:
     """List, pull, locate and remove model weights on this machine."""
     if context.invoked_subcommand is None:
-        list_models(as_json)
+        list_models(as_json=as_json)
 
 
 @app.command("list", cls=WordCommand)
-def list_models(as_json: AsJson = False) -> None:
+def list_models(
+    available: Annotated[
+        bool, typer.Option("--available", help="List published models instead, with the speed expected here.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """List the installed models with size and licence."""
     console = Console()
+    if available:
+        _list_available(console, as_json)
+        return
     found = checkpoints.installed()
     if as_json:
         print_json([_fields(one) for one in found])
@@ -127,6 +136,73 @@ def make_random(
     except ModuleNotFoundError as error:
         raise MissingExtra("making random weights", "ai", error.name or "torch") from None
     print(f"wrote {name} with random weights to {directory}: it sounds like noise")
+
+
+@app.command(cls=WordCommand)
+def check(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="An installed model, or a directory of weights.")],
+    engine: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Engine that plays it, if the files do not tell.")
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option("--seconds", "-s", min=1, max=60, metavar="SECONDS", help="Length of the clip.")
+    ] = 5.0,
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any load option of the engine; may be repeated.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a model: against its library, by a short clip, for speed and memory. One line of verdict."""
+    from ...engines import engine_facts, load_engine
+    from ...models.check import check as check_model
+    from ...models.check import engine_of
+
+    directory = checkpoints.locate(name, offline=True)
+    kind = engine or engine_of(directory)
+    facts = engine_facts(kind)
+    if not facts.weights:
+        raise Unsupported("--engine", kind, f"the engine {kind!r} has no weights")
+    options = parse_pairs(option or (), facts.load_options)
+    with load_engine(kind, **{**options, facts.weights: str(directory)}) as loaded:
+        found = check_model(loaded, seconds)
+    if as_json:
+        print_json(found.data())
+    else:
+        if found.comparison is not None:
+            compared = found.comparison
+            print(f"{compared.what}: largest difference {compared.largest:.2g}, cosine {compared.cosine:.6f}")
+        else:
+            print(f"not compared: {found.why_not_compared}")
+        print(
+            f"clip of {found.seconds:g} s: {found.level_dbfs:g} dBFS, peak {found.peak:g}, "
+            f"{found.silent_share:.0%} silent, {found.clipped_share:.2%} clipped"
+        )
+        print(f"{name} ({kind}): {found.verdict}")
+    if found.faults:
+        raise typer.Exit(1)
+
+
+def _list_available(console: Console, as_json: bool) -> None:
+    """Print the models to choose from."""
+    from ...engines import engine_names
+    from ...models.listing import available
+    from ...models.machine import this_machine
+
+    found = available(engine_names(), this_machine())
+    if as_json:
+        print_json(found)
+        return
+    table = Table("model", "engine", "disk", "memory", "sound", "speed here", "licence")
+    for one in found:
+        sound = f"{one['rate'] / 1000:g} kHz {'stereo' if one['channels'] == 2 else 'mono'}"
+        gated = "; gated" if one["gated"] else ""
+        name = one["name"] + (" (installed)" if one["installed"] else "")
+        table.add_row(
+            f"{name}\n{one['good_at']}", one["engine"], f"{one['disk_gb']:g} GB", f"{one['memory_gb']:g} GB", sound,
+            f"{one['speed']:g}x", f"{one['licence']}{gated}\n{one['terms']}",
+        )  # fmt: skip
+    console.print(table)
+    print("speed: seconds of sound in a second on this machine, estimated; gated: accept the terms on the hub first")
 
 
 def _fields(one: checkpoints.Installed) -> dict[str, str | int]:

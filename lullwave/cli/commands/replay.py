@@ -1,4 +1,4 @@
-"""``lullwave replay``: renders a past moment of a station from the server's history, or asks a server (``--server``)."""
+"""``lullwave replay``: renders a past moment of a station from the history on disk, or asks a server (``--server``)."""
 
 from __future__ import annotations
 

@@ -13,12 +13,12 @@ import torch
 
 from ... import checkpoints
 from ...audio import Audio
-from ...device import choose_device, free_bytes, run_on_new_thread, set_threads
+from ...device import check_fits, choose_device, free_bytes, run_on_new_thread, set_threads
 from ...errors import CheckpointError, EngineError, InvalidInput, SnapshotError
 from ...options import build
 from ...prompt import Prompt
 from ...request import Request
-from ..base import Engine, Understanding
+from ..base import Comparison, Engine, Understanding, compared
 from ..linear import int8_available
 from . import snapshot as snapshots
 from .audio_prompt import AudioPromptEncoder
@@ -65,10 +65,14 @@ class MusicGenEngine(MusicGenFacts, Engine):
 
     def _open(self, directory: Path, dtype: torch.dtype, chosen: LoadOptions) -> None:
         check_format(directory)
+        self._directory = directory
         self.config = ModelConfig.read(directory)
         self.rate, self.channels = self.config.rate, self.config.channels
         weights = Weights(directory)
         self._fingerprint = f"{_fingerprint(directory)} {str(dtype).removeprefix('torch.')} {self.device.type}"
+        files = [*directory.glob("*.safetensors")] or [*directory.glob("*.bin")]
+        stored = sum(file.stat().st_size for file in files)
+        check_fits(chosen.model, stored, stored * dtype.itemsize / 4, self.device)  # published in 32 bits
         songs = self.reads_at_once = chosen.max_songs or (4 if self.device.type == "cpu" else 16)
         hf_config = _hf_config(directory)
         try:
@@ -159,6 +163,12 @@ class MusicGenEngine(MusicGenFacts, Engine):
         words = parsed.text or "the engine's default prompt"
         text = f"plays {words}" + (f"; avoids {parsed.avoid_text}" if parsed.avoid else "")
         return Understanding(text, {"tokens": token_count(found), "parts": [part.text for part in parsed.parts]})
+
+    def compare_with_reference(self) -> Comparison:
+        from .reference import STEPS, logits
+
+        expected, made = run_on_new_thread(lambda: logits(self._directory, self.decoder, self.config, self.device))
+        return compared(f"logits of {STEPS} steps", expected.float().cpu().numpy(), made.float().cpu().numpy())
 
     def close(self) -> None:
         self._finalizer()

@@ -15,11 +15,11 @@ from PIL import Image
 from ...audio import Audio
 from ...checkpoints import locate
 from ...device import choose_device, choose_dtype
-from ...errors import InvalidInput
+from ...errors import EngineError, InvalidInput
 from ...options import build
 from ...prompt import Prompt
 from ...request import Request
-from ..base import Engine, Understanding
+from ..base import Comparison, Engine, Understanding, compared
 from ..steers import Steer
 from .batch_queue import BatchQueue, Job
 from .clip_options import DenoisingConfig, Interpolation
@@ -65,7 +65,7 @@ class RiffusionEngine(RiffusionFacts, Engine):
         _merge_lora(weights, lora)
         if torch_device.type == "cpu" and (compiled or dtype == "int8"):
             weights = _with_openvino(weights, dtype == "int8", lora)
-        self.checkpoint = checkpoint
+        self.checkpoint, self._directory = checkpoint, path
         self.device = str(torch_device)
         self.pipeline = Pipeline(weights)
         self.seed_images = SeedImages(Path(seed_images).expanduser() if seed_images else None, weights.directory)
@@ -108,6 +108,12 @@ class RiffusionEngine(RiffusionFacts, Engine):
         mask = self.seed_images(clip.mask_image_id, "mask") if clip.mask_image_id and image is not None else None
         request = self.pipeline.image_request(clip, image, mask, from_noise or TILE)
         return self.queue.submit(request, config or DenoisingConfig(steps=clip.num_inference_steps), progress)
+
+    def compare_with_reference(self) -> Comparison:
+        if not (self._directory / "unet").is_dir():
+            raise EngineError("a checkpoint in one file is not compared: the library reads directories")
+        made, expected = self.pipeline.compared_steps(self._directory / "unet")
+        return compared("noises of 3 steps", expected, made)
 
     def close(self) -> None:
         self.queue.close()

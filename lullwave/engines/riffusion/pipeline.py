@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from threading import RLock
 from typing import Any
 
@@ -201,6 +202,24 @@ class Pipeline:
         whole = torch.cat(predicted)
         parts = list(whole.reshape(len(begins), latents.shape[0], *whole.shape[1:]).unbind(0))
         return windows.blend(parts, begins, width)
+
+    @torch.inference_mode()
+    def compared_steps(self, unet: Path) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """(3, 4, H, W) noises that this UNet and that of diffusers (from ``unet``, float32) predict at three levels."""
+        import diffusers
+
+        reference = diffusers.UNet2DConditionModel.from_pretrained(unet, local_files_only=True).float().eval()
+        text = self._text.embed(parse_weights("calm piano, rainy night"))[None]
+        latents = torch.randn(1, 4, WINDOW, WINDOW, generator=torch.Generator().manual_seed(1))
+        made, expected = [], []
+        with self._lock:
+            for level in (901, 501, 101):
+                config = DenoisingConfig(loop=False)
+                on_device = latents.to(self._weights.device)
+                condition = text.to(self._weights.device, self._weights.dtype)
+                made.append(self._predicted(on_device, level, condition, condition, config).cpu())
+                expected.append(reference(latents, level, encoder_hidden_states=text.float().cpu()).sample)
+        return torch.cat(made).numpy(), torch.cat(expected).float().numpy()
 
     def _latent_of(self, request: ImageRequest, config: DenoisingConfig) -> torch.Tensor:
         assert request.image is not None

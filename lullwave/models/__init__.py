@@ -1,0 +1,1 @@
+"""The models that users can choose from, and how fast this machine would run them."""

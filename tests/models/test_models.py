@@ -1,0 +1,139 @@
+"""The list of models to choose from, the measurement behind it, and the check of a model."""
+
+import json
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from radio_server import serving
+
+from lullwave import Audio, checkpoints, load_engine
+from lullwave.cli.app import run
+from lullwave.engines.base import Comparison, compared
+from lullwave.errors import CheckpointError, EngineFailed
+from lullwave.models import machine
+from lullwave.models.catalogue import CATALOGUE, known
+from lullwave.models.check import engine_of, judge
+from lullwave.models.listing import available
+from lullwave.models.machine import Machine
+
+FAST, SLOW = Machine("cuda:0", 400_000.0, 3000.0), Machine("cpu", 300.0, 20.0)
+
+
+def test_speeds_follow_what_was_measured():
+    small, large = known("facebook/musicgen-small"), known("facebook/musicgen-large")
+    assert SLOW.speed(small) == pytest.approx(20.0 / 21.0)  # 50 times 0.42 GB are read for a second of sound
+    assert FAST.speed(large) > 10 > 1 > SLOW.speed(large)
+    doubled = replace(SLOW, gflops=2 * SLOW.gflops)
+    riffusion = known("riffusion/riffusion-model-v1")
+    assert doubled.speed(riffusion) == pytest.approx(2 * SLOW.speed(riffusion))
+    assert known("facebook/nothing") is None
+
+
+def test_every_model_is_told_in_full_and_sizes_follow_from_the_parameters():
+    listed = available({model.engine for model in CATALOGUE}, SLOW)
+    assert len(listed) == len(CATALOGUE)
+    for one in listed:
+        assert all(one[name] not in ("", None) for name in one)
+        assert one["disk_gb"] >= one["memory_gb"] > 0.5
+    assert next(one for one in listed if one["name"] == "facebook/musicgen-small")["disk_gb"] == pytest.approx(2.4)
+    assert [one["engine"] for one in available({"riffusion"}, SLOW)] == ["riffusion"]
+
+
+def test_a_machine_is_measured_once():
+    machine.this_machine.cache_clear()
+    measured = machine.this_machine()
+    assert measured.gflops > 1
+    assert measured.gb_s > 0.1
+    assert machine.this_machine() is measured
+
+
+def test_the_list_over_http_and_on_the_command_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(machine, "this_machine", lambda: SLOW)
+    monkeypatch.setattr("lullwave.server.routes.models.this_machine", lambda: SLOW)
+    with serving(tmp_path, engines={"synth": object, "musicgen": object}) as served:
+        listed = served.json("/api/models")["models"]
+    assert {one["engine"] for one in listed} == {"musicgen"}
+    monkeypatch.setattr(sys, "argv", ["lullwave", "models", "list", "--available", "--json"])
+    with pytest.raises(SystemExit):
+        run()
+    told = json.loads(capsys.readouterr().out)
+    assert [one for one in told if one["engine"] == "musicgen"] == listed
+    monkeypatch.setattr(sys, "argv", ["lullwave", "models", "list", "--available"])
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit):
+        run()
+    assert "no commercial use" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_gated_models_tell_the_three_steps(monkeypatch, tmp_path, status):
+    pytest.importorskip("huggingface_hub")
+    import huggingface_hub
+
+    class Info:
+        siblings = [type("File", (), {"rfilename": "model.safetensors", "lfs": None, "size": 10})]  # noqa: RUF012
+        sha = "abc"
+
+    def refuse(*args, **named):
+        raise checkpoints.DownloadFailed("refused", status)
+
+    monkeypatch.setenv("LULLWAVE_MODELS_DIR", str(tmp_path))
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *args, **named: Info)
+    monkeypatch.setattr(checkpoints, "fetch", refuse)
+    with pytest.raises(CheckpointError) as told:
+        checkpoints.pull("some/gated", lambda *progress: None)
+    for words in ("https://huggingface.co/some/gated", "make a token", "HF_TOKEN"):
+        assert words in str(told.value)
+
+
+def test_a_clip_is_judged_by_level_silence_clipping_and_likeness():
+    rate = 8000
+    good = Audio.of(0.1 * np.sin(np.arange(rate) / 5.0), rate)
+    same = Comparison("logits", 0.001, 0.9999)
+
+    def faults(clip, comparison=same):
+        return judge("x", comparison, "", clip, 0.5, 1.0).faults
+
+    found = judge("x", same, "", good, 0.5, 1.0)
+    assert found.faults == ()
+    assert found.level_dbfs == pytest.approx(-23.0, abs=0.1)
+    assert found.speed == 2.0
+    assert "good" in found.verdict
+    assert "silent" in faults(Audio.silence(rate, rate))[0]
+    assert "clipped" in faults(Audio.of(np.sign(good.samples), rate))[0]
+    assert (
+        "no numbers" in faults(Audio(np.where(np.arange(rate) == 5, np.nan, 0.1).astype(np.float32)[:, None], rate))[0]
+    )
+    assert "cosine" in faults(good, Comparison("logits", 1.0, 0.5))[0]
+    assert compared("x", np.array([1.0, 0.0]), np.array([0.0, 2.0])) == Comparison("x", 2.0, 0.0)
+    with pytest.raises(EngineFailed, match="shape"):
+        compared("x", np.zeros(2), np.zeros(3))
+
+
+def test_models_of_each_engine_are_checked_against_their_library(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("torch")
+    pytest.importorskip("diffusers")
+    from lullwave.engines.musicgen.model.random_checkpoint import write_random
+    from lullwave.engines.riffusion.model.random_checkpoint import make_random
+
+    folders = {
+        "musicgen": write_random("musicgen-tiny", tmp_path / "musicgen"),
+        "riffusion": make_random(tmp_path / "riffusion", seed=3),
+    }
+    for engine, folder in folders.items():
+        assert engine_of(folder) == engine
+    with load_engine("riffusion", checkpoint=str(folders["riffusion"]), device="cpu", dtype="float32") as loaded:
+        found = loaded.compare_with_reference()
+        assert found.cosine > 0.99999
+        assert found.largest < 1e-3
+    arguments = ["--json", "--seconds", "1", "--option", "dtype=float32", "--option", "device=cpu"]
+    monkeypatch.setattr(sys, "argv", ["lullwave", "models", "check", str(folders["musicgen"]), *arguments])
+    with pytest.raises(SystemExit) as ended:
+        run()
+    told = json.loads(capsys.readouterr().out)
+    assert told["engine"] == "musicgen"
+    assert told["comparison"]["cosine"] > 0.99999
+    assert told["good"] == (not ended.value.code)
+    assert told["speed"] > 0
