@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import (
     Busy,
+    Cancelled,
     CheckpointError,
     CodecError,
     EngineError,
@@ -90,6 +91,7 @@ __all__ = [
     "Audio",
     "BlockStream",
     "Busy",
+    "Cancelled",
     "CheckpointError",
     "CodecError",
     "Engine",

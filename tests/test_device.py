@@ -7,7 +7,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from lullwave import device  # noqa: E402
 from lullwave.device import container_free_bytes, run_on_new_thread  # noqa: E402
+from lullwave.errors import EngineError  # noqa: E402
 
 THREADS = Path("/proc/self/task")
 
@@ -46,3 +48,10 @@ def test_cached_pages_count_as_free_within_a_container(tmp_path):
     (tmp_path / "memory.max").write_text("max\n")
     assert container_free_bytes(tmp_path) is None
     assert container_free_bytes(tmp_path / "absent") is None
+
+
+def test_weights_that_do_not_fit_are_refused_with_the_sizes(monkeypatch):
+    monkeypatch.setattr(device, "free_bytes", lambda asked: 3_000_000_000)
+    device.check_fits("some/model", 4_000_000_000, 2_900_000_000, "cpu")
+    with pytest.raises(EngineError, match=r"some/model does not fit: 4\.0 GB .* at least 3\.1 GB .* 3\.0 GB are free"):
+        device.check_fits("some/model", 4_000_000_000, 3_100_000_000, "cpu")

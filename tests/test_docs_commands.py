@@ -127,7 +127,7 @@ class Terminal:
     def run(self, command: str) -> None:
         """Run a command to its end, or start a server and wait until it answers."""
         command = command.replace("localhost:8000", f"localhost:{self.radio}")
-        if re.match(r"lullwave (history|replay)\b", command):
+        if re.match(r"lullwave (history|replay)\b", command) and "--server" not in command:
             command = re.sub(r"(replay piano) \S+", rf"\1 {self._time_on_air()}", command)
         server = re.search(r"lullwave (serve|inference)\b(?!.*--help)", command)
         if server:

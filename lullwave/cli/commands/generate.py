@@ -16,7 +16,7 @@ from ...blocks import ClipFormat, ClipMaker
 from ...codecs import DEFAULT_KBPS, FORMATS, Format, format_named, read
 from ...conversions.stem_files import stem_files
 from ...engines import engine_class, engine_facts, load_engine
-from ...engines.base import AudioPrompt, Engine, Stream
+from ...engines.base import AudioPrompt, Engine, EngineFacts, Stream
 from ...errors import Unsupported
 from ...generation import DEFAULT_ENGINE, DEFAULT_SECONDS
 from ...mastering import TARGET_LUFS
@@ -177,7 +177,7 @@ def generate(
 
 
 def _audio_prompts(
-    engine: str, kind: type[Engine], files: Mapping[AudioPrompt, Path | None]
+    engine: str, kind: type[EngineFacts], files: Mapping[AudioPrompt, Path | None]
 ) -> dict[AudioPrompt, Audio]:
     """Read the audio that the music is to begin from.
 

@@ -195,11 +195,24 @@ def _loaded(directory: Path, placement: Placement, device: torch.device) -> Any:
             pipeline.to(device)
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise EngineError(f"the model does not fit into the memory of {device}: {error}") from None
+    if type(pipeline).__name__ == "MusicLDMPipeline":
+        _return_plain_features(pipeline.text_encoder)
     vae = getattr(pipeline, "vae", None)
     for name in ("enable_tiling", "enable_slicing") if placement.tiled else ():
         if hasattr(vae, name):
             getattr(vae, name)()
     return pipeline
+
+
+def _return_plain_features(encoder: Any) -> None:
+    """Let CLAP return a tensor again: since transformers 5 it returns an object, which MusicLDM does not know."""
+    original = encoder.get_text_features
+
+    def features(*args: Any, **named: Any) -> Any:
+        made = original(*args, **named)
+        return getattr(made, "pooler_output", made)
+
+    encoder.get_text_features = features
 
 
 def _format(pipeline: Any) -> tuple[int, int]:

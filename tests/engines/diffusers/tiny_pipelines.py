@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,10 @@ def write(name: str, directory: Path) -> Path:
 
 def _t5() -> tuple[Any, Any]:
     config = transformers.T5Config(vocab_size=VOCABULARY, d_model=32, d_kv=8, d_ff=37, num_layers=2, num_heads=4)
-    return transformers.T5EncoderModel(config).eval(), _tokenizer(transformers, VOCABULARY)
+    words = json.loads(_tokenizer(transformers, VOCABULARY).backend_tokenizer.to_str())["model"]["vocab"]
+    tokenizer = transformers.T5Tokenizer(vocab=[(word, score) for word, score in words], extra_ids=0)
+    tokenizer.model_max_length = 64
+    return transformers.T5EncoderModel(config).eval(), tokenizer
 
 
 def _clap() -> tuple[Any, Any, Any]:
@@ -82,14 +86,14 @@ def _stable_audio() -> Any:
     encoder, tokenizer = _t5()
     return diffusers.StableAudioPipeline(
         vae=diffusers.AutoencoderOobleck(
-            encoder_hidden_size=6, downsampling_ratios=[4, 10], decoder_channels=3, decoder_input_channels=3,
+            encoder_hidden_size=6, downsampling_ratios=[10, 20], decoder_channels=3, decoder_input_channels=3,
             audio_channels=2, channel_multiples=[2, 4], sampling_rate=8000,
         ),
         text_encoder=encoder,
         projection_model=diffusers.StableAudioProjectionModel(32, 4, 0, 32),
         tokenizer=tokenizer,
         transformer=diffusers.StableAudioDiTModel(
-            sample_size=400, in_channels=3, num_layers=2, attention_head_dim=4, num_attention_heads=2,
+            sample_size=80, in_channels=3, num_layers=2, attention_head_dim=4, num_attention_heads=2,
             num_key_value_attention_heads=2, out_channels=3, cross_attention_dim=4, time_proj_dim=8,
             global_states_input_dim=8, cross_attention_input_dim=4,
         ),
@@ -139,7 +143,7 @@ def _ace_step() -> Any:
              "head_dim": 8}  # fmt: skip
     return diffusers.AceStepPipeline(
         vae=diffusers.AutoencoderOobleck(
-            encoder_hidden_size=6, downsampling_ratios=[4, 10], decoder_channels=3, decoder_input_channels=8,
+            encoder_hidden_size=6, downsampling_ratios=[10, 32], decoder_channels=3, decoder_input_channels=8,
             audio_channels=2, channel_multiples=[2, 4], sampling_rate=8000,
         ),
         text_encoder=transformers.Qwen3Model(config).eval(),
