@@ -9,6 +9,7 @@ import zlib
 
 SERIAL = int.from_bytes(b"lull", "little")
 _HEAD = 27  # bytes of a page before its segment table (RFC 3533, 6)
+_SUM = 22  # where the checksum stands
 _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -37,6 +38,11 @@ def checksum(page: bytes | bytearray) -> int:
     """CRC-32 with polynomial 0x04C11DB7, initial value 0, not reflected (RFC 3533, 6); zlib's is reflected."""
     reflected = zlib.crc32(page.translate(_MIRRORED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{reflected:032b}"[::-1], 2)
+
+
+def is_intact(page: bytes) -> bool:
+    """Tell whether the checksum in a page is that of its bytes."""
+    return checksum(page[:_SUM] + bytes(4) + page[_SUM + 4 :]) == int.from_bytes(page[_SUM : _SUM + 4], "little")
 
 
 def _page_size(data: bytes, at: int) -> int | None:

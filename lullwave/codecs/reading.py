@@ -6,10 +6,10 @@ Damage is reported, never ignored: a file that is empty, cut off, damaged in the
 
 from __future__ import annotations
 
-import io
 import logging
 import math
 import mmap
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,20 +20,27 @@ import soundfile
 
 from ..audio import Audio
 from ..errors import CodecError, FileMissing
-from .completeness import Content, is_cut_off, joined_parts, repaired
+from .container_sizes import Content
+from .file_parts import Part, file_parts
 from .tags import Tags, id3_size, tags_of_id3
 
 BLOCK_S = 10.0  # length of a block, in seconds
+BLOCK_SAMPLES = 1 << 22  # in all channels, at most: 16 MB, whatever rate and channels a header states
 MIN_RATE, MAX_RATE = 1000, 768_000  # Hz; a header can state anything, and buffers are sized by it
 MAX_CHANNELS = 64
 MAX_ID3_BYTES = 1 << 20  # of an ID3v2 tag; titles come before pictures
 MAX_WHOLE_BYTES = 4 * 1024**3  # float32 samples of a file that is read whole: 3 hours of stereo at 44.1 kHz
 
+_AT_THE_END = "FLAC__STREAM_DECODER_END_OF_STREAM"  # what libsndfile notes where a FLAC ends within a frame
+_SHORT = re.compile("should be|truncated")  # what it notes of a file that is shorter than stated
+_GAP_S = 0.1  # a longer gap in the times of frames is told
+_UNKNOWN_FRAMES = 1 << 62  # libsndfile states about this many where it cannot tell
+
 log = logging.getLogger(__name__)
 
 
 def blocks_of(source: bytes | str | Path) -> Iterator[Audio]:
-    """The sound of a file or its bytes, of any length, in blocks of ten seconds.
+    """The sound of a file or its bytes, of any length, in blocks of at most ten seconds.
 
     Raises:
         CodecError: the file cannot be read or decoded, is cut off or damaged, or holds NaN or infinity; the message
@@ -46,8 +53,8 @@ def blocks_of(source: bytes | str | Path) -> Iterator[Audio]:
             raise CodecError("there are no bytes")
         form: tuple[int, int] | None = None
         begin_s = 0.0
-        for part in joined_parts(data):
-            for block in _part(part, source):
+        for part in file_parts(data):
+            for block in _blocks(part):
                 if form is None:
                     form = (block.rate, block.channels)
                     _check_form(*form)
@@ -59,6 +66,8 @@ def blocks_of(source: bytes | str | Path) -> Iterator[Audio]:
                 _check_numbers(block, begin_s)
                 begin_s += block.duration_s
                 yield block
+            if part.note:
+                log.warning("%s: %s", name, part.note)
         if form is None:
             raise CodecError("there is no sound in it")
     except CodecError as error:
@@ -146,69 +155,97 @@ def _content(path: Path) -> Content:
         raise CodecError(str(error.strerror)) from error
 
 
-def _part(data: Content, source: bytes | str | Path) -> Iterator[Audio]:
-    """The blocks of one file."""
-    data = repaired(data)
-    with _opened(data, source) as opened:
-        try:
-            file = soundfile.SoundFile(opened)
-        except soundfile.LibsndfileError as error:
-            opened.seek(0)
-            yield from _by_av(opened, error.error_string)
-        else:
-            with file:
-                yield from _by_soundfile(file, data)
+def _blocks(part: Part) -> Iterator[Audio]:
+    """The blocks of one file; none if it is whole and empty."""
+    rate, frames = 0, 0
+    try:
+        for block in _decoded(part):
+            rate, frames = block.rate, frames + block.frames
+            yield block
+    except CodecError as error:
+        if part.fault and not frames:
+            reason = "cut off before its sound begins" if part.fault == "cut off" else part.fault
+            raise CodecError(f"it is {reason}") from error
+        raise
+    if part.fault:
+        raise CodecError(f"it is {part.fault} after {frames / rate if rate else 0.0:.1f} seconds")
 
 
-def _by_soundfile(file: soundfile.SoundFile, data: Content) -> Iterator[Audio]:
+def _decoded(part: Part) -> Iterator[Audio]:
+    try:
+        file = soundfile.SoundFile(part.opened())
+    except soundfile.LibsndfileError as error:
+        yield from _by_av(part, error.error_string)
+    else:
+        with file:
+            yield from _by_soundfile(file, part)
+
+
+def _by_soundfile(file: soundfile.SoundFile, part: Part) -> Iterator[Audio]:
     frames = 0
     _check_form(file.samplerate, file.channels)
     try:
-        while len(block := file.read(round(BLOCK_S * file.samplerate), dtype="float32", always_2d=True)):
+        while len(block := file.read(_block_frames(file.samplerate, file.channels), dtype="float32", always_2d=True)):
             frames += len(block)
             yield Audio(block, file.samplerate)
     except soundfile.LibsndfileError as error:
-        raise CodecError(f"it is damaged after {frames / file.samplerate:.1f} seconds") from error
-    if not frames:
-        raise CodecError("there is no sound in it")
-    if reason := is_cut_off(data, file.frames, frames):
-        raise CodecError(f"it is {reason} after {frames / file.samplerate:.1f} seconds")
+        reason = "cut off or damaged" if _AT_THE_END in file.extra_info else "damaged"
+        raise CodecError(f"it is {reason} after {_readable_s(part):.1f} seconds") from error
+    except ValueError as error:  # of rare containers in which soundfile cannot seek
+        raise CodecError("it is in a format that cannot be read") from error
+    short = part.counted and frames < file.frames < _UNKNOWN_FRAMES
+    if not part.fault and (short or (not part.counted and _SHORT.search(file.extra_info))):
+        raise CodecError(
+            f"it is {'damaged' if part.counted else 'cut off'} after {frames / file.samplerate:.1f} seconds"
+        )
 
 
-def _opened(data: Content, source: bytes | str | Path) -> BinaryIO:
-    """A file object at the beginning of ``data``, which are the bytes of ``source`` or of a part of it."""
-    return io.BytesIO(data) if isinstance(data, bytes) or isinstance(source, bytes) else open(source, "rb")
+def _readable_s(part: Part) -> float:
+    """How many seconds can be read before libsndfile raises an error, to a tenth."""
+    frames = 0
+    with soundfile.SoundFile(part.opened()) as file, suppress(soundfile.LibsndfileError):
+        while count := len(file.read(file.samplerate // 10, dtype="float32")):
+            frames += count
+    return frames / int(file.samplerate)
 
 
-def _by_av(opened: BinaryIO, refusal: str) -> Iterator[Audio]:
+def _by_av(part: Part, refusal: str) -> Iterator[Audio]:
     try:
         import av
     except ImportError:
         raise CodecError(f"{refusal} (more formats: pip install 'lullwave[media]')") from None
+    held: list[Any] = []
+    waiting = total = rate = 0
     try:
-        with av.open(opened, "r") as container:
-            if not container.streams.audio:
+        with av.open(part.opened(), "r") as container:
+            if not container.streams.audio or not container.streams.audio[0].rate:
                 raise CodecError("there is no sound in it")
             stream = container.streams.audio[0]
             rate = int(stream.rate)
             _check_form(rate, int(stream.channels))
             resampler = av.AudioResampler(format="fltp", rate=rate)
-            held: list[Any] = []
-            waiting = total = 0
+            shift_s = 0.0  # by how much the times that the frames state differ from what was decoded
             for frame in container.decode(stream):
+                if frame.time is not None:
+                    late_s = frame.time - (total + waiting) / rate
+                    if late_s - shift_s > _GAP_S and total + waiting:
+                        log.warning("%.1f seconds are missing after %.1f", late_s - shift_s, (total + waiting) / rate)
+                    shift_s = late_s
                 for made in resampler.resample(frame):
                     held.append(made.to_ndarray())
                     waiting += held[-1].shape[1]
-                if waiting >= BLOCK_S * rate:
+                if waiting >= _block_frames(rate, stream.channels):
                     yield _joined(held, rate)
                     held, total, waiting = [], total + waiting, 0
             if held:
                 yield _joined(held, rate)
             total += waiting
             stated_s = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
-            if total and total / rate < stated_s - 0.25:
+            if total and total / rate < stated_s - 0.25 and not part.fault:
                 raise CodecError(f"it is cut off after {total / rate:.1f} of {stated_s:.1f} seconds")
     except av.FFmpegError as error:
+        if total + waiting:
+            raise CodecError(f"it is {part.fault or 'damaged'} after {(total + waiting) / rate:.1f} seconds") from error
         raise CodecError(_reason(error)) from error
 
 
@@ -223,6 +260,10 @@ def _reason(error: Any) -> str:
 
 def _joined(parts: list[Any], rate: int) -> Audio:
     return Audio(np.ascontiguousarray(np.concatenate(parts, axis=1).T, dtype=np.float32), rate)
+
+
+def _block_frames(rate: int, channels: int) -> int:
+    return min(round(BLOCK_S * rate), BLOCK_SAMPLES // channels)
 
 
 def _check_form(rate: int, channels: int) -> None:

@@ -70,7 +70,7 @@ REFUSED = {
     "cut wav": (WAV[: len(WAV) // 2], r"cut off after 0\.\d seconds"),
     "cut mp3": (MP3[: len(MP3) // 2], r"cut off after 0\.\d seconds"),
     "cut ogg": (OGG[: len(OGG) // 2], "cut off"),
-    "cut flac": (FLAC[: len(FLAC) // 2], "damaged"),
+    "cut flac": (FLAC[: len(FLAC) // 2], r"cut off or damaged after 0\.\d seconds"),
     "damaged mp3": (MP3[: len(MP3) // 2] + bytes(2000) + MP3[len(MP3) // 2 + 2000 :], r"damaged"),
     "joined, the second cut": (WAV + WAV[: len(WAV) // 2], "cut off"),
     "joined, of other channels": (WAV + encode(tone(channels=1), "wav"), "two files were joined"),
