@@ -29,6 +29,9 @@ Mel = npt.NDArray[np.float32]
 HALF_STEP = 0.5  # levels: other writers truncate, so that the true value lies half a level higher on average
 WIDEST = 65535  # columns; wider images cannot be read by most programs
 MAX_PIXELS = 400_000_000  # of an image file: an hour of stereo in 16 bits has 369 million
+MAX_BYTES = 300_000_000  # of pixels in memory that a file of any size may cost
+MAX_RATIO = 20  # above that, times the file's size: spectrograms get 2 to 10 times smaller, and bombs 1000 times
+BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}  # of a pixel in memory by its mode; 4 in others
 MAX_ROWS = 8192  # two channels of 4096 bands
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")  # of image files; Pillow hands some others to other programs
 SOFTWARE = 305  # tag that marks our own images, whose levels are rounded
@@ -44,7 +47,8 @@ def open_image(path: Path) -> Image.Image:
 
     Raises:
         CodecError: the file does not exist, cannot be read, is not an image, is damaged or cut off.
-        InvalidInput: it states more pixels than ``MAX_PIXELS`` or more rows than ``MAX_ROWS``.
+        InvalidInput: it states more pixels than ``MAX_PIXELS``, more rows than ``MAX_ROWS``, or needs more memory than
+            ``MAX_BYTES`` though the file is small.
     """
     Image.MAX_IMAGE_PIXELS = None  # an hour of sound is more than Pillow allows; the check is here
     try:
@@ -53,6 +57,7 @@ def open_image(path: Path) -> Image.Image:
             raise InvalidInput(
                 "image", f"{picture.width} x {picture.height}", f"at most {MAX_PIXELS} pixels and {MAX_ROWS} rows"
             )
+        _check_memory(picture, path.stat().st_size)
         picture.load()
     except UnidentifiedImageError:
         raise CodecError(f"cannot read {str(path)!r}: it is not an image ({', '.join(FORMATS)})") from None
@@ -66,6 +71,16 @@ def open_image(path: Path) -> Image.Image:
             raise
         raise CodecError(f"cannot read {str(path)!r}: the image is damaged ({error})") from error
     return picture
+
+
+def _check_memory(picture: Image.Image, file_bytes: int) -> None:
+    needed = picture.width * picture.height * BYTES.get(picture.mode, 4)
+    if needed > MAX_BYTES and needed > MAX_RATIO * file_bytes:
+        raise InvalidInput(
+            "image",
+            f"{picture.width} x {picture.height} ({needed // 10**6} MB once unpacked) in {file_bytes} bytes",
+            f"{MAX_BYTES // 10**6} MB, or {MAX_RATIO} times the file",
+        )
 
 
 def save(image: Image.Image, file: BinaryIO, format: str, exif: Image.Exif | None = None, tags: Tags = NO_TAGS) -> None:

@@ -13,6 +13,7 @@ from . import USUAL_MAX, Spectrogram, SpectrogramParams, analyse, synthesise
 from .image import Canvas, is_rounded
 
 PIECE = 4096  # columns that are converted at a time
+PIECE_PIXELS = 4_000_000  # at most, of higher images
 LARGE = 50_000_000  # pixels from which an image waits on disk
 
 
@@ -41,19 +42,24 @@ def sound_of(
     if last_use and image.width * image.height > LARGE:
         pieces = _from_disk(image)
     else:
-        pieces = (_piece(image, left) for left in range(0, image.width, PIECE))
+        pieces = (_piece(image, left) for left in range(0, image.width, _columns(image)))
     return synthesise((Spectrogram.from_image(piece, params, rounded).mel for piece in pieces), params, quality)
 
 
 def _piece(image: Image.Image, left: int) -> Image.Image:
-    return image.crop((left, 0, min(left + PIECE, image.width), image.height))
+    return image.crop((left, 0, min(left + _columns(image), image.width), image.height))
+
+
+def _columns(image: Image.Image) -> int:
+    """How many columns a piece has."""
+    return max(1, min(PIECE, PIECE_PIXELS // image.height))
 
 
 def _from_disk(image: Image.Image) -> Iterator[Image.Image]:
     """Write an image to a temporary file in pieces, close it, and yield the pieces."""
     mode, palette, clear, sizes = image.mode, image.getpalette(), image.info.get("transparency"), []
     with tempfile.TemporaryFile() as file:
-        for left in range(0, image.width, PIECE):
+        for left in range(0, image.width, _columns(image)):
             piece = _piece(image, left)
             sizes.append(piece.size)
             file.write(piece.tobytes())

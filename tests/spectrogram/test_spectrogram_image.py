@@ -1,6 +1,7 @@
 """Pixels: Riffusion's 8-bit form to the letter, the 16-bit form without loss, images of every mode and size."""
 
 import io
+import os
 import struct
 import tracemalloc
 import zlib
@@ -155,6 +156,23 @@ def test_an_image_that_states_too_many_pixels_is_refused_before_it_is_decoded(tm
         open_image(tmp_path / "bomb.png")
     assert tracemalloc.get_traced_memory()[1] < 5_000_000
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("size", "bits", "colour"), [((48_000, 8192), 16, 0), ((48_000, 8192), 8, 6), ((40_000, 2000), 8, 2)]
+)
+def test_an_image_that_unpacks_to_far_more_than_its_file_is_refused(tmp_path, size, bits, colour):
+    data = bytearray(png_stating(*size))
+    data[24:26] = bits, colour
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    bomb = tmp_path / "bomb.png"
+    bomb.write_bytes(data)
+    with pytest.raises(InvalidInput, match=r"MB once unpacked.*allowed: 300 MB, or 20 times the file"):
+        open_image(bomb)
+    if size[1] == 2000:  # a file of 20 MB may hold as much; this one holds nothing
+        os.truncate(bomb, 20_000_000)
+        with pytest.raises(CodecError, match="damaged or cut off"):
+            open_image(bomb)
 
 
 def test_files_that_are_no_image_or_a_damaged_one_are_told(tmp_path):

@@ -23,11 +23,12 @@ from contextlib import ExitStack, suppress
 from typing import Protocol
 from urllib.parse import urlsplit
 
+import numpy as np
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from ...audio import Audio, crossfade
-from ...codecs import decode
+from ...codecs import blocks_of
 from ...errors import CodecError, EngineError, EngineLost, InvalidInput, StreamClosed
 from ...redaction import redacted
 from ...request import Request
@@ -38,7 +39,9 @@ RATE = 44100  # Hz; clips of other rates are resampled
 CHANNELS = 2
 OVERLAP_S = 5.0  # crossfade between two clips, as on the web page of those servers
 MIN_CLIP_S = 3.0  # shorter clips are rejected
-MAX_CLIP_S = 1800.0  # longer clips are rejected
+MAX_CLIP_S = 300.0  # longer clips are rejected: this one has 106 MB decoded
+MAX_CLIP_RATE = 48_000  # Hz; the highest rate of an MP3
+MAX_CLIP_CHANNELS = 8  # of which the first two are played
 MAX_CLIP_BYTES = 64 * 1024 * 1024  # of one encoded clip
 MARKS_KEPT = 64
 
@@ -129,6 +132,7 @@ class LegacyWebSocketClient:
             ping_interval=None,
             close_timeout=1,
             max_size=MAX_CLIP_BYTES,
+            compression=None,  # an MP3 does not get shorter
             proxy=None,
         )
         return self._stack.enter_context(opening)
@@ -335,13 +339,29 @@ class LegacyStream(Stream):
         """
         data = self._buffer.take(lambda: self._closed)
         try:
-            clip = decode(data, MAX_CLIP_S)
+            clip = decoded(data)
         except CodecError as error:
             raise EngineLost(f"the server sent something that is not a clip: {error}") from None
         if clip.duration_s < MIN_CLIP_S:
             raise EngineLost(
                 f"the server sent a clip of {clip.duration_s:.1f} seconds; allowed: {MIN_CLIP_S:g} or more"
             )
-        if clip.channels > CHANNELS:
-            clip = Audio(clip.samples[:, :CHANNELS].copy(), clip.rate)
         return clip.to_channels(CHANNELS).resample(RATE)
+
+
+def decoded(data: bytes) -> Audio:
+    """The sound of a clip, its first two channels at most. A few kilobytes can state gigabytes: decoded in blocks.
+
+    Raises:
+        CodecError: not sound, or a rate, a number of channels or a length that is not allowed.
+    """
+    parts, frames, rate = [], 0, RATE
+    for block in blocks_of(data):
+        rate, frames = block.rate, frames + block.frames
+        if rate > MAX_CLIP_RATE or block.channels > MAX_CLIP_CHANNELS or frames > MAX_CLIP_S * rate:
+            raise CodecError(
+                f"at least {frames / rate:.0f} seconds of {block.channels} channels at {rate} Hz; "
+                f"allowed: {MAX_CLIP_S:g} seconds, {MAX_CLIP_CHANNELS} channels, {MAX_CLIP_RATE} Hz"
+            )
+        parts.append(block.samples[:, :CHANNELS].copy())
+    return Audio(np.concatenate(parts), rate)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import math
 import threading
 import time
+import tracemalloc
 from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+import soundfile
 import websockets
 from inference_servers import inferring
 from radio_server import read_exactly, serving
@@ -20,8 +24,8 @@ from sine_engine import SineEngine
 from lullwave import Audio, Request, load_engine
 from lullwave.codecs import FrameSplitter, decode, encode
 from lullwave.engines.remote.engine import RemoteEngine
-from lullwave.engines.remote.legacy import OVERLAP_S, RATE
-from lullwave.errors import EngineError, EngineFailed, EngineLost
+from lullwave.engines.remote.legacy import OVERLAP_S, RATE, decoded
+from lullwave.errors import CodecError, EngineError, EngineFailed, EngineLost
 
 CLIP_S = 16.0
 PING_S = 0.3  # how often the old server pings, and how long it waits for the answer
@@ -125,6 +129,34 @@ def test_a_server_that_goes_away_is_lost_and_found_again(clips):
         asked.clear()
         with engine.stream(Request("")) as again:
             assert again.read(1000).frames == 1000
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels", "seconds"),
+    [(192_000, 8, 30.0), (48_000, 8, 301.0), (96_000, 1, 1.0)],
+)
+def test_a_clip_that_states_more_than_music_needs_is_refused_at_little_cost(rate, channels, seconds):
+    packed = io.BytesIO()  # silence: a few kilobytes
+    with soundfile.SoundFile(packed, "w", rate, channels, "PCM_16", format="FLAC") as file:
+        for _ in range(math.ceil(seconds)):
+            file.write(np.zeros((rate, channels), np.int16))
+    tracemalloc.start()
+    with pytest.raises(CodecError, match=f"{channels} channels at {rate} Hz; allowed: 300 seconds"):
+        decoded(packed.getvalue())
+    assert tracemalloc.get_traced_memory()[1] < 300_000_000
+    tracemalloc.stop()
+
+
+def test_of_a_clip_with_more_channels_the_first_two_are_played():
+    sound = np.random.default_rng(0).uniform(-0.5, 0.5, (RATE, 6)).astype(np.float32)
+    found = decoded(encode_wav(sound))
+    assert np.array_equal(found.samples, sound[:, :2])
+
+
+def encode_wav(samples) -> bytes:
+    made = io.BytesIO()
+    soundfile.write(made, samples, RATE, "FLOAT", format="WAV")
+    return made.getvalue()
 
 
 def test_what_is_no_clip_is_a_lost_engine():
