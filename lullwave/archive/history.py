@@ -19,10 +19,11 @@ from typing import Any
 
 from ..errors import NotFound
 from ..storage.packing import inflate
-from .history_file import HistoryFile
+from .history_file import HistoryFile, used_bytes
 
 REACH_S = 120.0  # replay reaches at most this far beyond the last state: states are at most 60 s apart on air
 PRUNED_AT_ONCE = 5000  # old events that one transaction deletes
+SURPLUS_AT_ONCE = 1000  # the same of events that are too many: 160 kB
 LAST = (math.inf, 0)  # the cursor of the newest entries
 _WALL = """(select epochs.wall + (:frame - epochs.frame) * 1.0 / runs.rate from epochs join runs on runs.id = epochs.run
             where epochs.run = :run and epochs.frame <= :frame order by epochs.frame desc limit 1)"""
@@ -66,8 +67,9 @@ class HistoryEntry:
 class History:
     """The history in the file at ``path``; None: in memory. Thread-safe; every method is one short transaction.
 
-    All methods raise ``StorageUnavailable`` while ``file`` cannot be read or written. ``max_bytes`` limits the states,
-    the oldest are deleted first; ``max_age_s`` is the age up to which ``prune`` keeps anything.
+    All methods raise ``StorageUnavailable`` while ``file`` cannot be read or written. ``max_bytes`` limits the file:
+    beyond it the oldest states are deleted, and the oldest events where these have more than half of it. ``max_age_s``
+    is the age up to which ``prune`` keeps anything.
     """
 
     def __init__(
@@ -141,30 +143,56 @@ class History:
             _note_aired(db, run, frame)
 
     def add_state(self, run: int, state: SavedState) -> None:
-        """Add a state; delete the oldest of all stations while they exceed the limit."""
+        """Add a state; delete the oldest of all stations while the file exceeds its limit."""
         snapshot, master = zlib.compress(state.snapshot, 3), zlib.compress(state.master, 3)
         size = len(snapshot) + len(master)
         with self.file.writing() as db:
-            generation, total = self._bytes or (-1, 0)
-            if generation != self.file.generation:  # reads the whole table
-                (total,) = db.execute("select coalesce(sum(bytes), 0) from states").fetchone()
+            total = self._state_bytes(db) + size
             db.execute(
                 "insert into states values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (run, state.frame, state.engine, snapshot, state.skip, state.overlap, state.master_frame, master, size),
             )
             _note_aired(db, run, state.frame)
-            total += size
-            while total > self._max_bytes:
+            room = max(self._max_bytes / 2, self._max_bytes - max(0, used_bytes(db) - total))
+            while total > room:
                 row = db.execute("select rowid, bytes from states order by rowid limit 1").fetchone()
                 db.execute("delete from states where rowid = ?", (row[0],))
                 total -= row[1]
             self._bytes = self.file.generation, total
 
     def prune(self, now: float) -> None:
-        """Delete what began more than ``max_age_s`` before ``now``, ``PRUNED_AT_ONCE`` events in one transaction."""
-        if not math.isfinite(self._max_age_s):
-            return
-        oldest, deleted = now - self._max_age_s, PRUNED_AT_ONCE
+        """Delete what is too old or too much, in many short transactions.
+
+        That is what began more than ``max_age_s`` before ``now``, and the oldest events of all stations while the file
+        exceeds its limit. Its free pages are used again; where many were left, it is made shorter.
+        """
+        if math.isfinite(self._max_age_s):
+            self._delete_before(now - self._max_age_s)
+        deleted = SURPLUS_AT_ONCE
+        while deleted == SURPLUS_AT_ONCE:
+            with self.file.writing() as db:
+                used, states = used_bytes(db), self._state_bytes(db)
+                if used <= self._max_bytes or used - states <= self._max_bytes / 2:  # the next state makes room
+                    break
+                oldest = db.execute(
+                    "select rowid, wall from events where kind != 'end' order by rowid limit ?", (SURPLUS_AT_ONCE,)
+                ).fetchall()
+                deleted = len(oldest)
+                if deleted == SURPLUS_AT_ONCE:
+                    db.execute("delete from events where kind != 'end' and rowid <= ?", (oldest[-1][0],))
+                    if _delete_empty_runs(db, oldest[-1][1] or now):
+                        self._bytes = None
+        self.file.shorten(self._max_bytes)
+
+    def _state_bytes(self, db: sqlite3.Connection) -> int:
+        """The bytes of all states; counted once, since that reads the whole table."""
+        if self._bytes is None or self._bytes[0] != self.file.generation:
+            (total,) = db.execute("select coalesce(sum(bytes), 0) from states").fetchone()
+            self._bytes = self.file.generation, int(total)
+        return self._bytes[1]
+
+    def _delete_before(self, oldest: float) -> None:
+        deleted = PRUNED_AT_ONCE
         while deleted == PRUNED_AT_ONCE:
             with self.file.writing() as db:
                 stations = [name for (name,) in db.execute("select distinct station from runs")]
@@ -176,16 +204,7 @@ class History:
                         (station, oldest, PRUNED_AT_ONCE - deleted),
                     ).rowcount
         with self.file.writing() as db:
-            runs = db.execute(
-                "select id from runs where began < ? and id not in (select max(id) from runs group by station)"
-                " and not exists (select 1 from events where run = runs.id and kind != 'end')",
-                (oldest,),
-            ).fetchall()
-            for (run,) in runs:
-                for table in ("states", "epochs", "events"):
-                    db.execute(f"delete from {table} where run = ?", (run,))
-                db.execute("delete from runs where id = ?", (run,))
-            if runs:
+            if _delete_empty_runs(db, oldest):
                 self._bytes = None
 
     def moment(self, station: str, wall: float) -> Moment:
@@ -290,3 +309,17 @@ class History:
 
 def _note_aired(db: sqlite3.Connection, run: int, frame: int) -> None:
     db.execute("update runs set aired = max(aired, ?) where id = ?", (frame, run))
+
+
+def _delete_empty_runs(db: sqlite3.Connection, oldest: float) -> int:
+    """Delete the runs that began before ``oldest`` and have no events left, but the last one of each station."""
+    runs = db.execute(
+        "select id from runs where began < ? and id not in (select max(id) from runs group by station)"
+        " and not exists (select 1 from events where run = runs.id and kind != 'end')",
+        (oldest,),
+    ).fetchall()
+    for (run,) in runs:
+        for table in ("states", "epochs", "events"):
+            db.execute(f"delete from {table} where run = ?", (run,))
+        db.execute("delete from runs where id = ?", (run,))
+    return len(runs)

@@ -17,6 +17,7 @@ from pathlib import Path
 from ..errors import StorageUnavailable
 from .history_schema import MIGRATIONS, migrate
 
+LONG = 1.5  # times its limit: a file that is longer is written anew
 BUSY_S = 1.0  # seconds to wait while another process has locked the file
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,23 @@ class HistoryFile:
             with self._transaction(True) as db:
                 yield db
             self._error = ""
+
+    def shorten(self, max_bytes: float) -> None:
+        """Write the file anew if it is much longer than ``max_bytes``, as after the limit was lowered.
+
+        Raises:
+            StorageUnavailable: the file cannot be written.
+        """
+        with self._lock:
+            db = self._connected(True)
+            try:
+                (pages,), (size,) = (db.execute(f"pragma {name}").fetchone() for name in ("page_count", "page_size"))
+                if pages * size > LONG * max_bytes and used_bytes(db) < pages * size / LONG:
+                    db.execute("vacuum")
+                    db.execute("pragma wal_checkpoint(truncate)")
+            except sqlite3.Error as error:
+                self._failed(error, True)
+                raise StorageUnavailable(_said(error, True)) from error
 
     @contextmanager
     def _transaction(self, write: bool) -> Iterator[sqlite3.Connection]:
@@ -168,6 +186,14 @@ class HistoryFile:
         if self._db is not None:
             self._db.close()
         self._db, self._writable = None, False
+
+
+def used_bytes(db: sqlite3.Connection) -> int:
+    """The bytes of the pages that hold something; read from the file's header, so at once."""
+    pages, free, size = (
+        int(db.execute(f"pragma {name}").fetchone()[0]) for name in ("page_count", "freelist_count", "page_size")
+    )
+    return (pages - free) * size
 
 
 def _said(error: Exception, write: bool) -> str:

@@ -105,7 +105,11 @@ class Settings(BaseSettings):
         default=60, ge=2, le=100000, description="clips kept per station; the oldest are deleted first"
     )
     max_history_mb: float = Field(
-        default=500.0, ge=1, le=1e6, description="megabytes of snapshots kept to play past moments again"
+        default=500.0,
+        ge=1,
+        le=1e6,
+        description="megabytes of the history file: the oldest snapshots are deleted first, then the oldest events "
+        "where these take more than half",
     )
     max_history_days: float = Field(
         default=0.0, ge=0, le=36500, description="days for which the history is kept; 0: until it is deleted"

@@ -9,7 +9,7 @@ import pytest
 from recorded_station import RecordedStation
 from sine_engine import RATE, SineEngine
 
-from lullwave.archive.history import History, SavedState
+from lullwave.archive.history import History, Moment, SavedState
 from lullwave.archive.history_schema import MIGRATIONS
 from lullwave.archive.times import time_text, wall_time
 from lullwave.errors import NotFound, StorageUnavailable
@@ -354,3 +354,53 @@ def test_what_is_older_than_the_setting_is_deleted_with_its_runs(path):
         for table in ("epochs", "events", "states"):
             assert db.execute(f"select count(*) from {table} where run = ?", (old,)).fetchone() == (0,)
     History(None, 1e9).prune(1e12)  # without a limit nothing is even looked for
+
+
+def in_use(path):
+    return sum(file.stat().st_size for file in path.parent.glob(path.name + "*"))
+
+
+def test_the_whole_file_keeps_to_its_limit_states_and_events_alike(path):
+    limit = 1e6
+    history = History(path, limit)
+    run = begin(history, "a", 0.0)
+    history.add_epoch(run, 0, 0.0)
+    noise = np.random.default_rng(0).bytes(20_000)
+    for n in range(100):  # 2 MB
+        history.add_state(run, SavedState(n, "synth", noise, 0, 0, n, b""))
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        (kept,) = db.execute("select count(*) from states").fetchone()
+        assert 35 < kept < 50
+        assert db.execute("select min(frame) from states").fetchone() == (100 - kept,)  # the newest
+        db.execute("begin")
+        rows = [(run, n * RATE, float(n), "x" * 100) for n in range(20_000)]  # 4 MB with their indexes
+        db.executemany(
+            "insert into events (run, frame, wall, data, kind, station) values (?, ?, ?, json_quote(?), 'piece', 'a')",
+            rows,
+        )
+        db.execute("commit")
+    history.add_state(run, SavedState(100, "synth", noise, 0, 0, 100, b""))
+    history.prune(30_000.0)
+    with closing(sqlite3.connect(path)) as db:
+        (states,), (events, oldest) = (
+            db.execute("select count(*) from states").fetchone(),
+            db.execute("select count(*), min(wall) from events").fetchone(),
+        )
+    assert states >= 20  # events never take the room of all states
+    assert oldest == 20_000 - events > 0  # the newest stay
+    assert in_use(path) < 1.6 * limit
+    assert history.entries("a", 1)[0].wall == 19_999.0
+
+
+def test_a_lowered_limit_makes_the_file_shorter(path):
+    noise = np.random.default_rng(0).bytes(20_000)
+    with closing(History(path, 1e9)) as history:
+        run = begin(history, "a", 0.0)
+        for n in range(200):
+            history.add_state(run, SavedState(n, "synth", noise, 0, 0, n, b""))
+    assert in_use(path) > 4e6
+    with closing(History(path, 1e6)) as history:
+        history.add_state(run, SavedState(200, "synth", noise, 0, 0, 200, b""))
+        history.prune(1.0)
+        assert in_use(path) < 1.6e6
+        assert history.states(Moment(run, 200), 1)[0].snapshot == noise
