@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-_unfinished: set[Path] = set()  # temporary files of this process; adding and discarding are atomic
+_unfinished: set[Path] = set()  # temporary files and folders of this process; adding and discarding are atomic
 
 
 @contextmanager
@@ -34,6 +35,31 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise OSError(error.errno, error.strerror, str(path)) from None  # name the file that the caller named
     finally:
         part.unlink(missing_ok=True)
+        _unfinished.discard(part)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder that becomes ``path`` when the block ends, and is deleted if the block raises.
+
+    ``path`` is absent, or an empty folder.
+    """
+    path = Path(os.path.realpath(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    _unfinished.add(part)
+    try:
+        part.mkdir()
+        yield part
+        try:
+            os.replace(part, path)  # replaces an empty folder, too
+        except OSError:  # but not one that is mounted
+            if not path.is_dir():
+                raise
+            for made in part.iterdir():
+                os.replace(made, path / made.name)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
         _unfinished.discard(part)
 
 
@@ -67,7 +93,9 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def delete_unfinished() -> None:
-    """Delete the temporary files of this process. Call it only when the process ends: their writers fail then."""
+    """Delete what is unfinished in this process. Call it only when the process ends: the writers fail then."""
     for part in list(_unfinished):
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
         with suppress(OSError):
             part.unlink(missing_ok=True)

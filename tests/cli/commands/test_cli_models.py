@@ -2,6 +2,11 @@
 
 import json
 
+import pytest
+from typer.testing import CliRunner
+
+from lullwave.cli.app import app
+
 
 def test_models_are_listed_and_wrong_names_explained(lullwave):
     assert b"lullwave models pull" in lullwave("models", "list").stdout
@@ -21,3 +26,24 @@ def test_json_lists_what_is_installed(lullwave, tmp_path):
     assert lullwave("models", "--json", LULLWAVE_MODELS_DIR=str(tmp_path / "models")).stdout == listed
     found = json.loads(listed)
     assert found == [{**note, "path": str(place)}]
+
+
+@pytest.mark.parametrize("name", ["musicgen-tiny", "riffusion-tiny"])
+def test_a_random_model_that_is_interrupted_leaves_nothing(tmp_path, monkeypatch, name):
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("diffusers")
+    seen = []
+
+    def stopped(self, folder, *args, **more):
+        seen.append(list(tmp_path.iterdir()))
+        raise KeyboardInterrupt
+
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    for kind in (PreTrainedModel, PreTrainedTokenizerBase):
+        monkeypatch.setattr(kind, "save_pretrained", stopped)
+    assert torch
+    done = CliRunner().invoke(app, ["models", "make-random", name, str(tmp_path / "made")])
+    assert done.exit_code != 0
+    assert seen, "nothing was written yet"
+    assert list(tmp_path.iterdir()) == []

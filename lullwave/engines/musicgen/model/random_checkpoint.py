@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from ....errors import NotFound
+from ....storage.atomic_files import new_folder
 from .weights import quiet_transformers
 
 log = logging.getLogger(__name__)
@@ -58,8 +59,8 @@ def write_random(name: str, directory: Path, seed: int = 0) -> Path:
     """
     if name not in _VARIANTS:
         raise NotFound("architecture", name, _VARIANTS)
-    with quiet_transformers():
-        _write(name, directory, seed)
+    with quiet_transformers(), new_folder(directory) as folder:
+        _write(name, folder, seed)
     log.info("wrote %s with random weights to %s: it sounds like noise", name, directory)
     return directory
 

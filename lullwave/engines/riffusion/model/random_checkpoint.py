@@ -14,6 +14,7 @@ from typing import Any, Literal
 import torch
 
 from ....errors import InvalidInput
+from ....storage.atomic_files import new_folder
 
 log = logging.getLogger(__name__)
 
@@ -51,17 +52,26 @@ def make_random(
 ) -> Path:
     """Write a random checkpoint and return its directory. ``safe=False`` writes ``.bin`` files.
 
+    The directory appears when it is complete.
+
     Raises:
         InvalidInput: ``size`` is unknown, or the directory is not empty.
     """
+    if size not in _UNET:
+        raise InvalidInput("size", size, "tiny or full")
+    directory = Path(directory)
+    if directory.exists() and any(directory.iterdir()):
+        raise InvalidInput("directory", str(directory), "a directory that is empty or does not exist")
+    with new_folder(directory) as folder:
+        _write(folder, size, seed, safe, dtype)
+    log.info("wrote a %s checkpoint of random weights to %s", size, directory)
+    return directory
+
+
+def _write(root: Path, size: Size, seed: int, safe: bool, dtype: torch.dtype) -> None:
     from diffusers import AutoencoderKL, PNDMScheduler, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
 
-    if size not in _UNET:
-        raise InvalidInput("size", size, "tiny or full")
-    root = Path(directory)
-    if root.exists() and any(root.iterdir()):
-        raise InvalidInput("directory", str(root), "a directory that is empty or does not exist")
     vocabulary = byte_vocabulary()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -126,8 +136,6 @@ def make_random(
         "vae": ["diffusers", "AutoencoderKL"],
     }
     (root / "model_index.json").write_text(json.dumps(index, indent=2))
-    log.info("wrote a %s checkpoint of random weights to %s", size, root)
-    return root
 
 
 def _final_norm(text: Any) -> str:
