@@ -11,6 +11,7 @@ from ..checkpoints import locate
 from ..codecs import format_of
 from ..engines.riffusion.batch_file import Entry, clips_of, set_names
 from ..engines.riffusion.clip_options import DenoisingConfig, PromptInput
+from ..engines.riffusion.model.checkpoint_files import check_files
 from ..errors import CheckpointError
 from .outputs import check_file, check_folder
 
@@ -51,7 +52,7 @@ def plan(
     Raises:
         InvalidInput: names the set or the entry, such as ``entries[1].seed``, or the folder or format.
         Unsupported: a clip would replace a file that the index does not list.
-        CheckpointError: a set's model does not exist and cannot be downloaded.
+        CheckpointError: a set's model does not exist and cannot be downloaded, lacks a part, or is damaged.
     """
     check_folder(folder, "folder")
     format_of(f"x.{format}")
@@ -67,9 +68,9 @@ def plan(
                 check_file(clip.path.with_suffix(".png"), "folder", force or mine)
         planned.append(PlannedSet(params.get("checkpoint", checkpoint), clips, left))
     for number, one in enumerate(planned):
-        if one.left and not Path(one.checkpoint).expanduser().exists():
+        if one.left:
             try:
-                locate(one.checkpoint, offline)
+                check_files(locate(one.checkpoint, offline))
             except CheckpointError as error:
                 raise CheckpointError(f"params[{number}].checkpoint: {error}") from None
     return planned

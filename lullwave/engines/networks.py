@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import CheckpointError
 
-_WEIGHTS = re.compile(
+WEIGHTS = re.compile(
     r"(diffusion_pytorch_model|pytorch_model|model)(\.(?P<variant>\w+))?(-\d+-of-\d+)?(\.(?P<also>\w+))?"
     r"\.(?P<format>safetensors|bin)"
 )
@@ -21,7 +21,7 @@ def load_network(kind: Any, directory: Path, dtype: Any) -> Any:
     Raises:
         CheckpointError: the folder has no weights.
     """
-    found = filter(None, (_WEIGHTS.fullmatch(file.name) for file in directory.iterdir()))
+    found = filter(None, (WEIGHTS.fullmatch(file.name) for file in directory.iterdir()))
     forms = {(match["variant"] or match["also"] or "", match["format"]) for match in found}
     if not forms:
         raise CheckpointError(f"{directory} holds no weights (.safetensors or .bin)")

@@ -1,6 +1,7 @@
 """``lullwave riff`` from its arguments to its files, on a tiny checkpoint."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -103,11 +104,11 @@ def test_a_batch_that_cannot_be_told_apart_or_read_is_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_all_of_a_batch_is_checked_before_any_work(tmp_path):
+def test_all_of_a_batch_is_checked_before_any_work(load, tmp_path):
     file, out = tmp_path / "batch.json", tmp_path / "out"
     out.mkdir()
     (out / "set0-001-0.png").touch()
-    here = {"checkpoint": str(tmp_path)}
+    here = {"checkpoint": load[1]}
     for params, second, named in (
         ([here], {"prompt": "b", "seed": 2**63 - 2}, r"entries\[1\]\.seed"),  # the third seed is too large
         ([here], {"prompt": "b"}, r"set0-001-0\.png exists"),
@@ -120,6 +121,33 @@ def test_all_of_a_batch_is_checked_before_any_work(tmp_path):
     for wrong in ("drums,lute", "drums:x", "drums:nan"):
         with pytest.raises(InvalidInput, match="--keep"):
             riff("stems", tmp_path / "absent.wav", tmp_path / "parts", "--keep", wrong)
+
+
+def cut(folder, name):
+    file = next(folder.glob(name))
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        (lambda folder: shutil.rmtree(folder / "vae"), "no folder 'vae'"),
+        (lambda folder: cut(folder, "unet/*.safetensors"), "damaged or cut off"),
+        (lambda folder: next(folder.glob("text_encoder/*.safetensors")).unlink(), "holds no weights"),
+        (lambda folder: (folder / "unet" / "config.json").write_text("{"), "cannot be read"),
+        (lambda folder: (folder / "scheduler" / "scheduler_config.json").write_text("{}"), "names no scheduler"),
+    ],
+    ids=["folder", "weights", "no weights", "config", "scheduler"],
+)
+def test_the_checkpoint_of_every_set_is_looked_into_before_the_first_clip(load, tmp_path, harm, told):
+    other = shutil.copytree(load[1], tmp_path / "other")
+    harm(other)
+    sets = [{"checkpoint": load[1], "name": "a"}, {"checkpoint": str(other), "name": "b"}]
+    file = tmp_path / "batch.json"
+    file.write_text(json.dumps({"params": sets, "entries": [{"prompt": "a"}]}))
+    with pytest.raises(LullwaveError, match=rf"params\[1\]\.checkpoint: .*{told}"):
+        riff("batch", file, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_wrong_values_are_refused_before_anything_is_loaded(tmp_path):

@@ -14,9 +14,8 @@ import torch
 
 from ....checkpoints import installed
 from ....errors import CheckpointError
+from .checkpoint_files import PARTS, SUFFIXES
 
-SUFFIXES = (".safetensors", ".ckpt")
-PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 STOCK = "stable-diffusion-v1-5/stable-diffusion-v1-5"  # whose configurations diffusers takes for such files
 
 log = logging.getLogger(__name__)

@@ -12,8 +12,9 @@ import torch
 
 from ....errors import CheckpointError
 from ...networks import load_network
+from .checkpoint_files import check_parts
 from .circular_padding import LoopSwitch, make_loopable
-from .single_file import PARTS, load_parts
+from .single_file import load_parts
 
 log = logging.getLogger(__name__)
 
@@ -92,12 +93,7 @@ def _load_parts(directory: Path, dtype: torch.dtype) -> dict[str, Any]:
     import diffusers
     import transformers
 
-    for part in PARTS:
-        if not (directory / part).is_dir():
-            raise CheckpointError(
-                f"{directory} is not a Stable Diffusion checkpoint in diffusers format: it has no folder {part!r} "
-                f"(needed: {', '.join(PARTS)})"
-            )
+    check_parts(directory)
     try:
         scheduler_class = _scheduler_class(directory / "scheduler")
         return {
