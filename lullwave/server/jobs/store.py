@@ -15,6 +15,7 @@ from ...storage.atomic_files import read_json, write_json
 from .job import Job
 
 RECORD = "job.json"
+UNFINISHED = ".upload-"  # begins the names of folders with files that are being received
 MAX_JOBS = 200  # of one visitor
 MAX_KNOWN = 20_000  # of all visitors
 PINNED_SHARE = 0.5  # of a visitor's space that may be pinned: new results need the rest
@@ -35,6 +36,8 @@ class JobStore:
 
     def load(self) -> None:
         """Read what an earlier server kept; damaged folders are deleted."""
+        for left in self._root.glob(f"{UNFINISHED}*"):
+            shutil.rmtree(left, ignore_errors=True)
         found = []
         for record in self._root.glob(f"*/*/{RECORD}") if self._root.is_dir() else ():
             try:

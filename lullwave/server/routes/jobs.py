@@ -21,6 +21,7 @@ from ..deps import Services
 from ..errors import problem
 from ..jobs.job import Job, Result
 from ..jobs.queue import JobQueue
+from ..jobs.store import UNFINISHED
 from ..jobs.task import InvalidFields
 from ..jobs.visitors import visitor_of
 from ..jobs.work import AUDIO_SUFFIXES, result_of
@@ -123,7 +124,7 @@ def router(services: Services) -> APIRouter:
             queue().check_pace(client_key(request.scope))
         root = services.settings.paths.studio
         await asyncio.to_thread(root.mkdir, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=root, prefix=".upload-") as folder:
+        with tempfile.TemporaryDirectory(dir=root, prefix=UNFINISHED) as folder:
             path = Path(folder) / _plain(name)
             with path.open("wb") as file:
                 async for part in request.stream():
@@ -169,7 +170,7 @@ def router(services: Services) -> APIRouter:
         """A result of one of the visitor's jobs: a sound, an image, MIDI; byte ranges are allowed."""
         path = queue().store.file(found(request, id), name)
         kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        headers = {"Cache-Control": "private, no-cache"}
+        headers = {"Cache-Control": "private, max-age=86400, immutable"}  # a finished job is never made again
         return FileResponse(
             path, media_type=kind, filename=path.name, headers=headers, content_disposition_type="inline"
         )

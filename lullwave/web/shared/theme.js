@@ -5,8 +5,8 @@ import { emit } from './emit.js';
 const NEXT = { auto: 'dark', dark: 'light', light: 'auto' };
 const LABEL = { auto: 'Colours: as the system', dark: 'Colours: dark', light: 'Colours: light' };
 
-/** @param {HTMLButtonElement} el */
-export function Theme(el) {
+/** @param {HTMLButtonElement} el @param {typeof LABEL} [labels] in the page's language */
+export function Theme(el, labels = LABEL) {
   let theme = 'auto';
   el.addEventListener('click', () => emit(el, 'set-theme', NEXT[theme]));
   return {
@@ -14,8 +14,8 @@ export function Theme(el) {
     update(next) {
       theme = next.theme in NEXT ? next.theme : 'auto';
       document.documentElement.dataset.theme = theme;
-      el.setAttribute('aria-label', LABEL[theme]);
-      el.title = LABEL[theme];
+      el.setAttribute('aria-label', labels[theme]);
+      el.title = labels[theme];
     },
   };
 }

@@ -7,6 +7,10 @@ export default {
   'nav.studio': 'Studio',
   'nav.docs': 'HTTP',
 
+  'theme.auto': 'Farben: wie das System',
+  'theme.dark': 'Farben: dunkel',
+  'theme.light': 'Farben: hell',
+
   'studio.page-title': 'Studio: Lullwave',
   'studio.tasks': 'Was soll entstehen?',
   'studio.try-again': 'Noch einmal versuchen',

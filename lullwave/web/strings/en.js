@@ -7,6 +7,10 @@ export default {
   'nav.studio': 'Studio',
   'nav.docs': 'HTTP',
 
+  'theme.auto': 'Colours: as the system',
+  'theme.dark': 'Colours: dark',
+  'theme.light': 'Colours: light',
+
   'studio.page-title': 'Studio: Lullwave',
   'studio.tasks': 'What to make',
   'studio.try-again': 'Try again',

@@ -32,7 +32,7 @@ export function Studio(el, t) {
   token.value = visit.read('token', '');
   const api = Api({ base: document.baseURI });
   const jobsApi = JobsApi(api, () => token.value);
-  const theme = Theme(find('.theme'));
+  const theme = Theme(find('.theme'), { auto: t('theme.auto'), dark: t('theme.dark'), light: t('theme.light') });
   const taskName = (task) => t.or(`task.${task}`, task);
   const files = { jobs: () => jobs, upload, title: (job) => titleOf(job, taskName) };
   const taskList = TaskList(find('.task-list'), t);

@@ -253,7 +253,9 @@ def test_the_number_of_jobs_has_a_limit_and_damaged_records_are_deleted(tmp_path
     assert len(store.of("me")) == MAX_JOBS
     assert store.of("me")[-1] is jobs[3]
     (store.folder(jobs[5]) / "job.json").write_text('{"state": "dancing"}')
+    (tmp_path / ".upload-abc").mkdir()  # of a server that was killed
     again = JobStore(tmp_path, 10**9, 10**9)
     again.load()
+    assert not (tmp_path / ".upload-abc").exists()
     assert len(again.of("me")) == MAX_JOBS - 1
     assert not store.folder(jobs[5]).exists()
