@@ -47,6 +47,7 @@ test('range, default, unit and words come from the schema', () => {
   assert.deepEqual([share.step, hz.step], ['0.01', 'any']);
   assert.deepEqual([hz.label, hz.help], ['Hz in Hz', 'The tone. 20 or more.']);
   assert.equal(seed.help, '0 or more.');
+  assert.equal(fieldsOf({ properties: { seed: { type: 'integer', minimum: 0, maximum: 9223372036854775807n, default: 0 } } })[0].help, '0 or more.');
   assert.deepEqual([image.maxLength, image.unset, drums.unset], [100, 'og_beat', true]);
   const [length] = fieldsOf(
     { properties: { duration_s: { type: 'number', minimum: 1, maximum: 60, default: 30, description: 'length in seconds' } } },

@@ -62,7 +62,7 @@ function stepOf({ kind, low, high }) {
 /** The allowed numbers in words; empty where the control keeps to them anyway. */
 function rangeWords({ kind, low, high }) {
   if (kind !== 'number' && kind !== 'integer') return '';
-  const most = Number.isSafeInteger(high) || !Number.isInteger(high) ? high : undefined;
+  const most = typeof high !== 'bigint' && (Number.isSafeInteger(high) || !Number.isInteger(high)) ? high : undefined;
   if (low !== undefined && most !== undefined) return `${low} to ${most}`;
   if (low !== undefined) return `${low} or more`;
   return most === undefined ? '' : `${most} or less`;
