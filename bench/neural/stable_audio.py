@@ -58,7 +58,9 @@ def _runs(part: str) -> list[tuple[str, str]]:
     auto = str(choose_dtype("auto", choose_device("cpu"))).removeprefix("torch.")
     dtypes = ["float32"] + (["bfloat16"] if auto == "bfloat16" else [])
     if part == "clip":
-        return [(child, dtype) for dtype in dtypes for child in ("stock", "clip")]
+        return [*((child, dtype) for dtype in dtypes for child in ("stock", "clip")), ("clip", "int8")]
+    if part == "stream":
+        return [(part, dtype) for dtype in (*dtypes, "int8")]
     return [(part, "float32" if part == "borders" else auto)]
 
 
@@ -71,11 +73,11 @@ def _run(child: str, dtype: str, checkpoint: Path, threads: int, repeats: int) -
 
 
 def _compare(rows: list[dict[str, Any]]) -> None:
-    """Tell how many times faster each clip is than that of diffusers in the same precision."""
+    """Tell how many times faster each clip is than those of diffusers."""
     stock = {row["dtype"]: row["seconds"] for row in rows if row["what"].startswith("diffusers")}
     for row in rows:
-        if row["what"].startswith("clip") and row["dtype"] in stock:
-            row["times stock"] = stock[row["dtype"]] / row["seconds"]
+        if row["what"].startswith("clip"):
+            row |= {f"times stock {dtype}": seconds / row["seconds"] for dtype, seconds in stock.items()}
 
 
 def _make(directory: Path) -> Path:

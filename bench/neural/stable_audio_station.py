@@ -33,6 +33,7 @@ def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     ask.add_argument("--checkpoint", type=Path)
     ask.add_argument("--minutes", type=int, default=10)
+    ask.add_argument("--dtype", default="auto", help="precision, such as int8")
     ask.add_argument("--threads", type=int, default=2)
     given = ask.parse_args()
     measure.pin(given.threads)
@@ -40,18 +41,19 @@ def main() -> None:
         from .stable_audio import _make
 
         checkpoint = given.checkpoint or _make(Path(scratch) / "small")
-        rows = _played(checkpoint, Path(scratch) / "data", given.minutes)
+        rows = _played(checkpoint, Path(scratch) / "data", given.minutes, given.dtype)
     heard = sum(row["heard_s"] for row in rows)
     share = float(np.mean([row["engine_share"] for row in rows]))
     growth = rows[-1]["rss_mb"] - rows[min(1, len(rows) - 1)]["rss_mb"]
-    measure.report("stable-audio-station", rows, heard_s=heard, engine_share=share, growth_mb=growth)
+    measure.report("stable-audio-station", rows, heard_s=heard, engine_share=share, growth_mb=growth, dtype=given.dtype)
 
 
-def _played(checkpoint: Path, data: Path, minutes: int) -> list[dict[str, Any]]:
+def _played(checkpoint: Path, data: Path, minutes: int, dtype: str) -> list[dict[str, Any]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "lullwave", "serve", "--engine", "stable-audio", "--checkpoint", str(checkpoint)]
+    command += ["--engine-options", f"dtype={dtype}"]
     server = subprocess.Popen([*command, "--port", str(port), "--data-dir", str(data)])
     try:
         listener = _Listener(port)
