@@ -9,12 +9,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from ..blocks import ClipFormat
 from ..errors import Unsupported
-from ..request import Request
 
 if TYPE_CHECKING:
+    from ..blocks import ClipFormat
     from ..client import Client, ClipProgress
+    from ..request import Request
 
 Server = Annotated[
     str | None,
