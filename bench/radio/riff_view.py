@@ -8,6 +8,7 @@ memory (measured through the browser's protocol after a garbage collection) and 
 from __future__ import annotations
 
 import argparse
+import base64
 import io
 import os
 import shutil
@@ -31,12 +32,13 @@ from .faulty_clips import FaultyClips
 GL = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]  # WebGL in software
 FLAT = ["--disable-gpu"]
 ARGUMENTS = ["--no-sandbox", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
-WAITS_S = (1.2, 2.4, 0.8, 9.0, 3.1, 2.2)  # of answers in real time: 3.1 s on average, for clips of 5 s
+WAITS_S = (2.0, 4.0, 1.5, 14.0, 3.5, 2.5)  # of answers in real time: 4.6 s on average, for clips of 5 s
 SILENT_DB = -45.0  # the clips are never softer than -24
 SIMULATED_WAITS_S = tuple(wait / 25 for wait in WAITS_S)  # the simulated clock goes at most 25 times as fast
 SIZES = ((360, 740), (844, 390), (1280, 900), (2560, 1300))
-PALETTE_COLOURS = 128  # of the documentation's pictures, which stay under 1 MiB so
-FRAMES, FRAME_S = 40, 0.1  # of the moving picture
+PALETTE_COLOURS = 224  # of the documentation's pictures, which stay under 1 MiB so
+FRAMES, FRAME_MS = 48, 100  # of the moving picture
+SCALE = 3  # of its pixels
 
 EAR = """(() => {
   const connect = AudioNode.prototype.connect;
@@ -79,6 +81,11 @@ FRAME_TIMES = """async () => {
   times.sort((a, b) => a - b);
   return { medianMs: times[60], worstOf20Ms: times[113] };
 }"""
+
+
+# The landscape after it was drawn, a tenth of a second after the last one.
+GRAB = """() => new Promise((done) => setTimeout(() => requestAnimationFrame(() =>
+  done(document.querySelector('.landscape').toDataURL())), 60))"""
 
 
 @contextmanager
@@ -201,13 +208,16 @@ def pictures(folder: Path) -> None:
 
 
 def moving(page: Any, path: Path) -> None:
-    """Write a moving picture of the landscape."""
-    frames = []
-    for _ in range(FRAMES):
-        shot = Image.open(io.BytesIO(page.locator(".spectrogram").screenshot())).convert("RGB")
-        frames.append(shot.resize((640, round(640 * shot.height / shot.width)), Image.Resampling.NEAREST))
-        page.wait_for_timeout(round(1000 * FRAME_S / 2))
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=round(1000 * FRAME_S), loop=0, quality=60)
+    """Write a moving picture of the landscape, pixel by pixel as it is drawn."""
+    frames: list[Image.Image] = []
+    for _ in range(4 * FRAMES):
+        if len(frames) == FRAMES:
+            break
+        url = page.evaluate(GRAB)
+        shot = Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).convert("RGB")
+        if shot.getextrema() != ((0, 0),) * 3:  # nothing was drawn for this frame of the browser
+            frames.append(shot.resize((shot.width * SCALE, shot.height * SCALE), Image.Resampling.NEAREST))
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0, lossless=True)
 
 
 def _keeping(servers: list[FaultyClips], waits_s: tuple[float, ...]) -> Callable[[Any], FaultyClips]:

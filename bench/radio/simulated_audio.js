@@ -53,7 +53,7 @@
     }
     stop(atS = -1) {
       const [rise, fall] = [this.to.gain.curve, this.to.to.gain.curve];
-      if (atS < 0) this.sound[3] = -Infinity;
+      if (atS < 0) this.sound[3] = Math.min(this.sound[3], this.sound[0] > simulated.timeS() ? -Infinity : simulated.timeS());
       else [this.sound[3], this.sound[4], this.sound[5]] = [fall.atS, rise.lastsS, fall.lastsS];
     }
   }

@@ -6,6 +6,7 @@ const CURVE_POINTS = 33;
 const RISE = Float32Array.from({ length: CURVE_POINTS }, (_, n) => Math.sin((0.5 * Math.PI * n) / (CURVE_POINTS - 1)));
 const FALL = RISE.slice().reverse(); // equal power: the squares of both add up to 1
 const LATE_S = 0.02; // a segment that begins so soon still begins in time
+const OVER_S = 0.5; // after its last sample a voice is let go
 
 /**
  * @param {BaseAudioContext} context @param {AudioNode} output
@@ -20,7 +21,8 @@ export function ClipPlayer(context, output) {
     update(segments) {
       const scheduled = new Set(segments.map(({ id }) => id));
       for (const [id, voice] of voices) {
-        if (!scheduled.has(id) && voice.startS > context.currentTime) end(id, voice);
+        const over = voice.untilS + voice.fadeS + OVER_S < context.currentTime;
+        if (over || (!scheduled.has(id) && voice.startS > context.currentTime)) end(id, voice);
       }
       segments.forEach((segment, n) => {
         const fadeS = segments[n + 1]?.fadeS ?? endOf(segment.clip).fadeS;
@@ -51,10 +53,6 @@ export function ClipPlayer(context, output) {
     const voice = { source, fall, startS, untilS: 0, fadeS: 0 };
     stopAt(voice, Math.max(segment.untilS, startS + LATE_S), fadeS);
     voices.set(id, voice);
-    source.onended = () => {
-      if (voices.get(id) === voice) voices.delete(id);
-      fall.disconnect();
-    };
   }
 
   function stopAt(voice, untilS, fadeS) {

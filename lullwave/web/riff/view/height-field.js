@@ -7,9 +7,9 @@
 import { BANDS } from './mel-levels.js';
 import { FIELD_FRAGMENT, FIELD_VERTEX, SKY_FRAGMENT, SKY_VERTEX } from './shaders.js';
 
-export const ROWS = 150;
-export const PAST_ROWS = 22; // rows in front of the playhead, already heard
-const UNIFORMS = ['shift', 'aspect', 'low', 'middle', 'high', 'sky', 'head', 'levels', 'dark', 'bounce'];
+export const ROWS = 110;
+export const PAST_ROWS = 16; // rows in front of the playhead, already heard
+const UNIFORMS = ['shift', 'aspect', 'low', 'middle', 'high', 'sky', 'head', 'dark', 'bounce'];
 
 /**
  * @param {HTMLCanvasElement} el
@@ -25,14 +25,14 @@ export function HeightField(el) {
   const count = grid(gl, field);
   const fieldShape = gl.getParameter(gl.VERTEX_ARRAY_BINDING);
   const skyShape = gl.createVertexArray();
+  const ground = new Uint8Array(ROWS * BANDS * 2);
+  const groundBuffer = gl.createBuffer();
   let colours = {};
   let dark = false;
 
-  gl.activeTexture(gl.TEXTURE0);
-  gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
-  for (const name of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, name, gl.NEAREST);
-  for (const name of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T]) gl.texParameteri(gl.TEXTURE_2D, name, gl.CLAMP_TO_EDGE);
-  gl.texImage2D(gl.TEXTURE_2D, 0, gl.R8, BANDS, ROWS, 0, gl.RED, gl.UNSIGNED_BYTE, new Uint8Array(BANDS * ROWS));
+  gl.bindBuffer(gl.ARRAY_BUFFER, groundBuffer);
+  gl.bufferData(gl.ARRAY_BUFFER, ground.byteLength, gl.DYNAMIC_DRAW);
+  attribute(gl, field, 'height', true);
 
   return {
     /** @param {number} width @param {number} height in its own pixels */
@@ -59,7 +59,9 @@ export function HeightField(el) {
       gl.drawArrays(gl.TRIANGLES, 0, 3);
       gl.enable(gl.DEPTH_TEST);
       use(field, shift, bounce);
-      gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, BANDS, ROWS, gl.RED, gl.UNSIGNED_BYTE, rows);
+      survey(rows, ground);
+      gl.bindBuffer(gl.ARRAY_BUFFER, groundBuffer);
+      gl.bufferSubData(gl.ARRAY_BUFFER, 0, ground);
       gl.bindVertexArray(fieldShape);
       gl.drawElements(gl.TRIANGLES, count, gl.UNSIGNED_SHORT, 0);
     },
@@ -77,7 +79,6 @@ export function HeightField(el) {
     gl.uniform1f(at.bounce, bounce);
     gl.uniform1f(at.dark, dark ? 1 : 0);
     gl.uniform1f(at.aspect, el.width / Math.max(1, el.height));
-    gl.uniform1i(at.levels, 0);
   }
 }
 
@@ -100,10 +101,28 @@ function grid(gl, field) {
   gl.bufferData(gl.ARRAY_BUFFER, vertices, gl.STATIC_DRAW);
   gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, gl.createBuffer());
   gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, indices, gl.STATIC_DRAW);
-  const place = gl.getAttribLocation(field, 'place');
-  gl.enableVertexAttribArray(place);
-  gl.vertexAttribPointer(place, 2, gl.UNSIGNED_BYTE, false, 0, 0);
+  attribute(gl, field, 'place', false);
   return indices.length;
+}
+
+/** Two bytes a vertex from the bound buffer. */
+function attribute(gl, field, name, normalized) {
+  const place = gl.getAttribLocation(field, name);
+  gl.enableVertexAttribArray(place);
+  gl.vertexAttribPointer(place, 2, gl.UNSIGNED_BYTE, normalized, 0, 0);
+}
+
+/** The level and the slope of each place: what rises from the left and from behind is lit. */
+export function survey(rows, ground) {
+  for (let at = 0; at < rows.length; at += 1) {
+    const band = at % BANDS;
+    const left = band > 0 ? rows[at - 1] : rows[at];
+    const right = band < BANDS - 1 ? rows[at + 1] : rows[at];
+    const before = at >= BANDS ? rows[at - BANDS] : rows[at];
+    const slope = left - right + 0.6 * (before - rows[at]);
+    ground[2 * at] = rows[at];
+    ground[2 * at + 1] = Math.max(0, Math.min(255, 128 + slope / 2));
+  }
 }
 
 function program(gl, vertex, fragment) {

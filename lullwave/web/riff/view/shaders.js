@@ -1,25 +1,21 @@
 /** The shaders of the height field: the landscape, and the sky behind it. */
 
 const BANDS = '96.0';
-const ROWS = '150.0';
-const PLAYHEAD = '22.0';
+const ROWS = '110.0';
+const PLAYHEAD = '16.0';
 
 export const FIELD_VERTEX = `#version 300 es
 precision highp float;
 in vec2 place; // band, row
-uniform sampler2D levels;
+in vec2 height; // the level there, and the slope of the ground, 0.5 where it is flat
 uniform float shift, aspect;
 out float level, slope, depth, row, band;
-
-float at(float b, float r) {
-  return texelFetch(levels, ivec2(clamp(b, 0.0, ${BANDS} - 1.0), clamp(r, 0.0, ${ROWS} - 1.0)), 0).r;
-}
 
 void main() {
   band = place.x;
   row = place.y - shift;
-  level = at(place.x, place.y);
-  slope = at(place.x - 1.0, place.y) - at(place.x + 1.0, place.y) + 0.6 * (at(place.x, place.y - 1.0) - level);
+  level = height.x;
+  slope = (height.y - 0.5) * 2.0;
   float wide = clamp(aspect, 0.9, 3.2);
   float x = (place.x / (${BANDS} - 1.0) - 0.5) * 2.7 * wide;
   float ahead = (row - ${PLAYHEAD}) / (${ROWS} - ${PLAYHEAD});

@@ -8,7 +8,7 @@ import { HeightField, PAST_ROWS, ROWS } from './height-field.js';
 import { BANDS, COLUMNS_PER_S } from './mel-levels.js';
 
 const INKS = ['low', 'middle', 'high', 'sky', 'head'];
-const ROW_COLUMNS = 2; // columns to a row of the landscape
+const ROW_COLUMNS = 3; // columns to a row of the landscape
 const PIXEL = 3; // CSS pixels to one of the landscape
 const SMALL_PIXEL = 2;
 const SMALL_PX = 700; // canvases narrower than this have smaller pixels
