@@ -83,9 +83,14 @@ FRAME_TIMES = """async () => {
 }"""
 
 
-# The landscape after it was drawn, a tenth of a second after the last one.
-GRAB = """() => new Promise((done) => setTimeout(() => requestAnimationFrame(() =>
-  done(document.querySelector('.landscape').toDataURL())), 60))"""
+# A canvas that can be read at any time, and the landscape as it is a moment later.
+READABLE = """(() => {
+  const get = HTMLCanvasElement.prototype.getContext;
+  HTMLCanvasElement.prototype.getContext = function (kind, how) {
+    return get.call(this, kind, { ...how, preserveDrawingBuffer: true });
+  };
+})();"""
+GRAB = """() => new Promise((done) => setTimeout(() => done(document.querySelector('.landscape').toDataURL()), 60))"""
 
 
 @contextmanager
@@ -192,31 +197,27 @@ def pictures(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     query = "riff?prompt=rainy+night+piano&next=warm+synthwave&next=jazz+trio+in+a+small+cafe&seed=7"
     with serving(engine="synth") as url, chromium(GL) as browser:
-        for scheme in ("light", "dark"):
-            page = opened(browser, url + query, "", color_scheme=scheme, viewport={"width": 1280, "height": 900})
+        for scheme in ("dark", "light"):
+            page = opened(browser, url + query, READABLE, color_scheme=scheme, viewport={"width": 1280, "height": 900})
             page.locator(".player-status[data-phase=playing]").wait_for(timeout=60_000)
             page.wait_for_timeout(4000)
+            if scheme == "dark":
+                moving(page, folder / "riff.webp")
             for width, height in SIZES:
                 page.set_viewport_size({"width": width, "height": height})
                 page.wait_for_timeout(600)
                 shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(PALETTE_COLOURS)
                 shot.save(folder / f"riff-{width}x{height}-{scheme}.png", optimize=True)
-            if scheme == "dark":
-                page.set_viewport_size({"width": 1280, "height": 900})
-                moving(page, folder / "riff.webp")
             page.context.close()
 
 
 def moving(page: Any, path: Path) -> None:
     """Write a moving picture of the landscape, pixel by pixel as it is drawn."""
     frames: list[Image.Image] = []
-    for _ in range(4 * FRAMES):
-        if len(frames) == FRAMES:
-            break
+    for _ in range(FRAMES):
         url = page.evaluate(GRAB)
         shot = Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).convert("RGB")
-        if shot.getextrema() != ((0, 0),) * 3:  # nothing was drawn for this frame of the browser
-            frames.append(shot.resize((shot.width * SCALE, shot.height * SCALE), Image.Resampling.NEAREST))
+        frames.append(shot.resize((shot.width * SCALE, shot.height * SCALE), Image.Resampling.NEAREST))
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0, lossless=True)
 
 
