@@ -1,6 +1,8 @@
 """Measures the embedded engine: speed, profile, first sound, memory of five stations: ``make bench-synth``.
 
-One core, mastering included, all parts on (keys, bass, drums, lead, pad, rain, crackle). With ``--hours 6`` it also
+One core, mastering included: one prompt with all parts on (keys, bass, drums, lead, pad, rain, crackle), and a minute
+of each of eight kinds of prompts in a process of its own. ``--parts`` chooses among the parts, which take five minutes
+together. With ``--hours 6`` it also
 plays a programme of that length (of ``--prompt`` and ``--seed``) and judges gaps, levels, joins, motifs and memory;
 ``--only-hours`` skips the rest. Exits with 1 if the hours miss a bar.
 """
@@ -32,6 +34,17 @@ from lullwave.mastering import Master  # noqa: E402
 from lullwave.request import Request  # noqa: E402
 
 PROMPT = "warm lo-fi with rhodes, flute, pads, upright bass and dusty drums on a rainy night"
+KINDS = (
+    "lofi beats",
+    "rainy night piano",
+    "choir and violin",
+    "dance music with brass section",
+    "mellow lo-fi with rhodes and upright bass",
+    "jazz quartet with saxophone",
+    "harp and strings",
+    "synthwave",
+)
+PARTS = ("clips", "kinds", "start", "stations", "profile")
 CLIP_S = 90
 SERVED_S = 150
 RATE = 44100
@@ -43,17 +56,47 @@ stream = load_engine("synth").stream(Request(prompt={PROMPT!r}, seed=1))
 stream.read({RATE}); first = time.perf_counter()
 stream.read(59 * {RATE}); print(first - began, time.perf_counter() - began)
 """
+MINUTE = """
+import sys, time
+from bench.embedded import synth
+words = sys.argv[1]
+began = time.process_time()
+print(synth.render(synth.SynthEngine(), 1, 60.0, prompt=words), 60.0 / (time.process_time() - began))
+"""
 
 
-def render(engine: SynthEngine, seed: int, seconds: float, mastered: bool = True) -> float:
+def say(words: str) -> None:
+    """Tell what is measured now."""
+    print(f"[{time.strftime('%H:%M:%S')}] {words}", flush=True)
+
+
+def render(engine: SynthEngine, seed: int, seconds: float, mastered: bool = True, prompt: str = PROMPT) -> float:
     """Seconds of music per second of work."""
-    stream, master = engine.stream(Request(prompt=PROMPT, seed=seed)), Master(RATE, 2)
+    stream, master = engine.stream(Request(prompt=prompt, seed=seed)), Master(RATE, 2)
     began = time.perf_counter()
     while stream.position < seconds * RATE:
         block = stream.read(RATE // 4)
         if mastered:
             master.process(block)
     return seconds / (time.perf_counter() - began)
+
+
+def clips(warm: SynthEngine) -> list[dict[str, float | str]]:
+    """The speed of ``PROMPT`` with fresh and with known notes, in turns; ``warm`` knows them afterwards."""
+    endless = SynthEngine()
+    seconds = measure.alternate(
+        {
+            "fresh engine, mastered": lambda: render(SynthEngine(), 1, CLIP_S),
+            "known notes, mastered": lambda: render(warm, 1, CLIP_S),
+            "known notes, not mastered": lambda: render(endless, 1, CLIP_S, mastered=False),
+        },
+        repeats=5,
+    )
+    medians = {name: measure.median(walls) for name, walls in seconds.items()}
+    return [
+        {"what": name, "times real time": CLIP_S / wall, "ms a second": 1000 * wall / CLIP_S}
+        for name, wall in medians.items()
+    ]
 
 
 def profile(engine: SynthEngine, lines: int) -> None:
@@ -74,6 +117,13 @@ def cold_start() -> list[float]:
     return [float(word) for word in done.stdout.split()]
 
 
+def minute_of(prompt: str) -> tuple[float, float]:
+    """Times real time of a minute in a new process, its imports apart: by the clock and by the processor's time."""
+    command = [sys.executable, "-c", MINUTE, prompt]
+    wall, cpu = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return float(wall), float(cpu)
+
+
 def five_stations(seconds: float) -> tuple[float, float]:
     """Resident MB of ``lullwave serve`` with a listener at each of its five stations: median of the last half, peak."""
     with tempfile.TemporaryDirectory() as folder:
@@ -87,9 +137,11 @@ def five_stations(seconds: float) -> tuple[float, float]:
             for name in names:
                 threading.Thread(target=_listen, args=(f"{address}/stations/{name}/stream.mp3",), daemon=True).start()
             resident = []
-            for _ in range(int(seconds)):
+            for second in range(int(seconds)):
                 time.sleep(1.0)
                 resident.append(measure.rss_mb(server.pid))
+                if second % 15 == 14:
+                    say(f"five stations: {resident[-1]:.0f} MB after {second + 1} of {seconds:.0f} s")
             assert len(names) == 5
             return measure.median(resident[len(resident) // 2 :]), max(resident)
         finally:
@@ -127,6 +179,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hours", type=float, default=0.0, help="also play this long a programme")
     parser.add_argument("--lines", type=int, default=20, help="lines of the profile")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what to measure (all)")
+    parser.add_argument("--stations-s", type=float, default=SERVED_S, help="how long five stations are heard")
     parser.add_argument("--only-hours", action="store_true", help="nothing but the long programme")
     parser.add_argument("--prompt", default="", help="what the long programme plays")
     parser.add_argument("--seed", type=int, default=11, help="seed of the long programme")
@@ -134,33 +188,30 @@ def main() -> None:
     if arguments.only_hours:
         hours(SynthEngine(), arguments.hours or 6.0, arguments.prompt, arguments.seed)
         return
+    say("waiting for a quiet machine")
     load = measure.wait_until_quiet()
     rows: list[dict[str, float | str]] = []
-    warm, endless = SynthEngine(), SynthEngine()
-    seconds = measure.alternate(
-        {
-            "fresh engine, mastered": lambda: render(SynthEngine(), 1, CLIP_S),
-            "known notes, mastered": lambda: render(warm, 1, CLIP_S),
-            "known notes, not mastered": lambda: render(endless, 1, CLIP_S, mastered=False),
-        },
-        repeats=5,
-    )
-    for name, walls in seconds.items():
-        wall = measure.median(walls)
-        rows.append({"what": name, "times real time": CLIP_S / wall, "ms a second": 1000 * wall / CLIP_S})
-    colds = [cold_start() for _ in range(5)]
-    first, minute = (measure.median(values) for values in zip(*colds, strict=True))
-    awake, peak = five_stations(SERVED_S)
-    measure.report(
-        "synth",
-        rows,
-        load=load,
-        cold_first_second_s=first,
-        cold_minute_s=minute,
-        five_stations_mb=awake,
-        five_stations_peak_mb=peak,
-    )
-    profile(warm, arguments.lines)
+    facts: dict[str, float] = {}
+    warm = SynthEngine()
+    if "clips" in arguments.parts:
+        say(f"18 clips of {CLIP_S} s")
+        rows += clips(warm)
+    if "kinds" in arguments.parts:
+        for prompt in KINDS:
+            say(f"a minute of {prompt!r} in a new process")
+            wall, cpu = minute_of(prompt)
+            rows.append({"what": prompt, "times real time": wall, "ms a second": 1000 / wall, "by CPU time": cpu})
+    if "start" in arguments.parts:
+        say("five cold starts")
+        colds = [cold_start() for _ in range(5)]
+        facts["cold_first_second_s"], facts["cold_minute_s"] = (
+            measure.median(values) for values in zip(*colds, strict=True)
+        )
+    if "stations" in arguments.parts:
+        facts["five_stations_mb"], facts["five_stations_peak_mb"] = five_stations(arguments.stations_s)
+    measure.report("synth", rows, load=load, **facts)
+    if "profile" in arguments.parts:
+        profile(warm, arguments.lines)
     if arguments.hours:
         hours(warm, arguments.hours, arguments.prompt, arguments.seed)
 
