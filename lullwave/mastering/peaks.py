@@ -91,9 +91,10 @@ def peaks_of(samples: Samples, matter_above: float = 0.0) -> Samples:
 
 def _nearby(values: Samples, rows: int) -> Samples:
     """(rows,): the largest of the values that a row depends on, and of a few more."""
-    blocks = np.maximum.reduceat(values, np.arange(0, len(values), _ROW))
-    last = np.append(blocks, np.float32(0.0))[2 : rows + 2]
-    return np.asarray(np.maximum(np.maximum(blocks[:rows], blocks[1 : rows + 1]), last))
+    found = np.maximum.reduceat(values, np.arange(0, len(values), _ROW))
+    blocks = np.zeros(rows + 2, np.float32)
+    blocks[: len(found)] = found[: rows + 2]
+    return np.asarray(np.maximum(np.maximum(blocks[:-2], blocks[1:-1]), blocks[2:]))
 
 
 def true_peak_dbtp(audio: Audio) -> float:
