@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -101,9 +102,18 @@ def create_inference_app(
             WebSocketRoute("/{path:path}", socket),
         ],
         middleware=[Middleware(Forwarded, trusted=trusted)],
+        exception_handlers={HTTPException: _http_error},
         lifespan=lifespan,
     )
     return app
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """An unknown path or a wrong method, in the form of all other errors."""
+    assert isinstance(error, HTTPException)
+    reply = _refused(error.status_code, str(error.detail))
+    reply.headers.update(error.headers or {})
+    return reply
 
 
 def _refused(status: int, message: str) -> Response:
