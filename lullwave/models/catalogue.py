@@ -71,6 +71,10 @@ CATALOGUE = (
         "stabilityai/stable-audio-open-1.0", "diffusers", "sound effects, ambience and loops; slow without a GPU",
         44100, 2, 1320, 4, 4, "stabilityai-community", STABILITY, True, 100 * 2 * 2 * 1.06 * 21.5,
     ),
+    Model(
+        "cvssp/audioldm2-music", "diffusers", "sketches of music in mono at 16 kHz; slow without a GPU",
+        16000, 1, 1100, 4, 4, "cc-by-nc-sa-4.0", NON_COMMERCIAL, False, 200 * 2 * 280 / 10.24,
+    ),
 )  # fmt: skip
 
 

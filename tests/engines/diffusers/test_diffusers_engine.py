@@ -19,6 +19,7 @@ from lullwave.testing import EngineContract  # noqa: E402
 FORMATS = {
     "StableAudioPipeline": (8000, 2),
     "AceStepPipeline": (8000, 2),
+    "AudioLDM2Pipeline": (16000, 1),
     "MusicLDMPipeline": (16000, 1),
 }
 OPTIONS = {"steps": 2, "clip_s": 2.0, "crossfade_s": 0.5}

@@ -115,6 +115,23 @@ def _musicldm() -> Any:
     )  # fmt: skip
 
 
+def _audioldm2() -> Any:
+    clap, tokenizer, extractor = _clap()
+    encoder, t5_tokenizer = _t5()
+    config = transformers.GPT2Config(
+        n_embd=16, n_head=2, n_layer=2, n_ctx=99, n_positions=99, vocab_size=VOCABULARY, max_new_tokens=8
+    )
+    unet = diffusers.AudioLDM2UNet2DConditionModel(
+        **_blocks(), block_out_channels=(8, 16), cross_attention_dim=(8, 16)
+    )
+    return diffusers.AudioLDM2Pipeline(
+        vae=_vae(8), text_encoder=clap, text_encoder_2=encoder,
+        projection_model=diffusers.AudioLDM2ProjectionModel(32, 32, 16),
+        language_model=transformers.GPT2LMHeadModel(config).eval(), tokenizer=tokenizer, tokenizer_2=t5_tokenizer,
+        feature_extractor=extractor, unet=unet, scheduler=_ddim(), vocoder=_vocoder(),
+    )  # fmt: skip
+
+
 def _ace_step() -> Any:
     from diffusers.pipelines.ace_step.modeling_ace_step import AceStepConditionEncoder
 
@@ -145,5 +162,6 @@ def _ace_step() -> Any:
 PIPELINES: dict[str, Callable[[], Any]] = {
     "StableAudioPipeline": _stable_audio,
     "AceStepPipeline": _ace_step,
+    "AudioLDM2Pipeline": _audioldm2,
     "MusicLDMPipeline": _musicldm,
 }
