@@ -5,20 +5,18 @@ import socket
 import sys
 import threading
 import types
-from shutil import which
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
 
-from lullwave import Audio, Request
+from lullwave import Audio
 from lullwave.cli.app import run
 from lullwave.clock import SimulatedClock
 from lullwave.codecs import decode
-from lullwave.engines.synth.engine import SynthEngine
 from lullwave.errors import EngineFailed, InvalidInput
 from lullwave.playback.ahead import ReadAhead
-from lullwave.playback.icecast import EARLY_S, IcecastAddress, IcecastRefused, IcecastSource, Part, push
+from lullwave.playback.icecast import EARLY_S, IcecastAddress, IcecastRefused, Part, push
 
 TIMEOUT_S = 60
 
@@ -274,47 +272,3 @@ def test_the_pace_is_that_of_the_music_and_lost_connections_are_made_again():
     assert connections == [0.0, 4.0, 6.0]  # lost at 3 s, tried after 1 s and 2 s more
     assert [data for _, data in log if isinstance(data, str)] == ["One", "Two", "closed", "Two", "closed"]
     assert told == ["lost; trying again", "still away"]
-
-
-@pytest.mark.icecast
-@pytest.mark.skipif(which("icecast2") is None, reason="icecast2 is not installed")
-def test_a_real_icecast_takes_it(tmp_path):
-    import subprocess
-    import urllib.request
-
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    config = tmp_path / "icecast.xml"
-    config.write_text(f"""<icecast><limits><sources>2</sources></limits>
-      <authentication><source-password>secret</source-password><admin-user>admin</admin-user>
-      <admin-password>secret</admin-password></authentication><hostname>localhost</hostname>
-      <listen-socket><port>{port}</port><bind-address>127.0.0.1</bind-address></listen-socket>
-      <paths><logdir>{tmp_path}</logdir><webroot>/usr/share/icecast2/web</webroot>
-      <adminroot>/usr/share/icecast2/admin</adminroot></paths><logging><loglevel>3</loglevel></logging>
-      <security><chroot>0</chroot><changeowner><user>nobody</user><group>nogroup</group></changeowner></security>
-      </icecast>""")
-    tmp_path.chmod(0o777)
-    server = subprocess.Popen(["icecast2", "-c", str(config)], stderr=subprocess.DEVNULL)
-    try:
-        address = IcecastAddress.parse(f"icecast://source:secret@127.0.0.1:{port}/lofi.mp3")
-        source = None
-        while source is None:
-            assert server.poll() is None
-            try:
-                source = IcecastSource(address, "calm", 128)
-            except IcecastRefused:
-                continue
-        with SynthEngine() as engine, engine.stream(Request("calm", 1, 10.0)) as stream:
-            from lullwave.codecs import encode
-
-            file = encode(stream.read(10 * 44100), "mp3", 128)
-        source.send(file)
-        source.title("A title")
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/lofi.mp3", timeout=TIMEOUT_S) as listener:
-            assert len(listener.read(20_000)) == 20_000
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/status-json.xsl", timeout=TIMEOUT_S) as status:
-            assert "A title" in status.read().decode()
-        source.close()
-    finally:
-        server.terminate()
-        server.wait(TIMEOUT_S)

@@ -121,9 +121,7 @@ def _audioldm2() -> Any:
     config = transformers.GPT2Config(
         n_embd=16, n_head=2, n_layer=2, n_ctx=99, n_positions=99, vocab_size=VOCABULARY, max_new_tokens=8
     )
-    unet = diffusers.AudioLDM2UNet2DConditionModel(
-        **_blocks(), block_out_channels=(8, 16), cross_attention_dim=(8, 16)
-    )
+    unet = diffusers.AudioLDM2UNet2DConditionModel(**_blocks(), block_out_channels=(8, 16), cross_attention_dim=(8, 16))
     return diffusers.AudioLDM2Pipeline(
         vae=_vae(8), text_encoder=clap, text_encoder_2=encoder,
         projection_model=diffusers.AudioLDM2ProjectionModel(32, 32, 16),
