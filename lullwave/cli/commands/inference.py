@@ -136,7 +136,10 @@ def inference(
     host = bare_host(host)
     trusted = TrustedProxies.parse(trusted_proxies)
     public = is_public(host, allowed_hosts, trusted_proxies)
-    guard = AccessGuard(secret or os.environ.get("API_KEY", ""), public, legacy_open, allowed_hosts)
+    # API_KEY is infinifi's key for HTTP; its websocket had none.
+    key = secret or os.environ.get("API_KEY", "")
+    direct = not (secret or trusted_proxies or allowed_hosts)
+    guard = AccessGuard(key, public, legacy_open, allowed_hosts, legacy_direct=direct)
     kind = engine_facts(engine)
     with load_engine(engine, **{**load_options, **parse_pairs(option or (), kind.load_options)}) as loaded:
         app = create_inference_app(loaded, guard, workers or loaded.reads_at_once, trusted)

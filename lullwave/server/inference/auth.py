@@ -1,7 +1,7 @@
 """Access checks of an inference server: the token, and the checks that keep other sites' pages out.
 
 Clients of the legacy websocket protocol know no token, but their address can hold one, so ``?token=…`` is accepted
-beside the header.
+beside the header. Where the owner set no token, they are let in without one as long as no proxy is between.
 """
 
 from __future__ import annotations
@@ -23,14 +23,23 @@ class AccessGuard:
 
     With a token every request needs it. Without one, a ``public`` server makes its own (``made``, to be shown to the
     owner), and a server on loopback needs none, except from an untrusted proxy. With ``legacy_open``, clients of the
-    legacy websocket protocol never need it.
+    legacy websocket protocol never need it; with ``legacy_direct`` they need it only if they come through a proxy.
     """
 
-    def __init__(self, token: str, public: bool, legacy_open: bool = False, allowed_hosts: str = "") -> None:
+    def __init__(
+        self,
+        token: str,
+        public: bool,
+        legacy_open: bool = False,
+        allowed_hosts: str = "",
+        *,
+        legacy_direct: bool = False,
+    ) -> None:
         self.made = secrets.token_urlsafe(24) if public and not token else ""
         self._digest = digest(token or self.made) if token or public else None
         self._names = AnsweredNames(allowed_hosts, public)
         self._legacy_open = legacy_open
+        self._legacy_direct = legacy_direct
 
     def refusal(self, scope: Scope, legacy: bool = False) -> tuple[int, str] | None:
         """Why a request is refused, as HTTP status and message; None accepts it."""
@@ -40,9 +49,9 @@ class AccessGuard:
         origin = headers.get("origin")
         if origin is not None and not same_host(origin, headers.get("host", ""), scope.get(PORTLESS, False)):
             return 403, "pages of another origin may not do this; behind a proxy, see --trusted-proxies"
-        if legacy and self._legacy_open:
-            return None
         trace = came_by_proxy(scope)
+        if legacy and (self._legacy_open or (self._legacy_direct and not trace)):
+            return None
         if self._digest is None:
             if not trace:
                 return None

@@ -263,10 +263,14 @@ def test_the_inference_server_behind_a_trusted_proxy():
             assert refusal(trace | {"Authorization": f"key {token or unset.made}"}, guard=unset) == 200
 
 
-def test_legacy_clients_are_let_in_on_request_alone():
+def test_legacy_clients_are_let_in_on_request_or_directly():
     for headers in ({}, {"X-Forwarded-For": "192.0.2.1"}):
         scope = seen("127.0.0.1", {"Host": "127.0.0.1", **headers}, trusted="", query_string=b"")
         assert AccessGuard("secret", True, legacy_open=True).refusal(scope, legacy=True) is None
         assert AccessGuard("secret", True, legacy_open=True).refusal(scope) is not None
+        direct = AccessGuard("", True, legacy_direct=True)  # a public server without a token of the owner's
+        assert direct.refusal(scope) is not None
+        refused = direct.refusal(scope, legacy=True)
+        assert refused is None if not headers else refused[0] == 401
         refused = AccessGuard("", False).refusal(scope, legacy=True)
         assert refused is None if not headers else refused[0] == 401
