@@ -135,8 +135,13 @@ test('a request that waited and came to nothing is told, and nobody else\'s', ()
     assert.equal(Words.steeringAnswer(told), 'Your request came to nothing: the engine failed.');
     assert.equal(Steer.heard(told, { prompt: 'snow', frame: 5 }), told);
   }
-  const undo = Steer.answered(Steer.sending(''), { ...reply, state: 'queued', prompt: null, frame: null });
-  assert.equal(Steer.dropped(undo, { prompt: 'rain', undo: true, reason: 'x' }).phase, 'dropped');
+  const undo = Steer.answered(Steer.sending(''), { ...reply, state: 'queued', prompt: 'rain', frame: null });
+  assert.equal(Steer.dropped(undo, { prompt: 'snow', undo: true, reason: 'x' }).phase, 'dropped');
+  assert.equal(Steer.dropped(undo, { prompt: 'rain', undo: false, reason: 'x' }), undo);
+  assert.equal(Steer.heard(undo, { prompt: 'snow', frame: 5 }), undo);
+  assert.equal(Steer.heard(undo, { prompt: 'rain', frame: 5 }).phase, 'heard');
+  const vote = Steer.answered(Steer.sending(''), { ...reply, state: 'voted', prompt: 'rain', frame: null });
+  assert.equal(Steer.dropped(vote, { prompt: 'rain', undo: false, reason: 'x' }).phase, 'dropped');
   const turning = Steer.answered(Steer.sending('rain'), reply);
   assert.equal(Steer.dropped(turning, { prompt: 'rain', undo: false, reason: 'x' }), turning);
 });

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from ...engines.base import Understanding
@@ -53,6 +53,7 @@ class PromptReceipt:
     frame: int | None = None  # first frame that is steered, once known
     heard_in_s: float = 0.0  # seconds until it is on air; an estimate while the request waits
     votes: Mapping[str, int] = field(default_factory=dict)  # prompt → votes
+    undone_to: str | None = None  # of an undo: the prompt that it goes back to, as far as is known now
 
 
 @dataclass(frozen=True)
@@ -154,8 +155,9 @@ class PromptQueue:
         self._check_open(prompt)
         understanding = await self._understand(prompt)
         if self._station.config.policy == "vote":
-            return self._vote(prompt, requester, understanding)
-        return await self._queue(_PromptRequest(prompt, requester, undo=True), understanding)
+            return replace(self._vote(prompt, requester, understanding), undone_to=prompt)
+        receipt = await self._queue(_PromptRequest(prompt, requester, undo=True), understanding)
+        return replace(receipt, undone_to=prompt)
 
     def freeze(self, frozen: bool) -> None:
         """Accept no requests until ``freeze(False)``; those that wait, and votes, are dropped."""

@@ -77,7 +77,7 @@ def router(services: Services) -> APIRouter:
         """Steer a station back to the prompt before."""
         queue = _steerable(services, request, station)
         receipt = await queue.undo(_requester(services, request, body.listener if body else None))
-        return JSONResponse(_receipt_json(None, receipt))
+        return JSONResponse(_receipt_json(receipt.undone_to, receipt))
 
     @routes.post("/api/stations/{station}/own-programme")
     async def own_programme(

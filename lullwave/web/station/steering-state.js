@@ -4,6 +4,7 @@
  * @typedef {object} SteeringState
  * @property {'idle' | 'sending' | 'turning' | 'queued' | 'voted' | 'ignored' | 'heard' | 'refused' | 'dropped'} phase
  * @property {string} prompt
+ * @property {boolean} undo whether it goes back to the prompt before
  * @property {number | null} frame from which the change is heard, once known
  * @property {string | null} understood
  * @property {string[]} ignored words that had no effect
@@ -20,6 +21,7 @@
 export const NO_REQUEST = Object.freeze({
   phase: 'idle',
   prompt: '',
+  undo: false,
   frame: null,
   understood: null,
   ignored: [],
@@ -30,8 +32,8 @@ export const NO_REQUEST = Object.freeze({
   wantsToken: false,
 });
 
-/** @returns {SteeringState} */
-export const sending = (prompt) => ({ ...NO_REQUEST, phase: 'sending', prompt });
+/** A request without words is an undo. @returns {SteeringState} */
+export const sending = (prompt) => ({ ...NO_REQUEST, phase: 'sending', prompt, undo: prompt === '' });
 
 /** The station's answer; this listener hears everything `lagS` after it goes on air. */
 export function answered(state, reply, lagS = 0) {
@@ -64,9 +66,9 @@ export function heard(state, steer) {
   return ours ? { ...state, phase: 'heard', prompt: steer.prompt } : state;
 }
 
-/** A request that waited, or a vote, came to nothing: ours, if it has our words (an undo has none). */
+/** A request that waited, or a vote, came to nothing: ours, if it has our words; a waiting undo is known as one. */
 export function dropped(state, news) {
   if (!['queued', 'voted'].includes(state.phase)) return state;
-  const ours = news.undo ? state.prompt === '' : news.prompt === state.prompt;
+  const ours = news.undo ? state.undo : news.prompt === state.prompt && !(state.undo && state.phase === 'queued');
   return ours ? { ...state, phase: 'dropped', problem: news.reason } : state;
 }

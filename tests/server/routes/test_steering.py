@@ -86,7 +86,9 @@ def test_undo_goes_back_step_by_step(radio):
     assert radio.ask("/api/stations/open/undo", "POST")[0].status == 429
     for prompt in ("one", "two"):
         assert steer(radio, prompt)[0].status == 200
-    assert "one" in radio.json("/api/stations/open/undo", "POST")["understood"]["text"]
+    undone = radio.json("/api/stations/open/undo", "POST")
+    assert "one" in undone["understood"]["text"]
+    assert undone["prompt"] == "one"
     assert "a tone" in radio.json("/api/stations/open/undo", "POST", {"listener": "x"})["understood"]["text"]
     assert radio.json("/api/stations/open")["prompt"] == "a tone"
 
