@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .container_sizes import Content, Extent, container_at
@@ -71,6 +71,8 @@ def file_parts(data: Content) -> Iterator[Part]:
     begin: int | None = 0
     if _measure_at(data, 0) is None:
         begin = None if data[:4] in _OTHERS else _next_beginning(data, 0)
+    zeros = _ZEROS.match(data)
+    before = 0 if begin is None or (zeros and zeros.end() >= begin) else begin  # bytes of junk before the first file
     if begin is None:
         yield Part(data, 0, len(data), counted=False)
     while begin is not None:
@@ -79,6 +81,9 @@ def file_parts(data: Content) -> Iterator[Part]:
         if measure is not frames:
             begin += id3_size(data[begin : begin + 10])
         part, begin = _cut_out(data, begin, measure)
+        if before:
+            part = replace(part, note="; ".join(filter(None, (_passed_over(before), part.note))))
+            before = 0
         yield part
 
 
@@ -114,7 +119,7 @@ def _cut_out(data: Content, begin: int, measure: Measure) -> tuple[Part, int | N
             else:
                 following = _next_beginning(data, after)
                 count = (len(data) if following is None else following) - after
-                note = f"{count} bytes that are no sound in a known format were passed over"
+                note = _passed_over(count)
         complete = extent.counted and not fault
         if measure is frames and following is not None and following > end and not tagged and not complete:
             first, other = frame_at(data, begin + id3_size(data[begin : begin + 10])), frame_at(data, following)
@@ -122,7 +127,11 @@ def _cut_out(data: Content, begin: int, measure: Measure) -> tuple[Part, int | N
                 fault = "damaged"
     corrected = extent.end is None or fault == "cut off" or extent.fields
     corrections = tuple((field.at, field.corrected(end)) for field in extent.fields) if corrected else ()
-    return Part(data, begin, end, fault, extent.counted, corrections, note), following
+    return Part(data, begin, min(end, len(data)), fault, extent.counted, corrections, note), following
+
+
+def _passed_over(count: int) -> str:
+    return f"{count} bytes that are no sound in a known format were passed over"
 
 
 def _next_beginning(data: Content, start: int, reach: int = JUNK, stop: int | None = None) -> int | None:

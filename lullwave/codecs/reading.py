@@ -218,7 +218,8 @@ def _by_av(part: Part, refusal: str) -> Iterator[Audio]:
     waiting = total = rate = 0
     try:
         with av.open(part.opened(), "r") as container:
-            if not container.streams.audio or not container.streams.audio[0].rate:
+            # a header that ends early leaves a stream without a decoder, which has no rate
+            if not container.streams.audio or not getattr(container.streams.audio[0], "rate", 0):
                 raise CodecError("there is no sound in it")
             stream = container.streams.audio[0]
             rate = int(stream.rate)

@@ -107,6 +107,21 @@ def test_junk_after_the_sound_and_between_sounds_is_told(name, caplog):
     assert length(made(name) + junk + made("wav")) == length(made(name)) + FRAMES
 
 
+@pytest.mark.parametrize("name", ["wav", "flac", "mp3", "ogg", "m4a", "w64"])
+def test_junk_before_the_sound_is_told_and_zeros_are_not(name, caplog):
+    assert length(bytes(3000) + made(name)) == length(made(name))
+    assert not caplog.text
+    assert length(b"no sound " * 99 + made(name)) == length(made(name))
+    assert "891 bytes that are no sound in a known format were passed over" in caplog.text
+
+
+@pytest.mark.parametrize("name", [*STATED, "nist", "voc", "aiff", "ogg", "mka"])
+def test_a_file_cut_within_its_header_is_refused_with_a_reason(name):
+    for size in (*range(1, 64, 3), 100):
+        with pytest.raises(CodecError):
+            decode(made(name)[:size])
+
+
 @pytest.mark.parametrize("name", [*STATED, "nist", "voc", "flac", "mp3", "ogg", "m4a", "wma", "mka"])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.97])
 def test_a_file_that_states_its_length_is_never_read_short(name, share):
