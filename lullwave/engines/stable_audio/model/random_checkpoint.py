@@ -116,6 +116,8 @@ def make_random(
         }
         for network in networks.values():
             _fill_zeros(network)
+        _tell_tokens_apart(networks["vae"])
+        for network in networks.values():
             network.to(dtype).eval()
     pipeline = StableAudio3Pipeline(
         tokenizer=_tokenizer(),
@@ -139,6 +141,13 @@ def _fill_zeros(network: Any) -> None:
     for parameter in network.parameters():
         if parameter.dim() > 1 and not parameter.any():
             parameter.normal_(0.0, 0.5 * parameter[0].numel() ** -0.5)
+
+
+@torch.no_grad()
+def _tell_tokens_apart(autoencoder: Any) -> None:
+    """Give the learned tokens the size of others; from near zero, both maps of the attention are even and cancel."""
+    for block in (*autoencoder.encoder.blocks, *autoencoder.decoder.blocks):
+        block.new_tokens.normal_()
 
 
 def _tokenizer() -> Any:
