@@ -1,12 +1,15 @@
-"""Loads one network of a checkpoint in diffusers format from its folder."""
+"""Loads one network of a checkpoint in diffusers format from its folder, and counts its size before."""
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ..device import check_fits
 from ..errors import CheckpointError
 
 WEIGHTS = re.compile(
@@ -21,11 +24,7 @@ def load_network(kind: Any, directory: Path, dtype: Any) -> Any:
     Raises:
         CheckpointError: the folder has no weights.
     """
-    found = filter(None, (WEIGHTS.fullmatch(file.name) for file in directory.iterdir()))
-    forms = {(match["variant"] or match["also"] or "", match["format"]) for match in found}
-    if not forms:
-        raise CheckpointError(f"{directory} holds no weights (.safetensors or .bin)")
-    variant, form = min(forms, key=lambda one: (one[0] != "", one[0] != "fp16", one[0], one[1] == "bin"))
+    variant, form, _ = _weights(directory)
     options: dict[str, Any] = {"local_files_only": True, "use_safetensors": form == "safetensors"}
     if variant:
         options["variant"] = variant
@@ -33,3 +32,51 @@ def load_network(kind: Any, directory: Path, dtype: Any) -> Any:
         return kind.from_pretrained(directory, dtype=dtype, **options)
     frugal = find_spec("accelerate") is not None  # otherwise diffusers warns at every start
     return kind.from_pretrained(directory, torch_dtype=dtype, low_cpu_mem_usage=frugal, **options)
+
+
+def check_networks_fit(model: str, networks: Mapping[Path, int], device: Any) -> None:
+    """Check that networks fit into the free memory of a device, before any is loaded.
+
+    Args:
+        model: its name, for the error.
+        networks: the bytes of a parameter once it is loaded, by the network's folder.
+        device: the ``torch.device``.
+
+    Raises:
+        EngineError: they do not fit; the message tells the sizes.
+        CheckpointError: a folder has no weights.
+    """
+    stored = needed = 0
+    for directory, parameter_bytes in networks.items():
+        files = _weights(directory)[2]
+        stored += sum(file.stat().st_size for file in files)
+        needed += sum(parameters(file) for file in files) * parameter_bytes
+    check_fits(model, stored, needed, device)
+
+
+def parameters(file: Path) -> int:
+    """The number of parameters in a file of weights: from its header, or for ``.bin`` as if each took 4 bytes.
+
+    A damaged file has none: loading it tells what is wrong.
+    """
+    if file.suffix != ".safetensors":
+        return file.stat().st_size // 4
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="numpy") as opened:
+            return sum(math.prod(opened.get_slice(name).get_shape()) for name in opened.keys())  # noqa: SIM118
+    except (SafetensorError, OSError):
+        return 0
+
+
+def _weights(directory: Path) -> tuple[str, str, list[Path]]:
+    """The variant, the format and the files of the weights that are loaded."""
+    found: dict[tuple[str, str], list[Path]] = {}
+    for file in sorted(directory.iterdir()):
+        if match := WEIGHTS.fullmatch(file.name):
+            found.setdefault((match["variant"] or match["also"] or "", match["format"]), []).append(file)
+    if not found:
+        raise CheckpointError(f"{directory} holds no weights (.safetensors or .bin)")
+    variant, form = min(found, key=lambda one: (one[0] != "", one[0] != "fp16", one[0], one[1] == "bin"))
+    return variant, form, found[variant, form]

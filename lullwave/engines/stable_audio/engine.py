@@ -14,12 +14,13 @@ from ...errors import EngineError, InvalidInput, StreamClosed, Unsupported
 from ...options import build
 from ...prompt import Prompt
 from ...request import Request
-from ..base import Engine, Understanding
+from ..base import Comparison, Engine, Understanding
 from ..batching import BatchQueue
+from ..networks import check_networks_fit
 from ..steers import Steer
 from . import openmp as openmp  # before torch
 from .model import quantization
-from .model.checkpoint import load
+from .model.checkpoint import load, memory_of
 from .noise import latent_noise
 from .options import StableAudioFacts, StableAudioLoadOptions, StableAudioOptions
 from .pipeline import Config, Decode, Encode, Paint, Pipeline, Work, batch_key, sound_of
@@ -57,6 +58,7 @@ class StableAudioEngine(StableAudioFacts, Engine):
         if dtype == "int8" and not quantization.available():
             raise InvalidInput("dtype", dtype, "bfloat16 or float32 on this machine (int8 is for x86 CPUs)")
         try:
+            check_networks_fit(checkpoint, memory_of(path, torch_dtype), torch_device)
             networks = run_on_new_thread(lambda: load(path, torch_device, torch_dtype, dtype == "int8"))
         except MemoryError as error:
             raise EngineError(f"{checkpoint} does not fit into the memory of {torch_device}: {error}") from None
@@ -67,7 +69,7 @@ class StableAudioEngine(StableAudioFacts, Engine):
         self.model = f"{networks.fingerprint} {precision} {torch_device.type}"
         max_batch = max_batch or (1 if torch_device.type == "cpu" else 8)
         self.reads_at_once = max(2, max_batch)
-        self._pipeline = Pipeline(networks, threads)
+        self._pipeline, self._directory = Pipeline(networks, threads), path
         self._queue: BatchQueue[Work, Config, torch.Tensor] = BatchQueue(
             self._pipeline, max_batch, MAX_WAITING, "window"
         )
@@ -129,6 +131,11 @@ class StableAudioEngine(StableAudioFacts, Engine):
     def config(self, options: StableAudioOptions, strength: float = 1.0) -> Config:
         """How to paint, with the checkpoint's defaults for what the options leave open."""
         return Config(options.steps or self._pipeline.steps, options.guidance, strength)
+
+    def compare_with_reference(self) -> Comparison:
+        from .reference import compare
+
+        return compare(self._directory, lambda work, config: self.work(work, config, threading.Event()))
 
     def close(self) -> None:
         self._queue.close()

@@ -10,11 +10,13 @@ torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
 
 from lullwave.engines.linear import int8_available  # noqa: E402
+from lullwave.engines.networks import check_networks_fit, parameters  # noqa: E402
+from lullwave.engines.stable_audio.engine import StableAudioEngine  # noqa: E402
 from lullwave.engines.stable_audio.model.autoencoder import CHUNK  # noqa: E402
-from lullwave.engines.stable_audio.model.checkpoint import load  # noqa: E402
+from lullwave.engines.stable_audio.model.checkpoint import load, memory_of  # noqa: E402
 from lullwave.engines.stable_audio.model.random_checkpoint import make_random  # noqa: E402
 from lullwave.engines.stable_audio.noise import latent_noise  # noqa: E402
-from lullwave.errors import CheckpointError, InvalidInput  # noqa: E402
+from lullwave.errors import CheckpointError, EngineError, InvalidInput  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -92,6 +94,25 @@ def test_eight_bits_predict_nearly_the_same_velocity(checkpoint, networks):
             predicted.append(loaded.denoiser.velocity(latents, 0, given))
     error = float((predicted[0] - predicted[1]).norm() / predicted[0].norm())
     assert 0 < error < 0.03
+
+
+def test_a_checkpoint_that_does_not_fit_is_refused_with_the_sizes_before_it_is_loaded(checkpoint, monkeypatch):
+    tiny = sum(file.stat().st_size for file in checkpoint.glob("*/*.safetensors"))
+    headers = 100_000  # bytes, at most: the rest of a file is parameters, of 4 bytes each
+    monkeypatch.setattr("lullwave.device.free_bytes", lambda device: tiny - headers)
+    monkeypatch.setattr("lullwave.engines.stable_audio.engine.load", None)  # never called
+    with pytest.raises(EngineError, match=rf"{tiny / 1e9:.1f} GB of weights on disk need at least .* are free"):
+        StableAudioEngine(str(checkpoint), device="cpu", dtype="float32")
+    needed = sum(
+        sum(parameters(file) for file in (checkpoint / part).glob("*.safetensors")) * size
+        for part, size in (("transformer", 2), ("vae", 2), ("text_encoder", 2), ("duration_embedder", 4))
+    )
+    sizes = memory_of(checkpoint, torch.bfloat16)
+    monkeypatch.setattr("lullwave.device.free_bytes", lambda device: needed)
+    check_networks_fit("tiny", sizes, CPU)
+    monkeypatch.setattr("lullwave.device.free_bytes", lambda device: needed - 1)
+    with pytest.raises(EngineError, match="tiny does not fit"):
+        check_networks_fit("tiny", sizes, CPU)
 
 
 def test_checkpoints_of_another_form_are_refused(checkpoint, tmp_path):

@@ -7,6 +7,7 @@ pytest.importorskip("diffusers")
 
 from lullwave.engines.stable_audio.model.checkpoint import load  # noqa: E402
 from lullwave.engines.stable_audio.pipeline import Config, Paint, Pipeline  # noqa: E402
+from lullwave.engines.stable_audio.reference import compare  # noqa: E402
 
 SECONDS = 5.0
 RATE, HOP, CHANNELS = 8000, 1024, 8
@@ -119,3 +120,13 @@ def test_audio_to_audio(checkpoint, networks):
     asked = Paint({"rainy piano": 1.0}, LENGTH, drawn(1), SECONDS, init=init)
     made = Pipeline(networks).paint([asked], Config(strength=0.6))[0]
     assert difference(expected, made) < TOLERANCE
+
+
+def test_the_check_of_a_model_finds_the_same_weights_and_tells_others(checkpoint, base_checkpoint, networks):
+    def make(work, config):
+        return Pipeline(networks).make([work], config)[0]
+
+    found = compare(checkpoint, make)
+    assert found.cosine > 0.99999
+    assert found.largest < 1e-4
+    assert compare(base_checkpoint, make).cosine < 0.9

@@ -10,9 +10,10 @@ from typing import Any
 
 import torch
 
+from ....device import check_fits
 from ....errors import CheckpointError
-from ...networks import load_network
-from .checkpoint_files import check_parts
+from ...networks import check_networks_fit, load_network, parameters
+from .checkpoint_files import NETWORKS, check_parts
 from .circular_padding import LoopSwitch, make_loopable
 from .single_file import load_parts
 
@@ -48,12 +49,14 @@ def load(
 
     Raises:
         CheckpointError: a part is missing or damaged, or it is another architecture.
+        EngineError: it does not fit into the memory of the device.
     """
     import diffusers
     import transformers
 
     transformers.utils.logging.disable_progress_bar()
     diffusers.utils.logging.disable_progress_bar()
+    check_memory(path, device, dtype)
     if path.is_file():
         parts, directory = load_parts(path, dtype, offline)
         files: tuple[Path, ...] = (path,)
@@ -88,12 +91,28 @@ def load(
     )
 
 
+def check_memory(path: Path, device: torch.device, dtype: torch.dtype) -> None:
+    """Check that a checkpoint fits into the memory of a device, before it is loaded.
+
+    What a ``.ckpt`` file holds is known only once it is read: it is not checked.
+
+    Raises:
+        EngineError: it does not fit; the message tells the sizes.
+        CheckpointError: a part is missing.
+    """
+    if path.is_dir():
+        check_parts(path)
+        rest = {path / part: dtype.itemsize for part in NETWORKS if part != "text_encoder"}
+        check_networks_fit(str(path), {path / "text_encoder": torch.float32.itemsize, **rest}, device)
+    elif path.suffix == ".safetensors":
+        check_fits(str(path), path.stat().st_size, parameters(path) * dtype.itemsize, device)
+
+
 def _load_parts(directory: Path, dtype: torch.dtype) -> dict[str, Any]:
     """Load a directory in diffusers format; the parts by their names."""
     import diffusers
     import transformers
 
-    check_parts(directory)
     try:
         scheduler_class = _scheduler_class(directory / "scheduler")
         return {

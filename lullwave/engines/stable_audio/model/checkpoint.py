@@ -20,7 +20,9 @@ from .text_states import TextStates
 
 log = logging.getLogger(__name__)
 
-PARTS = ("transformer", "vae", "text_encoder", "tokenizer", "duration_embedder", "scheduler")
+NETWORKS = ("transformer", "vae", "text_encoder")  # in the precision that is asked for
+DURATION = "duration_embedder"  # always in float32
+PARTS = (*NETWORKS, DURATION, "tokenizer", "scheduler")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +41,30 @@ class Networks:
     fingerprint: str  # of the files
 
 
+def memory_of(directory: Path, dtype: torch.dtype) -> dict[Path, int]:
+    """The bytes that a parameter takes once it is loaded, by the folders of the networks.
+
+    Raises:
+        CheckpointError: a part is missing.
+    """
+    check_parts(directory)
+    return {directory / part: dtype.itemsize for part in NETWORKS} | {directory / DURATION: torch.float32.itemsize}
+
+
+def check_parts(directory: Path) -> None:
+    """Check that a directory has a folder for every part.
+
+    Raises:
+        CheckpointError: one is missing.
+    """
+    for part in PARTS:
+        if not (directory / part).is_dir():
+            raise CheckpointError(
+                f"{directory} is not a Stable Audio 3 checkpoint in diffusers format: it has no folder {part!r} "
+                f"(needed: {', '.join(PARTS)})"
+            )
+
+
 def load(directory: Path, device: torch.device, dtype: torch.dtype, int8: bool = False) -> Networks:
     """Load a directory; with ``int8``, the denoiser multiplies in 8 bits.
 
@@ -51,12 +77,7 @@ def load(directory: Path, device: torch.device, dtype: torch.dtype, int8: bool =
 
     transformers.utils.logging.disable_progress_bar()
     diffusers.utils.logging.disable_progress_bar()
-    for part in PARTS:
-        if not (directory / part).is_dir():
-            raise CheckpointError(
-                f"{directory} is not a Stable Audio 3 checkpoint in diffusers format: it has no folder {part!r} "
-                f"(needed: {', '.join(PARTS)})"
-            )
+    check_parts(directory)
     try:
         from diffusers.pipelines.stable_audio_3 import StableAudio3DurationEmbedder
 
@@ -115,7 +136,7 @@ def _check(directory: Path, transformer: Any, vae: Any, encoder: Any, duration: 
 def _fingerprint(directory: Path) -> str:
     """Identify the weights by their configurations and by the size and the first MiB of each file of weights."""
     digest = hashlib.sha256()
-    for part in ("transformer", "vae", "text_encoder", "duration_embedder"):
+    for part in (*NETWORKS, DURATION):
         for file in sorted((directory / part).iterdir()):
             if file.suffix in (".safetensors", ".bin", ".json"):
                 digest.update(json.dumps([part, file.name, file.stat().st_size]).encode())

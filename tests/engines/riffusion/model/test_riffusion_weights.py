@@ -8,10 +8,11 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
+from lullwave.engines.networks import parameters  # noqa: E402
 from lullwave.engines.riffusion.model import lora  # noqa: E402
 from lullwave.engines.riffusion.model.random_checkpoint import make_random  # noqa: E402
-from lullwave.engines.riffusion.model.weights import load  # noqa: E402
-from lullwave.errors import CheckpointError, InvalidInput  # noqa: E402
+from lullwave.engines.riffusion.model.weights import check_memory, load  # noqa: E402
+from lullwave.errors import CheckpointError, EngineError, InvalidInput  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -49,6 +50,26 @@ def test_a_damaged_checkpoint_says_what_is_wrong(checkpoint, tmp_path, spoil, me
     spoil(copy)
     with pytest.raises(CheckpointError, match=message):
         load(copy, CPU, torch.float32)
+
+
+def test_a_checkpoint_that_does_not_fit_is_refused_with_the_sizes(checkpoint, tmp_path, monkeypatch):
+    def count(part):
+        from safetensors.torch import load_file
+
+        return sum(one.numel() for one in load_file(next((checkpoint / part).glob("*.safetensors"))).values())
+
+    needed = 2 * (count("unet") + count("vae")) + 4 * count("text_encoder")
+    monkeypatch.setattr("lullwave.device.free_bytes", lambda device: needed)
+    check_memory(checkpoint, CPU, torch.bfloat16)
+    monkeypatch.setattr("lullwave.device.free_bytes", lambda device: needed - 1)
+    monkeypatch.setattr("diffusers.UNet2DConditionModel.from_pretrained", None)  # never called
+    with pytest.raises(EngineError, match=r"does not fit: .* GB of weights on disk need at least .* are free"):
+        load(checkpoint, CPU, torch.bfloat16)
+    whole = tmp_path / "whole.safetensors"
+    whole.symlink_to(next((checkpoint / "unet").glob("*.safetensors")))
+    monkeypatch.setattr("lullwave.device.free_bytes", lambda device: 2 * parameters(whole) - 1)
+    with pytest.raises(EngineError, match=r"whole\.safetensors does not fit"):
+        load(whole, CPU, torch.bfloat16)
 
 
 def test_another_architecture_is_refused(checkpoint, tmp_path):
