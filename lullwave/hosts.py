@@ -52,9 +52,7 @@ def client_network(text: str) -> IPv4Network | IPv6Network | None:
         network = ip_network(text)
     except ValueError:
         return None
-    inner = _as_ipv4(network.network_address)
-    wrapped = inner is not None and network.prefixlen >= _WRAPPED_BITS
-    return IPv4Network((int(inner), network.prefixlen - _WRAPPED_BITS)) if inner and wrapped else network
+    return _unwrapped(network, _as_ipv4(network.network_address))
 
 
 def holds(network: IPv4Network | IPv6Network, host: str) -> bool:
@@ -87,6 +85,13 @@ def _as_ipv4(address: IPv4Address | IPv6Address) -> IPv4Address | None:
     if isinstance(address, IPv4Address):
         return address
     return IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else address.ipv4_mapped
+
+
+def _unwrapped(network: IPv4Network | IPv6Network, inner: IPv4Address | None) -> IPv4Network | IPv6Network:
+    """A network as IPv4 where its first address wraps ``inner``, and the others wrap IPv4 addresses too."""
+    if inner is None or network.prefixlen < _WRAPPED_BITS:
+        return network
+    return IPv4Network((int(inner), network.prefixlen - _WRAPPED_BITS))
 
 
 def is_loopback(host: str) -> bool:
@@ -174,6 +179,8 @@ class TrustedProxies:
     def parse(cls, text: str, setting: str = "trusted_proxies") -> TrustedProxies:
         """The proxies of a setting: addresses and networks separated by commas, or ``*``.
 
+        IPv4 written as IPv6 counts as IPv4: ``::ffff:10.0.0.0/104`` is ``10.0.0.0/8``.
+
         Raises:
             SettingsError: an entry is neither, such as a host name; ``setting`` is named.
         """
@@ -185,9 +192,12 @@ class TrustedProxies:
             if part == "*":
                 continue
             try:
-                networks.append(ip_network(part.removeprefix("[").removesuffix("]")))
+                network = ip_network(part.removeprefix("[").removesuffix("]"))
             except ValueError:
                 raise _not_a_proxy(part, setting) from None
+            # as ``parse_ip`` reads the addresses of clients
+            mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+            networks.append(_unwrapped(network, mapped))
         return cls(tuple(networks), "*" in parts)
 
     def __bool__(self) -> bool:

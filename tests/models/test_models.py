@@ -1,7 +1,9 @@
 """The list of models to choose from, the measurement behind it, and the check of a model."""
 
+import asyncio
 import json
 import sys
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +19,8 @@ from lullwave.models.catalogue import CATALOGUE, known
 from lullwave.models.check import engine_of, judge
 from lullwave.models.listing import available
 from lullwave.models.machine import Machine
+from lullwave.server.engine_pool import EnginePool
+from lullwave.server.routes.models import SharedListing
 
 FAST, SLOW = Machine("cuda:0", 400_000.0, 3000.0), Machine("cpu", 300.0, 20.0)
 
@@ -65,6 +69,36 @@ def test_the_list_over_http_and_on_the_command_line(tmp_path, monkeypatch, capsy
     with pytest.raises(SystemExit):
         run()
     assert "no commercial use" in " ".join(capsys.readouterr().out.split())
+
+
+def test_requests_share_one_measurement_and_leave_threads_to_others(monkeypatch):
+    measured, go_on = [], threading.Event()
+
+    def measure():
+        measured.append(threading.get_ident())
+        assert go_on.wait(60)
+        return SLOW
+
+    monkeypatch.setattr("lullwave.server.routes.models.this_machine", measure)
+
+    async def ask():
+        listing = SharedListing(EnginePool({"musicgen": object}))
+        requests = [asyncio.create_task(listing.get()) for _ in range(100)]
+        await asyncio.sleep(0)
+        requests[0].cancel()  # the first client leaves
+        await asyncio.to_thread(go_on.set)  # gets a thread while the measurement runs
+        return await asyncio.gather(*requests, return_exceptions=True), await listing.get()
+
+    (left, *answers), later = asyncio.run(ask())
+    assert isinstance(left, asyncio.CancelledError)
+    assert {one["engine"] for one in answers[0]} == {"musicgen"}
+    assert all(answer == answers[0] == later for answer in answers)
+    assert len(measured) == 2  # one for the hundred, one for the last
+
+
+def test_without_an_engine_of_models_nothing_is_measured(monkeypatch):
+    monkeypatch.setattr("lullwave.server.routes.models.this_machine", lambda: pytest.fail("measured"))
+    assert asyncio.run(SharedListing(EnginePool({"synth": object})).get()) == []
 
 
 @pytest.mark.parametrize("status", [401, 403])
