@@ -10,7 +10,8 @@ import re
 import sys
 
 _HIDDEN = "…"
-_PASSWORD = re.compile(r"(\w://)[^\s/@'\"]*@")  # ws://name:password@host
+_ADDRESS = re.compile(r"(\w://)([^\s'\"]+)")  # ws://name:password@host
+_LOGIN = re.compile(r"(?<![\w/.:])([A-Za-z][\w.+-]{0,63}:)(?!//)[^\s'\"]{1,256}@(?=[\w\[])")  # name:password@host
 _QUERY = re.compile(r"(\w://[^\s?#'\"]*)[?#][^\s'\",;)\]}]*")  # ws://host/?token=…
 _NAMED = re.compile(
     r"(?i)((?:token|secret|password|passwd|api[_-]?key|access[_-]?key|signature)[\"']?\s*[=:]\s*[\"']?)"
@@ -24,10 +25,21 @@ _TALKATIVE = ("websockets", "httpx", "httpcore", "hpack", "urllib3")
 
 def redacted(text: str) -> str:
     """``text`` without passwords and queries of addresses, values of names such as ``token``, and bearer tokens."""
-    text = _PASSWORD.sub(r"\1", text)
+    text = _ADDRESS.sub(_without_login, text)
+    text = _LOGIN.sub(rf"\1{_HIDDEN}@", text)
     text = _QUERY.sub(r"\1", text)
     text = _NAMED.sub(rf"\1{_HIDDEN}", text)
     return _BEARER.sub(rf"\1{_HIDDEN}", text)
+
+
+def _without_login(match: re.Match[str]) -> str:
+    """An address without name and password; none of it where the password may have ``/``, ``?`` or ``#`` in it."""
+    scheme, rest = match.groups()
+    login, _, place = rest.rpartition("@")
+    if not re.search("[/?#]", login):
+        return f"{scheme}{place}"
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    return f"{scheme}{_HIDDEN}" if "@" in authority or ":" in authority else match[0]
 
 
 def is_secret(name: str) -> bool:

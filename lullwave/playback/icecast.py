@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import re
 import socket
 import ssl
 from collections.abc import Callable, Iterable
@@ -21,6 +22,7 @@ from ..errors import InvalidInput, LullwaveError
 
 EARLY_S = 2.0  # seconds of sound that are sent ahead of the clock: what the server's listeners buffer
 TIMEOUT_S = 10.0  # of a connection and of each write
+MAX_NAME_BYTES = 200  # of the stream's name: Icecast reads 4 KB of headers
 RETRY_S = (1.0, 2.0, 5.0, 10.0, 30.0)  # pauses before the connection is tried again; then always the last
 
 log = logging.getLogger(__name__)
@@ -30,49 +32,66 @@ class IcecastRefused(LullwaveError):
     """The Icecast server does not answer, or refuses the source."""
 
 
+_EXAMPLE = "an address such as icecast://source:password@host:8000/mount.mp3"
+
+
 @dataclass(frozen=True)
 class IcecastAddress:
     """Where to send: ``icecast://user:password@host:port/mount``; ``icecasts://`` for TLS."""
 
     user: str
     password: str
-    host: str
+    host: str  # as DNS has it, or an IP address without brackets
     port: int
-    mount: str  # begins with a slash
+    mount: str  # begins with a slash; not escaped
     tls: bool
+    query: str = ""  # escaped, without the question mark; it may hold a secret
 
     @classmethod
     def parse(cls, url: str) -> IcecastAddress:
         """Read an address. The user is ``source`` if none is named.
 
         Raises:
-            InvalidInput: it is none; the message does not show the password.
+            InvalidInput: it is none; the message shows nothing of it, for any part may be the password.
         """
-        example = "an address such as icecast://source:password@host:8000/mount.mp3"
+        scheme, separator, rest = url.strip().partition("://")
+        if not separator or scheme.lower() not in ("icecast", "icecasts"):
+            raise _not_an_address("it begins with icecast:// or icecasts://")
+        login, at, place = rest.rpartition("@")
+        if re.search("[@/?#]", login) or "#" in place:
+            raise _not_an_address("in a user, password or mount, @ is written %40, / %2F, ? %3F, # %23")
+        user, _, password = map(unquote, login.partition(":"))
+        if not at or not password or ":" in user or re.search(r"[\x00-\x1f]", user + password):
+            raise _not_an_address("a password stands before the host")
         try:
-            parts = urlsplit(url)
-            port = parts.port or 8000
-        except ValueError:
-            raise InvalidInput("to", "icecast://…", example) from None
-        mount = parts.path
-        if (
-            parts.scheme not in ("icecast", "icecasts")
-            or not parts.hostname
-            or mount in ("", "/")
-            or not parts.password
-        ):
-            raise InvalidInput("to", f"{parts.scheme}://…{mount}", example)
-        return cls(
-            unquote(parts.username or "source"),
-            unquote(parts.password),
-            parts.hostname,
-            port,
-            mount,
-            parts.scheme == "icecasts",
-        )
+            parts = urlsplit("//" + place)
+            port = 8000 if parts.port is None else parts.port
+            host = (parts.hostname or "").encode("idna").decode()
+        except ValueError:  # a port that is no number, a label of 64 letters and more
+            raise _not_an_address("its host is a name or an IP address, its port 1 to 65535") from None
+        if not host or not port:
+            raise _not_an_address("its host is a name or an IP address, its port 1 to 65535")
+        if parts.path in ("", "/"):
+            raise _not_an_address("a mount stands behind the host")
+        query = quote(parts.query, safe="%=&+;,/?:~!$'()*")
+        return cls(user or "source", password, host, port, unquote(parts.path), scheme.lower() == "icecasts", query)
+
+    @property
+    def target(self) -> str:
+        """The mount as HTTP requests name it."""
+        return quote(self.mount) + (f"?{self.query}" if self.query else "")
+
+    @property
+    def authority(self) -> str:
+        """Host and port as HTTP names them."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def __str__(self) -> str:
-        return f"icecast{'s' * self.tls}://{self.host}:{self.port}{self.mount}"
+        return f"icecast{'s' * self.tls}://{self.authority}{quote(self.mount)}"
+
+
+def _not_an_address(rule: str) -> InvalidInput:
+    return InvalidInput("to", "…", f"{_EXAMPLE} ({rule})")
 
 
 class IcecastSource:
@@ -102,7 +121,9 @@ class IcecastSource:
 
     def title(self, text: str) -> None:
         """Tell what plays now; a server that does not take it is ignored."""
-        query = urlencode({"mount": self._address.mount, "mode": "updinfo", "charset": "UTF-8", "song": text})
+        query = urlencode(
+            {"mount": self._address.mount, "mode": "updinfo", "charset": "UTF-8", "song": text}, quote_via=quote
+        )
         kind = HTTPSConnection if self._address.tls else HTTPConnection
         connection = kind(self._address.host, self._address.port, timeout=TIMEOUT_S)
         try:
@@ -122,21 +143,21 @@ class IcecastSource:
     def _connected(self, name: str, kbps: int) -> socket.socket:
         address = self._address
         lines = {
-            "Host": f"{address.host}:{address.port}",
+            "Host": address.authority,
             **self._headers,
             "Content-Type": "audio/mpeg",
-            "Ice-Name": name.encode("ascii", "replace").decode(),
+            "Ice-Name": _one_line(name),
             "Ice-Public": "0",
             "Ice-Bitrate": str(kbps),
             "Ice-Audio-Info": f"bitrate={kbps}",
             "Expect": "100-continue",
         }
-        head = f"PUT {quote(address.mount)} HTTP/1.1\r\n" + "".join(f"{key}: {lines[key]}\r\n" for key in lines)
+        head = f"PUT {address.target} HTTP/1.1\r\n" + "".join(f"{key}: {lines[key]}\r\n" for key in lines)
         try:
             plain = socket.create_connection((address.host, address.port), TIMEOUT_S)
             if address.tls:
                 plain = ssl.create_default_context().wrap_socket(plain, server_hostname=address.host)
-            plain.sendall((head + "\r\n").encode())
+            plain.sendall((head + "\r\n").encode())  # UTF-8, as Icecast passes names on
             status = plain.recv(4096).decode("latin-1").split("\r\n", 1)[0].split(" ", 2)
         except OSError as error:
             raise IcecastRefused(f"{address}: {error}") from None
@@ -145,6 +166,12 @@ class IcecastSource:
             reason = "wrong user or password" if status[1:2] == ["401"] else " ".join(status[1:]) or "no answer"
             raise IcecastRefused(f"{address}: refused: {reason}")
         return plain
+
+
+def _one_line(name: str) -> str:
+    """A name without line breaks and control characters, which could end a header, and not too long for one."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in name).split())
+    return line.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
 
 
 @dataclass(frozen=True)

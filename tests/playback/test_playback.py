@@ -16,7 +16,7 @@ from lullwave.clock import SimulatedClock
 from lullwave.codecs import decode
 from lullwave.errors import EngineFailed, InvalidInput
 from lullwave.playback.ahead import ReadAhead
-from lullwave.playback.icecast import EARLY_S, IcecastAddress, IcecastRefused, Part, push
+from lullwave.playback.icecast import EARLY_S, IcecastAddress, IcecastRefused, IcecastSource, Part, push
 
 TIMEOUT_S = 60
 
@@ -222,12 +222,55 @@ def test_wrong_passwords_and_addresses_are_told_without_the_password(icecast, lu
         "icecast://host:8000/mount",
         "icecast://a:hidden@host:8000/",
         "icecast://a:hidden@h:x/m",
+        "icecast://a:hidden@h:0/m",
+        "icecast://a:hidden@h:70000/m",
+        f"icecast://a:hidden@{'h' * 70}/m",
+        "icecast://a:hidden@h/m#part",
+        "icecast://source:12/hidden@h/m",
+        "icecast://source:12@34/hidden@h/m",
+        "icecast://source:a?hidden@h/m",
+        "icecast://source:a#hidden@h/m",
+        "icecast://source:a@hidden@h/m",
+        "icecast://source:hidden@/m",
+        "icecast://source:hidden%0a@h/m",
+        "source:hidden@127.0.0.1:18795/m",
+        "hidden@h/m",
     ):
         with pytest.raises(InvalidInput, match="icecast://source") as told:
             IcecastAddress.parse(wrong)
         assert "hidden" not in str(told.value)
     parsed = IcecastAddress.parse("icecasts://me:p%40ss@host/a.mp3")
     assert (parsed.user, parsed.password, parsed.port, parsed.tls) == ("me", "p@ss", 8000, True)
+
+
+@pytest.mark.parametrize(
+    ("place", "target", "authority", "mount"),
+    [
+        ("h/a.mp3", "/a.mp3", "h:8000", "/a.mp3"),
+        ("h/r%20ä", "/r%20%C3%A4", "h:8000", "/r ä"),
+        ("h/r%2520", "/r%2520", "h:8000", "/r%20"),
+        ("h:1/m?x=1&y=%20ä", "/m?x=1&y=%20%C3%A4", "h:1", "/m"),
+        ("[::1]:65535/m", "/m", "[::1]:65535", "/m"),
+        ("münchen.example/m", "/m", "xn--mnchen-3ya.example:8000", "/m"),
+        ("h/a%0d%0ab", "/a%0D%0Ab", "h:8000", "/a\r\nb"),
+    ],
+)
+def test_mounts_are_escaped_once_and_hosts_are_as_http_has_them(place, target, authority, mount):
+    parsed = IcecastAddress.parse(f"icecast://:hidden@{place}")
+    assert (parsed.target, parsed.authority, parsed.mount, parsed.user) == (target, authority, mount, "source")
+    assert str(parsed) == f"icecast://{authority}{target.partition('?')[0]}"
+
+
+def test_names_and_titles_are_utf8_and_cannot_end_a_header(icecast):
+    address = IcecastAddress.parse(icecast.url)
+    names = ["雨の音 piano ☕", "a\r\nIce-Public: 1\x00\ud800", "雨" * 100]
+    for name in names:
+        source = IcecastSource(address, name, 128)
+        source.title(name[:9].replace("\r", ""))
+        source.close()
+    sent = [(head["ice-name"], head["ice-public"]) for head in icecast.heads]
+    assert sent == [(names[0], "0"), ("a Ice-Public: 1", "0"), ("雨" * 66, "0")]  # 66 letters are 198 bytes
+    assert icecast.titles[0] == names[0][:9]
 
 
 class Recorder:
