@@ -129,7 +129,7 @@ def create_app(
         clients,
     ):
         app.include_router(module.router(services))
-    app.include_router(pages.router(web))
+    app.include_router(pages.router(services, web))
     openapi.complete(app)
     app.add_middleware(
         BodyLimit, limit_bytes=settings.max_body_kb * 1024, larger={**riffusion.UPLOAD_LIMITS, **jobs.UPLOAD_LIMITS}

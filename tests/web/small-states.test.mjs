@@ -3,11 +3,16 @@ import { test } from 'node:test';
 
 import { Api, ApiError, complaint } from '../../lullwave/web/shared/api.js';
 import { listenerId } from '../../lullwave/web/shared/listener-id.js';
+import { embedStatus } from '../../lullwave/web/embed/embed-status.js';
 import { catHint, meowed, remembered } from '../../lullwave/web/scene/meow-state.js';
 import { Preferences } from '../../lullwave/web/shared/preferences.js';
 import * as Sleep from '../../lullwave/web/player/sleep-state.js';
+import { INITIAL } from '../../lullwave/web/player/player-state.js';
 import { isForPlayer } from '../../lullwave/web/player/space-bar.js';
+import { translator } from '../../lullwave/web/shared/strings.js';
 import * as Steer from '../../lullwave/web/station/steering-state.js';
+import english from '../../lullwave/web/strings/en.js';
+import german from '../../lullwave/web/strings/de.js';
 import * as Words from '../../lullwave/web/radio/wording.js';
 
 test('the sleep timer counts sound that was heard, across connections', () => {
@@ -235,4 +240,16 @@ test('the page says what is heard in place of the station’s own music, and not
   assert.match(Words.stationNote({ rung: 'embedded', cause: 'loading' }), /loading.*embedded engine/);
   assert.match(Words.stationNote({ rung: 'embedded', cause: 'failed' }), /cannot be loaded/);
   assert.match(Words.stationNote({ rung: 'recycled', cause: 'slow' }), /works ahead/);
+});
+
+test('the small player says in each language what it does', () => {
+  const t = translator(german);
+  const waiting = { ...INITIAL, phase: 'waiting' };
+  assert.equal(embedStatus({ ...INITIAL, phase: 'buffering' }, t), 'Puffere…');
+  assert.equal(embedStatus({ ...INITIAL, refused: true }, t), german['embed.refused']);
+  assert.equal(embedStatus({ ...waiting, online: false, answer: 'full' }, t), german['embed.offline']);
+  assert.equal(embedStatus({ ...waiting, answer: 'the station is full.' }, t), 'The station is full. Gleich noch einmal…');
+  for (const phase of ['paused', 'connecting', 'playing', 'buffering', 'waiting']) {
+    assert.ok(!embedStatus({ ...INITIAL, phase }, translator(english)).includes('embed.'), phase);
+  }
 });

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Scripts, styles and sound only from this server; no other site may frame its pages.
+# Scripts, styles and sound only from this server; no other site may frame its pages, but for the small player.
 CSP = (
     "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; "
     "script-src 'self'; style-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
+)
+EMBED_CSP = CSP.replace("form-action 'self'", "form-action 'none'").replace(
+    "frame-ancestors 'none'", "frame-ancestors *"
 )
 SECURITY_HEADERS = {
     "Content-Security-Policy": CSP,
@@ -20,7 +23,7 @@ SECURITY_HEADERS = {
 
 
 class SecurityHeaders:
-    """Adds ``SECURITY_HEADERS`` to every reply."""
+    """Adds ``SECURITY_HEADERS`` to every reply, but for those that it has of its own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -33,7 +36,9 @@ class SecurityHeaders:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], *self._headers]}
+                own = {name.lower() for name, _ in message["headers"]}
+                added = [header for header in self._headers if header[0] not in own]
+                message = {**message, "headers": [*message["headers"], *added]}
             await send(message)
 
         await self._app(scope, receive, with_headers)

@@ -13,6 +13,8 @@ from fastapi.responses import RedirectResponse, Response
 from ...errors import NotFound
 from ...paths import web_dir
 from ..byte_ranges import whole_or_part
+from ..deps import Services
+from ..middleware.security_headers import EMBED_CSP
 
 _TYPES = {
     ".js": "text/javascript",
@@ -73,15 +75,15 @@ class StaticFolder:
             return False
 
 
-def router(web: Path | None = None) -> APIRouter:
+def router(services: Services, web: Path | None = None) -> APIRouter:
     """The pages, ``/static/…``, files at the root of the folder under their own names, and ``/docs``."""
     page = StaticFolder(web or web_dir())
     docs = StaticFolder(Path(__file__).parents[1] / "docs")
     routes = APIRouter(include_in_schema=False)
 
-    def serve(request: Request, folder: StaticFolder, name: str) -> Response:
+    def serve(request: Request, folder: StaticFolder, name: str, **headers: str) -> Response:
         file = folder.file(name)
-        return whole_or_part(request, file.data, file.etag, file.media_type, {"Cache-Control": "no-cache"})
+        return whole_or_part(request, file.data, file.etag, file.media_type, {"Cache-Control": "no-cache", **headers})
 
     @routes.api_route("/", methods=["GET", "HEAD"])
     def index(request: Request) -> Response:
@@ -99,6 +101,12 @@ def router(web: Path | None = None) -> APIRouter:
     @routes.api_route("/riff", methods=["GET", "HEAD"])
     def riff(request: Request) -> Response:
         return serve(request, page, "riff.html")
+
+    @routes.api_route("/embed/{station}", methods=["GET", "HEAD"])
+    def embed(request: Request, station: str) -> Response:
+        """The small player of a station, the only page that pages of other sites may frame."""
+        services.channel(station)
+        return serve(request, page, "embed.html", **{"Content-Security-Policy": EMBED_CSP})
 
     @routes.api_route("/static/{name:path}", methods=["GET", "HEAD"])
     def static(request: Request, name: str) -> Response:

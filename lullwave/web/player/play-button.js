@@ -3,8 +3,8 @@
 import { isForPlayer } from './space-bar.js';
 import { emit } from '../shared/emit.js';
 
-/** @param {HTMLButtonElement} el */
-export function PlayButton(el) {
+/** @param {HTMLButtonElement} el @param {{play: string, pause: string}} [words] its labels */
+export function PlayButton(el, words = { play: 'Play', pause: 'Pause' }) {
   let wanted = false;
 
   el.addEventListener('click', () => emit(el, wanted ? 'pause' : 'play'));
@@ -20,7 +20,7 @@ export function PlayButton(el) {
       wanted = next.wanted;
       el.classList.toggle('-playing', wanted);
       el.classList.toggle('-busy', next.busy);
-      const label = wanted ? 'Pause' : 'Play';
+      const label = wanted ? words.pause : words.play;
       if (el.getAttribute('aria-label') !== label) el.setAttribute('aria-label', label);
     },
   };

@@ -1,5 +1,5 @@
 /**
- * The station's event stream, held open for as long as the page lives.
+ * The station's event stream, held open for as long as there is an address.
  *
  * The browser retries a broken stream by itself but gives up on an error status; this does not.
  */
@@ -15,9 +15,14 @@ export function EventFeed(onEvent) {
   let attempt = 0;
   let timer = 0;
 
-  function open() {
+  function close() {
     clearTimeout(timer);
     source?.close();
+    source = null;
+  }
+
+  function open() {
+    close();
     source = new EventSource(url);
     const mine = source;
     for (const kind of KINDS) {
@@ -35,12 +40,13 @@ export function EventFeed(onEvent) {
   }
 
   return {
-    /** @param {{url: string}} next */
+    /** @param {{url: string | null}} next */
     update(next) {
       if (next.url === url) return;
       url = next.url;
       attempt = 0;
-      open();
+      if (url) open();
+      else close();
     },
     /** Reconnect at once. */
     wake() {

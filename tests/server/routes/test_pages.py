@@ -43,6 +43,26 @@ def test_every_reply_has_the_security_headers(server):
     assert "unsafe" not in SECURITY_HEADERS["Content-Security-Policy"]
 
 
+def test_only_the_small_player_may_be_framed(server):
+    def policy(path: str) -> dict[str, str]:
+        response, _ = server.ask(path)
+        [given] = response.headers.get_all("Content-Security-Policy")
+        return dict(part.strip().partition(" ")[::2] for part in given.split(";"))
+
+    response, data = server.ask("/embed/piano")
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert data == (web_dir() / "embed.html").read_bytes()
+    ours, others = policy("/embed/piano"), policy("/")
+    assert (ours["frame-ancestors"], others["frame-ancestors"]) == ("*", "'none'")
+    assert ours["form-action"] == "'none'"
+    assert {key for key in ours if ours[key] != others[key]} == {"frame-ancestors", "form-action"}
+    for path in ("/embed.html", "/static/embed.html", "/embed/attic"):
+        assert policy(path)["frame-ancestors"] == "'none'"
+    assert server.ask("/embed/attic")[0].status == 404
+    for name in re.findall(rb'(?:src|href)="\.\./(static/[^"]+)"', data):
+        assert server.ask("/" + name.decode())[0].status == 200
+
+
 def test_a_reply_to_a_fault_of_ours_has_them_too(server, monkeypatch):
     monkeypatch.setattr(server.app.state.services.channels.audience, "connections", lambda station: 1 / 0)
     response, data = server.ask("/status-json.xsl")
