@@ -19,7 +19,8 @@ from ..errors import CodecError, InvalidInput
 
 ENCODER_DELAY = 576  # frames of silence that LAME adds at the beginning
 DECODER_DELAY = 529  # latency of every MP3 decoder in frames: 528 + 1
-MUTED_LEAD = 2  # MP3 frames that hold the whole bit reservoir (511 bytes) at 96 kbit/s or more; at any bit rate, 4 do
+MUTED_LEAD = 2  # MP3 frames that hold the whole bit reservoir (511 bytes) at 96 kbit/s or more
+MUTED_LEAD_LOW = 4  # the same at lower bit rates
 KBPS = (64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 RATES = (16000, 22050, 24000, 32000, 44100, 48000)
 _QUALITY = 5  # LAME's 0 (slowest) to 9; 5 is 60 to 100 times real time on one core

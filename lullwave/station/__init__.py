@@ -14,7 +14,7 @@ from .adapter import CHANNELS, RATE
 from .archive_engine import ArchiveEngine
 from .events import Event, NowPlaying
 from .failover import Cause, FailoverStatus, Tier
-from .playout import CHUNK_FRAMES, CHUNK_S, Chunk, Epoch, OutputLevels, PlayoutStep
+from .playout import CHUNK_FRAMES, CHUNK_S, Chunk, ChunkEncoder, Epoch, OutputLevels, PlayoutStep
 from .station import Station
 from .steering import SteerResult
 
@@ -26,6 +26,7 @@ __all__ = [
     "ArchiveEngine",
     "Cause",
     "Chunk",
+    "ChunkEncoder",
     "Epoch",
     "Event",
     "FailoverStatus",

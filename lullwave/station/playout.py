@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ..audio import Audio, Samples
 from ..clock import FOREVER, Clock, Waiter
 from ..codecs import Mp3Encoder, mp3_frames, muted
-from ..codecs.mp3 import MUTED_LEAD
+from ..codecs.mp3 import MUTED_LEAD, MUTED_LEAD_LOW
 from ..mastering import Master
 from .adapter import CHANNELS, RATE
 from .reserve import Block, Reserve
@@ -30,13 +30,40 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A run of whole MP3 frames of a station's one encoder."""
+    """A run of whole MP3 frames of one encoder."""
 
-    number: int  # counts from 0 for the life of the station
+    number: int  # counts from 0 for the life of the encoder
     frame: int  # station frame that is heard at its beginning
     frames: int
     data: bytes
     lead: bytes = b""  # silent MP3 frames for a decoder that begins here (see ``codecs.mp3.muted``)
+    lead_frames: int = 0  # samples per channel that the lead decodes to
+
+
+class ChunkEncoder:
+    """Encodes an endless run of mastered sound into chunks. One thread.
+
+    ``begin`` is the station frame of the first sample that is given.
+    """
+
+    def __init__(self, kbps: int, begin: int) -> None:
+        self._mp3 = Mp3Encoder(RATE, CHANNELS, kbps)
+        self._first = begin - self._mp3.delay_frames  # station frame of the first decoded sample
+        self._recent: list[bytes] = []  # the last MP3 frames, for the lead of the next chunk
+        self._lead = MUTED_LEAD if kbps >= 96 else MUTED_LEAD_LOW
+        self.count = 0  # chunks made so far
+
+    def encode(self, sound: Audio) -> Chunk | None:
+        """The chunk that ``sound`` completes; None if it completes no MP3 frame."""
+        first = self._first + self._mp3.frames_out * MP3_FRAME
+        data = self._mp3.encode(sound)
+        frames = mp3_frames(data)
+        if not frames:
+            return None
+        lead, lead_frames = muted(self._recent), len(self._recent) * MP3_FRAME
+        self._recent = [*self._recent, *frames][-self._lead :]
+        self.count += 1
+        return Chunk(self.count - 1, first, len(frames) * MP3_FRAME, data, lead, lead_frames)
 
 
 @dataclass(frozen=True)
@@ -102,9 +129,7 @@ class Playout:
         self._on_step = on_step
         self._on_sleep = on_sleep
         self._master = Master(RATE, CHANNELS, levels.loudness_lufs, levels.ceiling_dbtp)
-        self._encoder = Mp3Encoder(RATE, CHANNELS, levels.kbps)
-        self._recent: list[bytes] = []  # the last MP3 frames, for the lead of the next chunk
-        self._number = 0  # of the next chunk
+        self._encoder = ChunkEncoder(levels.kbps, -self._master.latency_frames)
         self._late_s = 0.0
         self._callback_failed = False
         self._stopping = threading.Event()
@@ -215,14 +240,8 @@ class Playout:
         self._check_time(schedule, block.frame)
         state = self._master.state() if block.restore_points else b""
         mastered = self._master.process(Audio(block.samples, RATE))
-        first = self._encoder.frames_out * MP3_FRAME - self._encoder.delay_frames - self._master.latency_frames
-        data = self._encoder.encode(mastered)
-        frames = mp3_frames(data)
-        if frames:
-            lead = muted(self._recent)
-            self._recent = [*self._recent, *frames][-MUTED_LEAD:]
-            chunk = Chunk(self._number, first, len(frames) * MP3_FRAME, data, lead)
-            self._number += 1
+        chunk = self._encoder.encode(mastered)
+        if chunk is not None:
             begin = block.frame - self._master.latency_frames
             step = PlayoutStep(chunk, block, mastered.samples, begin, schedule.epoch, state)
             self._call(lambda: self._on_step(step))
@@ -251,7 +270,7 @@ class Playout:
     def _begin_epoch(self) -> _Schedule:
         """Tie frames to the clock from now on. A station's first epoch runs ahead by the burst."""
         now, wall = self._clock.now(), self._clock.wall()
-        ahead_s = self._burst_s if self._number == 0 else 0.0
+        ahead_s = self._burst_s if self._encoder.count == 0 else 0.0
         return _Schedule(Epoch(self._reserve.begin, wall - ahead_s), now - ahead_s)
 
     def _idle_s(self) -> float:

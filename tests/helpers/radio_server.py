@@ -85,7 +85,7 @@ class Served:
         async def call() -> Any:
             return function()
 
-        loop = self.app.state.services.channels.default.chunks._loop
+        loop = self.app.state.services.channels.default.main.chunks._loop
         return asyncio.run_coroutine_threadsafe(call(), loop).result(TIMEOUT_S)
 
 

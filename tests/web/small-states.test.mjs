@@ -189,6 +189,7 @@ const answer = (status, body) => async () => new Response(JSON.stringify(body), 
 test('addresses stay below the page’s own, so that a path prefix works', () => {
   const api = Api({ base: 'https://example.org/radio/', listener: 'me', fetch: answer(200, {}) });
   assert.equal(api.streamUrl('a b', 3), 'https://example.org/radio/stations/a%20b/stream.mp3?connection=3&listener=me');
+  assert.match(api.streamUrl('a', 3, true), /stream\.mp3\?connection=3&kbps=64&listener=me$/);
   assert.equal(api.socketUrl(), 'wss://example.org/radio/ws?listener=me');
 });
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import AbstractContextManager, nullcontext
 
 from ...ring import Ring
 from ...settings import Settings
-from ...station import CHUNK_S, RATE, Chunk, Event, PlayoutStep, Station
-from ...station.playout import MP3_FRAME
+from ...station import Event, PlayoutStep, Station
+from .audio_feed import AudioFeed, LowFeed
 from .bands import measured
-from .fanout import Fanout
 
 EVENTS_KEPT = 512  # events that a slow client may lag behind
 COUNT_EVERY_S = 0.2  # shortest time between two ``listeners`` events: many who join at once cause one event
@@ -20,16 +20,14 @@ KEEP_AWAKE_S = 180.0  # a request for a clip keeps the station awake for this lo
 class Channel:
     """A station and what its routes need.
 
-    Event loop only, except for ``_on_step``, which the playout thread calls: it appends to ``_titles`` and publishes to
-    the rings, which are thread-safe.
+    Event loop only, except for ``_on_step``, which the playout thread calls: it appends to ``_titles``, publishes to
+    the rings, which are thread-safe, and feeds ``low``.
     """
 
     def __init__(self, station: Station, settings: Settings) -> None:
         loop = asyncio.get_running_loop()
         self.station = station
-        self.chunks: Ring[Chunk] = Ring(max(8, round(settings.ring_s / CHUNK_S)), loop)
         self.events: Ring[Event] = Ring(EVENTS_KEPT, loop)
-        self._burst_frames = round(settings.burst_s * RATE)
         self._listeners = 0
         self.peak = 0  # most listeners at once
         self.dropped = 0  # connections that stalled
@@ -37,22 +35,14 @@ class Channel:
         self.watching = 0  # open event streams; without one, no band levels are measured
         self._awake: asyncio.TimerHandle | None = None
         self._count_due: asyncio.TimerHandle | None = None
-        self.fanout = Fanout(self.chunks, settings.stall_s, self._count_drop)
+        self.main = AudioFeed(settings, settings.bitrate_kbps, self._count_drop)
+        self.low = LowFeed(settings, self._count_drop)
         self.releasing: set[asyncio.Future[None]] = set()  # one per audio connection; cancelling it ends the connection
         station.subscribe(self._on_step, self.events.publish)
 
-    def burst_start(self) -> int:
-        """The number of the first chunk for a new listener, at most ``burst_s`` before the newest."""
-        newest = self.chunks.newest()
-        if newest is None:
-            return self.chunks.end
-        end = newest.frame + newest.frames
-        return self.chunks.since(lambda chunk: end - chunk.frame <= self._burst_frames)
-
-    @staticmethod
-    def first_frame(chunk: Chunk) -> int:
-        """The first stream frame that is heard by a listener who starts with this chunk and its lead."""
-        return chunk.frame - (2 * MP3_FRAME if chunk.lead else 0)
+    def feed(self, kbps: int) -> AbstractContextManager[AudioFeed]:
+        """The chunks at a bit rate, the main one or ``LOW_KBPS``, while the block runs."""
+        return nullcontext(self.main) if kbps == self.main.kbps else self.low.listening()
 
     def title_at(self, frame: int) -> str:
         """The title of the piece at a frame; empty before the first."""
@@ -84,9 +74,9 @@ class Channel:
         for timer in (self._awake, self._count_due):
             if timer is not None:
                 timer.cancel()
-        self.chunks.close()
+        self.main.close()
+        self.low.close()
         self.events.close()
-        self.fanout.close()
         for connection in list(self.releasing):
             connection.cancel()
 
@@ -109,7 +99,8 @@ class Channel:
         for mark in step.block.marks:
             if mark.kind == "piece":
                 self._titles.append((mark.frame, str(mark.data.get("title", ""))))
-        self.chunks.publish(step.chunk)
+        self.main.chunks.publish(step.chunk)
+        self.low.add(step)
         if self.watching:
             for frame, levels in measured(step.mastered, step.mastered_frame):
                 self.events.publish(Event("bands", frame, {"levels": levels}))

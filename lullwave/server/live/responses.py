@@ -19,6 +19,7 @@ from .. import streaming
 from ..ownership import published
 from ..streaming import until_gone, while_connected
 from .audience import Audience
+from .audio_feed import AudioFeed
 from .channel import Channel
 from .fanout import AudioConnection
 from .icy import METAINT, Interleaver, clean
@@ -47,12 +48,13 @@ class LiveAudio(Response):
         audience: Audience,
         listener: str | None,
         titles: bool = False,
-        kbps: int = 0,
+        kbps: int | None = None,
         by_address: Counter[str] | None = None,
         address: str = "",
     ) -> None:
         self._by_address = by_address if by_address is not None else Counter()
         self._address = address
+        self._kbps = kbps or channel.main.kbps
         self._channel = channel
         self._icy = Interleaver() if titles else None
         self._audience = audience
@@ -66,7 +68,7 @@ class LiveAudio(Response):
                 "Accept-Ranges": "none",
                 "X-Accel-Buffering": "no",
                 "icy-genre": "lo-fi",
-                "icy-br": str(kbps),
+                "icy-br": str(self._kbps),
                 "icy-pub": "0",
                 **({"icy-metaint": str(METAINT)} if titles else {}),
             }
@@ -83,55 +85,59 @@ class LiveAudio(Response):
         with (
             counted(self._by_address, self._address),
             self._audience.audio(self._channel.station.id, self._listener) as listener,
+            self._channel.feed(self._kbps) as feed,
         ):
             await send(start)
             transport = scope.get("lullwave.transport")
             if transport is not None:
-                await self._fan_out(scope, receive, send, transport, listener)
+                await self._fan_out(scope, receive, send, transport, listener, feed)
                 return
-            await while_connected(self._send(listener, send), receive)
+            await while_connected(self._send(listener, send, feed), receive)
 
     async def _fan_out(
-        self, scope: Scope, receive: Receive, send: Send, transport: asyncio.Transport, listener: str
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        transport: asyncio.Transport,
+        listener: str,
+        feed: AudioFeed,
     ) -> None:
         """Let the fanout write to the socket until the client disconnects or the station ends."""
         channel, chunked = self._channel, scope["http_version"] == "1.1"
-        connection = AudioConnection(transport, channel.burst_start(), chunked, self._icy, channel.title_at)
-        channel.fanout.add(connection)
-        self._publish_first(listener, connection)
+        connection = AudioConnection(transport, feed.burst_start(), chunked, self._icy, channel.title_at)
+        feed.fanout.add(connection)
+        self._publish_first(listener, connection, feed)
         gone = asyncio.ensure_future(until_gone(receive))
         channel.releasing.add(gone)
         try:
-            if channel.chunks.closed:
+            if feed.chunks.closed:
                 gone.cancel()
             await gone
         except asyncio.CancelledError:
-            if not channel.chunks.closed:
+            if not feed.chunks.closed:
                 raise
             await send({"type": "http.response.body", "body": b""})
         finally:
             channel.releasing.discard(gone)
             gone.cancel()
-            channel.fanout.remove(connection)
+            feed.fanout.remove(connection)
 
-    def _publish_first(self, listener: str, connection: AudioConnection) -> None:
+    def _publish_first(self, listener: str, connection: AudioConnection, feed: AudioFeed) -> None:
         """Publish the first frame of a connection as soon as a chunk is written."""
-        channel = self._channel
-        newest = channel.chunks.newest()
-        if newest is None or connection.begun is None:
+        if feed.chunks.newest() is None or connection.begun is None:
             connection.on_begin = lambda chunk: self._started(listener, chunk)
         else:
             self._started(listener, connection.begun)
 
     def _started(self, listener: str, chunk: Chunk) -> None:
         channel = self._channel
-        frame = chunk.frame if self._icy is not None else channel.first_frame(chunk)
+        frame = chunk.frame if self._icy is not None else chunk.frame - chunk.lead_frames
         self._audience.given(channel.station.id, listener, frame)
         channel.events.publish(Event("first", frame, {"listener": listener}))
 
-    async def _send(self, listener: str, send: Send) -> None:
-        chunks = self._channel.chunks
-        cursor = chunks.cursor(self._channel.burst_start())
+    async def _send(self, listener: str, send: Send, feed: AudioFeed) -> None:
+        cursor = feed.chunks.cursor(feed.burst_start())
         first = True
         while True:
             try:

@@ -9,13 +9,14 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ...errors import Busy
+from ...errors import Busy, InvalidInput
 from ...station import Event
 from ..byte_ranges import whole_or_part
 from ..clients import client_key
 from ..deps import AUDIO, LISTENER, ListenerId, Services, station_json
 from ..errors import Full
 from ..live.audience import Audience
+from ..live.audio_feed import LOW_KBPS
 from ..live.channel import Channel
 from ..live.channels import Channels
 from ..live.responses import LiveAudio, LiveEvents
@@ -24,6 +25,11 @@ FIRST_CLIP_S = 30.0  # seconds that a request waits for the first clip of a new 
 LISTENING = ("listening", "playing")  # what infinifi's pages send, newer and older
 COUNT_EVERY_S = 0.1  # shortest time between two messages with the number of listeners
 
+Kbps = Annotated[
+    int | None,
+    Query(description=f"{LOW_KBPS}: the same music for slow networks; without it, the server's own bit rate"),
+]
+
 
 def router(services: Services) -> APIRouter:
     """The routes that listeners and the page use."""
@@ -31,15 +37,17 @@ def router(services: Services) -> APIRouter:
 
     @routes.head("/stream.mp3", include_in_schema=False)
     @routes.get("/stream.mp3", response_class=Response, responses=AUDIO)
-    async def stream(request: Request, listener: ListenerId = None) -> Response:
+    async def stream(request: Request, listener: ListenerId = None, kbps: Kbps = None) -> Response:
         """The default station, endlessly."""
-        return _stream(services, request, services.channels.default, listener)
+        return _stream(services, request, services.channels.default, listener, kbps)
 
     @routes.head("/stations/{station}/stream.mp3", include_in_schema=False)
     @routes.get("/stations/{station}/stream.mp3", response_class=Response, responses=AUDIO)
-    async def station_stream(request: Request, station: str, listener: ListenerId = None) -> Response:
+    async def station_stream(
+        request: Request, station: str, listener: ListenerId = None, kbps: Kbps = None
+    ) -> Response:
         """A station, endlessly."""
-        return _stream(services, request, services.channel(station), listener)
+        return _stream(services, request, services.channel(station), listener, kbps)
 
     @routes.head("/current.mp3", include_in_schema=False)
     @routes.get("/current.mp3", response_class=Response, responses=AUDIO)
@@ -103,8 +111,10 @@ def router(services: Services) -> APIRouter:
     return routes
 
 
-def _stream(services: Services, request: Request, channel: Channel, listener: str | None) -> Response:
+def _stream(services: Services, request: Request, channel: Channel, listener: str | None, kbps: int | None) -> Response:
     channels, settings = services.channels, services.settings
+    if kbps not in (None, LOW_KBPS, settings.bitrate_kbps):
+        raise InvalidInput("kbps", kbps, f"{LOW_KBPS} or {settings.bitrate_kbps}")
     if channels.audience.connections(channel.station.id) >= settings.max_listeners:
         raise Full("the station is full: it has as many listeners as it may have")
     key = client_key(request.scope)
@@ -115,7 +125,7 @@ def _stream(services: Services, request: Request, channel: Channel, listener: st
     else:
         channels.awake.admit(channel.station.id)
     titles = request.headers.get("icy-metadata", "").strip() == "1"
-    return LiveAudio(channel, channels.audience, listener, titles, settings.bitrate_kbps, channels.by_address, key)
+    return LiveAudio(channel, channels.audience, listener, titles, kbps, channels.by_address, key)
 
 
 def _present(channel: Channel, channels: Channels) -> list[Event]:

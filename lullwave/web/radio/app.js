@@ -42,6 +42,7 @@ export function Radio(el) {
     sleep: Sleep.AWAKE,
     volume: preferences.read('volume', 0.7),
     theme: preferences.read('theme', 'auto'),
+    savesData: preferences.read('savesData', navigator.connection?.saveData === true),
   };
 
   const stream = AudioStream(el.querySelector('.audio-stream'));
@@ -57,6 +58,10 @@ export function Radio(el) {
     pause: () => movePlayer(Player.pause),
     'play-again': playAgain,
     'set-volume': (volume) => remember('volume', volume),
+    'set-saves-data': (savesData) => {
+      remember('savesData', savesData);
+      if (!state.player.clip) movePlayer((player, now) => Player.retune(player, now));
+    },
     'set-theme': (theme) => remember('theme', theme),
     'set-sleep': (minutes) => change({ sleep: Sleep.setTimer(state.sleep, minutes) }),
     'choose-station': chooseStation,
@@ -129,7 +134,7 @@ export function Radio(el) {
   function audioUrl() {
     const { player, station } = state;
     if (!Player.isOpen(player) || !station) return null;
-    return player.clip?.url ?? api.streamUrl(station, player.connection);
+    return player.clip?.url ?? api.streamUrl(station, player.connection, state.savesData);
   }
 
   function tick() {

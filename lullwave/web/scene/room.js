@@ -3,6 +3,7 @@
  */
 
 import { Ambience } from '../ambience/ambience.js';
+import { DataSaver } from '../player/data-saver.js';
 import { Dots } from '../shared/dots.js';
 import { History } from '../station/history.js';
 import { Listeners } from '../station/listeners.js';
@@ -33,6 +34,7 @@ import { lead } from '../radio/wording.js';
 export function Room(el, preferences, levels) {
   const find = (selector) => el.querySelector(selector);
   const ambience = Ambience(find('.ambience'), preferences);
+  const dataSaver = DataSaver(find('.data-saver'));
   const history = History(find('.history'));
   const listeners = Listeners(find('.listeners'));
   const media = MediaControls(el);
@@ -57,7 +59,7 @@ export function Room(el, preferences, levels) {
      * The page's state, and what follows from it: `here` is the station that is chosen, `piece` and `prompt` are
      * what is heard, `share` how much of the piece has been, `past` what was played before.
      */
-    update({ player, stations, station, listeners: count, queue, steering, sleep, volume, theme, ...heard }) {
+    update({ player, stations, station, listeners: count, queue, steering, sleep, volume, theme, savesData, ...heard }) {
       const { here, piece, prompt, share, past, canUndo } = heard;
       const wanted = isWanted(player);
       const playing = player.phase === 'playing';
@@ -67,6 +69,7 @@ export function Room(el, preferences, levels) {
       status.update({ player, station: here?.state });
       note.update({ station: player.clip ? undefined : here });
       volumeSlider.update({ volume });
+      dataSaver.update({ savesData });
       nowPlaying.update({ piece, prompt, lead: lead(player, here?.name) });
       progress.update({ share: playing ? share : null });
       listeners.update({ count });

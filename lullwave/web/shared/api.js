@@ -53,8 +53,12 @@ export function Api({ base, listener, fetch = globalThis.fetch.bind(globalThis) 
   return {
     listener,
     address,
-    /** @param {string} station @param {number} connection a new address for every connection: nothing is reused */
-    streamUrl: (station, connection) => mine(`stations/${encodeURIComponent(station)}/stream.mp3?connection=${connection}`),
+    /**
+     * @param {string} station @param {number} connection a new address for every connection: nothing is reused
+     * @param {boolean} [savesData] at the low bit rate
+     */
+    streamUrl: (station, connection, savesData = false) =>
+      mine(`stations/${encodeURIComponent(station)}/stream.mp3?connection=${connection}${savesData ? '&kbps=64' : ''}`),
     eventsUrl: (station) => mine(`api/events?station=${encodeURIComponent(station)}`),
     socketUrl: () => mine('ws').replace(/^http/, 'ws'),
     stations: () => call('api/stations'),

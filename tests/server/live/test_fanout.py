@@ -36,7 +36,7 @@ def test_stalled_readers_are_dropped_while_others_hear_on(radio):
         while radio.on_loop(lambda: audience.connections("piano")) > 1:
             read_exactly(stream, 1000)
         assert radio.app.state.services.channels.default.dropped == 50
-        assert radio.on_loop(lambda: len(radio.app.state.services.channels.default.fanout._connections)) == 1
+        assert radio.on_loop(lambda: len(radio.app.state.services.channels.default.main.fanout._connections)) == 1
         assert b'lullwave_dropped_listeners_total{station="piano"} 50.0' in radio.ask("/metrics")[1]
         read_exactly(stream, 30_000)
         for reader in readers:

@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from lullwave.codecs import decode
+from lullwave.codecs.mp3 import Mp3Header
 from lullwave.station import CHUNK_FRAMES, Tier
 
 CHUNK_BYTES = CHUNK_FRAMES / RATE * 192_000 / 8
@@ -85,6 +86,29 @@ def test_events_are_stamped_and_a_listener_is_told_its_first_frame(radio):
             assert min(abs(heard - n * 20 * RATE) for n in range(200)) < 2 * RATE
             with radio.listening("/api/events?station=piano&listener=ann") as again:
                 assert next(events(again))[1]["first_frame"] == first["frame"]
+
+
+def test_the_low_bit_rate_is_encoded_only_while_somebody_listens(radio):
+    low = radio.app.state.services.channels.default.low
+    assert radio.ask("/stream.mp3?kbps=64", "HEAD")[0].headers["icy-br"] == "64"
+    response, data = radio.ask("/stream.mp3?kbps=65")
+    assert (response.status, json.loads(data)["error"]["field"]) == (422, "kbps")
+    assert not low.active
+    with (
+        radio.listening("/stream.mp3?kbps=64&listener=eve") as one,
+        radio.listening("/stream.mp3?kbps=64") as two,
+        radio.listening("/stream.mp3?kbps=192") as usual,
+    ):
+        radio.clock.advance(10)
+        first, second = (read_exactly(stream, 9 * 8000) for stream in (one, two))
+        assert low.active
+        assert (Mp3Header.parse(first).kbps, Mp3Header.parse(read_exactly(usual, 4)).kbps) == (64, 192)
+        shorter = second[2000:30000]
+        assert shorter in first or first[2000:30000] in second
+        with radio.listening("/api/events?station=piano&listener=eve") as feed:
+            assert next(events(feed))[1]["first_frame"] is not None
+    while radio.on_loop(lambda: low.active):
+        pass
 
 
 def test_another_ones_first_frame_is_not_told(radio):
