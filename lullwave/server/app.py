@@ -83,7 +83,7 @@ def create_app(
         channels.audience.watch_leaving(services.forget_votes)
         for name, queue in services.prompt_queues.items():
             queue.refused, queue.frozen = changes.refused_words, name in changes.frozen
-        tasks = tasks_of(settings, engines)
+        tasks = tasks_of(settings, engines, channels)
         services.jobs = JobQueue(settings, engines, clips.slots, tasks, channels.clock, lambda: changes.refused_words)
         await asyncio.to_thread(services.jobs.start)
         channels.start()

@@ -124,6 +124,7 @@ test('a job is called by its words, its file or its task', () => {
   assert.equal(title({ fields: { start: 'a', end: 'b' } }), 'a → b');
   assert.equal(title({ task: 'stems', fields: { audio: 'xyz/mix.wav' } }), '<stems>: mix.wav');
   assert.equal(title({ task: 'upload', results: [{ name: 'loop.png' }] }), 'loop.png');
+  assert.equal(title({ task: 'moment', facts: { title: 'Blue Tape' } }), 'Blue Tape');
   assert.equal(title({}), '<text>');
   const results = [{ name: 'a.wav', kind: 'audio' }, { name: 'a.png', kind: 'image' }];
   assert.deepEqual(Jobs.filesOf([job('done', { results })], 'image').map(({ value }) => value), ['done/a.png']);

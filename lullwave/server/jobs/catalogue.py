@@ -6,15 +6,29 @@ from collections.abc import Mapping
 
 from ...settings import Settings
 from ..engine_pool import EnginePool
+from ..live.channels import Channels
 from .file_tasks import file_tasks
+from .moment_task import moment_task
 from .music_tasks import music_tasks
 from .riffusion_tasks import riffusion_tasks
 from .task import Task
 
-ORDER = ("text", "batch", "interpolate", "transform", "image-to-audio", "audio-to-image", "sample-clips", "stems")
+ORDER = (
+    "text",
+    "batch",
+    "interpolate",
+    "transform",
+    "image-to-audio",
+    "audio-to-image",
+    "sample-clips",
+    "stems",
+    "moment",
+)
 
 
-def tasks_of(settings: Settings, engines: EnginePool) -> Mapping[str, Task]:
-    """All tasks by name."""
+def tasks_of(settings: Settings, engines: EnginePool, channels: Channels | None = None) -> Mapping[str, Task]:
+    """All tasks by name; without ``channels``, those that need no station."""
     made = [*music_tasks(settings, engines), *riffusion_tasks(settings, engines), *file_tasks()]
+    if channels is not None:
+        made.append(moment_task(settings, channels))
     return {task.name: task for task in sorted(made, key=lambda task: ORDER.index(task.name))}

@@ -53,6 +53,7 @@ class Job:
     fault: Fault | None = None
     pinned: bool = False
     python: str = ""  # a program that makes the same
+    facts: dict[str, Any] = field(default_factory=dict)  # what the task found out about its results
 
     def __post_init__(self) -> None:
         self.share = 0.0
@@ -78,7 +79,7 @@ class Job:
     def restart(self) -> None:
         """Make it as if it was just created."""
         self.state, self.share, self.ended, self.took_s, self.fault = "waiting", 0.0, None, None, None
-        self.results = []
+        self.results, self.facts = [], {}
         self._begun = self._first = None
         self._stop = threading.Event()
 
@@ -142,6 +143,7 @@ class Job:
             "results": [asdict(result) for result in self.results],
             "pinned": self.pinned,
             "python": self.python,
+            "facts": self.facts,
         }
 
     def kept(self) -> dict[str, Any]:

@@ -178,9 +178,9 @@ class JobQueue:
                 if job.values[name]
             }
             loop = asyncio.get_running_loop()
-            results = await loop.run_in_executor(self._executor, self._work, job, inputs)
+            work, results = await loop.run_in_executor(self._executor, self._work, job, inputs)
             if job.active:
-                job.results = results
+                job.results, job.facts = results, work.facts
                 job.end("done", self._clock)
         except Cancelled:
             if job.active:
@@ -212,8 +212,8 @@ class JobQueue:
         except (StorageUnavailable, OSError) as error:
             log.error("job %s: %s", job.id, error)
 
-    def _work(self, job: Job, inputs: Mapping[str, Path]) -> list[Result]:
-        """Do the work of a job, on a worker thread."""
+    def _work(self, job: Job, inputs: Mapping[str, Path]) -> tuple[Work, list[Result]]:
+        """Do the work of a job, on a worker thread; returns it and the files that it made."""
         work = Work(
             job.values,
             inputs,
@@ -225,7 +225,7 @@ class JobQueue:
         results = work.results()
         if not self.store.fits(job, sum(result.bytes for result in results)):
             raise _no_room()
-        return results
+        return work, results
 
     def _task(self, name: str) -> Task:
         if name not in self.tasks:

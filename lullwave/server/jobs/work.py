@@ -27,6 +27,7 @@ class Work:
     """One run of a task. ``report`` takes the share that is done, and raises ``Cancelled`` when the job is cancelled.
 
     ``engine`` loads an engine by its published name; ``inputs`` are the files of the fields that hold one.
+    ``facts`` is what the task found out about what it made.
     """
 
     values: Mapping[str, Any]
@@ -35,6 +36,7 @@ class Work:
     engine: Callable[[str], Engine]
     report: Callable[[float], None]
     made: list[Path] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
 
     def add(self, name: str, data: bytes | None = None) -> Path:
         """The path of a result, in the order in which they are shown; ``data`` is written to it."""

@@ -44,6 +44,7 @@ export default {
   'task.audio-to-image': 'Klang zu Bild',
   'task.sample-clips': 'Ausschnitte',
   'task.stems': 'Einzelspuren',
+  'task.moment': 'Ein Moment des Radios',
   'task.models': 'Engines',
   'task.upload': 'Eigene Datei',
   'task.absent': 'nicht installiert',
@@ -55,6 +56,7 @@ export default {
   'summary.audio-to-image': 'Aus Klang wird ein Bild, das sich wieder in Klang verwandeln lässt.',
   'summary.sample-clips': 'Gleich lange Ausschnitte von zufälligen Stellen.',
   'summary.stems': 'Aus einer Mischung werden Gesang, Schlagzeug, Bass, Gitarre, Klavier und der Rest.',
+  'summary.moment': 'Was eine Station gespielt hat, als Datei: derselbe Klang noch einmal.',
   'summary.models': 'Was auf diesem Server die Musik macht.',
 
   'paint.tools': 'Werkzeuge',
@@ -216,5 +218,8 @@ export default {
   'field.count': 'Anzahl',
   'field.duration_ms': 'Länge in Millisekunden',
   'field.mono': 'Mono',
+  'field.station': 'Station',
+  'field.at': 'Wann',
+  'field.title': 'Titel',
   'field.keep': 'Mischung der Spuren',
 };

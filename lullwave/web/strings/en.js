@@ -44,6 +44,7 @@ export default {
   'task.audio-to-image': 'Audio to image',
   'task.sample-clips': 'Sample clips',
   'task.stems': 'Stems',
+  'task.moment': 'A moment of the radio',
   'task.models': 'Engines',
   'task.upload': 'Your file',
   'task.absent': 'not installed',
@@ -55,6 +56,7 @@ export default {
   'summary.audio-to-image': 'A sound becomes a spectrogram image that turns back into sound.',
   'summary.sample-clips': 'Clips of one length, cut out of a sound at random places.',
   'summary.stems': 'A mix becomes vocals, drums, bass, guitar, piano and the rest.',
+  'summary.moment': 'What a station played, as a file: the same sound again.',
   'summary.models': 'What makes the music on this server.',
 
   'paint.tools': 'Tools',
@@ -194,5 +196,8 @@ export default {
   'field.stems': 'Each part as a file',
   'field.image': 'Spectrogram image',
   'field.duration_ms': 'Length in milliseconds',
+  'field.station': 'Station',
+  'field.at': 'When',
+  'field.title': 'Title',
   'field.keep': 'Mix of stems',
 };

@@ -20,8 +20,8 @@ export function pollMs(jobs, asked) {
 }
 
 /** What a job is called: its prompts, its file, or its task. @param {Job} job @param {(task: string) => string} taskName */
-export function titleOf({ task, fields, results }, taskName) {
-  const said = [fields.prompt, fields.start && fields.end && `${fields.start} → ${fields.end}`].find(Boolean);
+export function titleOf({ task, fields, results, facts }, taskName) {
+  const said = [fields.prompt, fields.title || facts?.title, fields.start && fields.end && `${fields.start} → ${fields.end}`].find(Boolean);
   if (said) return said;
   if (task === 'upload') return results[0]?.name ?? taskName(task);
   const file = fields.audio || fields.picture;

@@ -40,4 +40,5 @@ export const FIRST_FIELDS = {
   'audio-to-image': ['audio', 'stereo', 'bits'],
   'sample-clips': ['audio', 'count', 'duration_ms', 'format', 'mono', 'seed'],
   stems: ['audio', 'keep'],
+  moment: ['station', 'at', 'seconds', 'format'],
 };

@@ -210,3 +210,30 @@ def test_a_public_server_asks_for_the_token_unless_the_studio_is_open(tmp_path):
         statuses = [opened.ask("/api/jobs/files?name=x.txt", "POST", b"x", ME)[0].status for _ in range(12)]
         assert statuses[:9] == [422] * 9
         assert statuses[-1] == 429  # a pace for each address
+
+
+def test_a_moment_of_a_station_is_kept_as_it_was_heard(served):
+    with served.listening():
+        for _ in range(5):
+            served.clock.advance(5)
+        served.app.state.services.channels._encoding.submit(lambda: None).result(60)
+        at = served.clock.wall() - 12
+        job = make(served, "moment", station="piano", at=str(at), seconds=4, format="wav")
+        heard = served.ask(f"/api/stations/piano/replay?at={at}&seconds=4&format=wav")[1]
+    assert [one["seconds"] for one in job["results"]] == [4.0]
+    assert data_of(served, job, job["results"][0]["name"]) == heard
+    facts = job["facts"]
+    assert facts["title"].startswith("Tone")
+    assert job["results"][0]["name"] == facts["title"].lower().replace(" ", "-") + ".wav"
+    assert (facts["seconds"], facts["exact"]) == (4.0, True)
+    assert facts["prompt"]
+    for field, wrong in (("station", "attic"), ("at", str(served.clock.wall() + 1)), ("seconds", 301)):
+        fields = {"station": "piano", "at": str(at), "seconds": 4, field: wrong}
+        told = served.json("/api/jobs", "POST", {"task": "moment", "fields": fields}, ME)
+        assert [one["field"] for one in told["errors"]] == [field]
+    gone = {"station": "guitar", "at": str(at), "seconds": 4}
+    failed = served.json("/api/jobs", "POST", {"task": "moment", "fields": gone}, ME)
+    while failed["state"] in ("waiting", "working"):
+        failed = served.json(f"/api/jobs/{failed['id']}", headers=ME)
+    assert failed["state"] == "failed"
+    assert "guitar" in failed["error"]["message"]
