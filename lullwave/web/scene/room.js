@@ -82,7 +82,7 @@ export function Room(el, preferences, levels) {
         steered: here?.steered ?? false,
       });
       requestQueue.update({ queue });
-      history.update({ past, clip: player.clip });
+      history.update({ past, clip: player.clip, kept: heard.kept });
       sleepTimer.update({ remainingS: sleep.remainingS });
       ambience.update({ playing: wanted, volume, gain });
       scene.update({ playing, rain: ambience.level('rain') });
