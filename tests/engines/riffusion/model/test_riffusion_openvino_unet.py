@@ -50,6 +50,7 @@ def test_an_open_loop_is_not_a_closed_one(weights, compiled):
     assert apart(compiled(shown, level, text).sample, closed) > 1e-2
 
 
+@pytest.mark.slow  # more than a minute of one core
 def test_eight_bits_are_near_and_kept_for_the_next_start(checkpoint, tmp_path, monkeypatch, capfd):
     pytest.importorskip("nncf")
     monkeypatch.setenv("LULLWAVE_MODELS_DIR", str(tmp_path))
