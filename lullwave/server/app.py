@@ -101,6 +101,7 @@ def create_app(
             await asyncio.to_thread(channels.stop)
             await asyncio.to_thread(engines.close)
 
+    uploads = {**riffusion.UPLOAD_LIMITS, **jobs.UPLOAD_LIMITS}
     app = FastAPI(
         title="Lullwave",
         version=__version__,
@@ -108,7 +109,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        dependencies=[Depends(refuse_words(lambda: changes.refused_words))],
+        dependencies=[Depends(refuse_words(lambda: changes.refused_words, uploads))],
     )
     app.state.services = services
     install(app)
@@ -131,9 +132,7 @@ def create_app(
         app.include_router(module.router(services))
     app.include_router(pages.router(services, web))
     openapi.complete(app)
-    app.add_middleware(
-        BodyLimit, limit_bytes=settings.max_body_kb * 1024, larger={**riffusion.UPLOAD_LIMITS, **jobs.UPLOAD_LIMITS}
-    )
+    app.add_middleware(BodyLimit, limit_bytes=settings.max_body_kb * 1024, larger=uploads)
     app.add_middleware(OriginAndTokenGuard, settings=settings, owner_token=services.owner_token)
     app.add_middleware(AddressLimit, audio=settings.max_per_address, clients=services.clients)
     app.add_middleware(Cors, allowed_origins=settings.allowed_origins)

@@ -1,12 +1,17 @@
 """Refused words are refused on every route that takes a prompt, in every field, and in bodies of any type."""
 
+import asyncio
 import json
 
 import pytest
 from radio_server import serving
 from sine_engine import SineEngine
+from starlette.requests import Request
 
-from lullwave.server.refused_prompts import MAX_CHARS, MAX_TEXTS, PROMPT_FIELDS
+from lullwave.errors import PromptError
+from lullwave.refused_words import RefusedWords
+from lullwave.server.errors import TooLarge
+from lullwave.server.refused_prompts import MAX_CHARS, MAX_PARSED, MAX_TEXTS, PROMPT_FIELDS, refuse_words
 
 MINE = {"Authorization": "Bearer secret"}
 END = {"prompt": "calm", "seed": 1}
@@ -85,3 +90,31 @@ def test_giant_bodies_are_refused_before_they_cost_much(radio):
         assert "at most" in told["allowed"]
     deep = b'{"prompt": ' * 9000 + b'"scream"' + b"}" * 9000
     assert said(radio, "POST", "/run_inference", deep)[0] == 422
+
+
+def test_files_are_not_read_and_large_bodies_are_not_parsed():
+    check = refuse_words(lambda: RefusedWords(["scream"]), ("/api/jobs/files",))
+
+    def asked(path, body):
+        async def receive():
+            received.append(path)
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        received = []
+        request = Request({"type": "http", "method": "POST", "path": path, "headers": []}, receive)
+        asyncio.run(check(request))
+        return received
+
+    words = json.dumps({"prompt": "scream"}).encode()
+    assert asked("/api/jobs/files", words) == []  # left for the route, which streams it
+    with pytest.raises(PromptError):
+        asked("/api/jobs", words)
+    assert asked("/api/jobs", b" " * MAX_PARSED) == ["/api/jobs"]
+    with pytest.raises(TooLarge):
+        asked("/api/jobs", b"[" + b"[]," * (MAX_PARSED // 3) + b"[]]")
+
+
+def test_a_file_of_json_is_refused_by_the_route_that_takes_files(radio):
+    body = json.dumps({"prompt": "scream"}).encode()
+    status, told = said(radio, "POST", "/api/jobs/files?name=a.wav", body)
+    assert (status, told["field"]) == (422, "file")

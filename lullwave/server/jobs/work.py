@@ -10,7 +10,7 @@ from typing import Any
 
 from ...audio import Audio
 from ...blocks import Watch
-from ...codecs import FORMATS, blocks_of, read_tags
+from ...codecs import FORMATS, blocks_of, fitting_name, read_tags
 from ...engines.base import Engine
 from ...mastering.loudness import SILENCE_LUFS, LoudnessMeter
 from ...spectrogram import SpectrogramParams
@@ -39,8 +39,11 @@ class Work:
     facts: dict[str, Any] = field(default_factory=dict)
 
     def add(self, name: str, data: bytes | None = None) -> Path:
-        """The path of a result, in the order in which they are shown; ``data`` is written to it."""
-        path = self.folder / name
+        """The path of a result, in the order in which they are shown; ``data`` is written to it.
+
+        A name that is too long for file systems is cut.
+        """
+        path = self.folder / fitting_name(name)
         self.made.append(path)
         if data is not None:
             with replacing(path) as file:

@@ -121,6 +121,18 @@ def test_a_batch_names_its_faults_and_makes_every_clip(served):
     ]
 
 
+def test_a_batch_with_the_longest_name_is_made(served):
+    """60 letters of four bytes each are more than a file's name holds, with number and seed."""
+    batch = json.dumps({"params": {"name": "\U00020000" * 60}, "entries": [{"prompt": "a", "seed": 123456789}]})
+    job = make(served, "batch", batch=batch, seeds=2, duration_s=1, format="wav")
+    names = [one["name"] for one in job["results"]]
+    assert len(set(names)) == 2
+    for name in names:
+        assert len(name.encode()) <= 255
+        assert name.startswith("\U00020000" * 50)
+        assert data_of(served, job, quote(name))[:4] == b"RIFF"
+
+
 def test_sound_becomes_an_image_and_a_painted_image_becomes_sound(served):
     _, mine = upload(served, "my tone.wav", encode(sound(), "wav"))
     job = make(served, "audio-to-image", audio=mine)
