@@ -6,9 +6,14 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..codecs import FORMATS, fitting_name, format_named, read, read_tags, write
+from ..audio import Audio
+from ..blocks import Watch
+from ..codecs import FORMATS, StreamEncoder, Tags, fitting_name, format_named, rate_for, read, read_tags
 from ..errors import InvalidInput
 from ..options import check, option
+from ..storage.atomic_files import replacing
+
+BLOCK_S = 10  # seconds of a clip that are encoded at a time
 
 
 @dataclass(frozen=True)
@@ -26,9 +31,19 @@ class SampleOptions:
 
 
 def cut(
-    source: Path, folder: Path, count: int, duration_ms: int, mono: bool, extension: str, seed: int, prefix: str = ""
+    source: Path,
+    folder: Path,
+    count: int,
+    duration_ms: int,
+    mono: bool,
+    extension: str,
+    seed: int,
+    prefix: str = "",
+    watch: Watch = iter,
 ) -> list[Path]:
     """Write the clips and return their paths. The places depend on the seed and the file's name.
+
+    ``watch`` sees every block of every clip before it is written.
 
     Raises:
         InvalidInput: the clip is longer than the file, or the file has more than two channels and not ``mono``.
@@ -51,5 +66,18 @@ def cut(
         begin = start_ms * audio.rate // 1000
         clip = audio[begin : begin + duration_ms * audio.rate // 1000]
         name = f"{prefix}clip_{number}_start_{start_ms}_ms_duration_{duration_ms}_ms.{extension}"
-        written.append(write(folder / fitting_name(name), clip, tags=tags))
+        written.append(_write(folder / fitting_name(name), clip, tags, watch))
     return written
+
+
+def _write(path: Path, clip: Audio, tags: Tags, watch: Watch) -> Path:
+    format = format_named(path.suffix.removeprefix(".")).name
+    clip = clip.resample(rate_for(format, clip.rate))
+    encoder = StreamEncoder(format, clip.rate, clip.channels, clip.frames, tags=tags)
+    size = BLOCK_S * clip.rate
+    with replacing(path) as file:
+        file.write(encoder.header)
+        for block in watch(clip[begin : begin + size] for begin in range(0, clip.frames, size)):
+            file.write(encoder.encode(block))
+        file.write(encoder.flush())
+    return path

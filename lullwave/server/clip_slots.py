@@ -47,6 +47,11 @@ class ClipSlots:
         """Places that are taken."""
         return len(self._running) + len(self._waiting)
 
+    @property
+    def owner_waits(self) -> bool:
+        """Whether work of the owner waits. Any thread."""
+        return any(slot.owner for slot in tuple(self._waiting))
+
     def place(self, slot: ClipSlot) -> int:
         """Where a slot is in the queue: 1 is the next; 0 if its work has begun."""
         return self._waiting.index(slot) + 1 if slot in self._waiting else 0

@@ -12,7 +12,7 @@ from ..audio import Audio
 from . import USUAL_MAX, Spectrogram, SpectrogramParams, analyse, synthesise
 from .image import Canvas, is_rounded
 
-PIECE = 4096  # columns that are converted at a time
+PIECE = 512  # columns that are converted at a time: who stops waits for one piece
 PIECE_PIXELS = 4_000_000  # at most, of higher images
 LARGE = 50_000_000  # pixels from which an image waits on disk
 

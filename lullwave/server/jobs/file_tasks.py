@@ -7,20 +7,23 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
+from PIL import Image
+
 from ...blocks import ClipFormat
 from ...codecs import blocks_of, format_named, read, write
 from ...conversions import audio_to_image, image_to_audio
 from ...conversions.sample_clips import SampleOptions, cut
 from ...engines.riffusion.stems import mix_stems, parse_levels, split
-from ...errors import LullwaveError, MissingExtra
+from ...errors import InvalidInput, LullwaveError, MissingExtra
 from ...mastering.master import check_levels
 from ...options import option
 from ...spectrogram import QUALITIES, SpectrogramParams
-from ...spectrogram.image import open_image
+from ...spectrogram.image import open_image, tags_in
 from .python_lines import call
 from .task import Task, fields_of, only
 from .work import Work, draw
 
+MAX_PICTURE_S = 600.0  # seconds of sound of an image
 SOUND = "the sound: a file that you dropped, or a result"
 
 
@@ -131,11 +134,24 @@ def _image_to_audio(work: Work) -> None:
     values, source = work.values, work.inputs["picture"]
     sound = work.add(f"sound{format_named(values['format']).suffix}")
     picture = open_image(source)
+    check_length(picture, "picture")
     watch = work.watched(picture.width / 100)
     image_to_audio.convert(
         picture, source, sound, values["quality"], loudness_lufs=values["loudness_lufs"], watch=watch
     )
     draw(sound, work.add("sound.png"), work.report)
+
+
+def check_length(picture: Image.Image, field: str) -> None:
+    """Refuse an image with more sound than a job may make; its tags tell how long a column is.
+
+    Raises:
+        InvalidInput: names ``field``.
+    """
+    params = SpectrogramParams.from_exif(tags_in(picture))
+    seconds = params.samples_of(picture.width) / params.rate
+    if round(seconds) > MAX_PICTURE_S:
+        raise InvalidInput(field, f"an image of {seconds:.0f} s", f"at most {MAX_PICTURE_S:g} seconds of sound")
 
 
 def _python_image_to_audio(values: Mapping[str, Any]) -> str:
@@ -167,10 +183,14 @@ def _seconds(work: Work) -> float:
 
 def _sample_clips(work: Work) -> None:
     values = work.values
-    work.report(0.0)
-    for path in cut(work.inputs["audio"], work.folder, *(values[name] for name in _CUT)):
-        work.made.append(path)
-    work.report(1.0)
+    if values["format"] == "wav":
+        first = next(blocks_of(work.inputs["audio"]))
+        channels = 1 if values["mono"] else first.channels
+        work.need(values["count"] * values["duration_ms"] / 1000 * 2 * first.rate * channels)
+    seconds = values["count"] * values["duration_ms"] / 1000
+    count, duration_ms, mono, format, seed = (values[name] for name in _CUT)
+    watch = work.watched(seconds)
+    work.made.extend(cut(work.inputs["audio"], work.folder, count, duration_ms, mono, format, seed, watch=watch))
 
 
 def _stems(work: Work) -> None:
@@ -178,6 +198,7 @@ def _stems(work: Work) -> None:
     found = split(read(work.inputs["audio"]))
     work.report(0.9)
     for name, audio in found.items():
+        work.report(0.9)
         write(work.add(f"{name}.wav"), audio)
     if levels := parse_levels(work.values["keep"]):
         write(work.add("mix.wav"), mix_stems(found, levels))

@@ -52,6 +52,7 @@ class Job:
     results: list[Result] = field(default_factory=list)
     fault: Fault | None = None
     pinned: bool = False
+    owner: bool = False  # whether the owner of the server made it
     python: str = ""  # a program that makes the same
     facts: dict[str, Any] = field(default_factory=dict)  # what the task found out about its results
 

@@ -115,7 +115,11 @@ def music_tasks(settings: Settings, engines: EnginePool) -> list[Task]:
                 work.add(f"stem-{name}{lossless.suffix}", data)
 
     def check_batch(values: Mapping[str, Any]) -> None:
-        _plan(values, settings.max_generate_s)
+        planned = _plan(values, settings.max_generate_s)
+        needed, room = sum(_bytes(one, values) for one in planned), settings.studio_visitor_mb * 1e6
+        if needed > room:
+            made = f"{len(planned)} clips of together {needed / 1e6:.0f} MB"
+            raise InvalidInput("batch", made, f"at most {room / 1e6:g} MB (setting studio_visitor_mb)")
 
     def run_batch(work: Work) -> None:
         values = work.values
@@ -205,6 +209,14 @@ def _plan(values: Mapping[str, Any], longest_s: float) -> list[Planned]:
                 _entry_request(one, values)
             planned.append(one)
     return planned
+
+
+def _bytes(one: Planned, values: Mapping[str, Any]) -> float:
+    """The least that a clip takes, where its format tells: without loss and compressed, it may be anything."""
+    seconds = one.params.get("width", 512) / 100 if values["engine"] == RIFFUSION else values["duration_s"]
+    if values["format"] == "wav":
+        return float(seconds * Engine.rate * 2)  # one channel of 16 bits
+    return float(seconds * values["kbps"] * 125) if values["format"] == "mp3" else 0.0
 
 
 def _request(values: Mapping[str, Any]) -> Request:

@@ -13,6 +13,7 @@ from ...clock import Clock
 from ...errors import (
     Busy,
     Cancelled,
+    EngineFailed,
     InvalidInput,
     LullwaveError,
     NotFound,
@@ -29,9 +30,10 @@ from ..rate_limits import RateLimits
 from .job import Job, Result
 from .store import JobStore
 from .task import FileKind, Task, read_fields
-from .work import Work, kind_of
+from .work import Work, bytes_in, check_room, kind_of
 
 BEGINS_PER_S, BEGINS_AT_ONCE = 0.2, 10  # jobs and files that an address may begin
+GIVE_WAY_S = 60.0  # seconds of work after which a stranger's job is stopped if the owner waits
 UPLOAD = "upload"  # the task of a job that holds a visitor's own file
 PROMPTS = ("start", "end", "batch")  # fields that hold prompts under other names than ``refused_prompts`` looks for
 
@@ -95,7 +97,7 @@ class JobQueue:
         if not owner:
             self.check_pace(address)
         slot = self._slots.reserve(address, owner)
-        job = Job(task, values, visitor, self._clock.wall(), python=known.python(values))
+        job = Job(task, values, visitor, self._clock.wall(), owner=owner, python=known.python(values))
         try:
             self.store.add(job)
         except StorageUnavailable:
@@ -116,6 +118,7 @@ class JobQueue:
         if not owner:
             self.check_pace(address)
         slot = self._slots.reserve(address, owner)
+        job.owner = job.owner or owner
         job.restart()
         self._run(job, slot)
 
@@ -133,6 +136,17 @@ class JobQueue:
         self.cancel(job)
         self.store.delete(job)
 
+    def drop(self, is_dropped: Callable[[str], bool]) -> int:
+        """Cancel the strangers' jobs whose address ``is_dropped`` accepts; returns how many.
+
+        An address is given as ``clients.client_key`` returns it.
+        """
+        of_slots = {id: slot for id, (slot, _) in self._running.items() if not slot.owner and is_dropped(slot.address)}
+        dropped = [job for job in self.store.active() if job.id in of_slots]
+        for job in dropped:
+            self.cancel(job)
+        return len(dropped)
+
     def check_pace(self, address: str) -> None:
         """Count a job or a file of an address.
 
@@ -143,16 +157,15 @@ class JobQueue:
         if not self._pace.of(address, now).allows(now):
             raise Busy("your address has begun many jobs in a short time; try again later", 1 / BEGINS_PER_S)
 
-    def keep_file(self, visitor: str, file: Path, result: Result) -> Job:
+    def keep_file(self, visitor: str, owner: bool, file: Path, result: Result) -> Job:
         """Keep a visitor's own file, which was checked, as a finished job. Moves the file to where it is kept.
 
         Raises:
             Unsupported: pinned results leave no room for it.
             StorageUnavailable
         """
-        job = Job(UPLOAD, {}, visitor, self._clock.wall(), results=[result])
-        if not self.store.fits(job, result.bytes):
-            raise _no_room()
+        job = Job(UPLOAD, {}, visitor, self._clock.wall(), results=[result], owner=owner)
+        check_room(result.bytes, self.store.room(job))
         folder = self.store.folder(job)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -178,8 +191,10 @@ class JobQueue:
                 if job.values[name]
             }
             loop = asyncio.get_running_loop()
-            work, results = await loop.run_in_executor(self._executor, self._work, job, inputs)
+            room = self.store.room(job)
+            work, results = await loop.run_in_executor(self._executor, self._work, job, slot, inputs, room)
             if job.active:
+                check_room(sum(result.bytes for result in results), self.store.room(job))
                 job.results, job.facts = results, work.facts
                 job.end("done", self._clock)
         except Cancelled:
@@ -212,20 +227,26 @@ class JobQueue:
         except (StorageUnavailable, OSError) as error:
             log.error("job %s: %s", job.id, error)
 
-    def _work(self, job: Job, inputs: Mapping[str, Path]) -> tuple[Work, list[Result]]:
-        """Do the work of a job, on a worker thread; returns it and the files that it made."""
+    def _work(self, job: Job, slot: ClipSlot, inputs: Mapping[str, Path], room: int) -> tuple[Work, list[Result]]:
+        """Do the work of a job, on a worker thread; returns it and its files, which may take ``room`` bytes."""
+        folder, begun = self.store.folder(job), self._clock.now()
+
+        def report(share: float) -> None:
+            job.report(share, self._clock)
+            check_room(bytes_in(folder), room)
+            if not slot.owner and self._slots.owner_waits and self._clock.now() - begun > GIVE_WAY_S:
+                raise EngineFailed("it was stopped so that the owner's work could begin; try again later")
+
         work = Work(
             job.values,
             inputs,
-            self.store.folder(job),
+            folder,
             lambda name: self._engines.get(place(self._settings, name)),
-            lambda share: job.report(share, self._clock),
+            report,
+            room,
         )
         self.tasks[job.task].run(work)
-        results = work.results()
-        if not self.store.fits(job, sum(result.bytes for result in results)):
-            raise _no_room()
-        return work, results
+        return work, work.results()
 
     def _task(self, name: str) -> Task:
         if name not in self.tasks:
@@ -249,7 +270,3 @@ class JobQueue:
         """The file that a field names as ``JOB/NAME``."""
         id, _, file = name.partition("/")
         return self.store.file(self.store.get(visitor, id), file)
-
-
-def _no_room() -> Unsupported:
-    return Unsupported("results", None, "there is no room for them beside what is pinned; unpin or delete some")

@@ -1,5 +1,8 @@
 """Keeps jobs and their files on disk, within limits per visitor and in all: the oldest that is not pinned goes first.
 
+Strangers, all together, have a share of the space. Their results give way to the owner's, pinned ones last; the owner's
+are never deleted for theirs.
+
 A job's folder is ``<root>/<visitor>/<job>``, with ``job.json`` and the files of its results.
 """
 
@@ -18,6 +21,7 @@ RECORD = "job.json"
 UNFINISHED = ".upload-"  # begins the names of folders with files that are being received
 MAX_JOBS = 200  # of one visitor
 MAX_KNOWN = 20_000  # of all visitors
+STRANGERS_SHARE = 0.5  # of the space for all, for others than the owner
 PINNED_SHARE = 0.5  # of a visitor's space that may be pinned: new results need the rest
 
 log = logging.getLogger(__name__)
@@ -47,7 +51,7 @@ class JobStore:
                 shutil.rmtree(record.parent, ignore_errors=True)
         for job in sorted(found, key=lambda one: one.created):
             self._jobs[job.id] = job
-        self._make_room(lambda job: True, self.total_bytes, MAX_KNOWN)
+        self._make_room_for_all()
 
     def of(self, visitor: str) -> list[Job]:
         """The jobs of a visitor, newest first."""
@@ -130,7 +134,7 @@ class JobStore:
         """Keep a job from being deleted for others, or no longer.
 
         Raises:
-            Unsupported: the visitor's pinned jobs fill their share of the space.
+            Unsupported: the visitor's pinned jobs, or those of all strangers, fill their share of the space.
         """
         if pinned and not job.pinned:
             bytes = job.bytes + sum(one.bytes for one in self.of(job.visitor) if one.pinned)
@@ -138,26 +142,48 @@ class JobStore:
             if bytes > PINNED_SHARE * self.visitor_bytes or number > PINNED_SHARE * MAX_JOBS:
                 limit = f"{PINNED_SHARE * self.visitor_bytes / 1e6:.0f} MB and {PINNED_SHARE * MAX_JOBS:.0f} results"
                 raise Unsupported("pinned", pinned, f"pinned results take at most {limit}; unpin others first")
+            others = sum(one.bytes for one in self._jobs.values() if one.pinned and not one.owner)
+            if not job.owner and others + job.bytes > PINNED_SHARE * self._strangers_bytes:
+                raise Unsupported("pinned", pinned, "the pinned results of all visitors leave no room for more")
         job.pinned = pinned
         self.save(job)
 
     def make_room(self, visitor: str) -> None:
         """Delete the oldest jobs that are not pinned until the limits hold, the visitor's own first."""
         self._make_room(lambda job: job.visitor == visitor, self.visitor_bytes, MAX_JOBS)
-        self._make_room(lambda job: True, self.total_bytes, MAX_KNOWN)
+        self._make_room_for_all()
 
-    def fits(self, job: Job, bytes: int) -> bool:
-        """Tell whether files of ``bytes`` could be kept for the job beside all that is pinned."""
-        pinned = [one for one in self._jobs.values() if one.pinned and one is not job]
-        own = sum(one.bytes for one in pinned if one.visitor == job.visitor)
-        return own + bytes <= self.visitor_bytes and sum(one.bytes for one in pinned) + bytes <= self.total_bytes
+    def room(self, job: Job) -> int:
+        """Bytes of files that could be kept for the job, beside all that does not give way to it."""
+        others = [one for one in self._jobs.values() if one is not job]
+        own = sum(one.bytes for one in others if one.pinned and one.visitor == job.visitor)
+        strangers = sum(one.bytes for one in others if one.pinned and not one.owner)
+        owners = sum(one.bytes for one in others if one.owner and (one.pinned or not job.owner))
+        rooms = [self.visitor_bytes - own, self.total_bytes - owners]
+        if not job.owner:
+            rooms += [self._strangers_bytes - strangers, rooms[1] - strangers]
+        return max(0, min(rooms))
 
-    def _make_room(self, mine: Callable[[Job], bool], most_bytes: int, most_jobs: int) -> None:
+    @property
+    def _strangers_bytes(self) -> int:
+        return round(STRANGERS_SHARE * self.total_bytes)
+
+    def _make_room_for_all(self) -> None:
+        """Keep strangers within their share, and all within the limits: strangers' go first, then the owner's."""
+        self._make_room(lambda job: not job.owner, self._strangers_bytes, MAX_KNOWN // 2)
+        self._make_room(lambda job: True, self.total_bytes, MAX_KNOWN, strangers_first=True)
+
+    def _make_room(
+        self, mine: Callable[[Job], bool], most_bytes: int, most_jobs: int, strangers_first: bool = False
+    ) -> None:
         jobs = [job for job in self._jobs.values() if mine(job)]
         bytes, number = sum(job.bytes for job in jobs), len(jobs)
+        if strangers_first:
+            jobs.sort(key=lambda job: (job.owner, job.pinned))  # else oldest first
         for job in jobs:
             if bytes <= most_bytes and number <= most_jobs:
                 return
-            if not job.pinned and not job.active:
+            gives_way = not job.pinned or (strangers_first and not job.owner)
+            if gives_way and not job.active:
                 bytes, number = bytes - job.bytes, number - 1
                 self.delete(job)

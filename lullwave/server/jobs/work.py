@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from ...audio import Audio
 from ...blocks import Watch
 from ...codecs import FORMATS, blocks_of, fitting_name, read_tags
 from ...engines.base import Engine
+from ...errors import Unsupported
 from ...mastering.loudness import SILENCE_LUFS, LoudnessMeter
 from ...spectrogram import SpectrogramParams
 from ...spectrogram.image import save
@@ -24,7 +27,8 @@ AUDIO_SUFFIXES = frozenset(one.suffix for one in FORMATS.values())
 
 @dataclass(frozen=True)
 class Work:
-    """One run of a task. ``report`` takes the share that is done, and raises ``Cancelled`` when the job is cancelled.
+    """One run of a task. ``report`` takes the share that is done; it raises ``Cancelled`` when the job is cancelled,
+    and ``Unsupported`` when its files take more than ``room``. Work calls it between blocks.
 
     ``engine`` loads an engine by its published name; ``inputs`` are the files of the fields that hold one.
     ``facts`` is what the task found out about what it made.
@@ -35,6 +39,7 @@ class Work:
     folder: Path
     engine: Callable[[str], Engine]
     report: Callable[[float], None]
+    room: int  # bytes that its files may take
     made: list[Path] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -67,18 +72,53 @@ class Work:
         """A ``report`` of a part of the whole work."""
         return lambda share: self.report(begin + size * share)
 
+    def checked(self, blocks: Iterable[Audio]) -> Iterator[Audio]:
+        """Blocks pass through it; it raises between them what ``report`` raises."""
+        for block in blocks:
+            self.report(0.0)
+            yield block
+
+    def need(self, bytes: float) -> None:
+        """Check before the work that its files will fit.
+
+        Raises:
+            Unsupported
+        """
+        check_room(round(bytes), self.room)
+
     def results(self) -> list[Result]:
         """The files that were made, with the lengths and loudness of the sounds."""
-        return [result_of(path) for path in self.made]
+        return [result_of(path, self.checked) for path in self.made]
 
 
-def result_of(path: Path) -> Result:
-    """A finished file as a result."""
+def bytes_in(folder: Path) -> int:
+    """Bytes of the files in a folder, with those that are being written."""
+    total = 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):  # it has been renamed meanwhile
+                total += entry.stat().st_size
+    return total
+
+
+def check_room(bytes: int, room: int) -> None:
+    """Refuse files that take more than the room that is left.
+
+    Raises:
+        Unsupported
+    """
+    if bytes > room:
+        said = f"{bytes / 1e6:.1f} MB of results, but there is room for {room / 1e6:.1f} MB beside what is kept"
+        raise Unsupported("results", None, f"{said}; make less, or unpin or delete some")
+
+
+def result_of(path: Path, watch: Callable[[Iterable[Audio]], Iterator[Audio]] = iter) -> Result:
+    """A finished file as a result. ``watch`` sees every block of a sound."""
     kind = kind_of(path)
     if kind != "audio":
         return Result(path.name, kind, path.stat().st_size)
     meter, frames, rate = None, 0, 1
-    for block in blocks_of(path):
+    for block in watch(blocks_of(path)):
         meter = meter or LoudnessMeter(block.rate, block.channels)
         meter.feed(block)
         frames, rate = frames + block.frames, block.rate

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from ...hosts import client_network, covers
 from ..deps import OWNERS, Services, check_owner
 
 SHUT_OUT_S = 600.0  # seconds for which a dropped address is shut out unless the request says otherwise
@@ -44,9 +45,15 @@ def router(services: Services) -> APIRouter:
 
     @routes.post("/api/clients/drop")
     async def drop(request: Request, body: Annotated[DropBody, Body()]) -> JSONResponse:
-        """Close every connection of an address or a network and shut it out for a while. Needs the admin token."""
+        """Close every connection of an address or a network and shut it out for a while. Needs the admin token.
+
+        Its jobs in the Studio are cancelled, waiting or not.
+        """
         check_owner(request)
         named, dropped = services.clients.drop(body.address, body.for_s)
+        network = client_network(body.address)
+        if services.jobs is not None and network is not None:
+            services.jobs.drop(lambda key: (own := client_network(key)) is not None and covers(network, own))
         return JSONResponse({"address": named, "dropped": dropped})
 
     return routes

@@ -19,6 +19,7 @@ from ...spectrogram.image import open_image
 from ..clients import client_key
 from ..deps import Services
 from ..errors import problem
+from ..jobs.file_tasks import check_length
 from ..jobs.job import Job, Result
 from ..jobs.queue import JobQueue
 from ..jobs.store import UNFINISHED
@@ -31,7 +32,7 @@ FILES = "/api/jobs/files"
 UPLOAD_LIMITS = {FILES: 64 * 1024 * 1024}  # bytes of a body: six minutes of 44.1 kHz stereo WAV
 MAX_UPLOAD_S = 1800.0  # seconds of sound in a file
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
-MAX_PIXELS = 512 * 60_000  # of an image: ten minutes of sound
+MAX_PIXELS = 512 * 60_000  # of an image
 _UNSAFE = re.compile(r"[^\w.-]+", re.ASCII)
 _TYPES = {".mid": "audio/midi", ".json": "application/json", **{one.suffix: one.media_type for one in FORMATS.values()}}
 
@@ -130,7 +131,7 @@ def router(services: Services) -> APIRouter:
                 async for part in request.stream():
                     await asyncio.to_thread(file.write, part)
             result = await asyncio.to_thread(_checked, path)
-            job = queue().keep_file(visitor.id, path, result)
+            job = queue().keep_file(visitor.id, is_owner(request.scope), path, result)
         return visitor.tell(JSONResponse(queue().data(job), 201), request)
 
     @routes.get("/api/jobs/{id}")
@@ -215,6 +216,7 @@ def _checked(path: Path) -> Result:
             with open_image(path) as picture:
                 if picture.width * picture.height > MAX_PIXELS:
                     raise InvalidInput("file", f"{picture.width} x {picture.height}", f"at most {MAX_PIXELS} pixels")
+                check_length(picture, "file")
         else:
             seconds = 0.0
             for block in blocks_of(path):

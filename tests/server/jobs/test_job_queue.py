@@ -12,8 +12,8 @@ from lullwave.options import option
 from lullwave.refused_words import RefusedWords
 from lullwave.server.clip_slots import ClipSlots
 from lullwave.server.engine_pool import EnginePool
-from lullwave.server.jobs.job import INTERRUPTED, Job
-from lullwave.server.jobs.queue import JobQueue
+from lullwave.server.jobs.job import INTERRUPTED, Job, Result
+from lullwave.server.jobs.queue import GIVE_WAY_S, JobQueue
 from lullwave.server.jobs.store import MAX_JOBS, JobStore
 from lullwave.server.jobs.task import InvalidFields, Task, describe
 from lullwave.settings import Settings
@@ -48,6 +48,7 @@ class Bench:
         if work.values["fails"]:
             raise EngineFailed("it broke")
         work.add("made.json", b"x" * work.values["size"])
+        work.report(1.0)
 
     def create(self, prompt, visitor="me", address="a", owner=True, **fields):
         return self.queue.create(visitor, address, owner, "write", {"prompt": prompt, **fields})
@@ -240,6 +241,7 @@ def test_the_oldest_that_is_not_pinned_goes_first(tmp_path):
         bench.go.release(4)
         await bench.until(large, "failed")
         assert "unpin" in large.fault.message
+        assert "room for 0.7 MB" in large.fault.message
         bench.queue.stop()
 
     asyncio.run(main())
@@ -259,3 +261,82 @@ def test_the_number_of_jobs_has_a_limit_and_damaged_records_are_deleted(tmp_path
     assert not (tmp_path / ".upload-abc").exists()
     assert len(again.of("me")) == MAX_JOBS - 1
     assert not store.folder(jobs[5]).exists()
+
+
+def kept(store, id, visitor, owner, kilobytes, pinned=False):
+    job = Job("write", {}, visitor, 0.0, id=id, state="done", owner=owner)
+    job.results = [Result("a.json", "json", kilobytes * 1000)]
+    assert store.room(job) >= job.bytes
+    store.add(job)
+    if pinned:
+        store.pin(job, True)
+    return job
+
+
+def test_strangers_share_half_and_the_owner_never_makes_way_for_them(tmp_path):
+    store = JobStore(tmp_path, 2_000_000, 4_000_000)
+    mine = [kept(store, f"mine{n}", "me", True, 900) for n in range(2)]
+    pinned = kept(store, "p1", "one", False, 900, pinned=True)
+    with pytest.raises(Unsupported, match="all visitors"):
+        kept(store, "p2", "two", False, 900, pinned=True)  # over half of the strangers' two megabytes
+    kept(store, "s3", "three", False, 900)
+    assert not store.of("two")
+    assert store.used_bytes() == 3_600_000
+    assert set(mine) <= set(store.of("me"))
+    kept(store, "yours", "another key of the owner", True, 1_900)
+    assert store.of("one") == store.of("three") == []  # a pinned one of a stranger, too
+    assert set(mine) <= set(store.of("me"))
+    assert not store.has(pinned)
+    assert store.room(Job("write", {}, "four", 0.0)) == 300_000  # what the owner leaves
+    again = JobStore(tmp_path, 2_000_000, 4_000_000)
+    again.load()
+    assert [job.owner for job in again.of("me")] == [True, True]
+
+
+def test_a_job_stops_when_its_files_outgrow_the_room(tmp_path):
+    async def main():
+        bench = Bench(tmp_path)
+        job = bench.create("x", size=1_000_001)  # one byte over the visitor's megabyte
+        bench.go.release(4)
+        await bench.until(job, "failed")
+        assert "room for 1.0 MB" in job.fault.message
+        assert [path.name for path in bench.queue.store.folder(job).iterdir()] == ["job.json"]
+        bench.queue.stop()
+
+    asyncio.run(main())
+
+
+def test_a_strangers_long_job_gives_way_to_the_owner(tmp_path):
+    async def main():
+        bench = Bench(tmp_path)
+        job = bench.create("long", owner=False)
+        await bench.until(job, "working")
+        bench.clock.advance(GIVE_WAY_S + 1)
+        bench.go.release()
+        while job.share < 0.25:  # nobody waits: it goes on
+            await asyncio.sleep(0.002)
+        mine = bench.create("mine", visitor="owner", address="b")
+        bench.go.release(5)
+        await bench.until(job, "failed")
+        assert "owner" in job.fault.message
+        await bench.until(mine, "done")
+        bench.queue.stop()
+
+    asyncio.run(main())
+
+
+def test_the_jobs_of_a_dropped_address_are_cancelled(tmp_path):
+    async def main():
+        bench = Bench(tmp_path)
+        jobs = [bench.create(f"{n}", owner=False) for n in range(2)]
+        mine = bench.create("mine", visitor="owner")  # from the same address
+        await bench.until(jobs[0], "working")
+        assert bench.queue.drop(lambda address: address == "b") == 0
+        assert bench.queue.drop(lambda address: address == "a") == 2
+        assert [job.state for job in jobs] == ["cancelled", "cancelled"]
+        bench.go.release(5)
+        await bench.until(mine, "done")
+        assert bench.begun == ["0", "mine"]
+        bench.queue.stop()
+
+    asyncio.run(main())

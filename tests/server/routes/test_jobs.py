@@ -15,7 +15,10 @@ from sine_engine import SineEngine
 from lullwave import Audio, Spectrogram
 from lullwave.codecs import decode, encode
 from lullwave.engines.synth.engine import SynthEngine
+from lullwave.errors import Cancelled, Unsupported
 from lullwave.server.jobs.catalogue import ORDER
+from lullwave.server.jobs.file_tasks import _sample_clips
+from lullwave.server.jobs.work import Work
 
 ENGINES = {"synth": SynthEngine, "sines": SineEngine}
 ME = {"X-Lullwave-Visitor": "a" * 22}
@@ -163,6 +166,53 @@ def test_files_are_checked(served, name, data, status, field):
     response, body = served.ask(f"/api/jobs/files?name={quote(name)}", "POST", data, ME)
     assert (response.status, json.loads(body)["error"]["field"]) == (status, field)
     assert b"upload-" not in body  # no path of the machine
+
+
+def test_work_beyond_the_limits_is_refused_before_it_begins(served, tmp_path):
+    wide = io.BytesIO()
+    Image.new("L", (70_000, 30)).save(wide, "PNG")
+    response, body = served.ask("/api/jobs/files?name=wide.png", "POST", wide.getvalue(), ME)
+    assert (response.status, json.loads(body)["error"]["allowed"]) == (422, "at most 600 seconds of sound")
+    batch = json.dumps({"entries": [{"prompt": "a"}]})
+    fields = {"batch": batch, "seeds": 100, "duration_s": 600, "format": "wav"}
+    told = served.json("/api/jobs", "POST", {"task": "batch", "fields": fields}, ME)
+    assert told["error"]["field"] == "batch"
+    assert "studio_visitor_mb" in told["error"]["allowed"]
+    silence = tmp_path / "silence.flac"
+    silence.write_bytes(encode(Audio.silence(600 * 8000, 8000), "flac"))
+    work = Work(
+        {"count": 60, "duration_ms": 590_000, "mono": False, "format": "wav", "seed": 1},
+        {"audio": silence},
+        tmp_path / "made",
+        lambda name: None,
+        lambda share: None,
+        500_000_000,
+    )
+    with pytest.raises(Unsupported, match=r"1132\.8 MB of results, but there is room for 500\.0 MB"):
+        _sample_clips(work)
+    assert not work.folder.exists()
+
+
+def test_a_cancelled_task_stops_at_the_next_block(tmp_path):
+    sound, reports = tmp_path / "sound.wav", []
+    sound.write_bytes(encode(Audio.silence(60 * 8000, 8000), "wav"))
+
+    def report(share):
+        reports.append(share)
+        if len(reports) == 3:
+            raise Cancelled("the job was cancelled")
+
+    made = tmp_path / "made"
+    values = {"count": 2, "duration_ms": 50_000, "mono": False, "format": "wav", "seed": 1}
+    work = Work(values, {"audio": sound}, made, lambda name: None, report, 10**9)
+    with pytest.raises(Cancelled):
+        _sample_clips(work)
+    assert reports == pytest.approx([0.1, 0.2, 0.3])  # ten seconds each, of a hundred
+    assert list(made.iterdir()) == []
+    work.made.append(sound)
+    reports[:] = [0.0, 0.0]
+    with pytest.raises(Cancelled):
+        work.results()  # the measuring stops, too
 
 
 def test_names_of_files_are_made_plain(served):
