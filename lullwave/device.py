@@ -100,6 +100,20 @@ def free_bytes(device: Any) -> int | None:
     return None
 
 
+def total_bytes(device: str) -> int | None:
+    """Memory in bytes of the device called ``device``; None if the system does not say. Imports torch for CUDA only."""
+    if device.startswith("cuda"):
+        return int(import_torch("neural engines").cuda.get_device_properties(device).total_memory)
+    try:
+        whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # Windows
+        return None
+    try:
+        return min(whole, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    except (OSError, ValueError):  # no container, or one without a limit
+        return whole
+
+
 def check_fits(model: str, disk_bytes: int, needed_bytes: float, device: Any) -> None:
     """Check that weights fit into the free memory of a device, before they are loaded.
 

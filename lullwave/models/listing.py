@@ -31,4 +31,5 @@ def _fields(model: Model, machine: Machine, installed: bool) -> dict[str, Any]:
         "gated": model.gated,
         "speed": float(f"{machine.speed(model):.2g}"),
         "device": machine.device,
+        "fits": machine.fits(model),
     }

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..device import choose_device, import_torch, total_bytes
 from .catalogue import Model
 
 SIDE = 1024  # of the square matrices that are multiplied
@@ -26,6 +27,11 @@ class Machine:
     device: str
     gflops: float  # of large matrix products, at the precision that the engines use there
     gb_s: float  # that are read from memory
+    memory_gb: float | None = None  # of the device; None if the system does not say
+
+    def fits(self, model: Model) -> bool:
+        """Tell whether the weights fit into the memory of the device."""
+        return self.memory_gb is None or model.memory_gb < self.memory_gb
 
     def speed(self, model: Model) -> float:
         """Seconds of sound that the model would make in a second here: an estimate."""
@@ -38,16 +44,14 @@ def this_machine() -> Machine:
     """Measure the device that engines choose here."""
     if find_spec("torch") is None:
         matrix: Any = np.ones((SIDE, SIDE), np.float32)
-        return Machine("cpu", _gflops(lambda: matrix @ matrix, SIDE), _memory_gb_s())
-    from ..device import choose_device, import_torch
-
+        return Machine("cpu", _gflops(lambda: matrix @ matrix, SIDE), _memory_gb_s(), _total_gb("cpu"))
     torch, device = import_torch("measuring"), choose_device("auto")
     if device.type == "cpu":
         best = 0.0
         for dtype in (torch.float32, torch.bfloat16):  # which is faster depends on the processor
             ones = torch.ones((SIDE, SIDE), dtype=dtype)
             best = max(best, _gflops(lambda ones=ones: ones @ ones, SIDE))  # type: ignore[misc]
-        return Machine("cpu", best, _memory_gb_s())
+        return Machine("cpu", best, _memory_gb_s(), _total_gb("cpu"))
     large = torch.ones((4 * SIDE, 4 * SIDE), dtype=torch.float16, device=device)
 
     def multiply() -> None:
@@ -57,7 +61,12 @@ def this_machine() -> Machine:
         large.clone()[0, 0].item()
 
     read_gb = 2 * large.numel() * large.element_size() / 1e9
-    return Machine(str(device), _gflops(multiply, 4 * SIDE), read_gb * _rate(copy))
+    return Machine(str(device), _gflops(multiply, 4 * SIDE), read_gb * _rate(copy), _total_gb(str(device)))
+
+
+def _total_gb(device: str) -> float | None:
+    found = total_bytes(device)
+    return None if found is None else found / 1e9
 
 
 def _gflops(multiply: Callable[[], object], side: int) -> float:

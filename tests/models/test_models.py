@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from radio_server import serving
+from sine_engine import SineEngine
 
 from lullwave import Audio, checkpoints, load_engine
 from lullwave.cli.app import run
@@ -22,7 +23,7 @@ from lullwave.models.machine import Machine
 from lullwave.server.engine_pool import EnginePool
 from lullwave.server.routes.models import SharedListing
 
-FAST, SLOW = Machine("cuda:0", 400_000.0, 3000.0), Machine("cpu", 300.0, 20.0)
+FAST, SLOW = Machine("cuda:0", 400_000.0, 3000.0, 140.0), Machine("cpu", 300.0, 20.0, 2.0)
 
 
 def test_speeds_follow_what_was_measured():
@@ -43,6 +44,10 @@ def test_every_model_is_told_in_full_and_sizes_follow_from_the_parameters():
         assert one["disk_gb"] >= one["memory_gb"] > 0.5
     assert next(one for one in listed if one["name"] == "facebook/musicgen-small")["disk_gb"] == pytest.approx(2.4)
     assert [one["engine"] for one in available({"riffusion"}, SLOW)] == ["riffusion"]
+    fits = {one["name"]: one["fits"] for one in listed}
+    assert fits["facebook/musicgen-small"]  # 589 million parameters of 1.6 bytes, in 2 GB
+    assert not fits["facebook/musicgen-large"]
+    assert FAST.fits(known("facebook/musicgen-large"))
 
 
 def test_a_machine_is_measured_once():
@@ -50,13 +55,14 @@ def test_a_machine_is_measured_once():
     measured = machine.this_machine()
     assert measured.gflops > 1
     assert measured.gb_s > 0.1
+    assert measured.memory_gb > 0.5
     assert machine.this_machine() is measured
 
 
 def test_the_list_over_http_and_on_the_command_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(machine, "this_machine", lambda: SLOW)
     monkeypatch.setattr("lullwave.server.routes.models.this_machine", lambda: SLOW)
-    with serving(tmp_path, engines={"synth": object, "musicgen": object}) as served:
+    with serving(tmp_path, engines={"synth": SineEngine, "musicgen": SineEngine}) as served:
         listed = served.json("/api/models")["models"]
     assert {one["engine"] for one in listed} == {"musicgen"}
     monkeypatch.setattr(sys, "argv", ["lullwave", "models", "list", "--available", "--json"])

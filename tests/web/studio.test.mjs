@@ -11,7 +11,7 @@ import * as Jobs from '../../lullwave/web/studio/job-state.js';
 import { matchedGains } from '../../lullwave/web/studio/level-match.js';
 import { hzRow, levelsOf, Painting, pixelsOf, rowHz, ROWS } from '../../lullwave/web/studio/painting.js';
 import { changedFields, curlLine, fileName, jsonOf, jsonParsed } from '../../lullwave/web/studio/repeat-lines.js';
-import { amount, lasting } from '../../lullwave/web/studio/wording.js';
+import { amount, lasting, modelFacts, modelState } from '../../lullwave/web/studio/wording.js';
 
 const WEB = new URL('../../lullwave/web/', import.meta.url);
 const BRUSH = { tool: 'brush', size: 6, strength: 1, overtones: 0 };
@@ -182,4 +182,13 @@ test('every word that the Studio asks for is there, in every language, with the 
     assert.ok(key in german, `${key} in German`);
     assert.deepEqual(places(german[key]), places(words), key);
   }
+});
+
+test('a model is told with its sizes, sound and speed, and whether it fits, in both languages', () => {
+  const model = { installed: true, fits: true, disk_gb: 2.4, memory_gb: 0.9, rate: 32000, channels: 1, speed: 0.95, device: 'cpu' };
+  const said = modelFacts(model, translator(english));
+  assert.equal(said, '2.4 GB on disk, 0.9 GB in memory, 32 kHz mono; about 0.95 times real time expected here (cpu).');
+  assert.match(modelFacts({ ...model, channels: 2, rate: 44100 }, translator(german)), /44\.1 kHz stereo/);
+  assert.deepEqual([modelState(model), modelState({ ...model, installed: false }), modelState({ ...model, fits: false })], ['here', 'fits', 'too-large']);
+  for (const state of ['here', 'fits', 'too-large']) for (const words of [english, german]) assert.ok(`models.${state}` in words);
 });

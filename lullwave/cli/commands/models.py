@@ -197,8 +197,9 @@ def _list_available(console: Console, as_json: bool) -> None:
         sound = f"{one['rate'] / 1000:g} kHz {'stereo' if one['channels'] == 2 else 'mono'}"
         gated = "; gated" if one["gated"] else ""
         name = one["name"] + (" (installed)" if one["installed"] else "")
+        memory = f"{one['memory_gb']:g} GB" + ("" if one["fits"] else "\ndoes not fit")
         table.add_row(
-            f"{name}\n{one['good_at']}", one["engine"], f"{one['disk_gb']:g} GB", f"{one['memory_gb']:g} GB", sound,
+            f"{name}\n{one['good_at']}", one["engine"], f"{one['disk_gb']:g} GB", memory, sound,
             f"{one['speed']:g}x", f"{one['licence']}{gated}\n{one['terms']}",
         )  # fmt: skip
     console.print(table)

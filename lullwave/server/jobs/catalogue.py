@@ -10,6 +10,7 @@ from ..live.channels import Channels
 from .file_tasks import file_tasks
 from .moment_task import moment_task
 from .music_tasks import music_tasks
+from .repaint_task import repaint_task
 from .riffusion_tasks import riffusion_tasks
 from .task import Task
 
@@ -18,6 +19,7 @@ ORDER = (
     "batch",
     "interpolate",
     "transform",
+    "repaint",
     "image-to-audio",
     "audio-to-image",
     "sample-clips",
@@ -28,7 +30,12 @@ ORDER = (
 
 def tasks_of(settings: Settings, engines: EnginePool, channels: Channels | None = None) -> Mapping[str, Task]:
     """All tasks by name; without ``channels``, those that need no station."""
-    made = [*music_tasks(settings, engines), *riffusion_tasks(settings, engines), *file_tasks()]
+    made = [
+        *music_tasks(settings, engines),
+        *riffusion_tasks(settings, engines),
+        repaint_task(settings, engines),
+        *file_tasks(),
+    ]
     if channels is not None:
         made.append(moment_task(settings, channels))
     return {task.name: task for task in sorted(made, key=lambda task: ORDER.index(task.name))}

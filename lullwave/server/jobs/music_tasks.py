@@ -28,6 +28,7 @@ from .work import Work, draw
 SOUND_SHARE = 0.9  # of the work of a clip: the rest is drawing and the files beside it
 RIFFUSION = "riffusion"
 MAX_BATCH = 200  # clips of one batch
+HEARD = ("continue_from", "melody", "source")  # fields that hold sounds which engines may take
 
 EXAMPLE = """{
   "params": {},
@@ -47,6 +48,7 @@ class ClipExtras:
     stems: bool = option(False, "also write each part as a file of its own, if the engine can")
     continue_from: str = option("", "the music continues this sound, if the engine can", max_length=400)
     melody: str = option("", "the music follows the melody of this sound, if the engine can", max_length=400)
+    source: str = option("", "the clip is made from this sound, if the engine can", max_length=400)
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def music_tasks(settings: Settings, engines: EnginePool) -> list[Task]:
             ("stems", facts.writes_stems, "cannot write stems"),
             ("continue_from", "continue_from" in facts.audio_prompts, "cannot continue from a sound"),
             ("melody", "melody" in facts.audio_prompts, "cannot follow a melody"),
+            ("source", "source" in facts.audio_prompts, "cannot make music from a sound"),
         ):
             if values[name] and not can:
                 raise Unsupported(name, values[name], f"the engine {values['engine']!r} {what}")
@@ -96,15 +99,11 @@ def music_tasks(settings: Settings, engines: EnginePool) -> list[Task]:
         values = work.values
         loaded = work.engine(values["engine"])
         request = _request(values)
-        heard: dict[str, Audio] = {}
-        if "continue_from" in work.inputs:
-            heard["continue_from"] = read(work.inputs["continue_from"])
-        if "melody" in work.inputs:
-            heard["melody"] = read(work.inputs["melody"])
+        heard = {name: read(work.inputs[name]) for name in HEARD if name in work.inputs}
         delivery = ClipFormat(values["format"], values["kbps"], values["lufs"], settings.ceiling_dbtp)
         named = format_named(values["format"])
         sound = work.add(f"clip{named.suffix}")
-        _make_clip(work, loaded, request, delivery, sound, 0.0, SOUND_SHARE, heard)
+        make_clip(work, loaded, request, delivery, sound, 0.0, SOUND_SHARE, heard)
         if values["image"]:
             draw(sound, work.add("clip.png"), work.report)
         if values["midi"]:
@@ -134,7 +133,7 @@ def music_tasks(settings: Settings, engines: EnginePool) -> list[Task]:
 
                 make_batch_clip(work.part(begin, size), loaded, one.entry, one.seed, one.params, sound)
             else:
-                _make_clip(work, loaded, _entry_request(one, values), delivery, sound, begin, size, {})
+                make_clip(work, loaded, _entry_request(one, values), delivery, sound, begin, size, {})
 
     return [
         Task(
@@ -148,8 +147,8 @@ def music_tasks(settings: Settings, engines: EnginePool) -> list[Task]:
             ],
             run_clip,
             _python_clip,
-            files={"continue_from": "audio", "melody": "audio"},
-            optional_files=frozenset({"continue_from", "melody"}),
+            files=dict.fromkeys(HEARD, "audio"),
+            optional_files=frozenset(HEARD),
             check=check_clip,
             takes_engine=True,
         ),
@@ -229,7 +228,7 @@ def _entry_request(one: Planned, values: Mapping[str, Any]) -> Request:
     return Request(prompt, one.seed, values["duration_s"], values["options"])
 
 
-def _make_clip(
+def make_clip(
     work: Work,
     engine: Engine,
     request: Request,

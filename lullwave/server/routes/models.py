@@ -22,9 +22,10 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/api/models")
     async def models() -> JSONResponse:
-        """Published models: sizes in GB, rate, channels, licence, whether gated, and the speed expected here.
+        """Published models: sizes in GB, rate, channels, licence, whether gated, and what to expect here.
 
-        `speed` is seconds of sound in a second, estimated from a measurement of half a second at the first request.
+        `fits` compares the weights with the memory of `device`. `speed` is seconds of sound in a second, estimated from
+        a measurement of half a second at the first request.
         """
         return JSONResponse({"models": await listing.get()})
 

@@ -91,6 +91,8 @@ export function Api({ base, listener, fetch = globalThis.fetch.bind(globalThis) 
     undo: (id, token) => post(`${station(id)}/undo`, { listener }, token),
     ownProgramme: (id, token) => post(`${station(id)}/own-programme`, { listener }, token),
     engines: () => call('api/engines'),
+    /** Published models; the server measures itself at the first request. */
+    models: () => call('api/models'),
     /** A response that is no error, as it is. @param {string} path @param {RequestInit} [options] */
     reach,
     /** Whether Riffusion is here; loads it. */

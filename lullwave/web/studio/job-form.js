@@ -2,7 +2,7 @@
 
 import { OptionForm } from '../forms/option-form.js';
 import { FileField } from './file-field.js';
-import { FIRST_FIELDS, PRESETS } from './presets.js';
+import { FIRST_FIELDS, PRESETS, TASK_OPTIONS } from './presets.js';
 
 /**
  * @param {HTMLFormElement} el
@@ -25,11 +25,13 @@ export function JobForm(el, t, files) {
   });
 
   function showEngine() {
-    const chosen = task?.takes_engine && engines.find(({ name }) => name === first.control('engine')?.value);
-    own.update((chosen && chosen.options) || {});
+    const chosen = task?.takes_engine && engines.find(({ name }) => name === (first.control('engine') ?? more.control('engine'))?.value);
+    const { properties = {}, ...rest } = (chosen && chosen.options) || {};
+    const further = Object.entries(properties).filter(([name]) => !(TASK_OPTIONS[task.name] ?? []).includes(name));
+    own.update({ ...rest, properties: Object.fromEntries(further) });
     find('.own-options').hidden = own.names().length === 0;
     const lacks = (can) => Boolean(chosen) && chosen.can !== undefined && !chosen.can.includes(can);
-    for (const name of ['midi', 'stems', 'continue_from', 'melody']) {
+    for (const name of ['midi', 'stems', 'continue_from', 'melody', 'source']) {
       const row = more.control(name)?.closest('.option');
       if (row) row.hidden = task.name === 'text' && lacks(name);
     }

@@ -16,6 +16,10 @@ export const PRESETS = {
     { name: 'musicbox', values: { prompt: 'played on a music box', denoising: 0.5 } },
     { name: 'harp', values: { prompt: 'harp', magic_mix: true } },
   ],
+  repaint: [
+    { name: 'solo', values: { prompt: 'muted trumpet solo', repaint: '10:20' } },
+    { name: 'harp-all', values: { prompt: 'the same on a harp', strength: 0.7 } },
+  ],
   'image-to-audio': [
     { name: 'quick', values: { quality: 'fast', format: 'mp3' } },
     { name: 'careful', values: { quality: 'best', format: 'flac' } },
@@ -36,9 +40,13 @@ export const FIRST_FIELDS = {
   batch: ['batch', 'engine', 'duration_s', 'seeds', 'format'],
   interpolate: ['start', 'end', 'clips', 'seed', 'preset', 'format'],
   transform: ['audio', 'prompt', 'denoising', 'seed', 'preset', 'format'],
+  repaint: ['audio', 'prompt', 'repaint', 'strength', 'seed', 'format'],
   'image-to-audio': ['picture', 'quality', 'format', 'loudness_lufs'],
   'audio-to-image': ['audio', 'stereo', 'bits'],
   'sample-clips': ['audio', 'count', 'duration_ms', 'format', 'mono', 'seed'],
   stems: ['audio', 'keep'],
   moment: ['station', 'at', 'seconds', 'format'],
 };
+
+/** Options of engines that are fields of a task: not shown again among the engine's own. */
+export const TASK_OPTIONS = { repaint: ['repaint', 'strength'] };

@@ -10,6 +10,7 @@ import { JobForm } from './job-form.js';
 import { JobList } from './job-list.js';
 import { endedSince, imageOf, isActive, pollMs, soundOf, titleOf } from './job-state.js';
 import { JobsApi } from './jobs-api.js';
+import { ModelList } from './model-list.js';
 import { Painter } from './painter.js';
 import { TaskList } from './task-list.js';
 import { amount } from './wording.js';
@@ -39,6 +40,7 @@ export function Studio(el, t) {
   const form = JobForm(find('.job-form'), t, files);
   const painter = Painter(find('.painter'), t);
   const list = JobList(find('.job-list'), t, jobsApi);
+  const modelList = ModelList(find('.model-list'), t, () => api.models());
   const compare = Compare(find('.compare'), t, jobsApi);
   let tasks = [];
   let engines = [];
@@ -118,11 +120,14 @@ export function Studio(el, t) {
       form.update(task, engines);
       form.filesChanged();
     }
-    if (name === MODELS) showModels();
+    if (name === MODELS) {
+      showEngines();
+      void modelList.update();
+    }
   }
 
-  function showModels() {
-    find('.models .list').replaceChildren(
+  function showEngines() {
+    find('.models > .list').replaceChildren(
       ...engines.map(({ name, available, why, summary }) => {
         const item = Object.assign(document.createElement('li'), { className: 'model' });
         const title = Object.assign(document.createElement('h2'), { className: 'title', textContent: name });

@@ -1,4 +1,4 @@
-/** Amounts and lengths in words; pure. */
+/** Amounts, lengths and models in words; pure. */
 
 /** @param {number} bytes */
 export function amount(bytes) {
@@ -10,4 +10,21 @@ export function lasting(seconds) {
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+/** What matters first about a model here. @param {{installed: boolean, fits: boolean}} model */
+export function modelState({ installed, fits }) {
+  if (!fits) return 'too-large';
+  return installed ? 'here' : 'fits';
+}
+
+/**
+ * Sizes, sound and speed of a model in one sentence.
+ *
+ * @param {{disk_gb: number, memory_gb: number, rate: number, channels: number, speed: number, device: string}} model
+ * @param {(key: string, values?: Record<string, unknown>) => string} t
+ */
+export function modelFacts({ disk_gb, memory_gb, rate, channels, speed, device }, t) {
+  const sound = t(channels === 2 ? 'models.stereo' : 'models.mono', { khz: rate / 1000 });
+  return t('models.facts', { disk: disk_gb, memory: memory_gb, sound, speed, device });
 }
