@@ -68,7 +68,7 @@ def tasks(tmp_path, engines, **settings):
 def run(tmp_path, pool, task, values, **inputs):
     folder = tmp_path / "out"
     folder.mkdir(exist_ok=True)
-    work = Work(values, inputs, folder, pool.get, lambda share: None)
+    work = Work(values, inputs, folder, pool.get, lambda share: None, room=10**9)
     task.run(work)
     return work
 
