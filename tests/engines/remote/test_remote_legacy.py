@@ -106,7 +106,7 @@ def test_clips_follow_one_another_by_crossfades(clips):
         angle = 0.5 * np.pi * (np.arange(overlap) + 0.5) / overlap  # equal power: cos² + sin² = 1
         mixed = sounds[0][-overlap:] * np.cos(angle) + sounds[1][:overlap] * np.sin(angle)
         assert np.max(np.abs(heard[step:][:overlap] - mixed)) < 1e-4
-        assert len(asked) == 2  # the next batch was asked for while the first played
+        assert len(asked) >= 2  # the next batch was asked for while the first played
 
 
 def test_streams_of_one_engine_play_different_clips(clips):
