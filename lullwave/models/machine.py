@@ -1,9 +1,9 @@
-"""Measures this machine for under a second, to tell how fast a model would be here. Once per process."""
+"""Measures this machine for under a second, once per process, and lists the models with how fast each would be here."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from .. import checkpoints
 from ..device import choose_device, import_torch, total_bytes
-from .catalogue import Model
+from .catalogue import CATALOGUE, Model
 
 SIDE = 1024  # of the square matrices that are multiplied
 COPIED_BYTES = 64 * 1024 * 1024  # larger than the caches
@@ -88,3 +89,28 @@ def _rate(work: Callable[[], object]) -> float:
         work()
         times += 1
     return times / took
+
+
+def available(engines: Collection[str], machine: Machine) -> list[dict[str, Any]]:
+    """Every model that one of ``engines`` plays, with the speed expected on ``machine``."""
+    installed = {one.name for one in checkpoints.installed()}
+    return [_fields(model, machine, model.name in installed) for model in CATALOGUE if model.engine in engines]
+
+
+def _fields(model: Model, machine: Machine, installed: bool) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "engine": model.engine,
+        "good_at": model.good_at,
+        "installed": installed,
+        "disk_gb": round(model.disk_gb, 1),
+        "memory_gb": round(model.memory_gb, 1),
+        "rate": model.rate,
+        "channels": model.channels,
+        "licence": model.licence,
+        "terms": model.terms,
+        "gated": model.gated,
+        "speed": float(f"{machine.speed(model):.2g}"),
+        "device": machine.device,
+        "fits": machine.fits(model),
+    }

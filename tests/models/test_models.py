@@ -18,8 +18,7 @@ from lullwave.errors import CheckpointError, EngineFailed
 from lullwave.models import machine
 from lullwave.models.catalogue import CATALOGUE, known
 from lullwave.models.check import engine_of, judge
-from lullwave.models.listing import available
-from lullwave.models.machine import Machine
+from lullwave.models.machine import Machine, available
 from lullwave.server.engine_pool import EnginePool
 from lullwave.server.routes.models import SharedListing
 

@@ -185,8 +185,7 @@ def check(
 def _list_available(console: Console, as_json: bool) -> None:
     """Print the models to choose from."""
     from ...engines import engine_names
-    from ...models.listing import available
-    from ...models.machine import this_machine
+    from ...models.machine import available, this_machine
 
     found = available(engine_names(), this_machine())
     if as_json:

@@ -1,4 +1,4 @@
-"""The tasks of the Studio, in the order in which the page shows them. A new task is a line here."""
+"""The tasks of the Studio. A new task is a line here; the page shows them in this order."""
 
 from __future__ import annotations
 
@@ -14,19 +14,6 @@ from .repaint_task import repaint_task
 from .riffusion_tasks import riffusion_tasks
 from .task import Task
 
-ORDER = (
-    "text",
-    "batch",
-    "interpolate",
-    "transform",
-    "repaint",
-    "image-to-audio",
-    "audio-to-image",
-    "sample-clips",
-    "stems",
-    "moment",
-)
-
 
 def tasks_of(settings: Settings, engines: EnginePool, channels: Channels | None = None) -> Mapping[str, Task]:
     """All tasks by name; without ``channels``, those that need no station."""
@@ -38,4 +25,4 @@ def tasks_of(settings: Settings, engines: EnginePool, channels: Channels | None 
     ]
     if channels is not None:
         made.append(moment_task(settings, channels))
-    return {task.name: task for task in sorted(made, key=lambda task: ORDER.index(task.name))}
+    return {task.name: task for task in made}

@@ -19,8 +19,7 @@ from ...mastering.master import check_levels
 from ...options import option
 from ...spectrogram import QUALITIES, SpectrogramParams
 from ...spectrogram.image import open_image, tags_in
-from .python_lines import call
-from .task import Task, fields_of, only
+from .task import Task, call, fields_of, only
 from .work import Work, draw
 
 MAX_PICTURE_S = 600.0  # seconds of sound of an image

@@ -15,8 +15,7 @@ from ...options import option
 from ...settings import Settings
 from ...station.replay import replay_moment
 from ..live.channels import Channels
-from .python_lines import call
-from .task import Task, fields_of
+from .task import Task, call, fields_of
 from .work import Work
 
 LONGEST_S = 300.0  # seconds of sound; it is rendered whole before it is written

@@ -21,8 +21,7 @@ from ...settings import Settings
 from ...storage.atomic_files import replacing
 from ..engine_config import published_name
 from ..engine_pool import EnginePool
-from .python_lines import call
-from .task import Task, fields_of
+from .task import Task, call, fields_of
 from .work import Work, draw
 
 SOUND_SHARE = 0.9  # of the work of a clip: the rest is drawing and the files beside it

@@ -19,8 +19,7 @@ from ..engine_config import load_options
 from ..engine_pool import EnginePool
 from .file_tasks import SoundField
 from .music_tasks import SOUND_SHARE, make_clip
-from .python_lines import call
-from .task import Task, fields_of
+from .task import Task, call, fields_of
 from .work import Work, draw
 
 CHANGE = ("repaint", "strength")  # the options of an engine that can do this

@@ -26,8 +26,7 @@ from ..engine_config import load_options
 from ..engine_pool import EnginePool
 from ..riffusion_service import INSTALL
 from .file_tasks import SoundField
-from .python_lines import call
-from .task import Task, fields_of, only
+from .task import Task, call, fields_of, only
 from .work import Work
 
 if TYPE_CHECKING:

@@ -140,3 +140,10 @@ def only(values: Mapping[str, Any], options: type) -> dict[str, Any]:
     """The values that are options of a class."""
     names = {info.name for info in describe(options)}
     return {name: value for name, value in values.items() if name in names}
+
+
+def call(name: str, *given: Any, **named: Any) -> str:
+    """Write a Python call: ``call("f", 1, x="a", y=None)`` is ``f(1, x='a')``; named None is left out."""
+    said = [repr(value) for value in given]
+    said += [f"{name}={value!r}" for name, value in named.items() if value is not None]
+    return f"{name}({', '.join(said)})"

@@ -9,8 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from ...models.catalogue import CATALOGUE
-from ...models.listing import available
-from ...models.machine import this_machine
+from ...models.machine import available, this_machine
 from ..deps import Services
 from ..engine_pool import EnginePool
 

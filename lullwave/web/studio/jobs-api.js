@@ -1,4 +1,4 @@
-/** The server's jobs; knows nothing of the page. Requests that change something carry the admin token, if there is one. */
+/** Calls the server's routes for jobs. Requests that change something carry the admin token, if there is one. */
 
 import { jsonOf, jsonParsed } from './repeat-lines.js';
 

@@ -1,6 +1,6 @@
 /**
  * A spectrogram that is painted on: 0 is silence, 255 the loudest, row 0 the highest band. Brush, eraser, bands, undo.
- * Pure: knows no canvas and no pointer.
+ * Pure functions.
  */
 
 import { hzOf, melOf } from '../shared/fft.js';

@@ -16,7 +16,6 @@ from lullwave import Audio, Spectrogram
 from lullwave.codecs import decode, encode
 from lullwave.engines.synth.engine import SynthEngine
 from lullwave.errors import Cancelled, Unsupported
-from lullwave.server.jobs.catalogue import ORDER
 from lullwave.server.jobs.file_tasks import _sample_clips
 from lullwave.server.jobs.work import Work
 
@@ -64,7 +63,8 @@ def sound(seconds=2.0, hz=440.0):
 
 def test_every_task_is_listed_with_a_schema_or_a_reason(served):
     tasks = {task["name"]: task for task in served.json("/api/jobs/tasks")["tasks"]}
-    assert list(tasks) == list(ORDER)
+    makes_music = ["text", "batch", "interpolate", "transform", "repaint"]
+    assert list(tasks) == [*makes_music, "image-to-audio", "audio-to-image", "sample-clips", "stems", "moment"]
     assert tasks["text"]["fields"]["properties"]["engine"]["enum"] == ["synth", "sines"]
     assert tasks["text"]["fields"]["properties"]["engine"]["default"] == "sines"
     assert not tasks["interpolate"]["available"]

@@ -1,5 +1,5 @@
 /**
- * Which clip sounds when, on the audio clock; pure, and knows nothing of WebAudio.
+ * Decides which clip sounds when, in seconds of the audio clock. Pure functions.
  *
  * A clip plays from its first beat to its last one, where the next clip begins. Where no clip is ready, the last one
  * repeats: as a whole where its end meets its beginning, else its last bars. Once a clip is ready again, the

@@ -1,4 +1,4 @@
-/** Asks a listener who has touched nothing for ten minutes, so that no machine works for an empty room; pure. */
+/** Decides when to ask whether somebody still listens: after ten minutes without a touch. Pure functions. */
 
 export const ASK_AFTER_MS = 10 * 60_000;
 export const PAUSE_AFTER_MS = 3 * 60_000; // unanswered; until then the last clip repeats
