@@ -17,7 +17,6 @@ from ...errors import (
     InvalidInput,
     LullwaveError,
     NotFound,
-    PromptError,
     StorageUnavailable,
     Unsupported,
 )
@@ -255,10 +254,8 @@ class JobQueue:
 
     def _check_words(self, values: Mapping[str, Any]) -> None:
         for field in PROMPTS:
-            word = self._refused_words().find(str(values.get(field) or ""))
-            if word is not None:
-                said = f"{field}: the word {word!r} is refused at this server"
-                raise PromptError(field, values[field], f"prompts without the word {word!r}", said)
+            if values.get(field):
+                self._refused_words().check(str(values[field]), field)
 
     def _is_file(self, visitor: str, name: str, kind: FileKind) -> bool:
         try:
