@@ -98,13 +98,18 @@ def test_strangers_never_have_more_than_their_part_of_the_engine_s_queue(tmp_pat
     run(tmp_path, steps)
 
 
-def test_the_route_tells_strangers_to_come_back_and_serves_the_owner(tmp_path, monkeypatch):
+def test_the_route_tells_strangers_to_come_back_and_serves_the_owner(tmp_path):
     engine = Queue()
     begun = threading.Semaphore(0)
-    submit = engine.submit
-    monkeypatch.setattr(engine, "submit", lambda clip: (submit(clip), begun.release())[0])
+
+    class Held(SineEngine):
+        def submit(self, clip):
+            job = engine.submit(clip)
+            begun.release()
+            return job
+
     flags = {"host": "0.0.0.0", "legacy_open": True, "token": "secret"}
-    with serving(tmp_path, engines={"synth": SineEngine, "riffusion": lambda: engine}, **flags) as served:
+    with serving(tmp_path, engines={"synth": SineEngine, "riffusion": Held}, **flags) as served:
 
         def post(token=None):
             headers = {"Authorization": f"Bearer {token}"} if token else {}
