@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 NON_COMMERCIAL = "free for research and private use; no commercial use"
 OPENRAIL = "free, also for commercial use, with rules against harmful use"
+PERMISSIVE = "free, also for commercial use"
 STABILITY = "free for research, and for commercial use by businesses under 1 million US$ of revenue a year"
+STABILITY_GEMMA = f"{STABILITY}; the text encoder under the Gemma terms of use"
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,19 @@ CATALOGUE = (
     ),
     Model(
         "stabilityai/stable-audio-3-small-music", "stable-audio", "endless instrumental music in stereo on a CPU",
-        44100, 2, 830, 4, 2, "stabilityai-community", STABILITY, True, 100,
+        44100, 2, 830, 4, 2, "stable-audio-community", STABILITY_GEMMA, True, 100,
+    ),
+    Model(
+        "stabilityai/stable-audio-3-medium", "stable-audio", "as small-music, with better structure; wants a GPU",
+        44100, 2, 2530, 4, 2, "stable-audio-community", STABILITY_GEMMA, True, 8 * 2 * 1.4 * 10.8 + 100,
     ),
     Model(
         "stabilityai/stable-audio-open-1.0", "diffusers", "sound effects, ambience and loops; slow without a GPU",
-        44100, 2, 1320, 4, 4, "stabilityai-community", STABILITY, True, 100 * 2 * 2 * 1.06 * 21.5,
+        44100, 2, 1320, 4, 4, "stable-audio-community", STABILITY, True, 100 * 2 * 2 * 1.06 * 21.5,
+    ),
+    Model(
+        "ACE-Step/acestep-v15-xl-turbo-diffusers", "diffusers", "whole pieces of up to ten minutes; wants a GPU",
+        48000, 2, 5400, 2, 4, "mit", PERMISSIVE, False, 8 * 2 * 4.7 * 12.5,
     ),
     Model(
         "cvssp/audioldm2-music", "diffusers", "sketches of music in mono at 16 kHz; slow without a GPU",

@@ -173,7 +173,9 @@ export default {
   'terms.cc-by-nc-4.0': 'frei für Forschung und privat; nicht kommerziell',
   'terms.cc-by-nc-sa-4.0': 'frei für Forschung und privat; nicht kommerziell',
   'terms.creativeml-openrail-m': 'frei, auch kommerziell, mit Regeln gegen schädlichen Gebrauch',
-  'terms.stabilityai-community': 'frei für Forschung und für Firmen mit weniger als 1 Million US$ Umsatz im Jahr',
+  'terms.mit': 'frei, auch kommerziell',
+  'terms.stable-audio-community':
+    'frei für Forschung und für Firmen mit weniger als 1 Million US$ Umsatz im Jahr; bei Stable Audio 3 dazu die Bedingungen von Gemma',
 
   'preset.rainy': 'Regennacht',
   'preset.beat': 'Lo-Fi-Beat',
