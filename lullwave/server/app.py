@@ -52,6 +52,7 @@ from .routes import (
     playlists,
     radio,
     riffusion,
+    station_links,
     station_settings,
     steering,
 )
@@ -128,6 +129,7 @@ def create_app(
         riffusion,
         health,
         clients,
+        station_links,
     ):
         app.include_router(module.router(services))
     app.include_router(pages.router(services, web))

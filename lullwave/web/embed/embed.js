@@ -30,7 +30,7 @@ function Embed(el, t) {
 
   const stream = AudioStream(find('.audio-stream'));
   const feed = EventFeed(hearNews);
-  const button = PlayButton(find('.play-button'), { play: t('embed.play'), pause: t('embed.pause') });
+  const button = PlayButton(find('.play-button'), { labels: { play: t('embed.play'), pause: t('embed.pause') } });
   const slider = Volume(find('.volume'));
 
   const handlers = {

@@ -3,16 +3,21 @@
 import { isForPlayer } from './space-bar.js';
 import { emit } from '../shared/emit.js';
 
-/** @param {HTMLButtonElement} el @param {{play: string, pause: string}} [words] its labels */
-export function PlayButton(el, words = { play: 'Play', pause: 'Pause' }) {
+/**
+ * @param {HTMLButtonElement} el
+ * @param {{space?: boolean, labels?: {play: string, pause: string}}} [options] `space`: the button takes the space bar, too
+ */
+export function PlayButton(el, { space = true, labels = { play: 'Play', pause: 'Pause' } } = {}) {
   let wanted = false;
 
   el.addEventListener('click', () => emit(el, wanted ? 'pause' : 'play'));
-  document.addEventListener('keydown', (press) => {
-    if (!isForPlayer(press)) return;
-    press.preventDefault();
-    emit(el, wanted ? 'pause' : 'play');
-  });
+  if (space) {
+    document.addEventListener('keydown', (press) => {
+      if (!isForPlayer(press)) return;
+      press.preventDefault();
+      emit(el, wanted ? 'pause' : 'play');
+    });
+  }
 
   return {
     /** @param {{wanted: boolean, busy: boolean}} next */
@@ -20,7 +25,7 @@ export function PlayButton(el, words = { play: 'Play', pause: 'Pause' }) {
       wanted = next.wanted;
       el.classList.toggle('-playing', wanted);
       el.classList.toggle('-busy', next.busy);
-      const label = wanted ? words.pause : words.play;
+      const label = wanted ? labels.pause : labels.play;
       if (el.getAttribute('aria-label') !== label) el.setAttribute('aria-label', label);
     },
   };

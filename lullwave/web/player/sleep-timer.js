@@ -7,20 +7,15 @@ import { emit } from '../shared/emit.js';
 export function SleepTimer(el) {
   const left = el.querySelector('.left');
   const choices = [...el.querySelectorAll('.choice')];
-  let minutes = null;
-
   for (const choice of choices) {
     choice.addEventListener('click', () => {
-      const asked = choice.value === '' ? null : Number(choice.value);
-      minutes = asked;
-      emit(el, 'set-sleep', asked);
+      emit(el, 'set-sleep', choice.value === '' ? null : Number(choice.value));
     });
   }
 
   return {
-    /** @param {{remainingS: number | null}} next */
-    update({ remainingS }) {
-      if (remainingS === null) minutes = null;
+    /** @param {import('./sleep-state.js').SleepState} next */
+    update({ remainingS, minutes }) {
       const words = remainingS === null ? 'Plays until you stop it.' : `Fades out in ${clock(remainingS)} of music.`;
       if (left.textContent !== words) left.textContent = words;
       for (const choice of choices) {

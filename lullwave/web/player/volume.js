@@ -10,9 +10,7 @@ export function Volume(el) {
 
   slider.addEventListener('input', () => emit(el, 'set-volume', slider.valueAsNumber / 100));
   mute.addEventListener('click', () => {
-    const now = slider.valueAsNumber / 100;
-    if (now > 0) before = now;
-    emit(el, 'set-volume', now > 0 ? 0 : before);
+    emit(el, 'set-volume', slider.valueAsNumber > 0 ? 0 : before);
   });
   // Some phones leave loudness to their buttons, and a slider without effect is worse than none.
   const probe = new Audio();
@@ -22,6 +20,7 @@ export function Volume(el) {
   return {
     /** @param {{volume: number}} next in 0..1 */
     update({ volume }) {
+      if (volume > 0) before = volume;
       const percent = Math.round(volume * 100);
       if (slider.valueAsNumber !== percent) slider.value = String(percent);
       slider.setAttribute('aria-valuetext', `${percent} percent`);

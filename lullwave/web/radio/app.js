@@ -13,7 +13,8 @@ import { listenerId } from '../shared/listener-id.js';
 import { ListenersSocket } from '../station/listeners-socket.js';
 import * as Player from '../player/player-state.js';
 import { pastPieces } from '../station/past-pieces.js';
-import { browserStorage, Preferences } from '../shared/preferences.js';
+import { browserStorage, Preferences, visitStorage } from '../shared/preferences.js';
+import { hashOf, stationIn } from './station-link.js';
 import { Room } from '../scene/room.js';
 import * as Sleep from '../player/sleep-state.js';
 import * as Steer from '../station/steering-state.js';
@@ -26,6 +27,7 @@ const PAST_PIECES = 6;
 /** @param {HTMLElement} el */
 export function Radio(el) {
   const preferences = Preferences(browserStorage());
+  const visit = Preferences(visitStorage());
   const api = Api({ base: document.baseURI, listener: listenerId() });
 
   const state = {
@@ -39,7 +41,7 @@ export function Radio(el) {
     history: [],
     kept: true,
     steering: Steer.NO_REQUEST,
-    sleep: Sleep.AWAKE,
+    sleep: Sleep.remembered(visit.read('sleep', {})),
     volume: preferences.read('volume', 0.7),
     theme: preferences.read('theme', 'auto'),
     savesData: preferences.read('savesData', navigator.connection?.saveData === true),
@@ -63,7 +65,7 @@ export function Radio(el) {
       if (!state.player.clip) movePlayer((player, now) => Player.retune(player, now));
     },
     'set-theme': (theme) => remember('theme', theme),
-    'set-sleep': (minutes) => change({ sleep: Sleep.setTimer(state.sleep, minutes) }),
+    'set-sleep': setSleep,
     'choose-station': chooseStation,
     'next-station': () => chooseStation(neighbour(1)),
     'previous-station': () => chooseStation(neighbour(-1)),
@@ -83,6 +85,10 @@ export function Radio(el) {
     movePlayer((player, now) => Player.network(player, true, now));
     reopen();
     void refreshStations();
+  });
+  window.addEventListener('hashchange', () => {
+    const linked = stationIn(location.hash);
+    if (state.stations.some((one) => one.id === linked)) chooseStation(linked);
   });
   window.addEventListener('offline', () => movePlayer((player, now) => Player.network(player, false, now)));
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => change({}));
@@ -141,13 +147,24 @@ export function Radio(el) {
     if (Player.isOpen(state.player)) {
       const sleep = Sleep.listen(state.sleep, state.player.connection, stream.time);
       state.sleep = sleep;
+      keepSleep();
       if (Sleep.isOver(sleep)) {
         state.sleep = Sleep.setTimer(sleep, null);
+        keepSleep();
         movePlayer(Player.pause);
       }
     }
     movePlayer((player, now) => Player.tick(player, now, stream.time, Math.random()));
     update();
+  }
+
+  function setSleep(minutes) {
+    change({ sleep: Sleep.setTimer(state.sleep, minutes) });
+    keepSleep();
+  }
+
+  function keepSleep() {
+    visit.write('sleep', Sleep.kept(state.sleep));
   }
 
   function neighbour(step) {
@@ -158,6 +175,7 @@ export function Radio(el) {
   function chooseStation(station) {
     if (!station || station === state.station) return;
     preferences.write('station', station);
+    window.history.replaceState(null, '', hashOf(station));
     const timeline = Time.emptyTimeline(state.timeline.rate);
     history.update({ station, piece: null });
     change({ station, timeline, bands: [], queue: null, history: [], steering: Steer.NO_REQUEST });
@@ -170,7 +188,8 @@ export function Radio(el) {
     try {
       const { default: usual, stations } = await api.stations();
       const known = (id) => stations.some((s) => s.id === id);
-      const wanted = state.station ?? preferences.read('station', usual);
+      const linked = stationIn(location.hash);
+      const wanted = state.station ?? (known(linked) ? linked : preferences.read('station', usual));
       change({ stations, station: known(wanted) ? wanted : usual });
       stampNow();
       update();

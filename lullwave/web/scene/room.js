@@ -5,7 +5,9 @@
 import { Ambience } from '../ambience/ambience.js';
 import { DataSaver } from '../player/data-saver.js';
 import { Dots } from '../shared/dots.js';
+import { FullWindow } from '../focus/full-window.js';
 import { History } from '../station/history.js';
+import { Keys } from '../radio/keys.js';
 import { Listeners } from '../station/listeners.js';
 import { MediaControls } from '../player/media-session.js';
 import { MeowingCat } from './meowing-cat.js';
@@ -14,6 +16,7 @@ import { PieceProgress } from '../player/piece-progress.js';
 import { PlayButton } from '../player/play-button.js';
 import { isWanted } from '../player/player-state.js';
 import { PlayerStatus } from '../player/player-status.js';
+import { RadioBar } from '../radio/radio-bar.js';
 import { Scene } from './scene.js';
 import { fadeGain } from '../player/sleep-state.js';
 import { SleepTimer } from '../player/sleep-timer.js';
@@ -25,6 +28,8 @@ import { Theme } from '../shared/theme.js';
 import { Volume } from '../player/volume.js';
 import { RequestQueue } from '../station/request-queue.js';
 import { lead } from '../radio/wording.js';
+import { emit } from '../shared/emit.js';
+import { translate, translator } from '../shared/strings.js';
 
 /**
  * @param {HTMLElement} el
@@ -33,6 +38,8 @@ import { lead } from '../radio/wording.js';
  */
 export function Room(el, preferences, levels) {
   const find = (selector) => el.querySelector(selector);
+  const t = translator({}); // the rest of this page is in English only
+  translate(el, t);
   const ambience = Ambience(find('.ambience'), preferences);
   const dataSaver = DataSaver(find('.data-saver'));
   const history = History(find('.history'));
@@ -41,7 +48,7 @@ export function Room(el, preferences, levels) {
   const meowingCat = MeowingCat(find('.meowing-cat'), preferences);
   const note = StationNote(find('.station-note'));
   const nowPlaying = NowPlaying(find('.now-playing'));
-  const playButton = PlayButton(find('.play-button'));
+  const playButton = PlayButton(find('.play-button'), { space: false });
   const progress = PieceProgress(find('.piece-progress'));
   const scene = Scene(find('.scene'), levels);
   const sleepTimer = SleepTimer(find('.sleep-timer'));
@@ -52,6 +59,16 @@ export function Room(el, preferences, levels) {
   const themeSwitch = Theme(find('.theme'));
   const volumeSlider = Volume(find('.volume'));
   const requestQueue = RequestQueue(find('.request-queue'));
+  const bar = RadioBar(find('.radio-bar'), find('.player'), t);
+  const fullWindow = FullWindow(find('.full-window'), el, find('.full-window-button'), preferences, t);
+  let ids = [];
+  Keys(find('.keys'), find('.keys-button'), preferences, {
+    play: () => find('.play-button').click(),
+    mute: () => find('.volume > .mute').click(),
+    station: (index) => emit(el, 'choose-station', ids[index]),
+    'full-window': fullWindow.toggle,
+    request: bar.focusRequest,
+  });
   Dots(find('.dots'));
 
   return {
@@ -67,6 +84,7 @@ export function Room(el, preferences, levels) {
       themeSwitch.update({ theme });
       playButton.update({ wanted, busy: wanted && !playing });
       status.update({ player, station: here?.state });
+      ids = stations.map((one) => one.id);
       note.update({ station: player.clip ? undefined : here });
       volumeSlider.update({ volume });
       dataSaver.update({ savesData });
@@ -83,11 +101,20 @@ export function Room(el, preferences, levels) {
       });
       requestQueue.update({ queue });
       history.update({ past, clip: player.clip, kept: heard.kept });
-      sleepTimer.update({ remainingS: sleep.remainingS });
+      sleepTimer.update(sleep);
       ambience.update({ playing: wanted, volume, gain });
       scene.update({ playing, rain: ambience.level('rain') });
       sleepingCat.update({ playing });
       meowingCat.update({ volume });
+      bar.update({
+        wanted,
+        busy: wanted && !playing,
+        volume,
+        station: here?.name ?? '',
+        title: piece?.title ?? '',
+        policy: queue?.policy ?? null,
+        steering,
+      });
       media.update({ title: piece?.title ?? 'Lullwave', station: here?.name ?? 'Endless lo-fi', playing });
       document.title = playing && piece?.title ? `${piece.title} · Lullwave` : 'Lullwave: endless lo-fi';
     },

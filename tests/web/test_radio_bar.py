@@ -1,0 +1,89 @@
+"""The bar that stays, keys, links to stations and the full window, in a real browser at all sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lullwave.settings.stations import StationSettings
+from tests.web.browsing import Radio, play, until, violations
+
+pytestmark = pytest.mark.browser
+LONG = "w" * 500
+SIZES = [(360, 740), (844, 390), (1280, 900), (2560, 1300)]
+STATIONS = (
+    StationSettings(id="first", name="First light", prompts=("a steady tone",)),
+    StationSettings(id="long", name="L" * 60, prompts=(LONG,)),
+)
+
+
+# Whether one of the elements is whole in the window, in sight and not covered.
+REACHABLE = """(selector) => [...document.querySelectorAll(selector)].some((element) => {
+  const { left, top, right, bottom, width, height } = element.getBoundingClientRect();
+  if (!element.checkVisibility() || Math.min(width, height) < 24) return false;
+  if (left < 0 || top < 0 || right > innerWidth || bottom > innerHeight) return false;
+  const there = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+  return element.contains(there);
+})"""
+
+
+def test_everything_is_reachable_at_every_size(serve: Callable[..., Radio], visit: Callable[..., Any]):
+    page = visit(serve(stations=STATIONS).url + "#long", reduced_motion="reduce")
+    page.get_by_role("radio", name="LLL", checked=True).wait_for(state="attached")  # the link's station
+    page.get_by_role("textbox", name="Your request").wait_for()
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        for share in (0, 0.5, 1):
+            page.evaluate(f"scrollTo(0, {share} * (document.documentElement.scrollHeight - innerHeight))")
+            for control in (".play-button", ".mute", "form > .input", ".full-window-button"):
+                until(page, f"({REACHABLE})({control!r})")
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        page.keyboard.press("f")
+        page.get_by_text("Focus timer").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        page.keyboard.press("Escape")
+        page.get_by_text("Focus timer").wait_for(state="hidden")
+    assert violations(page) == []
+    page.keyboard.press("f")
+    page.get_by_role("button", name="Start").click()
+    page.get_by_text("Focus, round 1 of 4").wait_for()
+    assert violations(page) == []
+
+
+def test_keys_do_what_the_list_says_until_they_are_switched_off(radio: Radio, visit: Callable[..., Any]):
+    page = visit(radio.url)
+    page.get_by_role("radio", name="Second wind").wait_for(state="attached")
+    play(page)
+    page.keyboard.press("2")
+    page.get_by_role("radio", name="Second wind", checked=True).wait_for(state="attached")
+    assert page.url.endswith("#second")
+    page.keyboard.press("m")
+    until(page, "document.querySelector('audio').volume === 0")
+    page.keyboard.press("m")
+    page.keyboard.press("/")
+    page.keyboard.type("brighter 1 m f ?")  # a field's own
+    page.keyboard.press("Enter")
+    page.locator(".radio-bar .answer").get_by_text("You will hear it").wait_for()
+    assert page.locator("audio").evaluate("(audio) => audio.volume") > 0
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("?")
+    assert violations(page) == []
+    page.get_by_label("Keys are on").uncheck()
+    page.keyboard.press("Escape")
+    page.reload()
+    page.get_by_role("radio", name="Second wind", checked=True).wait_for(state="attached")
+    for key in ("1", "Space", "f"):
+        page.keyboard.press(key)
+    assert page.get_by_role("radio", name="Second wind").is_checked()
+    page.get_by_text("Paused").wait_for()
+    assert not page.get_by_text("Focus timer").is_visible()
+
+
+def test_the_sleep_timer_outlives_a_reload(radio: Radio, visit: Callable[..., Any]):
+    page = visit(radio.url)
+    page.get_by_role("button", name="15 min").click()
+    page.reload()
+    page.get_by_text("Fades out in 15:00 of music.").wait_for()
+    assert page.get_by_role("button", name="15 min").get_attribute("aria-pressed") == "true"
