@@ -272,6 +272,11 @@ class EngineFacts:
     writes_midi: ClassVar[bool] = False  # whether ``Engine.midi`` works
     writes_stems: ClassVar[bool] = False  # whether ``Engine.stems`` works
 
+    @classmethod
+    def vocabulary(cls) -> Mapping[str, Sequence[str]]:
+        """Words to choose a prompt from, by kind: ``{"mood": ("calm", …)}``. Empty: the engine takes any text."""
+        return {}
+
 
 def smaller_weights() -> Any:
     """The load option ``smaller`` of an engine that has ``weights``; see ``lullwave.engines.smaller``."""

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import * as Focus from '../../lullwave/web/focus/focus-state.js';
 import * as Sleep from '../../lullwave/web/player/sleep-state.js';
 import { actionOf } from '../../lullwave/web/radio/keys-state.js';
+import { has, surprise, toggled } from '../../lullwave/web/request/request-words.js';
 import { hashOf, stationIn } from '../../lullwave/web/radio/station-link.js';
 
 /** A press on an element that matches some of the selectors that are asked for. */
@@ -91,4 +92,27 @@ test('the sleep timer goes on over a reload with what was left', () => {
   for (const odd of [null, {}, { minutes: 15, remainingS: 901 }, { minutes: '15', remainingS: 'x' }, { minutes: 1e9, remainingS: 5 }]) {
     assert.equal(Sleep.remembered(odd), Sleep.AWAKE);
   }
+});
+
+test('a chosen word joins the request, and leaves it again', () => {
+  assert.equal(toggled('', 'rain'), 'rain');
+  assert.equal(toggled('slow piano ,  no drums,', 'rain'), 'slow piano, no drums, rain');
+  assert.equal(toggled('slow piano, Rain, no drums', 'rain'), 'slow piano, no drums');
+  assert.equal(has('rainy night', 'rain'), false); // it is another word
+  assert.equal(has('a, RAIN', 'rain'), true);
+});
+
+test('a surprise has a mood and an instrument, and only words of the vocabulary', () => {
+  const vocabulary = { mood: ['calm', 'happy'], instrument: ['harp'], weather: ['rain', 'waves'], odd: ['never'] };
+  let seed = 7;
+  const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
+  const seen = new Set();
+  for (let i = 0; i < 200; i += 1) {
+    const words = surprise(vocabulary, random).split(', ');
+    assert.ok(vocabulary.mood.includes(words[0]));
+    assert.equal(words[1], 'harp');
+    for (const word of words) seen.add(word);
+  }
+  assert.deepEqual([...seen].sort(), ['calm', 'happy', 'harp', 'rain', 'waves']);
+  assert.equal(surprise({}, random), '');
 });

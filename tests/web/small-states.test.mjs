@@ -175,6 +175,8 @@ test('words for people, times and pieces', () => {
   assert.deepEqual(Words.facts(null), []);
   assert.match(Words.steeringPolicy('vote'), /vote/);
   assert.match(Words.steeringPolicy('vote', true), /owner has frozen/);
+  assert.match(Words.steeringPolicy('everyone', false, false), /needs the admin token. You can choose another station/);
+  assert.match(Words.steeringPolicy('owner', false, false), /Only the owner.*You can choose another station/);
 });
 
 test('listener ids are version 4 UUIDs', () => {

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sine_engine import SineEngine
 
 from lullwave.settings.stations import StationSettings
 from tests.web.browsing import Radio, play, until, violations
@@ -62,10 +63,11 @@ def test_keys_do_what_the_list_says_until_they_are_switched_off(radio: Radio, vi
     page.keyboard.press("m")
     until(page, "document.querySelector('audio').volume === 0")
     page.keyboard.press("m")
+    page.get_by_role("textbox", name="Your request").wait_for()
     page.keyboard.press("/")
     page.keyboard.type("brighter 1 m f ?")  # a field's own
     page.keyboard.press("Enter")
-    page.locator(".radio-bar .answer").get_by_text("You will hear it").wait_for()
+    until(page, "document.querySelector('.radio-bar .answer').textContent.includes('hear it')")
     assert page.locator("audio").evaluate("(audio) => audio.volume") > 0
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("?")
@@ -79,6 +81,34 @@ def test_keys_do_what_the_list_says_until_they_are_switched_off(radio: Radio, vi
     assert page.get_by_role("radio", name="Second wind").is_checked()
     page.get_by_text("Paused").wait_for()
     assert not page.get_by_text("Focus timer").is_visible()
+
+
+class WordyEngine(SineEngine):
+    @classmethod
+    def vocabulary(cls) -> dict[str, tuple[str, ...]]:
+        return {"mood": ("brighter", "calmer"), "weather": ("rain",)}
+
+
+def test_a_request_is_chosen_and_explained_before_it_is_sent(serve: Callable[..., Radio], visit: Callable[..., Any]):
+    stations = (*STATIONS, StationSettings(id="owned", policy="owner", prompts=("a tone",)))
+    page = visit(serve(stations=stations, engines={"sines": WordyEngine, "synth": WordyEngine}, token="secret").url)
+    box = page.get_by_role("textbox", name="How the music should sound")
+    page.get_by_role("button", name="Mood").click()
+    page.get_by_role("button", name="brighter", pressed=False).click()
+    assert box.input_value() == "brighter"
+    page.get_by_role("button", name="brighter", pressed=True).wait_for()
+    page.get_by_text("Would mean: ").wait_for()
+    box.fill(f"brighter gibberish {LONG[:400]}")
+    page.get_by_text("No effect: gibberish").wait_for()
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert violations(page) == []
+    page.get_by_role("button", name="Surprise me").click()
+    until(page, "/^(brighter|calmer)(, rain)?$/.test(document.querySelector('.steering .input').value)")
+    assert page.evaluate("document.querySelector('.now-playing .prompt').textContent").find("brighter") < 0
+    page.get_by_role("radio", name="Owned").check(force=True)
+    page.get_by_text("You can choose another station").wait_for()
+    page.get_by_label("Admin token").wait_for()
 
 
 def test_the_sleep_timer_outlives_a_reload(radio: Radio, visit: Callable[..., Any]):

@@ -32,6 +32,7 @@ from .midi import midi_bytes
 from .options import SynthOptions
 from .planning.memory_file import MemoryFile
 from .programme import Programme
+from .prompts.choices import choices
 from .prompts.explanation import understand
 from .score import RATE, Bar
 from .sound.instruments.cache import SoundCache
@@ -116,6 +117,10 @@ class SynthEngine(Engine):
 
     def understand(self, prompt: str) -> Understanding:
         return understand(prompt)
+
+    @classmethod
+    def vocabulary(cls) -> dict[str, tuple[str, ...]]:
+        return choices()
 
     def stems(self, request: Request) -> dict[str, Audio]:
         """Each part of a finite request by itself (see ``stems``)."""

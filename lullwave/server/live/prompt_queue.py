@@ -31,6 +31,7 @@ RENDER_S = 3.0  # estimate of the time from a change to its sound on air
 
 PUBLISH_EVERY_S = 0.2  # shortest time between two ``queue`` events: many requests cause one
 SUBMITS_PER_S, SUBMIT_BURST = 2.0, 30  # requests of one address
+PREVIEWS_PER_S, PREVIEW_BURST = 4.0, 30  # questions of one address what a request would mean
 
 T = TypeVar("T")
 
@@ -91,6 +92,7 @@ class PromptQueue:
         self._waiting: deque[_PromptRequest] = deque()
         self._per_address = settings.votes_per_address
         self._rate_limits = RateLimits(SUBMITS_PER_S, SUBMIT_BURST)
+        self._previews = RateLimits(PREVIEWS_PER_S, PREVIEW_BURST)
         self._ballots: dict[str, _PromptRequest] = {}  # by the requester's key
         self._voting: asyncio.TimerHandle | None = None
         self._steered_at = -1e9
@@ -132,7 +134,7 @@ class PromptQueue:
             Frozen: the owner has frozen the steering.
             Busy: the queue is full, or the requester's address sends too many requests.
         """
-        self._check_pace(requester)
+        self._check_pace(requester, self._rate_limits)
         self._check_open()
         understanding = await self._understand(prompt)
         if not understanding.recognised:
@@ -141,6 +143,16 @@ class PromptQueue:
             return self._vote(prompt, requester, understanding)
         return await self._queue(_PromptRequest(prompt, requester), understanding)
 
+    async def preview(self, prompt: str, requester: Requester) -> Understanding:
+        """What a request would mean; nothing is steered or queued.
+
+        Raises:
+            PromptError: it does not parse.
+            Busy: the requester's address asks too often.
+        """
+        self._check_pace(requester, self._previews)
+        return await self._understand(prompt)
+
     async def undo(self, requester: Requester) -> PromptReceipt:
         """Steer back to the prompt before, or queue that; at a station that votes, vote for it.
 
@@ -148,7 +160,7 @@ class PromptQueue:
             NothingToUndo
             Busy: the queue is full, or the requester's address sends too many requests.
         """
-        self._check_pace(requester)
+        self._check_pace(requester, self._rate_limits)
         if not self._earlier:
             raise NothingToUndo
         prompt = self._earlier[-1]
@@ -182,7 +194,7 @@ class PromptQueue:
         Raises:
             Busy: the queue is full, or the requester's address sends too many requests.
         """
-        self._check_pace(requester)
+        self._check_pace(requester, self._rate_limits)
         self._check_open()
         prompt = self._station.own_prompt
         understanding = await self._understand(prompt)
@@ -345,9 +357,9 @@ class PromptQueue:
         self._ballots = {key: ballot for key, ballot in self._ballots.items() if not dropped(ballot)}
         self._publish()
 
-    def _check_pace(self, requester: Requester) -> None:
+    def _check_pace(self, requester: Requester, limits: RateLimits) -> None:
         now = asyncio.get_running_loop().time()
-        if not self._rate_limits.of(requester.address, now).allows(now):
+        if not limits.of(requester.address, now).allows(now):
             raise Busy("your address sends too many requests; try again later", 1.0)
 
     def _check_share(self, requester: Requester, others: Iterable[_PromptRequest], what: str) -> None:

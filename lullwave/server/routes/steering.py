@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from ...engines.base import Understanding
 from ...prompt import MAX_PROMPT_CHARS
 from ...station import RATE
 from ..clients import client_key
@@ -16,6 +17,7 @@ from ..deps import ListenerId, Services, station_json
 from ..errors import Forbidden
 from ..live.awake import STEERED_S
 from ..live.prompt_queue import PromptQueue, PromptReceipt, Requester
+from ..ownership import is_owner
 
 
 class SteerBody(BaseModel):
@@ -27,6 +29,16 @@ class SteerBody(BaseModel):
 
     prompt: str = Field(description="the music to change to", max_length=MAX_PROMPT_CHARS)
     listener: ListenerId = None
+
+
+class PreviewBody(BaseModel):
+    """A request that is not sent yet."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"examples": [{"prompt": "warm synthwave, no drums"}]}
+    )
+
+    prompt: str = Field(description="the music to change to", max_length=MAX_PROMPT_CHARS)
 
 
 class UndoBody(BaseModel):
@@ -58,8 +70,22 @@ def router(services: Services) -> APIRouter:
                 "reserve_s": round(channel.station.reserve_s, 2),
                 "next": upcoming,
                 **queue.data(),
+                "may_steer": _may_steer(services, request, channel.station.config.policy),
             }
         )
+
+    @routes.get("/api/stations/{station}/vocabulary")
+    async def vocabulary(station: str) -> JSONResponse:
+        """Words to choose a prompt from, by kind, as the station's engine knows them; none if it takes any text."""
+        facts = services.engines.facts_of(services.channel(station).station.engine_name)
+        return JSONResponse({"vocabulary": {kind: list(words) for kind, words in facts.vocabulary().items()}})
+
+    @routes.post("/api/stations/{station}/understand")
+    async def understand(request: Request, station: str, body: Annotated[PreviewBody, Body()]) -> JSONResponse:
+        """Tell what a prompt would mean to the station's engine; the music stays as it is."""
+        services.channel(station)
+        understanding = await services.prompt_queues[station].preview(body.prompt, _requester(services, request, None))
+        return JSONResponse({"understood": _understood_json(understanding), "recognised": understanding.recognised})
 
     @routes.post("/api/stations/{station}/prompt")
     async def prompt(request: Request, station: str, body: Annotated[SteerBody, Body()]) -> JSONResponse:
@@ -107,6 +133,13 @@ def _steerable(services: Services, request: Request, station: str) -> PromptQueu
     return services.prompt_queues[station]
 
 
+def _may_steer(services: Services, request: Request, policy: str) -> bool:
+    """Whether this client's requests are accepted: what the access guard and ``_steerable`` ask for."""
+    if policy == "owner":
+        return services.owner_token.allows(request.headers)
+    return is_owner(request.scope) or services.settings.open_steering
+
+
 def _requester(services: Services, request: Request, listener: str | None) -> Requester:
     """The client, which has one place in the queue and one vote.
 
@@ -120,17 +153,20 @@ def _requester(services: Services, request: Request, listener: str | None) -> Re
 
 
 def _receipt_json(prompt: str | None, receipt: PromptReceipt) -> dict[str, Any]:
-    understanding = receipt.understanding
     return {
         "prompt": prompt,
-        "understood": {
-            "text": understanding.text,
-            "data": dict(understanding.understood),
-            "ignored": list(understanding.ignored),
-            "suggestions": {word: list(known) for word, known in understanding.suggestions.items()},
-        },
+        "understood": _understood_json(receipt.understanding),
         "state": receipt.state,
         "frame": receipt.frame,
         "heard_in_s": round(receipt.heard_in_s, 2),
         "votes": dict(receipt.votes),
+    }
+
+
+def _understood_json(understanding: Understanding) -> dict[str, Any]:
+    return {
+        "text": understanding.text,
+        "data": dict(understanding.understood),
+        "ignored": list(understanding.ignored),
+        "suggestions": {word: list(known) for word, known in understanding.suggestions.items()},
     }

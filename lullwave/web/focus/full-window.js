@@ -18,7 +18,9 @@ export function FullWindow(el, page, toggler, preferences, t) {
   let focus = Focus.at(Focus.remembered(preferences.read('focus', {})), now());
 
   toggler.addEventListener('click', toggle);
-  document.addEventListener('keydown', ({ key }) => key === 'Escape' && !el.hidden && toggle());
+  document.addEventListener('keydown', ({ key }) => {
+    if (key === 'Escape' && !el.hidden && !document.querySelector('dialog[open]')) toggle();
+  });
   find('.start').addEventListener('click', () => {
     keep(focus.phase === 'off' ? Focus.begin(now()) : Focus.OFF);
     show();

@@ -50,7 +50,7 @@ export function Radio(el) {
   const stream = AudioStream(el.querySelector('.audio-stream'));
   const heardTime = () => (Player.isOpen(state.player) ? stream.time : null);
   const heardFrame = () => Time.heardFrame(state.timeline, heardTime());
-  const room = Room(el, preferences, shownLevels);
+  const room = Room(el, preferences, api, shownLevels);
   const feed = EventFeed(hearNews);
   const history = HistoryFeed((station) => api.history(station), change);
   const socket = ListenersSocket(api.socketUrl(), (count) => change({ listeners: count }));
@@ -238,7 +238,7 @@ export function Radio(el) {
         void refreshQueue();
         break;
       case 'queue':
-        state.queue = data;
+        state.queue = { ...state.queue, ...data };
         break;
       case 'dropped':
         state.steering = Steer.dropped(state.steering, data);

@@ -8,6 +8,10 @@ import { PlayButton } from '../player/play-button.js';
 import { Volume } from '../player/volume.js';
 import { emit } from '../shared/emit.js';
 
+const IN_SIGHT = 0.9; // share of the large player that counts as the whole
+const BAR_PX = 64; // what the bar covers of the window while it stands beside the large player
+const HEARD_MS = 6000; // how long the bar says that a request is heard
+
 /**
  * @param {HTMLElement} el @param {HTMLElement} player the large one
  * @param {ReturnType<import('../shared/strings.js').translator>} t
@@ -18,18 +22,22 @@ export function RadioBar(el, player, t) {
   const volumeSlider = Volume(find('.volume'));
   const input = find('.input');
   const answer = find('.answer');
-  let asked = false; // the last request was sent from here
+  let asked = null; // the last request that was sent from here
+  let parting = 0;
 
-  new IntersectionObserver(([entry]) => el.classList.toggle('-beside-player', entry.isIntersecting), {
-    threshold: 0.9,
-  }).observe(player);
+  new IntersectionObserver(
+    (entries) => el.classList.toggle('-beside-player', entries.at(-1).intersectionRatio >= IN_SIGHT),
+    { threshold: IN_SIGHT, rootMargin: `0px 0px -${BAR_PX}px 0px` },
+  ).observe(player);
 
   find('.request').addEventListener('submit', (event) => {
     event.preventDefault();
     const prompt = input.value.trim();
     if (!prompt) return;
+    clearTimeout(parting);
+    parting = 0;
+    asked = prompt;
     emit(el, 'steer', { prompt, token: '' });
-    asked = true;
   });
 
   return {
@@ -44,13 +52,19 @@ export function RadioBar(el, player, t) {
       put(find('.station'), station);
       put(find('.title'), title);
       find('.request').hidden = policy === null;
+      const mine = steering.phase !== 'idle' && steering.prompt === asked;
       const sent = ['turning', 'queued', 'voted'].includes(steering.phase);
-      if (asked && sent && input.value.trim() === steering.prompt) input.value = '';
-      asked &&= steering.phase !== 'idle';
-      answer.hidden = !asked;
-      put(answer, asked ? [steeringAnswer(steering), withoutEffect(steering)].filter(Boolean).join(' ') : '');
+      if (mine && sent && input.value.trim() === asked) input.value = '';
+      if (mine && steering.phase === 'heard' && !parting) parting = setTimeout(part, HEARD_MS);
+      answer.hidden = !mine;
+      put(answer, mine ? [steeringAnswer(steering), withoutEffect(steering)].filter(Boolean).join(' ') : '');
     },
   };
+
+  function part() {
+    asked = null;
+    parting = 0;
+  }
 }
 
 function put(target, text) {

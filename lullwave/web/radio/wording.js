@@ -137,15 +137,20 @@ export function heardIn(seconds) {
   return `You will hear it in ${whole} ${whole === 1 ? 'second' : 'seconds'}.`;
 }
 
+/** What a listener can do who may not steer. */
+const INSTEAD = 'You can choose another station, add rain or fire, or make music of your own in the Studio.';
+
 /**
  * Who steers a station, and what it means for the others.
  *
  * @param {string | null} policy
  * @param {boolean} [frozen] nobody may, for now
+ * @param {boolean} [maySteer] this listener may, without a token
  */
-export function steeringPolicy(policy, frozen = false) {
+export function steeringPolicy(policy, frozen = false, maySteer = true) {
   if (frozen) return 'The owner has frozen the steering of this station for now. The music goes on.';
-  if (policy === 'owner') return 'Only the owner steers this station, with the admin token.';
+  if (policy === 'owner') return `Only the owner steers this station, with the admin token. ${INSTEAD}`;
+  if (!maySteer) return `This server is public: steering needs the admin token. ${INSTEAD}`;
   if (policy === 'vote') return 'Say how it should sound. Everyone has a vote; the request with the most votes is played.';
   return 'Say how it should sound. The music changes without stopping, for everyone who listens.';
 }

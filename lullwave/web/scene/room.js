@@ -26,6 +26,8 @@ import { Stations } from '../station/stations.js';
 import { Steering } from '../station/steering.js';
 import { Theme } from '../shared/theme.js';
 import { Volume } from '../player/volume.js';
+import { RequestChips } from '../request/request-chips.js';
+import { RequestPreview } from '../request/request-preview.js';
 import { RequestQueue } from '../station/request-queue.js';
 import { lead } from '../radio/wording.js';
 import { emit } from '../shared/emit.js';
@@ -34,9 +36,10 @@ import { translate, translator } from '../shared/strings.js';
 /**
  * @param {HTMLElement} el
  * @param {ReturnType<import('../shared/preferences.js').Preferences>} preferences
+ * @param {ReturnType<import('../shared/api.js').Api>} api
  * @param {() => number[]} levels what the skyline shows now
  */
-export function Room(el, preferences, levels) {
+export function Room(el, preferences, api, levels) {
   const find = (selector) => el.querySelector(selector);
   const t = translator({}); // the rest of this page is in English only
   translate(el, t);
@@ -58,6 +61,9 @@ export function Room(el, preferences, levels) {
   const steeringBox = Steering(find('.steering'));
   const themeSwitch = Theme(find('.theme'));
   const volumeSlider = Volume(find('.volume'));
+  const request = find('.steering .input');
+  const chips = RequestChips(find('.request-chips'), request, api.vocabulary, t);
+  const preview = RequestPreview(find('.request-preview'), request, api.understand, t);
   const requestQueue = RequestQueue(find('.request-queue'));
   const bar = RadioBar(find('.radio-bar'), find('.player'), t);
   const fullWindow = FullWindow(find('.full-window'), el, find('.full-window-button'), preferences, t);
@@ -96,10 +102,13 @@ export function Room(el, preferences, levels) {
         steering,
         policy: queue?.policy ?? null,
         frozen: queue?.frozen ?? false,
+        maySteer: queue?.may_steer ?? true,
         canUndo,
         steered: here?.steered ?? false,
       });
       requestQueue.update({ queue });
+      chips.update({ station });
+      preview.update({ station, allowed: queue?.may_steer ?? false });
       history.update({ past, clip: player.clip, kept: heard.kept });
       sleepTimer.update(sleep);
       ambience.update({ playing: wanted, volume, gain });

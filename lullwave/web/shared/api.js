@@ -87,6 +87,10 @@ export function Api({ base, listener, fetch = globalThis.fetch.bind(globalThis) 
         giveUp.abort();
       }
     },
+    /** Words to choose a request from, by kind. */
+    vocabulary: async (id) => (await call(`${station(id)}/vocabulary`)).vocabulary,
+    /** What a request would mean. */
+    understand: (id, prompt) => post(`${station(id)}/understand`, { prompt }),
     steer: (id, prompt, token) => post(`${station(id)}/prompt`, { prompt, listener }, token),
     undo: (id, token) => post(`${station(id)}/undo`, { listener }, token),
     ownProgramme: (id, token) => post(`${station(id)}/own-programme`, { listener }, token),

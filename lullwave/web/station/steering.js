@@ -35,11 +35,12 @@ export function Steering(el) {
   return {
     /**
      * @param {{steering: import('./steering-state.js').SteeringState, policy: string | null, frozen: boolean, canUndo: boolean,
-     *   steered: boolean}} next
+     *   steered: boolean, maySteer: boolean}} next `maySteer`: without a token
      */
-    update({ steering, policy, frozen, canUndo, steered }) {
+    update({ steering, policy, frozen, canUndo, steered, maySteer }) {
       el.hidden = policy === null;
-      put(find('.blurb'), steeringPolicy(policy, frozen));
+      put(find('.blurb'), steeringPolicy(policy, frozen, maySteer));
+      if (!maySteer) token.hidden = false;
       offer(find('.undo'), canUndo && !frozen);
       offer(find('.own-programme'), steered && !frozen);
       if (steering === shown) return;

@@ -34,6 +34,17 @@ export default {
   'bar.loudness': 'Lautstärke',
   'bar.silence': 'Stumm',
 
+  'request.words': 'Wörter nach Art',
+  'request.style': 'Stil',
+  'request.instrument': 'Instrument',
+  'request.mood': 'Stimmung',
+  'request.weather': 'Wetter und Ort',
+  'request.tempo': 'Tempo',
+  'request.metre': 'Takt',
+  'request.surprise': 'Überrasch mich',
+  'request.would-mean': 'Das hieße: {words}',
+  'request.not-known': 'Diese Wörter kennt der Sender nicht: unten stehen welche.',
+
   'keys.all': 'Alle Tasten',
   'keys.heading': 'Tasten',
   'keys.space': 'Leertaste',

@@ -34,6 +34,17 @@ export default {
   'bar.loudness': 'Loudness',
   'bar.silence': 'Silence',
 
+  'request.words': 'Words by kind',
+  'request.style': 'Style',
+  'request.instrument': 'Instrument',
+  'request.mood': 'Mood',
+  'request.weather': 'Weather and place',
+  'request.tempo': 'Tempo',
+  'request.metre': 'Metre',
+  'request.surprise': 'Surprise me',
+  'request.would-mean': 'Would mean: {words}',
+  'request.not-known': 'The station does not know these words: choose some below.',
+
   'keys.all': 'All keys',
   'keys.heading': 'Keys',
   'keys.space': 'Space',
