@@ -43,6 +43,7 @@ from .routes import (
     generate,
     health,
     history,
+    hls,
     infinifi,
     jobs,
     metrics,
@@ -116,6 +117,7 @@ def create_app(
     install(app)
     for module in (
         radio,
+        hls,
         infinifi,
         steering,
         moderation,

@@ -10,10 +10,10 @@ from fastapi import Query, Request
 
 from ..errors import NotFound
 from ..settings import Settings
-from .clients import Clients
+from .clients import Clients, client_key
 from .clip_service import ClipService
 from .engine_pool import EnginePool
-from .errors import Forbidden
+from .errors import Forbidden, Full
 from .jobs.queue import JobQueue
 from .live.channel import Channel
 from .live.channels import Channels
@@ -90,6 +90,19 @@ def check_owner(request: Request) -> None:
         raise Forbidden("only the owner may do this: Authorization: Bearer … with the admin token (setting token)")
 
 
+def check_room(services: Services, channel: Channel, request: Request) -> None:
+    """Refuse one more audio connection to a station.
+
+    Raises:
+        Full: the station or the client's address has as many as it may have.
+    """
+    channels, settings = services.channels, services.settings
+    if channels.audience.connections(channel.station.id) >= settings.max_listeners:
+        raise Full("the station is full: it has as many listeners as it may have")
+    if channels.by_address[client_key(request.scope)] >= settings.max_per_address:
+        raise Full(f"your address has {settings.max_per_address} audio connections, as many as it may have")
+
+
 def station_json(channels: Channels, channel: Channel, request: Request) -> dict[str, Any]:
     """A station and what it plays now, as the request's client may see it."""
     station = channel.station
@@ -104,6 +117,9 @@ def station_json(channels: Channels, channel: Channel, request: Request) -> dict
         "steered": station.steered,
         **published(station.failover.data(), request.scope),
         "stream": f"{request.scope['root_path']}/stations/{station.id}/stream.mp3",
+        "hls": f"{request.scope['root_path']}/stations/{station.id}/hls/index.m3u8"
+        if channel.hls is not None
+        else None,
         "now": now_json(channel),
     }
 

@@ -58,6 +58,7 @@ _STATION = {
     "asked": {},
     "stretch_s": 0.0,
     "stream": "/stations/piano/stream.mp3",
+    "hls": "/stations/piano/hls/index.m3u8",
     "now": _NOW,
 }
 _RECEIPT = {

@@ -60,6 +60,10 @@ class StationSettings(BaseModel):
     seed: int | None = Field(
         default=None, ge=0, le=MAX_SEED, description="seed of its programme; empty: a random one at each start"
     )
+    always_on: bool = Field(
+        default=False,
+        description="never sleep, and always encode HLS: for a station behind a CDN; its HLS is not counted",
+    )
 
     @field_validator("prompts")
     @classmethod

@@ -6,9 +6,11 @@ import asyncio
 from collections import deque
 from contextlib import AbstractContextManager, nullcontext
 
+from ...codecs import fragmented_mp4
 from ...ring import Ring
 from ...settings import Settings
 from ...station import Event, PlayoutStep, Station
+from ..hls.feed import HlsFeed
 from .audio_feed import AudioFeed, LowFeed
 from .bands import measured
 
@@ -21,7 +23,7 @@ class Channel:
     """A station and what its routes need.
 
     Event loop only, except for ``_on_step``, which the playout thread calls: it appends to ``_titles``, publishes to
-    the rings, which are thread-safe, and feeds ``low``.
+    the rings, which are thread-safe, and feeds ``low`` and ``hls``.
     """
 
     def __init__(self, station: Station, settings: Settings) -> None:
@@ -37,6 +39,7 @@ class Channel:
         self._count_due: asyncio.TimerHandle | None = None
         self.main = AudioFeed(settings, settings.bitrate_kbps, self._count_drop)
         self.low = LowFeed(settings, self._count_drop)
+        self.hls = HlsFeed() if fragmented_mp4.installed() else None
         self.releasing: set[asyncio.Future[None]] = set()  # one per audio connection; cancelling it ends the connection
         station.subscribe(self._on_step, self.events.publish)
 
@@ -44,15 +47,25 @@ class Channel:
         """The chunks at a bit rate, the main one or ``LOW_KBPS``, while the block runs."""
         return nullcontext(self.main) if kbps == self.main.kbps else self.low.listening()
 
+    @property
+    def titles(self) -> list[tuple[int, str]]:
+        """The latest pieces: (first frame, title), oldest first."""
+        return list(self._titles)  # a copy: the playout thread may append at any time
+
     def title_at(self, frame: int) -> str:
         """The title of the piece at a frame; empty before the first."""
-        titles = list(self._titles)  # a copy: the playout thread may append at any time
-        return next((title for begin, title in reversed(titles) if begin <= frame), "")
+        return next((title for begin, title in reversed(self.titles) if begin <= frame), "")
 
     @property
     def wanted(self) -> bool:
-        """Whether somebody listens, or fetches clips."""
-        return self._listeners > 0 or self._awake is not None
+        """Whether somebody listens or fetches clips, or the station is always on."""
+        return self._listeners > 0 or self._awake is not None or self.station.config.always_on
+
+    def follow_settings(self) -> None:
+        """Wake a station that is always on, and let another one sleep. Call it when the settings have changed."""
+        if self.hls is not None:
+            self.hls.keep(self.station.config.always_on)
+        self._update_listening()
 
     def set_listeners(self, count: int) -> None:
         """Note how many people hear the station now."""
@@ -76,6 +89,8 @@ class Channel:
                 timer.cancel()
         self.main.close()
         self.low.close()
+        if self.hls is not None:
+            self.hls.close()
         self.events.close()
         for connection in list(self.releasing):
             connection.cancel()
@@ -101,6 +116,8 @@ class Channel:
                 self._titles.append((mark.frame, str(mark.data.get("title", ""))))
         self.main.chunks.publish(step.chunk)
         self.low.add(step)
+        if self.hls is not None:
+            self.hls.add(step)
         if self.watching:
             for frame, levels in measured(step.mastered, step.mastered_frame):
                 self.events.publish(Event("bands", frame, {"levels": levels}))

@@ -25,6 +25,7 @@ from ...settings.stations import StationSettings
 from ...station import RATE, ArchiveEngine, PlayoutStep, Station
 from ...station.producer import EMBEDDED
 from ..engine_pool import EnginePool
+from ..hls.listeners import HlsListeners
 from .audience import Audience
 from .awake import PROVISIONAL, AwakeStations, measure_limit
 from .channel import Channel
@@ -62,6 +63,7 @@ class Channels:
         self.awake = AwakeStations(settings, self.stations)
         self.clip_ready = asyncio.Event()
         self.by_address: Counter[str] = Counter()  # audio connections by client address
+        self.hls_listeners = HlsListeners(self.audience, self.by_address)
         self.began = clock.wall()
         max_age_s = settings.max_history_days * 86400 or math.inf
         self.history = History(settings.paths.history, settings.max_history_mb * 1e6, max_age_s, HISTORY_RETRY_S)
@@ -99,6 +101,8 @@ class Channels:
             self._measuring = threading.Thread(target=self._measure, name="measure", daemon=True)
             self._measuring.start()
         self.default.station.start(FIRST_RESERVE_S if self.clips.newest is None else None)
+        for channel in self.stations.values():
+            channel.follow_settings()
         if self.clips.newest is None:
             self._first = threading.Thread(target=self._first_clip, name="first-clip", daemon=True)
             self._first.start()
@@ -126,6 +130,7 @@ class Channels:
         self.audience.add(config.id)
         self.stations[config.id] = channel
         self._watched[config.id] = channel.station
+        channel.follow_settings()
         self.awake.update()
         return channel
 
@@ -147,6 +152,7 @@ class Channels:
 
     def release(self) -> None:
         """End every listener's connection."""
+        self.hls_listeners.close()
         for channel in self.stations.values():
             channel.close()
 

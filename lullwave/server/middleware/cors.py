@@ -13,7 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .auth import OPEN_TO_PAGES
 
-SOUND = re.compile(r"/(stations/[^/]+/)?stream\.mp3|/current\.mp3")  # paths that pages of every origin may read
+SOUND = re.compile(
+    r"/(stations/[^/]+/)?stream\.mp3|/current\.mp3|/stream\.m3u8|/stations/[^/]+/hls/[^/]+"
+)  # paths that pages of every origin may read
 MAX_AGE_S = 86400  # a browser may remember a preflight's answer for this long
 REQUEST_HEADERS = ["Authorization", "Content-Type", "Icy-MetaData", "If-None-Match", "Last-Event-ID", "Range"]
 REPLY_HEADERS = [

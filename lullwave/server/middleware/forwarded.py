@@ -35,7 +35,7 @@ _TRACES = frozenset(
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[\w.-]{1,253})(:\d{1,5})?", re.ASCII)
 _PATH = re.compile(r"(/[\w.~!$&'()*+,;=:@%-]+)*", re.ASCII)
 _SCHEMES = {"http": False, "https": True, "ws": False, "wss": True}  # X-Forwarded-Proto: whether it is TLS
-_LISTENING = (".mp3", ".m3u", ".pls", ".xsl")  # ends of the paths that players ask for
+_LISTENING = (".mp3", ".m3u", ".m3u8", ".m4s", ".pls", ".xsl")  # ends of the paths that players ask for
 _DEFAULT_PORTS = frozenset({"80", "443"})
 MAX_NAMED = 8  # untrusted proxies that the log names; more would be a way to fill it
 

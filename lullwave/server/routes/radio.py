@@ -13,8 +13,7 @@ from ...errors import Busy, InvalidInput
 from ...station import Event
 from ..byte_ranges import whole_or_part
 from ..clients import client_key
-from ..deps import AUDIO, LISTENER, ListenerId, Services, station_json
-from ..errors import Full
+from ..deps import AUDIO, LISTENER, ListenerId, Services, check_room, station_json
 from ..live.audience import Audience
 from ..live.audio_feed import LOW_KBPS
 from ..live.channel import Channel
@@ -115,17 +114,13 @@ def _stream(services: Services, request: Request, channel: Channel, listener: st
     channels, settings = services.channels, services.settings
     if kbps not in (None, LOW_KBPS, settings.bitrate_kbps):
         raise InvalidInput("kbps", kbps, f"{LOW_KBPS} or {settings.bitrate_kbps}")
-    if channels.audience.connections(channel.station.id) >= settings.max_listeners:
-        raise Full("the station is full: it has as many listeners as it may have")
-    key = client_key(request.scope)
-    if channels.by_address[key] >= settings.max_per_address:
-        raise Full(f"your address has {settings.max_per_address} audio connections, as many as it may have")
+    check_room(services, channel, request)
     if request.method == "HEAD":
         channels.awake.check(channel.station.id)
     else:
         channels.awake.admit(channel.station.id)
     titles = request.headers.get("icy-metadata", "").strip() == "1"
-    return LiveAudio(channel, channels.audience, listener, titles, kbps, channels.by_address, key)
+    return LiveAudio(channel, channels.audience, listener, titles, kbps, channels.by_address, client_key(request.scope))
 
 
 def _present(channel: Channel, channels: Channels) -> list[Event]:

@@ -68,6 +68,8 @@ def router(services: Services) -> APIRouter:
         _check(services, config)
         services.changes.set_station(station, config)
         channel.station.configure(_placed(services, config))
+        channel.follow_settings()
+        services.channels.awake.update()
         return await _saved(services, config, 200)
 
     @routes.delete("/api/stations/{station}")

@@ -1,0 +1,53 @@
+"""Counts the listeners of HLS: those that asked for a playlist within the last seconds. Knows nothing of audio.
+
+A player of HLS keeps no connection open. Each gets an id with its first playlist, and asks with it again and again;
+requests without an id count together as one listener of their station.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import ExitStack
+
+from ..live.audience import Audience
+from ..live.responses import counted
+from .feed import HOLD_S
+
+UNNAMED = "hls"  # the listener that all requests without an id are
+
+
+class HlsListeners:
+    """The listeners of all stations by HLS. Event loop only. ``by_address`` counts audio connections by address."""
+
+    def __init__(self, audience: Audience, by_address: Counter[str]) -> None:
+        self._audience = audience
+        self._by_address = by_address
+        self._leaving: dict[tuple[str, str], tuple[asyncio.TimerHandle, ExitStack]] = {}
+
+    def knows(self, station: str, listener: str | None) -> bool:
+        """Tell whether a listener has asked within ``HOLD_S``."""
+        return (station, listener or UNNAMED) in self._leaving
+
+    def heard(self, station: str, listener: str | None, address: str) -> None:
+        """Count a listener for ``HOLD_S`` from now on."""
+        key = (station, listener or UNNAMED)
+        if key in self._leaving:
+            timer, stack = self._leaving[key]
+            timer.cancel()
+        else:
+            stack = ExitStack()
+            stack.enter_context(counted(self._by_address, address))
+            stack.enter_context(self._audience.audio(*key))
+        timer = asyncio.get_running_loop().call_later(HOLD_S, self._left, key)
+        self._leaving[key] = timer, stack
+
+    def close(self) -> None:
+        """Count nobody any more."""
+        for key in list(self._leaving):
+            self._left(key)
+
+    def _left(self, key: tuple[str, str]) -> None:
+        timer, stack = self._leaving.pop(key)
+        timer.cancel()
+        stack.close()

@@ -1,0 +1,107 @@
+"""The playlists of HLS as text (RFC 8216): variants, segments, clock and titles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from ...codecs.fragmented_mp4 import PACKET_FRAMES
+from ...station import RATE, Epoch
+from ..live.icy import clean
+
+PACKETS = 86  # AAC packets in a segment: as many as 2 s hold
+SEGMENT_FRAMES = PACKETS * PACKET_FRAMES
+SEGMENT_S = SEGMENT_FRAMES / RATE  # 1.997 s
+TARGET_S = 2  # EXT-X-TARGETDURATION: `SEGMENT_S` rounded
+CODEC = "mp4a.40.2"  # AAC-LC (RFC 6381)
+LISTED = 10  # segments in a playlist: 20 s
+VERSION = 7  # EXT-X-VERSION: fragmented MP4 with EXT-X-MAP
+_HEADROOM_BPS = 12_000  # bits per second by which a segment may exceed its encoder's rate: MP4 boxes, bit reservoir
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One run of the encoders, with a timeline of its own."""
+
+    name: str  # random: no cache mixes the files of two sessions
+    first: int  # number of its first segment, larger than all numbers of earlier sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A run of AAC packets that never changes once it has a name."""
+
+    session: Session
+    kbps: int
+    number: int  # EXT-X-MEDIA-SEQUENCE; the same at all bit rates
+    frame: int  # station frame that is heard at its beginning
+    epoch: Epoch  # when that frame goes on air
+    init: bytes  # the MP4 header that a player needs first; one object for the whole session
+    data: bytes
+
+    @property
+    def init_name(self) -> str:
+        return f"{self.session.name}-{self.kbps}-init.mp4"
+
+    @property
+    def name(self) -> str:
+        return f"{self.session.name}-{self.kbps}-{self.number}.m4s"
+
+    def date(self, frame: int) -> str:
+        """When a station frame goes on air, as the playlist says it."""
+        return date(self.epoch.wall + (frame - self.epoch.frame) / RATE)
+
+
+def master(kbps: Sequence[int], folder: str, listener: str | None) -> str:
+    """The multivariant playlist. ``folder`` leads from it to the other playlists; each gets the listener's id."""
+    query = f"?listener={quote(listener, safe='')}" if listener else ""
+    lines = ["#EXTM3U", f"#EXT-X-VERSION:{VERSION}", "#EXT-X-INDEPENDENT-SEGMENTS"]
+    for rate in kbps:
+        average, peak = 1000 * rate + _HEADROOM_BPS // 4, 1000 * rate + _HEADROOM_BPS
+        lines.append(f'#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},CODECS="{CODEC}"')
+        lines.append(f"{folder}{rate}.m3u8{query}")
+    return "\n".join([*lines, ""])
+
+
+def media(segments: Sequence[Segment], titles: Sequence[tuple[int, str]]) -> str:
+    """The playlist of one bit rate. ``titles`` are (first station frame, title), oldest first."""
+    first = segments[0]
+    lines = [
+        "#EXTM3U",
+        f"#EXT-X-VERSION:{VERSION}",
+        f"#EXT-X-TARGETDURATION:{TARGET_S}",
+        f"#EXT-X-MEDIA-SEQUENCE:{first.number}",
+        f"#EXT-X-DISCONTINUITY-SEQUENCE:{first.session.first}",
+        f'#EXT-X-MAP:URI="{first.init_name}"',
+    ]
+    lines += _date_ranges(segments, titles)
+    for segment in segments:
+        lines += [
+            f"#EXT-X-PROGRAM-DATE-TIME:{segment.date(segment.frame)}",
+            f"#EXTINF:{SEGMENT_S:.6f},",
+            segment.name,
+        ]
+    return "\n".join([*lines, ""])
+
+
+def date(wall: float) -> str:
+    """A time of day by ISO 8601, in UTC, to the microsecond: a sample takes 23 of them."""
+    return datetime.fromtimestamp(wall, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _date_ranges(segments: Sequence[Segment], titles: Sequence[tuple[int, str]]) -> list[str]:
+    """The piece that is on air where the playlist begins, and each later one."""
+    begin, end = segments[0].frame, segments[-1].frame + SEGMENT_FRAMES
+    shown = [(frame, title) for frame, title in titles if begin < frame < end]
+    before = [(frame, title) for frame, title in titles if frame <= begin]
+    lines = []
+    for frame, title in [*before[-1:], *shown]:
+        # the last segment that begins no later: epochs may change between segments
+        at = next((one for one in reversed(segments) if one.frame <= frame), segments[0])
+        lines.append(
+            f'#EXT-X-DATERANGE:ID="piece-{at.session.name}-{frame}",CLASS="lullwave.piece",START-DATE="{at.date(frame)}",'
+            f'END-ON-NEXT=YES,X-TITLE="{clean(title)}"'
+        )
+    return lines

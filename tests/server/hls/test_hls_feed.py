@@ -1,0 +1,178 @@
+"""HLS segments are the station's sound at the station's frames, encoded while somebody asks."""
+
+import asyncio
+from types import SimpleNamespace
+
+import m3u8
+import numpy as np
+import pytest
+from pyav_decoder import decoded
+
+from lullwave.server.hls import feed as hls_feed
+from lullwave.server.hls.feed import KBPS, READY, HlsFeed
+from lullwave.server.hls.playlists import LISTED, SEGMENT_FRAMES, media
+from lullwave.station import CHUNK_FRAMES, RATE, Epoch
+
+pytest.importorskip("av")
+BEGIN = 1_000_000 - 441  # station frame of the first sample
+EPOCH = Epoch(900_000, 1_700_000_000.25)
+SOUND_S = 40
+
+
+@pytest.fixture(scope="module")
+def sound() -> np.ndarray:
+    """Noise below 2 kHz, (T, 2), which is like itself at no other lag."""
+    frames = SOUND_S * RATE
+    spectrum = np.fft.rfft(np.random.default_rng(7).standard_normal(frames))
+    spectrum[np.fft.rfftfreq(frames, 1 / RATE) > 2000] = 0
+    wave = np.fft.irfft(spectrum, frames)
+    return np.stack([wave, wave], axis=1).astype(np.float32) * np.float32(0.1 / wave.std())
+
+
+class Air:
+    """Puts ``sound`` on air step by step."""
+
+    def __init__(self, feed: HlsFeed, sound: np.ndarray) -> None:
+        self.feed, self.sound, self.steps, self.epoch = feed, sound, 0, EPOCH
+
+    async def play(self, seconds: float) -> None:
+        for _ in range(round(seconds * RATE / CHUNK_FRAMES)):
+            part = self.sound[self.steps * CHUNK_FRAMES : (self.steps + 1) * CHUNK_FRAMES]
+            frame = BEGIN + self.steps * CHUNK_FRAMES
+            self.feed.add(SimpleNamespace(mastered=part, mastered_frame=frame, epoch=self.epoch))
+            self.steps += 1
+            await asyncio.sleep(0)
+
+
+class Player:
+    """A listener: reads playlists as text and fetches the files that they name."""
+
+    def __init__(self, feed: HlsFeed, kbps: int) -> None:
+        self.feed, self.kbps = feed, kbps
+        self.files: dict[str, bytes] = {}
+        self.began = None  # the date that the first segment's playlist stated
+        self.skip = 0
+
+    async def poll(self) -> None:
+        playlist = m3u8.loads(media(await self.feed.segments(self.kbps), []))
+        assert len(playlist.segments) <= LISTED
+        for segment in playlist.segments:
+            self.files.setdefault(segment.init_section.uri, self.feed.find(segment.init_section.uri))
+            self.files.setdefault(segment.uri, self.feed.find(segment.uri))
+            self.began = self.began or segment.current_program_date_time
+
+    def heard(self) -> np.ndarray:
+        return decoded(b"".join(self.files.values()))
+
+
+def frame_of(heard: np.ndarray, sound: np.ndarray) -> int:
+    """The station frame of a listener's first sample, from the sound itself."""
+    at, length = 8 * 1024, 2**15
+    whole = np.fft.rfft(sound[:, 0], 2 ** int(np.ceil(np.log2(len(sound) + length))))
+    part = np.fft.rfft(heard[at : at + length, 0], 2 * (len(whole) - 1))
+    return BEGIN + int(np.argmax(np.fft.irfft(whole * np.conj(part))[: len(sound)])) - at
+
+
+def test_three_listeners_hear_the_sound_by_one_clock(sound):
+    async def scenario():
+        feed = HlsFeed()
+        air = Air(feed, sound)
+        await air.play(8)
+        players = [Player(feed, 160)]
+        feed.hold()
+        await air.play(0.5)
+        await players[0].poll()
+        players.append(Player(feed, 64))
+        for _ in range(4):
+            await air.play(5)
+            for player in players:
+                await player.poll()
+        players.append(Player(feed, 160))
+        await air.play(4)
+        for player in players:
+            await player.poll()
+        feed.close()
+        return players
+
+    for player in asyncio.run(scenario()):
+        heard = player.heard()
+        assert len(heard) == (len(player.files) - 1) * SEGMENT_FRAMES
+        frame = frame_of(heard, sound)
+        stated = EPOCH.frame + (player.began.timestamp() - EPOCH.wall) * RATE
+        assert abs(stated - frame) < 1  # not one sample off, where a segment would do
+        begin = max(frame, BEGIN) + 2048
+        length = min(len(heard) - (begin - frame), BEGIN + len(sound) - begin)
+        made = sound[begin - BEGIN : begin - BEGIN + length]
+        error = heard[begin - frame : begin - frame + length] - made
+        assert np.square(error).mean() < 0.1 * np.square(made).mean()
+
+
+def test_it_encodes_only_while_somebody_asks_and_each_time_under_new_names(sound, monkeypatch):
+    monkeypatch.setattr(hls_feed, "HOLD_S", 0.0)
+
+    async def scenario():
+        feed = HlsFeed()
+        air = Air(feed, sound)
+        await air.play(10)
+        assert not feed.active
+        seen = []
+        for _ in range(2):
+            waiting = asyncio.create_task(feed.segments(160))
+            await asyncio.sleep(0)
+            assert feed.active
+            monkeypatch.setattr(hls_feed, "HOLD_S", 60.0)
+            feed.hold()
+            await air.play(0.5)  # the first step encodes the seconds before, too
+            segments = await waiting
+            assert len(segments) >= READY
+            assert [one.number for one in segments] == list(
+                range(segments[0].number, segments[0].number + len(segments))
+            )
+            assert {one.frame for one in segments} == {one.frame for one in await feed.segments(64)}
+            seen.append(segments)
+            monkeypatch.setattr(hls_feed, "HOLD_S", 0.0)
+            feed.hold()
+            while feed.active:
+                await asyncio.sleep(0)
+            assert feed.find(segments[0].name) is None
+            await air.play(0.5)
+        first, second = seen
+        assert second[0].session.first > max(one.number for one in first)
+        assert not {one.name for one in first} & {one.name for one in second}
+        assert first[0].init_name != second[0].init_name
+
+    asyncio.run(scenario())
+
+
+def test_memory_is_bounded_and_what_was_listed_can_still_be_fetched(sound, monkeypatch):
+    monkeypatch.setattr(hls_feed, "LISTED", 3)
+    monkeypatch.setattr(hls_feed, "KEPT", 8)
+
+    async def scenario():
+        feed = HlsFeed()
+        air = Air(feed, sound)
+        feed.keep(True)
+        await air.play(10)
+        listed = await feed.segments(160)
+        assert len(listed) == 3
+        await air.play(3 * SEGMENT_FRAMES / RATE)
+        assert all(feed.find(one.name) == one.data for one in listed)
+        await air.play(16)
+        rings = feed._rings
+        assert [ring.end - ring.begin for ring in rings.values()] == [8] * len(KBPS)
+        assert rings[160].begin > 0
+        assert feed.find(listed[0].name) is None
+        feed.close()
+
+    asyncio.run(scenario())
+
+
+def test_who_waits_when_the_feed_closes_is_let_go():
+    async def scenario():
+        feed = HlsFeed()
+        waiting = asyncio.create_task(feed.segments(64))
+        await asyncio.sleep(0)
+        feed.close()
+        assert await waiting == []
+
+    asyncio.run(scenario())
