@@ -6,16 +6,18 @@ import asyncio
 import json
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from sine_engine import BrokenEngine, SineEngine, SlowRateEngine
 
 from lullwave.clock import Clock, SimulatedClock
 from lullwave.server.app import create_app
 from lullwave.server.engine_pool import EnginePool
+from lullwave.server.live import channels
 from lullwave.server.process.run import listening_socket, server_for
 from lullwave.settings import Settings, load
 
@@ -90,15 +92,23 @@ class Served:
 
 
 @contextmanager
-def serving(tmp_path: Path, clock: Clock | None = None, engines: dict[str, type] | None = None, **flags: Any):
+def serving(
+    tmp_path: Path,
+    clock: Clock | None = None,
+    engines: dict[str, type] | None = None,
+    first_clip: bytes | None = b"no music",
+    **flags: Any,
+):
+    """A server while the block runs. ``first_clip`` is that of a new installation; None: a minute of music is made."""
     served = Served(
         load({"data_dir": tmp_path, "log_level": "error", "stall_s": 60.0, "max_awake": 64, **flags}), clock, engines
     )
-    served.start()
-    try:
-        yield served
-    finally:
-        served.stop()
+    with patch.object(channels, "first_clip", return_value=first_clip) if first_clip else nullcontext():
+        served.start()
+        try:
+            yield served
+        finally:
+            served.stop()
 
 
 def read_exactly(response: HTTPResponse, size: int) -> bytes:

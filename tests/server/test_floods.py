@@ -13,7 +13,6 @@ from inference_servers import inferring
 from radio_server import TIMEOUT_S, read_exactly, serving
 from sine_engine import SineEngine
 
-from lullwave.archive.clips import ClipStore
 from lullwave.server.process import run
 
 HEAD = b" HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -40,7 +39,6 @@ FLOODS = {
 @pytest.fixture
 def radio(tmp_path):
     """A server with a listener, who must have heard everything at the end."""
-    ClipStore(tmp_path / "clips" / "piano", 10, 1e9).add(b"not needed here")
     with serving(tmp_path) as served, served.listening() as stream:
         yield served
         served.clock.advance(8)

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 import pytest
 from radio_server import serving
 
-from lullwave.archive.clips import ClipStore
 from lullwave.errors import InvalidInput
 from lullwave.server.clients import MAX_SHUT_OUT, Clients
 from lullwave.server.process.connection_limits import ConnectionLimits
@@ -24,7 +23,6 @@ def by(address: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def radio(tmp_path_factory):
     path = tmp_path_factory.mktemp("ipv6")
-    ClipStore(path / "clips" / "open", 10, 1e9).add(b"not needed here")
     flags = {"votes_per_address": 1, "max_per_address": 2, "open_steering": True, "vote_s": 600.0}
     with serving(path, token="secret", trusted_proxies="127.0.0.1", stations=STATIONS, **flags) as served:
         yield served

@@ -5,7 +5,6 @@ import socket
 import pytest
 from radio_server import read_exactly, serving
 
-from lullwave.archive.clips import ClipStore
 from lullwave.clock import SystemClock
 
 
@@ -20,7 +19,6 @@ def stalled_reader(port: int) -> socket.socket:
 
 @pytest.fixture
 def radio(tmp_path):
-    ClipStore(tmp_path / "clips" / "piano", 10, 1e9).add(b"not needed here")
     with serving(tmp_path, clock=SystemClock(), stall_s=1.0) as served:
         yield served
 

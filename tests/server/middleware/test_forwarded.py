@@ -48,6 +48,14 @@ def local(tmp_path_factory):
         yield served
 
 
+@pytest.fixture(scope="module")
+def behind(tmp_path_factory):
+    """A server of a public name behind a proxy on this machine."""
+    flags = {"trusted_proxies": "127.0.0.1", "allowed_hosts": "radio.example", "open_steering": True}
+    with serving(tmp_path_factory.mktemp("behind"), steer_every_s=0.0, **flags) as served:
+        yield served
+
+
 @pytest.mark.parametrize("trace", TRACES, ids=lambda trace: next(iter(trace)))
 def test_who_comes_by_a_proxy_that_nobody_named_needs_the_token(local, trace):
     for path, method, body in (PROMPT, ("/api/generate", "POST", {"prompt": "x", "duration_s": 1})):
@@ -128,19 +136,17 @@ def test_a_public_name_makes_the_server_public(tmp_path):
         ),
     ],
 )
-def test_the_pages_origin_fits_behind_an_odd_port(tmp_path, headers, host):
-    flags = {"trusted_proxies": "127.0.0.1", "allowed_hosts": "radio.example", "open_steering": True}
-    with serving(tmp_path, **flags) as served:
-        said = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https", **headers}
-        ours, theirs = {"Origin": "https://radio.example:8443"}, {"Origin": "https://evil.example:8443"}
-        assert served.ask(*PROMPT, said | ours)[0].status == 200
-        assert served.ask(*PROMPT, said | theirs)[0].status == 403
-        assert f"https://{host}/stations/piano/stream.mp3" in served.ask("/listen.m3u", headers=said)[1].decode()
-        del said["Host"]
-        with connect(
-            f"ws://127.0.0.1:{served.port}/ws", additional_headers=said | {"X-Forwarded-Host": "radio.example"} | ours
-        ) as socket:
-            assert socket.recv(timeout=30)
+def test_the_pages_origin_fits_behind_an_odd_port(behind, headers, host):
+    said = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https", **headers}
+    ours, theirs = {"Origin": "https://radio.example:8443"}, {"Origin": "https://evil.example:8443"}
+    assert behind.ask(*PROMPT, said | ours)[0].status == 200
+    assert behind.ask(*PROMPT, said | theirs)[0].status == 403
+    assert f"https://{host}/stations/piano/stream.mp3" in behind.ask("/listen.m3u", headers=said)[1].decode()
+    del said["Host"]
+    with connect(
+        f"ws://127.0.0.1:{behind.port}/ws", additional_headers=said | {"X-Forwarded-Host": "radio.example"} | ours
+    ) as socket:
+        assert socket.recv(timeout=30)
 
 
 def test_a_forwarded_prefix_is_in_every_address(tmp_path):

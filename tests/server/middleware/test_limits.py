@@ -8,7 +8,6 @@ from radio_server import read_exactly, serving
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from lullwave.archive.clips import ClipStore
 from lullwave.server.middleware import body_limit
 from lullwave.server.middleware.address_limit import REQUESTS_PER_AUDIO
 from lullwave.server.process import run
@@ -20,7 +19,6 @@ PATIENCE_S = 0.3
 def impatient(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "with_head_timeout", partial(run.with_head_timeout, head_s=PATIENCE_S))
     monkeypatch.setattr(body_limit, "BODY_S", PATIENCE_S)
-    ClipStore(tmp_path / "clips" / "piano", 10, 1e9).add(b"not needed here")
     with serving(tmp_path) as served:
         yield served
 
@@ -71,7 +69,6 @@ def test_who_listens_is_not_let_go(impatient):
 
 
 def test_one_address_holds_no_more_than_its_share(tmp_path):
-    ClipStore(tmp_path / "clips" / "piano", 10, 1e9).add(b"not needed here")
     with serving(tmp_path, max_per_address=1) as server:
         events = b"GET /api/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
         held = [opened(server, events) for _ in range(REQUESTS_PER_AUDIO)]

@@ -10,7 +10,7 @@ from lullwave.codecs import decode
 
 @pytest.fixture(scope="module")
 def radio(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("current"), clip_s=60.0) as served:
+    with serving(tmp_path_factory.mktemp("current"), first_clip=None, clip_s=60.0) as served:
         yield served
 
 

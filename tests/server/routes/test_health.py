@@ -64,7 +64,7 @@ def test_a_model_that_cannot_be_loaded_is_told_everywhere_and_music_plays(broken
 
 def test_a_lost_engine_is_told_as_it_goes_and_as_it_comes_back(broken):
     fault, start = broken
-    with start() as served, served.listening("/stream.mp3"):
+    with start(first_clip=None, clip_s=20.0) as served, served.listening("/stream.mp3"):
         told = []
         served.app.state.services.channels.default.station.subscribe(
             on_event=lambda e: e.kind == "rung" and told.append(e)
@@ -152,7 +152,7 @@ def test_a_history_that_breaks_is_told_and_heals_by_itself(broken, monkeypatch, 
 
 def test_a_disk_that_is_full_costs_files_and_nothing_else(broken, caplog):
     _, start = broken
-    with start(clip_s=10.0) as served, served.listening("/stream.mp3") as stream:
+    with start(first_clip=None, clip_s=10.0) as served, served.listening("/stream.mp3") as stream:
         served.clock.advance(5)
         first = served.ask("/current.mp3")[0].headers["ETag"]
         clips = served.app.state.services.channels.clips
@@ -173,7 +173,7 @@ def test_a_disk_that_is_full_costs_files_and_nothing_else(broken, caplog):
 
 def test_what_is_asked_less_of_a_slow_engine_is_told_everywhere_until_it_is_over(broken):
     fault, start = broken
-    with start() as served, served.listening("/stream.mp3"):
+    with start(first_clip=None, clip_s=20.0) as served, served.listening("/stream.mp3"):
         served.ask("/current.mp3")  # waits for the first clip of a new installation
         served.clock.advance(20)
         assert served.json("/api/stations/model")["asked"] == {}

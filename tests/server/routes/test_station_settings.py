@@ -26,6 +26,13 @@ def radio(tmp_path):
         yield served
 
 
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory):
+    """One server for all requests that change nothing."""
+    with serving(tmp_path_factory.mktemp("unchanged"), **FLAGS) as served:
+        yield served
+
+
 def ask(served, method, path, body=None, headers=MINE):
     response, data = served.ask(path, method, body, headers)
     return response.status, json.loads(data)
@@ -96,13 +103,13 @@ def test_a_station_comes_plays_changes_and_goes_and_the_others_hear_nothing_of_i
         ("DELETE", "/main", None, "station"),
     ],
 )
-def test_wrong_settings_are_refused_and_nothing_changes(radio, method, path, body, field):
-    before = radio.json("/api/stations/other")
-    status, told = ask(radio, method, f"/api/stations{path}", body)
+def test_wrong_settings_are_refused_and_nothing_changes(unchanged, method, path, body, field):
+    before = unchanged.json("/api/stations/other")
+    status, told = ask(unchanged, method, f"/api/stations{path}", body)
     assert status == 422
     assert field in str(told["error"]["field"])
-    after = radio.json("/api/stations/other")
-    assert ids(radio) == ["main", "other"]
+    after = unchanged.json("/api/stations/other")
+    assert ids(unchanged) == ["main", "other"]
     assert (after["name"], after["prompt"]) == (before["name"], before["prompt"])
 
 

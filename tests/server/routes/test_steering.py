@@ -22,9 +22,19 @@ STATIONS = [
 ]
 
 
+FLAGS = {"stations": STATIONS, "steer_every_s": 0.0, "vote_s": 1.0, "token": "secret"}
+
+
 @pytest.fixture
 def radio(tmp_path):
-    with serving(tmp_path, stations=STATIONS, steer_every_s=0.0, vote_s=1.0, token="secret") as served:
+    with serving(tmp_path, **FLAGS) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory):
+    """One server for all requests that change nothing."""
+    with serving(tmp_path_factory.mktemp("unchanged"), **FLAGS) as served:
         yield served
 
 
@@ -218,11 +228,12 @@ def test_requests_that_come_too_fast_wait_in_sight_of_all_and_the_queue_has_an_e
 @pytest.mark.parametrize(
     "body", [{"prompt": "(open"}, {"prompt": "x" * 1001}, {"prompt": 5}, {}, {"prompt": "x", "loud": 1}, []]
 )
-def test_wrong_requests_are_refused_and_the_music_goes_on(radio, body):
-    response, data = radio.ask("/api/stations/open/prompt", "POST", body)
+def test_wrong_requests_are_refused_and_the_music_goes_on(unchanged, body):
+    response, data = unchanged.ask("/api/stations/open/prompt", "POST", body)
     assert response.status == 422
     assert b'"allowed"' in data
-    assert radio.ask("/api/stations/nowhere/prompt", "POST", {"prompt": "x"})[0].status == 404
+    assert unchanged.json("/api/stations/open")["prompt"] == "a tone"
+    assert unchanged.ask("/api/stations/nowhere/prompt", "POST", {"prompt": "x"})[0].status == 404
 
 
 def test_bands_follow_the_sound(radio):
