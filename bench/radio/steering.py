@@ -110,7 +110,7 @@ def _run(prompt: str, warm_s: float, browser: bool) -> dict[str, Any]:
                 answered_s = time.perf_counter() - asked
                 row = {"prompt": prompt, "answered_s": round(answered_s, 2), "on_air_in_s": reply["heard_in_s"]}
                 if page is not None:
-                    row |= page.wait(asked, reply["frame"])
+                    row |= page.wait(asked, reply["frame"] or _steered_frame(port, prompt))
                 time.sleep(8.0)
         finally:
             process.send_signal(signal.SIGTERM)
@@ -187,6 +187,18 @@ def _first_frame(port: int, listener: str) -> int:
         while not (line := response.readline()).startswith(b"data: "):
             pass
     return int(json.loads(line.removeprefix(b"data: "))["first_frame"])
+
+
+def _steered_frame(port: int, prompt: str) -> int:
+    """The first frame of a change that waited when it was answered."""
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection.request("GET", "/api/stations/steered")
+        coming = json.loads(connection.getresponse().read())["next"]
+        for mark in coming:
+            if mark["kind"] == "steer" and mark.get("prompt") == prompt:
+                return int(mark["frame"])
+        time.sleep(0.05)
 
 
 def _steer(port: int, prompt: str) -> Any:
