@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import lullwave
@@ -56,6 +57,7 @@ def home(module: str) -> str | None:
     return None
 
 
+@cache
 def modules() -> list[tuple[str, Path]]:
     found = []
     for path in sorted(ROOT.rglob("*.py")):
@@ -65,21 +67,33 @@ def modules() -> list[tuple[str, Path]]:
     return found
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
+def statements(path: Path) -> list[ast.AST]:
+    """The imports, classes and conditions of a module, wherever they stand; read once for all tests."""
+    wanted = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.If)
+    return [node for node in ast.walk(parsed(path)) if isinstance(node, wanted)]
+
+
+@cache
 def imports(name: str, path: Path) -> set[str]:
     """Every module of the package that ``path`` imports at run time, as names inside the package."""
-    tree = ast.parse(path.read_text())
     package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
     package = [p for p in package if p]
     found: set[str] = set()
     guarded = {
         id(node)
-        for block in ast.walk(tree)
+        for block in statements(path)
         if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
         for child in block.body
         for node in ast.walk(child)
     }
     names = {n for n, _ in modules()}
-    for node in ast.walk(tree):
+    for node in statements(path):
         if id(node) in guarded:
             continue
         if isinstance(node, ast.ImportFrom):
@@ -98,10 +112,11 @@ def imports(name: str, path: Path) -> set[str]:
     return found
 
 
+@cache
 def packages_imported(path: Path) -> set[str]:
     """The top-level packages that a module imports, its own excepted."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in statements(path):
         if isinstance(node, ast.Import):
             found |= {a.name.split(".")[0] for a in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -183,7 +198,7 @@ def test_what_a_docstring_says_that_its_module_knows_nothing_of_is_not_imported(
     }
     held, wrong = 0, []
     for name, path in modules():
-        said = re.search(r"[Kk]nows no(?:thing of)? ([^.:;]*)", ast.get_docstring(ast.parse(path.read_text())) or "")
+        said = re.search(r"[Kk]nows no(?:thing of)? ([^.:;]*)", ast.get_docstring(parsed(path)) or "")
         for what, forbidden in packages.items():
             if said and what in said[1]:
                 held += 1
@@ -199,7 +214,7 @@ def test_every_error_is_in_the_tree_that_the_docstring_draws():
     classes = [
         (node.name, {base.id for base in node.bases if isinstance(base, ast.Name)})
         for path in ROOT.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in statements(path)
         if isinstance(node, ast.ClassDef)
     ]
     while more:
