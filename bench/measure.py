@@ -89,6 +89,12 @@ def rss_mb(pid: int | None = None) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+def cpu_s(pid: int) -> float:
+    """Processor seconds that a process has used; Linux."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def report(topic: str, rows: Sequence[Mapping[str, Any]], **facts: Any) -> None:
     """Print ``rows`` as a table, then everything as one JSON line with commit and device."""
     columns = list(dict.fromkeys(name for row in rows for name in row))

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import select
 import shutil
 import signal
@@ -27,7 +26,7 @@ from typing import Any
 
 from lullwave.server.process.run import raise_file_limit
 
-from ..measure import report, wait_until_quiet
+from ..measure import cpu_s, report, wait_until_quiet
 from .serving import icecast, lullwave
 
 KBPS = 128
@@ -96,9 +95,9 @@ def _cpu(pid: int, port: int, count: int, seconds: float) -> tuple[float, dict[s
     client = _client(port, count, seconds)
     assert client.stdout is not None
     assert client.stdout.readline().strip() == b"listening"
-    before, began = _cpu_s(pid), time.perf_counter()
+    before, began = cpu_s(pid), time.perf_counter()
     heard = json.loads(client.stdout.readline())
-    cores = (_cpu_s(pid) - before) / (time.perf_counter() - began)
+    cores = (cpu_s(pid) - before) / (time.perf_counter() - began)
     client.wait()
     return cores, heard
 
@@ -121,11 +120,6 @@ def _end(server: subprocess.Popen[bytes], port: int, count: int) -> float:
     client.terminate()
     client.wait()
     return round(took, 2)
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _rss_mb(pid: int) -> float:

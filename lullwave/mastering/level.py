@@ -7,6 +7,7 @@ it has lasted ``PATIENCE_S``. The gain moves faster during the first seconds of 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -72,7 +73,7 @@ class LevelControl:
         numbers = np.array([self._mean, self._memory_s, self._heard_s, self._below_s, self.gain_db])
         return {"recent": self._recent.copy(), "numbers": numbers}
 
-    def restore(self, arrays: dict[str, F64]) -> None:
+    def restore(self, arrays: Mapping[str, F64]) -> None:
         """Continue from a state that ``arrays`` returned."""
         self._recent = arrays["recent"].astype(np.float64)
         self._mean, self._memory_s, self._heard_s, self._below_s, self.gain_db = (float(n) for n in arrays["numbers"])

@@ -7,13 +7,14 @@ a fixed length, so that the samples do not depend on the sizes of the blocks.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
 from ..audio import Audio, Samples
 from ..errors import InvalidInput, SnapshotError
 from ..storage.packing import Arrays, pack_arrays, unpack_arrays
-from .biquads import QUANTUM, Biquads, high_pass
+from .biquads import F64, QUANTUM, Biquads, high_pass
 from .level import MAX_BOOST_DB, MAX_CUT_DB, LevelControl
 from .limiter import Limiter
 from .loudness import SILENCE_LUFS, channel_weights, k_weighting, loudness_lufs
@@ -52,6 +53,14 @@ class Master:
     def gain_db(self) -> float:
         """The gain of the level control now, in dB."""
         return self._level.gain_db
+
+    def level(self) -> Mapping[str, F64]:
+        """The state of the level control alone, for ``set_level`` of a master that goes on with the same music."""
+        return self._level.arrays()
+
+    def set_level(self, level: Mapping[str, F64]) -> None:
+        """Take over the loudness that another master has measured, and its gain."""
+        self._level.restore(level)
 
     def process(self, audio: Audio) -> Audio:
         """Master the next frames: (T, C) in, (T, C) out."""

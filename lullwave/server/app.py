@@ -51,6 +51,7 @@ from .routes import (
     moderation,
     pages,
     playlists,
+    private,
     radio,
     riffusion,
     station_links,
@@ -120,6 +121,7 @@ def create_app(
         hls,
         infinifi,
         steering,
+        private,
         moderation,
         station_settings,
         history,
@@ -137,7 +139,9 @@ def create_app(
     app.include_router(pages.router(services, web))
     openapi.complete(app)
     app.add_middleware(BodyLimit, limit_bytes=settings.max_body_kb * 1024, larger=uploads)
-    app.add_middleware(OriginAndTokenGuard, settings=settings, owner_token=services.owner_token)
+    app.add_middleware(
+        OriginAndTokenGuard, settings=settings, owner_token=services.owner_token, is_private=services.is_private
+    )
     app.add_middleware(AddressLimit, audio=settings.max_per_address, clients=services.clients)
     app.add_middleware(Cors, allowed_origins=settings.allowed_origins)
     app.add_middleware(SecurityHeaders)

@@ -69,7 +69,7 @@ class Services:
             queue.forget(listener)
 
     def channel(self, station: str) -> Channel:
-        """A station by its id.
+        """A station by its id; no private stream.
 
         Raises:
             NotFound: there is no such station.
@@ -78,6 +78,29 @@ class Services:
         if station not in stations:
             raise NotFound("station", station[:64], stations)
         return stations[station]
+
+    def heard_channel(self, id: str) -> Channel:
+        """A station, or the private stream of a client that knows its id.
+
+        Raises:
+            NotFound: there is neither.
+        """
+        return self.channels.private[id].channel if self.is_private(id) else self.channel(id)
+
+    def prompt_queue(self, id: str) -> PromptQueue:
+        """The requests for a station or a private stream.
+
+        Raises:
+            NotFound: there is neither.
+        """
+        if self.is_private(id):
+            return self.channels.private[id].queue
+        self.channel(id)
+        return self.prompt_queues[id]
+
+    def is_private(self, id: str) -> bool:
+        """Tell whether an id is that of a private stream."""
+        return self.live is not None and id in self.live.private
 
 
 def check_owner(request: Request) -> None:

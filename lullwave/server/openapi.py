@@ -84,7 +84,7 @@ _PIECE = {
     "title": "Wool Blanket before the Thaw",
 }
 REPLIES: dict[tuple[str, str], Any] = {
-    ("get", "/api/stations"): {"default": "piano", "stations": [_STATION]},
+    ("get", "/api/stations"): {"default": "piano", "private": True, "stations": [_STATION]},
     ("get", "/api/stations/{station}"): {
         **_STATION,
         "rate": 44100,

@@ -199,6 +199,13 @@ class Settings(BaseSettings):
         description="stations that are awake at once; listeners of others are told to come later (503); 0: as many as "
         "this machine plays, measured at the start",
     )
+    max_private: int = Field(
+        default=8,
+        ge=0,
+        le=64,
+        description="private streams at once (“Just for me”), each heard and steered by one listener; within "
+        "`max_awake`, where stations come first; 0: none",
+    )
     max_body_kb: int = Field(default=256, ge=1, le=65536, description="largest request body")
     max_generate_s: float = Field(default=600.0, ge=1, le=3600, description="longest clip of `POST /api/generate`")
     max_generations: int = Field(default=1, ge=1, le=64, description="clips made at the same time")

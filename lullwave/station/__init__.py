@@ -14,6 +14,7 @@ from .adapter import CHANNELS, RATE
 from .archive_engine import ArchiveEngine
 from .events import Event, NowPlaying
 from .failover import Cause, FailoverStatus, Tier
+from .forking import Fork
 from .playout import CHUNK_FRAMES, CHUNK_S, Chunk, ChunkEncoder, Epoch, OutputLevels, PlayoutStep
 from .station import Station
 from .steering import SteerResult
@@ -30,6 +31,7 @@ __all__ = [
     "Epoch",
     "Event",
     "FailoverStatus",
+    "Fork",
     "NowPlaying",
     "OutputLevels",
     "PlayoutStep",

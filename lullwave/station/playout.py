@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..audio import Audio, Samples
@@ -16,6 +16,7 @@ from ..clock import FOREVER, Clock, Waiter
 from ..codecs import Mp3Encoder, mp3_frames, muted
 from ..codecs.mp3 import MUTED_LEAD, MUTED_LEAD_LOW
 from ..mastering import Master
+from ..mastering.biquads import F64
 from .adapter import CHANNELS, RATE
 from .reserve import Block, Reserve
 
@@ -107,7 +108,8 @@ class _Schedule:
 class Playout:
     """The thread that puts a station on air while it has listeners.
 
-    ``on_step`` and ``on_sleep`` are called on that thread. All public methods and properties are thread-safe.
+    ``on_step`` and ``on_sleep`` are called on that thread. All public methods and properties are thread-safe. The level
+    control begins with ``level``, if that is given.
     """
 
     def __init__(
@@ -120,6 +122,7 @@ class Playout:
         sleep_after_s: float,
         on_step: Callable[[PlayoutStep], None],
         on_sleep: Callable[[bool], None],
+        level: Mapping[str, F64] | None = None,
     ) -> None:
         self._reserve = reserve
         self._clock = clock
@@ -129,6 +132,9 @@ class Playout:
         self._on_step = on_step
         self._on_sleep = on_sleep
         self._master = Master(RATE, CHANNELS, levels.loudness_lufs, levels.ceiling_dbtp)
+        self._mastering = threading.Lock()  # guards the master
+        if level is not None:
+            self._master.set_level(level)
         self._encoder = ChunkEncoder(levels.kbps, -self._master.latency_frames)
         self._late_s = 0.0
         self._callback_failed = False
@@ -158,6 +164,11 @@ class Playout:
     @property
     def alive(self) -> bool:
         return self._thread.is_alive()
+
+    def level(self) -> Mapping[str, F64]:
+        """The state of the level control now, for a station that goes on with this music."""
+        with self._mastering:
+            return self._master.level()
 
     def start(self) -> None:
         self._waiter = self._clock.waiter()
@@ -238,8 +249,9 @@ class Playout:
             return False
         self._step_at = self._clock.now()
         self._check_time(schedule, block.frame)
-        state = self._master.state() if block.restore_points else b""
-        mastered = self._master.process(Audio(block.samples, RATE))
+        with self._mastering:
+            state = self._master.state() if block.restore_points else b""
+            mastered = self._master.process(Audio(block.samples, RATE))
         chunk = self._encoder.encode(mastered)
         if chunk is not None:
             begin = block.frame - self._master.latency_frames

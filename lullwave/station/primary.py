@@ -46,7 +46,7 @@ class PrimarySupervisor:
 
     ``begin`` makes a source of the engine's name and an opener. ``embedded``: this engine is the embedded one, so no
     other can stand in for it, and it is retried without backoff. ``on_failure`` is called with the prompt of a stream
-    that failed, and its error.
+    that failed, and its error. The first stream continues ``resume_from``, if that is given.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class PrimarySupervisor:
         embedded: bool = False,
         on_failure: Callable[[str, BaseException], None] = lambda prompt, error: None,
         played: bool = False,
+        resume_from: ResumePoint | None = None,
     ) -> None:
         self.name = name
         self.embedded = embedded
@@ -78,7 +79,7 @@ class PrimarySupervisor:
         self._opened_with = request.prompt
         self._backoff = Backoff(random.Random(f"{station} {request.seed}").random)
         self._due = -FOREVER  # when it may be opened
-        self._resume_from: ResumePoint | None = None
+        self._resume_from = resume_from
         self._tried_from: ResumePoint | None = None  # where the open source resumes from
         self._failed_for_good = False
         self._last_pace = Pace(1.0, 0.0)  # of the source before

@@ -21,8 +21,8 @@ from .archive_engine import ArchiveEngine
 from .crossfade import at_once, latest_join, soon, soon_or_later
 from .failover import FALLBACKS, Cause, Failover, FailoverStatus, Observation, Tier
 from .fallbacks import SKIP_S, Fallbacks
-from .governor import RETURN_S, TRIAL_MEASURE_S, Pace
-from .primary import STARVE_S, TRANSIENT, PrimarySupervisor
+from .governor import RETURN_S, TRIAL_MEASURE_S, Governor, Pace
+from .primary import STARVE_S, TRANSIENT, PrimarySupervisor, ResumePoint
 from .prompt_guard import PromptGuard
 from .reserve import Reserve
 from .source import LOOKAHEAD_S, STEP, Opener, Source
@@ -58,9 +58,9 @@ class Producer:
         clock: Clock,
         archive: ArchiveEngine | None = None,
         on_failover: Callable[[FailoverStatus], None] = lambda status: None,
-        embedded: str = EMBEDDED,
         on_return: Callable[[str], None] = lambda prompt: None,
         guard: PromptGuard | None = None,
+        resume_from: ResumePoint | None = None,
     ) -> None:
         self._name = name
         self._clock = clock
@@ -70,7 +70,7 @@ class Producer:
         self._target_s = target_s  # that the reserve is to hold
         self._switcher = Switcher(reserve)
         self._steering = SteerQueue(request.prompt, self._switcher, self._wake)
-        other = None if engine_name == embedded else (embedded, lambda: engine(embedded))
+        other = None if engine_name == EMBEDDED else (EMBEDDED, lambda: engine(EMBEDDED))
         self.guard = guard or PromptGuard(embedded=other is None)  # handed on from the producer before a restart
         self._primary = PrimarySupervisor(
             name,
@@ -82,6 +82,7 @@ class Producer:
             embedded=other is None,
             on_failure=self._note_failure,
             played=guard is not None,
+            resume_from=resume_from,
         )
         self._fallbacks = Fallbacks(name, request.seed, other, archive, clock, self._begin_source)
         self._failover = Failover()
@@ -108,14 +109,9 @@ class Producer:
         return self._primary.pace
 
     @property
-    def intermittent(self) -> bool:
-        """Whether the station's own engine plays in stretches, because it is too slow."""
-        return self._primary.governor.intermittent
-
-    @property
-    def lighter_level(self) -> int:
-        """How many steps of lighter options are in force."""
-        return self._primary.governor.level
+    def governor(self) -> Governor:
+        """What keeps the load of the station's own engine within its speed; others than the producer only read it."""
+        return self._primary.governor
 
     @property
     def times_lost(self) -> int:
@@ -131,6 +127,12 @@ class Producer:
             if source.engine is not None:
                 return source.engine
         return None
+
+    @property
+    def own_source(self) -> Source | None:
+        """The source of the station's own engine; None unless that is on air."""
+        source = self._switcher.on_air
+        return None if source is None or source.tag else source
 
     @property
     def alive(self) -> bool:
@@ -339,7 +341,7 @@ class Producer:
         elif trial is not None and trial.opened:  # measured alone: the stream on air pauses
             trial.set_lookahead(TRIAL_MEASURE_S + LOOKAHEAD_S)
             source.set_lookahead(0.0)
-        elif self.intermittent:
+        elif self._primary.governor.intermittent:
             source.set_lookahead(self._primary.stretch_s + LOOKAHEAD_S)
         else:
             source.set_lookahead(LOOKAHEAD_S if on_air else self._margin_s() + LOOKAHEAD_S)
@@ -378,14 +380,9 @@ class Producer:
         on_air = self._switcher.on_air
         detail = primary.detail if cause in (Cause.LOST, Cause.FAILED) else ""
         name = primary.name if on_air is None else on_air.name
+        stretch_s = round(primary.stretch_s, 1)
         self._status = status = FailoverStatus(
-            self._failover.tier,
-            cause,
-            name,
-            primary.name,
-            detail,
-            primary.lighter_options,
-            round(primary.stretch_s, 1),
+            self._failover.tier, cause, name, primary.name, detail, primary.lighter_options, stretch_s
         )
         begins = on_air is None and cause in (Cause.NONE, Cause.LOADING)
         if begins or (status == before and self._reported):

@@ -130,9 +130,14 @@ class Source:
             return None if self.stream is None else self.stream.position + self.offset
 
     @property
-    def last_snapshot(self) -> StreamSnapshot | None:
+    def snapshots(self) -> tuple[StreamSnapshot, ...]:
+        """The points from which its stream can be resumed, oldest first."""
         with self._lock:
-            return self._snapshots[-1] if self._snapshots else None
+            return tuple(self._snapshots)
+
+    @property
+    def last_snapshot(self) -> StreamSnapshot | None:
+        return next(reversed(self.snapshots), None)
 
     @property
     def pace(self) -> Pace:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
-from typing import Literal, TypeVar
+from typing import Literal
 
 from ..clock import Clock
 from ..engines.base import Engine, Understanding
@@ -24,16 +24,17 @@ from ..settings import Settings
 from ..settings.stations import StationSettings, minute_of_day
 from .adapter import RATE
 from .archive_engine import ArchiveEngine
-from .events import Event, NowPlaying
+from .events import Event, NowPlaying, Subscribers
 from .failover import FailoverStatus, Tier
+from .forking import Fork, fork
 from .playout import Epoch, OutputLevels, Playout, PlayoutStep
+from .primary import ResumePoint
 from .producer import EMBEDDED, Producer
 from .programme import OwnProgramme
 from .prompt_guard import PLAIN, PromptGuard
 from .reserve import Reserve
 from .steering import SteerResult
 
-T = TypeVar("T")
 State = Literal["starting", "on air", "asleep", "stopped"]
 SILENT_S = 3.0  # seconds without music on air after which requests are refused
 STOP_S = 1.5  # how long `join` waits for each of the two threads
@@ -44,7 +45,8 @@ log = logging.getLogger(__name__)
 class Station:
     """One station. ``start`` it once; after that it is on air while it has listeners, and sleeps otherwise.
 
-    It begins with the prompt ``steered`` if one is given, else with its own programme.
+    It begins with the prompt ``steered`` if one is given, else with its own programme; with ``forked``, it goes on
+    with the music of another station.
 
     Thread-safe. ``subscribe`` first: subscribers are fixed once it has started. What other threads read (``prompt``,
     ``state``, ``now``, ``epoch``) are immutable values, replaced as a whole.
@@ -58,6 +60,7 @@ class Station:
         clock: Clock,
         archive: ArchiveEngine | None = None,
         steered: str | None = None,
+        forked: Fork | None = None,
     ) -> None:
         self.id = config.id
         self.config = config
@@ -66,14 +69,14 @@ class Station:
         self._engine = engine
         self.seed = self._stream_seed = self._chosen_seed()
         self._programme = OwnProgramme(config, minute_of_day(clock.wall()))
+        steered = forked.prompt if forked is not None else steered
         self.prompt = self.own_prompt if steered is None else steered  # requested last
         self.steered = self.prompt != self.own_prompt  # it plays something else than its own programme
         self._lock = threading.Lock()  # guards the start
-        self._step_sinks: list[Callable[[PlayoutStep], None]] = []
-        self._event_sinks: list[Callable[[Event], None]] = []
-        self._failed_sinks: list[Callable[..., None]] = []  # each is logged once
+        self._sinks = Subscribers(config.id)
         self._state: State = "asleep"
-        self._now: NowPlaying | None = None
+        self._now: NowPlaying | None = None if forked is None else forked.now
+        self._earlier: NowPlaying | None = None  # the piece before
         self._epoch: Epoch | None = None
         self._started = False
         self._tier = Tier.RESERVE
@@ -83,7 +86,7 @@ class Station:
         self._clock, self._archive = clock, archive
         self.restarts = 0  # inside this process, because it was silent
         self._lost_before = 0  # engines lost before the last restart
-        self._producer = self._new_producer(None)
+        self._producer = self._new_producer(None, None if forked is None else forked.resume)
         self._playout = Playout(
             config.id,
             self._reserve,
@@ -93,6 +96,7 @@ class Station:
             settings.sleep_after_s,
             self._on_step,
             self._on_sleep,
+            None if forked is None else forked.level,
         )
 
     def _chosen_seed(self) -> int:
@@ -141,12 +145,12 @@ class Station:
     @property
     def intermittent(self) -> bool:
         """Whether its engine plays in stretches, because it is too slow."""
-        return self._producer.intermittent
+        return self._producer.governor.intermittent
 
     @property
     def lighter_level(self) -> int:
         """How many steps of lighter options are in force for its engine."""
-        return self._producer.lighter_level
+        return self._producer.governor.level
 
     @property
     def times_lost(self) -> int:
@@ -186,10 +190,18 @@ class Station:
         self, on_step: Callable[[PlayoutStep], None] | None = None, on_event: Callable[[Event], None] | None = None
     ) -> None:
         """Call back for everything from now on, on the station's threads; callbacks must be quick. Before ``start``."""
-        if on_step is not None:
-            self._step_sinks.append(on_step)
-        if on_event is not None:
-            self._event_sinks.append(on_event)
+        self._sinks.add(on_step, on_event)
+
+    @property
+    def resumed(self) -> bool:
+        """Whether its own engine is on air and goes on with an earlier stream: its own, or a forked one."""
+        source = self._producer.own_source
+        return source is not None and source.resumed
+
+    def fork(self, frame: int | None = None) -> Fork:
+        """What another station needs to go on with this one's music from ``frame`` on; see ``forking.fork``."""
+        pieces = (self._now, self._earlier)
+        return fork(self._producer.own_source, self._reserve, frame, self.prompt, pieces, self._playout.level())
 
     def start(self, reserve_s: float | None = None) -> None:
         """Begin to render music. A second call has no effect.
@@ -299,7 +311,7 @@ class Station:
         """Publish whether the station plays its own programme, now that it plays ``prompt``."""
         before, self.steered = self.steered, prompt not in (self.own_prompt, PLAIN)
         if before or self.steered:
-            self._publish(Event("programme", self._reserve.begin, {"steered": self.steered, "prompt": prompt}))
+            self._sinks.event(Event("programme", self._reserve.begin, {"steered": self.steered, "prompt": prompt}))
 
     def skip(self) -> bool:
         """Crossfade to another piece as soon as possible; False if no piece is on air."""
@@ -328,7 +340,7 @@ class Station:
         self._producer.set_sleeping(self._state == "asleep")
         self._producer.start()
 
-    def _new_producer(self, guard: PromptGuard | None) -> Producer:
+    def _new_producer(self, guard: PromptGuard | None, resume_from: ResumePoint | None = None) -> Producer:
         return Producer(
             self.id,
             self._reserve,
@@ -341,13 +353,14 @@ class Station:
             self._on_failover,
             on_return=self._returned,
             guard=guard,
+            resume_from=resume_from,
         )
 
     def _returned(self, prompt: str) -> None:
         """The station returned to an earlier prompt. Producer thread."""
         self.prompt = prompt
         self._programme.restart_turn()
-        self._publish(Event("steer", self._reserve.end, {"prompt": prompt}))
+        self._sinks.event(Event("steer", self._reserve.end, {"prompt": prompt}))
         self._follow_programme(prompt)
 
     def _on_step(self, step: PlayoutStep) -> None:
@@ -358,15 +371,15 @@ class Station:
         for mark in step.block.marks:
             data = dict(mark.data)
             if mark.kind == "piece":
-                self._now = NowPlaying(mark.frame, data)
+                self._earlier, self._now = self._now, NowPlaying(mark.frame, data)
                 if self._programme.piece_began():
                     self.steer(self.own_prompt)
             elif mark.kind == "steer" and self._now is not None and "prompt" in data:
                 self._now = NowPlaying(self._now.started_frame, {**self._now.data, "prompt": data["prompt"]})
-            self._publish(Event(mark.kind, mark.frame, data))
+            self._sinks.event(Event(mark.kind, mark.frame, data))
         if self._programme.moved_to(minute_of_day(step.epoch.wall + (step.block.frame - step.epoch.frame) / RATE)):
             self.steer(self.own_prompt)
-        self._call(self._step_sinks, step)
+        self._sinks.step(step)
 
     def _on_sleep(self, asleep: bool) -> None:
         """On the playout thread."""
@@ -376,7 +389,7 @@ class Station:
 
     def _set_state(self, state: State) -> None:
         self._state = state
-        self._publish(Event("state", self._reserve.begin, {"state": state, "engine": self.playing_engine}))
+        self._sinks.event(Event("state", self._reserve.begin, {"state": state, "engine": self.playing_engine}))
 
     def _on_failover(self, status: FailoverStatus) -> None:
         """On the producer's thread."""
@@ -384,17 +397,4 @@ class Station:
             self._tier = status.tier
             self.tier_changes[status.tier] += 1
         if self._state != "stopped":
-            self._publish(self.tier_event())
-
-    def _publish(self, event: Event) -> None:
-        self._call(self._event_sinks, event)
-
-    def _call(self, sinks: list[Callable[[T], None]], thing: T) -> None:
-        """Call every sink; one that fails is logged once and does not affect the others."""
-        for sink in sinks:
-            try:
-                sink(thing)
-            except Exception:
-                if sink not in self._failed_sinks:
-                    self._failed_sinks.append(sink)
-                    log.exception("station %s: subscriber %r failed; the music goes on", self.id, sink)
+            self._sinks.event(self.tier_event())

@@ -16,12 +16,21 @@ class RecordedStation:
     """A station with a listener, and everything that it aired."""
 
     def __init__(
-        self, engine: str = "synth", prompts=("a tone",), engines=None, archive=None, hours=None, clock=None, **changes
+        self,
+        engine: str = "synth",
+        prompts=("a tone",),
+        engines=None,
+        archive=None,
+        hours=None,
+        clock=None,
+        forked=None,
+        **changes,
     ):
         self.clock = clock or SimulatedClock()
         settings = load({"log_level": "error", **changes})
         own = StationSettings(id="test", engine=engine, seed=1, prompts=prompts, hours=hours or {})
-        self.station = Station(own, settings, (engines or EnginePool(ENGINES)).get, self.clock, archive)
+        pool = engines or EnginePool(ENGINES)
+        self.station = Station(own, settings, pool.get, self.clock, archive, forked=forked)
         self.steps, self.events = [], []
         self._joined: list[np.ndarray] = []  # one array: the sound of the first ``_steps_joined`` steps
         self._steps_joined = 0

@@ -100,8 +100,8 @@ def test_a_subscriber_that_fails_does_not_stop_the_music(caplog):
             calls.append(thing)
             raise ValueError("no more")
 
-        tape.station._step_sinks.insert(0, breaks)
-        tape.station._event_sinks.insert(0, breaks)
+        tape.station._sinks._on_step.insert(0, breaks)
+        tape.station._sinks._on_event.insert(0, breaks)
         tape.play(30)
         np.testing.assert_array_equal(tape.sound, tone(0, len(tape.sound), 220.0, []))
         assert len(calls) > 50

@@ -2,7 +2,7 @@
 
 A station that sleeps costs nothing; each one that is awake costs the processor its composition, mastering and encoding,
 and beyond a limit all of them fall silent together. So a listener wakes a station only while there is room. One place
-is the default station's.
+is the default station's. Private streams take the places that stations leave, and give them up when a station wakes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,35 +37,53 @@ log = logging.getLogger(__name__)
 
 
 class AwakeStations:
-    """Admits listeners to stations. Event loop only. ``channels`` are all stations, the present ones at each look."""
+    """Admits listeners to stations. Event loop only.
 
-    def __init__(self, settings: Settings, channels: Mapping[str, Channel]) -> None:
+    ``channels`` are all stations, ``private`` all private streams, oldest first: the present ones at each look.
+    ``end_private`` ends one of these.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        channels: Mapping[str, Channel],
+        private: Mapping[str, Channel],
+        end_private: Callable[[str], None],
+    ) -> None:
         self.limit = settings.max_awake or PROVISIONAL
         self.refused = 0  # listeners that were told "busy"
         self._default = settings.default_station
         self._channels = channels
+        self._private = private
+        self._end_private = end_private
         self._claims: dict[str, float] = {}  # station → until, in the event loop's time: its listener is on the way
         self._told: set[str] = set()  # stations whose last event said that they are busy
 
     @property
     def awake(self) -> list[str]:
         """The stations that are on air, or are about to be."""
-        return [name for name, one in self._channels.items() if self._wanted(name) or one.station.state == "on air"]
+        return self._awake_of(self._channels)
 
     def busy(self, name: str) -> bool:
-        """Tell whether a listener of a station would be refused."""
+        """Tell whether a listener of a station, or of a private stream, old or new, would be refused."""
         if name == self._default or self._wanted(name):
             return False
-        return self._full()
+        return self._full(private=name not in self._channels)
 
     def check(self, name: str) -> None:
-        """Refuse to wake a station for which there is no room.
+        """Refuse to wake a station or a private stream for which there is no room.
 
         Raises:
             StationBusy
         """
         if self.busy(name):
             self.refused += 1
+            if name not in self._channels:
+                raise StationBusy(
+                    f"this machine already plays as much as it can at once ({self.limit}), and the stations come "
+                    "first; try again later",
+                    RETRY_S,
+                )
             choice = ", ".join(other for other in self._channels if other == self._default or self._wanted(other))
             raise StationBusy(
                 f"the station {name} sleeps, and this machine already plays as many stations as it can ({self.limit}); "
@@ -94,8 +112,10 @@ class AwakeStations:
 
     def update(self) -> None:
         """Publish which stations have become busy, or are not any more. Call it when listeners come or go."""
-        for name in [name for name in self._claims if name not in self._channels or self._channels[name].wanted]:
-            del self._claims[name]  # its listener is counted now
+        for name in list(self._claims):
+            channel = self._channel(name)
+            if channel is None or channel.wanted:
+                del self._claims[name]  # its listener is counted now
         full = self._full()
         busy = {name for name in self._channels if full and name != self._default and not self._wanted(name)}
         for name in busy ^ self._told:
@@ -104,23 +124,41 @@ class AwakeStations:
                 channel.events.publish(Event("busy", channel.station.edge, {"busy": name in busy}))
         self._told = busy
 
-    def _full(self) -> bool:
-        """Whether all places but the default station's are taken."""
-        return sum(self._wanted(name) for name in self._channels if name != self._default) >= self.limit - 1
+    def _full(self, private: bool = False) -> bool:
+        """Whether all places but the default station's are taken; private streams take none from a station."""
+        names = [*self._channels, *self._private] if private else self._channels
+        return sum(self._wanted(name) for name in names if name != self._default) >= self.limit - 1
+
+    def _channel(self, name: str) -> Channel | None:
+        return self._channels.get(name) or self._private.get(name)
 
     def _wanted(self, name: str) -> bool:
         """Whether a station has listeners, or one is on the way."""
         until = self._claims.get(name, 0.0)
         if until and until < asyncio.get_running_loop().time():
             del self._claims[name]
-        return name in self._claims or self._channels[name].wanted
+        channel = self._channel(name)
+        return name in self._claims or (channel is not None and channel.wanted)
+
+    def _awake_of(self, channels: Mapping[str, Channel]) -> list[str]:
+        return [name for name, one in channels.items() if self._wanted(name) or one.station.state == "on air"]
 
     def _make_room(self, name: str) -> None:
-        """Let stations that play on without listeners sleep at once, as far as ``name`` needs their place."""
-        idle = [other for other in self.awake if other not in (name, self._default) and not self._wanted(other)]
-        others = sum(other not in (name, self._default) for other in self.awake)
-        for other in idle[: max(0, others + 2 - self.limit)]:
-            self._channels[other].station.sleep_early()
+        """Make room for ``name``: stations that play on without listeners sleep at once; then private streams end.
+
+        The newest ends first, and only for a station.
+        """
+        reserved = {name, self._default}  # one place each
+        private = [other for other in self._awake_of(self._private) if other != name]
+        others = [*(other for other in self.awake if other not in reserved), *private]
+        too_many = len(others) + len(reserved) - self.limit
+        for other in [other for other in others if not self._wanted(other)][: max(0, too_many)]:
+            if (channel := self._channel(other)) is not None:
+                channel.station.sleep_early()
+            too_many -= 1
+        if name in self._channels:
+            for other in [one for one in reversed(private) if self._wanted(one)][: max(0, too_many)]:
+                self._end_private(other)
 
 
 def measure_limit(engine: Engine, settings: Settings, stopping: threading.Event) -> int | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from ...codecs import fragmented_mp4
 from ...ring import Ring
@@ -26,7 +27,7 @@ class Channel:
     the rings, which are thread-safe, and feeds ``low`` and ``hls``.
     """
 
-    def __init__(self, station: Station, settings: Settings) -> None:
+    def __init__(self, station: Station, settings: Settings, hls: bool = True) -> None:
         loop = asyncio.get_running_loop()
         self.station = station
         self.events: Ring[Event] = Ring(EVENTS_KEPT, loop)
@@ -35,11 +36,13 @@ class Channel:
         self.dropped = 0  # connections that stalled
         self._titles: deque[tuple[int, str]] = deque(maxlen=64)  # (first frame, title), oldest first
         self.watching = 0  # open event streams; without one, no band levels are measured
+        self.replies = 0  # open audio and event streams
+        self.on_replies: Callable[[], None] = lambda: None  # called when their number changes
         self._awake: asyncio.TimerHandle | None = None
         self._count_due: asyncio.TimerHandle | None = None
         self.main = AudioFeed(settings, settings.bitrate_kbps, self._count_drop)
         self.low = LowFeed(settings, self._count_drop)
-        self.hls = HlsFeed() if fragmented_mp4.installed() else None
+        self.hls = HlsFeed() if hls and fragmented_mp4.installed() else None
         self.releasing: set[asyncio.Future[None]] = set()  # one per audio connection; cancelling it ends the connection
         station.subscribe(self._on_step, self.events.publish)
 
@@ -51,6 +54,17 @@ class Channel:
     def titles(self) -> list[tuple[int, str]]:
         """The latest pieces: (first frame, title), oldest first."""
         return list(self._titles)  # a copy: the playout thread may append at any time
+
+    @contextmanager
+    def reply(self) -> Iterator[None]:
+        """Count an audio or event stream as open while the block runs."""
+        self.replies += 1
+        self.on_replies()
+        try:
+            yield
+        finally:
+            self.replies -= 1
+            self.on_replies()
 
     def title_at(self, frame: int) -> str:
         """The title of the piece at a frame; empty before the first."""

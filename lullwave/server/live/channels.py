@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import secrets
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,7 @@ from .channel import Channel
 from .first_clip import first_clip
 from .history_recorder import HistoryRecorder
 from .kept_prompt import KeptPrompt
+from .private import CLAIM_S, ID_BYTES, PrivateStation, PrivateStations
 from .watchdog import Watchdog
 
 HISTORY_RETRY_S = 5.0  # seconds after a failure before the history is written again
@@ -60,7 +62,10 @@ class Channels:
         self.clock = clock
         self.stations = {own.id: self._new_channel(own) for own in settings.stations}
         self.default = self.stations[main]
-        self.awake = AwakeStations(settings, self.stations)
+        self.private = PrivateStations(settings, engines.get, clock, self.audience, self._refused)
+        self.awake = AwakeStations(
+            settings, self.stations, self.private.channels, lambda id: self.private.end(id, "busy")
+        )
         self.clip_ready = asyncio.Event()
         self.by_address: Counter[str] = Counter()  # audio connections by client address
         self.hls_listeners = HlsListeners(self.audience, self.by_address)
@@ -150,9 +155,30 @@ class Channels:
         with suppress(OSError):
             self.settings.paths.steered(channel.station.id).unlink(missing_ok=True)
 
+    async def fork(self, channel: Channel, frame: int | None, address: str, owner: bool) -> PrivateStation:
+        """Begin a private stream with the music of ``channel`` from ``frame`` on; returns once it has music.
+
+        Raises:
+            Busy, StationBusy, Full: there are too many.
+            EngineFailed: it has no music.
+        """
+        self.private.check(address, owner)
+        fork = await asyncio.to_thread(channel.station.fork, frame)
+        id = secrets.token_hex(ID_BYTES)
+        self.awake.check(id)
+        self.private.add(id, channel.station.config, fork, address, owner)
+        self.awake.admit(id, CLAIM_S)
+        return await self.private.ready(id)
+
+    def refuse(self, words: RefusedWords) -> None:
+        """Refuse prompts that have one of the words from now on."""
+        self._refused = words
+        self.private.refuse(words)
+
     def release(self) -> None:
         """End every listener's connection."""
         self.hls_listeners.close()
+        self.private.release()
         for channel in self.stations.values():
             channel.close()
 
@@ -164,6 +190,7 @@ class Channels:
             channel.station.stop()
         for channel in self.stations.values():
             channel.station.join()
+        self.private.stop()
         for thread in (self._first, self._measuring):
             if thread is not None:
                 thread.join(1.0)

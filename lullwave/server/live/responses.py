@@ -84,6 +84,7 @@ class LiveAudio(Response):
             return
         with (
             counted(self._by_address, self._address),
+            self._channel.reply(),
             self._audience.audio(self._channel.station.id, self._listener) as listener,
             self._channel.feed(self._kbps) as feed,
         ):
@@ -181,7 +182,8 @@ class LiveEvents(Response):
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         self._channel.watching += 1
         try:
-            await while_connected(self._send(scope, send), receive)
+            with self._channel.reply():
+                await while_connected(self._send(scope, send), receive)
         finally:
             self._channel.watching -= 1
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -33,6 +34,7 @@ ORIGIN_REMEDY = (
 )
 PROXY_REMEDY = "set trusted_proxies to the proxy's address, allowed_hosts to its name, and token"
 STUDIO = "/api/jobs"  # the path of the jobs of the Studio
+STATIONS, FORK = "/api/stations/", "private"  # a station is forked at STATIONS + its id + "/" + FORK
 LISTENS = "/client-status"  # infinifi's page says on it that it plays, as others do over the websocket
 LEGACY = ("/run_inference", "/generate", "/clips/")  # the legacy routes, by the start of their path
 
@@ -70,10 +72,16 @@ class OwnerToken:
 
 
 class OriginAndTokenGuard:
-    """Refuses foreign origins and host names, and, on a public server, changes without the token."""
+    """Refuses foreign origins and host names, and, on a public server, changes without the token.
 
-    def __init__(self, app: ASGIApp, settings: Settings, owner_token: OwnerToken) -> None:
+    ``is_private`` tells whether an id is that of a private stream: whoever knows it may steer there, without the token.
+    """
+
+    def __init__(
+        self, app: ASGIApp, settings: Settings, owner_token: OwnerToken, is_private: Callable[[str], bool]
+    ) -> None:
         self._app = app
+        self._is_private = is_private
         self._settings = settings
         self._owner_token = owner_token
         self._origins = frozenset(part.strip() for part in settings.allowed_origins.split(",") if part.strip())
@@ -109,8 +117,10 @@ class OriginAndTokenGuard:
             return None
         if settings.open_studio and (path == STUDIO or path.startswith(f"{STUDIO}/")):
             return None
-        if settings.open_steering and path.startswith("/api/stations/"):
-            return None
+        if path.startswith(STATIONS):
+            station, _, action = path.removeprefix(STATIONS).partition("/")
+            if settings.open_steering or action == FORK or self._is_private(station):
+                return None
         if not settings.public:
             trace = came_by_proxy(scope)
             return (

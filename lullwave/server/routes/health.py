@@ -50,6 +50,7 @@ def router(services: Services) -> APIRouter:
             "stations": {name: _station_json(channel, request.scope) for name, channel in channels.stations.items()},
             "awake": channels.awake.awake,
             "max_awake": channels.awake.limit,
+            "private": len(channels.private),
             **_history_json(channels.history.file),
         }
         return JSONResponse(body, 200 if ready else 503)

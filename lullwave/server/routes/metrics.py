@@ -107,7 +107,10 @@ class _ServerCollector(Collector):
             late.add_metric([name], station.late_s)
             restarts.add_metric([name], station.restarts)
         yield from (people, connections, reserve, awake, speed, aired, dropped, rungs, changes, lost)
-        yield from (sharing, lighter, stretch, late, restarts, busy, most)
+        private = GaugeMetricFamily(
+            "lullwave_private_streams", "Private streams, each of one listener", value=len(self._channels.private)
+        )
+        yield from (sharing, lighter, stretch, late, restarts, busy, most, private)
         kept = self._channels.history.file.kept
         yield GaugeMetricFamily("lullwave_history_kept", "1 while what plays is written into the history", value=kept)
         yield GaugeMetricFamily("lullwave_generations", "Clips that are being made or wait", value=self._clips.active)

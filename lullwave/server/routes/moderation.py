@@ -83,6 +83,7 @@ def router(services: Services) -> APIRouter:
             raise InvalidInput("words", body.words, f"words with letters or digits ({error})") from None
         for queue in services.prompt_queues.values():
             queue.refuse(words)
+        services.channels.refuse(words)
         kept = await services.changes.refuse(words)
         return JSONResponse({"words": list(words.words), "kept": kept})
 

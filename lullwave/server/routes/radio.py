@@ -45,8 +45,8 @@ def router(services: Services) -> APIRouter:
     async def station_stream(
         request: Request, station: str, listener: ListenerId = None, kbps: Kbps = None
     ) -> Response:
-        """A station, endlessly."""
-        return _stream(services, request, services.channel(station), listener, kbps)
+        """A station or a private stream, endlessly."""
+        return _stream(services, request, services.heard_channel(station), listener, kbps)
 
     @routes.head("/current.mp3", include_in_schema=False)
     @routes.get("/current.mp3", response_class=Response, responses=AUDIO)
@@ -68,11 +68,12 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/api/stations")
     async def stations(request: Request) -> JSONResponse:
-        """Every station and what it plays."""
+        """Every station and what it plays; ``private`` tells whether the server has private streams."""
         channels = services.channels
         return JSONResponse(
             {
                 "default": channels.default.station.id,
+                "private": services.settings.max_private > 0,
                 "stations": [station_json(channels, channel, request) for channel in channels.stations.values()],
             }
         )
@@ -89,7 +90,7 @@ def router(services: Services) -> APIRouter:
     ) -> Response:
         """What happens at a station while it happens, stamped with stream frames."""
         channels = services.channels
-        channel = channels.default if station is None else services.channel(station)
+        channel = channels.default if station is None else services.heard_channel(station)
         return LiveEvents(channel, channels.audience, listener, lambda: _present(channel, channels))
 
     @routes.websocket("/ws")

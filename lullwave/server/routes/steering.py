@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ...engines.base import Understanding
 from ...prompt import MAX_PROMPT_CHARS
-from ...station import RATE
+from ...station import RATE, Station
 from ..clients import client_key
 from ..deps import ListenerId, Services, station_json
 from ..errors import Forbidden
@@ -56,8 +56,8 @@ def router(services: Services) -> APIRouter:
     @routes.get("/api/stations/{station}")
     async def station(request: Request, station: str) -> JSONResponse:
         """A station: what is on air, what comes next, the buffer, the clock, and the queue of requests."""
-        channel = services.channel(station)
-        queue = services.prompt_queues[station]
+        channel = services.heard_channel(station)
+        queue = services.prompt_queue(station)
         epoch = channel.station.epoch
         upcoming = [{"kind": e.kind, "frame": e.frame, **e.data} for e in channel.station.upcoming()]
         return JSONResponse(
@@ -70,21 +70,21 @@ def router(services: Services) -> APIRouter:
                 "reserve_s": round(channel.station.reserve_s, 2),
                 "next": upcoming,
                 **queue.data(),
-                "may_steer": _may_steer(services, request, channel.station.config.policy),
+                "may_steer": _may_steer(services, request, channel.station),
             }
         )
 
     @routes.get("/api/stations/{station}/vocabulary")
     async def vocabulary(station: str) -> JSONResponse:
         """Words to choose a prompt from, by kind, as the station's engine knows them; none if it takes any text."""
-        facts = services.engines.facts_of(services.channel(station).station.engine_name)
+        facts = services.engines.facts_of(services.heard_channel(station).station.engine_name)
         return JSONResponse({"vocabulary": {kind: list(words) for kind, words in facts.vocabulary().items()}})
 
     @routes.post("/api/stations/{station}/understand")
     async def understand(request: Request, station: str, body: Annotated[PreviewBody, Body()]) -> JSONResponse:
         """Tell what a prompt would mean to the station's engine; the music stays as it is."""
-        services.channel(station)
-        understanding = await services.prompt_queues[station].preview(body.prompt, _requester(services, request, None))
+        queue = services.prompt_queue(station)
+        understanding = await queue.preview(body.prompt, _requester(services, request, None))
         return JSONResponse({"understood": _understood_json(understanding), "recognised": understanding.recognised})
 
     @routes.post("/api/stations/{station}/prompt")
@@ -111,7 +111,7 @@ def router(services: Services) -> APIRouter:
     ) -> JSONResponse:
         """Steer a station back to its own programme: the prompt of the time of day, or the one whose turn it is."""
         queue = _steerable(services, request, station)
-        prompt = services.channel(station).station.own_prompt
+        prompt = services.heard_channel(station).station.own_prompt
         receipt = await queue.own_programme(_requester(services, request, body.listener if body else None))
         return JSONResponse(_receipt_json(prompt, receipt))
 
@@ -123,19 +123,21 @@ def _steerable(services: Services, request: Request, station: str) -> PromptQueu
 
     Raises:
         NotFound: there is no such station.
-        Forbidden: the station is the owner's, and the request has no token.
+        Forbidden: the station is the owner's, and the request has no token; a private stream is its listener's.
         StationBusy: the station sleeps, and as many others play as the machine can.
     """
-    policy = services.channel(station).station.config.policy
+    policy = services.heard_channel(station).station.config.policy
     if policy == "owner" and not services.owner_token.allows(request.headers):
         raise Forbidden("only the owner may steer this station: Authorization: Bearer …")
     services.channels.awake.admit(station, STEERED_S)  # a sleeping station makes music, too, when it is steered
-    return services.prompt_queues[station]
+    return services.prompt_queue(station)
 
 
-def _may_steer(services: Services, request: Request, policy: str) -> bool:
+def _may_steer(services: Services, request: Request, station: Station) -> bool:
     """Whether this client's requests are accepted: what the access guard and ``_steerable`` ask for."""
-    if policy == "owner":
+    if services.is_private(station.id):
+        return True
+    if station.config.policy == "owner":
         return services.owner_token.allows(request.headers)
     return is_owner(request.scope) or services.settings.open_steering
 

@@ -1,0 +1,157 @@
+"""Begins twenty private streams at once beside the stations: is a listener disturbed, and do they end in time?
+
+Every station has a listener for the whole run. Then ``--streams`` clients fork the default station together; each
+opens the audio and the events of its private stream, as a page does, and steers it once. After ``--seconds`` all of
+them close their connections, and the time until the server has none of them left is taken.
+
+``lost_samples``: how much a player was short of that began with the first byte and never waited, at worst. ``late_s``
+is the server's own measure, the longest delay with which it put a station's music on air.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import re
+import socket
+import statistics
+import tempfile
+import threading
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ..measure import cpu_s, report, rss_mb, wait_until_quiet
+from .serving import lullwave
+
+RATE = 44100
+KBPS = 192
+STATIONS = ("piano", "synthwave", "organic", "guitar", "ambient")
+FILL_S = 30.0  # seconds until the stations' buffers are full
+ENDS_S = 30.0  # longest wait for the private streams to end
+
+
+class Listener(threading.Thread):
+    """One open reply that is read all the time, from the request to ``close``."""
+
+    def __init__(self, port: int, path: str) -> None:
+        super().__init__(daemon=True)
+        self.lost_s = 0.0
+        self.first_s = float("inf")  # seconds from the request to the first sound
+        self._connection = http.client.HTTPConnection("127.0.0.1", port)
+        self._path = path
+        self._closed = False
+        self.start()
+
+    def run(self) -> None:
+        asked, received = time.monotonic(), 0
+        began = asked
+        self._connection.request("GET", self._path)
+        reply = self._connection.getresponse()
+        while True:
+            try:
+                data = reply.read1(65536)
+            except (OSError, http.client.HTTPException):  # closed
+                data = b""
+            now = time.monotonic()
+            if received:
+                self.lost_s = max(self.lost_s, now - began - received * 8 / (KBPS * 1000))
+            elif data:
+                began, self.first_s = now, now - asked
+            received += len(data)
+            if not data or self._closed:
+                return
+
+    def close(self) -> None:
+        """Close the connection, as a browser does with its tab."""
+        self._closed = True
+        if self._connection.sock is not None:
+            self._connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+def main() -> None:
+    """Run the benchmark and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--streams", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=120.0)
+    given = parser.parse_args()
+    load = wait_until_quiet()
+    places = str(len(STATIONS) + given.streams)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        lullwave(folder, "--max-awake", places, "--max-private", str(given.streams)) as (server, port),
+    ):
+        listeners = [Listener(port, f"/stations/{name}/stream.mp3") for name in STATIONS]
+        time.sleep(FILL_S)
+        with ThreadPoolExecutor(given.streams) as pool:
+            forks = list(pool.map(lambda _: _fork(port), range(given.streams)))
+        own = [fork for fork, _ in forks]
+        heard = [Listener(port, str(fork["stream"])) for fork in own]
+        events = [Listener(port, f"/api/events?station={fork['id']}") for fork in own]
+        cpu, began = cpu_s(server.pid), time.monotonic()
+        time.sleep(given.seconds / 2)
+        for number, fork in enumerate(own):
+            _ask(port, f"/api/stations/{fork['id']}/prompt", {"prompt": ("rain", "brushes", "harp")[number % 3]})
+        time.sleep(given.seconds / 2)
+        cores, memory = (cpu_s(server.pid) - cpu) / (time.monotonic() - began), rss_mb(server.pid)
+        for tab in (*heard, *events):
+            tab.close()
+        gone_s = _until_gone(port)
+        late_s = max(_metric(port, "lullwave_late_seconds"))
+        for listener in listeners:
+            listener.close()
+    rows = [
+        _row("stations", listeners, [listener.first_s for listener in listeners]),
+        _row("private", heard, [took + tab.first_s for (_, took), tab in zip(forks, heard, strict=True)]),
+    ]
+    facts = {
+        "continue": sum(bool(fork["continues"]) for fork in own),
+        "late_s": round(late_s, 3),
+        "gone_s": round(gone_s, 1),
+        "cores": round(cores, 2),
+        "rss_mb": round(memory),
+        "seconds": given.seconds,
+    }
+    report("private_streams", rows, other_load=round(load, 2), **facts)
+
+
+def _row(kind: str, heard: list[Listener], first_s: list[float]) -> dict[str, Any]:
+    return {
+        "streams": kind,
+        "count": len(heard),
+        "lost_samples": round(max(listener.lost_s for listener in heard) * RATE),
+        "first_sound_s": round(statistics.median(first_s), 2),
+        "longest_first_s": round(max(first_s), 2),
+    }
+
+
+def _fork(port: int) -> tuple[dict[str, Any], float]:
+    """A new private stream, and the seconds that its reply took."""
+    began = time.monotonic()
+    return _ask(port, f"/api/stations/{STATIONS[0]}/private", {}), time.monotonic() - began
+
+
+def _ask(port: int, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"Content-Type": "application/json"} if data else {}
+    with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, headers)) as reply:
+        return dict(json.load(reply))
+
+
+def _until_gone(port: int) -> float:
+    """Seconds until the server has no private stream left."""
+    began = time.monotonic()
+    while _ask(port, "/readyz")["private"] and time.monotonic() - began < ENDS_S:
+        time.sleep(0.1)
+    return time.monotonic() - began
+
+
+def _metric(port: int, name: str) -> list[float]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as reply:
+        return [float(value) for value in re.findall(rf"^{name}{{.*}} (\S+)$", reply.read().decode(), re.MULTILINE)]
+
+
+if __name__ == "__main__":
+    main()
