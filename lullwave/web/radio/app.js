@@ -12,6 +12,7 @@ import { HistoryFeed } from '../station/history-feed.js';
 import { listenerId } from '../shared/listener-id.js';
 import { ListenersSocket } from '../station/listeners-socket.js';
 import * as Player from '../player/player-state.js';
+import * as Private from '../station/private-state.js';
 import { pastPieces } from '../station/past-pieces.js';
 import { browserStorage, Preferences, visitStorage } from '../shared/preferences.js';
 import { hashOf, stationIn } from './station-link.js';
@@ -36,6 +37,8 @@ export function Radio(el) {
     bands: [],
     stations: [],
     station: null,
+    private: Private.SHARED,
+    hasPrivate: false,
     listeners: null,
     queue: null,
     history: [],
@@ -69,6 +72,8 @@ export function Radio(el) {
     'choose-station': chooseStation,
     'next-station': () => chooseStation(neighbour(1)),
     'previous-station': () => chooseStation(neighbour(-1)),
+    'go-private': goPrivate,
+    'leave-private': () => tune({ private: Private.SHARED }),
     steer: ({ prompt, token }) => ask(prompt, (station) => api.steer(station, prompt, token)),
     undo: ({ token }) => ask('', (station) => api.undo(station, token)),
     'own-programme': ({ token }) => ask('', (station) => api.ownProgramme(station, token)),
@@ -134,13 +139,14 @@ export function Radio(el) {
   /** A connection that never sounded may have been refused, and an audio element cannot say why. */
   async function askWhyNot(url, connection) {
     const answer = await api.whyNot(url);
-    if (answer) movePlayer((player, now) => Player.turnedAway(player, connection, answer, now, Math.random()));
+    if (answer?.status === 404 && state.private.stream) tune({ private: Private.ended('gone') });
+    else if (answer) movePlayer((player, now) => Player.turnedAway(player, connection, answer, now, Math.random()));
   }
 
   function audioUrl() {
     const { player, station } = state;
     if (!Player.isOpen(player) || !station) return null;
-    return player.clip?.url ?? api.streamUrl(station, player.connection, state.savesData);
+    return player.clip?.url ?? api.streamUrl(tuned(), player.connection, state.savesData);
   }
 
   function tick() {
@@ -173,12 +179,37 @@ export function Radio(el) {
   }
 
   function chooseStation(station) {
-    if (!station || station === state.station) return;
+    if (!station || (station === state.station && !state.private.stream)) return;
     preferences.write('station', station);
     window.history.replaceState(null, '', hashOf(station));
+    tune({ station, private: Private.SHARED });
+  }
+
+  /** What this page listens to: the private stream, or the station. */
+  function tuned() {
+    return Private.tuned(state.private, state.station);
+  }
+
+  async function goPrivate() {
+    const { station } = state;
+    const frame = Math.round(heardFrame() + Private.AHEAD_S * state.timeline.rate);
+    change({ private: Private.asking() });
+    let next;
+    try {
+      next = Private.begun(await api.fork(station, frame));
+    } catch (error) {
+      next = Private.refused(error);
+    }
+    if (station !== state.station || state.private.phase !== 'asking') return; // another one was chosen meanwhile
+    if (next.stream) tune({ private: next });
+    else change({ private: next });
+  }
+
+  /** Listen to something else: all that belongs to what was heard begins anew. */
+  function tune(news) {
+    history.update({ station: news.station ?? state.station, piece: null });
     const timeline = Time.emptyTimeline(state.timeline.rate);
-    history.update({ station, piece: null });
-    change({ station, timeline, bands: [], queue: null, history: [], steering: Steer.NO_REQUEST });
+    change({ timeline, bands: [], queue: null, history: [], kept: true, steering: Steer.NO_REQUEST, ...news });
     movePlayer((player, now) => Player.retune(player, now));
     stampNow();
     update();
@@ -186,11 +217,11 @@ export function Radio(el) {
 
   async function refreshStations() {
     try {
-      const { default: usual, stations } = await api.stations();
+      const { default: usual, stations, private: hasPrivate } = await api.stations();
       const known = (id) => stations.some((s) => s.id === id);
       const linked = stationIn(location.hash);
       const wanted = state.station ?? (known(linked) ? linked : preferences.read('station', usual));
-      change({ stations, station: known(wanted) ? wanted : usual });
+      change({ stations, hasPrivate, station: known(wanted) ? wanted : usual });
       stampNow();
       update();
     } catch {
@@ -199,17 +230,17 @@ export function Radio(el) {
   }
 
   function stampNow() {
-    const now = state.stations.find((s) => s.id === state.station)?.now;
+    const now = here()?.now;
     if (now?.started_frame == null) return;
     const stamped = Time.stamp(state.timeline, { ...now, kind: 'piece', frame: now.started_frame });
     state.timeline = Time.advance(stamped, now.frame);
   }
 
   async function refreshQueue() {
-    const asked = state.station;
+    const asked = tuned();
     try {
       const queue = await api.station(asked);
-      if (asked === state.station) change({ queue });
+      if (asked === tuned()) change({ queue });
     } catch {
       // As above: the next `hello` of the event stream asks again.
     }
@@ -223,7 +254,7 @@ export function Radio(el) {
   async function ask(prompt, send) {
     change({ steering: Steer.sending(prompt) });
     try {
-      const reply = await send(state.station);
+      const reply = await send(tuned());
       change({ steering: Steer.answered(state.steering, reply, Time.lagS(state.timeline, heardFrame())) });
     } catch (error) {
       change({ steering: Steer.refused(state.steering, error) });
@@ -254,6 +285,9 @@ export function Radio(el) {
         state.timeline = Time.advance(state.timeline, data.frame);
         state.bands = measure(state.bands, data);
         return;
+      case 'ended':
+        tune({ private: Private.ended(data.reason) });
+        return;
       case 'listeners':
         learn({ listeners: data.count });
         return;
@@ -275,9 +309,15 @@ export function Radio(el) {
     update();
   }
 
-  /** Something new about the station that is chosen. */
+  /** What this page listens to, with the fields of a station. */
+  function here() {
+    return state.private.stream ?? state.stations.find((s) => s.id === state.station);
+  }
+
+  /** Something new about it. */
   function learn(news) {
-    change({ stations: state.stations.map((s) => (s.id === state.station ? { ...s, ...news } : s)) });
+    if (state.private.stream) change({ private: Private.learned(state.private, news) });
+    else change({ stations: state.stations.map((s) => (s.id === state.station ? { ...s, ...news } : s)) });
   }
 
   /** What the scene's skyline shows now: the sound that is heard, or silence. */
@@ -287,21 +327,21 @@ export function Radio(el) {
   }
 
   function update() {
-    const { player, stations, station } = state;
+    const { player, station } = state;
+    const isPrivate = state.private.stream !== null;
     const frame = heardFrame();
-    const here = stations.find((s) => s.id === station);
     const piece = player.clip ?? Time.latest(state.timeline, 'piece', frame) ?? Time.oldest(state.timeline, 'piece');
     const steered = player.clip ? null : Time.latest(state.timeline, 'steer', frame);
     const steeredSince = steered && steered.frame >= (piece?.frame ?? 0) ? steered.prompt : null;
-    const prompt = steeredSince ?? piece?.prompt ?? here?.prompt ?? '';
+    const prompt = steeredSince ?? piece?.prompt ?? here()?.prompt ?? '';
     const playing = player.phase === 'playing';
-    if (!player.clip) history.update({ station, piece });
+    if (!player.clip && !isPrivate) history.update({ station, piece });
     if (steered) state.steering = Steer.heard(state.steering, steered);
     if (state.steering.frame !== null && player.phase === 'playing') {
       state.steering = Steer.counted(state.steering, Time.untilS(state.timeline, state.steering.frame, frame));
     }
 
-    if (station) feed.update({ url: api.eventsUrl(station) });
+    if (station) feed.update({ url: api.eventsUrl(tuned()) });
     stream.update({
       url: audioUrl(),
       connection: player.connection,
@@ -311,7 +351,7 @@ export function Radio(el) {
     socket.update({ listening: playing || player.phase === 'buffering' });
     room.update({
       ...state,
-      here,
+      here: here(),
       piece,
       prompt,
       share: player.clip ? stream.time / player.clip.seconds : Time.share(piece, frame),

@@ -143,12 +143,13 @@ const INSTEAD = 'You can choose another station, add rain or fire, or make music
 /**
  * Who steers a station, and what it means for the others.
  *
- * @param {string | null} policy
+ * @param {string | null} policy of a station; `private` for a private stream
  * @param {boolean} [frozen] nobody may, for now
  * @param {boolean} [maySteer] this listener may, without a token
  */
 export function steeringPolicy(policy, frozen = false, maySteer = true) {
   if (frozen) return 'The owner has frozen the steering of this station for now. The music goes on.';
+  if (policy === 'private') return 'Say how it should sound. The music changes for you alone.';
   if (policy === 'owner') return `Only the owner steers this station, with the admin token. ${INSTEAD}`;
   if (!maySteer) return `This server is public: steering needs the admin token. ${INSTEAD}`;
   if (policy === 'vote') return 'Say how it should sound. Everyone has a vote; the request with the most votes is played.';

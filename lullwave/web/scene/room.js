@@ -7,6 +7,7 @@ import { DataSaver } from '../player/data-saver.js';
 import { Dots } from '../shared/dots.js';
 import { FullWindow } from '../focus/full-window.js';
 import { History } from '../station/history.js';
+import { JustForMe } from '../station/just-for-me.js';
 import { Keys } from '../radio/keys.js';
 import { Listeners } from '../station/listeners.js';
 import { MediaControls } from '../player/media-session.js';
@@ -46,6 +47,7 @@ export function Room(el, preferences, api, levels) {
   const ambience = Ambience(find('.ambience'), preferences);
   const dataSaver = DataSaver(find('.data-saver'));
   const history = History(find('.history'));
+  const justForMe = JustForMe(find('.just-for-me'), t);
   const listeners = Listeners(find('.listeners'));
   const media = MediaControls(el);
   const meowingCat = MeowingCat(find('.meowing-cat'), preferences);
@@ -91,6 +93,7 @@ export function Room(el, preferences, api, levels) {
       playButton.update({ wanted, busy: wanted && !playing });
       status.update({ player, station: here?.state });
       ids = stations.map((one) => one.id);
+      justForMe.update({ stream: heard.private, offered: heard.hasPrivate });
       note.update({ station: player.clip ? undefined : here });
       volumeSlider.update({ volume });
       dataSaver.update({ savesData });
@@ -100,7 +103,7 @@ export function Room(el, preferences, api, levels) {
       stationChoice.update({ stations, station });
       steeringBox.update({
         steering,
-        policy: queue?.policy ?? null,
+        policy: queue && (heard.private.stream ? 'private' : queue.policy),
         frozen: queue?.frozen ?? false,
         maySteer: queue?.may_steer ?? true,
         canUndo,
@@ -108,7 +111,7 @@ export function Room(el, preferences, api, levels) {
       });
       requestQueue.update({ queue });
       chips.update({ station });
-      preview.update({ station, allowed: queue?.may_steer ?? false });
+      preview.update({ station: here?.id ?? null, allowed: queue?.may_steer ?? false });
       history.update({ past, clip: player.clip, kept: heard.kept });
       sleepTimer.update(sleep);
       ambience.update({ playing: wanted, volume, gain });

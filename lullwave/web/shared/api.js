@@ -70,7 +70,7 @@ export function Api({ base, listener, fetch = globalThis.fetch.bind(globalThis) 
      * Why there is no sound at an address: what the server says there now, or null where it says nothing.
      *
      * @param {string} url
-     * @returns {Promise<{message: string, retryAfterS: number} | null>}
+     * @returns {Promise<{message: string, retryAfterS: number, status: number} | null>}
      */
     async whyNot(url) {
       const asked = new URL(url);
@@ -80,7 +80,7 @@ export function Api({ base, listener, fetch = globalThis.fetch.bind(globalThis) 
         const reply = await fetch(asked.href, { signal: giveUp.signal });
         if (reply.ok) return null;
         const retryAfterS = Number(reply.headers.get('retry-after')) || 0;
-        return { message: complaint(parsed(await reply.text()), reply.status), retryAfterS };
+        return { message: complaint(parsed(await reply.text()), reply.status), retryAfterS, status: reply.status };
       } catch {
         return null;
       } finally {
@@ -91,6 +91,8 @@ export function Api({ base, listener, fetch = globalThis.fetch.bind(globalThis) 
     vocabulary: async (id) => (await call(`${station(id)}/vocabulary`)).vocabulary,
     /** What a request would mean. */
     understand: (id, prompt) => post(`${station(id)}/understand`, { prompt }),
+    /** A private stream that goes on with a station's music. @param {string} id @param {number} frame */
+    fork: (id, frame) => post(`${station(id)}/private`, { frame }),
     steer: (id, prompt, token) => post(`${station(id)}/prompt`, { prompt, listener }, token),
     undo: (id, token) => post(`${station(id)}/undo`, { listener }, token),
     ownProgramme: (id, token) => post(`${station(id)}/own-programme`, { listener }, token),

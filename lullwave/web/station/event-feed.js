@@ -6,7 +6,7 @@
 
 import { retryDelayMs } from '../shared/backoff.js';
 
-const KINDS = ['hello', 'first', 'piece', 'steer', 'listeners', 'state', 'programme', 'busy', 'rung', 'bands', 'queue', 'dropped', 'ambience'];
+const KINDS = ['hello', 'first', 'piece', 'steer', 'listeners', 'state', 'programme', 'busy', 'rung', 'bands', 'queue', 'dropped', 'ended', 'ambience'];
 
 /** @param {(kind: string, data: any) => void} onEvent */
 export function EventFeed(onEvent) {

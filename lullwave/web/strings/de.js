@@ -34,6 +34,16 @@ export default {
   'bar.loudness': 'Lautstärke',
   'bar.silence': 'Stumm',
 
+  'private.begin': 'Nur für mich',
+  'private.back': 'Zurück zu allen',
+  'private.asking': 'Ein eigener Strom beginnt…',
+  'private.only-you': 'Das hörst nur du, und nur du lenkst es.',
+  'private.new-stream': 'Es ist ein neuer Strom aus denselben Worten: diese Musik ließ sich nicht fortsetzen.',
+  'private.refused': 'Kein eigener Strom: {problem}.',
+  'private.ended-busy': 'Ein Sender brauchte den Platz deines eigenen Stroms. Du hörst wieder, was alle hören.',
+  'private.ended-paused': 'Dein eigener Strom hatte zu lange Pause. Du hörst wieder, was alle hören.',
+  'private.ended-gone': 'Dein eigener Strom ist zu Ende. Du hörst wieder, was alle hören.',
+
   'request.words': 'Wörter nach Art',
   'request.style': 'Stil',
   'request.instrument': 'Instrument',

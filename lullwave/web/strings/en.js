@@ -34,6 +34,16 @@ export default {
   'bar.loudness': 'Loudness',
   'bar.silence': 'Silence',
 
+  'private.begin': 'Just for me',
+  'private.back': 'Back to everyone',
+  'private.asking': 'A stream of your own begins…',
+  'private.only-you': 'Only you hear this, and only you steer it.',
+  'private.new-stream': 'It is a new stream of the same words: this music could not be continued.',
+  'private.refused': 'No stream of your own: {problem}.',
+  'private.ended-busy': 'A station needed the place of your own stream. You hear what everyone hears again.',
+  'private.ended-paused': 'Your own stream was paused for too long. You hear what everyone hears again.',
+  'private.ended-gone': 'Your own stream has ended. You hear what everyone hears again.',
+
   'request.words': 'Words by kind',
   'request.style': 'Style',
   'request.instrument': 'Instrument',
