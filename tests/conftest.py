@@ -24,6 +24,17 @@ def log_level_as_before():
     root.handlers[:] = handlers
 
 
+@pytest.fixture
+def bare_playout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Playout without master and encoder; what leaves the reserve is the same."""
+    from bare_playout import NoEncoder, NoMaster
+
+    from lullwave.station import playout
+
+    monkeypatch.setattr(playout, "Master", NoMaster)
+    monkeypatch.setattr(playout, "Mp3Encoder", NoEncoder)
+
+
 def pytest_collection_modifyitems(config, items):
     """Slow tests run when they are asked for: ``-m slow``, or by name."""
     if not config.option.markexpr and not any("::" in argument for argument in config.args):

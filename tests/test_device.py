@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 from lullwave import device  # noqa: E402
 from lullwave.device import container_free_bytes, run_on_new_thread  # noqa: E402
-from lullwave.errors import EngineError  # noqa: E402
+from lullwave.errors import EngineError, InvalidInput  # noqa: E402
 
 THREADS = Path("/proc/self/task")
 
@@ -55,3 +55,9 @@ def test_weights_that_do_not_fit_are_refused_with_the_sizes(monkeypatch):
     device.check_fits("some/model", 4_000_000_000, 2_900_000_000, "cpu")
     with pytest.raises(EngineError, match=r"some/model does not fit: 4\.0 GB .* at least 3\.1 GB .* 3\.0 GB are free"):
         device.check_fits("some/model", 4_000_000_000, 3_100_000_000, "cpu")
+
+
+@pytest.mark.parametrize("name", ["nonsense", "cuda:99"])
+def test_a_device_that_is_not_here_is_refused_by_name(name):
+    with pytest.raises(InvalidInput, match=f"device: got '{name}'"):
+        device.choose_device(name)

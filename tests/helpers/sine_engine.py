@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar
 
 import numpy as np
@@ -26,15 +27,32 @@ class SineOptions:
     hz: float = option(220.0, "the tone", low=20, high=2000, unit="Hz")
 
 
+@cache
+def _second(hz: float, rate: int) -> np.ndarray:
+    """(rate,): a second of a tone of whole hertz, which comes again every second."""
+    return np.sin(2 * np.pi * hz * np.arange(rate) / rate)
+
+
+@cache
+def _swell(piece_s: float, rate: int) -> np.ndarray:
+    """The level in the course of a piece."""
+    frames = round(piece_s * rate)
+    return LEVEL * (0.75 + 0.25 * np.cos(2 * np.pi * np.arange(frames) / frames))
+
+
 def tone(start: int, frames: int, hz: float, steers: list[tuple[int, str, float]], rate: int = RATE) -> np.ndarray:
     """(T, 2): a steady tone that swells within each piece; each steer adds one more tone, faded in."""
-    n = np.arange(start, start + frames, dtype=np.float64)
-    within = (n / rate) % PIECE_S / PIECE_S
-    wave = LEVEL * (0.75 + 0.25 * np.cos(2 * np.pi * within)) * np.sin(2 * np.pi * hz * n / rate)
+    n = np.arange(start, start + frames)
+    second, swell = n % rate, _swell(PIECE_S, rate)
+
+    def sine(hz: float) -> np.ndarray:
+        return _second(hz, rate)[second] if hz == round(hz) else np.sin(2 * np.pi * hz * n / rate)
+
+    wave = swell[n % len(swell)] * sine(hz)
     for i, (frame, _, over_s) in enumerate(steers):
         fade = np.clip((n - frame) / (over_s * rate), 0.0, 1.0)
-        wave += 0.5 * LEVEL * fade * np.sin(2 * np.pi * HIGH_HZ * (i + 1) * n / rate)
-    return np.stack([wave, wave], axis=1).astype(np.float32)
+        wave += 0.5 * LEVEL * fade * sine(HIGH_HZ * (i + 1))
+    return np.repeat(wave.astype(np.float32)[:, None], 2, axis=1)
 
 
 class SineEngine(Engine):

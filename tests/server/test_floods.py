@@ -124,7 +124,7 @@ PROCESS = textwrap.dedent("""
     import resource, sys
     resource.setrlimit(resource.RLIMIT_NOFILE, (90, 90))
     from lullwave.cli import main
-    sys.argv[1:] = ["serve", "--port", "0", "--data-dir", sys.argv[1], "--reserve-s", "4"]
+    sys.argv[1:] = ["serve", "--port", "0", "--data-dir", sys.argv[1], "--reserve-s", "4", "--clip-s", "5"]
     main()
 """)
 

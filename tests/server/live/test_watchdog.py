@@ -11,6 +11,8 @@ from lullwave.request import Request
 from lullwave.server.live.channels import Channels
 from lullwave.settings.stations import StationSettings
 
+pytestmark = pytest.mark.usefixtures("bare_playout")
+
 
 @pytest.fixture
 def faults() -> set[str]:

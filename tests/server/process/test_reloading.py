@@ -69,7 +69,7 @@ def test_a_link_to_another_certificate_is_a_change(tmp_path):
 def test_sighup_ends_no_server(tmp_path: Path, command, secure):
     cert, key = make_certificate(tmp_path)
     flags = ["--tls-cert", str(cert), "--tls-key", str(key)] if secure else []
-    flags += ["--data-dir", str(tmp_path / "data")] if command == "serve" else []
+    flags += ["--data-dir", str(tmp_path / "data"), "--clip-s", "5", "--max-awake", "8"] if command == "serve" else []
     with subprocess.Popen(
         [sys.executable, "-m", "lullwave", command, "--port", "0", "--log-level", "info", *flags],
         stdin=subprocess.DEVNULL,

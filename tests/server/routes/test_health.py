@@ -64,7 +64,7 @@ def test_a_model_that_cannot_be_loaded_is_told_everywhere_and_music_plays(broken
 
 def test_a_lost_engine_is_told_as_it_goes_and_as_it_comes_back(broken):
     fault, start = broken
-    with start(first_clip=None, clip_s=20.0) as served, served.listening("/stream.mp3"):
+    with start(first_clip=None) as served, served.listening("/stream.mp3"):
         told = []
         served.app.state.services.channels.default.station.subscribe(
             on_event=lambda e: e.kind == "rung" and told.append(e)
@@ -105,6 +105,7 @@ def settled(served, wanted) -> None:
     raise AssertionError("it did not happen")
 
 
+@pytest.mark.usefixtures("bare_playout")
 def test_a_history_that_breaks_is_told_and_heals_by_itself(broken, monkeypatch, caplog):
     _, start = broken
     from lullwave.archive import history_file as module
@@ -171,6 +172,7 @@ def test_a_disk_that_is_full_costs_files_and_nothing_else(broken, caplog):
     assert len([r for r in caplog.records if "cannot write clips" in r.getMessage()]) == 1
 
 
+@pytest.mark.usefixtures("bare_playout")
 def test_what_is_asked_less_of_a_slow_engine_is_told_everywhere_until_it_is_over(broken):
     fault, start = broken
     with start(first_clip=None, clip_s=20.0) as served, served.listening("/stream.mp3"):

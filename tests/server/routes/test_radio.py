@@ -206,12 +206,12 @@ def test_heads_are_answered(radio):
     assert radio.json("/api/stations")["stations"][2]["state"] == "asleep"
 
 
-def test_eight_minutes_have_no_gap_no_click_and_no_clipped_sample(tmp_path):
+def test_three_minutes_have_no_gap_no_click_and_no_clipped_sample(tmp_path):
     """Pieces of known tones: what is decoded is what was made, second by second."""
     with serving(tmp_path, ring_s=60.0, clip_s=600.0) as served, served.listening() as stream:
-        data = b"".join(play(served, stream, 20) for _ in range(24))
+        data = b"".join(play(served, stream, 20) for _ in range(9))
     sound = decode(data).samples
-    assert len(sound) > 450 * RATE
+    assert len(sound) > 160 * RATE
     assert np.max(np.abs(sound)) < 1.0
     mono = sound[2 * RATE :, 0]
     level = np.sqrt(np.mean(mono[: len(mono) // 441 * 441].reshape(-1, 441) ** 2, axis=1))
