@@ -18,8 +18,9 @@ run: $(VENV)/.run
 	$(BIN)/lullwave serve $(ARGS)
 
 # Two processes, each with whole files of tests: more would compete for time with the browser and the players in it.
+# Files begin in the order of tests/conftest.py, the long ones first.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -45,9 +46,10 @@ $(VENV)/.run: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -c "import lullwave.cli.commands.serve, lullwave.server.app, lullwave.engines.synth.engine"
 	touch $@
 
+# No bytecode here, either: compiling all of it takes a minute, and most of it is never imported.
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
-	$(if $(TORCH),$(BIN)/python -m pip install --quiet $(TORCH))
-	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]'
+	$(if $(TORCH),$(BIN)/python -m pip install --quiet --no-compile $(TORCH))
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[$(EXTRAS)]'
 	touch $@ $(VENV)/.run
 
 # Builds the wheel and the source archive into dist/, installs the wheel in a clean environment and uses it.
