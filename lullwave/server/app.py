@@ -35,6 +35,7 @@ from .middleware.body_limit import BodyLimit
 from .middleware.cors import Cors
 from .middleware.forwarded import Forwarded
 from .middleware.security_headers import SecurityHeaders
+from .model_pulls import ModelPulls
 from .owner_changes import OwnerChanges
 from .refused_prompts import refuse_words
 from .riffusion_jobs import ClipJobs
@@ -76,7 +77,8 @@ def create_app(
     for name, address in remote.items():
         log.info("engine %s is the inference server at %s", name, redacted(address))
     clips = ClipService(settings, engines)
-    services = Services(settings, engines, clips, ClipJobs(), OwnerToken(settings), changes)
+    pulls = ModelPulls(clock or SystemClock())
+    services = Services(settings, engines, clips, ClipJobs(), OwnerToken(settings), changes, pulls)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -100,6 +102,7 @@ def create_app(
                 queue.close()
             services.clips.stop()
             services.jobs.stop()
+            pulls.cancel()
             services.riffusion_jobs.stop()
             await asyncio.to_thread(channels.stop)
             await asyncio.to_thread(engines.close)

@@ -19,6 +19,7 @@ from .live.channel import Channel
 from .live.channels import Channels
 from .live.prompt_queue import PromptQueue
 from .middleware.auth import OwnerToken
+from .model_pulls import ModelPulls
 from .owner_changes import OwnerChanges
 from .ownership import is_owner, published
 from .riffusion_jobs import ClipJobs
@@ -52,6 +53,7 @@ class Services:
     riffusion_jobs: ClipJobs
     owner_token: OwnerToken
     changes: OwnerChanges
+    pulls: ModelPulls
     clients: Clients = field(default_factory=Clients)
     live: Channels | None = None
     jobs: JobQueue | None = None
