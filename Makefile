@@ -12,15 +12,14 @@ TORCH ?= torch==2.13.0
 comma := ,
 EXTRAS := dev,fast,media$(if $(TORCH),$(comma)ai$(comma)openvino)
 
-.PHONY: run test check bench faults dist-check clean
+.PHONY: run test check bench faults pictures dist-check clean
 
 run: $(VENV)/.run
 	$(BIN)/lullwave serve $(ARGS)
 
 # Two processes, each with whole files of tests: more would compete for time with the browser and the players in it.
-# Files begin in the order of tests/conftest.py, the long ones first.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -37,6 +36,9 @@ bench-%: $(VENV)/.dev
 # Every fault of the two servers, their network and their disk, while people listen: docs/measured/faults.md.
 faults: bench-faults
 
+# The pictures of the pages in docs/pictures, light and dark, at four sizes.
+pictures: bench-screenshots
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -46,10 +48,9 @@ $(VENV)/.run: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -c "import lullwave.cli.commands.serve, lullwave.server.app, lullwave.engines.synth.engine"
 	touch $@
 
-# No bytecode here, either: compiling all of it takes a minute, and most of it is never imported.
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
-	$(if $(TORCH),$(BIN)/python -m pip install --quiet --no-compile $(TORCH))
-	$(BIN)/python -m pip install --quiet --no-compile --editable '.[$(EXTRAS)]'
+	$(if $(TORCH),$(BIN)/python -m pip install --quiet $(TORCH))
+	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]'
 	touch $@ $(VENV)/.run
 
 # Builds the wheel and the source archive into dist/, installs the wheel in a clean environment and uses it.

@@ -2,14 +2,11 @@
 
 ``python -m bench.radio.riff_view`` runs ten minutes on a simulated clock and two in real time, and prints silence,
 memory (measured through the browser's protocol after a garbage collection) and the time of a picture of the landscape.
-``--pictures FOLDER`` instead takes the pictures of the documentation with the embedded engine.
 """
 
 from __future__ import annotations
 
 import argparse
-import base64
-import io
 import os
 import shutil
 import tempfile
@@ -21,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from PIL import Image
 
 from lullwave.server.app import create_app
 from lullwave.server.process.run import Server, listening_socket
@@ -35,10 +31,6 @@ ARGUMENTS = ["--no-sandbox", "--no-first-run", "--disable-background-networking"
 WAITS_S = (2.0, 4.0, 1.5, 14.0, 3.5, 2.5)  # of answers in real time: 4.6 s on average, for clips of 5 s
 SILENT_DB = -45.0  # the clips are never softer than -24
 SIMULATED_WAITS_S = tuple(wait / 25 for wait in WAITS_S)  # the simulated clock goes at most 25 times as fast
-SIZES = ((360, 740), (844, 390), (1280, 900), (2560, 1300))
-PALETTE_COLOURS = 224  # of the documentation's pictures, which stay under 1 MiB so
-FRAMES, FRAME_MS = 48, 100  # of the moving picture
-SCALE = 3  # of its pixels
 
 EAR = """(() => {
   const connect = AudioNode.prototype.connect;
@@ -81,16 +73,6 @@ FRAME_TIMES = """async () => {
   times.sort((a, b) => a - b);
   return { medianMs: times[60], worstOf20Ms: times[113] };
 }"""
-
-
-# A canvas that can be read at any time, and the landscape as it is a moment later.
-READABLE = """(() => {
-  const get = HTMLCanvasElement.prototype.getContext;
-  HTMLCanvasElement.prototype.getContext = function (kind, how) {
-    return get.call(this, kind, { ...how, preserveDrawingBuffer: true });
-  };
-})();"""
-GRAB = """() => new Promise((done) => setTimeout(() => done(document.querySelector('.landscape').toDataURL()), 60))"""
 
 
 @contextmanager
@@ -192,35 +174,6 @@ def frame_times() -> None:
         print(f"landscape, software GL, 427 x 147 pixels: {page.evaluate(FRAME_TIMES)}")
 
 
-def pictures(folder: Path) -> None:
-    """Riff at four sizes, light and dark, and as a moving picture."""
-    folder.mkdir(parents=True, exist_ok=True)
-    query = "riff?prompt=rainy+night+piano&next=warm+synthwave&next=jazz+trio+in+a+small+cafe&seed=7"
-    with serving(engine="synth") as url, chromium(GL) as browser:
-        for scheme in ("dark", "light"):
-            page = opened(browser, url + query, READABLE, color_scheme=scheme, viewport={"width": 1280, "height": 900})
-            page.locator(".player-status[data-phase=playing]").wait_for(timeout=60_000)
-            page.wait_for_timeout(4000)
-            if scheme == "dark":
-                moving(page, folder / "riff.webp")
-            for width, height in SIZES:
-                page.set_viewport_size({"width": width, "height": height})
-                page.wait_for_timeout(600)
-                shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(PALETTE_COLOURS)
-                shot.save(folder / f"riff-{width}x{height}-{scheme}.png", optimize=True)
-            page.context.close()
-
-
-def moving(page: Any, path: Path) -> None:
-    """Write a moving picture of the landscape, pixel by pixel as it is drawn."""
-    frames: list[Image.Image] = []
-    for _ in range(FRAMES):
-        url = page.evaluate(GRAB)
-        shot = Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).convert("RGB")
-        frames.append(shot.resize((shot.width * SCALE, shot.height * SCALE), Image.Resampling.NEAREST))
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=FRAME_MS, loop=0, lossless=True)
-
-
 def _keeping(servers: list[FaultyClips], waits_s: tuple[float, ...]) -> Callable[[Any], FaultyClips]:
     def around(app: Any) -> FaultyClips:
         servers.append(FaultyClips(app, waits_s))
@@ -233,11 +186,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10, help="on the simulated clock")
     parser.add_argument("--seconds", type=float, default=120, help="in real time")
-    parser.add_argument("--pictures", type=Path, help="take pictures into this folder instead")
     given = parser.parse_args()
-    if given.pictures is not None:
-        pictures(given.pictures)
-        return
     frame_times()
     simulated(given.minutes)
     in_real_time(given.seconds)
