@@ -13,8 +13,6 @@ for name in [name for name in os.environ if name.startswith(("LULLWAVE_", "INFER
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-LONG = ("tests/web/", "tests/test_docs_commands.py")  # so that no process of several works alone at the end
-
 
 @pytest.fixture(autouse=True)
 def log_level_as_before():
@@ -37,23 +35,8 @@ def bare_playout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(playout, "Mp3Encoder", NoEncoder)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config, log):
-    """``--dist loadfile`` that keeps all tests of a browser in one process: several would compete for the cores."""
-    if config.getvalue("dist") != "loadfile":
-        return None
-    from xdist.scheduler import LoadFileScheduling
-
-    class Files(LoadFileScheduling):
-        def _split_scope(self, nodeid):
-            return "tests/web" if nodeid.startswith("tests/web/") else super()._split_scope(nodeid)
-
-    return Files(config, log)
-
-
 def pytest_collection_modifyitems(config, items):
-    """Slow tests run when they are asked for: ``-m slow``, or by name. Long files begin first."""
-    items.sort(key=lambda item: next((n for n, file in enumerate(LONG) if item.nodeid.startswith(file)), len(LONG)))
+    """Slow tests run when they are asked for: ``-m slow``, or by name."""
     if not config.option.markexpr and not any("::" in argument for argument in config.args):
         slow = [item for item in items if item.get_closest_marker("slow")]
         if slow:

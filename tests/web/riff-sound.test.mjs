@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { beatOf } from '../../lullwave/web/riff/music/beat.js';
+import * as Pace from '../../lullwave/web/riff/view/frame-pace.js';
 import * as Schedule from '../../lullwave/web/riff/music/clip-schedule.js';
 import { fillColumns } from '../../lullwave/web/riff/view/columns.js';
 import { BANDS, COLUMNS_PER_S, imageLevels, melLevels } from '../../lullwave/web/riff/view/mel-levels.js';
@@ -167,4 +168,18 @@ test('the beat of drums is found exactly, and noise has none', () => {
   const noise = Float32Array.from({ length: 8 * rate }, () => draw() - 0.5);
   assert.equal(beatOf(melLevels(noise, rate), BANDS, COLUMNS_PER_S), null);
   assert.equal(beatOf(new Uint8Array(BANDS * 400), BANDS, COLUMNS_PER_S), null);
+});
+
+test('a landscape that is drawn slowly gets larger pixels, then is flat, and pauses are no frames', () => {
+  const frames = (pace, ms, count = 48) => Array.from({ length: count }).reduce((now) => Pace.drawn(now, ms), pace);
+  const quick = frames(Pace.UNKNOWN, 33);
+  assert.deepEqual([quick.detail, quick.typicalMs], ['fine', 33]);
+  const hidden = frames(Pace.drawn(frames(Pace.UNKNOWN, 33, 30), 60_000), 33, 47);
+  assert.deepEqual([hidden.detail, hidden.typicalMs], ['fine', null]);
+  const busy = Array.from({ length: 48 }, (_, n) => (n % 3 ? 33 : 400)).reduce(Pace.drawn, Pace.UNKNOWN);
+  assert.equal(busy.detail, 'fine'); // a third of the frames came late: something else took the time
+  const coarse = frames(quick, 90);
+  assert.deepEqual([coarse.detail, coarse.typicalMs], ['coarse', 90]);
+  assert.equal(frames(coarse, 33).detail, 'coarse');
+  assert.deepEqual([frames(coarse, 70).detail, frames(frames(coarse, 70), 33).detail], ['flat', 'flat']);
 });

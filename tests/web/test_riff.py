@@ -39,6 +39,18 @@ EAR = """(() => {
   };
 })();"""
 
+# Every frame comes a tenth of a second after the one before, by its own clock.
+SLOW_FRAMES = "{ let t = 0; globalThis.requestAnimationFrame = (fn) => setTimeout(() => fn((t += 100)), 4); }"
+# The words on the page that are those of the English strings, and not of the German ones.
+ENGLISH = """async () => {
+  const [en, de] = await Promise.all(['en', 'de'].map((name) => import(`/static/strings/${name}.js`)));
+  const differs = Object.keys(en.default).filter((key) => en.default[key] !== de.default[key]);
+  const english = differs.map((key) => en.default[key]);
+  const words = [...document.querySelectorAll('body *')].flatMap((el) =>
+    [el.children.length ? '' : el.textContent.trim(), el.getAttribute('aria-label'), el.placeholder, el.title]);
+  return words.filter((one) => english.includes(one));
+}"""
+
 
 def faulty(serve: Callable[..., Radio], *waits_s: float, **more: Any) -> tuple[Radio, FaultyClips]:
     made: list[FaultyClips] = []
@@ -168,6 +180,21 @@ def test_an_idle_listener_is_asked_and_an_answer_goes_on(serve: Callable[..., Ra
     assert len(server.requests) > asked + 2
 
 
+def test_on_a_slow_machine_the_picture_is_flat_and_every_word_is_german(
+    serve: Callable[..., Radio], visit: Callable[..., Any]
+):
+    radio, _ = faulty(serve, 0.01, lengths_s=SHORT_S, fails_every=0)
+    page = opened(visit, radio.url + "riff?prompt=a", SLOW_FRAMES, reduced_motion="no-preference", locale="de-DE")
+    page.get_by_text("Das Bild ist eine Landschaft.").wait_for()
+    page.get_by_role("button", name="Abspielen", exact=True).click()
+    page.get_by_text(re.compile(r"Die Landschaft kam auf diesem Gerät nur alle \d+ ms")).wait_for()
+    assert page.locator(".spectrogram").get_attribute("data-view") == "flat"
+    assert page.evaluate("document.documentElement.lang") == "de"
+    assert page.evaluate(ENGLISH) == []
+    page.get_by_label("Sprache").select_option("en")
+    page.get_by_role("button", name="Play", exact=True).wait_for()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_size_holds_long_words_and_axe_finds_nothing(
     serve: Callable[..., Radio], visit: Callable[..., Any], scheme: str
@@ -177,7 +204,7 @@ def test_every_size_holds_long_words_and_axe_finds_nothing(
     page = opened(visit, radio.url + f"riff?prompt={WORD}&next={WORD}", color_scheme=scheme)
     play(page)
     until(page, "document.querySelector('.player-status').dataset.phase === 'playing'")
-    for width, height in ((360, 740), (844, 390), (1280, 900), (2560, 1300)):
+    for width, height in ((360, 740), (844, 390), (1366, 768), (2560, 1440)):
         page.set_viewport_size({"width": width, "height": height})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator(".spectrogram").get_attribute("data-view") == "flat"

@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 import shlex
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ import pytest
 from reverse_proxy import proxied
 from sine_engine import SineEngine
 
+from lullwave import checkpoints
 from lullwave.audio import Audio
 from lullwave.codecs import decode, encode
 from lullwave.engines.synth.engine import SynthEngine
+from lullwave.models.machine import Machine
 from lullwave.options import OptionInfo, describe
 from lullwave.paths import web_dir
 from tests.web.browsing import Radio, until, violations
@@ -25,8 +28,20 @@ from tests.web.browsing import Radio, until, violations
 pytestmark = pytest.mark.browser
 
 ENGINES = {"synth": SynthEngine, "sines": SineEngine}
-SIZES = ((360, 740), (844, 390), (1280, 900), (2560, 1440))
-TASKS = ("text", "batch", "interpolate", "image-to-audio", "audio-to-image", "sample-clips", "stems", "models")
+SIZES = ((360, 740), (844, 390), (1366, 768), (2560, 1440))
+TASKS = (
+    "text",
+    "batch",
+    "interpolate",
+    "transform",
+    "repaint",
+    "image-to-audio",
+    "audio-to-image",
+    "sample-clips",
+    "stems",
+    "moment",
+    "models",
+)
 DONE = ".job[data-state=done]"
 CONTROLS = """() => Object.fromEntries([...document.querySelectorAll('.own .option')].map((row) => {
   const control = row.querySelector('.box, .tick');
@@ -36,6 +51,33 @@ CONTROLS = """() => Object.fromEntries([...document.querySelectorAll('.own .opti
   const choices = [...(control.options ?? [])].map((one) => one.value);
   return [control.name, { type, min, max, maxLength, value, checked, choices, accessible: labelled && described }];
 }))"""
+
+TONES = """() => {
+  Object.assign(window, { tones: [], stopped: 0 });
+  const { start, stop } = OscillatorNode.prototype;
+  OscillatorNode.prototype.start = function (...given) {
+    tones.push(this.frequency.value);
+    return start.apply(this, given);
+  };
+  OscillatorNode.prototype.stop = function (...given) {
+    stopped += 1;
+    return stop.apply(this, given);
+  };
+}"""
+
+DROP_A_LINE = """async (hz) => {
+  const { hzRow, ROWS } = await import('/static/studio/painting.js');
+  const sheet = new OffscreenCanvas(300, ROWS);
+  const context = sheet.getContext('2d');
+  context.fillStyle = 'white';
+  context.fillRect(0, 0, 300, ROWS);
+  context.fillStyle = 'black';
+  context.fillRect(0, hzRow(hz) - 1, 300, 3);
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([await sheet.convertToBlob()], 'line.png', { type: 'image/png' }));
+  const drop = new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true });
+  document.querySelector('.canvas').dispatchEvent(drop);
+}"""
 
 
 def make(page: Any, **fields: str) -> None:
@@ -152,10 +194,14 @@ def test_a_painted_line_is_heard_at_its_frequency_and_a_dropped_image_is_taken(
     box = canvas.bounding_box()
     row = page.evaluate("import('/static/studio/painting.js').then((m) => m.hzRow(660))")
     y = box["y"] + box["height"] * (row + 0.5) / 512
+    page.evaluate(TONES)
     page.mouse.move(box["x"] + 5, y)
     page.mouse.down()
+    assert page.evaluate("tones") == pytest.approx([660], rel=0.02)  # the brush itself sounds
     page.mouse.move(box["x"] + box["width"] - 5, y, steps=8)
+    assert page.evaluate("stopped") == 0
     page.mouse.up()  # it is heard without another click
+    assert page.evaluate("stopped") == 1
     until(page, "document.querySelector('.preview').currentTime > 0.1")
     card = page.locator(DONE).filter(has=page.locator("audio"))
     card.wait_for()
@@ -169,6 +215,16 @@ def test_a_painted_line_is_heard_at_its_frequency_and_a_dropped_image_is_taken(
     for key in ("ArrowUp", "Space"):
         canvas.press(key)  # the keyboard paints, too
     assert page.get_by_role("button", name="Undo").is_enabled()
+
+    page.evaluate(DROP_A_LINE, 440)
+    until(page, "document.querySelector('.canvas').width === 300")
+    page.get_by_role("button", name="Quick MP3").click()
+    page.get_by_role("button", name="Make it").click()
+    made = page.locator(DONE).filter(has_text="sound.mp3").first
+    made.wait_for()
+    sound = decode(files_of(page, made)["sound.mp3"])
+    spectrum = np.abs(np.fft.rfft(sound.samples[:, 0]))
+    assert np.argmax(spectrum) * sound.rate / sound.frames == pytest.approx(440, rel=0.04)
 
     page.goto(page.url.replace("image-to-audio", "sample-clips"))
     tone = Audio.of(0.3 * np.sin(np.arange(44100) / 9).astype(np.float32), 44100)
@@ -220,7 +276,7 @@ def test_two_results_play_side_by_side_at_one_loudness(serve: Callable[..., Radi
 
 def test_no_view_overflows_complains_or_fails_axe(serve: Callable[..., Radio], visit: Callable[..., Any]):
     radio = serve(engines=ENGINES, engine="sines")
-    page = visit(radio.url + "studio")
+    page = visit(radio.url + "studio", reduced_motion="reduce")  # no colour is on its way
     make(page, How_it_should_sound="W" * 500, Length_in_seconds="1")
     page.locator(DONE).wait_for()
     page.locator(DONE).get_by_role("button", name="as A").click()
@@ -250,6 +306,45 @@ def test_no_view_overflows_complains_or_fails_axe(serve: Callable[..., Radio], v
         assert page.evaluate("document.documentElement.scrollWidth") == width
     page.get_by_role("link", name="Studio", exact=True).click()
     page.get_by_role("heading", name="Text zu Klang").wait_for()
+
+
+def test_the_owner_installs_a_model_with_progress(
+    serve: Callable[..., Radio], visit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+):
+    go, asked = threading.Semaphore(0), []
+
+    def pull(name: str, progress: Callable[[str, int, int], None]) -> None:
+        asked.append(name)
+        for piece in range(1, 5):
+            progress("model.safetensors", piece * 600_000_000, 2_400_000_000)
+            go.acquire()
+
+    monkeypatch.setattr(checkpoints, "pull", pull)
+    machine = Machine("cpu", 300.0, 20.0, 2.0)
+    monkeypatch.setattr("lullwave.server.routes.models.this_machine", lambda: machine)
+    engines = {"synth": SineEngine, "musicgen": SineEngine}
+    radio = serve(engines=engines, engine="synth", host="0.0.0.0", token="open sesame")
+    page = visit(radio.url + "studio#models", may_complain=True)
+    card = page.locator(".model", has=page.get_by_role("heading", name="facebook/musicgen-small", exact=True))
+    large = page.locator(".model", has=page.get_by_role("heading", name="facebook/musicgen-large", exact=True))
+    install = card.get_by_role("button", name="Install facebook/musicgen-small (2.4 GB)")
+    install.click()
+    page.get_by_text("making things needs the admin token").last.wait_for()
+    assert not asked
+    assert large.get_by_role("button").count() == 0  # it does not fit into 2 GB
+    page.get_by_label("Admin token").fill("open sesame")
+    install.click()
+    card.get_by_text("0.60 of 2.40 GB").wait_for()
+    assert card.get_by_role("progressbar").evaluate("(bar) => bar.value") == pytest.approx(0.25)
+    assert violations(page) == []
+    card.get_by_role("button", name="Cancel").click()
+    go.release()
+    card.get_by_text("What has arrived is kept").wait_for()
+    install.click()
+    go.release(4)
+    card.get_by_text("What has arrived is kept").wait_for(state="detached")
+    until(page, "!document.querySelector('.model .bar:not([hidden])')")
+    assert asked == ["facebook/musicgen-small"] * 2
 
 
 def test_it_works_below_a_path_prefix_on_a_public_server_with_the_token(

@@ -1,7 +1,11 @@
 /** Draws openapi.json as a page, by groups, on which every route can be tried. */
 
+import { browserStorage, Preferences } from '../static/shared/preferences.js';
+
 const LIMIT_MS = 60_000; // for an answer
 const ENDLESS_MS = 5000; // after which an endless answer is stopped
+
+document.documentElement.dataset.theme = Preferences(browserStorage()).read('theme', 'auto');
 
 /** An element with text and children. */
 function el(name, attributes = {}, ...children) {
@@ -9,6 +13,11 @@ function el(name, attributes = {}, ...children) {
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   made.append(...children);
   return made;
+}
+
+/** Words in which backticks hold code, as nodes. @param {string} text */
+function prose(text) {
+  return text.split(/`+/).map((part, n) => (n % 2 ? el('code', {}, part) : part));
 }
 
 /** Follow `$ref` inside the document. */
@@ -29,7 +38,7 @@ function typeOf(schema) {
 
 function row(name, schema, required, description) {
   const fallback = schema.default === undefined ? '' : JSON.stringify(schema.default);
-  return el('tr', {}, el('td', {}, el('code', {}, name)), el('td', {}, typeOf(schema)), el('td', {}, required ? 'required' : fallback), el('td', {}, description ?? ''));
+  return el('tr', {}, el('td', {}, el('code', {}, name)), el('td', {}, typeOf(schema)), el('td', {}, required ? 'required' : fallback), el('td', {}, ...prose(description ?? '')));
 }
 
 function table(rows) {
@@ -49,7 +58,7 @@ function example(schema) {
 
 /** The form of one operation. */
 function operation(path, method, op, document, known) {
-  const inside = el('div', {}, el('p', {}, op.description ?? op.summary ?? ''));
+  const inside = el('div', {}, el('p', {}, ...prose(op.description ?? op.summary ?? '')));
   const inputs = [];
   if (op.parameters?.length) {
     inside.append(table(op.parameters.map((p) => row(p.name, resolved(p.schema, document), p.required, p.description))));
@@ -74,7 +83,7 @@ function operation(path, method, op, document, known) {
   button.addEventListener('click', () => attempt(path, method, inputs, text, answer));
   inside.append(el('div', {}, button), answer);
   const line = (op.description ?? op.summary ?? '').split(/\.\s|\n\n/)[0].replace(/\.$/, '');
-  const summary = el('summary', {}, el('span', { class: 'method' }, method.toUpperCase()), el('code', {}, path), el('span', { class: 'line' }, line));
+  const summary = el('summary', {}, el('span', { class: 'method' }, method.toUpperCase()), el('code', {}, path), el('span', { class: 'line' }, ...prose(line)));
   return el('details', { class: 'route' }, summary, inside);
 }
 
@@ -131,7 +140,7 @@ function draw(document_, known) {
   routes.replaceChildren();
   for (const [name, { description, operations }] of groups) {
     links.append(el('a', { class: 'pill', href: `docs#${name}` }, name));
-    routes.append(el('section', { class: 'group', id: name, 'aria-labelledby': `${name}-title` }, el('h2', { id: `${name}-title` }, name), el('p', { class: 'line' }, description), ...operations));
+    routes.append(el('section', { class: 'group', id: name, 'aria-labelledby': `${name}-title` }, el('h2', { id: `${name}-title` }, name), el('p', { class: 'line' }, ...prose(description)), ...operations));
   }
   if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
 }

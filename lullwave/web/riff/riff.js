@@ -10,7 +10,9 @@ import { Api } from '../shared/api.js';
 import { audioContext } from '../shared/audio-context.js';
 import { retryDelayMs } from '../shared/backoff.js';
 import { Dots } from '../shared/dots.js';
+import { LanguageMenu } from '../shared/language-menu.js';
 import { browserStorage, Preferences, visitStorage } from '../shared/preferences.js';
+import { languageOf, loadStrings, translate } from '../shared/strings.js';
 import { Theme } from '../shared/theme.js';
 import { isRefused, pace } from './music/clip-calls.js';
 import { ClipPlayer } from './music/clip-player.js';
@@ -30,11 +32,15 @@ import * as Words from './wording.js';
 const TICK_MS = 200;
 const GLIDE_S = 0.03; // of the volume
 
-/** @param {HTMLElement} el */
-export function Riff(el) {
+const preferences = Preferences(browserStorage());
+const visit = Preferences(visitStorage());
+const language = preferences.read('language', languageOf(navigator.languages ?? []));
+
+/** @param {HTMLElement} el @param {Awaited<ReturnType<typeof loadStrings>>} t */
+export function Riff(el, t) {
   const find = (selector) => el.querySelector(selector);
-  const preferences = Preferences(browserStorage());
-  const visit = Preferences(visitStorage());
+  translate(el, t);
+  document.title = t('riff.page-title');
   const api = Api({ base: document.baseURI });
   const said = fromAddress(location.search);
   const settings = { ...usual(Math.floor(Math.random() * 1e6)), ...said.settings };
@@ -57,24 +63,26 @@ export function Riff(el) {
     player: () => sound?.player ?? { update() {}, clear() {} },
     nowMs: () => performance.now(),
     random: Math.random,
+    onClip: tick,
     onProblem: withoutCheckpoint,
   });
   const first = said.prompts.length ? said.prompts : [another(Words.PROMPTS, [], Math.random)];
   music.begin(first, settings.seed);
 
   const parts = {
-    theme: Theme(find('.theme')),
-    play: PlayButton(find('.play-button')),
+    theme: Theme(find('.theme'), { auto: t('theme.auto'), dark: t('theme.dark'), light: t('theme.light') }),
+    play: PlayButton(find('.play-button'), { labels: { play: t('riff.play'), pause: t('riff.pause') } }),
     volume: Volume(find('.volume')),
-    list: PromptList(find('.prompt-list')),
-    form: SettingsForm(find('.riff-settings')),
+    list: PromptList(find('.prompt-list'), t),
+    form: SettingsForm(find('.riff-settings'), t),
     notice: Notice(find('.notice')),
-    share: Share(find('.share')),
+    share: Share(find('.share'), t),
     picture: Spectrogram(find('.spectrogram'), music.view),
   };
   const dialog = find('.still-listening');
   Dots(find('.dots'));
-  NextPrompt(find('.next-prompt'), Words.PROMPTS, Math.random);
+  NextPrompt(find('.next-prompt'), t, Words.PROMPTS, Math.random);
+  LanguageMenu(find('.language-menu'), preferences, language);
 
   const handlers = {
     play,
@@ -173,7 +181,7 @@ export function Riff(el) {
       gain.connect(context.destination);
       sound = { context, gain, player: ClipPlayer(context, gain) };
     }
-    void sound.context.resume();
+    void sound.context.resume().then(tick);
   }
 
   function pause() {
@@ -216,13 +224,13 @@ export function Riff(el) {
     parts.theme.update(state);
     parts.volume.update(state);
     parts.play.update({ wanted: state.wanted, busy: state.wanted && !view.segment });
-    parts.picture.update({ playing, label: Words.pictureLabel(step, playing) });
-    const told = Words.status({ ...state, view, gone: state.presence.phase === 'gone' });
+    parts.picture.update({ playing, label: Words.pictureLabel(t, step, playing) });
+    const told = Words.status(t, { ...state, view, gone: state.presence.phase === 'gone' });
     find('.player-status').dataset.phase = told.phase;
     write(find('.player-status .text'), told.text);
-    write(find('.now-playing .lead'), Words.lead({ step, wanted: state.wanted }));
+    write(find('.now-playing .lead'), Words.lead(t, { step, wanted: state.wanted }));
     write(find('.now-playing .title'), prompt);
-    facts(Words.facts(step, made));
+    facts(Words.facts(t, step, made));
     parts.notice.update(noticed(view, made));
     parts.list.update({
       entries: walk.entries,
@@ -231,13 +239,14 @@ export function Riff(el) {
       share: step?.alpha ?? 0,
     });
     parts.form.update({ ...state, engine: made, imageUrl: api.seedImageUrl });
-    write(find('.engine-note'), Words.engineNote(state.server, made));
+    write(find('.engine-note'), Words.engineNote(t, state.server, made));
+    write(find('.picture-note'), Words.pictureNote(t, parts.picture.drawn()));
     parts.share.update({ url: address(walk, step, prompt) });
   }
 
   function noticed({ calls, behind }, made) {
     if (!state.wanted) return null;
-    return Words.notice({
+    return Words.notice(t, {
       problem: calls.problem,
       refused: isRefused(calls),
       behind,
@@ -271,4 +280,4 @@ function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-Riff(document.querySelector('.riff'));
+Riff(document.querySelector('.riff'), await loadStrings(language));

@@ -1,7 +1,11 @@
-/** A canvas on which a spectrogram is painted: brush, eraser, bands, undo; what is painted can be heard at once. */
+/**
+ * A canvas on which a spectrogram is painted: brush, eraser, bands, undo. The brush is heard while it paints, the painting
+ * after each stroke.
+ */
 
 import { emit } from '../shared/emit.js';
 import { themeColours } from '../shared/spectrogram-view.js';
+import { BrushTone } from './brush-tone.js';
 import { hzRow, levelsOf, MOST_COLUMNS, Painting, pixelsOf, rowHz, ROWS } from './painting.js';
 
 const COLUMNS = 512; // 5.12 s
@@ -13,6 +17,7 @@ export function Painter(el, t) {
   const find = (selector) => el.querySelector(selector);
   const canvas = find('.canvas');
   const context = canvas.getContext('2d');
+  const tone = BrushTone();
   let painting = Painting(COLUMNS);
   let colours = null;
   let tool = 'brush';
@@ -42,10 +47,28 @@ export function Painter(el, t) {
   canvas.addEventListener('pointerup', finish);
   canvas.addEventListener('pointercancel', finish);
   canvas.addEventListener('keydown', byKeyboard);
+  el.addEventListener('drop', (event) => {
+    event.preventDefault();
+    void take(event.dataTransfer.files[0]);
+  });
   canvas.addEventListener('blur', () => {
     cursor = null;
     draw();
   });
+
+  /** Begin with an image file. @param {File | undefined} file */
+  async function take(file) {
+    if (!file) return;
+    const url = URL.createObjectURL(file);
+    try {
+      await load(url);
+      emit(el, 'image-dropped');
+    } catch {
+      say('paint.no-image', { name: file.name });
+    } finally {
+      URL.revokeObjectURL(url);
+    }
+  }
 
   function step(name) {
     if (name === 'clear') {
@@ -68,6 +91,10 @@ export function Painter(el, t) {
     canvas.setPointerCapture(event.pointerId);
     last = at(event);
     painting.begin();
+    if (tool === 'brush' && find('.at-once').checked) {
+      find('.preview').pause();
+      tone.begin(rowHz(last.y), brush());
+    }
     if (tool === 'brush' || tool === 'eraser') painting.stroke(last.x, last.y, last.x, last.y, brush());
     else last.row = last.y;
     draw();
@@ -79,6 +106,7 @@ export function Painter(el, t) {
     if (!last) return;
     if (tool === 'brush' || tool === 'eraser') {
       painting.stroke(last.x, last.y, now.x, now.y, brush());
+      tone.glide(rowHz(Math.max(0, Math.min(ROWS - 1, now.y))));
       last = now;
       draw();
     } else {
@@ -89,6 +117,7 @@ export function Painter(el, t) {
 
   function finish() {
     if (!last) return;
+    tone.end();
     if (last.row !== undefined && Math.abs(last.row - last.y) >= 1) painting.band(last.row, last.y, tool === 'keep');
     last = null;
     painting.end();
@@ -168,6 +197,18 @@ export function Painter(el, t) {
     }
   }
 
+  async function load(url) {
+    const image = new Image();
+    image.src = url;
+    await image.decode();
+    const columns = Math.min(MOST_COLUMNS, Math.max(2, image.naturalWidth));
+    const scratch = Object.assign(document.createElement('canvas'), { width: columns, height: ROWS }).getContext('2d');
+    scratch.fillStyle = 'white';
+    scratch.fillRect(0, 0, columns, ROWS);
+    scratch.drawImage(image, 0, 0, columns, image.naturalHeight, 0, 0, columns, ROWS);
+    show(Painting(columns, levelsOf(scratch.getImageData(0, 0, columns, ROWS).data)));
+  }
+
   function show(next) {
     painting = next;
     Object.assign(canvas, { width: painting.columns, height: ROWS });
@@ -188,18 +229,12 @@ export function Painter(el, t) {
     get isEmpty() {
       return painting.isEmpty;
     },
-    /** Begin with an image in Riffusion's form. @param {string} url */
-    async load(url) {
-      const image = new Image();
-      image.src = url;
-      await image.decode();
-      const columns = Math.min(MOST_COLUMNS, Math.max(2, image.naturalWidth));
-      const scratch = Object.assign(document.createElement('canvas'), { width: columns, height: ROWS }).getContext('2d');
-      scratch.fillStyle = 'white';
-      scratch.fillRect(0, 0, columns, ROWS);
-      scratch.drawImage(image, 0, 0, columns, image.naturalHeight, 0, 0, columns, ROWS);
-      show(Painting(columns, levelsOf(scratch.getImageData(0, 0, columns, ROWS).data)));
+    /** Whether something was painted since it began. */
+    get isChanged() {
+      return painting.canUndo;
     },
+    /** Begin with an image in Riffusion's form. @param {string} url */
+    load,
     /** What is painted, as PNG in Riffusion's form. @returns {Promise<Blob>} */
     png() {
       const { columns, levels } = painting;

@@ -2,8 +2,9 @@
 
 import { Api } from '../shared/api.js';
 import { Dots } from '../shared/dots.js';
+import { LanguageMenu } from '../shared/language-menu.js';
 import { browserStorage, Preferences, visitStorage } from '../shared/preferences.js';
-import { LANGUAGES, languageOf, loadStrings, translate } from '../shared/strings.js';
+import { languageOf, loadStrings, translate } from '../shared/strings.js';
 import { Theme } from '../shared/theme.js';
 import { Compare } from './compare.js';
 import { JobForm } from './job-form.js';
@@ -40,7 +41,7 @@ export function Studio(el, t) {
   const form = JobForm(find('.job-form'), t, files);
   const painter = Painter(find('.painter'), t);
   const list = JobList(find('.job-list'), t, jobsApi);
-  const modelList = ModelList(find('.model-list'), t, () => api.models());
+  const modelList = ModelList(find('.model-list'), t, { ...jobsApi, pull, models: api.models }, refusal);
   const compare = Compare(find('.compare'), t, jobsApi);
   let tasks = [];
   let engines = [];
@@ -54,7 +55,7 @@ export function Studio(el, t) {
 
   Dots(document.querySelector('.dots'));
   theme.update({ theme: preferences.read('theme', 'auto') });
-  showLanguages();
+  LanguageMenu(find('.language-menu'), preferences, language);
   el.addEventListener('set-theme', ({ detail }) => {
     preferences.write('theme', detail);
     theme.update({ theme: detail });
@@ -76,6 +77,7 @@ export function Studio(el, t) {
     if (shown === PAINTED && target.name === 'picture' && target.value) takeToCanvas(target.value);
   });
   el.addEventListener('hear-painting', () => void hearPainting());
+  el.addEventListener('image-dropped', () => form.fill({ picture: '' }));
   el.addEventListener('job-action', ({ detail }) => void act(detail.id, detail.action));
   for (const kind of ['dragover', 'drop']) addEventListener(kind, (event) => event.preventDefault()); // a missed drop opens no file
   void learn();
@@ -140,15 +142,6 @@ export function Studio(el, t) {
     );
   }
 
-  function showLanguages() {
-    const select = el.querySelector('.language select');
-    select.replaceChildren(...Object.entries(LANGUAGES).map(([code, name]) => new Option(name, code, false, code === language)));
-    select.addEventListener('change', () => {
-      preferences.write('language', select.value);
-      location.reload();
-    });
-  }
-
   async function refresh() {
     clearTimeout(timer);
     let told;
@@ -192,7 +185,9 @@ export function Studio(el, t) {
     const button = find('.job-form .send');
     button.disabled = true;
     try {
-      if (shown === PAINTED && !fields.picture && !painter.isEmpty) Object.assign(fields, { picture: await paintedFile(), loudness_lufs: fields.loudness_lufs ?? PAINTED_LUFS });
+      if (shown === PAINTED && !painter.isEmpty && (!fields.picture || painter.isChanged)) {
+        Object.assign(fields, { picture: await paintedFile(), loudness_lufs: fields.loudness_lufs ?? PAINTED_LUFS });
+      }
       await jobsApi.create(shown, fields);
       visit.write('token', token.value);
       tell(t('form.sent'));
@@ -205,12 +200,21 @@ export function Studio(el, t) {
     }
   }
 
+  async function pull(name) {
+    await jobsApi.pull(name);
+    visit.write('token', token.value);
+  }
+
+  /** What to say of an error; where the token is needed, its field is shown. */
+  function refusal(error) {
+    if (!error.wantsToken) return reasonOf(error);
+    find('.token').hidden = false;
+    token.focus();
+    return t(token.value ? 'form.wrong-token' : 'studio.no-token');
+  }
+
   function refused(error) {
-    if (error.wantsToken) {
-      find('.token').hidden = false;
-      token.focus();
-      return tell(t(token.value ? 'form.wrong-token' : 'studio.no-token'));
-    }
+    if (error.wantsToken) return tell(refusal(error));
     const left = form.complain(error.errors ?? []);
     const known = (error.errors ?? []).length - left.length;
     const words = known ? [t('form.mistakes'), ...left] : [reasonOf(error)];
@@ -256,7 +260,11 @@ export function Studio(el, t) {
       }
       if (before) await Promise.all([jobsApi.remove(before.id), jobsApi.remove(before.upload)].map((one) => one.catch(() => null)));
     } catch (error) {
-      if (mine === hearing) painter.say('paint.failed', { why: reasonOf(error) });
+      if (mine === hearing) {
+        find('.painter .preview').removeAttribute('src'); // the sound of an earlier painting is none of this one
+        find('.painter .preview').load();
+        painter.say('paint.failed', { why: reasonOf(error) });
+      }
     }
     await refresh();
   }

@@ -19,6 +19,21 @@ export function modelState({ installed, fits }) {
 }
 
 /**
+ * How far a download is, or why it ended; empty where there is none.
+ *
+ * @param {{state: string, done_bytes: number, total_bytes: number, left_s: number | null, error: string | null} | null} pull
+ * @param {(key: string, values?: Record<string, unknown>) => string} t
+ */
+export function pullWords(pull, t) {
+  if (pull?.state === 'failed') return t('models.pull-failed', { why: pull.error });
+  if (pull?.state === 'cancelled') return t('models.pull-cancelled');
+  if (pull?.state !== 'pulling') return '';
+  if (!pull.total_bytes) return t('models.pull-begins');
+  const far = t('models.pull-far', { done: (pull.done_bytes / 1e9).toFixed(2), total: (pull.total_bytes / 1e9).toFixed(2) });
+  return pull.left_s === null ? far : `${far} ${t('job.left', { left: lasting(pull.left_s) })}`;
+}
+
+/**
  * Sizes, sound and speed of a model in one sentence.
  *
  * @param {{disk_gb: number, memory_gb: number, rate: number, channels: number, speed: number, device: string}} model

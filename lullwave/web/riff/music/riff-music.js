@@ -9,12 +9,14 @@ import * as Calls from './clip-calls.js';
 import * as Schedule from './clip-schedule.js';
 import * as Walk from './prompt-walk.js';
 
+const FIRST_CLIP_S = 6; // longest first clip: it is waited for
+
 /**
  * @param {{make: ReturnType<import('./clip-source.js').ClipSource>, context: () => AudioContext | null,
  *   player: () => {update: Function, clear: Function}, nowMs: () => number, random: () => number,
- *   onProblem: (error: Error) => void}} parts
+ *   onClip: () => void, onProblem: (error: Error) => void}} parts `onClip`: a clip is ready
  */
-export function RiffMusic({ make, context, player, nowMs, random, onProblem }) {
+export function RiffMusic({ make, context, player, nowMs, random, onClip, onProblem }) {
   let walk = null;
   let home = 0; // the walk's first seed
   let order = null; // {settings, server, engine, token} of the next clips
@@ -118,12 +120,14 @@ export function RiffMusic({ make, context, player, nowMs, random, onProblem }) {
     const next = Walk.next(walk, order.settings.alphaVelocity);
     const giveUp = setTimeout(() => stop.abort(), 1000 * Calls.patienceS(calls));
     try {
-      const clip = await make({ ...order, home, step: next.step }, stop.signal);
+      const clip = await make({ ...order, settings: settingsNow(), home, step: next.step }, stop.signal);
       if (running !== stop) return;
       const place = { at: next.walk.at, seed: next.walk.seed, alpha: next.walk.alpha };
       walk = Walk.back(walk, place);
       ready = [...ready, { ...clip, step: next.step, walk: place }];
       calls = Calls.answered(calls, clip.durationS, nowMs());
+      running = null;
+      onClip();
     } catch (error) {
       if (running !== stop) return;
       const { status = 0, message, field = null, retryAfterS = 0 } = error;
@@ -133,6 +137,13 @@ export function RiffMusic({ make, context, player, nowMs, random, onProblem }) {
       clearTimeout(giveUp);
       if (running === stop) running = null;
     }
+  }
+
+  /** The settings of the next clip. Nothing is heard before the first one, so it is short. */
+  function settingsNow() {
+    const { settings } = order;
+    const isFirst = schedule.segments.length === 0 && ready.length === 0;
+    return isFirst ? { ...settings, clipS: Math.min(settings.clipS, FIRST_CLIP_S) } : settings;
   }
 
   /** What is heard and what is to come, for the page to show. */

@@ -2,12 +2,14 @@
 
 import { emit } from '../../shared/emit.js';
 import { promptOf, MAX_PROMPT } from '../music/riff-settings.js';
-import { asked, EMPTY_PROMPT } from '../wording.js';
 
 const SHOWN = 5;
 
-/** @param {HTMLElement} el @param {readonly string[]} prompts to choose from @param {() => number} random in 0..1 */
-export function NextPrompt(el, prompts, random) {
+/**
+ * @param {HTMLElement} el @param {import('../wording.js').Translator} t
+ * @param {readonly string[]} prompts to choose from @param {() => number} random in 0..1
+ */
+export function NextPrompt(el, t, prompts, random) {
   const input = el.querySelector('.input');
   const dice = el.querySelector('.dice');
   const told = el.querySelector('.told');
@@ -18,7 +20,7 @@ export function NextPrompt(el, prompts, random) {
     event.preventDefault();
     const prompt = promptOf(input.value);
     if (!prompt) {
-      told.textContent = EMPTY_PROMPT;
+      told.textContent = t('riff.empty-prompt');
       input.focus();
       return;
     }
@@ -34,7 +36,7 @@ export function NextPrompt(el, prompts, random) {
   offer();
 
   function send(prompt) {
-    told.textContent = asked(prompt);
+    told.textContent = t('riff.asked', { prompt });
     emit(el, 'ask-prompt', prompt);
   }
 

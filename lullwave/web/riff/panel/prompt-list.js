@@ -1,10 +1,9 @@
 /** The prompts that were, are and will be heard; moves with the music, and each can be jumped to. */
 
 import { emit } from '../../shared/emit.js';
-import { LIST } from '../wording.js';
 
-/** @param {HTMLElement} el */
-export function PromptList(el) {
+/** @param {HTMLElement} el @param {import('../wording.js').Translator} t */
+export function PromptList(el, t) {
   const list = el.querySelector('.list');
   const rows = new Map(); // by the id of the entry
   let current = null;
@@ -30,7 +29,7 @@ export function PromptList(el) {
         rows.delete(id);
       }
       entries.forEach((entry, n) => {
-        if (!rows.has(entry.id)) rows.set(entry.id, rowOf(entry));
+        if (!rows.has(entry.id)) rows.set(entry.id, rowOf(entry, t));
         const row = rows.get(entry.id);
         if (list.children[n] !== row) list.insertBefore(row, list.children[n] ?? null);
         show(row, n < here ? 'past' : n === here ? 'now' : 'coming', entry.id === toward && toward !== heard ? share : 0);
@@ -48,7 +47,7 @@ export function PromptList(el) {
       row.classList.toggle('-past', when === 'past');
       row.toggleAttribute('aria-current', when === 'now');
       if (when === 'now') row.setAttribute('aria-current', 'true');
-      row.querySelector('.when').textContent = LIST[when];
+      row.querySelector('.when').textContent = t(`riff.${when}`);
       row.querySelector('.remove').hidden = when !== 'coming';
     }
     row.querySelector('.way').style.setProperty('--share', share.toFixed(3));
@@ -61,7 +60,7 @@ export function PromptList(el) {
   }
 }
 
-function rowOf({ id, prompt }) {
+function rowOf({ id, prompt }, t) {
   const row = document.createElement('li');
   row.className = 'entry';
   row.dataset.id = String(id);
@@ -70,7 +69,7 @@ function rowOf({ id, prompt }) {
     <button type="button" class="remove" hidden><span aria-hidden="true">×</span></button>
     <span class="way" aria-hidden="true"></span>`;
   row.querySelector('.words').textContent = prompt;
-  row.querySelector('.go').setAttribute('aria-label', LIST.go(prompt));
-  row.querySelector('.remove').setAttribute('aria-label', LIST.remove(prompt));
+  row.querySelector('.go').setAttribute('aria-label', t('riff.go', { prompt }));
+  row.querySelector('.remove').setAttribute('aria-label', t('riff.remove', { prompt }));
   return row;
 }

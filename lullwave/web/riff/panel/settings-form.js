@@ -2,14 +2,15 @@
 
 import { emit } from '../../shared/emit.js';
 import { FIELDS, valueOf } from '../music/riff-settings.js';
-import { AUTOMATIC, engineChoice, FIELD_WORDS, NO_MASK, TOKEN, wrongValue } from '../wording.js';
+import { engineChoice, wrongValue } from '../wording.js';
 
-/** @param {HTMLElement} el */
-export function SettingsForm(el) {
+/** @param {HTMLElement} el @param {import('../wording.js').Translator} t */
+export function SettingsForm(el, t) {
   const form = el.querySelector('.form');
   const image = el.querySelector('.seed-image');
-  const rows = Object.fromEntries(Object.entries(FIELDS).map(([name, field]) => [name, rowOf(name, field, FIELD_WORDS[name])]));
-  const token = rowOf('token', { type: 'password' }, TOKEN);
+  const wordsOf = (name) => ({ label: t(`riff.field-${name}`), help: t.or(`riff.help-${name}`, '') });
+  const rows = Object.fromEntries(Object.entries(FIELDS).map(([name, field]) => [name, rowOf(name, field, wordsOf(name))]));
+  const token = rowOf('token', { type: 'password' }, wordsOf('token'));
   let choices = '';
   form.append(...Object.values(rows).map((row) => row.el), token.el);
 
@@ -18,7 +19,7 @@ export function SettingsForm(el) {
     if (target.name === 'token') return emit(el, 'set-token', target.value);
     const value = valueOf(target.name, target.value);
     const row = rows[target.name];
-    complain(row, value === undefined ? wrongValue(FIELDS[target.name]) : '');
+    complain(row, value === undefined ? wrongValue(t, FIELDS[target.name]) : '');
     if (value !== undefined) emit(el, 'set-setting', { [target.name]: value });
   });
 
@@ -49,10 +50,10 @@ export function SettingsForm(el) {
     choices = now;
     const engines = server.engines.filter(({ available }) => available).map(({ name, summary }) => [name, engineChoice(name, summary)]);
     if (server.riffusion.available) engines.unshift(['riffusion', engineChoice('riffusion', server.riffusion.checkpoint ?? '')]);
-    options(rows.engine.control, [['', AUTOMATIC], ...engines]);
+    options(rows.engine.control, [['', t('riff.automatic')], ...engines]);
     const named = (kind) => server.images.filter((one) => one.kind === kind).map(({ name }) => [name, name.replaceAll('_', ' ')]);
     options(rows.seedImageId.control, named('seed'));
-    options(rows.maskImageId.control, [['', NO_MASK], ...named('mask')]);
+    options(rows.maskImageId.control, [['', t('riff.no-mask')], ...named('mask')]);
   }
 }
 
@@ -67,7 +68,7 @@ function complain({ control, wrong }, words) {
   else control.removeAttribute('aria-invalid');
 }
 
-function rowOf(name, { type, low, high, step, maxLength }, { label, help = '' }) {
+function rowOf(name, { type, low, high, step, maxLength }, { label, help }) {
   const el = document.createElement('div');
   const control = document.createElement(type === 'choice' ? 'select' : 'input');
   el.className = 'option';

@@ -1,9 +1,7 @@
 /** The link that brings this music back: shown, copied, or handed to the system's own dialog. */
 
-import { COPIED, NOT_COPIED } from '../wording.js';
-
-/** @param {HTMLElement} el */
-export function Share(el) {
+/** @param {HTMLElement} el @param {import('../wording.js').Translator} t */
+export function Share(el, t) {
   const link = el.querySelector('.link');
   const told = el.querySelector('.told');
   link.addEventListener('focus', () => link.select());
@@ -22,11 +20,11 @@ export function Share(el) {
   async function copy() {
     try {
       await navigator.clipboard.writeText(link.value);
-      told.textContent = COPIED;
+      told.textContent = t('riff.copied');
     } catch {
       link.focus();
       link.select();
-      told.textContent = document.execCommand('copy') ? COPIED : NOT_COPIED;
+      told.textContent = t(document.execCommand('copy') ? 'riff.copied' : 'riff.not-copied');
     }
   }
 }

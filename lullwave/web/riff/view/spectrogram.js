@@ -1,9 +1,13 @@
-/** The picture of the sound: a landscape by WebGL, or a flat picture without it and where motion is to be reduced. */
+/**
+ * The picture of the sound: a landscape by WebGL; a flat picture without it, where it is drawn too slowly, and where motion
+ * is to be reduced.
+ */
 
 import { isDark } from '../../shared/theme.js';
 import { readColours } from './colours.js';
 import { fillColumns } from './columns.js';
 import { COLUMNS, FlatPicture, frameOf } from './flat-picture.js';
+import * as Pace from './frame-pace.js';
 import { HeightField, PAST_ROWS, ROWS } from './height-field.js';
 import { BANDS, COLUMNS_PER_S } from './mel-levels.js';
 
@@ -12,6 +16,7 @@ const ROW_COLUMNS = 3; // columns to a row of the landscape
 const PIXEL = 3; // CSS pixels to one of the landscape
 const SMALL_PIXEL = 2;
 const SMALL_PX = 700; // canvases narrower than this have smaller pixels
+const COARSER = 2; // times as large, where frames take long
 const FRAME_MS = 1000 / 31; // thirty pictures a second are enough for big pixels
 const STILL_MS = 250;
 
@@ -29,6 +34,7 @@ export function Spectrogram(el, look) {
   let lost = false;
   let playing = false;
   let drawnMs = 0;
+  let pace = Pace.UNKNOWN;
 
   landscape.addEventListener('webglcontextlost', () => {
     lost = true;
@@ -46,14 +52,24 @@ export function Spectrogram(el, look) {
   return {
     /** @param {{playing: boolean, label: string}} next */
     update(next) {
-      if (next.playing !== playing) draw();
+      if (next.playing !== playing) {
+        pace = Pace.paused(pace);
+        draw();
+      }
       playing = next.playing;
       if (el.getAttribute('aria-label') !== next.label) el.setAttribute('aria-label', next.label);
+    },
+    /** How it is drawn. @returns {{view: 'landscape' | 'flat', why: '' | 'slow' | 'no-webgl' | 'calm', typicalMs: number | null}} */
+    drawn() {
+      const view = isFlat() ? 'flat' : 'landscape';
+      if (!field || lost) return { view, why: 'no-webgl', typicalMs: null };
+      if (calm.matches) return { view, why: 'calm', typicalMs: null };
+      return { view, why: pace.detail === 'fine' ? '' : 'slow', typicalMs: pace.typicalMs };
     },
   };
 
   function isFlat() {
-    return !field || lost || calm.matches;
+    return !field || lost || calm.matches || pace.detail === 'flat';
   }
 
   function choose() {
@@ -64,7 +80,7 @@ export function Spectrogram(el, look) {
   }
 
   function fit() {
-    const pixel = el.clientWidth < SMALL_PX ? SMALL_PIXEL : PIXEL;
+    const pixel = (el.clientWidth < SMALL_PX ? SMALL_PIXEL : PIXEL) * (pace.detail === 'coarse' ? COARSER : 1);
     field?.resize(Math.max(1, Math.round(el.clientWidth / pixel)), Math.max(1, Math.round(el.clientHeight / pixel)));
     draw();
   }
@@ -79,8 +95,18 @@ export function Spectrogram(el, look) {
   function frame(nowMs) {
     requestAnimationFrame(frame);
     if (!playing || nowMs - drawnMs < (calm.matches ? STILL_MS : FRAME_MS)) return;
+    if (!isFlat()) judge(nowMs - drawnMs);
     drawnMs = nowMs;
     draw();
+  }
+
+  /** Draw less where frames take long. @param {number} sinceMs the frame before */
+  function judge(sinceMs) {
+    const before = pace.detail;
+    pace = Pace.drawn(pace, sinceMs);
+    if (pace.detail === before) return;
+    fit();
+    choose();
   }
 
   function draw() {
