@@ -3,7 +3,8 @@
 ``NOT_RUN`` lists the commands that need a package index, a model hub, root, Docker or a second machine, and why. These
 are only parsed: ``lullwave`` commands by the real command line, ``make`` targets by ``make --dry-run``, the rest by the
 shell. Every other command is executed, page by page and in order. Servers start, answer and stop; ports are free ones.
-Pages that read what a station played get a few seconds of it and one of its times. Certificates are self-signed.
+Pages that read what a station played get a few seconds of it and one of its times. Certificates are self-signed. Music
+that a page wants longer than a few seconds is made so long (``shorter``).
 """
 
 import json
@@ -34,6 +35,8 @@ from lullwave.settings import load
 START_S = 60  # longest start of a server, seconds
 COMMAND_S = 120  # longest run of one command, seconds
 PIECE_BYTES = 32_000  # read from the stream at a time until the history lists a piece: about two seconds
+MUSIC_S = 3  # longest music that is made
+LENGTHS = re.compile(r'(?:--seconds |\bseconds=|"duration_s": )(\d+)\b')
 LEFT_OUT = ("lullwave/", "tests/")  # of the copy of the repository
 
 SELF_SIGNED = ssl.create_default_context()
@@ -62,6 +65,14 @@ def why_not(command: str) -> str | None:
     """The reason for which a command is only parsed; None if it is executed."""
     bare = command.split("  #")[0].strip()
     return next((reason for pattern, reason in NOT_RUN if re.fullmatch(pattern, bare, re.S)), None)
+
+
+def shorter(code: str) -> str:
+    """A command or a program that makes ``MUSIC_S`` of music at most, and expects as much."""
+    for length in {*LENGTHS.findall(code)}:
+        if int(length) > MUSIC_S:
+            code = re.sub(rf"\b{length}\b", str(MUSIC_S), code)
+    return code
 
 
 PAGES = [page for page in pages() if page.commands()]
@@ -118,7 +129,9 @@ class Terminal:
             "XDG_DATA_HOME": str(home / "data"),
             "LULLWAVE_PORT": str(self.radio),
             "LULLWAVE_INFERENCE_PORT": str(self.inference),
-            "LULLWAVE_STATIONS": '[{"id": "piano"}]',  # one instead of five, to start quickly
+            "LULLWAVE_STATIONS": '[{"id": "piano"}]',  # one instead of five, to start quickly, with a short first clip
+            "LULLWAVE_CLIP_S": "5",
+            "LULLWAVE_MAX_AWAKE": "8",  # not measured
             "OMP_NUM_THREADS": "1",
             "NO_COLOR": "1",
             "LANG": "C.UTF-8",
@@ -126,7 +139,7 @@ class Terminal:
 
     def run(self, command: str) -> None:
         """Run a command to its end, or start a server and wait until it answers."""
-        command = command.replace("localhost:8000", f"localhost:{self.radio}")
+        command = shorter(command).replace("localhost:8000", f"localhost:{self.radio}")
         if re.match(r"lullwave (history|replay)\b", command) and "--server" not in command:
             command = re.sub(r"(replay piano) \S+", rf"\1 {self._time_on_air()}", command)
         server = re.search(r"lullwave (serve|inference)\b(?!.*--help)", command)
@@ -263,7 +276,7 @@ def test_python_examples_run(page: Page, terminal: Terminal):
     for command in page.commands():
         if re.match(r"lullwave serve\b(?!.*--help)", command):  # the code talks to it
             terminal.run(command)
-    code = "\n".join(page.fences("python")).replace("localhost:8000", f"localhost:{terminal.radio}")
+    code = shorter("\n".join(page.fences("python"))).replace("localhost:8000", f"localhost:{terminal.radio}")
     done = subprocess.run([terminal.directory / ".venv/bin/python", "-c", code], **terminal._where(), timeout=COMMAND_S)
     assert done.returncode == 0, done.stderr.decode()
 

@@ -1,4 +1,4 @@
-"""The package as users see it: its names, its types, its examples."""
+"""The package as users see it: its names and its types, also those of the example."""
 
 import ast
 import re
@@ -105,12 +105,3 @@ def test_a_third_party_engine_type_checks_strictly_against_the_installed_package
     notes = re.findall(r'Revealed type is "(.*)"', run.stdout)
     assert (run.stderr, notes) == ("", ["lullwave.engines.base.Engine"]), run.stdout
     assert "error:" not in run.stdout, run.stdout
-
-
-def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", (HOME / "README.md").read_text(), re.S)
-    assert blocks
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), {})
-    assert lullwave.Audio.load("night.mp3").duration_s == pytest.approx(60.0, abs=0.01)

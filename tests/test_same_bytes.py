@@ -35,6 +35,7 @@ def server(tmp_path_factory):
         port = probe.getsockname()[1]
     data = tmp_path_factory.mktemp("data")
     command = [sys.executable, "-m", "lullwave", "serve", "--port", str(port), "--data-dir", str(data)]
+    command += ["--clip-s", "5", "--max-awake", "8"]  # a short first clip, and nothing measured
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=data)
     address = f"http://127.0.0.1:{port}"
     for _ in range(600):
