@@ -140,6 +140,7 @@ def station_json(channels: Channels, channel: Channel, request: Request) -> dict
         "state": station.state,
         "busy": channels.awake.busy(station.id),
         "steered": station.steered,
+        "scene": channel.scenery.latest.data(),
         **published(station.failover.data(), request.scope),
         "stream": f"{request.scope['root_path']}/stations/{station.id}/stream.mp3",
         "hls": f"{request.scope['root_path']}/stations/{station.id}/hls/index.m3u8"

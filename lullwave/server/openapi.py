@@ -51,6 +51,7 @@ _STATION = {
     "state": "on air",
     "busy": False,
     "steered": False,
+    "scene": {"place": "city", "time": None, "sounds": [], "mood": "sleepy"},
     "rung": "engine",
     "cause": "none",
     "wanted": "synth",

@@ -14,6 +14,7 @@ from ..request import MAX_SEED
 
 StationId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 Policy = Literal["everyone", "owner", "vote"]
+Scene = Literal["city", "road", "forest", "window", "beach", "stars"]
 
 
 def minute_of_day(wall: float) -> int:
@@ -57,6 +58,11 @@ class StationSettings(BaseModel):
         default=(), max_length=4, description="words added to each prompt, such as `rain`"
     )
     policy: Policy = Field(default="everyone", description="who may steer: everyone, the owner (by token), or a vote")
+    scene: Scene | Literal[""] = Field(
+        default="",
+        description="place that the page paints while it plays its own programme; empty: chosen from what its engine "
+        "understands",
+    )
     seed: int | None = Field(
         default=None, ge=0, le=MAX_SEED, description="seed of its programme; empty: a random one at each start"
     )
@@ -115,22 +121,33 @@ class StationSettings(BaseModel):
 
 DEFAULT_STATIONS = (
     StationSettings(
-        id="piano", name="Mellow piano", prompts=("mellow lo-fi with a soft felt piano, calm and steady, clean",)
+        id="piano",
+        scene="city",
+        name="Mellow piano",
+        prompts=("mellow lo-fi with a soft felt piano, calm and steady, clean",),
     ),
     StationSettings(
         id="synthwave",
+        scene="road",
         name="Night drive",
         prompts=("futuristic synthwave lo-fi, warm analogue synths, calm and steady, clean",),
     ),
     StationSettings(
         id="organic",
+        scene="forest",
         name="Forest cabin",
         prompts=("earthy organic lo-fi with acoustic instruments, upright bass and brushes, calm and steady, clean",),
     ),
     StationSettings(
-        id="guitar", name="Window seat", prompts=("gentle lo-fi with nylon guitar, calm and steady, clean",)
+        id="guitar",
+        scene="window",
+        name="Window seat",
+        prompts=("gentle lo-fi with nylon guitar, calm and steady, clean",),
     ),
     StationSettings(
-        id="ambient", name="Drift", prompts=("ambient ethereal lo-fi with slow soft pads, calm and steady, clean",)
+        id="ambient",
+        scene="stars",
+        name="Drift",
+        prompts=("ambient ethereal lo-fi with slow soft pads, calm and steady, clean",),
     ),
 )

@@ -82,6 +82,23 @@ test('the network that comes back is tried at once; one that goes changes nothin
   assert.equal(online.phase, 'connecting');
 });
 
+test('a lost station is tried again within three seconds however often it fails, or at once if the listener asks', () => {
+  let state = playing();
+  for (let now = 10_000, loss = 0; loss < 12; loss += 1) {
+    state = Player.lost(state, now, 0.999);
+    assert.ok(state.retryAt - now <= 3_000);
+    assert.equal(Player.retryInS(state, now), Math.ceil((state.retryAt - now) / 1000));
+    now = state.retryAt;
+    assert.equal(Player.retryInS(state, now), 0);
+    state = Player.tick(state, now, 0, 0);
+    assert.equal(state.phase, 'connecting');
+    assert.equal(Player.retryInS(state, now), null);
+  }
+  const waiting = Player.lost(state, 99_000, 0.5);
+  assert.equal(Player.tryNow(waiting, 99_001).phase, 'connecting');
+  assert.equal(Player.tryNow(state, 99_001), state);
+});
+
 test('losses while paused or waiting are old news', () => {
   assert.equal(Player.lost(INITIAL, 0, 0), INITIAL);
   const waiting = Player.lost(playing(), 1_000, 0);

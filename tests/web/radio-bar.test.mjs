@@ -5,7 +5,7 @@ import * as Focus from '../../lullwave/web/focus/focus-state.js';
 import * as Sleep from '../../lullwave/web/player/sleep-state.js';
 import { actionOf } from '../../lullwave/web/radio/keys-state.js';
 import { has, surprise, toggled } from '../../lullwave/web/request/request-words.js';
-import { hashOf, stationIn } from '../../lullwave/web/radio/station-link.js';
+import { hashOf, stationIn, withoutServer } from '../../lullwave/web/radio/station-list.js';
 
 /** A press on an element that matches some of the selectors that are asked for. */
 const press = (key, { on = '', ...more } = {}) => {
@@ -43,6 +43,13 @@ test('a station’s link leads to its id again, and odd ones to none', () => {
   assert.equal(stationIn(''), null);
   assert.equal(stationIn('#'), null);
   assert.equal(stationIn('#%E0%A4%A'), null);
+});
+
+test('a page that opens without the server knows the stations, but nobody who listens', () => {
+  const scene = { place: 'beach' };
+  const sea = { id: 'sea', name: 'Sea', prompt: 'bossa', scene };
+  const list = { default: 'sea', stations: [{ ...sea, listeners: 7, busy: true, state: 'asleep', now: { title: 'Old' } }] };
+  assert.deepEqual(withoutServer(list), { default: 'sea', stations: [{ ...sea, listeners: 0, busy: false, state: 'on air' }] });
 });
 
 test('four rounds of focus, a longer rest after the last, and on', () => {

@@ -13,6 +13,7 @@ import { translator } from '../../lullwave/web/shared/strings.js';
 import * as Steer from '../../lullwave/web/station/steering-state.js';
 import english from '../../lullwave/web/strings/en.js';
 import german from '../../lullwave/web/strings/de.js';
+import { OtherTab } from '../../lullwave/web/radio/other-tab.js';
 import * as Words from '../../lullwave/web/radio/wording.js';
 
 test('the sleep timer counts sound that was heard, across connections', () => {
@@ -255,4 +256,56 @@ test('the small player says in each language what it does', () => {
   for (const phase of ['paused', 'connecting', 'playing', 'buffering', 'waiting']) {
     assert.ok(!embedStatus({ ...INITIAL, phase }, translator(english)).includes('embed.'), phase);
   }
+});
+
+/** Channels of one name, without a browser. */
+function channels() {
+  const open = [];
+  return class {
+    constructor() {
+      this.hear = () => {};
+      open.push(this);
+    }
+    addEventListener(kind, hear) {
+      this.hear = hear;
+    }
+    postMessage(data) {
+      for (const other of open) if (other !== this) other.hear({ data });
+    }
+  };
+}
+
+test('the tab that is played last goes on, the other pauses, and a new one knows that another plays', () => {
+  const Channel = channels();
+  const tab = () => {
+    const state = { wanted: false, elsewhere: false };
+    const listeners = { onTaken: () => (state.wanted = false), onChange: (elsewhere) => (state.elsewhere = elsewhere) };
+    const other = OtherTab(listeners, Channel);
+    const want = (wanted) => other.update({ wanted: (state.wanted = wanted) });
+    return { state, want, refresh: () => want(state.wanted), leave: other.leave };
+  };
+  const one = tab();
+  one.want(true);
+  const two = tab();
+  assert.deepEqual([one.state, two.state], [{ wanted: true, elsewhere: false }, { wanted: false, elsewhere: true }]);
+  two.want(true);
+  one.refresh();
+  assert.deepEqual([one.state, two.state], [{ wanted: false, elsewhere: true }, { wanted: true, elsewhere: false }]);
+  two.leave();
+  assert.equal(one.state.elsewhere, false);
+});
+
+test('without channels between tabs, each plays', () => {
+  const other = OtherTab({ onTaken: assert.fail, onChange: assert.fail }, null);
+  other.update({ wanted: true });
+  other.leave();
+});
+
+test('a paused page says why', () => {
+  assert.equal(Words.playerStatus(INITIAL), 'Paused');
+  assert.equal(Words.playerStatus(INITIAL, 'asleep'), 'Asleep');
+  assert.equal(Words.lead(INITIAL, 'Drift', 'asleep'), 'Drift is asleep');
+  assert.equal(Words.lead({ ...INITIAL, phase: 'connecting' }, 'Drift', 'asleep'), 'On air now on Drift');
+  assert.equal(Words.untitled(INITIAL), 'Press play');
+  assert.match(Words.playerStatus(INITIAL, 'asleep', true), /^Another tab plays already/);
 });

@@ -46,11 +46,18 @@ def test_everything_is_reachable_at_every_size(serve: Callable[..., Radio], visi
         assert page.evaluate("document.documentElement.scrollWidth") == width
         page.keyboard.press("Escape")
         page.get_by_text("Focus timer").wait_for(state="hidden")
-    assert violations(page) == []
     page.keyboard.press("f")
     page.get_by_role("button", name="Start").click()
     page.get_by_text("Focus, round 1 of 4").wait_for()
-    assert violations(page) == []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        assert violations(page) == []
+        page.keyboard.press("Escape")
+        assert violations(page) == []
+        page.keyboard.press("?")
+        assert violations(page) == []
+        page.keyboard.press("Escape")
+        page.keyboard.press("f")
 
 
 def test_keys_do_what_the_list_says_until_they_are_switched_off(radio: Radio, visit: Callable[..., Any]):
@@ -79,7 +86,7 @@ def test_keys_do_what_the_list_says_until_they_are_switched_off(radio: Radio, vi
     for key in ("1", "Space", "f"):
         page.keyboard.press(key)
     assert page.get_by_role("radio", name="Second wind").is_checked()
-    page.get_by_text("Paused").wait_for()
+    until(page, "document.querySelector('.player-status').dataset.phase === 'paused'")
     assert not page.get_by_text("Focus timer").is_visible()
 
 

@@ -74,11 +74,22 @@ def test_the_lock_screen_knows_the_piece_and_its_keys_work(radio: Radio, visit: 
     until(page, "navigator.mediaSession.metadata?.title.startsWith('Tone ')")
     assert page.evaluate("navigator.mediaSession.metadata.artist") == "First light"
     assert page.evaluate("navigator.mediaSession.playbackState") == "playing"
-    artwork = page.evaluate("navigator.mediaSession.metadata.artwork.map((a) => a.src)")
-    assert all(page.request.get(src).ok for src in artwork)
+    colours = page.evaluate(
+        """async () => {
+          const image = new Image();
+          image.src = navigator.mediaSession.metadata.artwork[0].src;
+          await image.decode();
+          const context = new OffscreenCanvas(image.width, image.height).getContext('2d');
+          context.drawImage(image, 0, 0);
+          const { data } = context.getImageData(0, 0, image.width, image.height);
+          return [image.width, new Set(new Uint32Array(data.buffer)).size];
+        }"""
+    )
+    assert colours[0] == 768
+    assert colours[1] > 10  # the place that is painted
 
 
-def test_rain_plays_along_and_is_remembered(radio: Radio, visit: Callable[..., Any]):
+def test_rain_plays_alone_and_along_and_is_remembered(radio: Radio, visit: Callable[..., Any]):
     page = visit(radio.url)
     page.evaluate(
         """() => {
@@ -92,8 +103,13 @@ def test_rain_plays_along_and_is_remembered(radio: Radio, visit: Callable[..., A
     )
     rain = page.get_by_role("slider", name="Rain")
     rain.fill("60")
-    assert page.evaluate("rainGains.length") == 0
+    until(page, "rainGains.at(-1) > 0.1")
+    page.get_by_role("button", name="Stop these sounds").click()
+    until(page, "rainGains.at(-1) === 0")
+    page.get_by_role("button", name="Hear these without the music").click()
+    until(page, "rainGains.at(-1) > 0.1")
     play(page)
+    assert not page.locator(".alone").is_visible()
     until(page, "rainGains.at(-1) > 0.1")
     page.get_by_role("button", name="Pause", exact=True).click()
     until(page, "rainGains.at(-1) === 0")
@@ -125,6 +141,29 @@ def test_it_can_be_installed(radio: Radio, visit: Callable[..., Any]):
     )
     assert manifest["start"] == radio.url
     assert all(page.request.get(icon).ok for icon in manifest["icons"])
+
+
+def test_it_opens_without_the_server(serve: Callable[..., Radio], visit: Callable[..., Any]):
+    radio = serve()
+    page = visit(radio.url, may_complain=True)
+    page.get_by_role("radio", name="First light").wait_for(state="attached")
+    page.evaluate(
+        """async () => {
+          await navigator.serviceWorker.ready;
+          const loaded = performance.getEntriesByType('resource').map((entry) => entry.name);
+          const own = loaded.filter((name) => name.includes('/static/'));
+          const files = [...own, 'static/ambience/ambience-worker.js', ''];
+          const kept = () => Promise.all(files.map((name) => caches.match(new URL(name, document.baseURI))));
+          while (!(await kept()).every(Boolean)) await new Promise((done) => setTimeout(done, 50));
+        }"""
+    )
+    radio.stop()
+    page.reload()
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.get_by_text("The station cannot be reached.").wait_for()
+    page.get_by_role("button", name="Try now").wait_for()
+    serve(radio.port)
+    until(page, "document.querySelector('.player-status').dataset.phase === 'playing'")
 
 
 def test_it_works_behind_a_path_prefix(radio: Radio, visit: Callable[..., Any]):

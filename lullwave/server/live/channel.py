@@ -14,6 +14,7 @@ from ...station import Event, PlayoutStep, Station
 from ..hls.feed import HlsFeed
 from .audio_feed import AudioFeed, LowFeed
 from .bands import measured
+from .scenery import SceneryReader
 
 EVENTS_KEPT = 512  # events that a slow client may lag behind
 COUNT_EVERY_S = 0.2  # shortest time between two ``listeners`` events: many who join at once cause one event
@@ -31,6 +32,7 @@ class Channel:
         loop = asyncio.get_running_loop()
         self.station = station
         self.events: Ring[Event] = Ring(EVENTS_KEPT, loop)
+        self.scenery = SceneryReader(station)
         self._listeners = 0
         self.peak = 0  # most listeners at once
         self.dropped = 0  # connections that stalled

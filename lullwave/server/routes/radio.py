@@ -70,6 +70,7 @@ def router(services: Services) -> APIRouter:
     async def stations(request: Request) -> JSONResponse:
         """Every station and what it plays; ``private`` tells whether the server has private streams."""
         channels = services.channels
+        await asyncio.gather(*(channel.scenery.read() for channel in channels.stations.values()))
         return JSONResponse(
             {
                 "default": channels.default.station.id,

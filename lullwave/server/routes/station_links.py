@@ -10,8 +10,8 @@ from fastapi.responses import HTMLResponse
 
 from ..deps import Services
 
-PICTURE = "static/icons/icon-512.png"
-PICTURE_PX = 512  # width and height of PICTURE
+PICTURE = "static/icons/share-{place}.png"  # the place as the page paints it: `tools/make_share_pictures.mjs`
+PICTURE_PX = (1200, 630)  # width and height of PICTURE: what other sites show as a large card
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -26,10 +26,10 @@ PAGE = """<!doctype html>
     <meta property="og:description" content="{description}" />
     <meta property="og:url" content="{url}" />
     <meta property="og:image" content="{picture}" />
-    <meta property="og:image:width" content="{size}" />
-    <meta property="og:image:height" content="{size}" />
-    <meta property="og:image:alt" content="The mark of Lullwave" />
-    <meta name="twitter:card" content="summary" />
+    <meta property="og:image:width" content="{width}" />
+    <meta property="og:image:height" content="{height}" />
+    <meta property="og:image:alt" content="{alt}" />
+    <meta name="twitter:card" content="summary_large_image" />
     <meta http-equiv="refresh" content="0; url={page}" />
     <link rel="stylesheet" href="../static/shared/base.css" />
   </head>
@@ -38,6 +38,14 @@ PAGE = """<!doctype html>
   </body>
 </html>
 """
+ALT = {
+    "city": "A city of pixels in the evening, its windows lit by the music",
+    "road": "A road of pixels by night, its lamps lit by the music",
+    "forest": "A cabin of pixels in a forest, its trees lit by the music",
+    "window": "Roofs of pixels by day, their windows lit by the music",
+    "beach": "A beach of pixels, its waves raised by the music",
+    "stars": "Stars of pixels above hills, lit by the music",
+}
 
 
 def router(services: Services) -> APIRouter:
@@ -50,14 +58,18 @@ def router(services: Services) -> APIRouter:
 
         It tells the station's own programme, not what listeners ask for: others keep such cards for days.
         """
-        found = services.channel(station).station
+        channel = services.channel(station)
+        found = channel.station
+        place = await channel.scenery.own_place()
         name = quote(found.id, safe="")
         values = {
             "title": f"{found.config.title} · Lullwave",
             "description": f"Endless music, composed while you listen: {found.own_prompt}",
             "url": f"{request.base_url}s/{name}",
-            "picture": f"{request.base_url}{PICTURE}",
-            "size": str(PICTURE_PX),
+            "picture": f"{request.base_url}{PICTURE.format(place=place)}",
+            "width": str(PICTURE_PX[0]),
+            "height": str(PICTURE_PX[1]),
+            "alt": ALT[place],
             "page": f"../#{name}",  # relative: also below a prefix that a proxy takes away
         }
         page = PAGE.format_map({key: escape(value) for key, value in values.items()})

@@ -58,6 +58,7 @@ def router(services: Services) -> APIRouter:
         """A station: what is on air, what comes next, the buffer, the clock, and the queue of requests."""
         channel = services.heard_channel(station)
         queue = services.prompt_queue(station)
+        await channel.scenery.read()
         epoch = channel.station.epoch
         upcoming = [{"kind": e.kind, "frame": e.frame, **e.data} for e in channel.station.upcoming()]
         return JSONResponse(

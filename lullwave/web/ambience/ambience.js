@@ -1,5 +1,5 @@
 /**
- * Sliders for rain, fire, waves and night, which play along with the station on this page alone.
+ * Sliders for rain, fire, waves and night, which play on this page alone: along with the station, or without it.
  *
  * Layers are loops, computed when they are first turned up; loudness moves on the audio clock.
  */
@@ -10,8 +10,13 @@ import { taper } from '../player/audio-stream.js';
 
 const GLIDE_S = 0.25;
 
-/** @param {HTMLElement} el @param {ReturnType<typeof import('../shared/preferences.js').Preferences>} preferences */
-export function Ambience(el, preferences) {
+/**
+ * @param {HTMLElement} el @param {ReturnType<typeof import('../shared/preferences.js').Preferences>} preferences
+ * @param {ReturnType<import('../shared/strings.js').translator>} t
+ * @param {() => void} onChange what is heard has changed, but for `update`
+ */
+export function Ambience(el, preferences, t, onChange) {
+  const switcher = el.querySelector('.alone');
   const levels = { ...Object.fromEntries(Object.keys(LAYERS).map((name) => [name, 0])), ...preferences.read('ambience', {}) };
   /** @type {Map<string, {source: AudioBufferSourceNode, gain: GainNode}>} */
   const sounding = new Map();
@@ -20,6 +25,7 @@ export function Ambience(el, preferences) {
   /** @type {Worker | null} */
   let worker = null;
   let state = { playing: false, volume: 0.7, gain: 1 };
+  let alone = false; // heard without the music
 
   for (const slider of el.querySelectorAll('.slider')) {
     slider.value = String(Math.round((levels[slider.name] ?? 0) * 100));
@@ -28,24 +34,46 @@ export function Ambience(el, preferences) {
       levels[slider.name] = slider.valueAsNumber / 100;
       preferences.write('ambience', levels);
       show(slider);
-      mix();
+      setAlone(!state.playing && anyUp());
     });
   }
+  switcher.addEventListener('click', () => setAlone(!alone));
+  offer();
 
   return {
-    /** @param {string} name */
-    level: (name) => levels[name] ?? 0,
+    /** How much of each sound is heard now. @returns {import('../landscape/landscape.js').Layers} */
+    heard: () => Object.fromEntries(Object.keys(LAYERS).map((name) => [name, state.playing || alone ? levels[name] : 0])),
     /** @param {{playing: boolean, volume: number, gain: number}} next */
     update(next) {
       const same = next.playing === state.playing && next.volume === state.volume && next.gain === state.gain;
+      if (next.playing !== state.playing) alone = false;
       state = next;
-      if (!same) mix();
+      if (same) return;
+      mix();
+      offer();
     },
   };
 
+  function anyUp() {
+    return Object.values(levels).some((level) => level > 0);
+  }
+
+  function setAlone(wanted) {
+    alone = wanted;
+    mix();
+    offer();
+    onChange();
+  }
+
+  function offer() {
+    switcher.hidden = state.playing || !anyUp();
+    const words = t(alone ? 'ambience.stop' : 'ambience.alone');
+    if (switcher.textContent !== words) switcher.textContent = words;
+  }
+
   function mix() {
     for (const name of Object.keys(LAYERS)) {
-      const wanted = state.playing ? taper(levels[name]) * taper(state.volume) * state.gain : 0;
+      const wanted = state.playing || alone ? taper(levels[name]) * taper(state.volume) * state.gain : 0;
       if (wanted > 0 && !sounding.has(name)) start(name);
       const layer = sounding.get(name);
       if (!layer) continue;

@@ -11,13 +11,13 @@ export function NowPlaying(el) {
   let shown = '';
 
   return {
-    /** @param {{piece: any, prompt: string, lead: string}} next */
+    /** @param {{piece: any, prompt: string, lead: string, untitled: string}} next `untitled`: the title of a piece that has none */
     update(next) {
-      const key = JSON.stringify([next.piece?.title, facts(next.piece), next.prompt, next.lead]);
+      const key = JSON.stringify([next.piece?.title, facts(next.piece), next.prompt, next.lead, next.untitled]);
       if (key === shown) return;
       shown = key;
       lead.textContent = next.lead;
-      setText(title, next.piece?.title ?? 'Warming up the tape…');
+      setText(title, next.piece?.title || next.untitled);
       chips.replaceChildren(...facts(next.piece).map(chip));
       prompt.textContent = next.prompt ? `“${next.prompt}”` : '';
     },

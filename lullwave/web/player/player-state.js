@@ -19,6 +19,9 @@ export const PATIENCE_MS = { connecting: 12_000, playing: 6_000, buffering: 6_00
 /** A moment of the past is made again before it sounds. */
 export const CLIP_PATIENCE_MS = 60_000;
 
+/** Waits between tries end here, so that the music is back soon after the server is. */
+const LONGEST_WAIT_MS = 3_000;
+
 /** Sound for this long means that a connection is good, and the next loss starts from short waits again. */
 const SETTLED_MS = 5_000;
 
@@ -107,7 +110,7 @@ export function lost(state, now, random) {
   if (!isOpen(state)) return state;
   if (state.clip) return { ...connect({ ...state, clip: null }, now), missed: state.phase === 'connecting' };
   const attempt = state.attempt + 1;
-  return { ...state, phase: 'waiting', attempt, retryAt: now + retryDelayMs(attempt, random) };
+  return { ...state, phase: 'waiting', attempt, retryAt: now + retryDelayMs(attempt, random, LONGEST_WAIT_MS) };
 }
 
 /**
@@ -125,6 +128,12 @@ export function turnedAway(state, connection, { message, retryAfterS }, now, ran
   const wanted = now + retryAfterS * 1000 * (1 + 0.25 * random);
   return { ...state, answer: message, retryAt: Math.max(state.retryAt, wanted) };
 }
+
+/** The listener does not want to wait for the next try. */
+export const tryNow = (state, now) => (state.phase === 'waiting' ? connect(state, now) : state);
+
+/** Seconds until the next try, as a countdown shows them; null while none is due. */
+export const retryInS = (state, now) => (state.phase === 'waiting' ? Math.max(0, Math.ceil((state.retryAt - now) / 1000)) : null);
 
 /** The browser's network came or went; when it comes, a try that was due later is made now. */
 export function network(state, online, now) {

@@ -9,13 +9,16 @@ import { AudioStream } from '../player/audio-stream.js';
 import { BANDS, levelsAt, measure } from '../scene/band-levels.js';
 import { EventFeed } from '../station/event-feed.js';
 import { HistoryFeed } from '../station/history-feed.js';
+import { keepShell } from './offline-shell.js';
 import { listenerId } from '../shared/listener-id.js';
 import { ListenersSocket } from '../station/listeners-socket.js';
+import { OtherTab } from './other-tab.js';
 import * as Player from '../player/player-state.js';
 import * as Private from '../station/private-state.js';
+import * as Scenery from '../landscape/heard-scenery.js';
 import { pastPieces } from '../station/past-pieces.js';
 import { browserStorage, Preferences, visitStorage } from '../shared/preferences.js';
-import { hashOf, stationIn } from './station-link.js';
+import { hashOf, stationIn, withoutServer } from './station-list.js';
 import { Room } from '../scene/room.js';
 import * as Sleep from '../player/sleep-state.js';
 import * as Steer from '../station/steering-state.js';
@@ -24,6 +27,7 @@ import * as Time from '../player/timeline.js';
 const TICK_MS = 400;
 const STATIONS_MS = 20_000;
 const PAST_PIECES = 6;
+const SCENE_WITHIN_MS = 2_000; // the scene of a request is asked for within this; the request is heard later
 
 /** @param {HTMLElement} el */
 export function Radio(el) {
@@ -39,10 +43,12 @@ export function Radio(el) {
     station: null,
     private: Private.SHARED,
     hasPrivate: false,
+    scenery: Scenery.NOTHING,
     listeners: null,
     queue: null,
     history: [],
     kept: true,
+    elsewhere: false,
     steering: Steer.NO_REQUEST,
     sleep: Sleep.remembered(visit.read('sleep', {})),
     volume: preferences.read('volume', 0.7),
@@ -56,12 +62,14 @@ export function Radio(el) {
   const room = Room(el, preferences, api, shownLevels);
   const feed = EventFeed(hearNews);
   const history = HistoryFeed((station) => api.history(station), change);
+  const otherTab = OtherTab({ onTaken: () => movePlayer(Player.pause), onChange: (elsewhere) => change({ elsewhere }) });
   const socket = ListenersSocket(api.socketUrl(), (count) => change({ listeners: count }));
 
   const handlers = {
     play: () => movePlayer((player, now) => Player.play(player, now)),
     pause: () => movePlayer(Player.pause),
     'play-again': playAgain,
+    'try-now': () => movePlayer(Player.tryNow),
     'set-volume': (volume) => remember('volume', volume),
     'set-saves-data': (savesData) => {
       remember('savesData', savesData);
@@ -95,6 +103,7 @@ export function Radio(el) {
     const linked = stationIn(location.hash);
     if (state.stations.some((one) => one.id === linked)) chooseStation(linked);
   });
+  window.addEventListener('pagehide', otherTab.leave);
   window.addEventListener('offline', () => movePlayer((player, now) => Player.network(player, false, now)));
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => change({}));
   document.addEventListener('visibilitychange', () => !document.hidden && tick());
@@ -217,16 +226,23 @@ export function Radio(el) {
 
   async function refreshStations() {
     try {
-      const { default: usual, stations, private: hasPrivate } = await api.stations();
-      const known = (id) => stations.some((s) => s.id === id);
-      const linked = stationIn(location.hash);
-      const wanted = state.station ?? (known(linked) ? linked : preferences.read('station', usual));
-      change({ stations, hasPrivate, station: known(wanted) ? wanted : usual });
+      const list = await api.stations();
+      preferences.write('stations', withoutServer(list));
+      showStations(list);
       stampNow();
       update();
     } catch {
-      // The status line tells of the player's own trouble; this list is tried again soon.
+      // The status line tells of the player's own trouble; this list is tried again soon. Until then, the last one holds.
+      const last = preferences.read('stations', {});
+      if (!state.stations.length && last.stations?.length) showStations(last);
     }
+  }
+
+  function showStations({ default: usual, stations, private: hasPrivate = false }) {
+    const known = (id) => stations.some((s) => s.id === id);
+    const linked = stationIn(location.hash);
+    const wanted = state.station ?? (known(linked) ? linked : preferences.read('station', usual));
+    change({ stations, hasPrivate, station: known(wanted) ? wanted : usual, scenery: Scenery.learnt(state.scenery, stations) });
   }
 
   function stampNow() {
@@ -240,7 +256,7 @@ export function Radio(el) {
     const asked = tuned();
     try {
       const queue = await api.station(asked);
-      if (asked === tuned()) change({ queue });
+      if (asked === tuned()) change({ queue, scenery: Scenery.learnt(state.scenery, [queue]) });
     } catch {
       // As above: the next `hello` of the event stream asks again.
     }
@@ -299,6 +315,7 @@ export function Radio(el) {
         return;
       case 'programme':
         learn({ steered: data.steered });
+        setTimeout(refreshQueue, SCENE_WITHIN_MS * Math.random()); // not all listeners at once
         return;
       case 'rung':
         learn({ engine: data.engine, rung: data.rung, cause: data.cause, asked: data.asked });
@@ -335,6 +352,7 @@ export function Radio(el) {
     const steeredSince = steered && steered.frame >= (piece?.frame ?? 0) ? steered.prompt : null;
     const prompt = steeredSince ?? piece?.prompt ?? here()?.prompt ?? '';
     const playing = player.phase === 'playing';
+    state.scenery = Scenery.heard(state.scenery, here(), prompt);
     if (!player.clip && !isPrivate) history.update({ station, piece });
     if (steered) state.steering = Steer.heard(state.steering, steered);
     if (state.steering.frame !== null && player.phase === 'playing') {
@@ -348,12 +366,14 @@ export function Radio(el) {
       volume: state.volume,
       sleepGain: Sleep.fadeGain(state.sleep),
     });
+    otherTab.update({ wanted: Player.isWanted(player) });
     socket.update({ listening: playing || player.phase === 'buffering' });
     room.update({
       ...state,
       here: here(),
       piece,
       prompt,
+      scenery: state.scenery.shown,
       share: player.clip ? stream.time / player.clip.seconds : Time.share(piece, frame),
       past: pastPieces(state.history, state.timeline.rate, frame, PAST_PIECES),
       canUndo: Time.oldest(state.timeline, 'steer') !== null,
@@ -362,3 +382,4 @@ export function Radio(el) {
 }
 
 Radio(document.querySelector('.radio'));
+void keepShell();

@@ -12,13 +12,15 @@ export function tunedIn(count) {
  *
  * @param {import('../player/player-state.js').PlayerState} player
  * @param {string} [station] what the station itself is doing
+ * @param {boolean} [elsewhere] another tab of this browser plays
  */
-export function playerStatus(player, station = 'on air') {
+export function playerStatus(player, station = 'on air', elsewhere = false) {
   if (player.refused) return 'Your browser needs a click before it plays sound. Press play.';
   if (!player.online && player.phase === 'waiting') return 'You are offline. The music comes back when the network does.';
   switch (player.phase) {
     case 'paused':
-      return 'Paused';
+      if (elsewhere) return 'Another tab plays already. Press play to listen here instead.';
+      return station === 'asleep' ? 'Asleep' : 'Paused';
     case 'connecting':
       if (player.clip) return 'Recreating that moment…';
       if (player.attempt > 0) return 'Reconnecting…';
@@ -63,11 +65,23 @@ export function stationNote({ rung = 'engine', cause = 'none', asked = {} } = {}
   }
 }
 
-/** What the title of a piece follows. @param {import('../player/player-state.js').PlayerState} player @param {string} [station] */
-export function lead(player, station) {
+/**
+ * What the title of a piece follows.
+ *
+ * @param {import('../player/player-state.js').PlayerState} player
+ * @param {string} [station] its name
+ * @param {string} [state] what the station is doing
+ */
+export function lead(player, station, state) {
   if (player.clip) return 'From a while ago';
+  if (state === 'asleep' && player.phase === 'paused') return station ? `${station} is asleep` : 'Asleep';
   const name = station ? ` on ${station}` : '';
   return player.phase === 'playing' || player.phase === 'buffering' ? `Now playing${name}` : `On air now${name}`;
+}
+
+/** What stands where no title is known. @param {import('../player/player-state.js').PlayerState} player */
+export function untitled(player) {
+  return player.phase === 'paused' ? 'Press play' : 'Warming up the tape…';
 }
 
 /** The server's words as a sentence. @param {string} words */

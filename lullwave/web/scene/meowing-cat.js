@@ -6,6 +6,9 @@ import { meow } from './meow-sound.js';
 import { catHint, meowed, remembered } from './meow-state.js';
 import { PixelCanvas } from './pixel-canvas.js';
 
+/** How much of the time she has her eyes closed, and her tail up. */
+const MOODS = { sleepy: { blinks: 0.45, wags: 0.04 }, calm: { blinks: 0.08, wags: 0.12 }, lively: { blinks: 0.04, wags: 0.5 } };
+
 /** @param {HTMLElement} el @param {ReturnType<typeof import('../shared/preferences.js').Preferences>} preferences */
 export function MeowingCat(el, preferences) {
   const button = el.querySelector('.cat');
@@ -16,6 +19,7 @@ export function MeowingCat(el, preferences) {
   const still = matchMedia('(prefers-reduced-motion: reduce)');
   let state = remembered(preferences.read('meows', 0));
   let volume = 0.7;
+  let mood = 'calm';
   let busyUntil = 0;
 
   picture.update(AWAKE_CAT.calm);
@@ -36,9 +40,10 @@ export function MeowingCat(el, preferences) {
   });
 
   return {
-    /** @param {{volume: number}} next */
+    /** @param {{volume: number, mood: import('../landscape/landscape.js').Scenery['mood']}} next what plays is sleepy or lively */
     update(next) {
       volume = next.volume;
+      mood = next.mood;
     },
   };
 
@@ -51,7 +56,8 @@ export function MeowingCat(el, preferences) {
   function idle() {
     if (performance.now() < busyUntil || document.hidden) return;
     const chance = still.matches ? 1 : Math.random();
-    picture.update(chance < 0.08 ? AWAKE_CAT.blink : chance < 0.2 ? AWAKE_CAT.wag : AWAKE_CAT.calm);
+    const { blinks, wags } = MOODS[mood];
+    picture.update(chance < blinks ? AWAKE_CAT.blink : chance < blinks + wags ? AWAKE_CAT.wag : AWAKE_CAT.calm);
   }
 
   function heart() {

@@ -71,6 +71,21 @@ export const BOOKS = sprite(`
   ..ooooooooooooooooooo.
 `);
 
+export const LANTERN = sprite(`
+  ...ooo...
+  ..o...o..
+  ..ooooo..
+  .odddddo.
+  .olllllo.
+  .olllllo.
+  .olllllo.
+  .olllllo.
+  .olllllo.
+  .olllllo.
+  .odddddo.
+  .ooooooo.
+`);
+
 export const NOTE = sprite(`
   ..LLL
   ..L.L

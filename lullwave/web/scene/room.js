@@ -3,7 +3,8 @@
  */
 
 import { Ambience } from '../ambience/ambience.js';
-import { DataSaver } from '../player/data-saver.js';
+import { layersHeard, PLAIN } from '../landscape/landscape.js';
+import { DataSaver } from '../radio/data-saver.js';
 import { Dots } from '../shared/dots.js';
 import { FullWindow } from '../focus/full-window.js';
 import { History } from '../station/history.js';
@@ -30,7 +31,7 @@ import { Volume } from '../player/volume.js';
 import { RequestChips } from '../request/request-chips.js';
 import { RequestPreview } from '../request/request-preview.js';
 import { RequestQueue } from '../station/request-queue.js';
-import { lead } from '../radio/wording.js';
+import { lead, untitled } from '../radio/wording.js';
 import { emit } from '../shared/emit.js';
 import { translate, translator } from '../shared/strings.js';
 
@@ -44,7 +45,7 @@ export function Room(el, preferences, api, levels) {
   const find = (selector) => el.querySelector(selector);
   const t = translator({}); // the rest of this page is in English only
   translate(el, t);
-  const ambience = Ambience(find('.ambience'), preferences);
+  const ambience = Ambience(find('.ambience'), preferences, t, draw);
   const dataSaver = DataSaver(find('.data-saver'));
   const history = History(find('.history'));
   const justForMe = JustForMe(find('.just-for-me'), t);
@@ -59,7 +60,7 @@ export function Room(el, preferences, api, levels) {
   const sleepTimer = SleepTimer(find('.sleep-timer'));
   const sleepingCat = SleepingCat(find('.sleeping-cat'));
   const stationChoice = Stations(find('.stations'));
-  const status = PlayerStatus(find('.player-status'));
+  const status = PlayerStatus(find('.player-status'), find('.try-now'), t);
   const steeringBox = Steering(find('.steering'));
   const themeSwitch = Theme(find('.theme'));
   const volumeSlider = Volume(find('.volume'));
@@ -70,6 +71,7 @@ export function Room(el, preferences, api, levels) {
   const bar = RadioBar(find('.radio-bar'), find('.player'), t);
   const fullWindow = FullWindow(find('.full-window'), el, find('.full-window-button'), preferences, t);
   let ids = [];
+  let view = { playing: false, scenery: PLAIN };
   Keys(find('.keys'), find('.keys-button'), preferences, {
     play: () => find('.play-button').click(),
     mute: () => find('.volume > .mute').click(),
@@ -91,13 +93,13 @@ export function Room(el, preferences, api, levels) {
       const gain = fadeGain(sleep);
       themeSwitch.update({ theme });
       playButton.update({ wanted, busy: wanted && !playing });
-      status.update({ player, station: here?.state });
+      status.update({ player, station: here?.state, elsewhere: heard.elsewhere, now: performance.now() });
       ids = stations.map((one) => one.id);
       justForMe.update({ stream: heard.private, offered: heard.hasPrivate });
       note.update({ station: player.clip ? undefined : here });
       volumeSlider.update({ volume });
       dataSaver.update({ savesData });
-      nowPlaying.update({ piece, prompt, lead: lead(player, here?.name) });
+      nowPlaying.update({ piece, prompt, lead: lead(player, here?.name, here?.state), untitled: untitled(player) });
       progress.update({ share: playing ? share : null });
       listeners.update({ count });
       stationChoice.update({ stations, station });
@@ -115,9 +117,10 @@ export function Room(el, preferences, api, levels) {
       history.update({ past, clip: player.clip, kept: heard.kept });
       sleepTimer.update(sleep);
       ambience.update({ playing: wanted, volume, gain });
-      scene.update({ playing, rain: ambience.level('rain') });
+      view = { playing, scenery: heard.scenery };
+      draw();
       sleepingCat.update({ playing });
-      meowingCat.update({ volume });
+      meowingCat.update({ volume, mood: playing ? view.scenery.mood : 'calm' });
       bar.update({
         wanted,
         busy: wanted && !playing,
@@ -127,8 +130,12 @@ export function Room(el, preferences, api, levels) {
         policy: queue?.policy ?? null,
         steering,
       });
-      media.update({ title: piece?.title ?? 'Lullwave', station: here?.name ?? 'Endless lo-fi', playing });
+      media.update({ title: piece?.title ?? 'Lullwave', station: here?.name ?? 'Endless lo-fi', playing, scenery: view.scenery });
       document.title = playing && piece?.title ? `${piece.title} · Lullwave` : 'Lullwave: endless lo-fi';
     },
   };
+
+  function draw() {
+    scene.update({ ...view, layers: layersHeard(ambience.heard(), view.scenery, view.playing) });
+  }
 }

@@ -1,4 +1,4 @@
-/** The colours of the room and of the city outside, by day and by night. */
+/** The colours of the room and of what is outside, by day, in the evening and by night. */
 
 export const NIGHT = {
   sky: ['#141433', '#1d1b45', '#2c2458', '#432f69', '#613c74', '#8a4f7a', '#b5687a'],
@@ -29,6 +29,21 @@ export const NIGHT = {
   bulbs: ['#ffd27d', '#ff9f7a', '#f7e3a8', '#e88fa0'],
   bulbsOff: '#a07a62',
   wire: '#2a1c2a',
+  land: '#241f47',
+  landLight: '#3d3468',
+  road: '#191530',
+  line: '#f0c987',
+  leaf: ['#1b4247', '#22525a', '#16373e'],
+  leafLit: '#7fc79a',
+  leafPeak: '#eaf7c4',
+  trunk: '#2b1d2e',
+  sea: '#232f68',
+  seaLight: '#3a4c98',
+  foam: '#c3d0f4',
+  sand: '#5c4a68',
+  sandLight: '#7d6782',
+  roof: ['#5a3350', '#482a4b', '#6b3d56'],
+  wall: ['#2f2757', '#272049', '#393064'],
 };
 
 export const DAY = {
@@ -60,6 +75,55 @@ export const DAY = {
   bulbs: ['#fff1b8', '#ffb08f', '#ffe08a', '#f59aa6'],
   bulbsOff: '#b98d74',
   wire: '#7d5a4a',
+  land: '#a9b77f',
+  landLight: '#c4cd93',
+  road: '#8c7d7a',
+  line: '#fff4cf',
+  leaf: ['#5f8a63', '#6d986a', '#527c5b'],
+  leafLit: '#dcea9c',
+  leafPeak: '#fffbe0',
+  trunk: '#7d5a4a',
+  sea: '#6fb2bd',
+  seaLight: '#9ad0d3',
+  foam: '#fffbe8',
+  sand: '#ecd2a0',
+  sandLight: '#f8e6c0',
+  roof: ['#b9654f', '#a4574d', '#c67a5a'],
+  wall: ['#f0d9b5', '#e7c9a4', '#f4e2c4'],
+};
+
+/** Outside only: the room is as light or as dark as the page. */
+export const EVENING = {
+  sky: ['#3d3a6e', '#5f4a80', '#8c5a8a', '#bd6d86', '#e38a78', '#f5ad72', '#fbd08a'],
+  disc: '#ffe2a0',
+  discShade: '#ffe2a0',
+  halo: 'rgba(255, 214, 150, 0.20)',
+  star: '#fff3d6',
+  cloud: '#c77d8c',
+  far: '#7a4a78',
+  near: ['#4b3163', '#553769', '#432b5a'],
+  windowDark: '#634878',
+  windowIdle: '#c98a6a',
+  windowLit: '#ffd27d',
+  windowPeak: '#fff3c4',
+  rain: 'rgba(215, 210, 250, 0.45)',
+  overcast: '#4a4168',
+  glow: 'rgba(255, 200, 120, 0.12)',
+  land: '#5b4668',
+  landLight: '#7d5a7c',
+  road: '#3d3050',
+  line: '#ffd98a',
+  leaf: ['#47475f', '#535069', '#3c3d54'],
+  leafLit: '#f0bf6e',
+  leafPeak: '#fff0b8',
+  trunk: '#3a2638',
+  sea: '#7a5a90',
+  seaLight: '#b5759a',
+  foam: '#ffe3c0',
+  sand: '#a87a78',
+  sandLight: '#cda088',
+  roof: ['#7d4460', '#6b3a58', '#8f5065'],
+  wall: ['#6b4c75', '#5f4269', '#785680'],
 };
 
 /** Things on the sill look much the same by day and by night. */

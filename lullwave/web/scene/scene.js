@@ -1,31 +1,36 @@
 /**
- * The view from the window: a city whose lights follow the music that is heard, the weather, and the things on
+ * The view from the window: a place whose lights follow the music that is heard, the weather, and the things on
  * the sill. Drawn as pixels, twelve times a second while something moves.
  */
 
 import { settle } from './band-levels.js';
+import { coloursOf, paintLive, paintStill, PLAIN, SILENT } from '../landscape/landscape.js';
+import { rectOn } from '../landscape/picture.js';
+import { circle } from '../landscape/sky.js';
 import { paint } from './pixel-sprites.js';
-import { BOOKS, CLOUD, MUG, NOTE, PLANT, RADIO } from './room-sprites.js';
+import { BOOKS, LANTERN, MUG, NOTE, PLANT, RADIO } from './room-sprites.js';
 import { DAY, NIGHT, THINGS } from './scene-palette.js';
-import { towers, windows } from './skyline.js';
 import { isDark } from '../shared/theme.js';
 
 const HEIGHT = 124;
 const GROUND = 104; // where the glass ends and the sill begins
 const FRAME_MS = 1000 / 12;
+const DREAMY = 0.15; // how fast things move outside while nothing is heard
 
 /** @param {HTMLElement} el @param {() => number[]} readLevels what the sixteen bands are at right now */
 export function Scene(el, readLevels) {
   const canvas = el.querySelector('.view');
   const context = canvas.getContext('2d');
   const still = matchMedia('(prefers-reduced-motion: reduce)');
+  const rect = rectOn(context);
   const backdrop = document.createElement('canvas');
-  let state = { playing: false, rain: 0 };
+  let state = { playing: false, layers: SILENT, scenery: PLAIN };
   let levels = [];
   let width = 0;
-  let colours = NIGHT;
-  let city = [];
+  let colours = NIGHT; // of the room
+  let outside = NIGHT;
   let drawnAt = 0;
+  let clockS = 0; // of what moves outside; slow while nothing is heard
   let visible = true;
 
   new ResizeObserver(fit).observe(el);
@@ -33,15 +38,16 @@ export function Scene(el, readLevels) {
   setInterval(() => requestAnimationFrame(animate), FRAME_MS);
 
   return {
-    /** @param {{playing: boolean, rain: number}} next */
+    /** @param {{playing: boolean, layers: import('../landscape/landscape.js').Layers, scenery: import('../landscape/landscape.js').Scenery}} next */
     update(next) {
-      const palette = isDark() ? NIGHT : DAY;
-      const changed = palette !== colours || next.playing !== state.playing || next.rain !== state.rain;
+      const dark = isDark();
+      const sky = coloursOf(next.scenery.time, dark);
+      const elsewhere = sky !== outside || next.scenery.place !== state.scenery.place;
+      const changed = elsewhere || (dark ? NIGHT : DAY) !== colours || next.playing !== state.playing || !same(next.layers, state.layers);
       state = next;
-      if (palette !== colours) {
-        colours = palette;
-        drawBackdrop();
-      }
+      colours = dark ? NIGHT : DAY;
+      outside = sky;
+      if (elsewhere) drawBackdrop();
       if (changed) draw(performance.now());
     },
   };
@@ -55,7 +61,6 @@ export function Scene(el, readLevels) {
     el.style.setProperty('--sleeper-x', String(place('sleeper')));
     el.style.setProperty('--sitter-x', String(place('sitter')));
     for (const one of [canvas, backdrop]) Object.assign(one, { width, height: HEIGHT });
-    city = towers(20, width - 20, GROUND);
     drawBackdrop();
     draw(performance.now());
   }
@@ -64,119 +69,39 @@ export function Scene(el, readLevels) {
   function place(thing) {
     const roomy = width >= 250;
     const at = roomy
-      ? { plant: 26, sleeper: 52, mug: width * 0.42, books: width * 0.52, sitter: width * 0.52 + 26, radio: width - 58 }
-      : { plant: 4, sleeper: 24, mug: width * 0.41, books: -99, sitter: width * 0.54, radio: width - 32 };
+      ? { plant: 26, sleeper: 52, lantern: width * 0.35, mug: width * 0.42, books: width * 0.52, sitter: width * 0.52 + 26, radio: width - 58 }
+      : { plant: 4, sleeper: 24, lantern: 59, mug: width * 0.41, books: -99, sitter: width * 0.54, radio: width - 32 };
     return Math.round(at[thing]);
   }
 
   function animate(now) {
     if (!visible || still.matches) return;
-    const resting = !state.playing && levels.every((level) => level === 0);
-    if (!resting || now - drawnAt > FRAME_MS * 4) draw(now);
+    if (!isResting() || now - drawnAt > FRAME_MS * 4) draw(now);
+  }
+
+  function isResting() {
+    return !state.playing && Object.values(state.layers).every((level) => level === 0) && levels.every((level) => level === 0);
   }
 
   function draw(now) {
     if (!width) return;
     const elapsedS = Math.min(1, (now - drawnAt) / 1000);
     drawnAt = now;
+    if (!still.matches) clockS += elapsedS * (isResting() ? DREAMY : 1);
     const moving = state.playing && !still.matches;
     levels = settle(levels.length ? levels : readLevels(), moving ? readLevels() : readLevels().fill(0), elapsedS);
     context.drawImage(backdrop, 0, 0);
-    drawStars(now);
-    if (state.playing && state.rain > 0) drawOvercast();
-    drawCity();
-    if (state.playing && state.rain > 0) drawRain(now);
+    paintLive(rect, view(still.matches ? 0 : clockS), state.scenery, state.layers);
     drawRoom(now);
   }
 
-  function rect(colour, x, y, w, h, target = context) {
-    target.fillStyle = colour;
-    target.fillRect(x, y, w, h);
-  }
-
   function drawBackdrop() {
-    const target = backdrop.getContext('2d');
-    const band = GROUND / colours.sky.length;
-    for (const [index, colour] of colours.sky.entries()) {
-      rect(colour, 0, Math.floor(index * band), width, Math.ceil(band) + 1, target);
-      const next = colours.sky[index + 1];
-      if (next) dither(target, next, Math.floor((index + 1) * band) - 6);
-    }
-    drawDisc(target, Math.round(width * 0.77), 27, 11);
-    const clouds = { c: colours.cloud };
-    paint(target, CLOUD, clouds, Math.round(width * 0.2), 24);
-    paint(target, CLOUD, clouds, Math.round(width * 0.58), 44);
-    for (let x = 0; x < width; x += 9) {
-      const height = 16 + ((x * 37) % 23);
-      rect(colours.far, x, GROUND - height - 14, 9, height + 14, target);
-    }
+    paintStill(rectOn(backdrop.getContext('2d')), view(0), state.scenery);
   }
 
-  /** Three rows of ever denser pixels, so that one colour of the sky melts into the next. */
-  function dither(target, colour, y) {
-    target.fillStyle = colour;
-    for (const [row, [step, shift]] of [[6, 1], [4, 0], [2, 1]].entries()) {
-      for (let x = shift; x < width; x += step) target.fillRect(x, y + row * 2, 1, 1);
-    }
-  }
-
-  function drawDisc(target, cx, cy, radius) {
-    circle(target, colours.halo, cx, cy, radius * 2);
-    circle(target, colours.halo, cx, cy, radius + 5);
-    circle(target, colours.disc, cx, cy, radius);
-    for (const [x, y, r] of [[-4, -2, 2], [3, 4, 3], [4, -5, 1.5]]) circle(target, colours.discShade, cx + x, cy + y, r);
-  }
-
-  function circle(target, colour, cx, cy, radius) {
-    for (let y = -Math.floor(radius); y <= radius; y += 1) {
-      const half = Math.floor(Math.sqrt(radius * radius - y * y));
-      rect(colour, cx - half, cy + y, half * 2 + 1, 1, target);
-    }
-  }
-
-  function drawStars(now) {
-    if (!colours.star) return;
-    for (let star = 0; star < 46; star += 1) {
-      const x = (star * 73 + 29) % width;
-      const y = 10 + ((star * 41) % 52);
-      const shine = still.matches ? 0.6 : 0.45 + 0.45 * Math.sin(now / 900 + star * 2.4);
-      context.globalAlpha = shine * (1 - y / 90);
-      rect(colours.star, x, y, 1, 1);
-    }
-    context.globalAlpha = 1;
-  }
-
-  function drawCity() {
-    const lights = {
-      dark: colours.windowDark,
-      idle: colours.windowIdle,
-      lit: colours.windowLit,
-      peak: colours.windowPeak,
-    };
-    for (const [band, tower] of city.entries()) {
-      rect(colours.near[tower.tone], tower.x, tower.y, tower.width, GROUND - tower.y);
-      if (tower.tone === 0) rect(colours.near[0], tower.x + 2, tower.y - 4, 1, 4);
-      for (const one of windows(tower, GROUND, levels[band] ?? 0)) {
-        rect(lights[one.light], one.x, one.y, one.width, one.height);
-      }
-    }
-  }
-
-  /** Rain takes the sun, or the moon, most of its shine. */
-  function drawOvercast() {
-    context.globalAlpha = 0.25 + 0.4 * state.rain;
-    rect(colours.overcast, 0, 0, width, GROUND);
-    context.globalAlpha = 1;
-  }
-
-  function drawRain(now) {
-    const drops = Math.round(20 + state.rain * 130);
-    for (let drop = 0; drop < drops; drop += 1) {
-      const speed = 90 + ((drop * 29) % 60);
-      const y = (drop * 53 + (now / 1000) * speed) % (GROUND + 8);
-      const x = (drop * 97 + Math.floor(y / 6)) % width;
-      rect(colours.rain, Math.round(x), Math.round(y) - 4, 1, 4);
-    }
+  /** What is outside now; its middle is beside the window's cross. @param {number} nowS */
+  function view(nowS) {
+    return { width, ground: GROUND, centre: Math.round(width * 0.66), colours: outside, levels, nowS };
   }
 
   function drawRoom(now) {
@@ -224,13 +149,14 @@ export function Scene(el, readLevels) {
       const beat = levels[bulb % 16] ?? 0;
       const on = state.playing && (still.matches || beat > 0.18 || Math.sin(now / 700 + bulb * 2) > 0);
       const colour = on ? colours.bulbs[bulb % 4] : colours.bulbsOff;
-      if (on) circle(context, colours.glow, x, y + 2, 4);
+      if (on) circle(rect, colours.glow, x, y + 2, 4);
       rect(colour, x - 1, y + 1, 2, 3);
     }
   }
 
   function drawThings(now) {
     stand(PLANT, place('plant'));
+    if (state.layers.fire > 0) drawLantern(now);
     stand(MUG, place('mug'));
     if (width >= 250) stand(BOOKS, place('books'));
     const lamp = state.playing ? { l: THINGS.L, r: THINGS.R } : {};
@@ -243,6 +169,17 @@ export function Scene(el, readLevels) {
     }
     context.globalAlpha = 1;
     if (state.playing && !still.matches) drawNotes(now);
+  }
+
+  /** Its flame is as high as the fire is loud. */
+  function drawLantern(now) {
+    const x = place('lantern');
+    const flicker = still.matches ? 0 : Math.round(Math.sin(now / 130) + Math.sin(now / 71));
+    circle(rect, colours.glow, x + 4, GROUND, 10 + Math.round(14 * state.layers.fire) + flicker);
+    stand(LANTERN, x);
+    const height = Math.max(2, Math.round(2 + 4 * state.layers.fire) + Math.sign(flicker));
+    rect(THINGS.R, x + 3, GROUND + 5 - height, 3, height);
+    rect(THINGS.L, x + 4, GROUND + 6 - height, 1, Math.max(1, height - 2));
   }
 
   function stand(rows, x, changes = {}) {
@@ -260,4 +197,8 @@ export function Scene(el, readLevels) {
     }
     context.globalAlpha = 1;
   }
+}
+
+function same(layers, others) {
+  return Object.keys(layers).every((name) => layers[name] === others[name]);
 }

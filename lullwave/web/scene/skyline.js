@@ -12,11 +12,13 @@ const ROOF_PX = 4;
 
 /**
  * @param {number} left @param {number} right @param {number} ground the y of the street
+ * @param {number} [height] of the towers, where 1 is the whole
  * @returns {{x: number, y: number, width: number, storeys: number, columns: number[], tone: number}[]}
  */
-export function towers(left, right, ground) {
+export function towers(left, right, ground, height = 1) {
   const pitch = (right - left) / BANDS;
-  return STOREYS.map((storeys, band) => {
+  return STOREYS.map((full, band) => {
+    const storeys = Math.max(2, Math.round(full * height));
     const x = Math.round(left + band * pitch);
     const width = Math.round(left + (band + 1) * pitch) - x - (band % 3 === 1 ? 0 : 1);
     const count = Math.max(1, Math.floor((width - 1) / 4));

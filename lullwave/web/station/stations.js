@@ -1,10 +1,14 @@
 /** The choice of a station: radio buttons, so that arrow keys and screen readers know them. */
 
 import { emit } from '../shared/emit.js';
+import { sceneryOf } from '../landscape/landscape.js';
+import { Picture } from '../landscape/picture.js';
+import { isDark } from '../shared/theme.js';
 
 /** @param {HTMLElement} el */
 export function Stations(el) {
   const list = el.querySelector('.list');
+  let pictures = [];
   let shape = '';
 
   list.addEventListener('change', (event) => emit(el, 'choose-station', event.target.value));
@@ -17,8 +21,12 @@ export function Stations(el) {
       if (ids !== shape) {
         shape = ids;
         list.replaceChildren(...stations.map(row));
+        pictures = [...list.querySelectorAll('.picture')].map(Picture);
       }
-      for (const [index, one] of stations.entries()) show(list.children[index], one, one.id === station);
+      for (const [index, one] of stations.entries()) {
+        show(list.children[index], one, one.id === station);
+        pictures[index].update({ scenery: sceneryOf(one.scene), dark: isDark() });
+      }
     },
   };
 }
@@ -28,7 +36,7 @@ function row({ id }) {
   item.innerHTML = /* html */ `
     <label class="station">
       <input type="radio" name="station" />
-      <span class="dial" aria-hidden="true"></span>
+      <canvas class="picture" width="96" height="72" aria-hidden="true"></canvas>
       <span class="words"><span class="name"></span><span class="about"></span></span>
       <span class="count"></span>
     </label>`;

@@ -69,6 +69,12 @@ export default {
   'keys.enabled': 'Tasten sind an',
   'keys.close': 'Schließen',
 
+  'ambience.alone': 'Auch ohne die Musik hören',
+  'ambience.stop': 'Diese Klänge anhalten',
+
+  'player.try-now': 'Jetzt versuchen',
+  'player.seconds': '{n} s',
+
   'full.label': 'Ganzes Fenster',
   'focus.label': 'Fokus-Timer',
   'focus.off': 'Fokus-Timer',

@@ -69,6 +69,12 @@ export default {
   'keys.enabled': 'Keys are on',
   'keys.close': 'Close',
 
+  'ambience.alone': 'Hear these without the music',
+  'ambience.stop': 'Stop these sounds',
+
+  'player.try-now': 'Try now',
+  'player.seconds': '{n} s',
+
   'full.label': 'Full window',
   'focus.label': 'Focus timer',
   'focus.off': 'Focus timer',

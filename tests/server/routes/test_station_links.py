@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
+from typing import get_args
 
 import pytest
 from radio_server import serving
+
+from lullwave.paths import web_dir
+from lullwave.server.routes.station_links import ALT, PICTURE
+from lullwave.settings.stations import Scene
 
 STATIONS = [
     {"id": "night-drive", "name": 'Night "drive" <b>', "prompts": ["warm synthwave & rain"]},
@@ -61,3 +67,12 @@ def test_a_link_has_a_card_of_its_own_programme_and_leads_into_the_page(radio):
 def test_a_link_to_no_station_is_not_found(radio):
     assert radio.ask("/s/nothing")[0].status == 404
     assert radio.ask("/s/night-drive", "HEAD")[0].status == 200
+
+
+def test_every_place_is_painted_has_a_picture_and_is_described():
+    painted = re.search(r"export const PLACES = \{(.*)\}", (web_dir() / "landscape" / "places.js").read_text())
+    assert painted is not None
+    names = {name.split(":")[0].strip() for name in painted.group(1).split(",")}
+    assert names == set(get_args(Scene)) == set(ALT)
+    for place in names:
+        assert (web_dir() / PICTURE.format(place=place).removeprefix("static/")).is_file()
