@@ -120,7 +120,7 @@ def test_a_restarted_server_is_found_again(serve: Callable[..., Radio], visit: C
     until(page, "ear.levelDb > -60")
     radio.stop()
     until(page, "document.querySelector('.player-status').dataset.phase === 'waiting'")
-    assert page.locator(".player-status > .text").inner_text() == "The station cannot be reached. Trying again…"
+    assert page.locator(".player-status .text").inner_text() == "The station cannot be reached. Trying again…"
     page.get_by_role("button", name="Try now").click()
     serve(radio.port)
     until(page, "document.querySelector('.player-status').dataset.phase === 'playing'")
