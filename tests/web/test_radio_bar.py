@@ -116,6 +116,7 @@ def test_a_request_is_chosen_and_explained_before_it_is_sent(serve: Callable[...
     page.get_by_role("radio", name="Owned").check(force=True)
     page.get_by_text("You can choose another station").wait_for()
     page.get_by_label("Admin token").wait_for()
+    page.get_by_role("textbox", name="Your request").wait_for(state="hidden")
 
 
 def test_the_sleep_timer_outlives_a_reload(radio: Radio, visit: Callable[..., Any]):

@@ -41,17 +41,19 @@ export function RadioBar(el, player, t) {
   });
 
   return {
-    focusRequest: () => input.focus(),
+    focus: () => input.focus(),
     /**
-     * @param {{wanted: boolean, busy: boolean, volume: number, station: string, title: string, policy: string | null,
+     * `allowed`: the station takes requests from this listener without a token.
+     *
+     * @param {{wanted: boolean, busy: boolean, volume: number, station: string, title: string, allowed: boolean,
      *   steering: import('../station/steering-state.js').SteeringState}} next
      */
-    update({ wanted, busy, volume, station, title, policy, steering }) {
+    update({ wanted, busy, volume, station, title, allowed, steering }) {
       playButton.update({ wanted, busy });
       volumeSlider.update({ volume });
       put(find('.station'), station);
       put(find('.title'), title);
-      find('.request').hidden = policy === null;
+      find('.request').hidden = !allowed;
       const mine = steering.phase !== 'idle' && steering.prompt === asked;
       const sent = ['turning', 'queued', 'voted'].includes(steering.phase);
       if (mine && sent && input.value.trim() === asked) input.value = '';

@@ -77,7 +77,7 @@ export function Room(el, preferences, api, levels) {
     mute: () => find('.volume > .mute').click(),
     station: (index) => emit(el, 'choose-station', ids[index]),
     'full-window': fullWindow.toggle,
-    request: bar.focusRequest,
+    request: () => (find('.radio-bar .request').hidden ? request : bar).focus(),
   });
   Dots(find('.dots'));
 
@@ -127,7 +127,7 @@ export function Room(el, preferences, api, levels) {
         volume,
         station: here?.name ?? '',
         title: piece?.title ?? '',
-        policy: queue?.policy ?? null,
+        allowed: queue?.may_steer ?? false,
         steering,
       });
       media.update({ title: piece?.title ?? 'Lullwave', station: here?.name ?? 'Endless lo-fi', playing, scenery: view.scenery });
