@@ -151,10 +151,13 @@ def test_it_opens_without_the_server(serve: Callable[..., Radio], visit: Callabl
         """async () => {
           await navigator.serviceWorker.ready;
           const loaded = performance.getEntriesByType('resource').map((entry) => entry.name);
-          const own = loaded.filter((name) => name.includes('/static/'));
+          const own = loaded.filter((name) => /\\/static\\/.*\\.(js|css)$/.test(name));
           const files = [...own, 'static/ambience/ambience-worker.js', ''];
           const kept = () => Promise.all(files.map((name) => caches.match(new URL(name, document.baseURI))));
-          while (!(await kept()).every(Boolean)) await new Promise((done) => setTimeout(done, 50));
+          for (let tries = 0; !(await kept()).every(Boolean); tries += 1) {
+            if (tries > 400) throw new Error('the shell is not kept');
+            await new Promise((done) => setTimeout(done, 100));
+          }
         }"""
     )
     radio.stop()

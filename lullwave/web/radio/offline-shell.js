@@ -2,9 +2,10 @@
 
 const LATER = ['static/ambience/ambience-worker.js']; // loaded when it is first needed, which may be offline
 
-/** Browsers allow it on https and on this machine only; elsewhere the page works on without. */
+/** Once the page has loaded. Browsers allow it on https and on this machine only; elsewhere the page works on without. */
 export async function keepShell() {
   try {
+    if (document.readyState !== 'complete') await new Promise((done) => window.addEventListener('load', done, { once: true }));
     await navigator.serviceWorker.register('sw.js');
     const { active } = await navigator.serviceWorker.ready;
     const loaded = performance.getEntriesByType('resource').map((entry) => entry.name);
