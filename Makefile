@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 comma := ,
-EXTRAS := dev,fast,media$(if $(TORCH),$(comma)ai$(comma)openvino)
+EXTRAS := dev,fast,media,cloud$(if $(TORCH),$(comma)ai$(comma)openvino)
 
 .PHONY: run test check bench faults pictures dist-check clean
 

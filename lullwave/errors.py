@@ -25,7 +25,8 @@
     ├── Unhealthy               a server does not answer the probe of `lullwave health`
     ├── DownloadFailed          a file of a model that cannot be fetched
     ├── FellBehind              a reader of the stream that was too slow
-    ├── StorageUnavailable      the history cannot be written or read
+    ├── StorageUnavailable      the history or a store cannot be written or read
+    ├── LeaseLost               another process produces the programme
     ├── Cancelled               a clip or a job that its client cancelled
     ├── NoSpeakers              no device to play sound on
     ├── IcecastRefused          an Icecast server that does not take the music
@@ -139,7 +140,7 @@ class ProtocolError(LullwaveError):
 
 
 class StorageUnavailable(LullwaveError):
-    """The history cannot be written or read: the disk is full, or the file is damaged."""
+    """The history or a store cannot be written or read: the disk is full, a file is damaged, a server is away."""
 
 
 class EngineError(LullwaveError):

@@ -39,7 +39,7 @@ LAYERS = [
     ["engines"],
     ["generation", "conversions", "models", "playback"],
     ["archive", "client"],
-    ["station"],
+    ["station", "segments"],
     ["server"],
     ["cli"],
 ]
@@ -179,6 +179,7 @@ def test_torch_and_the_web_framework_stay_where_they_belong():
         "httpx": ("client",),
         "typer": ("cli",),
         "rich": ("cli",),
+        "obstore": ("storage",),
     }
     wrong = []
     for name, path in modules():

@@ -1,1 +1,1 @@
-"""Files on disk: replaced atomically, read as JSON, packed and unpacked within limits, downloaded with resumption."""
+"""Files on disk, replaced atomically, packed within limits, downloaded with resumption; stores of objects."""

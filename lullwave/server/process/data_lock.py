@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sys
 from contextlib import suppress
 from pathlib import Path
 
 from ...errors import LullwaveError
+from ...storage.file_lock import try_lock
 
 NAME = "server.lock"
-_LOCKED_AT = 1 << 30  # Windows locks bytes, and locked bytes cannot be read: one far behind the text
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +49,7 @@ class DataLock:
             log.warning("cannot lock the data directory: %s; do not run two servers on it", error)
             return
         try:
-            _lock(file)
+            try_lock(file)
         except BlockingIOError:
             os.close(file)
             raise DataDirTaken(self._path.parent, *self._owner()) from None
@@ -82,20 +81,3 @@ class DataLock:
             return int(told["pid"]), str(told["address"])[:200]
         except (OSError, ValueError, KeyError, TypeError):
             return None, ""
-
-
-if sys.platform == "win32":  # pragma: no cover
-    import msvcrt
-
-    def _lock(file: int) -> None:
-        os.lseek(file, _LOCKED_AT, os.SEEK_SET)
-        try:
-            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-        except OSError as error:
-            raise BlockingIOError(error.errno, "locked") from None
-
-else:
-    import fcntl
-
-    def _lock(file: int) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # not lockf: that lock ends when any handle is closed

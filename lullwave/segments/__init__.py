@@ -1,0 +1,1 @@
+"""The programme of a station in a shared store, and which process produces it."""
