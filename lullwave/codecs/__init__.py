@@ -7,7 +7,7 @@
 from .files import encode, fitting_name, write
 from .formats import DEFAULT_KBPS, FORMAT_NAMES, FORMATS, Format, format_named, format_of
 from .mp3 import FrameSplitter, Mp3Encoder, Mp3Header, mp3_frames, muted
-from .reading import blocks_of, decode, read, read_tags
+from .reading import blocks_of, decode, read, read_tags, tags_of
 from .streaming import StreamEncoder, rate_for
 from .tags import Tags, id3
 
@@ -33,5 +33,6 @@ __all__ = [
     "rate_for",
     "read",
     "read_tags",
+    "tags_of",
     "write",
 ]

@@ -6,6 +6,7 @@ Damage is reported, never ignored: a file that is empty, cut off, damaged in the
 
 from __future__ import annotations
 
+import io
 import logging
 import math
 import mmap
@@ -113,6 +114,11 @@ def read_tags(path: str | Path) -> Tags:
         with suppress(OSError), open(path, "rb") as opened:
             found = _tags_in(opened)
     return found.titled(path.stem)
+
+
+def tags_of(data: bytes) -> Tags:
+    """The title, artist and comment in the bytes of a sound file. Damaged tags are ignored."""
+    return _tags_in(io.BytesIO(data))
 
 
 def _tags_in(opened: BinaryIO) -> Tags:

@@ -11,6 +11,7 @@ from object_stores import opened, s3_url  # noqa: F401 (fixtures)
 
 from lullwave.errors import InvalidInput, MissingExtra, StorageUnavailable
 from lullwave.storage import directory_store
+from lullwave.storage.cloud_store import CloudStore
 from lullwave.storage.directory_store import DirectoryStore
 from lullwave.storage.file_lock import try_lock
 from lullwave.storage.objects import open_store
@@ -47,6 +48,8 @@ def test_a_folder_lists_its_keys_in_order_and_no_others(opened):  # noqa: F811
 
 def test_of_many_who_write_at_once_exactly_one_wins(opened):  # noqa: F811
     stores = [opened() for _ in range(6)]
+    if isinstance(stores[0], CloudStore):
+        pytest.skip("moto compares and writes without a lock")
     with ThreadPoolExecutor(len(stores)) as pool:
 
         def winner_of(put) -> int:

@@ -1,0 +1,149 @@
+"""Writes a station's programme into a store, as the producer of one epoch, and deletes what is older than is kept.
+
+A segment is written first, under a name that carries the epoch; then the manifest, in the version that this writer has
+written or read itself. A producer of a later epoch begins by writing the manifest. So an older one that goes on fails
+at its next manifest: nothing of the new one's is touched, and the old one's last segment never counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ..errors import StorageUnavailable
+from ..storage.objects import ObjectStore
+from .lease import LeaseLost
+from .segment import SEGMENT_S, Keys, Manifest, ProgrammeState, Run, Segment
+
+RETENTION_S = 3600.0
+_TRIES = 8  # attempts to replace the manifest of a producer that still writes; it writes every two seconds
+
+
+class SegmentWriter:
+    """The programme of one station, from one producer. One thread. Made by ``begin``.
+
+    After ``StorageUnavailable``, call ``add`` again with the same segment.
+    """
+
+    def __init__(self, store: ObjectStore, keys: Keys, manifest: Manifest, version: str, retention_s: float) -> None:
+        self.manifest = manifest  # as last written
+        self.epoch = manifest.epoch
+        self._store, self._keys, self._version = store, keys, version
+        self._kept = max(1, round(retention_s / SEGMENT_S))  # segments
+
+    @classmethod
+    def begin(
+        cls, store: ObjectStore, station: str, epoch: int, wall: float, retention_s: float = RETENTION_S
+    ) -> SegmentWriter:
+        """Take the programme over for ``epoch``; from then on writers of earlier epochs fail.
+
+        The next segment goes on air where the last one ends, or at ``wall`` (seconds since 1970) if that is later.
+
+        Raises:
+            LeaseLost: the manifest is of a later epoch.
+            StorageUnavailable: try again with the same epoch.
+        """
+        keys = Keys(station)
+        for _ in range(_TRIES):
+            found = store.get(keys.manifest)
+            if found is None:
+                manifest = Manifest(0, 0, (Run(epoch, 0, wall),))
+                version = store.put_if_absent(keys.manifest, manifest.encode())
+            else:
+                before = Manifest.decode(found.data)
+                if before.epoch > epoch:
+                    raise LeaseLost(f"{station}: epoch {before.epoch} has taken over from {epoch}")
+                if before.epoch == epoch:  # an earlier attempt whose answer was lost
+                    manifest, version = before, found.version
+                else:
+                    run = Run(epoch, before.next, max(wall, before.air(before.next)))
+                    manifest = replace(before, runs=(*before.runs, run))
+                    version = store.put_if_matches(keys.manifest, manifest.encode(), found.version)
+            if version is not None:
+                writer = cls(store, keys, manifest, version, retention_s)
+                writer._sweep()
+                return writer
+        raise StorageUnavailable(f"{station}: the manifest changes all the time")
+
+    def add(self, segment: Segment, state: ProgrammeState | None = None) -> None:
+        """Write the next segment, and the state from whose restoration this segment follows.
+
+        Raises:
+            LeaseLost: another producer has taken over. The segment does not count.
+            StorageUnavailable: try again with the same segment.
+        """
+        before, number = self.manifest, segment.number
+        assert number == before.next, "segments are contiguous"
+        if state is not None:
+            self._put_new(self._keys.state(number, self.epoch), state.encode())
+        self._put_new(self._keys.segment(number, self.epoch), segment.encode())
+        manifest = self._with_segment(before, number, state is not None)
+        data = manifest.encode()
+        version = self._store.put_if_matches(self._keys.manifest, data, self._version)
+        if version is None:
+            found = self._store.get(self._keys.manifest)
+            if found is None or found.data != data:  # else an earlier attempt whose answer was lost
+                raise LeaseLost(f"{self._keys.station}: another producer has taken over from epoch {self.epoch}")
+            version = found.version
+        self.manifest, self._version = manifest, version
+        self._delete_old(before)
+
+    def _with_segment(self, before: Manifest, number: int, has_state: bool) -> Manifest:
+        """The manifest that also has segment ``number``, without segments that are too old."""
+        first = max(before.first, number + 1 - self._kept)
+        state = number if has_state else before.state
+        oldest = first if state is None else min(first, state)
+        runs = tuple(run for run in before.runs if run.first >= before.run_of(min(oldest, number)).first)
+        return Manifest(first, number + 1, runs, state)
+
+    def _put_new(self, key: str, data: bytes) -> None:
+        """Write an object that no other producer writes.
+
+        Raises:
+            LeaseLost: another one has: two have the same epoch, because the lease was deleted.
+        """
+        if self._store.put_if_absent(key, data) is None:
+            found = self._store.get(key)
+            if found is None or found.data != data:
+                raise LeaseLost(f"{key} is written by two producers of epoch {self.epoch}")
+
+    def _delete_old(self, before: Manifest) -> None:
+        """Delete what the manifest before had and the present one has not. What fails is deleted by ``_sweep``."""
+        now, keys = self.manifest, self._keys
+        old = [keys.segment(n, before.run_of(n).epoch) for n in range(before.first, now.first)]
+        if before.state not in (None, now.state):
+            assert before.state is not None
+            old.append(keys.state(before.state, before.run_of(before.state).epoch))
+        self._delete(old)
+
+    def _sweep(self) -> None:
+        """Delete the objects of earlier epochs that the manifest does not have: a producer died or was fenced."""
+        now, keys = self.manifest, self._keys
+        wanted = {keys.segment(n, now.run_of(n).epoch) for n in range(now.first, now.next)}
+        if now.state is not None:
+            wanted.add(keys.state(now.state, now.run_of(now.state).epoch))
+
+        def earlier(key: str) -> bool:
+            return int(key.rpartition("-")[2].partition(".")[0]) < self.epoch
+
+        self._attempt(
+            lambda: self._delete(
+                [
+                    key
+                    for folder in (keys.segments, keys.states)
+                    for key in self._store.list(folder)
+                    if key not in wanted and earlier(key)
+                ]
+            )
+        )
+
+    def _delete(self, old: list[str]) -> None:
+        for key in old:
+            self._attempt(lambda key=key: self._store.delete(key))  # type: ignore[misc]
+
+    def _attempt(self, action: Callable[[], None]) -> None:
+        """Do something that may fail: what is not deleted now is deleted at the next takeover."""
+        try:
+            action()
+        except (StorageUnavailable, ValueError):
+            return
