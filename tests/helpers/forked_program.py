@@ -13,8 +13,17 @@ import sys
 import tempfile
 from pathlib import Path
 
+from lullwave.cli.app import COMMANDS
+
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["lullwave.cli.app", "lullwave.codecs", "soundfile", "PIL.Image"])
+CONTEXT.set_forkserver_preload(
+    [
+        *(f"lullwave.cli.commands.{name.replace('-', '_')}" for name in COMMANDS),
+        "lullwave.mastering.offline",
+        "lullwave.spectrogram.long_images",
+        "tests.helpers.loaded_spectrograms",  # found from the folder of the repository
+    ]
+)
 
 
 def run_forked(arguments, environment, directory, timeout_s: float = 120.0) -> subprocess.CompletedProcess[bytes]:

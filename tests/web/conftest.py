@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from lullwave.server.live import channels
 from tests.web.browsing import Radio
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser")  # the first takes half of the time
+CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -27,8 +29,9 @@ ARGUMENTS = [
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Radio]]:
-    """Starts servers; all are stopped at the end."""
+def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Radio]]:
+    """Starts servers, which make no first clip of a minute; all are stopped at the end."""
+    monkeypatch.setattr(channels, "first_clip", lambda *_: None)
     started: list[Radio] = []
 
     def start(port: int = 0, **settings: Any) -> Radio:

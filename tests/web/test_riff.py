@@ -81,6 +81,15 @@ def simulate(page: Any, seconds: float) -> None:
         page.wait_for_timeout(50)
 
 
+def eventually(page: Any, holds: Callable[[], bool]) -> None:
+    """Wait until something holds that is not told in the page."""
+    for _ in range(900):
+        if holds():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("in vain")
+
+
 def status(page: Any) -> str:
     return page.locator(".player-status").inner_text()
 
@@ -91,9 +100,9 @@ def test_no_silence_while_a_server_is_slow_fails_every_fifth_call_and_changes_th
     radio, server = faulty(serve, 0.01, 0.02, 0.9, 0.05)  # in simulated time up to twenty seconds
     page = opened(visit, radio.url + "riff?prompt=a&next=b&seed=7", SIMULATED.read_text(), may_complain=True)
     play(page)
-    simulate(page, 100)
+    simulate(page, 60)
     told = page.evaluate("({ ...simulated.quietest(), sounds: simulated.sounds.length })")
-    assert told["seconds"] > 80
+    assert told["seconds"] > 48
     assert told["level"] > 0.97
     assert server.failed >= 2
     walk = [(r["start"]["prompt"], r["end"]["prompt"], r["end"]["seed"], r["alpha"]) for r in server.requests]
@@ -107,7 +116,7 @@ def test_without_a_checkpoint_the_servers_engine_plays_and_is_heard_without_a_ga
 ):
     radio = serve(engines={"synth": SineEngine}, engine="synth")
     page = opened(visit, radio.url + "riff?prompt=a%20steady%20tone&clipS=2", reduced_motion="no-preference")
-    assert "No Riffusion checkpoint is installed here" in page.locator(".engine-note").inner_text()
+    page.locator(".engine-note", has_text="No Riffusion checkpoint is installed here").wait_for()
     page.keyboard.press("Space")
     until(page, "window.heard?.length > 150")
     assert page.evaluate("Math.min(...heard.slice(5))") > -40
@@ -116,7 +125,7 @@ def test_without_a_checkpoint_the_servers_engine_plays_and_is_heard_without_a_ga
       const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d');
       return new Promise((done) => requestAnimationFrame(() => { copy.drawImage(canvas, 0, 0);
         done(new Set(new Uint32Array(copy.getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size); })); }"""
-    assert page.evaluate(lit) > 8
+    eventually(page, lambda: page.evaluate(lit) > 8)
     page.keyboard.press("Space")
     until(page, "heard.length > 40 && heard.at(-1) === heard.at(-10)")  # a suspended clock
     assert status(page) == "Paused"
@@ -131,6 +140,7 @@ def test_prompts_are_asked_jumped_to_removed_and_shared(serve: Callable[..., Rad
     until(page, "document.querySelector('.now-playing .title').textContent.endsWith('two')")
     assert page.locator(".prompt-list [aria-current=true]").count() == 1
     assert page.locator(".now-playing img, .prompt-list img").count() == 0
+    eventually(page, lambda: bool(server.requests))
     sent = server.requests[0]
     assert (sent["seed_image_id"], sent["mask_image_id"], sent["start"]["denoising"]) == ("marim", "", 0.6)
     page.get_by_role("button", name="Roll the dice").click()
