@@ -74,6 +74,11 @@ class DataPaths:
         """The file of what the owner changed while the server ran."""
         return self.root / "changes.json"
 
+    @property
+    def relay(self) -> Path:
+        """The file with the stations of the server that this one relays."""
+        return self.root / "relay.json"
+
     def memory(self, engine: str) -> Path:
         """The file in which an engine remembers what it played, so that a restart does not repeat it."""
         return self.root / f"memory-{engine.replace(':', '-')}.json"

@@ -57,7 +57,7 @@ NOT_RUN = [  # regular expression that matches the whole command, reason
     (r"lullwave \w+ .*(facebook/musicgen|--engine (musicgen|riffusion|stable-audio|diffusers)).*", HUB),
     (r"lullwave play .*", "needs a sound output, or an Icecast server"),
     (r"lullwave riff .*", HUB + "; stems downloads a model"),
-    (r".*ws://gpu\.example:8001 .*lullwave serve", PEER),
+    (r".*ws://gpu\.example:8001 .*lullwave serve|lullwave serve --relay .*", PEER),
 ]
 
 

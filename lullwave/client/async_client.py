@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Self, TypeVar
 
 import httpx
@@ -30,12 +31,24 @@ class AsyncClient:
                 print(event.kind, event.data)
     """
 
-    def __init__(self, server: str, token: str = "", transport: httpx.AsyncBaseTransport | None = None) -> None:
-        """``token``: the admin token, for what needs it. ``transport``: another way to the server, for tests."""
+    def __init__(
+        self,
+        server: str,
+        token: str = "",
+        transport: httpx.AsyncBaseTransport | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """``token``: the admin token, for what needs it. ``transport``: another way to the server, for tests.
+
+        ``headers`` are sent with every request.
+        """
         self.server = calls.checked_url(server)
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        sent = {**(headers or {}), **({"Authorization": f"Bearer {token}"} if token else {})}
         timeout = httpx.Timeout(REPLY_S, connect=CONNECT_S)
-        self._http = httpx.AsyncClient(base_url=self.server, headers=headers, timeout=timeout, transport=transport)
+        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        self._http = httpx.AsyncClient(
+            base_url=self.server, headers=sent, timeout=timeout, transport=transport, cookies=no_cookies
+        )
 
     async def close(self) -> None:
         """Close the connections."""
@@ -109,7 +122,7 @@ class AsyncClient:
 
     # ---- live
 
-    async def listen(self, station: str | None = None, listener: str | None = None) -> AsyncIterator[bytes]:
+    async def listen(self, station: str | None = None, listener: str | None = None) -> AsyncGenerator[bytes]:
         """Blocks of the endless MP3 of a station (default: the default one); ends when the caller closes it."""
         async with self._opened(calls.live(station, listener)) as response:
             async for data in response.aiter_bytes():
@@ -133,6 +146,18 @@ class AsyncClient:
                     yield int(message)
         except (OSError, WebSocketException) as error:
             raise ServerUnreachable(f"{self.server}: {error}") from None
+
+    # ---- others' requests
+
+    async def pass_on(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Send somebody else's request as it is; returns the reply's status, headers and body. Keeps no cookie."""
+        try:
+            response = await self._http.request(method, path, headers=dict(headers), content=body)
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
+            raise ServerUnreachable(f"{self.server}: {error or type(error).__name__}") from None
+        return response.status_code, response.headers, response.content
 
     # ---- inside
 

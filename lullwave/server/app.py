@@ -38,6 +38,7 @@ from .middleware.security_headers import SecurityHeaders
 from .model_pulls import ModelPulls
 from .owner_changes import OwnerChanges
 from .refused_prompts import refuse_words
+from .relay.passing import PassingOn
 from .riffusion_jobs import ClipJobs
 from .routes import (
     clients,
@@ -104,6 +105,8 @@ def create_app(
             services.jobs.stop()
             pulls.cancel()
             services.riffusion_jobs.stop()
+            if channels.origin is not None:
+                await channels.origin.close()
             await asyncio.to_thread(channels.stop)
             await asyncio.to_thread(engines.close)
 
@@ -141,6 +144,8 @@ def create_app(
         app.include_router(module.router(services))
     app.include_router(pages.router(services, web))
     openapi.complete(app)
+    if settings.relay:
+        app.add_middleware(PassingOn, services=services)
     app.add_middleware(BodyLimit, limit_bytes=settings.max_body_kb * 1024, larger=uploads)
     app.add_middleware(
         OriginAndTokenGuard, settings=settings, owner_token=services.owner_token, is_private=services.is_private

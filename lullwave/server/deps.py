@@ -131,7 +131,7 @@ def check_room(services: Services, channel: Channel, request: Request) -> None:
 def station_json(channels: Channels, channel: Channel, request: Request) -> dict[str, Any]:
     """A station and what it plays now, as the request's client may see it."""
     station = channel.station
-    return {
+    facts = {
         "id": station.id,
         "name": station.config.title,
         "prompt": station.prompt,
@@ -148,6 +148,7 @@ def station_json(channels: Channels, channel: Channel, request: Request) -> dict
         else None,
         "now": now_json(channel),
     }
+    return channel.counted(facts)
 
 
 def now_json(channel: Channel) -> dict[str, Any]:

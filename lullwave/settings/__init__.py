@@ -74,6 +74,12 @@ class Settings(BaseSettings):
     station: str = Field(
         default="", description="id of the default station: `/stream.mp3`, `/current.mp3`; empty: the first"
     )
+    relay: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s/?#@]+(/[^\s?#]*)?)?$",
+        description="address of another Lullwave whose stations this server passes on; `stations` and `bitrate_kbps` "
+        "are then that server's",
+    )
     stations: tuple[StationSettings, ...] = Field(
         default=DEFAULT_STATIONS, min_length=1, max_length=MAX_STATIONS, description="the stations, see below"
     )

@@ -44,6 +44,10 @@ def serve(config: Path | None = None, **flags: Any) -> None:
     check_tls(settings)
     lock = DataLock(settings.paths.root)
     lock.acquire()
+    if settings.relay:
+        from ...server.relay.stations import relayed
+
+        settings = relayed(settings)
     app = create_app(settings)
     scheme = "https" if settings.tls_cert else "http"
     bound = listening_socket(settings.host, settings.port)

@@ -25,6 +25,7 @@ class AudioFeed:
         self.chunks: Ring[Chunk] = Ring(max(8, round(settings.ring_s / CHUNK_S)), asyncio.get_running_loop())
         self.fanout = Fanout(self.chunks, settings.stall_s, on_drop)
         self._burst_frames = round(settings.burst_s * RATE)
+        self._begin = 0  # number of the first chunk that new listeners may get
 
     def burst_start(self) -> int:
         """The number of the first chunk for a new listener, at most ``burst_s`` before the newest."""
@@ -32,7 +33,11 @@ class AudioFeed:
         if newest is None:
             return self.chunks.end
         end = newest.frame + newest.frames
-        return self.chunks.since(lambda chunk: end - chunk.frame <= self._burst_frames)
+        return max(self._begin, self.chunks.since(lambda chunk: end - chunk.frame <= self._burst_frames))
+
+    def cut(self) -> None:
+        """Give new listeners nothing of what was published so far: what follows does not continue it."""
+        self._begin = self.chunks.end
 
     def close(self) -> None:
         """End every reader, and stop checking for stalled connections."""

@@ -121,7 +121,7 @@ class AwakeStations:
         for name in busy ^ self._told:
             if name in self._channels:
                 channel = self._channels[name]
-                channel.events.publish(Event("busy", channel.station.edge, {"busy": name in busy}))
+                channel.events.publish(Event("busy", channel.edge, {"busy": name in busy}))
         self._told = busy
 
     def _full(self, private: bool = False) -> bool:

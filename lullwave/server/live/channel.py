@@ -6,12 +6,15 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 from ...codecs import fragmented_mp4
 from ...ring import Ring
 from ...settings import Settings
 from ...station import Event, PlayoutStep, Station
 from ..hls.feed import HlsFeed
+from ..relay.origin import Origin
+from ..relay.programme import RelayedProgramme, moved_facts
 from .audio_feed import AudioFeed, LowFeed
 from .bands import measured
 from .scenery import SceneryReader
@@ -28,7 +31,7 @@ class Channel:
     the rings, which are thread-safe, and feeds ``low`` and ``hls``.
     """
 
-    def __init__(self, station: Station, settings: Settings, hls: bool = True) -> None:
+    def __init__(self, station: Station, settings: Settings, hls: bool = True, origin: Origin | None = None) -> None:
         loop = asyncio.get_running_loop()
         self.station = station
         self.events: Ring[Event] = Ring(EVENTS_KEPT, loop)
@@ -46,11 +49,35 @@ class Channel:
         self.low = LowFeed(settings, self._count_drop)
         self.hls = HlsFeed() if hls and fragmented_mp4.installed() else None
         self.releasing: set[asyncio.Future[None]] = set()  # one per audio connection; cancelling it ends the connection
-        station.subscribe(self._on_step, self.events.publish)
+        self.relay: RelayedProgramme | None = None  # of a server that passes on another one's stations
+        if origin is not None:
+            self.relay = RelayedProgramme(
+                station, origin, self.main, self.events, lambda *title: self._titles.append(title), settings.burst_s
+            )
+        self._publish_event = self.events.publish if self.relay is None else self.relay.local_event
+        station.subscribe(self._on_step, self._publish_event)
 
     def feed(self, kbps: int) -> AbstractContextManager[AudioFeed]:
-        """The chunks at a bit rate, the main one or ``LOW_KBPS``, while the block runs."""
-        return nullcontext(self.main) if kbps == self.main.kbps else self.low.listening()
+        """The chunks at a bit rate, the main one or ``LOW_KBPS``, while the block runs. A relay has only the first."""
+        return nullcontext(self.main) if kbps == self.main.kbps or self.relay is not None else self.low.listening()
+
+    @property
+    def edge(self) -> int:
+        """The frame that goes on air next, as listeners count."""
+        return self.station.edge if self.relay is None else self.relay.edge
+
+    def counted(self, facts: dict[str, Any]) -> dict[str, Any]:
+        """Facts of the station with its frames as listeners count them."""
+        return facts if self.relay is None else moved_facts(facts, self.relay.offset)
+
+    def present(self) -> list[Event]:
+        """The events that describe what is on air, for a client that has just connected."""
+        if self.relay is not None:
+            return self.relay.present()
+        station, now = self.station, self.station.now
+        state = Event("state", station.edge, {"state": station.state, "engine": station.playing_engine})
+        piece = [] if now is None else [Event("piece", now.started_frame, now.data)]
+        return [state, station.tier_event(), *piece]
 
     @property
     def titles(self) -> list[tuple[int, str]]:
@@ -107,6 +134,8 @@ class Channel:
         self.low.close()
         if self.hls is not None:
             self.hls.close()
+        if self.relay is not None:
+            self.relay.close()
         self.events.close()
         for connection in list(self.releasing):
             connection.cancel()
@@ -116,24 +145,27 @@ class Channel:
 
     def _publish_count(self) -> None:
         self._count_due = None
-        self.events.publish(Event("listeners", self.station.edge, {"count": self._listeners}))
+        self.events.publish(Event("listeners", self.edge, {"count": self._listeners}))
 
     def _awake_over(self) -> None:
         self._awake = None
         self._update_listening()
 
     def _update_listening(self) -> None:
-        self.station.set_listening(self.wanted)
+        (self.relay or self.station).set_listening(self.wanted)
 
     def _on_step(self, step: PlayoutStep) -> None:
         """Publish a step of the playout. Playout thread."""
-        for mark in step.block.marks:
-            if mark.kind == "piece":
-                self._titles.append((mark.frame, str(mark.data.get("title", ""))))
-        self.main.chunks.publish(step.chunk)
-        self.low.add(step)
+        if self.relay is not None:
+            self.relay.local_step(step)
+        else:
+            for mark in step.block.marks:
+                if mark.kind == "piece":
+                    self._titles.append((mark.frame, str(mark.data.get("title", ""))))
+            self.main.chunks.publish(step.chunk)
+            self.low.add(step)
         if self.hls is not None:
             self.hls.add(step)
         if self.watching:
             for frame, levels in measured(step.mastered, step.mastered_frame):
-                self.events.publish(Event("bands", frame, {"levels": levels}))
+                self._publish_event(Event("bands", frame, {"levels": levels}))

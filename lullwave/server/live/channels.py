@@ -27,6 +27,7 @@ from ...station import RATE, ArchiveEngine, PlayoutStep, Station
 from ...station.producer import EMBEDDED
 from ..engine_pool import EnginePool
 from ..hls.listeners import HlsListeners
+from ..relay.origin import Origin
 from .audience import Audience
 from .awake import PROVISIONAL, AwakeStations, measure_limit
 from .channel import Channel
@@ -52,6 +53,7 @@ class Channels:
         self, settings: Settings, engines: EnginePool, clock: Clock, refused: RefusedWords | None = None
     ) -> None:
         self.settings = settings
+        self.origin = Origin(settings.relay) if settings.relay else None
         self._refused = refused or RefusedWords()  # a prompt with such a word is not played again after a restart
         self.audience = Audience([own.id for own in settings.stations], settings.default_station)
         main = settings.default_station
@@ -123,7 +125,7 @@ class Channels:
         station = Station(config, settings, self.engines.get, self.clock, archive, steered)
         if settings.keep_steered:
             kept.follow(station)
-        return Channel(station, settings)
+        return Channel(station, settings, origin=self.origin)
 
     def _record_history(self, station: Station) -> None:
         HistoryRecorder(station, self.history, self._encoding, self.settings, self.clock)

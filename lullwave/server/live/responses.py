@@ -54,7 +54,7 @@ class LiveAudio(Response):
     ) -> None:
         self._by_address = by_address if by_address is not None else Counter()
         self._address = address
-        self._kbps = kbps or channel.main.kbps
+        self._kbps = channel.main.kbps if kbps is None or channel.relay is not None else kbps
         self._channel = channel
         self._icy = Interleaver() if titles else None
         self._audience = audience
@@ -194,7 +194,7 @@ class LiveEvents(Response):
         hello = {
             "station": self._channel.station.id,
             "rate": RATE,
-            "frame": self._channel.station.edge,
+            "frame": self._channel.edge,
             "first_frame": first_frame,
         }
         text = (

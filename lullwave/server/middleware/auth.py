@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Callable
 
@@ -36,6 +37,8 @@ PROXY_REMEDY = "set trusted_proxies to the proxy's address, allowed_hosts to its
 STUDIO = "/api/jobs"  # the path of the jobs of the Studio
 STATIONS, FORK = "/api/stations/", "private"  # a station is forked at STATIONS + its id + "/" + FORK
 LISTENS = "/client-status"  # infinifi's page says on it that it plays, as others do over the websocket
+# what a relay leaves to its origin
+PASSED_ON = re.compile(r"/api/stations/[^/]+/(prompt|understand|undo|own-programme|skip|freeze)")
 LEGACY = ("/run_inference", "/generate", "/clips/")  # the legacy routes, by the start of their path
 
 
@@ -114,6 +117,8 @@ class OriginAndTokenGuard:
         if changes and path not in OPEN_TO_PAGES and not self._allowed_origin(scope, headers):
             return 403, f"pages of another origin may not do this; {ORIGIN_REMEDY}", "Origin"
         if scope["type"] == "websocket" or not changes or path == LISTENS or scope[OWNER]:
+            return None
+        if settings.relay and scope["method"] == "POST" and PASSED_ON.fullmatch(path):
             return None
         if settings.open_studio and (path == STUDIO or path.startswith(f"{STUDIO}/")):
             return None

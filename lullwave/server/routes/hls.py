@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -17,7 +18,7 @@ from ..clients import client_key
 from ..deps import ListenerId, Services, check_room
 from ..errors import Full, problem
 from ..hls.feed import KBPS, HlsFeed
-from ..hls.playlists import master, media
+from ..hls.playlists import Segment, master, media
 from ..live.channel import Channel
 
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
@@ -25,6 +26,7 @@ SEGMENT_TYPE = "audio/mp4"
 READY_S = 10.0  # seconds that a request for a playlist waits for the first segments
 CACHED = "public, max-age=1"
 CACHED_LONG = "public, max-age=31536000, immutable"
+_SEGMENT = re.compile(r"[0-9a-f]{12}-\d{1,4}-(\d{1,12}\.m4s|init\.mp4)")
 _MEDIA = re.compile(r"(\d{1,4})\.m3u8")
 
 PLAYLIST: dict[int | str, dict[str, Any]] = {
@@ -66,6 +68,8 @@ def router(services: Services) -> APIRouter:
         if (found := _MEDIA.fullmatch(name)) and int(found[1]) in KBPS:
             return await _media(services, request, channel, channel.hls, int(found[1]), listener)
         data = channel.hls.find(name)
+        if data is None and channel.relay is not None and _SEGMENT.fullmatch(name):
+            data = await channel.relay.hls(name)
         if data is None:
             raise NotFound("segment", name[:64])
         return whole_or_part(request, data, f'"{name}"', SEGMENT_TYPE, {"Cache-Control": CACHED_LONG})
@@ -100,11 +104,12 @@ async def _media(
         return _playlist(request, "", CACHED)
     if not station.config.always_on:
         listeners.heard(station.id, listener, client_key(request.scope))
-    try:
+    segments: list[Segment] = []
+    with suppress(TimeoutError):
         async with asyncio.timeout(READY_S):
+            if channel.relay is not None and (passed := await channel.relay.hls(f"{kbps}.m3u8")) is not None:
+                return _playlist(request, passed.decode(), CACHED)
             segments = await feed.segments(kbps)
-    except TimeoutError:
-        segments = []
     if not segments:
         raise Full("the first segments are not ready yet", 2.0)
     return _playlist(request, media(segments, channel.titles), CACHED)

@@ -127,17 +127,10 @@ def _stream(services: Services, request: Request, channel: Channel, listener: st
 
 def _present(channel: Channel, channels: Channels) -> list[Event]:
     """The events that describe a station as it is now, for a client that has just connected."""
-    station, now = channel.station, channel.station.now
-    busy, people = channels.awake.busy(station.id), channels.audience.people(station.id)
-    found = [
-        Event("state", station.edge, {"state": station.state, "engine": station.playing_engine}),
-        station.tier_event(),
-        Event("busy", station.edge, {"busy": busy}),
-        Event("listeners", station.edge, {"count": people}),
-    ]
-    if now is not None:
-        found.append(Event("piece", now.started_frame, now.data))
-    return found
+    name = channel.station.id
+    busy, people = channels.awake.busy(name), channels.audience.people(name)
+    counts = [Event("busy", channel.edge, {"busy": busy}), Event("listeners", channel.edge, {"count": people})]
+    return [*counts, *channel.present()]
 
 
 async def _receive(socket: WebSocket, audience: Audience, listener: str | None) -> None:

@@ -61,19 +61,17 @@ def router(services: Services) -> APIRouter:
         await channel.scenery.read()
         epoch = channel.station.epoch
         upcoming = [{"kind": e.kind, "frame": e.frame, **e.data} for e in channel.station.upcoming()]
-        return JSONResponse(
-            {
-                **station_json(services.channels, channel, request),
-                "rate": RATE,
-                "frame": channel.station.edge,
-                "epoch": None if epoch is None else {"frame": epoch.frame, "wall": epoch.wall},
-                "time": time.time(),
-                "reserve_s": round(channel.station.reserve_s, 2),
-                "next": upcoming,
-                **queue.data(),
-                "may_steer": _may_steer(services, request, channel.station),
-            }
-        )
+        facts = {
+            "rate": RATE,
+            "frame": channel.station.edge,
+            "epoch": None if epoch is None else {"frame": epoch.frame, "wall": epoch.wall},
+            "time": time.time(),
+            "reserve_s": round(channel.station.reserve_s, 2),
+            "next": upcoming,
+            **queue.data(),
+            "may_steer": _may_steer(services, request, channel.station),
+        }
+        return JSONResponse({**station_json(services.channels, channel, request), **channel.counted(facts)})
 
     @routes.get("/api/stations/{station}/vocabulary")
     async def vocabulary(station: str) -> JSONResponse:
