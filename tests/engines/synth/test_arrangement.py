@@ -15,7 +15,7 @@ from lullwave.engines.synth.programme import Programme
 from lullwave.engines.synth.score import RATE
 from lullwave.request import Request
 
-SECONDS = 24.0
+SECONDS = 12.0
 
 
 @pytest.fixture(scope="module")
