@@ -85,7 +85,7 @@ export function Scene(el, readLevels) {
 
   function draw(now) {
     if (!width) return;
-    const elapsedS = Math.min(1, (now - drawnAt) / 1000);
+    const elapsedS = Math.min(1, Math.max(0, now - drawnAt) / 1000); // clocks of frames may lag behind
     drawnAt = now;
     if (!still.matches) clockS += elapsedS * (isResting() ? DREAMY : 1);
     const moving = state.playing && !still.matches;
