@@ -37,15 +37,13 @@ def test_the_same_samples_go_on_from_the_frame_that_is_heard(engine, kind, secon
         assert found.frame == heard
         engines = EnginePool({"synth": kind}) if kind else None
         with RecordedStation(engine, engines=engines, clock=shared.clock, forked=found) as own:
-            own.play(12)
+            own.play(8)
             assert own.station.resumed
             assert not shared.station.resumed
-            n = 10 * RATE
+            n = 6 * RATE
             tolerance = 0.0 if engine == "synth" else 1e-4  # other rates are resampled from another beginning
             assert np.max(np.abs(own.sound[:n] - shared.sound[heard : heard + n])) <= tolerance
-            late = shared.steps[0].block.frame - shared.steps[0].mastered_frame
             loud, other = (mastered(tape)[begin : begin + n] for tape, begin in ((own, RATE), (shared, heard + RATE)))
-            assert late > 0
             level_db = 20 * np.log10(np.std(loud) / np.std(other))
             assert abs(level_db) < 0.6  # the gain is taken from four seconds later
             assert own.station.prompt == shared.station.prompt

@@ -17,9 +17,13 @@ pytestmark = pytest.mark.browser
 OWNERS = tuple(station.model_copy(update={"policy": "owner"}) for station in STATIONS)
 
 
+def told(radio: Radio, path: str) -> Any:
+    with urllib.request.urlopen(f"{radio.url}{path}") as reply:
+        return json.load(reply)
+
+
 def private_streams(radio: Radio) -> int:
-    with urllib.request.urlopen(f"{radio.url}readyz") as reply:
-        return int(json.load(reply)["private"])
+    return int(told(radio, "readyz")["private"])
 
 
 def test_one_listener_goes_on_alone_and_comes_back(
@@ -27,34 +31,33 @@ def test_one_listener_goes_on_alone_and_comes_back(
 ):
     monkeypatch.setattr(private, "GONE_S", 1.0)
     radio = serve(stations=OWNERS, token="secret")  # nobody but the owner may steer what everyone hears
-    one, two = visit(radio.url), visit(radio.url)
-    for page in (one, two):
-        play(page)
-        page.evaluate(EAR)
-        until(page, "ear.levelDb > -60")
+    page = visit(radio.url)
+    play(page)
+    page.evaluate(EAR)
+    until(page, "ear.levelDb > -60")
     title = "document.querySelector('.now-playing .title').textContent"
-    before = one.evaluate(title)
-    one.get_by_role("button", name="Just for me").click()
-    one.get_by_text("Only you hear this, and only you steer it.").wait_for()
-    one.get_by_text("It is a new stream").wait_for(state="hidden")
-    assert one.evaluate(title) == before  # the same piece goes on
-    until(one, "document.querySelector('.player-status').dataset.phase === 'playing'")
-    until(one, "ear.levelDb > -60")
-    one.get_by_text("The music changes for you alone.").wait_for()
-    one.get_by_role("textbox", name="How the music should sound").fill("brighter")
-    one.keyboard.press("Enter")
-    until(one, f"ear.at({HIGH_HZ}) > -60")
-    assert two.evaluate(f"ear.at({HIGH_HZ})") < -80
+    before = page.evaluate(title)
+    page.get_by_role("button", name="Just for me").click()
+    page.get_by_text("Only you hear this, and only you steer it.").wait_for()
+    page.get_by_text("It is a new stream").wait_for(state="hidden")
+    assert page.evaluate(title) == before  # the same piece goes on
+    until(page, "document.querySelector('.player-status').dataset.phase === 'playing'")
+    until(page, "ear.levelDb > -60")
+    page.get_by_text("The music changes for you alone.").wait_for()
+    page.get_by_role("textbox", name="How the music should sound").fill("brighter")
+    page.keyboard.press("Enter")
+    until(page, f"ear.at({HIGH_HZ}) > -60")
     assert private_streams(radio) == 1
+    assert told(radio, "api/stations/first")["prompt"] == "a steady tone"  # what everyone hears
     for width in (360, 2560):
-        one.set_viewport_size({"width": width, "height": 800})
-        assert one.evaluate("document.documentElement.scrollWidth") == width
-    assert violations(one) == []
-    one.get_by_role("button", name="Back to everyone").click()
-    until(one, f"ear.at({HIGH_HZ}) < -80 && ear.levelDb > -60")
-    one.get_by_text("Only you hear this").wait_for(state="hidden")
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert violations(page) == []
+    page.get_by_role("button", name="Back to everyone").click()
+    until(page, f"ear.at({HIGH_HZ}) < -80 && ear.levelDb > -60")
+    page.get_by_text("Only you hear this").wait_for(state="hidden")
     while private_streams(radio):
-        one.wait_for_timeout(100)
+        page.wait_for_timeout(100)
 
 
 def test_a_full_server_says_so_and_plays_on(serve: Callable[..., Radio], visit: Callable[..., Any]):

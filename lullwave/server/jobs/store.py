@@ -36,6 +36,7 @@ class JobStore:
     def __init__(self, root: Path, visitor_bytes: int, total_bytes: int) -> None:
         self._root = root
         self.visitor_bytes, self.total_bytes = visitor_bytes, total_bytes
+        self.most_pinned_bytes, self.most_pinned = int(PINNED_SHARE * visitor_bytes), int(PINNED_SHARE * MAX_JOBS)
         self._jobs: dict[str, Job] = {}  # oldest first
 
     def load(self) -> None:
@@ -139,8 +140,8 @@ class JobStore:
         if pinned and not job.pinned:
             bytes = job.bytes + sum(one.bytes for one in self.of(job.visitor) if one.pinned)
             number = 1 + sum(1 for one in self.of(job.visitor) if one.pinned)
-            if bytes > PINNED_SHARE * self.visitor_bytes or number > PINNED_SHARE * MAX_JOBS:
-                limit = f"{PINNED_SHARE * self.visitor_bytes / 1e6:.0f} MB and {PINNED_SHARE * MAX_JOBS:.0f} results"
+            if bytes > self.most_pinned_bytes or number > self.most_pinned:
+                limit = f"{self.most_pinned_bytes / 1e6:.0f} MB and {self.most_pinned} results"
                 raise Unsupported("pinned", pinned, f"pinned results take at most {limit}; unpin others first")
             others = sum(one.bytes for one in self._jobs.values() if one.pinned and not one.owner)
             if not job.owner and others + job.bytes > PINNED_SHARE * self._strangers_bytes:

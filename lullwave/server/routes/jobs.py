@@ -72,13 +72,15 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/api/jobs")
     async def jobs(request: Request) -> Response:
-        """The visitor's own jobs, newest first, and how much of the space for results they take."""
+        """The visitor's own jobs, newest first, and how much of the space for results they take and may take."""
         visitor = visitor_of(request)
         store = queue().store
         body = {
             "jobs": [queue().data(job) for job in store.of(visitor.id)],
             "used_bytes": store.used_bytes(visitor.id),
             "most_bytes": store.visitor_bytes,
+            "most_pinned_bytes": store.most_pinned_bytes,
+            "most_pinned": store.most_pinned,
             "may_make": is_owner(request.scope) or services.settings.open_studio,
         }
         return visitor.tell(JSONResponse(body, headers=_NO_STORE), request)

@@ -7,9 +7,13 @@
 import { Api } from '../shared/api.js';
 import { AudioStream } from '../player/audio-stream.js';
 import { BANDS, levelsAt, measure } from '../scene/band-levels.js';
-import { EventFeed } from '../station/event-feed.js';
+import { EventFeed, LEARNED } from '../station/event-feed.js';
+import { entryOf, momentOf } from '../kept/kept-state.js';
 import { HistoryFeed } from '../station/history-feed.js';
 import { keepShell } from './offline-shell.js';
+import { JobsApi } from '../studio/jobs-api.js';
+import { keptHandlers } from '../kept/kept-handlers.js';
+import { KeptPieces, NOTHING_KEPT } from '../kept/kept-pieces.js';
 import { listenerId } from '../shared/listener-id.js';
 import { ListenersSocket } from '../station/listeners-socket.js';
 import { OtherTab } from './other-tab.js';
@@ -19,6 +23,7 @@ import * as Scenery from '../landscape/heard-scenery.js';
 import { pastPieces } from '../station/past-pieces.js';
 import { browserStorage, Preferences, visitStorage } from '../shared/preferences.js';
 import { hashOf, stationIn, withoutServer } from './station-list.js';
+import { named } from './wording.js';
 import { Room } from '../scene/room.js';
 import * as Sleep from '../player/sleep-state.js';
 import * as Steer from '../station/steering-state.js';
@@ -34,13 +39,16 @@ export function Radio(el) {
   const preferences = Preferences(browserStorage());
   const visit = Preferences(visitStorage());
   const api = Api({ base: document.baseURI, listener: listenerId() });
+  const jobs = JobsApi(api, () => '');
+  const moment = momentOf(location.search);
 
   const state = {
     player: Player.INITIAL,
     timeline: Time.emptyTimeline(),
     bands: [],
     stations: [],
-    station: null,
+    station: moment?.station ?? null,
+    moment: moment && { ...moment, title: '' },
     private: Private.SHARED,
     hasPrivate: false,
     scenery: Scenery.NOTHING,
@@ -49,6 +57,7 @@ export function Radio(el) {
     history: [],
     kept: true,
     elsewhere: false,
+    keeping: NOTHING_KEPT,
     steering: Steer.NO_REQUEST,
     sleep: Sleep.remembered(visit.read('sleep', {})),
     volume: preferences.read('volume', 0.7),
@@ -59,14 +68,14 @@ export function Radio(el) {
   const stream = AudioStream(el.querySelector('.audio-stream'));
   const heardTime = () => (Player.isOpen(state.player) ? stream.time : null);
   const heardFrame = () => Time.heardFrame(state.timeline, heardTime());
-  const room = Room(el, preferences, api, shownLevels);
+  const room = Room(el, preferences, api, shownLevels, jobs.fileUrl);
   const feed = EventFeed(hearNews);
   const history = HistoryFeed((station) => api.history(station), change);
   const otherTab = OtherTab({ onTaken: () => movePlayer(Player.pause), onChange: (elsewhere) => change({ elsewhere }) });
   const socket = ListenersSocket(api.socketUrl(), (count) => change({ listeners: count }));
 
   const handlers = {
-    play: () => movePlayer((player, now) => Player.play(player, now)),
+    play: () => (state.moment ? playAgain(state.moment) : movePlayer((player, now) => Player.play(player, now))),
     pause: () => movePlayer(Player.pause),
     'play-again': playAgain,
     'try-now': () => movePlayer(Player.tryNow),
@@ -88,11 +97,12 @@ export function Radio(el) {
     'audio-playing': () => movePlayer((player, now) => Player.sounding(player, now)),
     'audio-waiting': () => movePlayer((player, now) => Player.starved(player, now)),
     'audio-error': loseConnection,
-    'audio-ended': loseConnection,
     'audio-timeupdate': tick,
     'audio-refused': () => movePlayer(Player.refuse),
   };
-  for (const [name, handle] of Object.entries(handlers)) el.addEventListener(name, (event) => handle(event.detail));
+  const keptPieces = KeptPieces({ jobs, history: api.history, preferences, onNews: (keeping) => change({ keeping }) });
+  const page = { state, kept: keptPieces, playAgain, entryHeard, otherwise: loseConnection, fileUrl: jobs.fileUrl };
+  for (const [name, handle] of Object.entries({ ...handlers, ...keptHandlers(page) })) el.addEventListener(name, (event) => handle(event.detail));
 
   window.addEventListener('online', () => {
     movePlayer((player, now) => Player.network(player, true, now));
@@ -190,7 +200,7 @@ export function Radio(el) {
   function chooseStation(station) {
     if (!station || (station === state.station && !state.private.stream)) return;
     preferences.write('station', station);
-    window.history.replaceState(null, '', hashOf(station));
+    window.history.replaceState(null, '', location.pathname + hashOf(station)); // without a moment that was linked
     tune({ station, private: Private.SHARED });
   }
 
@@ -218,7 +228,7 @@ export function Radio(el) {
   function tune(news) {
     history.update({ station: news.station ?? state.station, piece: null });
     const timeline = Time.emptyTimeline(state.timeline.rate);
-    change({ timeline, bands: [], queue: null, history: [], kept: true, steering: Steer.NO_REQUEST, ...news });
+    change({ timeline, moment: null, bands: [], queue: null, history: [], kept: true, steering: Steer.NO_REQUEST, ...news });
     movePlayer((player, now) => Player.retune(player, now));
     stampNow();
     update();
@@ -263,8 +273,21 @@ export function Radio(el) {
   }
 
   function playAgain(piece) {
-    const clip = { ...piece, url: api.replayUrl(state.station, piece) };
+    const station = piece.station ?? state.station;
+    const clip = { ...piece, station, url: piece.url ?? api.replayUrl(station, piece) };
+    state.moment = null;
     movePlayer((player, now) => Player.playClip(player, clip, now));
+  }
+
+  /** Where the history has the piece that is heard, if it has it yet. */
+  function entryHeard() {
+    return entryOf(state.history, pieceHeard());
+  }
+
+  function pieceHeard() {
+    const frame = heardFrame();
+    const live = Time.latest(state.timeline, 'piece', frame) ?? Time.oldest(state.timeline, 'piece');
+    return state.player.clip ?? state.moment ?? live;
   }
 
   async function ask(prompt, send) {
@@ -304,23 +327,12 @@ export function Radio(el) {
       case 'ended':
         tune({ private: Private.ended(data.reason) });
         return;
-      case 'listeners':
-        learn({ listeners: data.count });
-        return;
-      case 'state':
-        learn({ state: data.state, engine: data.engine });
-        return;
-      case 'busy':
-        learn({ busy: data.busy });
-        return;
       case 'programme':
         learn({ steered: data.steered });
         setTimeout(refreshQueue, SCENE_WITHIN_MS * Math.random()); // not all listeners at once
         return;
-      case 'rung':
-        learn({ engine: data.engine, rung: data.rung, cause: data.cause, asked: data.asked });
-        return;
       default:
+        if (kind in LEARNED) learn(LEARNED[kind](data));
         return;
     }
     update();
@@ -347,13 +359,13 @@ export function Radio(el) {
     const { player, station } = state;
     const isPrivate = state.private.stream !== null;
     const frame = heardFrame();
-    const piece = player.clip ?? Time.latest(state.timeline, 'piece', frame) ?? Time.oldest(state.timeline, 'piece');
+    const piece = named(pieceHeard());
     const steered = player.clip ? null : Time.latest(state.timeline, 'steer', frame);
     const steeredSince = steered && steered.frame >= (piece?.frame ?? 0) ? steered.prompt : null;
     const prompt = steeredSince ?? piece?.prompt ?? here()?.prompt ?? '';
     const playing = player.phase === 'playing';
     state.scenery = Scenery.heard(state.scenery, here(), prompt);
-    if (!player.clip && !isPrivate) history.update({ station, piece });
+    if (!player.clip && !isPrivate && !state.moment) history.update({ station, piece });
     if (steered) state.steering = Steer.heard(state.steering, steered);
     if (state.steering.frame !== null && player.phase === 'playing') {
       state.steering = Steer.counted(state.steering, Time.untilS(state.timeline, state.steering.frame, frame));
@@ -375,6 +387,7 @@ export function Radio(el) {
       prompt,
       scenery: state.scenery.shown,
       share: player.clip ? stream.time / player.clip.seconds : Time.share(piece, frame),
+      entry: entryHeard(),
       past: pastPieces(state.history, state.timeline.rate, frame, PAST_PIECES),
       canUndo: Time.oldest(state.timeline, 'steer') !== null,
     });

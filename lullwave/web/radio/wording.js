@@ -73,7 +73,7 @@ export function stationNote({ rung = 'engine', cause = 'none', asked = {} } = {}
  * @param {string} [state] what the station is doing
  */
 export function lead(player, station, state) {
-  if (player.clip) return 'From a while ago';
+  if (player.clip) return player.clip.tape !== undefined ? 'On your tape' : 'From a while ago';
   if (state === 'asleep' && player.phase === 'paused') return station ? `${station} is asleep` : 'Asleep';
   const name = station ? ` on ${station}` : '';
   return player.phase === 'playing' || player.phase === 'buffering' ? `Now playing${name}` : `On air now${name}`;
@@ -103,6 +103,9 @@ export function ago(seconds) {
   const hours = Math.round(minutes / 60);
   return hours < 24 ? `${hours} h ago` : `${Math.round(hours / 24)} d ago`;
 }
+
+/** A piece with its title; that of a moment in a link is not known. @param {{title?: string} | null} piece */
+export const named = (piece) => piece && { ...piece, title: piece.title || 'A moment to hear again' };
 
 /** Tempo and key of a piece, where they are known. @param {{tempo_bpm?: number, key?: string}} piece */
 export function facts(piece) {

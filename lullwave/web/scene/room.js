@@ -9,6 +9,8 @@ import { Dots } from '../shared/dots.js';
 import { FullWindow } from '../focus/full-window.js';
 import { History } from '../station/history.js';
 import { JustForMe } from '../station/just-for-me.js';
+import { Kept, keptKeys } from '../kept/kept.js';
+import { keyOf } from '../kept/kept-state.js';
 import { Keys } from '../radio/keys.js';
 import { Listeners } from '../station/listeners.js';
 import { MediaControls } from '../player/media-session.js';
@@ -31,8 +33,9 @@ import { Volume } from '../player/volume.js';
 import { RequestChips } from '../request/request-chips.js';
 import { RequestPreview } from '../request/request-preview.js';
 import { RequestQueue } from '../station/request-queue.js';
-import { lead, untitled } from '../radio/wording.js';
+import { lead, named, untitled } from '../radio/wording.js';
 import { emit } from '../shared/emit.js';
+import { showHeart } from '../kept/keep-button.js';
 import { translate, translator } from '../shared/strings.js';
 
 /**
@@ -40,15 +43,18 @@ import { translate, translator } from '../shared/strings.js';
  * @param {ReturnType<import('../shared/preferences.js').Preferences>} preferences
  * @param {ReturnType<import('../shared/api.js').Api>} api
  * @param {() => number[]} levels what the skyline shows now
+ * @param {(value: string) => string} fileUrl where a file that was kept is
  */
-export function Room(el, preferences, api, levels) {
+export function Room(el, preferences, api, levels, fileUrl) {
   const find = (selector) => el.querySelector(selector);
   const t = translator({}); // the rest of this page is in English only
   translate(el, t);
   const ambience = Ambience(find('.ambience'), preferences, t, draw);
   const dataSaver = DataSaver(find('.data-saver'));
-  const history = History(find('.history'));
+  const history = History(find('.history'), t);
   const justForMe = JustForMe(find('.just-for-me'), t);
+  const keptList = Kept(find('.kept'), t, fileUrl);
+  const heart = find('.now-playing > .keep-button');
   const listeners = Listeners(find('.listeners'));
   const media = MediaControls(el);
   const meowingCat = MeowingCat(find('.meowing-cat'), preferences);
@@ -80,14 +86,17 @@ export function Room(el, preferences, api, levels) {
     request: () => (find('.radio-bar .request').hidden ? request : bar).focus(),
   });
   Dots(find('.dots'));
+  heart.addEventListener('click', () => emit(heart, 'keep'));
 
   return {
     /**
      * The page's state, and what follows from it: `here` is the station that is chosen, `piece` and `prompt` are
-     * what is heard, `share` how much of the piece has been, `past` what was played before.
+     * what is heard, `share` how much of the piece has been, `past` what was played before, `entry` where the history has the piece.
      */
     update({ player, stations, station, listeners: count, queue, steering, sleep, volume, theme, savesData, ...heard }) {
-      const { here, piece, prompt, share, past, canUndo } = heard;
+      const { here, piece, prompt, share, past, canUndo, kept, keeping, entry } = heard;
+      const keys = keptKeys(keeping);
+      const isKept = (one) => keys.has(keyOf({ station: one.station ?? station, wall: one.wall }));
       const wanted = isWanted(player);
       const playing = player.phase === 'playing';
       const gain = fadeGain(sleep);
@@ -114,7 +123,10 @@ export function Room(el, preferences, api, levels) {
       requestQueue.update({ queue });
       chips.update({ station });
       preview.update({ station: here?.id ?? null, allowed: queue?.may_steer ?? false });
-      history.update({ past, clip: player.clip, kept: heard.kept });
+      history.update({ past, clip: player.clip, kept, isKept });
+      keptList.update(keeping);
+      heart.hidden = !entry;
+      if (entry) showHeart(heart, { isKept: isKept(entry), title: named(entry).title }, t);
       sleepTimer.update(sleep);
       ambience.update({ playing: wanted, volume, gain });
       view = { playing, scenery: heard.scenery };

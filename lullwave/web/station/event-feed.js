@@ -8,6 +8,14 @@ import { retryDelayMs } from '../shared/backoff.js';
 
 const KINDS = ['hello', 'first', 'piece', 'steer', 'listeners', 'state', 'programme', 'busy', 'rung', 'bands', 'queue', 'dropped', 'ended', 'ambience'];
 
+/** What an event tells of a station, by its kind. */
+export const LEARNED = {
+  listeners: ({ count }) => ({ listeners: count }),
+  state: ({ state, engine }) => ({ state, engine }),
+  busy: ({ busy }) => ({ busy }),
+  rung: ({ engine, rung, cause, asked }) => ({ engine, rung, cause, asked }),
+};
+
 /** @param {(kind: string, data: any) => void} onEvent */
 export function EventFeed(onEvent) {
   let source = null;

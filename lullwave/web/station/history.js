@@ -2,24 +2,29 @@
 
 import { ago, facts } from '../radio/wording.js';
 import { emit } from '../shared/emit.js';
+import { heart, showHeart } from '../kept/keep-button.js';
 
-/** @param {HTMLElement} el */
-export function History(el) {
+/** @param {HTMLElement} el @param {(key: string, values?: object) => string} t */
+export function History(el, t) {
   const list = el.querySelector('.list');
   const note = el.querySelector('.blurb');
   let shown = [];
   let shape = '';
 
   list.addEventListener('click', (event) => {
-    const row = event.target.closest('.again')?.closest('li');
+    const row = event.target.closest('button')?.closest('li');
     if (!row) return;
-    if (row.classList.contains('-playing')) emit(el, 'play');
+    if (event.target.closest('.keep-button')) emit(el, 'keep', shown[[...list.children].indexOf(row)]);
+    else if (row.classList.contains('-playing')) emit(el, 'play');
     else emit(el, 'play-again', shown[[...list.children].indexOf(row)]);
   });
 
   return {
-    /** @param {{past: import('./past-pieces.js').PastPiece[], clip: {wall: number} | null, kept: boolean}} next */
-    update({ past, clip, kept }) {
+    /**
+     * @param {{past: import('./past-pieces.js').PastPiece[], clip: {wall: number} | null, kept: boolean,
+     *   isKept: (piece: {wall: number}) => boolean}} next
+     */
+    update({ past, clip, kept, isKept }) {
       el.hidden = past.length === 0 && kept;
       note.hidden = kept;
       shown = past;
@@ -28,7 +33,10 @@ export function History(el) {
         shape = key;
         list.replaceChildren(...past.map(row));
       }
-      for (const [index, piece] of past.entries()) show(list.children[index], piece, piece.wall === clip?.wall);
+      for (const [index, piece] of past.entries()) {
+        show(list.children[index], piece, piece.wall === clip?.wall);
+        showHeart(list.children[index].querySelector('.keep-button'), { isKept: isKept(piece), title: piece.title }, t);
+      }
     },
   };
 }
@@ -39,6 +47,7 @@ function row({ title }) {
     <span class="words"><span class="name"></span><span class="about"></span></span>
     <button type="button" class="again pill"></button>`;
   item.querySelector('.name').textContent = title;
+  item.querySelector('.again').before(heart());
   return item;
 }
 

@@ -259,7 +259,9 @@ def test_a_public_server_asks_for_the_token_unless_the_studio_is_open(tmp_path):
     body = {"task": "text", "fields": {"duration_s": 1, "image": False}}
     with serving(tmp_path / "closed", engines=ENGINES, **flags) as closed:
         assert closed.ask("/api/jobs", "POST", body, ME)[0].status == 401
-        assert closed.json("/api/jobs", headers=ME)["may_make"] is False
+        told = closed.json("/api/jobs", headers=ME)
+        assert told["may_make"] is False
+        assert (told["most_pinned"], told["most_pinned_bytes"]) == (100, told["most_bytes"] // 2)
         owner = {**ME, "Authorization": "Bearer secret"}
         assert closed.ask("/api/jobs", "POST", body, owner)[0].status == 202
     with serving(tmp_path / "open", engines=ENGINES, open_studio=True, **flags) as opened:
