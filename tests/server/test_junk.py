@@ -130,6 +130,9 @@ def test_path_tricks_and_giant_bodies_on_every_route(radio):
                 too_much(radio.port, named)
 
 
+WITHOUT_BODY = ("/api/models/pull/cancel",)
+
+
 def too_much(port: int, path: str) -> None:
     """A body far over the limit, announced, and not."""
     limited = not path.startswith(("/run_inference", "/generate", "/api/riffusion", "/api/jobs/"))
@@ -149,5 +152,7 @@ def too_much(port: int, path: str) -> None:
             except ConnectionError:
                 continue  # closed on us while we were still sending
         status = int(said.split(b" ")[1])
+        if path in WITHOUT_BODY and status == 200:
+            continue  # answered before any of the body was read
         assert status == 413 if limited else 400 <= status < 500, (path, said[:300])
         assert json.loads(said.partition(b"\r\n\r\n")[2] or b'{"error": 1}')["error"]

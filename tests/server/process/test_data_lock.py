@@ -54,7 +54,7 @@ def test_where_no_lock_can_be_the_server_starts_with_a_warning(tmp_path, caplog,
     (tmp_path / "file").touch()
     DataLock(tmp_path / "file").acquire()
     monkeypatch.setattr(
-        "lullwave.server.process.data_lock._lock", lambda file: (_ for _ in ()).throw(OSError(95, "no"))
+        "lullwave.server.process.data_lock.try_lock", lambda file: (_ for _ in ()).throw(OSError(95, "no"))
     )
     lock = DataLock(tmp_path)
     lock.acquire()
