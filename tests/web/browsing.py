@@ -94,6 +94,24 @@ def play(page: Any) -> None:
     until(page, "document.querySelector('.player-status').dataset.phase === 'playing'")
 
 
+def shell_kept(page: Any, *files: str) -> None:
+    """Wait until the offline shell holds what the page has loaded, and ``files`` (relative to the page)."""
+    page.evaluate(
+        """async (files) => {
+          await navigator.serviceWorker.ready;
+          const loaded = performance.getEntriesByType('resource').map((entry) => entry.name);
+          const own = loaded.filter((name) => /\\/static\\/.*\\.(js|css)$/.test(name));
+          const all = [...own, ...files].map((name) => new URL(name, document.baseURI));
+          const kept = () => Promise.all(all.map((url) => caches.match(url)));
+          for (let tries = 0; !(await kept()).every(Boolean); tries += 1) {
+            if (tries > 400) throw new Error('the shell is not kept');
+            await new Promise((done) => setTimeout(done, 100));
+          }
+        }""",
+        list(files),
+    )
+
+
 def violations(page: Any) -> list[str]:
     """What axe-core finds wrong, as lines for people."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")

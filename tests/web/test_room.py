@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.browsing import Radio, play, until, violations
+from tests.web.browsing import Radio, play, shell_kept, until, violations
 
 pytestmark = pytest.mark.browser
 
@@ -147,19 +147,7 @@ def test_it_opens_without_the_server(serve: Callable[..., Radio], visit: Callabl
     radio = serve()
     page = visit(radio.url, may_complain=True)
     page.get_by_role("radio", name="First light").wait_for(state="attached")
-    page.evaluate(
-        """async () => {
-          await navigator.serviceWorker.ready;
-          const loaded = performance.getEntriesByType('resource').map((entry) => entry.name);
-          const own = loaded.filter((name) => /\\/static\\/.*\\.(js|css)$/.test(name));
-          const files = [...own, 'static/ambience/ambience-worker.js', ''];
-          const kept = () => Promise.all(files.map((name) => caches.match(new URL(name, document.baseURI))));
-          for (let tries = 0; !(await kept()).every(Boolean); tries += 1) {
-            if (tries > 400) throw new Error('the shell is not kept');
-            await new Promise((done) => setTimeout(done, 100));
-          }
-        }"""
-    )
+    shell_kept(page, "", "static/ambience/ambience-worker.js")
     radio.stop()
     page.reload()
     page.get_by_role("button", name="Play", exact=True).click()

@@ -395,4 +395,4 @@ export function Radio(el) {
 }
 
 Radio(document.querySelector('.radio'));
-void keepShell();
+void keepShell(['static/ambience/ambience-worker.js']);

@@ -1,15 +1,21 @@
 /** Registers the service worker that opens the pages without the server; see `sw.js`. */
 
-const LATER = ['static/ambience/ambience-worker.js']; // loaded when it is first needed, which may be offline
+import { LANGUAGES } from '../shared/strings.js';
 
-/** Once the page has loaded. Browsers allow it on https and on this machine only; elsewhere the page works on without. */
-export async function keepShell() {
+const WORDS = Object.keys(LANGUAGES).map((language) => `static/strings/${language}.js`);
+
+/**
+ * Once the page has loaded. Browsers allow it on https and on this machine only; elsewhere the page works on without.
+ *
+ * @param {string[]} [later] files that are loaded when they are first needed, which may be offline
+ */
+export async function keepShell(later = []) {
   try {
     if (document.readyState !== 'complete') await new Promise((done) => window.addEventListener('load', done, { once: true }));
     await navigator.serviceWorker.register('sw.js');
     const { active } = await navigator.serviceWorker.ready;
     const loaded = performance.getEntriesByType('resource').map((entry) => entry.name);
-    active.postMessage([document.baseURI, ...loaded, ...LATER.map((path) => new URL(path, document.baseURI).href)]);
+    active.postMessage([document.baseURI, ...loaded, ...[...WORDS, ...later].map((path) => new URL(path, document.baseURI).href)]);
   } catch {
     // Without a service worker, the page needs the server.
   }

@@ -6,6 +6,7 @@
 
 import { Volume } from '../player/volume.js';
 import { PlayButton } from '../player/play-button.js';
+import { keepShell } from '../radio/offline-shell.js';
 import { Api } from '../shared/api.js';
 import { audioContext } from '../shared/audio-context.js';
 import { retryDelayMs } from '../shared/backoff.js';
@@ -281,3 +282,4 @@ function write(node, text) {
 }
 
 Riff(document.querySelector('.riff'), await loadStrings(language));
+void keepShell();

@@ -217,6 +217,7 @@ export default {
 
   'studio.page-title': 'Studio: Lullwave',
   'studio.tasks': 'Was soll entstehen?',
+  'studio.tries-again': 'Diese Seite versucht es von selbst noch einmal. Was du gemacht hast, wartet auf dem Server.',
   'studio.try-again': 'Noch einmal versuchen',
   'studio.instead': 'Alles andere in dieser Liste geht hier.',
   'studio.unreached': 'Der Server ist nicht erreichbar. Läuft er, und gibt es Netz?',

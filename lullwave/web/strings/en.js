@@ -217,6 +217,7 @@ export default {
 
   'studio.page-title': 'Studio: Lullwave',
   'studio.tasks': 'What to make',
+  'studio.tries-again': 'This page tries again by itself. What you have made waits on the server.',
   'studio.try-again': 'Try again',
   'studio.instead': 'Everything else in this list works here.',
   'studio.unreached': 'The server cannot be reached. Is it running, and are you online?',

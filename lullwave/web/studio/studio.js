@@ -1,6 +1,8 @@
 /** The Studio: a task is chosen and filled in, becomes a job on the server, and its results stay to be heard and compared. */
 
+import { keepShell } from '../radio/offline-shell.js';
 import { Api } from '../shared/api.js';
+import { retryDelayMs } from '../shared/backoff.js';
 import { Dots } from '../shared/dots.js';
 import { LanguageMenu } from '../shared/language-menu.js';
 import { browserStorage, Preferences, visitStorage } from '../shared/preferences.js';
@@ -50,6 +52,7 @@ export function Studio(el, t) {
   let shown = '';
   let asked = 0;
   let timer = 0;
+  let nextTry = 0; // a timer, while the server is away
   let preview = null; // the job of the last painting that was heard
   let hearing = 0;
 
@@ -87,19 +90,28 @@ export function Studio(el, t) {
     compare.recolour();
   }
 
-  async function learn() {
+  /** What the server can do; asked until it answers. Nothing can be made or shown before. */
+  async function learn(attempt = 1) {
+    clearTimeout(nextTry);
     try {
       const [known, told] = await Promise.all([jobsApi.tasks(), api.engines()]);
       tasks = known.tasks;
       engines = told.engines;
       needsToken = told.needs_token;
-      find('.unreached').hidden = true;
+      showAway('');
       await refresh();
       show();
     } catch (error) {
-      find('.unreached .why').textContent = reasonOf(error);
-      find('.unreached').hidden = false;
+      showAway(reasonOf(error));
+      nextTry = setTimeout(() => void learn(attempt + 1), retryDelayMs(attempt, Math.random()));
     }
+  }
+
+  /** @param {string} why the server does not answer; empty: it does */
+  function showAway(why) {
+    if (find('.unreached .why').textContent !== why) find('.unreached .why').textContent = why; // said once by screen readers
+    find('.unreached').hidden = !why;
+    find('.desk').classList.toggle('-away', Boolean(why));
   }
 
   function show() {
@@ -329,3 +341,4 @@ function sentenceOf(words) {
 }
 
 Studio(document.querySelector('.studio'), await loadStrings(language));
+void keepShell();
