@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { KeptPieces } from '../../lullwave/web/kept/kept-pieces.js';
-import { entryOf, keyOfJob, lengthOf, listOf, momentLink, momentOf, nextOnTape, tagsIn, tagsOf, wishesOf } from '../../lullwave/web/kept/kept-state.js';
+import { entryOf, keyOfJob, lengthOf, listOf, momentLink, momentOf, nameAs, nextOnTape, sceneOf, tagsIn, tagsOf, wishesOf } from '../../lullwave/web/kept/kept-state.js';
 import { Preferences } from '../../lullwave/web/shared/preferences.js';
 
 const RATE = 100;
@@ -45,6 +45,15 @@ test('a link leads to the moment', () => {
   for (const search of ['', '?station=a', '?station=a&at=1', '?at=1&seconds=5', '?station=a&at=x&seconds=5']) {
     assert.equal(momentOf(search), null, search);
   }
+});
+
+test('a piece is shown as its prompt was understood, else as its station is, and named by its format', () => {
+  const stations = [{ id: 'piano', scene: { place: 'forest', time: 'day', sounds: [], mood: 'calm' } }];
+  const scene = { place: 'beach', time: 'night', sounds: ['waves'], mood: 'sleepy' };
+  assert.deepEqual(sceneOf({ station: 'piano' }, { scene }, stations), scene);
+  assert.equal(sceneOf({ station: 'piano' }, {}, stations).place, 'forest');
+  assert.equal(sceneOf({ station: 'gone' }, {}, stations).place, 'city');
+  assert.equal(nameAs({ results: [{ name: 'blue-tape-no-1.mp3' }] }, 'flac'), 'blue-tape-no-1.flac');
 });
 
 test('the tape plays what is kept in its order, and begins again', () => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,14 @@ def test_the_small_player_plays_and_a_linked_moment_is_heard_and_kept(radio: Rad
     reply = page.request.get(page.evaluate("document.querySelector('.kept a').href"))
     assert (reply.ok, reply.headers["content-type"]) == (True, "audio/mpeg")
     assert page.locator(".now-playing .keep-button").get_attribute("aria-pressed") == "true"
+    with page.expect_download() as rendered:
+        page.get_by_role("button", name="Download FLAC").click()
+    name = page.locator(".kept a").get_attribute("download")
+    assert rendered.value.suggested_filename == name.replace(".mp3", ".flac")
+    lossless = decode(Path(rendered.value.path()).read_bytes())
+    assert (lossless.duration_s, lossless.rate) == (3.0, 44100)
+    shades = "(canvas) => new Set(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data).size"
+    assert page.locator(".kept .picture").evaluate(shades) > 8
     assert violations(page) == []
     page.get_by_text("Only you see these: up to 100 pieces, 250 MB.").wait_for()
 

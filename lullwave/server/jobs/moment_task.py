@@ -10,11 +10,13 @@ from typing import Any
 from ...archive.times import time_text, wall_time
 from ...blocks import ClipFormat
 from ...codecs import encode, format_named
-from ...errors import InvalidInput
+from ...errors import InvalidInput, LullwaveError
 from ...options import option
 from ...settings import Settings
 from ...station.replay import replay_moment
+from ..live.channel import Channel
 from ..live.channels import Channels
+from ..live.scenery import Scenery
 from .task import Task, call, fields_of
 from .work import Work
 
@@ -59,11 +61,12 @@ def moment_task(settings: Settings, channels: Channels) -> Task:
         named = format_named(values["format"])
         work.add(f"{stem}{named.suffix}", encode(sound, named.name, settings.bitrate_kbps, sound.tags))
         piece = channels.history.piece(channels.history.moment(station, wall))
-        channel = channels.stations.get(station)
+        prompt, channel = str(piece.get("prompt", "")), channels.stations.get(station)
         facts = {
             "title": title,
-            "prompt": str(piece.get("prompt", "")),
+            "prompt": prompt,
             "seed": channel.station.seed if channel is not None else None,
+            "scene": _scene(channel, prompt) if channel is not None else None,
             "at": time_text(wall),
             "seconds": round(sound.duration_s, 3),
             "exact": exact,
@@ -79,6 +82,16 @@ def moment_task(settings: Settings, channels: Channels) -> Task:
         _python,
         check=check,
     )
+
+
+def _scene(channel: Channel, prompt: str) -> dict[str, Any]:
+    """The picture of a piece: its station's place, with the weather and time of day of its prompt."""
+    station = channel.station
+    try:
+        understood = station.understand(prompt).understood
+    except LullwaveError:  # the picture is not worth the piece
+        understood = {}
+    return Scenery.of(understood, station.config.scene).data()
 
 
 def _python(values: Mapping[str, Any]) -> str:

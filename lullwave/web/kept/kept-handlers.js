@@ -20,6 +20,7 @@ export function keptHandlers({ state, kept, playAgain, entryHeard, otherwise, fi
     'tag-kept': ({ key, tags }) => kept.tag(key, tags),
     'forget-kept': (job) => kept.forget(job),
     'import-kept': (wishes) => (wishes ? kept.add(wishes) : kept.complain('this is no list of kept pieces')),
+    'complain-kept': kept.complain,
     'play-tape': (tag) => playAgain(nextOnTape(state.keeping, tag, null, fileUrl)),
     'audio-ended'(detail) {
       const { clip, connection } = state.player;

@@ -1,5 +1,7 @@
 /** The pieces that a visitor keeps: how long each is, the list as a file, and links to a moment; pure. */
 
+import { sceneryOf } from '../landscape/landscape.js';
+
 /** The server renders at most this much of the past at once. */
 const LONGEST_S = 300;
 const MOST_AT_ONCE = 100;
@@ -83,6 +85,12 @@ export function tagsOf(jobs, tags) {
 
 /** @param {Job} job */
 export const titleOf = ({ fields, facts }) => fields.title || facts.title || fields.station;
+
+/** The scene of a piece: its own, which the server found in its prompt, or its station's. @param {Job['fields']} fields @param {Job['facts']} facts @param {{id: string, scene: any}[]} stations */
+export const sceneOf = ({ station }, { scene }, stations) => sceneryOf(scene ?? stations.find(({ id }) => id === station)?.scene);
+
+/** What a file of a job's sound is called in another format. @param {{results: {name: string}[]}} job @param {string} format */
+export const nameAs = ({ results }, format) => results[0].name.replace(/\.\w+$/, `.${format}`);
 
 /** @param {Job} job */
 export const momentOfJob = ({ fields }) => ({ station: fields.station, wall: Number(fields.at), seconds: fields.seconds });

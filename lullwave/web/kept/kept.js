@@ -1,23 +1,30 @@
-/** The list of kept pieces: play, download, copy the link, remove; export and import. */
+/** The list of kept pieces: their pictures, play, download, copy the link, remove; export and import. */
 
 import { ago, sentence } from '../radio/wording.js';
+import { Picture } from '../landscape/picture.js';
 import { emit } from '../shared/emit.js';
+import { isDark } from '../shared/theme.js';
 import { NOTHING_KEPT } from './kept-pieces.js';
 import * as State from './kept-state.js';
 import { clipOf, keyOf, keyOfJob, momentOfJob, titleOf } from './kept-state.js';
 import { jsonOf } from '../studio/repeat-lines.js';
 
+const LOSSLESS = 'flac';
+
 /**
  * @param {HTMLElement} el
  * @param {(key: string, values?: object) => string} t
  * @param {(value: string) => string} fileUrl where the file of a job is
+ * @param {(station: string, piece: {wall: number, seconds: number}, format: string) => Promise<Blob>} replayed
  */
-export function Kept(el, t, fileUrl) {
+export function Kept(el, t, fileUrl, replayed) {
   const find = (selector) => el.querySelector(selector);
   const list = find('.list');
   let keeping = NOTHING_KEPT;
+  let known = []; // stations
   let tag = ''; // only pieces with it are shown
   let shape = '';
+  let pictures = []; // of the rows, each with what it shows
 
   list.addEventListener('click', (event) => {
     const action = event.target.closest('[data-do]')?.dataset.do;
@@ -26,6 +33,7 @@ export function Kept(el, t, fileUrl) {
     const job = keeping.pieces.find(({ id }) => id === row.dataset.id);
     if (action === 'play') emit(el, 'play-again', clipOf(job, fileUrl));
     if (action === 'copy') void copy(event.target, job);
+    if (action === LOSSLESS) void render(event.target, job);
     if (action === 'forget') emit(el, 'forget-kept', job);
     if (action === 'cancel') emit(el, 'keep', { station: row.dataset.station, wall: Number(row.dataset.wall) });
   });
@@ -36,13 +44,11 @@ export function Kept(el, t, fileUrl) {
   find('.by-tag').addEventListener('click', ({ target }) => {
     if (!target.closest('button')) return;
     tag = target.value === tag ? '' : target.value;
-    update(keeping);
+    update(keeping, known);
   });
   find('.tape').addEventListener('click', () => emit(el, 'play-tape', tag));
   find('.export').addEventListener('click', () => {
-    const url = URL.createObjectURL(new Blob([jsonOf(State.listOf(keeping.pieces, keeping.tags))], { type: 'application/json' }));
-    Object.assign(document.createElement('a'), { href: url, download: 'lullwave-kept.json' }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    save(new Blob([jsonOf(State.listOf(keeping.pieces, keeping.tags))], { type: 'application/json' }), 'lullwave-kept.json');
   });
   find('.import').addEventListener('change', async ({ target }) => {
     const text = await target.files[0]?.text();
@@ -60,11 +66,27 @@ export function Kept(el, t, fileUrl) {
     }
   }
 
+  /** The piece without loss: made from the history now, for it would take ten times the room of an MP3. */
+  async function render(button, job) {
+    if (button.getAttribute('aria-busy') === 'true') return;
+    const words = button.textContent;
+    button.setAttribute('aria-busy', 'true');
+    button.textContent = t('kept.rendering');
+    emit(el, 'complain-kept', '');
+    try {
+      save(await replayed(job.fields.station, momentOfJob(job), LOSSLESS), State.nameAs(job, LOSSLESS));
+    } catch (error) {
+      emit(el, 'complain-kept', error.message);
+    }
+    button.textContent = words;
+    button.removeAttribute('aria-busy');
+  }
+
   return { update };
 
-  /** @param {import('./kept-pieces.js').Keeping} next */
-  function update(next) {
-    keeping = next;
+  /** @param {import('./kept-pieces.js').Keeping} next @param {{id: string, scene: any}[]} stations */
+  function update(next, stations) {
+    [keeping, known] = [next, stations];
     const { pieces, waiting, problem, mayKeep, most, tags } = next;
     const allTags = State.tagsOf(pieces, tags);
     if (!allTags.includes(tag)) tag = '';
@@ -77,11 +99,20 @@ export function Kept(el, t, fileUrl) {
     put(find('.problem'), said);
     find('.export').hidden = !pieces.length;
     find('.tape').hidden = !shown.some(({ state }) => state === 'done');
-    if (key === shape) return;
-    shape = key;
+    if (key !== shape) {
+      shape = key;
+      fill(allTags, waiting, shown);
+    }
+    for (const { picture, fields, facts } of pictures) picture.update({ scenery: State.sceneOf(fields, facts, stations), dark: isDark() });
+  }
+
+  function fill(allTags, waiting, shown) {
     const focused = el.contains(document.activeElement) ? document.activeElement : null;
     find('.by-tag').replaceChildren(...allTags.map(tagButton));
     list.replaceChildren(...waiting.map(waitingRow), ...shown.map(row));
+    const canvases = [...list.querySelectorAll('.picture')];
+    const shows = [...waiting.map((wish) => ({ fields: wish, facts: {} })), ...shown];
+    pictures = shows.map(({ fields, facts }, index) => ({ picture: Picture(canvases[index]), fields, facts }));
     if (focused) keepPlace(focused);
   }
 
@@ -114,12 +145,14 @@ export function Kept(el, t, fileUrl) {
       cancelled: t('kept.failed'),
     }[state];
     const done = state === 'done';
-    const actions = done ? [['play', t('kept.play')], ['copy', t('kept.link')]] : [];
+    const lossless = [LOSSLESS, t('kept.download', { format: 'FLAC' })];
+    const actions = done ? [lossless, ['play', t('kept.play')], ['copy', t('kept.link')]] : [];
     const words = about ?? t('kept.working', { percent: Math.round(share * 100) });
     const item = filled(titleOf(job), words, [...actions, ['forget', t('kept.remove')]]);
     item.dataset.id = job.id;
     if (done) {
-      const link = Object.assign(document.createElement('a'), { className: 'pill', textContent: t('kept.download') });
+      const link = Object.assign(document.createElement('a'), { className: 'pill', textContent: t('kept.download', { format: 'MP3' }) });
+      link.setAttribute('aria-label', `${link.textContent}: ${titleOf(job)}`);
       Object.assign(link, { href: clipOf(job, fileUrl).url, download: job.results[0].name });
       item.querySelector('.actions').prepend(link);
       const field = Object.assign(document.createElement('input'), { className: 'tags', type: 'text', placeholder: t('kept.tags') });
@@ -130,6 +163,13 @@ export function Kept(el, t, fileUrl) {
     }
     return item;
   }
+}
+
+/** @param {Blob} blob @param {string} download what it is called */
+function save(blob, download) {
+  const href = URL.createObjectURL(blob);
+  Object.assign(document.createElement('a'), { href, download }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 10_000);
 }
 
 function put(target, text) {
@@ -146,7 +186,7 @@ function wishesIn(text) {
 
 function filled(title, about, actions) {
   const item = document.createElement('li');
-  item.innerHTML = /* html */ `<span class="words"><span class="name"></span><span class="about"></span></span><span class="actions"></span>`;
+  item.innerHTML = /* html */ `<canvas class="picture" width="72" height="54" aria-hidden="true"></canvas><span class="words"><span class="name"></span><span class="about"></span></span><span class="actions"></span>`;
   item.querySelector('.name').textContent = title;
   item.querySelector('.about').textContent = about;
   for (const [name, words] of actions) {

@@ -53,7 +53,7 @@ export function Room(el, preferences, api, levels, fileUrl) {
   const dataSaver = DataSaver(find('.data-saver'));
   const history = History(find('.history'), t);
   const justForMe = JustForMe(find('.just-for-me'), t);
-  const keptList = Kept(find('.kept'), t, fileUrl);
+  const keptList = Kept(find('.kept'), t, fileUrl, api.replayed);
   const heart = find('.now-playing > .keep-button');
   const listeners = Listeners(find('.listeners'));
   const media = MediaControls(el);
@@ -124,7 +124,7 @@ export function Room(el, preferences, api, levels, fileUrl) {
       chips.update({ station });
       preview.update({ station: here?.id ?? null, allowed: queue?.may_steer ?? false });
       history.update({ past, clip: player.clip, kept, isKept });
-      keptList.update(keeping);
+      keptList.update(keeping, stations);
       heart.hidden = !entry;
       if (entry) showHeart(heart, { isKept: isKept(entry), title: named(entry).title }, t);
       sleepTimer.update(sleep);

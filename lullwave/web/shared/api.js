@@ -49,6 +49,7 @@ export function Api({ base, listener, fetch = globalThis.fetch.bind(globalThis) 
   };
   const post = (path, body, token) => call(path, posting(JSON.stringify(body), token));
   const station = (id) => `api/stations/${encodeURIComponent(id)}`;
+  const replay = (id, { wall, seconds }) => `${station(id)}/replay?at=${wall}&seconds=${seconds}`;
 
   return {
     listener,
@@ -65,7 +66,9 @@ export function Api({ base, listener, fetch = globalThis.fetch.bind(globalThis) 
     station: (id) => call(station(id)),
     history: (id) => call(`${station(id)}/history?limit=60`),
     /** @param {string} id @param {{wall: number, seconds: number}} piece */
-    replayUrl: (id, { wall, seconds }) => address(`${station(id)}/replay?at=${wall}&seconds=${seconds}`),
+    replayUrl: (id, piece) => address(replay(id, piece)),
+    /** The sound of a past piece as a file, made now. @param {string} id @param {{wall: number, seconds: number}} piece @param {string} format */
+    replayed: async (id, piece, format) => (await reach(`${replay(id, piece)}&format=${format}`)).blob(),
     /**
      * Why there is no sound at an address: what the server says there now, or null where it says nothing.
      *

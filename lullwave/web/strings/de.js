@@ -20,7 +20,8 @@ export default {
   'kept.play': 'Abspielen',
   'kept.link': 'Link kopieren',
   'kept.copied': 'Kopiert',
-  'kept.download': 'Herunterladen',
+  'kept.download': '{format} herunterladen',
+  'kept.rendering': 'Wird gerechnet…',
   'kept.remove': 'Entfernen',
   'kept.closed': 'Auf diesem Server können Besucher nichts behalten. Wer ihn betreibt, kann das öffnen (Einstellung open_studio).',
 

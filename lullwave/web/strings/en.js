@@ -20,7 +20,8 @@ export default {
   'kept.play': 'Play',
   'kept.link': 'Copy link',
   'kept.copied': 'Copied',
-  'kept.download': 'Download',
+  'kept.download': 'Download {format}',
+  'kept.rendering': 'Being rendered…',
   'kept.remove': 'Remove',
   'kept.closed': 'Visitors of this server cannot keep pieces. Its owner can open that (setting open_studio).',
 

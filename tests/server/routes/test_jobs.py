@@ -14,6 +14,7 @@ from sine_engine import SineEngine
 
 from lullwave import Audio, Spectrogram
 from lullwave.codecs import decode, encode
+from lullwave.engines.base import Understanding
 from lullwave.engines.synth.engine import SynthEngine
 from lullwave.errors import Cancelled, Unsupported
 from lullwave.server.jobs.file_tasks import _sample_clips
@@ -276,7 +277,9 @@ def test_a_public_server_asks_for_the_token_unless_the_studio_is_open(tmp_path):
         assert statuses[-1] == 429  # a pace for each address
 
 
-def test_a_moment_of_a_station_is_kept_as_it_was_heard(served):
+def test_a_moment_of_a_station_is_kept_as_it_was_heard(served, monkeypatch):
+    meant = Understanding("rain", {"ambience": ["rain"], "moods": {"bright": -0.5}})
+    monkeypatch.setattr(SineEngine, "understand", lambda engine, prompt: meant)
     with served.listening():
         for _ in range(5):
             served.clock.advance(5)
@@ -284,6 +287,7 @@ def test_a_moment_of_a_station_is_kept_as_it_was_heard(served):
         at = served.clock.wall() - 12
         job = make(served, "moment", station="piano", at=str(at), seconds=4, format="wav")
         heard = served.ask(f"/api/stations/piano/replay?at={at}&seconds=4&format=wav")[1]
+        lossless = served.ask(f"/api/stations/piano/replay?at={at}&seconds=4&format=flac")[1]
     assert [one["seconds"] for one in job["results"]] == [4.0]
     assert data_of(served, job, job["results"][0]["name"]) == heard
     facts = job["facts"]
@@ -291,6 +295,9 @@ def test_a_moment_of_a_station_is_kept_as_it_was_heard(served):
     assert job["results"][0]["name"] == facts["title"].lower().replace(" ", "-") + ".wav"
     assert (facts["seconds"], facts["exact"]) == (4.0, True)
     assert facts["prompt"]
+    # The place is the station's own, the rest is what the engine made of the prompt.
+    assert facts["scene"] == {"place": "city", "time": "night", "sounds": ["rain"], "mood": "calm"}
+    assert np.array_equal(decode(lossless).samples, decode(heard).samples)
     for field, wrong in (("station", "attic"), ("at", str(served.clock.wall() + 1)), ("seconds", 301)):
         fields = {"station": "piano", "at": str(at), "seconds": 4, field: wrong}
         told = served.json("/api/jobs", "POST", {"task": "moment", "fields": fields}, ME)
