@@ -112,8 +112,30 @@ def shell_kept(page: Any, *files: str) -> None:
     )
 
 
-def violations(page: Any) -> list[str]:
-    """What axe-core finds wrong, as lines for people."""
+def too_wide(page: Any) -> list[str]:
+    """What is wider than the page, where it does not scroll by itself: a page that is clipped at its edge hides it."""
+    found: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll('main *')]
+          .filter((one) => one.checkVisibility() && !one.closest('.task-list, .easel'))
+          .map((one) => [one, one.getBoundingClientRect().right])
+          .filter(([, right]) => right > innerWidth + 0.5)
+          .map(([one, right]) => `${one.tagName} ${one.className} ${right}`)"""
+    )
+    return found
+
+
+def violations(page: Any, within: str | None = None, rules: tuple[str, ...] = ()) -> list[str]:
+    """What axe-core finds wrong, as lines for people: once no colour is on its way to another one.
+
+    ``within`` is a selector, None the whole page; ``rules`` are those of axe-core that are tried, empty all.
+    """
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    found = axe.Axe().run(page).response["violations"]
+    page.evaluate(
+        """() => {
+          const ends = (one) => one.playState === 'running' && Number.isFinite(one.effect.getComputedTiming().endTime);
+          return Promise.allSettled(document.getAnimations().filter(ends).map((one) => one.finished)).then(() => null);
+        }"""
+    )
+    options: dict[str, Any] = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}
+    found = axe.Axe().run(page, within, options).response["violations"]
     return [f"{v['id']}: {node['html'][:200]}" for v in found for node in v["nodes"]]

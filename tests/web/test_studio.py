@@ -1,10 +1,8 @@
-"""The Studio in a real browser: forms, wrong fields, a painting that is heard, results compared, every view."""
+"""The Studio in a real browser: forms, wrong fields, a painting that is heard, results compared, models installed."""
 
 from __future__ import annotations
 
-import gzip
 import json
-import re
 import shlex
 import threading
 from collections.abc import Callable
@@ -22,26 +20,11 @@ from lullwave.codecs import decode, encode
 from lullwave.engines.synth.engine import SynthEngine
 from lullwave.models.machine import Machine
 from lullwave.options import OptionInfo, describe
-from lullwave.paths import web_dir
-from tests.web.browsing import Radio, until, violations
+from tests.web.browsing import Radio, too_wide, until, violations
 
 pytestmark = pytest.mark.browser
 
 ENGINES = {"synth": SynthEngine, "sines": SineEngine}
-SIZES = ((360, 740), (844, 390), (1366, 768), (2560, 1440))
-TASKS = (
-    "text",
-    "batch",
-    "interpolate",
-    "transform",
-    "repaint",
-    "image-to-audio",
-    "audio-to-image",
-    "sample-clips",
-    "stems",
-    "moment",
-    "models",
-)
 DONE = ".job[data-state=done]"
 CONTROLS = """() => Object.fromEntries([...document.querySelectorAll('.own .option')].map((row) => {
   const control = row.querySelector('.box, .tick');
@@ -274,40 +257,6 @@ def test_two_results_play_side_by_side_at_one_loudness(serve: Callable[..., Radi
     page.get_by_role("button", name="Stop").click()
 
 
-def test_no_view_overflows_complains_or_fails_axe(serve: Callable[..., Radio], visit: Callable[..., Any]):
-    radio = serve(engines=ENGINES, engine="sines")
-    page = visit(radio.url + "studio", reduced_motion="reduce")  # no colour is on its way
-    make(page, How_it_should_sound="W" * 500, Length_in_seconds="1")
-    page.locator(DONE).wait_for()
-    page.locator(DONE).get_by_role("button", name="as A").click()
-    for task in TASKS:
-        page.evaluate("(task) => { location.hash = task; }", task)
-        page.locator(f'.task[href="#{task}"][aria-current]').wait_for()
-        for width, height in SIZES:
-            page.set_viewport_size({"width": width, "height": height})
-            assert page.evaluate("document.documentElement.scrollWidth") == width, (task, width)
-    for scheme, task in (("light", "text"), ("dark", "image-to-audio"), ("dark", "interpolate")):
-        page.emulate_media(color_scheme=scheme)
-        page.evaluate("(task) => { location.hash = task; }", task)
-        page.locator(f'.task[href="#{task}"][aria-current]').wait_for()
-        assert violations(page) == [], (scheme, task)
-    page.get_by_text("riffusion").first.wait_for()  # what the interpolation lacks
-    assert page.get_by_role("button", name="Make it").count() == 0
-    page.get_by_label("Language").select_option("de")
-    page.get_by_role("heading", name="Übergang").wait_for()
-    page.goto(radio.url + "docs")
-    page.get_by_role("heading", name="studio").wait_for()
-    page.locator("summary", has_text="/api/jobs/tasks").click()
-    page.locator(".route[open] button").click()
-    page.locator(".route[open] pre", has_text='"image-to-audio"').wait_for()
-    assert violations(page) == []
-    for width, _ in SIZES:
-        page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth") == width
-    page.get_by_role("link", name="Studio", exact=True).click()
-    page.get_by_role("heading", name="Text zu Klang").wait_for()
-
-
 def test_the_owner_installs_a_model_with_progress(
     serve: Callable[..., Radio], visit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ):
@@ -337,6 +286,8 @@ def test_the_owner_installs_a_model_with_progress(
     card.get_by_text("0.60 of 2.40 GB").wait_for()
     assert card.get_by_role("progressbar").evaluate("(bar) => bar.value") == pytest.approx(0.25)
     assert violations(page) == []
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert too_wide(page) == []
     card.get_by_role("button", name="Cancel").click()
     go.release()
     card.get_by_text("What has arrived is kept").wait_for()
@@ -373,20 +324,3 @@ def test_it_works_below_a_path_prefix_on_a_public_server_with_the_token(
         assert page.get_by_role("heading", name="Your results").count() == 0  # nothing is known of them
         page.unroute("**/api/**")
         page.locator(DONE).wait_for()
-
-
-def test_all_files_of_the_studio_together_are_small():
-    web, seen, todo = web_dir(), set(), {"studio.html"}
-    while todo:
-        name = todo.pop()
-        seen.add(name)
-        if not name.endswith((".html", ".js", ".css")):
-            continue
-        text = (web / name).read_text()
-        found = {one for pair in re.findall(r'(?:src|href)="static/([^"]+)"', text) for one in [pair]}
-        for relative in re.findall(r"""(?:from|import\(?|url\()\s*['"`](\.[^'"`$]+)['"`]""", text):
-            found.add((web / name).parent.joinpath(relative).resolve().relative_to(web.resolve()).as_posix())
-        todo |= {one for one in found if (web / one).is_file()} - seen
-    seen |= {path.relative_to(web).as_posix() for path in (web / "strings").iterdir()}
-    assert {"studio/painting.js", "shared/fft.js", "fonts/lull-pixel.woff", "strings/de.js"} <= seen
-    assert sum(len(gzip.compress((web / name).read_bytes())) for name in seen) < 250_000

@@ -185,15 +185,17 @@ export function Studio(el, t) {
     else asked = 0;
   }
 
-  function tell(words) {
-    find('.job-form .told').textContent = words;
+  function tell(words, isWrong = false) {
+    const told = find('.job-form .told');
+    told.textContent = words;
+    told.classList.toggle('-wrong', isWrong);
   }
 
   async function send() {
     tell('');
     form.complain([]);
     const fields = form.read();
-    if (!fields) return tell(t('form.mistakes'));
+    if (!fields) return tell(t('form.mistakes'), true);
     const button = find('.job-form .send');
     button.disabled = true;
     try {
@@ -226,11 +228,11 @@ export function Studio(el, t) {
   }
 
   function refused(error) {
-    if (error.wantsToken) return tell(refusal(error));
+    if (error.wantsToken) return tell(refusal(error), true);
     const left = form.complain(error.errors ?? []);
     const known = (error.errors ?? []).length - left.length;
     const words = known ? [t('form.mistakes'), ...left] : [reasonOf(error)];
-    tell(words.join(' '));
+    tell(words.join(' '), true);
   }
 
   async function upload(file) {
