@@ -113,13 +113,17 @@ def shell_kept(page: Any, *files: str) -> None:
 
 
 def too_wide(page: Any) -> list[str]:
-    """What is wider than the page, where it does not scroll by itself: a page that is clipped at its edge hides it."""
+    """What stays wider than the page and does not scroll by itself; a page that is clipped at its edge hides it."""
     found: list[str] = page.evaluate(
-        """() => [...document.querySelectorAll('main *')]
-          .filter((one) => one.checkVisibility() && !one.closest('.task-list, .easel'))
-          .map((one) => [one, one.getBoundingClientRect().right])
-          .filter(([, right]) => right > innerWidth + 0.5)
-          .map(([one, right]) => `${one.tagName} ${one.className} ${right}`)"""
+        """async () => {
+          const look = () => [...document.querySelectorAll('main *')]
+            .filter((one) => one.checkVisibility() && !one.closest('.task-list, .easel'))
+            .map((one) => [one, one.getBoundingClientRect().right])
+            .filter(([, right]) => right > innerWidth + 0.5)
+            .map(([one, right]) => `${one.tagName} ${one.className} ${right}`);
+          for (let frame = 0; look().length && frame < 20; frame += 1) await new Promise(requestAnimationFrame);
+          return look();
+        }"""
     )
     return found
 

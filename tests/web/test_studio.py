@@ -157,6 +157,7 @@ def test_every_wrong_field_is_marked_and_a_failure_shows_no_result(
     make(page)
     failed = page.locator(".job[data-state=failed]")
     failed.get_by_text("the sines broke").wait_for()
+    page.get_by_text("It failed; why stands in your results.").wait_for()
     assert failed.locator("audio, .files a").count() == 0
     failed.get_by_role("button", name="Try again").click()
     failed.wait_for()
@@ -288,7 +289,8 @@ def test_the_owner_installs_a_model_with_progress(
     assert violations(page) == []
     page.set_viewport_size({"width": 360, "height": 740})
     assert too_wide(page) == []
-    card.get_by_role("button", name="Cancel").click()
+    with page.expect_response("**/pull/cancel"):
+        card.get_by_role("button", name="Cancel").click()
     go.release()
     card.get_by_text("What has arrived is kept").wait_for()
     install.click()

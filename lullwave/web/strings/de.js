@@ -291,6 +291,8 @@ export default {
   'form.reset': 'Zurücksetzen',
   'form.mistakes': 'Bitte die markierten Felder ändern.',
   'form.sent': 'Es ist in der Warteschlange.',
+  'form.ready': 'Es ist fertig und steht bei deinen Ergebnissen.',
+  'form.failed': 'Es ist misslungen; warum, steht bei deinen Ergebnissen.',
   'form.filled': 'Das Formular hat dieselben Werte, auch den Seed.',
 
   'file.none': 'Nichts gewählt',

@@ -291,6 +291,8 @@ export default {
   'form.reset': 'Reset',
   'form.mistakes': 'Please correct the marked fields.',
   'form.sent': 'It is in the queue.',
+  'form.ready': 'It is ready, in your results.',
+  'form.failed': 'It failed; why stands in your results.',
   'form.filled': 'The form holds the same values, the seed included.',
 
   'file.none': 'Nothing chosen',

@@ -51,6 +51,7 @@ export function Studio(el, t) {
   let needsToken = false;
   let shown = '';
   let asked = 0;
+  let sent = ''; // the job that the form tells of
   let timer = 0;
   let nextTry = 0; // a timer, while the server is away
   let preview = null; // the job of the last painting that was heard
@@ -177,6 +178,7 @@ export function Studio(el, t) {
     const schemas = Object.fromEntries(tasks.map(({ name, fields }) => [name, fields]));
     list.update(jobs, { schemas, base: document.baseURI, needsToken });
     compare.update(jobs);
+    tellOfSent();
     if (ended.length) asked = 0;
     form.filesChanged();
     const wait = pollMs(jobs, asked);
@@ -185,7 +187,15 @@ export function Studio(el, t) {
     else asked = 0;
   }
 
+  /** What became of the job that the form tells of. */
+  function tellOfSent() {
+    const job = jobs.find(({ id }) => id === sent);
+    if (job?.state === 'done') tell(t('form.ready'));
+    else if (job && !isActive(job)) tell(job.state === 'failed' ? t('form.failed') : '', job.state === 'failed');
+  }
+
   function tell(words, isWrong = false) {
+    sent = '';
     const told = find('.job-form .told');
     told.textContent = words;
     told.classList.toggle('-wrong', isWrong);
@@ -202,9 +212,10 @@ export function Studio(el, t) {
       if (shown === PAINTED && !painter.isEmpty && (!fields.picture || painter.isChanged)) {
         Object.assign(fields, { picture: await paintedFile(), loudness_lufs: fields.loudness_lufs ?? PAINTED_LUFS });
       }
-      await jobsApi.create(shown, fields);
+      const job = await jobsApi.create(shown, fields);
       visit.write('token', token.value);
       tell(t('form.sent'));
+      sent = job.id;
       asked = 0;
       await refresh();
     } catch (error) {
