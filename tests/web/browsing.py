@@ -112,6 +112,17 @@ def shell_kept(page: Any, *files: str) -> None:
     )
 
 
+def page_width(page: Any) -> int:
+    """How wide the page is, in CSS pixels, two frames later: right after a change of size, it tells an old overflow."""
+    width: int = page.evaluate(
+        """async () => {
+          for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
+          return document.documentElement.scrollWidth;
+        }"""
+    )
+    return width
+
+
 def too_wide(page: Any) -> list[str]:
     """What stays wider than the page and does not scroll by itself; a page that is clipped at its edge hides it."""
     found: list[str] = page.evaluate(

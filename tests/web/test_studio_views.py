@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lullwave.paths import web_dir
-from tests.web.browsing import Radio, too_wide, violations
+from tests.web.browsing import Radio, page_width, too_wide, violations
 
 pytestmark = pytest.mark.browser
 
@@ -42,7 +42,7 @@ def test_no_view_overflows_complains_or_fails_axe(serve: Callable[..., Radio], v
         page.locator(f'.task[href="#{task}"][aria-current]').wait_for()
         for width, height in SIZES:
             page.set_viewport_size({"width": width, "height": height})
-            assert page.evaluate("document.documentElement.scrollWidth") == width, (task, width)
+            assert page_width(page) == width, (task, width)
             if width == SIZES[0][0]:
                 assert too_wide(page) == [], task
     for scheme, rules in (("light", ()), ("dark", ("color-contrast",))):  # only colours differ
@@ -66,7 +66,7 @@ def test_no_view_overflows_complains_or_fails_axe(serve: Callable[..., Radio], v
     assert violations(page) == []
     for width, _ in SIZES:
         page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert page_width(page) == width
     page.get_by_role("link", name="Studio", exact=True).click()
     page.get_by_role("heading", name="Text zu Klang").wait_for()
 
