@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lullwave.server.live import channels
-from tests.web.browsing import Radio
+from tests.web.browsing import Radio, until
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser")  # the first takes half of the time
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
@@ -75,6 +75,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
         if not may_complain:
             page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
         page.goto(url)
+        until(page, "!document.querySelector('[data-t]:empty')")  # the words are there, and the page is alive
         return page
 
     yield open_page

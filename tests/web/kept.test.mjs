@@ -4,6 +4,8 @@ import { test } from 'node:test';
 import { KeptPieces } from '../../lullwave/web/kept/kept-pieces.js';
 import { entryOf, keyOfJob, lengthOf, listOf, momentLink, momentOf, nameAs, nextOnTape, sceneOf, tagsIn, tagsOf, wishesOf } from '../../lullwave/web/kept/kept-state.js';
 import { Preferences } from '../../lullwave/web/shared/preferences.js';
+import { translator } from '../../lullwave/web/shared/strings.js';
+import english from '../../lullwave/web/strings/en.js';
 
 const RATE = 100;
 const piece = (run, frame, until, wall) => ({ kind: 'piece', run, frame, until, wall, title: `${run}/${frame}` });
@@ -109,6 +111,7 @@ function bench({ mayMake = true, memory = new Map() } = {}) {
     jobs,
     history: async () => ({ history: told.history, rate: RATE }),
     preferences: Preferences(storage),
+    t: translator(english),
     onNews: (keeping) => (told.keeping = keeping),
     after: (run) => later.push(run),
   });

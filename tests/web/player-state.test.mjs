@@ -4,7 +4,10 @@ import { test } from 'node:test';
 import { retryDelayMs } from '../../lullwave/web/shared/backoff.js';
 import * as Player from '../../lullwave/web/player/player-state.js';
 import { playerStatus } from '../../lullwave/web/radio/wording.js';
+import { translator } from '../../lullwave/web/shared/strings.js';
+import english from '../../lullwave/web/strings/en.js';
 
+const t = translator(english);
 const { INITIAL, PATIENCE_MS } = Player;
 const playing = () => Player.sounding(Player.play(INITIAL, 0), 500);
 
@@ -142,12 +145,12 @@ test('who is turned away says why, and tries again when the server wants', () =>
   const full = { message: 'the station is full', retryAfterS: 30 };
   const lost = Player.lost(Player.play(INITIAL, 0), 100, 0);
   const waiting = Player.turnedAway(lost, lost.connection, full, 200, 0);
-  assert.equal(playerStatus(waiting), 'The station is full. Trying again soon…');
+  assert.equal(playerStatus(t, waiting), 'The station is full. Trying again soon…');
   assert.equal(waiting.retryAt, 30_200);
   assert.equal(Player.tick(waiting, 30_199, 0, 0).phase, 'waiting');
   const again = Player.tick(waiting, 30_200, 0, 0);
   assert.equal(again.phase, 'connecting');
-  assert.equal(playerStatus(Player.lost(again, 31_000, 0)), 'The station cannot be reached. Trying again…');
+  assert.equal(playerStatus(t, Player.lost(again, 31_000, 0)), 'The station cannot be reached. Trying again…');
   assert.equal(Player.turnedAway(again, lost.connection, full, 30_300, 0), again);
   assert.ok(Player.turnedAway(lost, lost.connection, full, 200, 0.99).retryAt > 37_000);
 });
@@ -158,8 +161,8 @@ test('a moment that the server has no time for is not called lost', () => {
   const told = Player.turnedAway(live, asked.connection, { message: '3 clips are being made', retryAfterS: 10 }, 200, 0);
   assert.equal(told.phase, 'connecting');
   const heard = Player.sounding(told, 300);
-  assert.equal(playerStatus(heard), 'Live. That moment cannot be played now: 3 clips are being made');
-  assert.equal(playerStatus(Player.tick(Player.tick(heard, 400, 1, 0), 6_000, 6, 0)), 'Live');
+  assert.equal(playerStatus(t, heard), 'Live. That moment cannot be played now: 3 clips are being made');
+  assert.equal(playerStatus(t, Player.tick(Player.tick(heard, 400, 1, 0), 6_000, 6, 0)), 'Live');
 });
 
 test('waits double, stay below fifteen seconds and are spread by chance', () => {

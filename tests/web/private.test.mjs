@@ -4,8 +4,9 @@ import { test } from 'node:test';
 import * as Private from '../../lullwave/web/station/private-state.js';
 import { steeringPolicy } from '../../lullwave/web/radio/wording.js';
 import { translator } from '../../lullwave/web/shared/strings.js';
+import english from '../../lullwave/web/strings/en.js';
 
-const t = translator({});
+const t = translator(english);
 const REPLY = { id: '5f'.repeat(16), name: 'First light', continues: true };
 
 test('the page listens to the private stream while there is one', () => {
@@ -38,6 +39,6 @@ test('each state says who hears it, and what the button does', () => {
 });
 
 test('steering a private stream is said to change nothing for others', () => {
-  assert.match(steeringPolicy('private'), /for you alone/);
-  assert.match(steeringPolicy('everyone'), /for everyone/);
+  assert.match(steeringPolicy(t, 'private'), /for you alone/);
+  assert.match(steeringPolicy(t, 'everyone'), /for everyone/);
 });

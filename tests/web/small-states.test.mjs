@@ -16,6 +16,8 @@ import german from '../../lullwave/web/strings/de.js';
 import { OtherTab } from '../../lullwave/web/radio/other-tab.js';
 import * as Words from '../../lullwave/web/radio/wording.js';
 
+const t = translator(english);
+
 test('the sleep timer counts sound that was heard, across connections', () => {
   let state = Sleep.setTimer(Sleep.listen(Sleep.AWAKE, 1, 100), 1);
   state = Sleep.listen(state, 1, 110);
@@ -85,8 +87,8 @@ test('a hundred meows are an achievement, once', () => {
   state = meowed(state);
   assert.deepEqual(state, { meows: 100, justEarned: true });
   assert.equal(meowed(state).justEarned, false);
-  assert.equal(catHint(remembered(0)), 'Say hello');
-  assert.match(catHint(state), /best friends/i);
+  assert.equal(catHint(t, remembered(0)), 'Say hello');
+  assert.match(catHint(t, state), /best friends/i);
 });
 
 const reply = {
@@ -102,12 +104,12 @@ test('a request is sent, understood and heard, or refused', () => {
   assert.equal(turning.phase, 'turning');
   assert.deepEqual(turning.ignored, ['xyzzy']);
   assert.equal(Steer.answered(sent, reply, 3).heardInS, 7.6);
-  assert.equal(Words.steeringAnswer(turning), 'You will hear it in 5 seconds.');
+  assert.equal(Words.steeringAnswer(t, turning), 'You will hear it in 5 seconds.');
   assert.equal(Steer.heard(turning, { prompt: 'rain', frame: 800 }), turning);
   const heard = Steer.heard(turning, { prompt: 'rain', frame: 900 });
-  assert.match(Words.steeringAnswer(heard), /now you hear it.*rain/i);
+  assert.match(Words.steeringAnswer(t, heard), /now you hear it.*rain/i);
   assert.equal(Steer.heard(heard, { prompt: 'snow', frame: 1000 }), heard);
-  assert.equal(Words.steeringAnswer(Steer.refused(sent, { message: 'Too soon.' })), 'Too soon.');
+  assert.equal(Words.steeringAnswer(t, Steer.refused(sent, { message: 'Too soon.' })), 'Too soon.');
   assert.equal(Steer.refused(sent, { message: 'no', wantsToken: true }).wantsToken, true);
 });
 
@@ -115,9 +117,9 @@ test('the wait counts down, second by second', () => {
   const turning = Steer.answered(Steer.sending('rain'), reply);
   assert.equal(Steer.counted(turning, 4.55), turning);
   const later = Steer.counted(turning, 1.2);
-  assert.equal(Words.steeringAnswer(later), 'You will hear it in 1 second.');
+  assert.equal(Words.steeringAnswer(t, later), 'You will hear it in 1 second.');
   assert.equal(later.waitS, 4.6);
-  assert.match(Words.steeringAnswer(Steer.counted(later, -0.3)), /any moment/);
+  assert.match(Words.steeringAnswer(t, Steer.counted(later, -0.3)), /any moment/);
   const queued = Steer.answered(Steer.sending('rain'), { ...reply, state: 'queued' });
   assert.equal(Steer.counted(queued, 1), queued);
 });
@@ -125,9 +127,9 @@ test('the wait counts down, second by second', () => {
 test('a request that the station does not understand changes nothing, and a known word is proposed', () => {
   const understood = { text: 'anything', ignored: ['pinao', 'x'], suggestions: { pinao: ['piano'] } };
   const told = Steer.answered(Steer.sending('pinao x'), { ...reply, state: 'ignored', frame: null, understood });
-  assert.match(Words.steeringAnswer(told), /stays as it is/);
+  assert.match(Words.steeringAnswer(t, told), /stays as it is/);
   assert.equal(told.understood, null);
-  assert.equal(Words.withoutEffect(told), 'No effect: pinao (did you mean piano?), x');
+  assert.equal(Words.withoutEffect(t, told), 'No effect: pinao (did you mean piano?), x');
   assert.equal(Steer.heard(told, { prompt: 'pinao x', frame: 5 }), told);
 });
 
@@ -138,7 +140,7 @@ test('a request that waited and came to nothing is told, and nobody else\'s', ()
     assert.equal(Steer.dropped(waits, { ...news, prompt: 'snow' }), waits);
     assert.equal(Steer.dropped(waits, { ...news, undo: true }), waits);
     const told = Steer.dropped(waits, news);
-    assert.equal(Words.steeringAnswer(told), 'Your request came to nothing: the engine failed.');
+    assert.equal(Words.steeringAnswer(t, told), 'Your request came to nothing: the engine failed.');
     assert.equal(Steer.heard(told, { prompt: 'snow', frame: 5 }), told);
   }
   const undo = Steer.answered(Steer.sending(''), { ...reply, state: 'queued', prompt: 'rain', frame: null });
@@ -157,27 +159,65 @@ test('a request that waits or a vote is known by its words', () => {
     const waits = Steer.answered(Steer.sending('rain'), { ...reply, state, frame: null });
     assert.equal(Steer.heard(waits, { prompt: 'snow', frame: 5 }), waits);
     assert.equal(Steer.heard(waits, { prompt: 'rain', frame: 5 }).phase, 'heard');
-    assert.match(Words.steeringAnswer(waits), /5 seconds/);
+    assert.match(Words.steeringAnswer(t, waits), /5 seconds/);
   }
 });
 
 test('words for people, times and pieces', () => {
-  assert.equal(Words.tunedIn(1), '1 person tuned in');
-  assert.equal(Words.tunedIn(1234), '1,234 people tuned in');
-  assert.equal(Words.tunedIn(null), 'Tuning in…');
+  assert.equal(Words.tunedIn(t, 1), '1 person tuned in');
+  assert.equal(Words.tunedIn(t, 1234), '1,234 people tuned in');
+  assert.equal(Words.tunedIn(t, null), 'Tuning in…');
   assert.equal(Words.clock(61), '1:01');
   assert.equal(Words.clock(59.2), '1:00');
-  assert.equal(Words.ago(10), 'just now');
-  assert.equal(Words.ago(600), '10 min ago');
-  assert.equal(Words.ago(7_200), '2 h ago');
-  assert.deepEqual(Words.facts({ tempo_bpm: 81.6, key: 'D minor' }), ['82 BPM', 'D minor']);
-  assert.deepEqual(Words.facts({ key: 'Bb minor' }), ['B♭ minor']);
-  assert.deepEqual(Words.facts({ key: 'C# major' }), ['C♯ major']);
-  assert.deepEqual(Words.facts(null), []);
-  assert.match(Words.steeringPolicy('vote'), /vote/);
-  assert.match(Words.steeringPolicy('vote', true), /owner has frozen/);
-  assert.match(Words.steeringPolicy('everyone', false, false), /needs the admin token. You can choose another station/);
-  assert.match(Words.steeringPolicy('owner', false, false), /Only the owner.*You can choose another station/);
+  assert.equal(Words.ago(t, 10), 'just now');
+  assert.equal(Words.ago(t, 600), '10 min ago');
+  assert.equal(Words.ago(t, 7_200), '2 h ago');
+  assert.deepEqual(Words.facts(t, { tempo_bpm: 81.6, key: 'D minor' }), ['82 BPM', 'D minor']);
+  assert.deepEqual(Words.facts(t, { key: 'Bb minor' }), ['B♭ minor']);
+  assert.deepEqual(Words.facts(t, { key: 'C# major' }), ['C♯ major']);
+  assert.deepEqual(Words.facts(t, null), []);
+  assert.match(Words.steeringPolicy(t, 'vote'), /vote/);
+  assert.match(Words.steeringPolicy(t, 'vote', true), /owner has frozen/);
+  assert.match(Words.steeringPolicy(t, 'everyone', false, false), /needs the admin token. You can choose another station/);
+  assert.match(Words.steeringPolicy(t, 'owner', false, false), /Only the owner.*You can choose another station/);
+});
+
+test('a language has its own numbers, plurals, quotes and names of keys', () => {
+  const de = translator(german);
+  assert.deepEqual([0, 1, 2, 1234].map((count) => Words.tunedIn(de, count)), ['Noch hört niemand zu', '1 Mensch hört zu', '2 Menschen hören zu', '1.234 Menschen hören zu']);
+  const [hour, day] = [3_600, 86_400];
+  assert.deepEqual([10, 600, 2 * hour, day, 3 * day].map((s) => Words.ago(de, s)), ['gerade eben', 'vor 10 Min.', 'vor 2 Std.', 'vor 1 Tag', 'vor 3 Tagen']);
+  const keys = ['D minor', 'Bb minor', 'B major', 'C# minor', 'Eb major', 'D dorian', 'H'];
+  assert.deepEqual(Words.facts(de, { tempo_bpm: 81.6, metre: '3/4' }), ['82 BPM', '3/4']);
+  assert.deepEqual(keys.flatMap((key) => Words.facts(de, { key })), ['D-Moll', 'B-Moll', 'H-Dur', 'Cis-Moll', 'Es-Dur', 'D dorian', 'H']);
+  assert.deepEqual(keys.flatMap((key) => Words.facts(t, { key })), ['D minor', 'B♭ minor', 'B major', 'C♯ minor', 'E♭ major', 'D dorian', 'H']);
+  const told = { ignored: ['pinao', 'x'], suggestions: { pinao: ['piano', 'pan'] } };
+  assert.equal(Words.withoutEffect(de, told), 'Ohne Wirkung: pinao (war piano oder pan gemeint?), x');
+  assert.equal(Words.withoutEffect(t, told), 'No effect: pinao (did you mean piano or pan?), x');
+});
+
+test('every state of the radio page has German words', () => {
+  const de = translator(german);
+  const player = (phase, more = {}) => ({ ...INITIAL, phase, ...more });
+  const phases = ['paused', 'connecting', 'buffering', 'waiting', 'playing'];
+  const players = [...phases.map((phase) => player(phase)), ...phases.map((phase) => player(phase, { clip: {}, attempt: 1, missed: true, answer: '…' }))];
+  const odd = [player('waiting', { online: false }), player('paused', { refused: true }), player('playing', { missed: true }), player('connecting', { attempt: 1 })];
+  const rungs = ['reserve', 'recycled', 'embedded'].flatMap((rung) => ['loading', 'failed', 'lost', 'slow'].map((cause) => ({ rung, cause })));
+  const steering = ['sending', 'turning', 'queued', 'ignored', 'voted', 'heard', 'dropped'].map((phase) => ({ phase, prompt: '…', heardInS: 3, problem: '…' }));
+  const said = (t) => [
+    ...[...players, ...odd].flatMap((one) => [Words.playerStatus(t, one), Words.playerStatus(t, one, 'asleep', true), Words.playerStatus(t, one, 'asleep')]),
+    ...players.flatMap((one) => [Words.lead(t, one), Words.lead(t, one, '…', 'asleep'), Words.untitled(t, one)]),
+    ...[...rungs, { asked: { steps: 1 } }, { asked: { smaller: true } }].map((one) => Words.stationNote(t, one)),
+    ...steering.map((one) => Words.steeringAnswer(t, one)),
+    ...[null, 'private', 'owner', 'vote', 'everyone'].flatMap((policy) => [Words.steeringPolicy(t, policy), Words.steeringPolicy(t, policy, true), Words.steeringPolicy(t, policy, false, false)]),
+    ...[0, 1, 100].map((meows) => catHint(t, remembered(meows))),
+  ];
+  const [inEnglish, inGerman] = [said(t), said(de)];
+  for (const [index, words] of inGerman.entries()) {
+    assert.doesNotMatch(words, /\{|^[a-z]+\.[a-z-]+/, 'a key, or a place without a value');
+    assert.equal(words === '', inEnglish[index] === '');
+    if (!['', 'Live'].includes(words)) assert.notEqual(words, inEnglish[index]);
+  }
 });
 
 test('listener ids are version 4 UUIDs', () => {
@@ -190,7 +230,7 @@ test('listener ids are version 4 UUIDs', () => {
 const answer = (status, body) => async () => new Response(JSON.stringify(body), { status });
 
 test('addresses stay below the page’s own, so that a path prefix works', () => {
-  const api = Api({ base: 'https://example.org/radio/', listener: 'me', fetch: answer(200, {}) });
+  const api = Api({ t, base: 'https://example.org/radio/', listener: 'me', fetch: answer(200, {}) });
   assert.equal(api.streamUrl('a b', 3), 'https://example.org/radio/stations/a%20b/stream.mp3?connection=3&listener=me');
   assert.match(api.streamUrl('a', 3, true), /stream\.mp3\?connection=3&kbps=64&listener=me$/);
   assert.equal(api.socketUrl(), 'wss://example.org/radio/ws?listener=me');
@@ -198,7 +238,7 @@ test('addresses stay below the page’s own, so that a path prefix works', () =>
 
 test('what the server says was wrong reaches the listener', async () => {
   const error = (field) => ({ error: { field, message: 'No.', allowed: null } });
-  const failing = (status, field) => Api({ base: 'http://x/', listener: 'me', fetch: answer(status, error(field)) });
+  const failing = (status, field) => Api({ t, base: 'http://x/', listener: 'me', fetch: answer(status, error(field)) });
   for (const [status, field, wantsToken] of [[429, null, false], [401, 'Authorization', true], [403, 'Authorization', true], [403, 'Origin', false]]) {
     await assert.rejects(failing(status, field).steer('s', 'rain'), (thrown) => {
       assert.ok(thrown instanceof ApiError);
@@ -206,8 +246,8 @@ test('what the server says was wrong reaches the listener', async () => {
       return true;
     });
   }
-  assert.equal(complaint({ detail: [{ msg: 'prompt too long' }] }, 422), 'prompt too long');
-  assert.match(complaint(null, 502), /502/);
+  assert.equal(complaint(t, { detail: [{ msg: 'prompt too long' }] }, 422), 'prompt too long');
+  assert.match(complaint(t, null, 502), /502/);
 });
 
 test('a token is shown where there is one', async () => {
@@ -216,7 +256,7 @@ test('a token is shown where there is one', async () => {
     sent.push([url, options.headers.authorization, JSON.parse(options.body)]);
     return new Response('{}');
   };
-  const api = Api({ base: 'http://x/', listener: 'me', fetch });
+  const api = Api({ t, base: 'http://x/', listener: 'me', fetch });
   await api.steer('s', 'rain', 'secret');
   await api.undo('s', '');
   assert.deepEqual(sent, [
@@ -229,32 +269,32 @@ test('a dead network is told apart from an answer', async () => {
   const dead = async () => {
     throw new TypeError('fetch failed');
   };
-  await assert.rejects(Api({ base: 'http://x/', listener: 'me', fetch: dead }).stations(), { status: 0 });
+  await assert.rejects(Api({ t, base: 'http://x/', listener: 'me', fetch: dead }).stations(), { status: 0 });
 });
 
 test('the page says what is heard in place of the station’s own music, and nothing while all is well', () => {
-  assert.equal(Words.stationNote(), '');
-  assert.equal(Words.stationNote({ rung: 'engine', cause: 'none' }), '');
-  assert.equal(Words.stationNote({ rung: 'engine', cause: 'slow' }), '');
-  assert.match(Words.stationNote({ rung: 'engine', cause: 'none', asked: { steps: 12 } }), /too slow.*lower quality/);
-  assert.match(Words.stationNote({ rung: 'engine', asked: { steps: 12, smaller: true } }), /smaller model plays/);
-  assert.match(Words.stationNote({ rung: 'recycled', cause: 'slow', asked: { smaller: true } }), /works ahead/);
-  assert.match(Words.stationNote({ rung: 'reserve', cause: 'lost' }), /does not answer.*buffer.*reconnecting/);
-  assert.match(Words.stationNote({ rung: 'recycled', cause: 'lost' }), /replayed clips until it is back/);
-  assert.match(Words.stationNote({ rung: 'embedded', cause: 'loading' }), /loading.*embedded engine/);
-  assert.match(Words.stationNote({ rung: 'embedded', cause: 'failed' }), /cannot be loaded/);
-  assert.match(Words.stationNote({ rung: 'recycled', cause: 'slow' }), /works ahead/);
+  assert.equal(Words.stationNote(t), '');
+  assert.equal(Words.stationNote(t, { rung: 'engine', cause: 'none' }), '');
+  assert.equal(Words.stationNote(t, { rung: 'engine', cause: 'slow' }), '');
+  assert.match(Words.stationNote(t, { rung: 'engine', cause: 'none', asked: { steps: 12 } }), /too slow.*lower quality/);
+  assert.match(Words.stationNote(t, { rung: 'engine', asked: { steps: 12, smaller: true } }), /smaller model plays/);
+  assert.match(Words.stationNote(t, { rung: 'recycled', cause: 'slow', asked: { smaller: true } }), /works ahead/);
+  assert.match(Words.stationNote(t, { rung: 'reserve', cause: 'lost' }), /does not answer.*buffer.*reconnecting/);
+  assert.match(Words.stationNote(t, { rung: 'recycled', cause: 'lost' }), /replayed clips until it is back/);
+  assert.match(Words.stationNote(t, { rung: 'embedded', cause: 'loading' }), /loading.*embedded engine/);
+  assert.match(Words.stationNote(t, { rung: 'embedded', cause: 'failed' }), /cannot be loaded/);
+  assert.match(Words.stationNote(t, { rung: 'recycled', cause: 'slow' }), /works ahead/);
 });
 
 test('the small player says in each language what it does', () => {
-  const t = translator(german);
+  const inGerman = translator(german);
   const waiting = { ...INITIAL, phase: 'waiting' };
-  assert.equal(embedStatus({ ...INITIAL, phase: 'buffering' }, t), 'Puffere…');
-  assert.equal(embedStatus({ ...INITIAL, refused: true }, t), german['embed.refused']);
-  assert.equal(embedStatus({ ...waiting, online: false, answer: 'full' }, t), german['embed.offline']);
-  assert.equal(embedStatus({ ...waiting, answer: 'the station is full.' }, t), 'The station is full. Gleich noch einmal…');
+  assert.equal(embedStatus({ ...INITIAL, phase: 'buffering' }, inGerman), 'Puffere…');
+  assert.equal(embedStatus({ ...INITIAL, refused: true }, inGerman), german['embed.refused']);
+  assert.equal(embedStatus({ ...waiting, online: false, answer: 'full' }, inGerman), german['embed.offline']);
+  assert.equal(embedStatus({ ...waiting, answer: 'the station is full.' }, inGerman), 'The station is full. Gleich noch einmal…');
   for (const phase of ['paused', 'connecting', 'playing', 'buffering', 'waiting']) {
-    assert.ok(!embedStatus({ ...INITIAL, phase }, translator(english)).includes('embed.'), phase);
+    assert.ok(!embedStatus({ ...INITIAL, phase }, t).includes('embed.'), phase);
   }
 });
 
@@ -302,10 +342,10 @@ test('without channels between tabs, each plays', () => {
 });
 
 test('a paused page says why', () => {
-  assert.equal(Words.playerStatus(INITIAL), 'Paused');
-  assert.equal(Words.playerStatus(INITIAL, 'asleep'), 'Asleep');
-  assert.equal(Words.lead(INITIAL, 'Drift', 'asleep'), 'Drift is asleep');
-  assert.equal(Words.lead({ ...INITIAL, phase: 'connecting' }, 'Drift', 'asleep'), 'On air now on Drift');
-  assert.equal(Words.untitled(INITIAL), 'Press play');
-  assert.match(Words.playerStatus(INITIAL, 'asleep', true), /^Another tab plays already/);
+  assert.equal(Words.playerStatus(t, INITIAL), 'Paused');
+  assert.equal(Words.playerStatus(t, INITIAL, 'asleep'), 'Asleep');
+  assert.equal(Words.lead(t, INITIAL, 'Drift', 'asleep'), 'Drift is asleep');
+  assert.equal(Words.lead(t, { ...INITIAL, phase: 'connecting' }, 'Drift', 'asleep'), 'On air now on Drift');
+  assert.equal(Words.untitled(t, INITIAL), 'Press play');
+  assert.match(Words.playerStatus(t, INITIAL, 'asleep', true), /^Another tab plays already/);
 });

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.web.browsing import Radio, play, shell_kept, until, violations
+from lullwave.paths import web_dir
+from tests.web.browsing import Radio, page_width, play, shell_kept, until, violations
 
 pytestmark = pytest.mark.browser
+
+# Every text, label, example and title of the page that has a letter.
+TEXTS = """() => {
+  const texts = [...document.querySelectorAll('body *')].filter((el) => el.localName !== 'noscript').flatMap((el) =>
+    [...[...el.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.data),
+     ...['aria-label', 'aria-valuetext', 'placeholder', 'title', 'alt'].map((name) => el.getAttribute(name) ?? '')]);
+  return texts.map((text) => text.trim()).filter((text) => /\\p{L}/u.test(text));
+}"""
+STRINGS = "performance.getEntriesByType('resource').map((one) => one.name).filter((one) => one.includes('/strings/'))"
+
+
+def marked_strings(language: str) -> str:
+    """The file of a language with every text in brackets, so that what is written elsewhere stands out."""
+    text = (web_dir() / "strings" / f"{language}.js").read_text()
+    marked = "Object.entries(words).map(([key, text]) => [key, key === 'language.code' ? text : `⟦${text}⟧`])"
+    return text.replace("export default", "const words =") + f"\nexport default Object.fromEntries({marked});\n"
+
+
+def unmarked(text: str) -> str:
+    while text != (text := re.sub(r"⟦[^⟦⟧]*⟧", "", text)):
+        pass
+    return text.strip()
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
@@ -66,6 +90,36 @@ def test_the_sleep_timer_fades_out_and_pauses(radio: Radio, visit: Callable[...,
     until(page, "!document.querySelector('audio').hasAttribute('src')")
     page.get_by_text("Plays until you stop it.").wait_for()
     assert page.get_by_role("button", name="Play", exact=True).is_visible()
+
+
+def test_every_text_is_of_the_visitors_language_which_can_be_changed(radio: Radio, visit: Callable[..., Any]):
+    page = visit("about:blank", locale="de-DE")
+    page.route(
+        "**/strings/de.js", lambda route: route.fulfill(content_type="text/javascript", body=marked_strings("de"))
+    )
+    page.goto(radio.url)
+    page.get_by_role("button", name="⟦Abspielen⟧", exact=True).click()
+    page.get_by_text("⟦1 Mensch hört zu⟧").wait_for()
+    page.get_by_text("BPM⟧").wait_for()
+    page.get_by_role("textbox", name="⟦Wie die Musik klingen soll⟧").fill("brighter gibberish")
+    page.keyboard.press("Enter")
+    page.get_by_text("⟦Ohne Wirkung: gibberish⟧").first.wait_for()
+    page.get_by_role("button", name="⟦Die Katze.").click()
+    page.get_by_role("slider", name="⟦Regen⟧").fill("40")
+    page.get_by_role("button", name="15 ⟦min⟧").click()
+    page.get_by_text("⟦Wird nach").wait_for()
+    assert page.evaluate("document.documentElement.lang") == "de"
+    content = {"First light", "Second wind", "a steady tone", "another tone", "brighter gibberish"}  # the server's
+    names = {"lullwave", "Lullwave", "z", "z z", "M", "F", "stream.mp3", "English", "Deutsch"}
+    left = {unmarked(text) for text in page.evaluate(TEXTS)} - content - names
+    assert {text for text in left if re.search(r"[^\W\d]", text) and not text.startswith("Tone ")} == set()
+    assert [name.rsplit("/", 1)[1] for name in page.evaluate(STRINGS)] == ["de.js"]
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert page_width(page) == 320
+    page.get_by_label("⟦Sprache⟧").select_option("en")
+    page.get_by_role("button", name="Play", exact=True).wait_for()
+    assert page.evaluate("document.documentElement.lang") == "en"
+    assert [name.rsplit("/", 1)[1] for name in page.evaluate(STRINGS)] == ["en.js"]
 
 
 def test_the_lock_screen_knows_the_piece_and_its_keys_work(radio: Radio, visit: Callable[..., Any]):
@@ -128,6 +182,7 @@ def test_colours_follow_the_system_until_somebody_chooses(radio: Radio, visit: C
     page.get_by_role("button", name="Colours: dark").click()
     assert page.evaluate(paper) == light
     page.reload()
+    page.get_by_role("button", name="Colours: light").wait_for()
     assert page.evaluate(paper) == light
 
 

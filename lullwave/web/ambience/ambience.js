@@ -29,11 +29,11 @@ export function Ambience(el, preferences, t, onChange) {
 
   for (const slider of el.querySelectorAll('.slider')) {
     slider.value = String(Math.round((levels[slider.name] ?? 0) * 100));
-    show(slider);
+    show(t, slider);
     slider.addEventListener('input', () => {
       levels[slider.name] = slider.valueAsNumber / 100;
       preferences.write('ambience', levels);
-      show(slider);
+      show(t, slider);
       setAlone(!state.playing && anyUp());
     });
   }
@@ -115,7 +115,7 @@ export function Ambience(el, preferences, t, onChange) {
   }
 }
 
-function show(slider) {
+function show(t, slider) {
   slider.style.setProperty('--filled', `${slider.value}%`);
-  slider.setAttribute('aria-valuetext', slider.valueAsNumber === 0 ? 'off' : `${slider.value} percent`);
+  slider.setAttribute('aria-valuetext', slider.valueAsNumber === 0 ? t('ambience.off') : t('player.percent', { n: slider.value }));
 }

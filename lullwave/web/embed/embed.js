@@ -19,7 +19,7 @@ const TICK_MS = 400;
 /** @param {HTMLElement} el @param {ReturnType<import('../shared/strings.js').translator>} t */
 function Embed(el, t) {
   const station = decodeURIComponent(location.pathname.split('/').pop());
-  const api = Api({ base: new URL('..', document.baseURI).href, listener: listenerId() });
+  const api = Api({ base: new URL('..', document.baseURI).href, t, listener: listenerId() });
   const find = (selector) => el.querySelector(selector);
 
   let player = { ...Player.INITIAL, online: navigator.onLine };
@@ -30,8 +30,8 @@ function Embed(el, t) {
 
   const stream = AudioStream(find('.audio-stream'));
   const feed = EventFeed(hearNews);
-  const button = PlayButton(find('.play-button'), { labels: { play: t('embed.play'), pause: t('embed.pause') } });
-  const slider = Volume(find('.volume'));
+  const button = PlayButton(find('.play-button'), { labels: { play: t('player.play'), pause: t('player.pause') } });
+  const slider = Volume(find('.volume'), t);
 
   const handlers = {
     play: () => move((now) => Player.play(player, now)),

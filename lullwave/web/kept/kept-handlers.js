@@ -10,8 +10,9 @@ import { nextOnTape } from './kept-state.js';
  * @param {() => {station?: string, wall: number, title: string} | null} page.entryHeard what is heard, as the history has it
  * @param {(detail: {connection: number}) => void} page.otherwise what follows a piece that is on no tape
  * @param {(value: string) => string} page.fileUrl
+ * @param {ReturnType<import('../shared/strings.js').translator>} page.t
  */
-export function keptHandlers({ state, kept, playAgain, entryHeard, otherwise, fileUrl }) {
+export function keptHandlers({ state, kept, playAgain, entryHeard, otherwise, fileUrl, t }) {
   return {
     keep(piece) {
       const { station = state.station, wall, title, seconds } = piece ?? entryHeard();
@@ -19,7 +20,7 @@ export function keptHandlers({ state, kept, playAgain, entryHeard, otherwise, fi
     },
     'tag-kept': ({ key, tags }) => kept.tag(key, tags),
     'forget-kept': (job) => kept.forget(job),
-    'import-kept': (wishes) => (wishes ? kept.add(wishes) : kept.complain('this is no list of kept pieces')),
+    'import-kept': (wishes) => (wishes ? kept.add(wishes) : kept.complain(t('kept.no-list'))),
     'complain-kept': kept.complain,
     'play-tape': (tag) => playAgain(nextOnTape(state.keeping, tag, null, fileUrl)),
     'audio-ended'(detail) {

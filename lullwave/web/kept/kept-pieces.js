@@ -30,10 +30,11 @@ export const NOTHING_KEPT = Object.freeze({ pieces: [], waiting: [], problem: ''
  * @param {ReturnType<import('../studio/jobs-api.js').JobsApi>} options.jobs
  * @param {(station: string) => Promise<{history: object[], rate: number}>} options.history
  * @param {ReturnType<import('../shared/preferences.js').Preferences>} options.preferences
+ * @param {ReturnType<import('../shared/strings.js').translator>} options.t
  * @param {(keeping: Keeping) => void} options.onNews
  * @param {(run: () => void, ms: number) => unknown} [options.after] `setTimeout`
  */
-export function KeptPieces({ jobs, history, preferences, onNews, after = (run, ms) => setTimeout(run, ms) }) {
+export function KeptPieces({ jobs, history, preferences, t, onNews, after = (run, ms) => setTimeout(run, ms) }) {
   let keeping = { ...NOTHING_KEPT, waiting: preferences.read('keeping', []), tags: preferences.read('keptTags', {}) };
   let isDue = false;
 
@@ -81,7 +82,7 @@ export function KeptPieces({ jobs, history, preferences, onNews, after = (run, m
       const known = histories[wish.station];
       const seconds = wish.seconds ?? lengthOf(known.history, known.rate, wish.wall);
       if (seconds === null) continue; // it is on air
-      if (seconds < 1) tell({ waiting: without(wish), problem: 'that piece is not in the history any more' });
+      if (seconds < 1) tell({ waiting: without(wish), problem: t('kept.gone') });
       else if (!(await handedIn(wish, seconds))) return;
     }
   }

@@ -140,7 +140,7 @@ export function Kept(el, t, fileUrl, replayed) {
   function row(job) {
     const { fields, state, share, error } = job;
     const about = {
-      done: [fields.station, ago(Date.now() / 1000 - Number(fields.at))].join(' · '),
+      done: [fields.station, ago(t, Date.now() / 1000 - Number(fields.at))].join(' · '),
       failed: sentence(error?.message ?? t('kept.failed')),
       cancelled: t('kept.failed'),
     }[state];

@@ -2,8 +2,8 @@
 
 import { facts } from '../radio/wording.js';
 
-/** @param {HTMLElement} el */
-export function NowPlaying(el) {
+/** @param {HTMLElement} el @param {ReturnType<import('../shared/strings.js').translator>} t */
+export function NowPlaying(el, t) {
   const lead = el.querySelector('.lead');
   const title = el.querySelector('.title');
   const chips = el.querySelector('.facts');
@@ -13,13 +13,13 @@ export function NowPlaying(el) {
   return {
     /** @param {{piece: any, prompt: string, lead: string, untitled: string}} next `untitled`: the title of a piece that has none */
     update(next) {
-      const key = JSON.stringify([next.piece?.title, facts(next.piece), next.prompt, next.lead, next.untitled]);
+      const key = JSON.stringify([next.piece?.title, facts(t, next.piece), next.prompt, next.lead, next.untitled]);
       if (key === shown) return;
       shown = key;
       lead.textContent = next.lead;
       setText(title, next.piece?.title || next.untitled);
-      chips.replaceChildren(...facts(next.piece).map(chip));
-      prompt.textContent = next.prompt ? `“${next.prompt}”` : '';
+      chips.replaceChildren(...facts(t, next.piece).map(chip));
+      prompt.textContent = next.prompt ? t('piece.prompt', { prompt: next.prompt }) : '';
     },
   };
 }

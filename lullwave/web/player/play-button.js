@@ -5,9 +5,9 @@ import { emit } from '../shared/emit.js';
 
 /**
  * @param {HTMLButtonElement} el
- * @param {{space?: boolean, labels?: {play: string, pause: string}}} [options] `space`: the button takes the space bar, too
+ * @param {{space?: boolean, labels: {play: string, pause: string}}} options `space`: the button takes the space bar, too
  */
-export function PlayButton(el, { space = true, labels = { play: 'Play', pause: 'Pause' } } = {}) {
+export function PlayButton(el, { space = true, labels }) {
   let wanted = false;
 
   el.addEventListener('click', () => emit(el, wanted ? 'pause' : 'play'));

@@ -21,7 +21,7 @@ export function PlayerStatus(el, tryNow, t) {
     update({ player, station, elsewhere, now }) {
       const leftS = retryInS(player, now);
       const waits = leftS !== null && player.online;
-      put(text, playerStatus(player, station, elsewhere));
+      put(text, playerStatus(t, player, station, elsewhere));
       put(count, waits && leftS > 0 ? t('player.seconds', { n: leftS }) : '');
       tryNow.hidden = !waits;
       el.dataset.phase = player.phase;

@@ -3,8 +3,8 @@
 import { clock } from '../radio/wording.js';
 import { emit } from '../shared/emit.js';
 
-/** @param {HTMLElement} el */
-export function SleepTimer(el) {
+/** @param {HTMLElement} el @param {ReturnType<import('../shared/strings.js').translator>} t */
+export function SleepTimer(el, t) {
   const left = el.querySelector('.left');
   const choices = [...el.querySelectorAll('.choice')];
   for (const choice of choices) {
@@ -16,7 +16,7 @@ export function SleepTimer(el) {
   return {
     /** @param {import('./sleep-state.js').SleepState} next */
     update({ remainingS, minutes }) {
-      const words = remainingS === null ? 'Plays until you stop it.' : `Fades out in ${clock(remainingS)} of music.`;
+      const words = remainingS === null ? t('sleep.open-ended') : t('sleep.left', { time: clock(remainingS) });
       if (left.textContent !== words) left.textContent = words;
       for (const choice of choices) {
         const asked = choice.value === '' ? null : Number(choice.value);

@@ -2,8 +2,8 @@
 
 import { emit } from '../shared/emit.js';
 
-/** @param {HTMLElement} el */
-export function Volume(el) {
+/** @param {HTMLElement} el @param {ReturnType<import('../shared/strings.js').translator>} t */
+export function Volume(el, t) {
   const slider = el.querySelector('.slider');
   const mute = el.querySelector('.mute');
   let before = 0.7;
@@ -23,7 +23,7 @@ export function Volume(el) {
       if (volume > 0) before = volume;
       const percent = Math.round(volume * 100);
       if (slider.valueAsNumber !== percent) slider.value = String(percent);
-      slider.setAttribute('aria-valuetext', `${percent} percent`);
+      slider.setAttribute('aria-valuetext', t('player.percent', { n: percent }));
       slider.style.setProperty('--filled', `${percent}%`);
       mute.setAttribute('aria-pressed', String(percent === 0));
     },

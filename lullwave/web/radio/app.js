@@ -27,6 +27,7 @@ import { named } from './wording.js';
 import { Room } from '../scene/room.js';
 import * as Sleep from '../player/sleep-state.js';
 import * as Steer from '../station/steering-state.js';
+import { strings } from '../shared/page-strings.js';
 import * as Time from '../player/timeline.js';
 
 const TICK_MS = 400;
@@ -34,11 +35,11 @@ const STATIONS_MS = 20_000;
 const PAST_PIECES = 6;
 const SCENE_WITHIN_MS = 2_000; // the scene of a request is asked for within this; the request is heard later
 
-/** @param {HTMLElement} el */
-export function Radio(el) {
+/** @param {HTMLElement} el @param {ReturnType<import('../shared/strings.js').translator>} t */
+export function Radio(el, t) {
   const preferences = Preferences(browserStorage());
   const visit = Preferences(visitStorage());
-  const api = Api({ base: document.baseURI, listener: listenerId() });
+  const api = Api({ base: document.baseURI, t, listener: listenerId() });
   const jobs = JobsApi(api, () => '');
   const moment = momentOf(location.search);
 
@@ -68,7 +69,7 @@ export function Radio(el) {
   const stream = AudioStream(el.querySelector('.audio-stream'));
   const heardTime = () => (Player.isOpen(state.player) ? stream.time : null);
   const heardFrame = () => Time.heardFrame(state.timeline, heardTime());
-  const room = Room(el, preferences, api, shownLevels, jobs.fileUrl);
+  const room = Room(el, t, preferences, api, shownLevels, jobs.fileUrl);
   const feed = EventFeed(hearNews);
   const history = HistoryFeed((station) => api.history(station), change);
   const otherTab = OtherTab({ onTaken: () => movePlayer(Player.pause), onChange: (elsewhere) => change({ elsewhere }) });
@@ -100,8 +101,8 @@ export function Radio(el) {
     'audio-timeupdate': tick,
     'audio-refused': () => movePlayer(Player.refuse),
   };
-  const keptPieces = KeptPieces({ jobs, history: api.history, preferences, onNews: (keeping) => change({ keeping }) });
-  const page = { state, kept: keptPieces, playAgain, entryHeard, otherwise: loseConnection, fileUrl: jobs.fileUrl };
+  const keptPieces = KeptPieces({ jobs, history: api.history, preferences, t, onNews: (keeping) => change({ keeping }) });
+  const page = { state, kept: keptPieces, playAgain, entryHeard, otherwise: loseConnection, fileUrl: jobs.fileUrl, t };
   for (const [name, handle] of Object.entries({ ...handlers, ...keptHandlers(page) })) el.addEventListener(name, (event) => handle(event.detail));
 
   window.addEventListener('online', () => {
@@ -359,7 +360,7 @@ export function Radio(el) {
     const { player, station } = state;
     const isPrivate = state.private.stream !== null;
     const frame = heardFrame();
-    const piece = named(pieceHeard());
+    const piece = named(t, pieceHeard());
     const steered = player.clip ? null : Time.latest(state.timeline, 'steer', frame);
     const steeredSince = steered && steered.frame >= (piece?.frame ?? 0) ? steered.prompt : null;
     const prompt = steeredSince ?? piece?.prompt ?? here()?.prompt ?? '';
@@ -394,5 +395,5 @@ export function Radio(el) {
   }
 }
 
-Radio(document.querySelector('.radio'));
+Radio(document.querySelector('.radio'), await strings);
 void keepShell(['static/ambience/ambience-worker.js']);

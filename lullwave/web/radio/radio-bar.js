@@ -19,7 +19,7 @@ const HEARD_MS = 6000; // how long the bar says that a request is heard
 export function RadioBar(el, player, t) {
   const find = (selector) => el.querySelector(selector);
   const playButton = PlayButton(find('.play-button'), { space: false, labels: { play: t('bar.play'), pause: t('bar.pause') } });
-  const volumeSlider = Volume(find('.volume'));
+  const volumeSlider = Volume(find('.volume'), t);
   const input = find('.input');
   const answer = find('.answer');
   let asked = null; // the last request that was sent from here
@@ -59,7 +59,7 @@ export function RadioBar(el, player, t) {
       if (mine && sent && input.value.trim() === asked) input.value = '';
       if (mine && steering.phase === 'heard' && !parting) parting = setTimeout(part, HEARD_MS);
       answer.hidden = !mine;
-      put(answer, mine ? [steeringAnswer(steering), withoutEffect(steering)].filter(Boolean).join(' ') : '');
+      put(answer, mine ? [steeringAnswer(t, steering), withoutEffect(t, steering)].filter(Boolean).join(' ') : '');
     },
   };
 

@@ -1,88 +1,76 @@
-/** The words of the radio page, made from its state; pure. */
+/** The words of the radio page that follow from its state, by the keys of `strings/`; pure. `t` is the translator of the page. */
 
-/** @param {number | null} count */
-export function tunedIn(count) {
-  if (count === null) return 'Tuning in…';
-  if (count === 0) return 'Nobody tuned in yet';
-  return count === 1 ? '1 person tuned in' : `${count.toLocaleString('en')} people tuned in`;
+/** @typedef {ReturnType<import('../shared/strings.js').translator>} Translator */
+
+/** @param {Translator} t @param {number | null} count */
+export function tunedIn(t, count) {
+  if (count === null) return t('listeners.unknown');
+  return count === 0 ? t('listeners.none') : t.count('listeners.tuned-in', count);
 }
 
 /**
  * The state of the player in one line.
  *
+ * @param {Translator} t
  * @param {import('../player/player-state.js').PlayerState} player
  * @param {string} [station] what the station itself is doing
  * @param {boolean} [elsewhere] another tab of this browser plays
  */
-export function playerStatus(player, station = 'on air', elsewhere = false) {
-  if (player.refused) return 'Your browser needs a click before it plays sound. Press play.';
-  if (!player.online && player.phase === 'waiting') return 'You are offline. The music comes back when the network does.';
+export function playerStatus(t, player, station = 'on air', elsewhere = false) {
+  if (player.refused) return t('status.refused');
+  if (!player.online && player.phase === 'waiting') return t('status.offline');
   switch (player.phase) {
     case 'paused':
-      if (elsewhere) return 'Another tab plays already. Press play to listen here instead.';
-      return station === 'asleep' ? 'Asleep' : 'Paused';
+      if (elsewhere) return t('status.elsewhere');
+      return t(station === 'asleep' ? 'status.asleep' : 'status.paused');
     case 'connecting':
-      if (player.clip) return 'Recreating that moment…';
-      if (player.attempt > 0) return 'Reconnecting…';
-      return station === 'on air' ? 'Tuning in…' : 'The station is waking up…';
+      if (player.clip) return t('status.recreating');
+      if (player.attempt > 0) return t('status.again');
+      return t(station === 'on air' ? 'status.connecting' : 'status.waking');
     case 'buffering':
-      return 'Buffering…';
+      return t('status.buffering');
     case 'waiting':
-      if (player.answer) return `${sentence(player.answer)} Trying again soon…`;
-      return 'The station cannot be reached. Trying again…';
+      return player.answer ? t('status.answered', { answer: sentence(player.answer) }) : t('status.waiting');
     default:
-      if (player.missed && player.answer) return `Live. That moment cannot be played now: ${player.answer}`;
-      if (player.missed) return 'Live. That moment cannot be played again.';
-      return player.clip ? 'Replay' : 'Live';
+      if (player.missed && player.answer) return t('status.missed-why', { answer: player.answer });
+      if (player.missed) return t('status.missed');
+      return t(player.clip ? 'status.replay' : 'status.playing');
   }
 }
+
+/** What a note says of each cause; of any other: the engine is slow. */
+const CAUSES = { loading: 'note.loading', failed: 'note.failed', lost: 'note.lost', stalled: 'note.lost' };
 
 /**
  * Tells which fallback tier plays or what is reduced, and why; empty while all is well.
  *
+ * @param {Translator} t
  * @param {{rung?: string, cause?: string, asked?: Object<string, unknown>}} [station]
  */
-export function stationNote({ rung = 'engine', cause = 'none', asked = {} } = {}) {
-  const instead = { recycled: 'replayed clips', embedded: 'the embedded engine' }[rung];
-  if (!instead) {
-    if (rung === 'reserve' && (cause === 'lost' || cause === 'stalled')) {
-      return 'The music engine does not answer. The buffer plays; reconnecting…';
-    }
-    if (asked.smaller) return 'The music engine was too slow. Its smaller model plays until it is fast enough again.';
-    if (Object.keys(asked).length) return 'The music engine was too slow. It plays at lower quality for now.';
-    return '';
-  }
-  switch (cause) {
-    case 'loading':
-      return `The music engine is loading. Until then you hear ${instead}.`;
-    case 'failed':
-      return `The music engine cannot be loaded. You hear ${instead}.`;
-    case 'lost':
-    case 'stalled':
-      return `The music engine does not answer. You hear ${instead} until it is back.`;
-    default:
-      return `The music engine is slow and works ahead. Meanwhile you hear ${instead}.`;
-  }
+export function stationNote(t, { rung = 'engine', cause = 'none', asked = {} } = {}) {
+  if (rung === 'recycled' || rung === 'embedded') return t(CAUSES[cause] ?? 'note.slow', { instead: t(`note.${rung}`) });
+  if (rung === 'reserve' && (cause === 'lost' || cause === 'stalled')) return t('note.buffer');
+  if (asked.smaller) return t('note.smaller');
+  return Object.keys(asked).length ? t('note.lighter') : '';
 }
 
 /**
  * What the title of a piece follows.
  *
+ * @param {Translator} t
  * @param {import('../player/player-state.js').PlayerState} player
  * @param {string} [station] its name
  * @param {string} [state] what the station is doing
  */
-export function lead(player, station, state) {
-  if (player.clip) return player.clip.tape !== undefined ? 'On your tape' : 'From a while ago';
-  if (state === 'asleep' && player.phase === 'paused') return station ? `${station} is asleep` : 'Asleep';
-  const name = station ? ` on ${station}` : '';
-  return player.phase === 'playing' || player.phase === 'buffering' ? `Now playing${name}` : `On air now${name}`;
+export function lead(t, player, station, state) {
+  if (player.clip) return t(player.clip.tape !== undefined ? 'piece.on-tape' : 'piece.past');
+  const on = (key) => t(station ? `${key}-on` : key, { station });
+  if (state === 'asleep' && player.phase === 'paused') return on('piece.asleep');
+  return on(player.phase === 'playing' || player.phase === 'buffering' ? 'piece.playing' : 'piece.on-air');
 }
 
-/** What stands where no title is known. @param {import('../player/player-state.js').PlayerState} player */
-export function untitled(player) {
-  return player.phase === 'paused' ? 'Press play' : 'Warming up the tape…';
-}
+/** What stands where no title is known. @param {Translator} t @param {import('../player/player-state.js').PlayerState} player */
+export const untitled = (t, player) => t(player.phase === 'paused' ? 'piece.press-play' : 'piece.warming-up');
 
 /** The server's words as a sentence. @param {string} words */
 export function sentence(words) {
@@ -95,80 +83,89 @@ export function clock(seconds) {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
 }
 
-/** How long ago, in words. @param {number} seconds */
-export function ago(seconds) {
-  if (seconds < 45) return 'just now';
+/** How long ago, in words. @param {Translator} t @param {number} seconds */
+export function ago(t, seconds) {
+  if (seconds < 45) return t('ago.now');
   const minutes = Math.round(seconds / 60);
-  if (minutes < 60) return `${Math.max(1, minutes)} min ago`;
+  if (minutes < 60) return t('ago.minutes', { n: Math.max(1, minutes) });
   const hours = Math.round(minutes / 60);
-  return hours < 24 ? `${hours} h ago` : `${Math.round(hours / 24)} d ago`;
+  return hours < 24 ? t('ago.hours', { n: hours }) : t.count('ago.days', Math.round(hours / 24));
 }
 
-/** A piece with its title; that of a moment in a link is not known. @param {{title?: string} | null} piece */
-export const named = (piece) => piece && { ...piece, title: piece.title || 'A moment to hear again' };
+/** A piece with its title; that of a moment in a link is not known. @param {Translator} t @param {{title?: string} | null} piece */
+export const named = (t, piece) => piece && { ...piece, title: piece.title || t('piece.moment') };
 
-/** Tempo and key of a piece, where they are known. @param {{tempo_bpm?: number, key?: string}} piece */
-export function facts(piece) {
+/** Tempo, metre and key of a piece, where they are known. @param {Translator} t @param {{tempo_bpm?: number, metre?: string, key?: string} | null} piece */
+export function facts(t, piece) {
   const words = [];
-  if (piece?.tempo_bpm) words.push(`${Math.round(piece.tempo_bpm)} BPM`);
+  if (piece?.tempo_bpm) words.push(t('piece.tempo', { bpm: Math.round(piece.tempo_bpm) }));
   if (piece?.metre && piece.metre !== '4/4') words.push(piece.metre);
-  if (piece?.key) words.push(piece.key.replace(/^([A-G])b\b/, '$1♭').replace(/^([A-G])#/, '$1♯'));
+  if (piece?.key) words.push(keyOf(t, piece.key));
   return words;
 }
 
-/** The answer to a request. @param {import('../station/steering-state.js').SteeringState} steering */
-export function steeringAnswer({ phase, prompt, heardInS, problem }) {
+/** A key in the language's own names of tones. @param {Translator} t @param {string} key such as `Bb minor` */
+function keyOf(t, key) {
+  const [, note, accidental, rest = ''] = /^([A-G])([b#]?)(?: (.*))?$/.exec(key) ?? [];
+  if (!note) return key;
+  const tonic = t.or(`tonic.${note}${accidental}`, note + { '': '', b: '♭', '#': '♯' }[accidental]);
+  return ['major', 'minor'].includes(rest) ? t(`piece.${rest}`, { tonic }) : `${tonic} ${rest}`.trim();
+}
+
+/** The answer to a request. @param {Translator} t @param {import('../station/steering-state.js').SteeringState} steering */
+export function steeringAnswer(t, { phase, prompt, heardInS, problem }) {
   switch (phase) {
     case 'sending':
-      return 'Asking the station…';
+      return t('steering.sending');
     case 'turning':
-      return heardIn(heardInS);
+      return heardIn(t, heardInS);
     case 'queued':
-      return `Your request waits for its turn. ${heardIn(heardInS)}`;
+      return t('steering.queued', { when: heardIn(t, heardInS) });
     case 'ignored':
-      return 'The station does not know these words, so the music stays as it is.';
+      return t('steering.ignored');
     case 'voted':
-      return `Your vote counts. The vote ends in about ${Math.max(1, Math.round(heardInS))} seconds.`;
+      return t('steering.voted', { n: Math.max(1, Math.round(heardInS)) });
     case 'heard':
-      return `Now you hear it: “${prompt}”`;
+      return t('steering.heard', { prompt });
     case 'refused':
       return problem;
     case 'dropped':
-      return `Your request came to nothing: ${problem}.`;
+      return t('steering.dropped', { problem });
     default:
       return '';
   }
 }
 
-/** The words of a request that had no effect, each with what may have been meant. */
-export function withoutEffect({ ignored, suggestions }) {
+/**
+ * The words of a request that had no effect, each with what may have been meant.
+ *
+ * @param {Translator} t @param {{ignored: string[], suggestions: Record<string, string[]>}} understood
+ */
+export function withoutEffect(t, { ignored, suggestions }) {
   if (!ignored.length) return '';
-  const meant = (word) => (suggestions[word] ? ` (did you mean ${suggestions[word].join(' or ')}?)` : '');
-  return `No effect: ${ignored.map((word) => word + meant(word)).join(', ')}`;
+  const known = (word) => suggestions[word].join(` ${t('steering.or')} `);
+  const meant = (word) => (suggestions[word] ? t('steering.meant', { word, words: known(word) }) : word);
+  return t('steering.no-effect', { words: ignored.map(meant).join(', ') });
 }
 
-/** When a steering will be heard. @param {number} seconds */
-export function heardIn(seconds) {
-  if (seconds < 0.5) return 'You will hear it any moment now.';
-  const whole = Math.round(seconds);
-  return `You will hear it in ${whole} ${whole === 1 ? 'second' : 'seconds'}.`;
+/** When a steering will be heard. @param {Translator} t @param {number} seconds */
+export function heardIn(t, seconds) {
+  return seconds < 0.5 ? t('steering.heard-soon') : t.count('steering.heard-in', Math.round(seconds));
 }
-
-/** What a listener can do who may not steer. */
-const INSTEAD = 'You can choose another station, add rain or fire, or make music of your own in the Studio.';
 
 /**
- * Who steers a station, and what it means for the others.
+ * Who steers a station, and what it means for the others; to those who may not: what they can do instead.
  *
+ * @param {Translator} t
  * @param {string | null} policy of a station; `private` for a private stream
  * @param {boolean} [frozen] nobody may, for now
  * @param {boolean} [maySteer] this listener may, without a token
  */
-export function steeringPolicy(policy, frozen = false, maySteer = true) {
-  if (frozen) return 'The owner has frozen the steering of this station for now. The music goes on.';
-  if (policy === 'private') return 'Say how it should sound. The music changes for you alone.';
-  if (policy === 'owner') return `Only the owner steers this station, with the admin token. ${INSTEAD}`;
-  if (!maySteer) return `This server is public: steering needs the admin token. ${INSTEAD}`;
-  if (policy === 'vote') return 'Say how it should sound. Everyone has a vote; the request with the most votes is played.';
-  return 'Say how it should sound. The music changes without stopping, for everyone who listens.';
+export function steeringPolicy(t, policy, frozen = false, maySteer = true) {
+  const instead = t('steering.instead');
+  if (frozen) return t('steering.frozen');
+  if (policy === 'private') return t('steering.private');
+  if (policy === 'owner') return t('steering.owner', { instead });
+  if (!maySteer) return t('steering.public', { instead });
+  return t(policy === 'vote' ? 'steering.vote' : 'steering.everyone');
 }

@@ -44,7 +44,7 @@ export function RequestPreview(el, input, ask, t) {
     try {
       const { understood, recognised } = await ask(at, prompt);
       const meant = recognised ? t('request.would-mean', { words: understood.text }) : t('request.not-known');
-      words = [meant, withoutEffect({ suggestions: {}, ...understood })].filter(Boolean).join(' · ');
+      words = [meant, withoutEffect(t, { suggestions: {}, ...understood })].filter(Boolean).join(' · ');
     } catch (error) {
       words = sentence(error.message);
     }

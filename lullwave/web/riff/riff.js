@@ -12,8 +12,9 @@ import { audioContext } from '../shared/audio-context.js';
 import { retryDelayMs } from '../shared/backoff.js';
 import { Dots } from '../shared/dots.js';
 import { LanguageMenu } from '../shared/language-menu.js';
+import { strings } from '../shared/page-strings.js';
 import { browserStorage, Preferences, visitStorage } from '../shared/preferences.js';
-import { languageOf, loadStrings, translate } from '../shared/strings.js';
+import { translate } from '../shared/strings.js';
 import { Theme } from '../shared/theme.js';
 import { isRefused, pace } from './music/clip-calls.js';
 import { ClipPlayer } from './music/clip-player.js';
@@ -35,14 +36,13 @@ const GLIDE_S = 0.03; // of the volume
 
 const preferences = Preferences(browserStorage());
 const visit = Preferences(visitStorage());
-const language = preferences.read('language', languageOf(navigator.languages ?? []));
 
-/** @param {HTMLElement} el @param {Awaited<ReturnType<typeof loadStrings>>} t */
+/** @param {HTMLElement} el @param {ReturnType<import('../shared/strings.js').translator>} t */
 export function Riff(el, t) {
   const find = (selector) => el.querySelector(selector);
   translate(el, t);
   document.title = t('riff.page-title');
-  const api = Api({ base: document.baseURI });
+  const api = Api({ base: document.baseURI, t });
   const said = fromAddress(location.search);
   const settings = { ...usual(Math.floor(Math.random() * 1e6)), ...said.settings };
   const state = {
@@ -71,9 +71,9 @@ export function Riff(el, t) {
   music.begin(first, settings.seed);
 
   const parts = {
-    theme: Theme(find('.theme'), { auto: t('theme.auto'), dark: t('theme.dark'), light: t('theme.light') }),
-    play: PlayButton(find('.play-button'), { labels: { play: t('riff.play'), pause: t('riff.pause') } }),
-    volume: Volume(find('.volume')),
+    theme: Theme(find('.theme'), t),
+    play: PlayButton(find('.play-button'), { labels: { play: t('player.play'), pause: t('player.pause') } }),
+    volume: Volume(find('.volume'), t),
     list: PromptList(find('.prompt-list'), t),
     form: SettingsForm(find('.riff-settings'), t),
     notice: Notice(find('.notice')),
@@ -83,7 +83,7 @@ export function Riff(el, t) {
   const dialog = find('.still-listening');
   Dots(find('.dots'));
   NextPrompt(find('.next-prompt'), t, Words.PROMPTS, Math.random);
-  LanguageMenu(find('.language-menu'), preferences, language);
+  LanguageMenu(find('.language-menu'), preferences);
 
   const handlers = {
     play,
@@ -281,5 +281,5 @@ function write(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-Riff(document.querySelector('.riff'), await loadStrings(language));
-void keepShell();
+Riff(document.querySelector('.riff'), await strings);
+void keepShell(['static/riff/view/levels-worker.js']); // made when the first clip is there

@@ -12,9 +12,8 @@ export function meowed({ meows }) {
   return { meows: meows + 1, justEarned: meows + 1 === FRIENDS_AT };
 }
 
-/** What a screen reader and a hint say of the cat. @param {MeowState} state */
-export function catHint({ meows }) {
-  if (meows === 0) return 'Say hello';
-  if (meows < FRIENDS_AT) return `${meows} of ${FRIENDS_AT} meows`;
-  return `Best friends: ${meows} meows`;
+/** What a screen reader and a hint say of the cat. @param {(key: string, values?: object) => string} t @param {MeowState} state */
+export function catHint(t, { meows }) {
+  if (meows === 0) return t('scene.hello');
+  return t(meows < FRIENDS_AT ? 'scene.meows' : 'scene.friends', { meows, friends: FRIENDS_AT });
 }

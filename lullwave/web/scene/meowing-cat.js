@@ -9,8 +9,11 @@ import { PixelCanvas } from './pixel-canvas.js';
 /** How much of the time she has her eyes closed, and her tail up. */
 const MOODS = { sleepy: { blinks: 0.45, wags: 0.04 }, calm: { blinks: 0.08, wags: 0.12 }, lively: { blinks: 0.04, wags: 0.5 } };
 
-/** @param {HTMLElement} el @param {ReturnType<typeof import('../shared/preferences.js').Preferences>} preferences */
-export function MeowingCat(el, preferences) {
+/**
+ * @param {HTMLElement} el @param {ReturnType<typeof import('../shared/preferences.js').Preferences>} preferences
+ * @param {ReturnType<import('../shared/strings.js').translator>} t
+ */
+export function MeowingCat(el, preferences, t) {
   const button = el.querySelector('.cat');
   const hearts = el.querySelector('.hearts');
   const hint = el.querySelector('.hint');
@@ -36,7 +39,7 @@ export function MeowingCat(el, preferences) {
     if (hearts.childElementCount < 12) hearts.append(heart());
     showHint();
     if (state.justEarned) award.classList.add('-earned');
-    if (state.justEarned) award.textContent = 'Achievement: best friends. One hundred meows!';
+    if (state.justEarned) award.textContent = t('scene.award');
   });
 
   return {
@@ -48,8 +51,8 @@ export function MeowingCat(el, preferences) {
   };
 
   function showHint() {
-    hint.textContent = catHint(state);
-    button.setAttribute('aria-label', `The cat. ${catHint(state)}`);
+    hint.textContent = catHint(t, state);
+    button.setAttribute('aria-label', t('scene.cat', { hint: catHint(t, state) }));
     el.classList.toggle('-friends', state.meows >= 100);
   }
 

@@ -36,18 +36,19 @@ import { RequestQueue } from '../station/request-queue.js';
 import { lead, named, untitled } from '../radio/wording.js';
 import { emit } from '../shared/emit.js';
 import { showHeart } from '../kept/keep-button.js';
-import { translate, translator } from '../shared/strings.js';
+import { LanguageMenu } from '../shared/language-menu.js';
+import { translate } from '../shared/strings.js';
 
 /**
  * @param {HTMLElement} el
+ * @param {ReturnType<import('../shared/strings.js').translator>} t
  * @param {ReturnType<import('../shared/preferences.js').Preferences>} preferences
  * @param {ReturnType<import('../shared/api.js').Api>} api
  * @param {() => number[]} levels what the skyline shows now
  * @param {(value: string) => string} fileUrl where a file that was kept is
  */
-export function Room(el, preferences, api, levels, fileUrl) {
+export function Room(el, t, preferences, api, levels, fileUrl) {
   const find = (selector) => el.querySelector(selector);
-  const t = translator({}); // the rest of this page is in English only
   translate(el, t);
   const ambience = Ambience(find('.ambience'), preferences, t, draw);
   const dataSaver = DataSaver(find('.data-saver'));
@@ -55,25 +56,25 @@ export function Room(el, preferences, api, levels, fileUrl) {
   const justForMe = JustForMe(find('.just-for-me'), t);
   const keptList = Kept(find('.kept'), t, fileUrl, api.replayed);
   const heart = find('.now-playing > .keep-button');
-  const listeners = Listeners(find('.listeners'));
+  const listeners = Listeners(find('.listeners'), t);
   const media = MediaControls(el);
-  const meowingCat = MeowingCat(find('.meowing-cat'), preferences);
-  const note = StationNote(find('.station-note'));
-  const nowPlaying = NowPlaying(find('.now-playing'));
-  const playButton = PlayButton(find('.play-button'), { space: false });
+  const meowingCat = MeowingCat(find('.meowing-cat'), preferences, t);
+  const note = StationNote(find('.station-note'), t);
+  const nowPlaying = NowPlaying(find('.now-playing'), t);
+  const playButton = PlayButton(find('.play-button'), { space: false, labels: { play: t('player.play'), pause: t('player.pause') } });
   const progress = PieceProgress(find('.piece-progress'));
   const scene = Scene(find('.scene'), levels);
-  const sleepTimer = SleepTimer(find('.sleep-timer'));
+  const sleepTimer = SleepTimer(find('.sleep-timer'), t);
   const sleepingCat = SleepingCat(find('.sleeping-cat'));
-  const stationChoice = Stations(find('.stations'));
+  const stationChoice = Stations(find('.stations'), t);
   const status = PlayerStatus(find('.player-status'), find('.try-now'), t);
-  const steeringBox = Steering(find('.steering'));
-  const themeSwitch = Theme(find('.theme'));
-  const volumeSlider = Volume(find('.volume'));
+  const steeringBox = Steering(find('.steering'), t);
+  const themeSwitch = Theme(find('.theme'), t);
+  const volumeSlider = Volume(find('.volume'), t);
   const request = find('.steering .input');
   const chips = RequestChips(find('.request-chips'), request, api.vocabulary, t);
   const preview = RequestPreview(find('.request-preview'), request, api.understand, t);
-  const requestQueue = RequestQueue(find('.request-queue'));
+  const requestQueue = RequestQueue(find('.request-queue'), t);
   const bar = RadioBar(find('.radio-bar'), find('.player'), t);
   const fullWindow = FullWindow(find('.full-window'), el, find('.full-window-button'), preferences, t);
   let ids = [];
@@ -86,6 +87,7 @@ export function Room(el, preferences, api, levels, fileUrl) {
     request: () => (find('.radio-bar .request').hidden ? request : bar).focus(),
   });
   Dots(find('.dots'));
+  LanguageMenu(find('.language-menu'), preferences);
   heart.addEventListener('click', () => emit(heart, 'keep'));
 
   return {
@@ -108,7 +110,7 @@ export function Room(el, preferences, api, levels, fileUrl) {
       note.update({ station: player.clip ? undefined : here });
       volumeSlider.update({ volume });
       dataSaver.update({ savesData });
-      nowPlaying.update({ piece, prompt, lead: lead(player, here?.name, here?.state), untitled: untitled(player) });
+      nowPlaying.update({ piece, prompt, lead: lead(t, player, here?.name, here?.state), untitled: untitled(t, player) });
       progress.update({ share: playing ? share : null });
       listeners.update({ count });
       stationChoice.update({ stations, station });
@@ -126,7 +128,7 @@ export function Room(el, preferences, api, levels, fileUrl) {
       history.update({ past, clip: player.clip, kept, isKept });
       keptList.update(keeping, stations);
       heart.hidden = !entry;
-      if (entry) showHeart(heart, { isKept: isKept(entry), title: named(entry).title }, t);
+      if (entry) showHeart(heart, { isKept: isKept(entry), title: named(t, entry).title }, t);
       sleepTimer.update(sleep);
       ambience.update({ playing: wanted, volume, gain });
       view = { playing, scenery: heard.scenery };
@@ -142,8 +144,8 @@ export function Room(el, preferences, api, levels, fileUrl) {
         allowed: queue?.may_steer ?? false,
         steering,
       });
-      media.update({ title: piece?.title ?? 'Lullwave', station: here?.name ?? 'Endless lo-fi', playing, scenery: view.scenery });
-      document.title = playing && piece?.title ? `${piece.title} · Lullwave` : 'Lullwave: endless lo-fi';
+      media.update({ title: piece?.title ?? 'Lullwave', station: here?.name ?? t('radio.endless'), playing, scenery: view.scenery });
+      document.title = playing && piece?.title ? `${piece.title} · Lullwave` : t('radio.page-title');
     },
   };
 

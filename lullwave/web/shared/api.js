@@ -22,8 +22,11 @@ export class ApiError extends Error {
   }
 }
 
-/** @param {{base: string, listener?: string, fetch?: typeof fetch}} options */
-export function Api({ base, listener, fetch = globalThis.fetch.bind(globalThis) }) {
+/**
+ * @param {{base: string, t: ReturnType<import('./strings.js').translator>, listener?: string, fetch?: typeof fetch}} options
+ *   `t`: says what is wrong where the server says nothing
+ */
+export function Api({ base, t, listener, fetch = globalThis.fetch.bind(globalThis) }) {
   const address = (path) => new URL(path, base).href;
   const mine = (path) => `${address(path)}${path.includes('?') ? '&' : '?'}listener=${listener}`;
 
@@ -32,12 +35,12 @@ export function Api({ base, listener, fetch = globalThis.fetch.bind(globalThis) 
     try {
       response = await fetch(address(path), { headers: { accept: 'application/json' }, ...options });
     } catch {
-      throw new ApiError('The station cannot be reached.', 0);
+      throw new ApiError(t('api.unreached'), 0);
     }
     if (response.ok) return response;
     const body = parsed(await response.text());
     const retryAfterS = Number(response.headers.get('retry-after')) || 0;
-    throw new ApiError(complaint(body, response.status), response.status, body?.error?.field, retryAfterS, body?.errors);
+    throw new ApiError(complaint(t, body, response.status), response.status, body?.error?.field, retryAfterS, body?.errors);
   }
 
   const call = async (path, options) => parsed(await (await reach(path, options)).text());
@@ -83,7 +86,7 @@ export function Api({ base, listener, fetch = globalThis.fetch.bind(globalThis) 
         const reply = await fetch(asked.href, { signal: giveUp.signal });
         if (reply.ok) return null;
         const retryAfterS = Number(reply.headers.get('retry-after')) || 0;
-        return { message: complaint(parsed(await reply.text()), reply.status), retryAfterS, status: reply.status };
+        return { message: complaint(t, parsed(await reply.text()), reply.status), retryAfterS, status: reply.status };
       } catch {
         return null;
       } finally {
@@ -129,10 +132,10 @@ function parsed(text) {
 }
 
 /** What the server said was wrong, in its own words where it has any. */
-export function complaint(body, status) {
+export function complaint(t, body, status) {
   const said = body?.error ?? body?.detail ?? body;
   if (typeof said === 'string' && said) return said;
   if (Array.isArray(said) && said[0]?.msg) return said[0].msg;
   if (typeof said?.message === 'string') return said.message;
-  return `The server answered with status ${status}.`;
+  return t('api.status', { status });
 }

@@ -2,13 +2,11 @@
 
 import { LANGUAGES } from './strings.js';
 
-/**
- * @param {HTMLElement} el holds a `select` @param {ReturnType<import('./preferences.js').Preferences>} preferences
- * @param {string} language the page's
- */
-export function LanguageMenu(el, preferences, language) {
+/** @param {HTMLElement} el holds a `select` @param {ReturnType<import('./preferences.js').Preferences>} preferences */
+export function LanguageMenu(el, preferences) {
   const select = el.querySelector('select');
-  select.replaceChildren(...Object.entries(LANGUAGES).map(([code, name]) => new Option(name, code, false, code === language)));
+  const { lang } = document.documentElement;
+  select.replaceChildren(...Object.entries(LANGUAGES).map(([code, name]) => new Option(name, code, false, code === lang)));
   select.addEventListener('change', () => {
     preferences.write('language', select.value);
     location.reload();

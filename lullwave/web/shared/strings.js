@@ -1,24 +1,21 @@
 /**
- * The words of a page in the visitor's language. All words of a language are one file in `strings/`; what a language
- * lacks is said in English. Elements name their words: `data-t` for the text, `data-t-label` for the label that screen
- * readers say, `data-t-placeholder` for the example in an empty field.
+ * The words of a page in the visitor's language. All words of a language are one file in `strings/`, and a page loads
+ * only that one. Elements name their words: `data-t` for the text, `data-t-label` for the label that screen readers say,
+ * `data-t-placeholder` for the example in an empty field.
  */
-
-import english from '../strings/en.js';
 
 export const LANGUAGES = { en: 'English', de: 'Deutsch' };
 
-/** @param {Record<string, string>} words of one language @param {Record<string, string>} [fallback] */
-export function translator(words, fallback = english) {
+/** @param {Record<string, string>} words of one language, by key */
+export function translator(words) {
   /** @param {string} key @param {Record<string, unknown>} [values] for the places in braces */
   const t = (key, values = {}) => {
-    const text = words[key] ?? fallback[key] ?? key;
-    return text.replace(/\{(\w+)\}/g, (place, name) => String(values[name] ?? place));
+    return (words[key] ?? key).replace(/\{(\w+)\}/g, (place, name) => String(values[name] ?? place));
   };
   /** Words for one or for many: `key.one` or `key.many`, with `n`. @param {string} key @param {number} n */
-  t.count = (key, n) => t(`${key}.${n === 1 ? 'one' : 'many'}`, { n });
+  t.count = (key, n) => t(`${key}.${n === 1 ? 'one' : 'many'}`, { n: n.toLocaleString(words['language.code']) });
   /** The words of a key, or these if there are none. @param {string} key @param {string} otherwise */
-  t.or = (key, otherwise) => words[key] ?? fallback[key] ?? otherwise;
+  t.or = (key, otherwise) => words[key] ?? otherwise;
   return t;
 }
 
@@ -27,12 +24,24 @@ export function languageOf(wanted) {
   return wanted.map((one) => one.toLowerCase().split('-')[0]).find((one) => one in LANGUAGES) ?? 'en';
 }
 
-/** A translator for a language; its file is loaded now. @param {string} language */
+/** A translator for a language, which becomes the page's; its file is loaded now. @param {string} language */
 export async function loadStrings(language) {
-  const chosen = language in LANGUAGES ? language : 'en';
-  const words = chosen === 'en' ? english : (await import(`../strings/${chosen}.js`)).default;
-  document.documentElement.lang = chosen;
+  const [code, words] = await wordsOf(language in LANGUAGES ? language : 'en');
+  document.documentElement.lang = code;
   return translator(words);
+}
+
+/** The words of a language; of another one where they cannot be had, as without the server. @param {string} language */
+async function wordsOf(language) {
+  let failure;
+  for (const code of new Set([language, ...Object.keys(LANGUAGES)])) {
+    try {
+      return [code, (await import(`../strings/${code}.js`)).default];
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
 }
 
 /** Write the words into every element below `root` that names some. @param {ParentNode} root @param {(key: string) => string} t */

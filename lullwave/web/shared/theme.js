@@ -3,10 +3,10 @@
 import { emit } from './emit.js';
 
 const NEXT = { auto: 'dark', dark: 'light', light: 'auto' };
-const LABEL = { auto: 'Colours: as the system', dark: 'Colours: dark', light: 'Colours: light' };
 
-/** @param {HTMLButtonElement} el @param {typeof LABEL} [labels] in the page's language */
-export function Theme(el, labels = LABEL) {
+/** @param {HTMLButtonElement} el @param {ReturnType<import('./strings.js').translator>} t */
+export function Theme(el, t) {
+  const labels = { auto: t('theme.auto'), dark: t('theme.dark'), light: t('theme.light') };
   let theme = 'auto';
   el.addEventListener('click', () => emit(el, 'set-theme', NEXT[theme]));
   return {

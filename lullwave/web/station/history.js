@@ -34,7 +34,7 @@ export function History(el, t) {
         list.replaceChildren(...past.map(row));
       }
       for (const [index, piece] of past.entries()) {
-        show(list.children[index], piece, piece.wall === clip?.wall);
+        show(t, list.children[index], piece, piece.wall === clip?.wall);
         showHeart(list.children[index].querySelector('.keep-button'), { isKept: isKept(piece), title: piece.title }, t);
       }
     },
@@ -51,13 +51,13 @@ function row({ title }) {
   return item;
 }
 
-function show(item, piece, isPlaying) {
-  const about = [ago(Date.now() / 1000 - piece.wall), ...facts(piece)].join(' · ');
+function show(t, item, piece, isPlaying) {
+  const about = [ago(t, Date.now() / 1000 - piece.wall), ...facts(t, piece)].join(' · ');
   const again = item.querySelector('.again');
-  const label = isPlaying ? 'Back to live' : `Play ${piece.title} again`;
+  const label = isPlaying ? t('history.live') : t('history.again-label', { title: piece.title });
   if (item.querySelector('.about').textContent !== about) item.querySelector('.about').textContent = about;
   if (again.getAttribute('aria-label') === label) return;
   item.classList.toggle('-playing', isPlaying);
-  again.textContent = isPlaying ? 'Back to live' : 'Play again';
+  again.textContent = t(isPlaying ? 'history.live' : 'history.again');
   again.setAttribute('aria-label', label);
 }

@@ -2,8 +2,8 @@
 
 import { emit } from '../shared/emit.js';
 
-/** @param {HTMLElement} el */
-export function RequestQueue(el) {
+/** @param {HTMLElement} el @param {ReturnType<import('../shared/strings.js').translator>} t */
+export function RequestQueue(el, t) {
   const heading = el.querySelector('.title');
   const list = el.querySelector('.list');
   let shown = '';
@@ -22,27 +22,27 @@ export function RequestQueue(el) {
       const key = JSON.stringify([votes, waiting]);
       if (key === shown) return;
       shown = key;
-      heading.textContent = votes.length ? 'Vote' : 'Waiting requests';
-      list.replaceChildren(...votes.map(ballot), ...waiting.map(turn));
+      heading.textContent = t(votes.length ? 'queue.vote' : 'queue.waiting');
+      list.replaceChildren(...votes.map((vote) => ballot(t, vote)), ...waiting.map((request) => turn(t, request)));
     },
   };
 }
 
-function ballot([prompt, count]) {
+function ballot(t, [prompt, count]) {
   const item = document.createElement('li');
   const vote = document.createElement('button');
   vote.type = 'button';
   vote.className = 'vote pill';
   vote.dataset.prompt = prompt;
   vote.textContent = `${prompt} · ${count}`;
-  vote.setAttribute('aria-label', `Vote for ${prompt}, ${count} so far`);
+  vote.setAttribute('aria-label', t('queue.vote-for', { prompt, count }));
   item.append(vote);
   return item;
 }
 
-function turn({ prompt, undo }) {
+function turn(t, { prompt, undo }) {
   const item = document.createElement('li');
   item.className = 'turn';
-  item.textContent = undo ? 'Undo the last change' : prompt;
+  item.textContent = undo ? t('steering.undo') : prompt;
   return item;
 }

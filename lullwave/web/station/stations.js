@@ -5,8 +5,8 @@ import { sceneryOf } from '../landscape/landscape.js';
 import { Picture } from '../landscape/picture.js';
 import { isDark } from '../shared/theme.js';
 
-/** @param {HTMLElement} el */
-export function Stations(el) {
+/** @param {HTMLElement} el @param {ReturnType<import('../shared/strings.js').translator>} t */
+export function Stations(el, t) {
   const list = el.querySelector('.list');
   let pictures = [];
   let shape = '';
@@ -24,7 +24,7 @@ export function Stations(el) {
         pictures = [...list.querySelectorAll('.picture')].map(Picture);
       }
       for (const [index, one] of stations.entries()) {
-        show(list.children[index], one, one.id === station);
+        show(t, list.children[index], one, one.id === station);
         pictures[index].update({ scenery: sceneryOf(one.scene), dark: isDark() });
       }
     },
@@ -44,19 +44,15 @@ function row({ id }) {
   return item;
 }
 
-function show(item, one, chosen) {
+function show(t, item, one, chosen) {
   item.querySelector('input').checked = chosen;
   put(item, '.name', one.name);
   put(item, '.about', one.prompt);
   const awake = one.listeners > 0;
-  put(item, '.count', awake ? String(one.listeners) : one.busy ? 'busy' : 'z z');
-  item.querySelector('.count').title = awake ? `${one.listeners} listening` : sleeps(one);
+  put(item, '.count', awake ? String(one.listeners) : one.busy ? t('stations.busy') : 'z z');
+  const asleep = one.busy ? 'stations.busy-why' : 'stations.asleep-why';
+  item.querySelector('.count').title = awake ? t.count('stations.listening', one.listeners) : t(asleep);
   item.classList.toggle('-asleep', !awake);
-}
-
-function sleeps({ busy }) {
-  if (busy) return 'Busy: other stations use all that this machine can play. Come back later';
-  return 'Asleep; wakes when you tune in';
 }
 
 function put(item, selector, text) {

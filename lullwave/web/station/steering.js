@@ -3,8 +3,8 @@
 import { steeringAnswer, steeringPolicy, withoutEffect } from '../radio/wording.js';
 import { emit } from '../shared/emit.js';
 
-/** @param {HTMLElement} el */
-export function Steering(el) {
+/** @param {HTMLElement} el @param {ReturnType<import('../shared/strings.js').translator>} t */
+export function Steering(el, t) {
   const find = (selector) => el.querySelector(selector);
   const input = find('.input');
   const token = find('.token');
@@ -39,7 +39,7 @@ export function Steering(el) {
      */
     update({ steering, policy, frozen, canUndo, steered, maySteer }) {
       el.hidden = policy === null;
-      put(find('.blurb'), steeringPolicy(policy, frozen, maySteer));
+      put(find('.blurb'), steeringPolicy(t, policy, frozen, maySteer));
       if (!maySteer) token.hidden = false;
       offer(find('.undo'), canUndo && !frozen);
       offer(find('.own-programme'), steered && !frozen);
@@ -52,9 +52,9 @@ export function Steering(el) {
       answer.hidden = steering.phase === 'idle';
       answer.dataset.phase = steering.phase;
       answer.style.setProperty('--wait', `${steering.waitS}s`);
-      put(find('.what'), steeringAnswer(steering));
-      put(find('.understood'), steering.understood ? `Understood: ${steering.understood}` : '');
-      put(find('.ignored'), withoutEffect(steering));
+      put(find('.what'), steeringAnswer(t, steering));
+      put(find('.understood'), steering.understood ? t('steering.understood', { words: steering.understood }) : '');
+      put(find('.ignored'), withoutEffect(t, steering));
     },
   };
 }

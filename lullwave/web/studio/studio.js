@@ -5,8 +5,9 @@ import { Api } from '../shared/api.js';
 import { retryDelayMs } from '../shared/backoff.js';
 import { Dots } from '../shared/dots.js';
 import { LanguageMenu } from '../shared/language-menu.js';
+import { strings } from '../shared/page-strings.js';
 import { browserStorage, Preferences, visitStorage } from '../shared/preferences.js';
-import { languageOf, loadStrings, translate } from '../shared/strings.js';
+import { translate } from '../shared/strings.js';
 import { Theme } from '../shared/theme.js';
 import { Compare } from './compare.js';
 import { JobForm } from './job-form.js';
@@ -25,18 +26,17 @@ const PREVIEW_POLL_MS = 120;
 
 const preferences = Preferences(browserStorage());
 const visit = Preferences(visitStorage());
-const language = preferences.read('language', languageOf(navigator.languages ?? []));
 
-/** @param {HTMLElement} el @param {Awaited<ReturnType<typeof loadStrings>>} t */
+/** @param {HTMLElement} el @param {ReturnType<import('../shared/strings.js').translator>} t */
 export function Studio(el, t) {
   const find = (selector) => el.querySelector(selector);
   translate(el, t);
   document.title = t('studio.page-title');
   const token = find('#token');
   token.value = visit.read('token', '');
-  const api = Api({ base: document.baseURI });
+  const api = Api({ base: document.baseURI, t });
   const jobsApi = JobsApi(api, () => token.value);
-  const theme = Theme(find('.theme'), { auto: t('theme.auto'), dark: t('theme.dark'), light: t('theme.light') });
+  const theme = Theme(find('.theme'), t);
   const taskName = (task) => t.or(`task.${task}`, task);
   const files = { jobs: () => jobs, upload, title: (job) => titleOf(job, taskName) };
   const taskList = TaskList(find('.task-list'), t);
@@ -59,7 +59,7 @@ export function Studio(el, t) {
 
   Dots(document.querySelector('.dots'));
   theme.update({ theme: preferences.read('theme', 'auto') });
-  LanguageMenu(find('.language-menu'), preferences, language);
+  LanguageMenu(find('.language-menu'), preferences);
   el.addEventListener('set-theme', ({ detail }) => {
     preferences.write('theme', detail);
     theme.update({ theme: detail });
@@ -353,5 +353,5 @@ function sentenceOf(words) {
   return words ? words[0].toUpperCase() + words.slice(1) + (/[.!?…]$/.test(words) ? '' : '.') : '';
 }
 
-Studio(document.querySelector('.studio'), await loadStrings(language));
+Studio(document.querySelector('.studio'), await strings);
 void keepShell();
