@@ -221,7 +221,7 @@ class Playout:
         schedule: _Schedule | None = None
         try:
             while not self._stopping.is_set():
-                if self._idle_s() >= self._sleep_after_s:
+                if self._clock.now() >= self._sleep_moment():
                     self._sleep()
                     schedule = None
                     continue
@@ -284,9 +284,6 @@ class Playout:
         now, wall = self._clock.now(), self._clock.wall()
         ahead_s = self._burst_s if self._encoder.count == 0 else 0.0
         return _Schedule(Epoch(self._reserve.begin, wall - ahead_s), now - ahead_s)
-
-    def _idle_s(self) -> float:
-        return 0.0 if self._listening else self._clock.now() - self._idle_since
 
     def _sleep_moment(self) -> float:
         return FOREVER if self._listening else self._idle_since + self._sleep_after_s

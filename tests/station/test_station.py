@@ -81,6 +81,16 @@ def test_a_station_without_listeners_sleeps_and_continues_sample_for_sample():
         assert [e.data["state"] for e in tape.events if e.kind == "state"] == ["on air", "asleep", "on air"]
 
 
+def test_a_station_sleeps_where_its_moment_is_rounded_down(monkeypatch):
+    monkeypatch.setattr("lullwave.clock.STUCK_S", 20.0)
+    assert (9.54 + 60.0) - 9.54 < 60.0  # at the moment for which the playout waits, not quite 60 s seem to have passed
+    with RecordedStation(sleep_after_s=60.0) as tape:
+        tape.play(9.54)
+        tape.station.set_listening(False)
+        tape.play(61)
+        assert tape.station.state == "asleep"
+
+
 def test_a_crossfade_replaces_an_engine_that_fails_and_the_failure_is_logged_once(caplog):
     with RecordedStation("broken") as tape:
         tape.play(40)
