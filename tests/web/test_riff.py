@@ -100,11 +100,11 @@ def test_no_silence_while_a_server_is_slow_fails_every_fifth_call_and_changes_th
     radio, server = faulty(serve, 0.01, 0.02, 0.9, 0.05)  # in simulated time up to twenty seconds
     page = opened(visit, radio.url + "riff?prompt=a&next=b&seed=7", SIMULATED.read_text(), may_complain=True)
     play(page)
-    simulate(page, 60)
+    simulate(page, 90)
     told = page.evaluate("({ ...simulated.quietest(), sounds: simulated.sounds.length })")
-    assert told["seconds"] > 48
+    assert told["seconds"] > 72
     assert told["level"] > 0.97
-    assert server.failed >= 2
+    assert server.failed  # how often depends on how many calls a busy machine makes
     walk = [(r["start"]["prompt"], r["end"]["prompt"], r["end"]["seed"], r["alpha"]) for r in server.requests]
     unlike = [one for n, one in enumerate(walk) if n == 0 or walk[n - 1] != one]  # a failed call is asked again
     assert len(walk) - len(unlike) == sum(1 for n in range(5, len(walk), 5))
