@@ -1,1 +1,1 @@
-"""The models that users can choose from, and how fast this machine would run them."""
+"""The models that users can choose from, their downloads, and how fast this machine would run them."""

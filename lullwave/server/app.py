@@ -16,6 +16,7 @@ from fastapi import Depends, FastAPI
 from .. import __version__
 from ..clock import Clock, SystemClock
 from ..hosts import TrustedProxies
+from ..models.pulls import ModelPulls
 from ..redaction import redacted
 from ..settings import Settings
 from . import openapi
@@ -35,7 +36,6 @@ from .middleware.body_limit import BodyLimit
 from .middleware.cors import Cors
 from .middleware.forwarded import Forwarded
 from .middleware.security_headers import SecurityHeaders
-from .model_pulls import ModelPulls
 from .owner_changes import OwnerChanges
 from .refused_prompts import refuse_words
 from .relay.passing import PassingOn

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import Query, Request
 
 from ..errors import NotFound
+from ..models.pulls import ModelPulls
 from ..settings import Settings
 from .clients import Clients, client_key
 from .clip_service import ClipService
@@ -19,7 +20,6 @@ from .live.channel import Channel
 from .live.channels import Channels
 from .live.prompt_queue import PromptQueue
 from .middleware.auth import OwnerToken
-from .model_pulls import ModelPulls
 from .owner_changes import OwnerChanges
 from .ownership import is_owner, published
 from .riffusion_jobs import ClipJobs

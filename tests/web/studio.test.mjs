@@ -9,7 +9,7 @@ import german from '../../lullwave/web/strings/de.js';
 import english from '../../lullwave/web/strings/en.js';
 import * as Jobs from '../../lullwave/web/studio/job-state.js';
 import { matchedGains } from '../../lullwave/web/studio/level-match.js';
-import { hzRow, levelsOf, Painting, pixelsOf, rowHz, ROWS } from '../../lullwave/web/studio/painting.js';
+import { hzRow, levelsOf, Painting, pixelsOf, rowHz, ROWS } from '../../lullwave/web/studio/paint/painting.js';
 import { changedFields, curlLine, fileName, jsonOf, jsonParsed } from '../../lullwave/web/studio/repeat-lines.js';
 import { amount, lasting, modelFacts, modelState } from '../../lullwave/web/studio/wording.js';
 

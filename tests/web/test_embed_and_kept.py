@@ -65,7 +65,7 @@ def test_the_small_player_plays_and_a_linked_moment_is_heard_and_kept(radio: Rad
     page.get_by_text("On your tape").wait_for()
     page.get_by_role("button", name="Pause", exact=True).click()
 
-    other = visit(page.url)  # a browser that knows nothing of the first one
+    other = visit(page.url)  # another browser, without the first one's storage
     other.get_by_role("heading", name="A moment to hear again").wait_for()
     assert other.locator(".kept").is_hidden()
     other.get_by_role("button", name="Play", exact=True).click()

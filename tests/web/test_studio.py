@@ -49,7 +49,7 @@ TONES = """() => {
 }"""
 
 DROP_A_LINE = """async (hz) => {
-  const { hzRow, ROWS } = await import('/static/studio/painting.js');
+  const { hzRow, ROWS } = await import('/static/studio/paint/painting.js');
   const sheet = new OffscreenCanvas(300, ROWS);
   const context = sheet.getContext('2d');
   context.fillStyle = 'white';
@@ -176,7 +176,7 @@ def test_a_painted_line_is_heard_at_its_frequency_and_a_dropped_image_is_taken(
     page.locator(".overtones").fill("0")
     page.get_by_role("button", name="Brush").click()
     box = canvas.bounding_box()
-    row = page.evaluate("import('/static/studio/painting.js').then((m) => m.hzRow(660))")
+    row = page.evaluate("import('/static/studio/paint/painting.js').then((m) => m.hzRow(660))")
     y = box["y"] + box["height"] * (row + 0.5) / 512
     page.evaluate(TONES)
     page.mouse.move(box["x"] + 5, y)

@@ -84,5 +84,5 @@ def test_all_files_of_the_studio_together_are_small():
             found.add((web / name).parent.joinpath(relative).resolve().relative_to(web.resolve()).as_posix())
         todo |= {one for one in found if (web / one).is_file()} - seen
     seen |= {path.relative_to(web).as_posix() for path in (web / "strings").iterdir()}
-    assert {"studio/painting.js", "shared/fft.js", "fonts/lull-pixel.woff", "strings/de.js"} <= seen
+    assert {"studio/paint/painting.js", "shared/fft.js", "fonts/lull-pixel.woff", "strings/de.js"} <= seen
     assert sum(len(gzip.compress((web / name).read_bytes())) for name in seen) < 250_000

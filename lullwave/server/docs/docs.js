@@ -78,7 +78,7 @@ function operation(path, method, op, document, known) {
     text.value = JSON.stringify(example(body), null, 2);
     inside.append(text);
   }
-  const button = el('button', { type: 'button' }, 'Try it');
+  const button = el('button', { type: 'button', class: 'send' }, 'Try it');
   const answer = el('pre', { 'aria-live': 'polite', tabindex: '0', hidden: '' });
   button.addEventListener('click', () => attempt(path, method, inputs, text, answer));
   inside.append(el('div', {}, button), answer);

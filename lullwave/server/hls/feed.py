@@ -95,7 +95,7 @@ class HlsFeed:
                     rings[variant.kbps].publish(segment)
 
     def close(self) -> None:
-        """Encode nothing more until somebody asks again, and end whoever waits."""
+        """Stop encoding until the next request; waiting requests end."""
         if self._held is not None:
             self._held.cancel()
         for ring in (self._rings or {}).values():

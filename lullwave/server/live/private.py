@@ -1,7 +1,7 @@
 """Private streams: forks of stations, each heard and steered by one listener alone. Knows nothing of HTTP.
 
 A private stream is a station like the others, but nothing of it is kept or listed: no history, no clips, no prompt for
-the next start. Its id cannot be guessed, and whoever has it may listen and steer. It ends soon after its last
+the next start. Its id cannot be guessed; a client that has it may listen and steer. It ends soon after its last
 connection, and when a station needs its place.
 """
 

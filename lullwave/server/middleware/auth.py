@@ -77,7 +77,8 @@ class OwnerToken:
 class OriginAndTokenGuard:
     """Refuses foreign origins and host names, and, on a public server, changes without the token.
 
-    ``is_private`` tells whether an id is that of a private stream: whoever knows it may steer there, without the token.
+    ``is_private`` tells whether an id is that of a private stream: a client that knows it may steer there, without the
+    token.
     """
 
     def __init__(

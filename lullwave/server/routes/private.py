@@ -36,10 +36,10 @@ def router(services: Services) -> APIRouter:
     async def fork(request: Request, station: str, body: Annotated[ForkBody | None, Body()] = None) -> JSONResponse:
         """Begin a private stream that goes on with the music of a station.
 
-        The reply has the fields of a station. Whoever knows its ``id`` can listen and steer as at any station, without
-        the admin token; nothing lists it and no history keeps it. ``continues`` tells whether the same music goes on
-        from ``begins``, a frame of the station: false where the engine has no snapshots, so that a new stream of the
-        same prompt begins. It ends a few seconds after its last connection.
+        The reply has the fields of a station. A client that knows its ``id`` can listen and steer as at any station,
+        without the admin token; nothing lists it and no history keeps it. ``continues`` tells whether the same music
+        goes on from ``begins``, a frame of the station: false where the engine has no snapshots, so that a new stream
+        of the same prompt begins. It ends a few seconds after its last connection.
         """
         channels = services.channels
         origin, key = services.channel(station), client_key(request.scope)

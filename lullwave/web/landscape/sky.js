@@ -1,6 +1,6 @@
 /**
  * The sky outside the window: colours that melt into each other, sun or moon, clouds, stars and rain. Pure: it paints
- * through a function `rect(colour, x, y, width, height, alpha)` and knows no canvas.
+ * through a function `rect(colour, x, y, width, height, alpha)`; it needs no canvas.
  */
 
 import { CLOUD } from '../scene/room-sprites.js';

@@ -15,7 +15,7 @@ import { JobList } from './job-list.js';
 import { endedSince, imageOf, isActive, pollMs, soundOf, titleOf } from './job-state.js';
 import { JobsApi } from './jobs-api.js';
 import { ModelList } from './model-list.js';
-import { Painter } from './painter.js';
+import { Painter } from './paint/painter.js';
 import { TaskList } from './task-list.js';
 import { amount } from './wording.js';
 

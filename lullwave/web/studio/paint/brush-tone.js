@@ -1,6 +1,6 @@
 /** The brush as an instrument: while it paints, its tone is heard at once, long before the painting is sound. */
 
-import { audioContext } from '../shared/audio-context.js';
+import { audioContext } from '../../shared/audio-context.js';
 
 const RISE_S = 0.01;
 const FALL_S = 0.08; // time constants of the loudness

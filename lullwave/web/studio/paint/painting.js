@@ -3,7 +3,7 @@
  * Pure functions.
  */
 
-import { hzOf, melOf } from '../shared/fft.js';
+import { hzOf, melOf } from '../../shared/fft.js';
 
 export const ROWS = 512; // mel bands of Riffusion's images
 export const HIGH_HZ = 10_000;

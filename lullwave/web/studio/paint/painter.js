@@ -3,8 +3,8 @@
  * after each stroke.
  */
 
-import { emit } from '../shared/emit.js';
-import { themeColours } from '../shared/spectrogram-view.js';
+import { emit } from '../../shared/emit.js';
+import { themeColours } from '../../shared/spectrogram-view.js';
 import { BrushTone } from './brush-tone.js';
 import { hzRow, levelsOf, MOST_COLUMNS, Painting, pixelsOf, rowHz, ROWS } from './painting.js';
 
