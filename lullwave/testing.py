@@ -347,12 +347,17 @@ class EngineContract:
         request = self._request(duration_s=2.0)
         if engine.writes_midi:
             assert engine.midi(request).startswith(b"MThd")
+            with self._stream(engine) as stream:
+                assert engine.midi_of([(stream, stream.rate)]).startswith(b"MThd")
         else:
             with pytest.raises(EngineError):
                 engine.midi(request)
         if engine.writes_stems:
             with engine.stream(request) as stream:
                 assert {one.frames for one in engine.stems(request).values()} == {stream.total_frames}
+                blocks = list(stream.stems(stream.rate))
+                mix = np.concatenate([np.sum([one.samples for one in block.values()], axis=0) for block in blocks])
+                assert np.abs(mix - stream.read(stream.rate).samples).max() < 1e-3
         else:
             with pytest.raises(EngineError):
                 engine.stems(request)

@@ -16,7 +16,8 @@ from bench import measure
 from bench.converter.spectrogram_bars import Bar, least, most
 from bench.embedded import estimators
 from lullwave.audio import Samples
-from lullwave.engines.synth.engine import SynthEngine, SynthStream
+from lullwave.engines.synth.engine import SynthEngine
+from lullwave.engines.synth.stream import SynthStream
 from lullwave.engines.synth.writing import melody
 from lullwave.mastering import Master
 from lullwave.mastering.master import TARGET_LUFS

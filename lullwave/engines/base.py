@@ -176,6 +176,16 @@ class Stream(Closing):
         """A second stream that plays the same from ``at_frame`` (default: ``position``) until one is steered."""
         raise EngineError(f"{type(self).__name__} cannot be forked")
 
+    def stems(self, frames: int) -> Iterator[Mapping[str, Audio]]:
+        """The parts of the next ``frames`` frames in blocks, each with every part by name.
+
+        Their sum is what ``read`` returns, to within rounding. The stream stays where it is. Where ``writes_stems``.
+
+        Raises:
+            EngineError: the engine writes none.
+        """
+        raise EngineError(f"{type(self).__name__} cannot write stems")
+
     def marks(self, start: int, stop: int) -> Sequence[Mark]:
         """What begins in the frames ``start <= frame < stop``, all of which have been read."""
         return ()
@@ -269,8 +279,8 @@ class EngineFacts:
     lighter: ClassVar[Sequence[Mapping[str, Any]]] = ()  # options that make it faster, added one by one
     weights: ClassVar[str] = ""  # the load option that names its weights, if ``smaller`` ones are supported
     audio_prompts: ClassVar[Sequence[AudioPrompt]] = ()  # the audio that ``Engine.stream`` takes besides the words
-    writes_midi: ClassVar[bool] = False  # whether ``Engine.midi`` works
-    writes_stems: ClassVar[bool] = False  # whether ``Engine.stems`` works
+    writes_midi: ClassVar[bool] = False  # whether ``Engine.midi`` and ``midi_of`` work
+    writes_stems: ClassVar[bool] = False  # whether ``Engine.stems`` and ``Stream.stems`` work
 
     @classmethod
     def vocabulary(cls) -> Mapping[str, Sequence[str]]:
@@ -380,6 +390,14 @@ class Engine(EngineFacts, Closing):
 
     def midi(self, request: Request) -> bytes:
         """A finite request as a MIDI file, where ``writes_midi``.
+
+        Raises:
+            EngineError: the engine writes none.
+        """
+        raise EngineError(f"the engine {self.name} cannot write MIDI")
+
+    def midi_of(self, passages: Sequence[tuple[Stream, int]]) -> bytes:
+        """What each stream plays in its next so many frames, one after another, as a MIDI file, where ``writes_midi``.
 
         Raises:
             EngineError: the engine writes none.

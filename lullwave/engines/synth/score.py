@@ -8,7 +8,7 @@ human spread are already in them, so an event may begin a little before 0 (never
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from .catalogue.drums import DrumName, KitName
@@ -117,6 +117,11 @@ class Bar:
     metre: MetreName = "4/4"
 
     @property
+    def start_s(self) -> float:
+        """Seconds of the stream before it."""
+        return self.start_frame / RATE
+
+    @property
     def quarters(self) -> float:
         """Its length in quarter notes at its tempo; the bar that rings out at the end of a piece may have any."""
         return self.seconds * self.quarters_per_minute / 60.0
@@ -128,3 +133,33 @@ class Bar:
     @property
     def seconds(self) -> float:
         return self.frames / RATE
+
+    def part(self, start: int, stop: int) -> Bar:
+        """Its frames from ``start`` to ``stop`` as a bar of its own, with the events that begin in them.
+
+        A ``start`` below 0 puts a rest before it. Notes that go on end at ``stop``, if that is not the bar's own end.
+        """
+        if (start, stop) == (0, self.frames):
+            return self
+        shift_s, end_s = start / RATE, stop / RATE
+
+        def within(at_s: float) -> bool:
+            return (start <= 0 or at_s >= shift_s) and at_s < end_s
+
+        def cut(note: Note) -> Note:
+            length_s = note.length_s if stop == self.frames else min(note.length_s, end_s - note.start_s)
+            return replace(note, start_s=note.start_s - shift_s, length_s=length_s)
+
+        quarters_per_s = self.quarters_per_minute / 60.0
+        return replace(
+            self,
+            start_frame=self.start_frame + start,
+            frames=stop - start,
+            notes=tuple(cut(note) for note in self.notes if within(note.start_s)),
+            hits=tuple(replace(hit, start_s=hit.start_s - shift_s) for hit in self.hits if within(hit.start_s)),
+            chords=tuple(
+                replace(chord, beat=chord.beat - shift_s * quarters_per_s)
+                for chord in self.chords
+                if within(chord.beat / quarters_per_s)
+            ),
+        )

@@ -13,6 +13,7 @@ from ...codecs import encode, format_named
 from ...errors import InvalidInput, LullwaveError
 from ...options import option
 from ...settings import Settings
+from ...station.moment_parts import MomentParts
 from ...station.replay import replay_moment
 from ..live.channel import Channel
 from ..live.channels import Channels
@@ -70,6 +71,7 @@ def moment_task(settings: Settings, channels: Channels) -> Task:
             "at": time_text(wall),
             "seconds": round(sound.duration_s, 3),
             "exact": exact,
+            "writes": MomentParts.find(channels.history, station, wall, seconds, channels.engine).written(),
         }
         work.facts.update(facts)
         work.report(1.0)

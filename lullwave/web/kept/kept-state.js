@@ -48,25 +48,8 @@ export function lengthOf(history, rate, wall) {
 
 /** What a job keeps, as the player plays it. @param {Job & {id: string, results: {name: string}[]}} job @param {(value: string) => string} fileUrl */
 export function clipOf(job, fileUrl) {
-  return { ...momentOfJob(job), url: fileUrl(`${job.id}/${job.results[0].name}`), title: titleOf(job) };
-}
-
-/**
- * What follows on the tape, on which kept pieces play in the order in which they were kept, again and again.
- *
- * @param {import('./kept-pieces.js').Keeping} keeping
- * @param {string} tag only pieces with it; empty: all
- * @param {{station: string, wall: number} | null} clip what has ended; null: the tape begins
- * @param {(value: string) => string} fileUrl
- * @returns {object | null} null where nothing is kept
- */
-export function nextOnTape({ pieces, tags }, tag, clip, fileUrl) {
-  const tape = tagged(pieces, tags, tag)
-    .filter(({ state }) => state === 'done')
-    .reverse();
-  if (!tape.length) return null;
-  const index = clip ? tape.findIndex((job) => keyOfJob(job) === keyOf(clip)) : -1;
-  return { ...clipOf(tape[(index + 1) % tape.length], fileUrl), tape: tag };
+  const { prompt, scene } = job.facts;
+  return { ...momentOfJob(job), url: fileUrl(`${job.id}/${job.results[0].name}`), title: titleOf(job), prompt, scene };
 }
 
 /** The tags in a line of text: in small letters, each once. @param {string} text @returns {string[]} */
@@ -88,6 +71,9 @@ export const titleOf = ({ fields, facts }) => fields.title || facts.title || fie
 
 /** The scene of a piece: its own, which the server found in its prompt, or its station's. @param {Job['fields']} fields @param {Job['facts']} facts @param {{id: string, scene: any}[]} stations */
 export const sceneOf = ({ station }, { scene }, stations) => sceneryOf(scene ?? stations.find(({ id }) => id === station)?.scene);
+
+/** What can be made of a kept piece beside its MP3: notes and parts where the engines that played it write them. @param {Job} job */
+export const formatsOf = ({ facts }) => ['flac', ...['midi', 'stems'].filter((part) => facts.writes?.includes(part))];
 
 /** What a file of a job's sound is called in another format. @param {{results: {name: string}[]}} job @param {string} format */
 export const nameAs = ({ results }, format) => results[0].name.replace(/\.\w+$/, `.${format}`);

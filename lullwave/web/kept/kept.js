@@ -9,7 +9,12 @@ import * as State from './kept-state.js';
 import { clipOf, keyOf, keyOfJob, momentOfJob, titleOf } from './kept-state.js';
 import { jsonOf } from '../studio/repeat-lines.js';
 
-const LOSSLESS = 'flac';
+/** What is made of a piece when somebody wants it, and the ending of its file. */
+const RENDERED = new Map([
+  ['flac', 'flac'],
+  ['midi', 'mid'],
+  ['stems', 'zip'],
+]);
 
 /**
  * @param {HTMLElement} el
@@ -33,7 +38,7 @@ export function Kept(el, t, fileUrl, replayed) {
     const job = keeping.pieces.find(({ id }) => id === row.dataset.id);
     if (action === 'play') emit(el, 'play-again', clipOf(job, fileUrl));
     if (action === 'copy') void copy(event.target, job);
-    if (action === LOSSLESS) void render(event.target, job);
+    if (RENDERED.has(action)) void render(event.target, job, action);
     if (action === 'forget') emit(el, 'forget-kept', job);
     if (action === 'cancel') emit(el, 'keep', { station: row.dataset.station, wall: Number(row.dataset.wall) });
   });
@@ -44,9 +49,10 @@ export function Kept(el, t, fileUrl, replayed) {
   find('.by-tag').addEventListener('click', ({ target }) => {
     if (!target.closest('button')) return;
     tag = target.value === tag ? '' : target.value;
-    update(keeping, known);
+    update(keeping, known, find('.shuffle').getAttribute('aria-pressed') === 'true');
   });
   find('.tape').addEventListener('click', () => emit(el, 'play-tape', tag));
+  find('.shuffle').addEventListener('click', () => emit(el, 'set-shuffles', find('.shuffle').getAttribute('aria-pressed') !== 'true'));
   find('.export').addEventListener('click', () => {
     save(new Blob([jsonOf(State.listOf(keeping.pieces, keeping.tags))], { type: 'application/json' }), 'lullwave-kept.json');
   });
@@ -66,15 +72,15 @@ export function Kept(el, t, fileUrl, replayed) {
     }
   }
 
-  /** The piece without loss: made from the history now, for it would take ten times the room of an MP3. */
-  async function render(button, job) {
+  /** The piece without loss, its notes or its parts: made from the history now, for they would take many times the room of an MP3. */
+  async function render(button, job, format) {
     if (button.getAttribute('aria-busy') === 'true') return;
     const words = button.textContent;
     button.setAttribute('aria-busy', 'true');
     button.textContent = t('kept.rendering');
     emit(el, 'complain-kept', '');
     try {
-      save(await replayed(job.fields.station, momentOfJob(job), LOSSLESS), State.nameAs(job, LOSSLESS));
+      save(await replayed(job.fields.station, momentOfJob(job), format), State.nameAs(job, RENDERED.get(format)));
     } catch (error) {
       emit(el, 'complain-kept', error.message);
     }
@@ -84,9 +90,10 @@ export function Kept(el, t, fileUrl, replayed) {
 
   return { update };
 
-  /** @param {import('./kept-pieces.js').Keeping} next @param {{id: string, scene: any}[]} stations */
-  function update(next, stations) {
+  /** @param {import('./kept-pieces.js').Keeping} next @param {{id: string, scene: any}[]} stations @param {boolean} [shuffles] the tape */
+  function update(next, stations, shuffles = false) {
     [keeping, known] = [next, stations];
+    find('.shuffle').setAttribute('aria-pressed', String(shuffles));
     const { pieces, waiting, problem, mayKeep, most, tags } = next;
     const allTags = State.tagsOf(pieces, tags);
     if (!allTags.includes(tag)) tag = '';
@@ -99,6 +106,7 @@ export function Kept(el, t, fileUrl, replayed) {
     put(find('.problem'), said);
     find('.export').hidden = !pieces.length;
     find('.tape').hidden = !shown.some(({ state }) => state === 'done');
+    find('.shuffle').hidden = find('.tape').hidden;
     if (key !== shape) {
       shape = key;
       fill(allTags, waiting, shown);
@@ -145,8 +153,8 @@ export function Kept(el, t, fileUrl, replayed) {
       cancelled: t('kept.failed'),
     }[state];
     const done = state === 'done';
-    const lossless = [LOSSLESS, t('kept.download', { format: 'FLAC' })];
-    const actions = done ? [lossless, ['play', t('kept.play')], ['copy', t('kept.link')]] : [];
+    const rendered = State.formatsOf(job).map((format) => [format, t(`kept.${format}`)]);
+    const actions = done ? [...rendered, ['play', t('kept.play')], ['copy', t('kept.link')]] : [];
     const words = about ?? t('kept.working', { percent: Math.round(share * 100) });
     const item = filled(titleOf(job), words, [...actions, ['forget', t('kept.remove')]]);
     item.dataset.id = job.id;

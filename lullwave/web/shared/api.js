@@ -52,7 +52,7 @@ export function Api({ base, t, listener, fetch = globalThis.fetch.bind(globalThi
   };
   const post = (path, body, token) => call(path, posting(JSON.stringify(body), token));
   const station = (id) => `api/stations/${encodeURIComponent(id)}`;
-  const replay = (id, { wall, seconds }) => `${station(id)}/replay?at=${wall}&seconds=${seconds}`;
+  const replay = (id, { wall, seconds }, part = '') => `${station(id)}/replay${part}?at=${wall}&seconds=${seconds}`;
 
   return {
     listener,
@@ -70,8 +70,17 @@ export function Api({ base, t, listener, fetch = globalThis.fetch.bind(globalThi
     history: (id) => call(`${station(id)}/history?limit=60`),
     /** @param {string} id @param {{wall: number, seconds: number}} piece */
     replayUrl: (id, piece) => address(replay(id, piece)),
-    /** The sound of a past piece as a file, made now. @param {string} id @param {{wall: number, seconds: number}} piece @param {string} format */
-    replayed: async (id, piece, format) => (await reach(`${replay(id, piece)}&format=${format}`)).blob(),
+    /**
+     * A past piece as a file, made now.
+     *
+     * @param {string} id @param {{wall: number, seconds: number}} piece
+     * @param {string} format of the sound; `midi`: its notes, `stems`: its parts as an archive
+     */
+    async replayed(id, piece, format) {
+      const isPart = format === 'midi' || format === 'stems';
+      const path = isPart ? replay(id, piece, `/${format}`) : `${replay(id, piece)}&format=${format}`;
+      return (await reach(path)).blob();
+    },
     /**
      * Why there is no sound at an address: what the server says there now, or null where it says nothing.
      *

@@ -293,11 +293,15 @@ def test_a_moment_of_a_station_is_kept_as_it_was_heard(served, monkeypatch):
     facts = job["facts"]
     assert facts["title"].startswith("Tone")
     assert job["results"][0]["name"] == facts["title"].lower().replace(" ", "-") + ".wav"
-    assert (facts["seconds"], facts["exact"]) == (4.0, True)
+    assert (facts["seconds"], facts["exact"], facts["writes"]) == (4.0, True, [])
     assert facts["prompt"]
     # The place is the station's own, the rest is what the engine made of the prompt.
     assert facts["scene"] == {"place": "city", "time": "night", "sounds": ["rain"], "mood": "calm"}
     assert np.array_equal(decode(lossless).samples, decode(heard).samples)
+    for part, named in (("midi", "MIDI"), ("stems", "stems")):
+        refused, body = served.ask(f"/api/stations/piano/replay/{part}?at={at}&seconds=4")
+        assert refused.status == 422
+        assert f"the engine 'sines', which played then, cannot write {named}" in body.decode()
     for field, wrong in (("station", "attic"), ("at", str(served.clock.wall() + 1)), ("seconds", 301)):
         fields = {"station": "piano", "at": str(at), "seconds": 4, field: wrong}
         told = served.json("/api/jobs", "POST", {"task": "moment", "fields": fields}, ME)

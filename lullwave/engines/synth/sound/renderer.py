@@ -104,6 +104,15 @@ class RendererState:
     ending: float = 0.0  # power of the music's last second
 
 
+@dataclass(frozen=True)
+class BusGains:
+    """By what the bus multiplied a bar of the mix. Its stems are multiplied by the same, and so add up to the mix."""
+
+    compressor: Samples  # (T,) at MUSIC_RATE
+    saturation: Samples  # (2, T) at twice RATE
+    join: Samples | None  # (T,) at RATE, where a piece begins
+
+
 class Renderer:
     """Plays bars in order. One per stream; the cache of sounds may be shared."""
 
@@ -113,18 +122,19 @@ class Renderer:
         cache: SoundCache,
         state: RendererState | None = None,
         only: str | None = None,
-        glue: bool = True,
+        keeps_gains: bool = False,
     ) -> None:
-        """``only`` renders one stem: a part's name, "drums", "ambience" or "noise". Stems, and mixes without ``glue``,
-        skip the compressor and the saturation, so that the stems add up to the mix."""
+        """``only`` renders one stem: a part's name, "drums", "ambience", "noise", or another name for what still rings
+        of the sound before ``state``. With ``keeps_gains``, ``gains`` are those of the last bar."""
         self.seed = seed
         self.cache = cache
         self.state = state or RendererState()
         self.only = only
-        self.glue = glue and only is None
+        self.gains: BusGains | None = None
+        self._keeps_gains = keeps_gains
 
-    def render(self, bar: Bar) -> Samples:
-        """The sound of a bar: (T, 2), T = ``bar.frames``."""
+    def render(self, bar: Bar, gains: BusGains | None = None) -> Samples:
+        """The sound of a bar: (T, 2), T = ``bar.frames``. A stem needs the ``gains`` of the mix in this bar."""
         was = self.state
         assert bar.start_frame == was.frame, (bar.start_frame, was.frame)
         old = was.mix or bar.mix
@@ -143,15 +153,25 @@ class Renderer:
         bus += wet
         bus *= _glide_db(old.music_db + MUSIC_GAIN_DB, bar.mix.music_db + MUSIC_GAIN_DB, ramp)
         level, gain = was.level, was.gain
-        if self.glue:
+        if gains is None:
             curve, level, gain = dynamics.compress(bus, level, gain)
-            bus *= curve
+        else:
+            curve = gains.compressor
+        bus *= curve
         fast, bus_kept = double(bus, was.bus, old.cutoff_hz, bar.mix.cutoff_hz, ramp)
+        drive = old.warmth + (bar.mix.warmth - old.warmth) * np.linspace(0, 1, fast.shape[1], dtype=np.float32)
+        saturation = tape.saturation_gain(fast, drive) if self._keeps_gains else None
+        fast = tape.saturate(fast, drive) if gains is None else fast * gains.saturation
         out, tape_kept = self._play_tape(bar, old, fast, music_end)
-        if self.glue and bar.bar == 0 and was.ending > 0.0 and bar.frames > LATENCY + RATE:
+        join = None if gains is None else gains.join
+        if gains is None and bar.bar == 0 and was.ending > 0.0 and bar.frames > LATENCY + RATE:
             after = dynamics.weighted_power(out[:, LATENCY : LATENCY + RATE])
-            out *= dynamics.level_join(bar.frames, LATENCY, was.ending, after)
-        ending = dynamics.weighted_power(out[:, -RATE:])
+            join = dynamics.level_join(bar.frames, LATENCY, was.ending, after)
+        if join is not None:
+            out *= join
+        ending = dynamics.weighted_power(out[:, -RATE:]) if gains is None else 0.0
+        if saturation is not None:
+            self.gains = BusGains(curve, saturation, join)
         self._add_noise_and_ambience(out, bar, old)
         self.state = RendererState(
             end, music_end, bar.mix, sounding, struck,
@@ -162,8 +182,7 @@ class Renderer:
 
     def rest(self, frames: int) -> Samples:
         """The tails of the notes played so far, (``frames``, 2), as if an empty bar followed."""
-        mix = self.state.mix or Mix({})
-        return self.render(Bar(self.state.frame, frames, 4, (), (), mix, (), -1, 0, "tail", 60.0))
+        return self.render(empty_bar(self.state, frames))
 
     # ---- the steps of `render`, in the order of the diagram above
 
@@ -195,6 +214,8 @@ class Renderer:
         dry: dict[str, Samples] = {}
         alive = []
         for one in notes:
+            if self.only not in (None, one.part):
+                continue
             if one.part not in dry:
                 dry[one.part] = np.zeros(frames, np.float32)
             if self._mix_note(one, dry[one.part], start):
@@ -203,6 +224,8 @@ class Renderer:
         room, plate = np.zeros(frames, np.float32), np.zeros(frames, np.float32)
         parts: dict[str, PartState] = {}
         for name in sorted({*was.parts, *bar.mix.tracks}):
+            if self.only not in (None, name):
+                continue
             before = was.parts.get(name)
             new = bar.mix.tracks.get(name)
             if new is None:
@@ -220,13 +243,12 @@ class Renderer:
             stereo, sent, kept = _play_part(name, mono, before, new, start, ramp)
             if name in bar.mix.tracks:
                 parts[name] = kept
-            if self.only in (None, name):
-                under = np.sqrt(dip) if name == "bass" else dip
-                stereo *= under
-                sent *= under
-                bus += stereo
-                room += sent * _glide_db(before.track.room_db, new.room_db, ramp)
-                plate += sent * _glide_db(before.track.plate_db, new.plate_db, ramp)
+            under = np.sqrt(dip) if name == "bass" else dip
+            stereo *= under
+            sent *= under
+            bus += stereo
+            room += sent * _glide_db(before.track.room_db, new.room_db, ramp)
+            plate += sent * _glide_db(before.track.plate_db, new.plate_db, ramp)
         return bus, room, plate, tuple(n for n in alive if n.part in bar.mix.tracks), parts
 
     def _mix_note(self, note: ActiveNote, into: Samples, start: int) -> bool:
@@ -260,6 +282,8 @@ class Renderer:
         self, bar: Bar, old: Mix, ramp: Samples, music_end: int
     ) -> tuple[Samples, tuple[ActiveHit, ...], Samples, dynamics.PunchState]:
         was, start, frames = self.state, self.state.music, len(ramp)
+        if self.only not in (None, "drums"):
+            return np.zeros((2, frames), np.float32), (), was.drums, was.punch
         strokes = [*was.struck]
         for n, hit in enumerate(bar.hits):
             variant = zlib.crc32(b"%d %d %d drum" % (bar.piece, _take(bar), n)) >> 8
@@ -280,8 +304,6 @@ class Renderer:
                 bus[1, span] += piece * right
             if one.at + len(sound) > music_end:
                 alive.append(one)
-        if self.only not in (None, "drums"):
-            return np.zeros_like(skins), tuple(alive), was.drums, was.punch
         gain, punch = dynamics.punch(skins, was.punch, bar.mix.drums_attack_db, bar.mix.drums_parallel)
         both = skins * gain + tops
         kept = np.empty_like(was.drums)
@@ -293,10 +315,7 @@ class Renderer:
         return both, tuple(alive), kept, punch
 
     def _play_tape(self, bar: Bar, old: Mix, fast: Samples, music_end: int) -> tuple[Samples, Samples]:
-        """Apply saturation and tape transport at the full rate: (2, ``bar.frames``) and the next tape history."""
-        if self.glue:
-            drive = old.warmth + (bar.mix.warmth - old.warmth) * np.linspace(0, 1, fast.shape[1], dtype=np.float32)
-            fast = tape.saturate(fast, drive)
+        """Apply the tape's transport and head: (2, ``bar.frames``) and the next tape history."""
         whole = np.concatenate([self.state.tape, fast], axis=1)
         first = 2 * (music_end - LOOK) - whole.shape[1] + tape.HEAD_REACH  # score frame of the first column of `whole`
         ramp = np.linspace(0, 1, bar.frames, dtype=np.float32)
@@ -324,6 +343,11 @@ class Renderer:
                 if start < _PLACE_UP:
                     place *= np.minimum(1.0, np.arange(start, start + frames, dtype=np.float32) / _PLACE_UP)
                 out += place
+
+
+def empty_bar(state: RendererState, frames: int) -> Bar:
+    """A bar of ``frames`` in which nothing is played, with the mix of the bar before it."""
+    return Bar(state.frame, frames, 4, (), (), state.mix or Mix({}), (), -1, 0, "tail", 60.0)
 
 
 def _play_part(

@@ -12,6 +12,7 @@ from ..synthesis import STRETCH, between
 
 MAX_SHIFT = 160  # frames; the transport never strays further
 HEAD_REACH = 11  # frames before and after a frame that the play-back head takes in
+_BIAS = np.float32(0.12)  # of the saturation: off the middle, it adds even harmonics
 _HEAD_HZ = 9260.0  # its low-pass is 6 dB down here, 1 dB at 7.5 kHz and more than 20 dB from 11 kHz on
 
 # Wow, flutter and drift: (Hz, cents of pitch at depth 1). The rates share no common period.
@@ -21,14 +22,24 @@ _WAVES = ((0.117, 1.2), (0.531, 4.2), (0.893, 2.1), (1.37, 1.6), (6.31, 1.1), (9
 def saturate(samples: Samples, warmth: Samples | float) -> Samples:
     """tanh, slightly biased (even harmonics), of unit gain for quiet sound; warmth 0…1 is up to 6 dB of drive."""
     drive = np.float32(0.55) + np.float32(1.35) * np.asarray(warmth, np.float32)
-    bias = np.float32(0.12)
-    rest = np.tanh(bias)
+    rest = np.tanh(_BIAS)
     out = np.asarray(samples * drive, np.float32)
-    out += bias
+    out += _BIAS
     np.tanh(out, out=out)
     out -= rest
     out /= drive * (1 - rest * rest)
     return out
+
+
+def saturation_gain(samples: Samples, warmth: Samples | float) -> Samples:
+    """The factor by which ``saturate`` changes every sample, so that parts of a sum can be changed alike.
+
+    Where ``samples`` are nearly 0 it is the series of the quotient there, whose next term is below 1e-5.
+    """
+    drive = np.float32(0.55) + np.float32(1.35) * np.asarray(warmth, np.float32)
+    quiet = np.abs(samples) < 1e-3
+    gain = saturate(samples, warmth) / np.where(quiet, np.float32(1.0), samples)
+    return np.where(quiet, 1.0 - np.tanh(_BIAS) * drive * samples, gain).astype(np.float32)
 
 
 @lru_cache(maxsize=1)
