@@ -21,7 +21,7 @@ from lullwave.station.replay import replay_moment
 
 @pytest.fixture
 def recorded(tmp_path):
-    """Play a station of ``kind``, steered after 6 s and led to another piece after 10 s; returns it with its history."""
+    """Play a station of ``kind``, steered after 6 s and skipped after 10 s; returns it with its history."""
     history = History(tmp_path / "h.sqlite3", 1e9)
     executor = ThreadPoolExecutor(1)
 

@@ -2,12 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { KeptPieces } from '../../lullwave/web/kept/kept-pieces.js';
-import { entryOf, keyOfJob, lengthOf, listOf, momentLink, momentOf, nameAs, nextOnTape, sceneOf, tagsIn, tagsOf, wishesOf } from '../../lullwave/web/kept/kept-state.js';
+import { clipOf, entryOf, formatsOf, keyOfJob, lengthOf, listOf, momentLink, momentOf, nameAs, sceneOf, tagsIn, tagsOf, wishesOf } from '../../lullwave/web/kept/kept-state.js';
+import { begun, earlierOnTape, EMPTY_TAPE, nextOnTape, resumedOnTape, withTape } from '../../lullwave/web/kept/tape-state.js';
+import { fadeOut } from '../../lullwave/web/player/audio-stream.js';
 import { Preferences } from '../../lullwave/web/shared/preferences.js';
 import { translator } from '../../lullwave/web/shared/strings.js';
 import english from '../../lullwave/web/strings/en.js';
 
 const RATE = 100;
+const t = translator(english);
 const piece = (run, frame, until, wall) => ({ kind: 'piece', run, frame, until, wall, title: `${run}/${frame}` });
 const history = [
   piece(2, 9000, null, 290),
@@ -56,6 +59,7 @@ test('a piece is shown as its prompt was understood, else as its station is, and
   assert.equal(sceneOf({ station: 'piano' }, {}, stations).place, 'forest');
   assert.equal(sceneOf({ station: 'gone' }, {}, stations).place, 'city');
   assert.equal(nameAs({ results: [{ name: 'blue-tape-no-1.mp3' }] }, 'flac'), 'blue-tape-no-1.flac');
+  assert.deepEqual([[], undefined, ['midi', 'stems']].map((writes) => formatsOf({ facts: { writes } })), [['flac'], ['flac'], ['flac', 'midi', 'stems']]);
 });
 
 test('the tape plays what is kept in its order, and begins again', () => {
@@ -63,17 +67,47 @@ test('the tape plays what is kept in its order, and begins again', () => {
   const jobs = [kept('400', 'working'), kept('300', 'done'), kept('200', 'failed'), kept('100', 'done')];
   const url = (value) => `files/${value}`;
   const tags = { 'piano@300': ['night', 'rain'], 'piano@200': ['day'] };
-  const first = nextOnTape({ pieces: jobs, tags }, '', null, url);
-  assert.deepEqual(first, { station: 'piano', wall: 100, seconds: 90, url: 'files/100/a.mp3', title: 'No. 100', tape: '' });
-  const second = nextOnTape({ pieces: jobs, tags }, '', first, url);
+  const next = (pieces, tape, clip) => nextOnTape({ pieces, tags }, { ...EMPTY_TAPE, ...tape }, clip, url);
+  const first = next(jobs, {}, null);
+  assert.deepEqual([first.wall, first.url, first.title, first.isOnTape], [100, 'files/100/a.mp3', 'No. 100', true]);
+  const second = next(jobs, {}, first);
   assert.equal(second.wall, 300);
-  assert.equal(nextOnTape({ pieces: jobs, tags }, '', second, url).wall, 100);
-  assert.equal(nextOnTape({ pieces: [jobs[1]], tags }, '', first, url).wall, 300); // what played was removed meanwhile
-  assert.equal(nextOnTape({ pieces: [jobs[0]], tags }, '', null, url), null);
-  const rainy = nextOnTape({ pieces: jobs, tags }, 'rain', null, url);
-  assert.deepEqual([rainy.wall, rainy.tape], [300, 'rain']);
-  assert.equal(nextOnTape({ pieces: jobs, tags }, 'rain', rainy, url).wall, 300);
+  assert.equal(next(jobs, {}, second).wall, 100);
+  assert.equal(next([jobs[1]], {}, first).wall, 300); // what played was removed meanwhile
+  assert.equal(next([jobs[0]], {}, null), null);
+  assert.equal(next(jobs, { tag: 'rain' }, null).wall, 300);
+  assert.equal(next(jobs, { tag: 'rain' }, second).wall, 300);
   assert.deepEqual(tagsOf(jobs, tags), ['day', 'night', 'rain']);
+});
+
+test('the tape is a station after the others, which remembers what it played and shuffles every piece once', () => {
+  const jobs = [...'87654321'].map((at) => jobOf({ station: 'piano', at, seconds: 90, title: at }, { results: [{ name: 'a.mp3' }] }));
+  const keeping = { pieces: jobs, tags: {} };
+  const url = (value) => value;
+  const round = (shuffle) => {
+    const played = [null];
+    for (const _ of jobs) played.push(nextOnTape(keeping, { ...EMPTY_TAPE, shuffle }, played.at(-1), url));
+    return played.slice(1).map(({ wall }) => wall);
+  };
+  assert.deepEqual(round(null), [1, 2, 3, 4, 5, 6, 7, 8]);
+  for (const seed of [1, 2]) assert.deepEqual([...round(seed)].sort(), round(null));
+  assert.notDeepEqual(round(1), round(null));
+  assert.notDeepEqual(round(1), round(2));
+
+  const [one, two] = [nextOnTape(keeping, EMPTY_TAPE, null, url), { ...clipOf(jobs[3], url), isOnTape: true }];
+  const tape = begun(begun(begun(EMPTY_TAPE, one, 10), two, 20), one, 30);
+  assert.deepEqual(earlierOnTape(tape, one).map(({ wall, heardAt }) => [wall, heardAt]), [[two.wall, 20]]);
+  assert.equal(resumedOnTape(keeping, tape, url).wall, one.wall);
+  assert.equal(resumedOnTape({ ...keeping, pieces: jobs.slice(0, 7) }, tape, url).wall, 2); // it was removed meanwhile
+
+  const stations = [{ id: 'piano', scene: { place: 'beach' } }];
+  const [, own] = withTape(stations, keeping, EMPTY_TAPE, one, t);
+  assert.deepEqual([own.id, own.name, own.scene.place, own.pieces], ['my-tape', 'My tape', 'beach', 8]);
+  assert.equal(withTape(stations, { pieces: [], tags: {} }, EMPTY_TAPE, null, t), stations);
+  const server = [{ id: 'my-tape' }];
+  assert.equal(withTape(server, keeping, EMPTY_TAPE, one, t), server); // a station of that name comes first
+  assert.deepEqual([0, 86, 88, 90].map((time) => fadeOut(time, 90)), [1, 1, 0.5, 0]);
+  assert.equal(fadeOut(1e6, null), 1);
 });
 
 test('tags are a line of text, and stay in this browser until the list is read in another', async () => {
@@ -111,7 +145,7 @@ function bench({ mayMake = true, memory = new Map() } = {}) {
     jobs,
     history: async () => ({ history: told.history, rate: RATE }),
     preferences: Preferences(storage),
-    t: translator(english),
+    t,
     onNews: (keeping) => (told.keeping = keeping),
     after: (run) => later.push(run),
   });

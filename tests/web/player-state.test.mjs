@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import { retryDelayMs } from '../../lullwave/web/shared/backoff.js';
 import * as Player from '../../lullwave/web/player/player-state.js';
-import { playerStatus } from '../../lullwave/web/radio/wording.js';
+import { lead, playerStatus } from '../../lullwave/web/radio/wording.js';
 import { translator } from '../../lullwave/web/shared/strings.js';
 import english from '../../lullwave/web/strings/en.js';
 
@@ -170,4 +170,14 @@ test('waits double, stay below fifteen seconds and are spread by chance', () => 
   assert.ok(retryDelayMs(1, 0.999) <= 500);
   assert.equal(retryDelayMs(2, 0), 500);
   assert.ok(retryDelayMs(40, 0.999) <= 15_000);
+});
+
+test('a piece of the tape that is lost is tried again, and no live stream takes its place', () => {
+  const clip = { url: 'a.mp3', title: 'A', seconds: 90, isOnTape: true };
+  const lost = Player.lost(Player.playClip(Player.INITIAL, clip, 0), 1_000, 0);
+  assert.deepEqual([lost.phase, lost.clip], ['waiting', clip]);
+  const again = Player.tick(lost, lost.retryAt, 0, 0);
+  assert.deepEqual([again.phase, again.clip, again.connection], ['connecting', clip, 2]);
+  assert.equal(playerStatus(t, Player.sounding(again, 5_000), 'yours'), 'Your tape');
+  assert.equal(lead(t, Player.INITIAL, 'My tape', 'yours'), 'On your tape');
 });

@@ -57,15 +57,31 @@ def test_the_small_player_plays_and_a_linked_moment_is_heard_and_kept(radio: Rad
     page.keyboard.press("Enter")
     page.get_by_role("button", name="slow piano", exact=True).click()
     assert page.get_by_role("button", name="slow piano", pressed=True).evaluate("it => it === document.activeElement")
+    link = page.url
     page.get_by_role("button", name="Play as my tape").click()
     page.get_by_text("On your tape").wait_for()
     until(page, "document.querySelector('.player-status').dataset.phase === 'playing'")
     began = page.evaluate("performance.now()")
     until(page, f"performance.now() > {began} + 3500")  # longer than the piece: it begins again
     page.get_by_text("On your tape").wait_for()
+    assert page.get_by_role("radio", name="My tape").is_checked()
+    assert page.locator(".radio-bar .station").text_content() == "My tape"
+    assert page.title().startswith("Tone")
+    assert page.evaluate("location.hash") == "#my-tape"
+    page.keyboard.press("2")
+    page.get_by_text("Now playing on Second wind").wait_for()
+    page.keyboard.press("3")
+    page.get_by_text("On your tape").wait_for()
     page.get_by_role("button", name="Pause", exact=True).click()
+    page.reload()
+    page.get_by_text("On your tape").wait_for()
+    page.get_by_role("button", name="Play", exact=True).click()
+    until(page, "document.querySelector('.player-status').dataset.phase === 'playing'")
+    page.get_by_role("button", name="Remove: Tone").click()
+    page.get_by_text("Now playing on First light").wait_for()
+    assert page.locator(".stations .station").count() == 2
 
-    other = visit(page.url)  # another browser, without the first one's storage
+    other = visit(link)  # another browser, without the first one's storage
     other.get_by_role("heading", name="A moment to hear again").wait_for()
     assert other.locator(".kept").is_hidden()
     other.get_by_role("button", name="Play", exact=True).click()

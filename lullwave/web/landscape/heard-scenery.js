@@ -23,6 +23,9 @@ export function learnt(state, stations) {
   return { ...state, known: new Map([...state.known, ...news].slice(-MOST)) };
 }
 
+/** A station plays whose pieces bring their own scenery. @param {HeardScenery} state @param {{id: string, scene: any}} here @returns {HeardScenery} */
+export const brought = (state, here) => ({ ...state, station: here.id, shown: sceneryOf(here.scene) });
+
 /**
  * A prompt is heard. While its scenery is not known yet, the one before stays; another station begins with its own.
  *

@@ -1,13 +1,14 @@
 /**
  * The one audio element: holds a connection while the player wants one, and none while it is paused.
  *
- * Its loudness is a function of its own clock (`currentTime`): a short fade at the start of every connection,
- * and the sleep timer's at the end, whatever the page's timers do.
+ * Its loudness is a function of its own clock (`currentTime`): a short fade at the start of every connection and at the
+ * end of a piece of the tape, and the sleep timer's at the end, whatever the page's timers do.
  */
 
 import { emit } from '../shared/emit.js';
 
 const FADE_IN_S = 1.5;
+const FADE_OUT_S = 4;
 
 /** Loudness grows with the square of the slider, which is closer to how the ear judges. */
 export const taper = (volume) => volume ** 2;
@@ -15,10 +16,14 @@ export const taper = (volume) => volume ** 2;
 /** Gain of the fade at the start of a connection in 0..1. */
 export const fadeIn = (time) => Math.min(1, 0.05 + Math.max(0, time) / FADE_IN_S);
 
+/** Gain of the fade at the end of a sound of `length` seconds in 0..1; null has no end. @param {number} time @param {number | null} length */
+export const fadeOut = (time, length) => (length === null ? 1 : Math.max(0, Math.min(1, (length - time) / FADE_OUT_S)));
+
 /** @param {HTMLAudioElement} el */
 export function AudioStream(el) {
   let connection = 0;
   let gain = 1;
+  let length = null;
 
   for (const name of ['playing', 'waiting', 'error', 'ended', 'timeupdate']) {
     el.addEventListener(name, () => {
@@ -35,8 +40,12 @@ export function AudioStream(el) {
     get time() {
       return el.currentTime;
     },
-    /** @param {{url: string | null, connection: number, volume: number, sleepGain: number}} next */
+    /**
+     * @param {{url: string | null, connection: number, volume: number, sleepGain: number, length?: number | null}} next
+     *   `length`: of a sound that fades out at its end, in seconds
+     */
     update(next) {
+      length = next.length ?? null;
       gain = taper(next.volume) * next.sleepGain;
       applyVolume();
       if (next.url === null) close();
@@ -45,7 +54,7 @@ export function AudioStream(el) {
   };
 
   function applyVolume() {
-    el.volume = Math.min(1, gain * fadeIn(el.currentTime));
+    el.volume = Math.min(1, gain * fadeIn(el.currentTime) * fadeOut(el.currentTime, length));
   }
 
   function open(url, number) {

@@ -30,6 +30,7 @@ const SETTLED_MS = 5_000;
  * @property {string} url
  * @property {string} title
  * @property {number} seconds
+ * @property {boolean} [isOnTape] it plays on the visitor's own station, which has no live stream
  *
  * @typedef {object} PlayerState
  * @property {'paused' | 'connecting' | 'playing' | 'buffering' | 'waiting'} phase
@@ -108,7 +109,7 @@ export function starved(state, now) {
 /** The connection broke or ended. */
 export function lost(state, now, random) {
   if (!isOpen(state)) return state;
-  if (state.clip) return { ...connect({ ...state, clip: null }, now), missed: state.phase === 'connecting' };
+  if (state.clip && !state.clip.isOnTape) return { ...connect({ ...state, clip: null }, now), missed: state.phase === 'connecting' };
   const attempt = state.attempt + 1;
   return { ...state, phase: 'waiting', attempt, retryAt: now + retryDelayMs(attempt, random, LONGEST_WAIT_MS) };
 }

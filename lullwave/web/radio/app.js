@@ -6,8 +6,8 @@
 
 import { Api } from '../shared/api.js';
 import { AudioStream } from '../player/audio-stream.js';
-import { BANDS, levelsAt, measure } from '../scene/band-levels.js';
-import { EventFeed, LEARNED } from '../station/event-feed.js';
+import { BANDS, levelsAt } from '../scene/band-levels.js';
+import { EventFeed } from '../station/event-feed.js';
 import { entryOf, momentOf } from '../kept/kept-state.js';
 import { HistoryFeed } from '../station/history-feed.js';
 import { keepShell } from './offline-shell.js';
@@ -26,14 +26,15 @@ import { hashOf, stationIn, withoutServer } from './station-list.js';
 import { named } from './wording.js';
 import { Room } from '../scene/room.js';
 import * as Sleep from '../player/sleep-state.js';
+import { stationNews } from '../station/station-news.js';
 import * as Steer from '../station/steering-state.js';
 import { strings } from '../shared/page-strings.js';
+import * as Tape from '../kept/tape-state.js';
 import * as Time from '../player/timeline.js';
 
 const TICK_MS = 400;
 const STATIONS_MS = 20_000;
 const PAST_PIECES = 6;
-const SCENE_WITHIN_MS = 2_000; // the scene of a request is asked for within this; the request is heard later
 
 /** @param {HTMLElement} el @param {ReturnType<import('../shared/strings.js').translator>} t */
 export function Radio(el, t) {
@@ -59,6 +60,7 @@ export function Radio(el, t) {
     kept: true,
     elsewhere: false,
     keeping: NOTHING_KEPT,
+    tape: { ...Tape.EMPTY_TAPE, shuffle: shuffleSeed(preferences.read('shuffles', false)) },
     steering: Steer.NO_REQUEST,
     sleep: Sleep.remembered(visit.read('sleep', {})),
     volume: preferences.read('volume', 0.7),
@@ -70,15 +72,19 @@ export function Radio(el, t) {
   const heardTime = () => (Player.isOpen(state.player) ? stream.time : null);
   const heardFrame = () => Time.heardFrame(state.timeline, heardTime());
   const room = Room(el, t, preferences, api, shownLevels, jobs.fileUrl);
-  const feed = EventFeed(hearNews);
+  const news = { state, listener: api.listener, tune, learn, refreshStations, refreshQueue, update };
+  const feed = EventFeed(stationNews(news));
   const history = HistoryFeed((station) => api.history(station), change);
   const otherTab = OtherTab({ onTaken: () => movePlayer(Player.pause), onChange: (elsewhere) => change({ elsewhere }) });
   const socket = ListenersSocket(api.socketUrl(), (count) => change({ listeners: count }));
 
   const handlers = {
-    play: () => (state.moment ? playAgain(state.moment) : movePlayer((player, now) => Player.play(player, now))),
+    play() {
+      if (tape.isOn()) tape.play();
+      else if (state.moment) playAgain(state.moment);
+      else movePlayer((player, now) => Player.play(player, now));
+    },
     pause: () => movePlayer(Player.pause),
-    'play-again': playAgain,
     'try-now': () => movePlayer(Player.tryNow),
     'set-volume': (volume) => remember('volume', volume),
     'set-saves-data': (savesData) => {
@@ -86,6 +92,10 @@ export function Radio(el, t) {
       if (!state.player.clip) movePlayer((player, now) => Player.retune(player, now));
     },
     'set-theme': (theme) => remember('theme', theme),
+    'set-shuffles'(shuffles) {
+      preferences.write('shuffles', shuffles);
+      change({ tape: { ...state.tape, shuffle: shuffleSeed(shuffles) } });
+    },
     'set-sleep': setSleep,
     'choose-station': chooseStation,
     'next-station': () => chooseStation(neighbour(1)),
@@ -101,9 +111,10 @@ export function Radio(el, t) {
     'audio-timeupdate': tick,
     'audio-refused': () => movePlayer(Player.refuse),
   };
-  const keptPieces = KeptPieces({ jobs, history: api.history, preferences, t, onNews: (keeping) => change({ keeping }) });
-  const page = { state, kept: keptPieces, playAgain, entryHeard, otherwise: loseConnection, fileUrl: jobs.fileUrl, t };
-  for (const [name, handle] of Object.entries({ ...handlers, ...keptHandlers(page) })) el.addEventListener(name, (event) => handle(event.detail));
+  const keptPieces = KeptPieces({ jobs, history: api.history, preferences, t, onNews: showKept });
+  const page = { state, kept: keptPieces, change, playAgain, chooseStation, entryHeard, otherwise: loseConnection, fileUrl: jobs.fileUrl, t };
+  const tape = keptHandlers(page);
+  for (const [name, handle] of Object.entries({ ...handlers, ...tape.handlers })) el.addEventListener(name, (event) => handle(event.detail));
 
   window.addEventListener('online', () => {
     movePlayer((player, now) => Player.network(player, true, now));
@@ -112,7 +123,7 @@ export function Radio(el, t) {
   });
   window.addEventListener('hashchange', () => {
     const linked = stationIn(location.hash);
-    if (state.stations.some((one) => one.id === linked)) chooseStation(linked);
+    if (listed().some((one) => one.id === linked)) chooseStation(linked);
   });
   window.addEventListener('pagehide', otherTab.leave);
   window.addEventListener('offline', () => movePlayer((player, now) => Player.network(player, false, now)));
@@ -160,13 +171,14 @@ export function Radio(el, t) {
   async function askWhyNot(url, connection) {
     const answer = await api.whyNot(url);
     if (answer?.status === 404 && state.private.stream) tune({ private: Private.ended('gone') });
+    else if (answer?.status === 404 && state.player.clip?.isOnTape) tape.skip(state.player.clip);
     else if (answer) movePlayer((player, now) => Player.turnedAway(player, connection, answer, now, Math.random()));
   }
 
   function audioUrl() {
     const { player, station } = state;
     if (!Player.isOpen(player) || !station) return null;
-    return player.clip?.url ?? api.streamUrl(tuned(), player.connection, state.savesData);
+    return player.clip?.url ?? (tape.isOn() ? null : api.streamUrl(tuned(), player.connection, state.savesData));
   }
 
   function tick() {
@@ -194,7 +206,7 @@ export function Radio(el, t) {
   }
 
   function neighbour(step) {
-    const ids = state.stations.map((s) => s.id);
+    const ids = listed().map((s) => s.id);
     return ids[(ids.indexOf(state.station) + step + ids.length) % ids.length];
   }
 
@@ -230,7 +242,8 @@ export function Radio(el, t) {
     history.update({ station: news.station ?? state.station, piece: null });
     const timeline = Time.emptyTimeline(state.timeline.rate);
     change({ timeline, moment: null, bands: [], queue: null, history: [], kept: true, steering: Steer.NO_REQUEST, ...news });
-    movePlayer((player, now) => Player.retune(player, now));
+    if (!tape.isOn()) movePlayer((player, now) => Player.retune(player, now));
+    else if (Player.isWanted(state.player)) tape.play();
     stampNow();
     update();
   }
@@ -250,10 +263,21 @@ export function Radio(el, t) {
   }
 
   function showStations({ default: usual, stations, private: hasPrivate = false }) {
-    const known = (id) => stations.some((s) => s.id === id);
+    const known = (id) => stations.some((s) => s.id === id) || (id === Tape.TAPE && preferences.read('keeps', false));
     const linked = stationIn(location.hash);
     const wanted = state.station ?? (known(linked) ? linked : preferences.read('station', usual));
     change({ stations, hasPrivate, station: known(wanted) ? wanted : usual, scenery: Scenery.learnt(state.scenery, stations) });
+  }
+
+  function showKept(keeping) {
+    change({ keeping });
+    const isRead = keeping.most.count > 0;
+    if (isRead && tape.isOn() && !here()) chooseStation(state.stations[0]?.id); // nothing is kept any more
+  }
+
+  /** The stations, and the visitor's own. */
+  function listed() {
+    return Tape.withTape(state.stations, state.keeping, state.tape, tape.clip(), t);
   }
 
   function stampNow() {
@@ -288,7 +312,7 @@ export function Radio(el, t) {
   function pieceHeard() {
     const frame = heardFrame();
     const live = Time.latest(state.timeline, 'piece', frame) ?? Time.oldest(state.timeline, 'piece');
-    return state.player.clip ?? state.moment ?? live;
+    return state.player.clip ?? state.moment ?? (tape.isOn() ? tape.clip() : live);
   }
 
   async function ask(prompt, send) {
@@ -301,47 +325,9 @@ export function Radio(el, t) {
     }
   }
 
-  function hearNews(kind, data) {
-    switch (kind) {
-      case 'hello':
-        state.timeline = Time.greet(state.timeline, data);
-        void refreshStations();
-        void refreshQueue();
-        break;
-      case 'queue':
-        state.queue = { ...state.queue, ...data };
-        break;
-      case 'dropped':
-        state.steering = Steer.dropped(state.steering, data);
-        break;
-      case 'first':
-        if (data.listener === api.listener) state.timeline = Time.begin(state.timeline, data.frame);
-        break;
-      case 'piece':
-      case 'steer':
-        state.timeline = Time.stamp(state.timeline, { ...data, kind });
-        break;
-      case 'bands':
-        state.timeline = Time.advance(state.timeline, data.frame);
-        state.bands = measure(state.bands, data);
-        return;
-      case 'ended':
-        tune({ private: Private.ended(data.reason) });
-        return;
-      case 'programme':
-        learn({ steered: data.steered });
-        setTimeout(refreshQueue, SCENE_WITHIN_MS * Math.random()); // not all listeners at once
-        return;
-      default:
-        if (kind in LEARNED) learn(LEARNED[kind](data));
-        return;
-    }
-    update();
-  }
-
   /** What this page listens to, with the fields of a station. */
   function here() {
-    return state.private.stream ?? state.stations.find((s) => s.id === state.station);
+    return state.private.stream ?? listed().find((s) => s.id === state.station);
   }
 
   /** Something new about it. */
@@ -365,34 +351,43 @@ export function Radio(el, t) {
     const steeredSince = steered && steered.frame >= (piece?.frame ?? 0) ? steered.prompt : null;
     const prompt = steeredSince ?? piece?.prompt ?? here()?.prompt ?? '';
     const playing = player.phase === 'playing';
-    state.scenery = Scenery.heard(state.scenery, here(), prompt);
-    if (!player.clip && !isPrivate && !state.moment) history.update({ station, piece });
+    const isTape = tape.isOn();
+    state.scenery = isTape && here() ? Scenery.brought(state.scenery, here()) : Scenery.heard(state.scenery, here(), prompt);
+    if (!player.clip && !isPrivate && !state.moment && !isTape) history.update({ station, piece });
     if (steered) state.steering = Steer.heard(state.steering, steered);
     if (state.steering.frame !== null && player.phase === 'playing') {
       state.steering = Steer.counted(state.steering, Time.untilS(state.timeline, state.steering.frame, frame));
     }
 
-    if (station) feed.update({ url: api.eventsUrl(tuned()) });
+    if (station) feed.update({ url: isTape ? null : api.eventsUrl(tuned()) });
     stream.update({
       url: audioUrl(),
       connection: player.connection,
       volume: state.volume,
       sleepGain: Sleep.fadeGain(state.sleep),
+      length: player.clip?.isOnTape ? player.clip.seconds : null,
     });
     otherTab.update({ wanted: Player.isWanted(player) });
     socket.update({ listening: playing || player.phase === 'buffering' });
     room.update({
       ...state,
+      stations: listed(),
+      hasPrivate: state.hasPrivate && !isTape,
       here: here(),
       piece,
       prompt,
       scenery: state.scenery.shown,
       share: player.clip ? stream.time / player.clip.seconds : Time.share(piece, frame),
       entry: entryHeard(),
-      past: pastPieces(state.history, state.timeline.rate, frame, PAST_PIECES),
+      past: isTape ? Tape.earlierOnTape(state.tape, player.clip) : pastPieces(state.history, state.timeline.rate, frame, PAST_PIECES),
       canUndo: Time.oldest(state.timeline, 'steer') !== null,
     });
   }
+}
+
+/** What a random order of the tape follows from, another one in every visit. @param {boolean} shuffles */
+function shuffleSeed(shuffles) {
+  return shuffles ? Math.floor(Math.random() * 2 ** 31) : null;
 }
 
 Radio(document.querySelector('.radio'), await strings);

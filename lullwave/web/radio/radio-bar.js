@@ -43,15 +43,17 @@ export function RadioBar(el, player, t) {
   return {
     focus: () => input.focus(),
     /**
-     * `allowed`: the station takes requests from this listener without a token.
+     * `allowed`: the station takes requests from this listener without a token. `trouble`: why nothing is heard; it takes the
+     * place of the station's name.
      *
      * @param {{wanted: boolean, busy: boolean, volume: number, station: string, title: string, allowed: boolean,
-     *   steering: import('../station/steering-state.js').SteeringState}} next
+     *   trouble: string, steering: import('../station/steering-state.js').SteeringState}} next
      */
-    update({ wanted, busy, volume, station, title, allowed, steering }) {
+    update({ wanted, busy, volume, station, title, allowed, trouble, steering }) {
       playButton.update({ wanted, busy });
       volumeSlider.update({ volume });
-      put(find('.station'), station);
+      put(find('.station'), trouble || station);
+      el.classList.toggle('-troubled', trouble !== '');
       put(find('.title'), title);
       find('.request').hidden = !allowed;
       const mine = steering.phase !== 'idle' && steering.prompt === asked;

@@ -24,9 +24,9 @@ export function playerStatus(t, player, station = 'on air', elsewhere = false) {
       if (elsewhere) return t('status.elsewhere');
       return t(station === 'asleep' ? 'status.asleep' : 'status.paused');
     case 'connecting':
-      if (player.clip) return t('status.recreating');
+      if (player.clip && !player.clip.isOnTape) return t('status.recreating');
       if (player.attempt > 0) return t('status.again');
-      return t(station === 'on air' ? 'status.connecting' : 'status.waking');
+      return t(station === 'on air' || station === 'yours' ? 'status.connecting' : 'status.waking');
     case 'buffering':
       return t('status.buffering');
     case 'waiting':
@@ -34,6 +34,7 @@ export function playerStatus(t, player, station = 'on air', elsewhere = false) {
     default:
       if (player.missed && player.answer) return t('status.missed-why', { answer: player.answer });
       if (player.missed) return t('status.missed');
+      if (player.clip?.isOnTape) return t('status.tape');
       return t(player.clip ? 'status.replay' : 'status.playing');
   }
 }
@@ -63,7 +64,8 @@ export function stationNote(t, { rung = 'engine', cause = 'none', asked = {} } =
  * @param {string} [state] what the station is doing
  */
 export function lead(t, player, station, state) {
-  if (player.clip) return t(player.clip.tape !== undefined ? 'piece.on-tape' : 'piece.past');
+  if (player.clip?.isOnTape || state === 'yours') return t('piece.on-tape');
+  if (player.clip) return t('piece.past');
   const on = (key) => t(station ? `${key}-on` : key, { station });
   if (state === 'asleep' && player.phase === 'paused') return on('piece.asleep');
   return on(player.phase === 'playing' || player.phase === 'buffering' ? 'piece.playing' : 'piece.on-air');

@@ -104,7 +104,8 @@ export function Room(el, t, preferences, api, levels, fileUrl) {
       const gain = fadeGain(sleep);
       themeSwitch.update({ theme });
       playButton.update({ wanted, busy: wanted && !playing });
-      status.update({ player, station: here?.state, elsewhere: heard.elsewhere, now: performance.now() });
+      const told = { player, station: here?.state, elsewhere: heard.elsewhere, now: performance.now() };
+      status.update(told);
       ids = stations.map((one) => one.id);
       justForMe.update({ stream: heard.private, offered: heard.hasPrivate });
       note.update({ station: player.clip ? undefined : here });
@@ -123,10 +124,10 @@ export function Room(el, t, preferences, api, levels, fileUrl) {
         steered: here?.steered ?? false,
       });
       requestQueue.update({ queue });
-      chips.update({ station });
+      chips.update({ station: here && !here.pieces ? station : null });
       preview.update({ station: here?.id ?? null, allowed: queue?.may_steer ?? false });
       history.update({ past, clip: player.clip, kept, isKept });
-      keptList.update(keeping, stations);
+      keptList.update(keeping, stations, heard.tape.shuffle !== null);
       heart.hidden = !entry;
       if (entry) showHeart(heart, { isKept: isKept(entry), title: named(t, entry).title }, t);
       sleepTimer.update(sleep);
@@ -142,6 +143,7 @@ export function Room(el, t, preferences, api, levels, fileUrl) {
         station: here?.name ?? '',
         title: piece?.title ?? '',
         allowed: queue?.may_steer ?? false,
+        trouble: status.trouble(told),
         steering,
       });
       media.update({ title: piece?.title ?? 'Lullwave', station: here?.name ?? t('radio.endless'), playing, scenery: view.scenery });

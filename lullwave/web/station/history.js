@@ -1,4 +1,4 @@
-/** What was played lately, and a way to hear it again. */
+/** What was played lately, and a way to hear it again. A piece of the visitor's tape tells when it was heard there. */
 
 import { ago, facts } from '../radio/wording.js';
 import { emit } from '../shared/emit.js';
@@ -52,7 +52,7 @@ function row({ title }) {
 }
 
 function show(t, item, piece, isPlaying) {
-  const about = [ago(t, Date.now() / 1000 - piece.wall), ...facts(t, piece)].join(' · ');
+  const about = [ago(t, Date.now() / 1000 - (piece.heardAt ?? piece.wall)), ...facts(t, piece)].join(' · ');
   const again = item.querySelector('.again');
   const label = isPlaying ? t('history.live') : t('history.again-label', { title: piece.title });
   if (item.querySelector('.about').textContent !== about) item.querySelector('.about').textContent = about;

@@ -48,10 +48,12 @@ function show(t, item, one, chosen) {
   item.querySelector('input').checked = chosen;
   put(item, '.name', one.name);
   put(item, '.about', one.prompt);
-  const awake = one.listeners > 0;
-  put(item, '.count', awake ? String(one.listeners) : one.busy ? t('stations.busy') : 'z z');
+  const awake = one.listeners > 0 || one.pieces > 0;
+  const listening = one.pieces ? `♥ ${one.pieces}` : String(one.listeners);
+  put(item, '.count', awake ? listening : one.busy ? t('stations.busy') : 'z z');
   const asleep = one.busy ? 'stations.busy-why' : 'stations.asleep-why';
-  item.querySelector('.count').title = awake ? t.count('stations.listening', one.listeners) : t(asleep);
+  const about = one.pieces ? t('tape.only-you') : t.count('stations.listening', one.listeners);
+  item.querySelector('.count').title = awake ? about : t(asleep);
   item.classList.toggle('-asleep', !awake);
 }
 
