@@ -1,6 +1,6 @@
-"""Draws spectrograms of music files: ``python -m bench.embedded.pictures a.wav … --out docs/measured``.
+"""Draws spectrograms: ``python -m bench.embedded.pictures`` of eight prompts, or of the music files that it is given.
 
-Time to the right, pitch upwards on a logarithmic axis, loudness as colour over 75 dB. Small PNGs (few colours).
+Time to the right, pitch upwards on a logarithmic axis, loudness as colour over 75 dB. WebP files of less than 100 kB.
 """
 
 from __future__ import annotations
@@ -11,14 +11,26 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from bench.embedded import sound_renders
 from lullwave.audio import Samples
 from lullwave.codecs import decode
 
+PICTURED = {  # name of the file: prompt, each with seed 1
+    "dusty-hip-hop": "laundromat at 2am, dusty hip hop",
+    "rhodes-loop": "rhodes chords and head-nod drums, 84 bpm",
+    "synths-and-808": "arcade after closing time, synths and 808",
+    "techno": "techno",
+    "string-quartet": "string quartet at dusk, no percussion",
+    "choir": "cathedral choir pad, very slow, without drums",
+    "classical-guitar": "solo classical guitar by candlelight, no drums",
+    "only-rain": "only rain",
+}
+SECONDS = 30.0  # of each prompt
 WIDTH, HEIGHT, EDGE = 960, 280, 40  # pixels of the picture, and of the margin for labels
 LOW_HZ, HIGH_HZ = 40.0, 12000.0
 RANGE_DB = 75.0
 WINDOW = 8192
-COLOURS = 48
+QUALITY = 60  # of WebP, 0 to 100
 _COLOURS = ((6, 6, 18), (46, 17, 84), (120, 28, 109), (188, 55, 84), (237, 105, 37), (251, 180, 60), (252, 250, 200))
 
 
@@ -46,18 +58,21 @@ def picture(samples: Samples, rate: int) -> Image.Image:
         draw.line((EDGE - 4, y, EDGE, y), fill=(190, 190, 200))
     for second in range(0, int(len(samples) / rate) + 1, 10):
         draw.text((EDGE + second * rate / len(samples) * WIDTH, HEIGHT + 4), f"{second} s", fill=(190, 190, 200))
-    return whole.quantize(COLOURS)
+    return whole
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("files", nargs="*", type=Path, help="music files (none: the eight prompts)")
     parser.add_argument("--out", type=Path, default=Path("docs/measured"))
     arguments = parser.parse_args()
-    for path in arguments.files:
-        audio = decode(path)
-        target = arguments.out / f"music-{path.stem}.png"
-        picture(audio.samples, audio.rate).save(target, optimize=True)
+    if arguments.files:
+        sounds = ((path.stem, (audio := decode(path)).samples, audio.rate) for path in arguments.files)
+    else:
+        sounds = ((name, *sound_renders.clip(prompt, 1, SECONDS)) for name, prompt in PICTURED.items())
+    for name, samples, rate in sounds:
+        target = arguments.out / f"music-{name}.webp"
+        picture(samples, rate).save(target, quality=QUALITY, method=6)
         print(f"{target}: {target.stat().st_size // 1000} kB")
 
 

@@ -156,6 +156,9 @@ def _powers(matrix: F64, most: int) -> F64:
     """(most + 1, n, n): the powers of a matrix from 0 on."""
     out = np.empty((most + 1, *matrix.shape))
     out[0] = np.eye(len(matrix))
-    for n in range(most):
-        out[n + 1] = matrix @ out[n]
+    have = 1
+    while have <= most:  # as many more as there are, by one product of a stack
+        more = min(have, most + 1 - have)
+        np.matmul(out[:more], matrix @ out[have - 1], out=out[have : have + more])
+        have += more
     return out

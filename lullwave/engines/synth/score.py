@@ -58,6 +58,7 @@ class Track:
     cutoff_hz: float = 20000.0  # low-pass of the part
     thin_hz: float = 0.0  # high-pass of the part; 0 is none
     scoop_db: float = 0.0  # bell at 500 Hz
+    highs_db: float = 0.0  # shelf above 2.5 kHz
     room_db: float = -18.0  # sends, relative to the part
     plate_db: float = -60.0
     tremolo: float = 0.0  # depth 0…1
@@ -77,7 +78,7 @@ class Mix:
     drums_attack_db: float = 4.0  # the most that the drum bus adds to an attack
     drums_parallel: float = 0.4  # compressed copy of the drums beside them, 0…1
     drums_air_db: float = 6.0  # shelf of the drums above 6.5 kHz
-    duck_db: float = 5.0  # how far the music dips under each kick; the bass half as far
+    duck_db: float = 5.0  # how far the music dips under each kick; the bass, and all under a snare, half as far
     cutoff_hz: float = 10000.0  # low-pass of the whole music (not of crackle and ambience)
     warmth: float = 0.5  # saturation 0…1
     wow: float = 0.5  # depth of wow and flutter 0…1

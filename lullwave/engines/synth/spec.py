@@ -15,7 +15,7 @@ from .catalogue.productions import ProductionName
 from .score import RATE, Ambience, Feel, MetreName
 from .theory import Chord, Key
 
-VERSION = 3
+VERSION = 4
 MAX_SECTIONS, MAX_BARS = 64, 128  # of a piece, and of one section; the planner writes at most 12 and 16
 TEMPOS_BPM = (20.0, 400.0)  # slowest and fastest that the composer writes
 MAX_TAIL_FRAMES = 60 * RATE  # of a last bar in which everything rings; the planner writes 8 s

@@ -117,18 +117,22 @@ def played(bar, *parts):
     return [(n.part, round(n.start_s, 6), n.pitch, round(n.velocity, 6)) for n in bar.notes if n.part in parts]
 
 
-def test_a_loop_comes_again_note_for_note_under_another_tune():
-    looped = 0
+def test_a_loop_comes_again_note_for_note_and_its_theme_with_the_same_hook():
+    looped, hooks, shared = 0, 0, 0
     for seed in range(12):
         programme = Programme(Request("lofi hip hop, 80 bpm", seed, 60.0), SynthOptions())
         bars = []
         while (bar := programme.next_bar()) is not None:
             bars.append(bar)
-        at = 0
+        at, sung = 0, defaultdict(list)
         for section in programme.spec.sections[:-1]:
             own, at = bars[at : at + section.bars], at + section.bars
             if not section.loop_bars:
                 continue
+            if tune := [
+                (k, n.pitch, round(n.start_s, 3)) for k, b in enumerate(own) for n in b.notes if n.part == "lead"
+            ]:
+                sung[section.theme, section.phrase].append(tune)
             repeats = [
                 (a, b) for a, b in zip(own, own[section.loop_bars :], strict=False)
                 if [c.name for c in a.chords] == [c.name for c in b.chords]
@@ -138,9 +142,12 @@ def test_a_loop_comes_again_note_for_note_under_another_tune():
                 assert {c.name for c in a.chords}
                 ours = [note for note in played(a, "keys") if note[1] > 0]
                 assert len(ours) - sum(note in played(b, "keys") for note in ours) <= 1  # but for a mended clash
-        tunes = [played(bar, "lead") for bar in bars if played(bar, "lead")]
-        assert len({str(tune) for tune in tunes}) > 0.6 * len(tunes)
+        for tunes in sung.values():
+            hooks += len(tunes) - 1
+            shared += sum(len(set(tunes[0]) & set(tune)) > 0.6 * len(tunes[0]) for tune in tunes[1:])
     assert looped > 40
+    assert hooks > 8
+    assert shared > 0.7 * hooks
 
 
 def test_loops_have_few_chords_and_written_pieces_more():
@@ -214,11 +221,11 @@ def test_the_bass_dips_half_as_far_as_the_rest():
     from lullwave.engines.synth.sound.instruments.cache import SoundCache
     from lullwave.engines.synth.sound.renderer import LATENCY, Renderer
 
-    def level_db(part, kicks):
+    def level_db(part, at_s, drum="kick"):
         track = Track("pad", room_db=-60.0)
         mix = Mix({part: track}, duck_db=8.0, wow=0.0, crackle_db=-120.0, hiss_db=-120.0)
         notes = (Note(part, 0.0, 3.0, 60, 0.8),)
-        hits = tuple(Hit("kick", at, 1.0) for at in kicks)
+        hits = tuple(Hit(drum, at, 1.0) for at in at_s)
         bar = Bar(0, 3 * RATE, 4, notes, hits, mix, (), 0, 0, "A", 80.0)
         sound = Renderer(1, SoundCache(10_000_000), only=part).render(bar)
         at = LATENCY + round(2.0 * RATE)
@@ -226,3 +233,16 @@ def test_the_bass_dips_half_as_far_as_the_rest():
 
     for part, depth in (("keys", 8.0), ("bass", 4.0)):
         assert level_db(part, ()) - level_db(part, (2.0,)) == pytest.approx(depth, abs=0.7)
+    assert level_db("keys", ()) - level_db("keys", (2.0,), "snare") == pytest.approx(4.0, abs=0.7)
+
+
+def test_highs_are_left_to_the_drums_where_they_play_most_by_what_is_not_named():
+    held: dict[str, list[float]] = defaultdict(list)
+    for bar in clip("beats with flute and rhodes", 2):
+        for track in bar.mix.tracks.values():
+            kind = "quiet" if not any(h.drum == "kick" for h in bar.hits) else track.instrument
+            held[kind].append(track.highs_db)
+    assert np.median(held["flute"]) > np.median(held["pad"]) + 2.0
+    assert all(db < -3.0 for db in held["pad"])
+    still = {track.highs_db for bar in clip("flute, no drums", 2) for track in bar.mix.tracks.values()}
+    assert still == {0.0}

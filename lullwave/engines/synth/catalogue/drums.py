@@ -23,6 +23,7 @@ class Drum:
     midi_note: int  # General MIDI percussion
     level_db: float  # peak of a stroke of velocity 1 in the mix, dB of full scale
     pan: float = 0.0  # -1 left … 1 right
+    dip: float = 0.0  # how far the music dips under it, against a kick
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,10 @@ class Kit:
 
 
 _DRUMS = (
-    Drum("kick", "kick", 36, -10.0),
-    Drum("snare", "snare", 38, -12.0),
-    Drum("rim", "snare", 37, -15.0, pan=-0.1),
-    Drum("clap", "snare", 39, -18.5),
+    Drum("kick", "kick", 36, -10.0, dip=1.0),
+    Drum("snare", "snare", 38, -12.0, dip=0.5),
+    Drum("rim", "snare", 37, -15.0, pan=-0.1, dip=0.4),
+    Drum("clap", "snare", 39, -19.5, dip=0.5),
     Drum("hat", "hat", 42, -28.5, pan=0.22),
     Drum("pedal_hat", "hat", 44, -28.0, pan=0.22),
     Drum("open_hat", "hat", 46, -29.5, pan=0.22),

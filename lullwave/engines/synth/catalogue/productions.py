@@ -22,6 +22,7 @@ class Production:
     cutoff_hz: float  # low-pass of the music, against the 10 kHz of a neutral one
     warmth: float  # saturation, relative, -1…1
     wow: float  # factor of wow and flutter
+    width: float  # factor of how far single parts lie from the middle
     crush: float  # bit reduction of the drums, relative wet share
     drums_db: float  # level of the drum bus, relative
     attack_db: float  # the most that the drum bus adds to an attack
@@ -29,36 +30,42 @@ class Production:
     air_db: float  # shelf of the drums above 6.5 kHz
     duck_db: float  # how far the music dips under each kick, relative to the kit's
     scoop_db: float  # bell at 500 Hz in everything melodic but the bass
+    highs_db: float  # shelf above 2.5 kHz in the same, where drums play
     crackle_db: float  # crackle and hiss, relative
 
 
 _ALL = (
     Production(
-        "dusty", ("dusty", "gritty", "boom bap sound", "sampler", "sp 404", "sp404", "mpc sound"), 10000, 0.2, 1.0,
-        crush=0.2, drums_db=2, attack_db=4.0, parallel=0.35, air_db=6.0, duck_db=2.0, scoop_db=-4.0, crackle_db=1.5,
+        "dusty", ("dusty", "gritty", "boom bap sound", "sampler", "sp 404", "sp404", "mpc sound"), 9000, 0.25, 1.0, 0.7,
+        crush=0.3, drums_db=2, attack_db=4.5, parallel=0.35, air_db=6.0, duck_db=2.0, scoop_db=-4.0,
+        highs_db=-6.0, crackle_db=3.0,
     ),
     Production(
         "clean", ("clean", "polished", "studio quality", "hi fi", "pristine", "clean sound", "clean recording"),
-        14000, -0.3, 0.3,
-        crush=-0.3, drums_db=0.5, attack_db=4.0, parallel=0.2, air_db=7.0, duck_db=2.0, scoop_db=-3.0, crackle_db=-5.0,
+        14000, -0.35, 0.2, 2.0,
+        crush=-0.35, drums_db=0.5, attack_db=4.5, parallel=0.15, air_db=7.0, duck_db=1.5,
+        scoop_db=-2.5, highs_db=-5.0, crackle_db=-9.0,
     ),
     Production(
-        "tape", ("tape", "cassette", "vhs", "warped", "wobbly", "worn tape", "old tape"), 9200, 0.25, 1.7,
-        crush=0.0, drums_db=1, attack_db=3.5, parallel=0.35, air_db=5.0, duck_db=2.5, scoop_db=-3.0, crackle_db=0.0,
+        "tape", ("tape", "cassette", "vhs", "warped", "wobbly", "worn tape", "old tape"), 7800, 0.4, 2.0, 1.3,
+        crush=0.0, drums_db=1, attack_db=4.0, parallel=0.4, air_db=5.0, duck_db=2.5, scoop_db=-2.0,
+        highs_db=-5.0, crackle_db=0.0,
     ),
     Production(
-        "night", ("night sound", "dim", "dimmed", "muffled", "hushed"), 6000, 0.1, 1.0,
-        crush=0.0, drums_db=0.5, attack_db=3.5, parallel=0.3, air_db=4.0, duck_db=2.5, scoop_db=-3.0, crackle_db=-1.0,
+        "night", ("night sound", "dim", "dimmed", "muffled", "hushed"), 5200, 0.1, 1.0, 1.0,
+        crush=0.0, drums_db=0.5, attack_db=4.0, parallel=0.3, air_db=3.0, duck_db=2.5, scoop_db=-3.0,
+        highs_db=-4.0, crackle_db=-2.0,
     ),
     Production(
-        "bright", ("glossy", "sparkly", "shiny sound", "hyper", "crisp drums"), 14000, -0.1, 0.6,
-        crush=-0.15, drums_db=1.5, attack_db=4.0, parallel=0.3, air_db=8.0, duck_db=3.5, scoop_db=-5.0,
-        crackle_db=-3.0,
+        "bright", ("glossy", "sparkly", "shiny sound", "hyper", "crisp drums"), 14000, -0.15, 0.5, 1.6,
+        crush=-0.2, drums_db=2, attack_db=4.5, parallel=0.3, air_db=8.0, duck_db=4.5, scoop_db=-6.0,
+        highs_db=-6.0, crackle_db=-4.0,
     ),
     Production(
         "lo-bit", ("lo bit", "low bit", "8 bit", "8bit", "bitcrushed", "bit crushed", "crushed", "12 bit", "chiptune"),
-        9500, 0.1, 0.8,
-        crush=0.55, drums_db=2, attack_db=4.0, parallel=0.35, air_db=6.5, duck_db=3.0, scoop_db=-4.0, crackle_db=-1.0,
+        7600, 0.1, 0.8, 0.3,
+        crush=0.8, drums_db=2, attack_db=4.5, parallel=0.4, air_db=6.5, duck_db=3.0, scoop_db=-5.0,
+        highs_db=-5.0, crackle_db=-2.0,
     ),
 )  # fmt: skip
 PRODUCTIONS: Mapping[ProductionName, Production] = {one.name: one for one in _ALL}

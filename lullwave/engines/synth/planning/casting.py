@@ -236,6 +236,7 @@ def make_band(chance: Chance, intent: Intent, blend: Blend, memory: Memory, keep
         "pad": 0.0,
     }
     side = 1.0 if draw.yes(0.5) else -1.0
+    near = side * production.width
     crackle = -47.0 + 3.0 * intent.crackle + production.crackle_db + draw.between(-2, 1)
     return Band(
         instruments=instruments,
@@ -243,7 +244,7 @@ def make_band(chance: Chance, intent: Intent, blend: Blend, memory: Memory, keep
         swing=round(max(0.5, min(0.67, swing)), 3),
         swing_unit=style.unit,
         feel_ms=feel,
-        pan={"keys": -0.1 * side, "lead": 0.12 * side, "answer": -0.55 * side, "bass": 0.0, "pad": 0.0},
+        pan={"keys": -0.1 * near, "lead": 0.12 * near, "answer": -0.55 * side, "bass": 0.0, "pad": 0.0},
         wet=max(0.1, min(1.0, blend.number(lambda style: style.wet) + 0.4 * intent.mood("wet"))),
         warmth=max(
             0.1,
@@ -251,7 +252,7 @@ def make_band(chance: Chance, intent: Intent, blend: Blend, memory: Memory, keep
         ),
         wow=min(1.0, blend.number(lambda style: style.wow) * production.wow),
         cutoff_hz=max(
-            5500.0,
+            4800.0,
             min(
                 14000.0,
                 blend.number(lambda style: style.cutoff_hz) * production.cutoff_hz / 10000.0 * 2.0 ** (0.5 * bright),

@@ -42,7 +42,8 @@ def build_section(
     if intent.drums and part.drums == 0 and part.name == "break":
         drums = 1
     if theme.loop_bars or limit == 3:  # the beat is there from the first bar
-        drums = min(limit, max(drums, 2 if part.name[0] in "ABC" else 1))
+        full = 3 if theme.loop_bars else 2
+        drums = min(limit, max(drums, full if part.name[0] in "ABC" else 1))
     if intent.only and intent.drums:  # there is little else to hear
         drums = min(limit, max(2, part.drums))
     roles = _roles(chance, part, index, intent, blend, band, limit)

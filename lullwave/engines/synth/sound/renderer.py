@@ -188,9 +188,9 @@ class Renderer:
 
     def _kicks(self, bar: Bar) -> tuple[tuple[int, float], ...]:
         new = [
-            (_sample_of(bar, hit.start_s), hit.velocity)
+            (_sample_of(bar, hit.start_s), hit.velocity * DRUMS[hit.drum].dip)
             for hit in bar.hits
-            if hit.drum == "kick" and bar.mix.drums_db > _SILENT_DB
+            if DRUMS[hit.drum].dip and bar.mix.drums_db > _SILENT_DB
         ]
         return (*self.state.kicks, *new)
 
@@ -374,7 +374,7 @@ def _play_part(
 
 
 def _tone(track: Track) -> Tone:
-    return Tone(track.cutoff_hz, track.thin_hz, track.scoop_db)
+    return Tone(track.cutoff_hz, track.thin_hz, track.scoop_db, highs_db=track.highs_db)
 
 
 def _drum_tone(mix: Mix) -> Tone:

@@ -19,7 +19,8 @@ from ....audio import Samples
 from ....mastering.biquads import BlockFilter, StateSpace
 
 MUSIC_RATE = 22050  # Hz, of notes, hits and the buses of the music
-_ROW = 512  # samples of a row in `modes`
+_ROW = 128  # samples of a row in `modes`
+_PRODUCT = 1 << 18  # multiplications in one of its products of matrices; OpenBLAS starts threads above
 _BEND_STEP = 32  # samples between the values of a vibrato
 STRETCH = 8192  # samples that are worked on at once: they stay in the processor's cache
 
@@ -46,8 +47,8 @@ def modes(
 ) -> Samples:
     """The sum of exponentially decaying sines; modes above 45 % of ``rate`` are left out.
 
-    A mode is a geometric sequence, so that T samples are an outer product of T/512 row starts with 512 steps. The
-    sum over modes is einsum's own loop, not BLAS: BLAS gives other last bits with other numbers of threads.
+    A mode is a geometric sequence, so that T samples are an outer product of T/128 row starts with 128 steps. The
+    products are so small that BLAS never divides them among threads, which would give other last bits.
     """
     freqs, amp, t60, phase = np.broadcast_arrays(
         *(np.atleast_1d(np.asarray(a, np.float64)) for a in (freqs_hz, amps, t60_s, phases))
@@ -58,11 +59,20 @@ def modes(
     freqs, amp, t60, phase = freqs[keep], amp[keep], t60[keep], phase[keep]
     step = (2j * np.pi * freqs - np.log(1000.0) / t60) / rate
     rows = -(-frames // _ROW)
-    heads = amp * np.exp(1j * phase + step * (_ROW * np.arange(rows)[:, None]))
-    steps = np.exp(step[:, None] * np.arange(_ROW))
+    products = -(-rows // max(2, _PRODUCT // (2 * _ROW * len(step))))
+    some = max(2, -(-rows // products))  # rows of a product; one alone would be another routine's
+    heads = _powers(np.exp(_ROW * step), products * some) * (amp * np.exp(1j * phase))
+    steps = _powers(np.exp(step), _ROW).T
     left = np.concatenate([heads.imag, heads.real], axis=1).astype(np.float32)
     right = np.concatenate([steps.real, steps.imag]).astype(np.float32)
-    return np.ascontiguousarray(np.einsum("bk,km->bm", left, right).reshape(-1)[:frames])
+    return np.ascontiguousarray((left.reshape(products, some, -1) @ right).reshape(-1)[:frames])
+
+
+def _powers(base: npt.NDArray[np.complex128], count: int) -> npt.NDArray[np.complex128]:
+    """(``count``, N): the powers 0, 1, 2, … of N numbers."""
+    out = np.broadcast_to(base, (count, len(base))).copy()
+    out[0] = 1.0
+    return np.multiply.accumulate(out, axis=0)
 
 
 def bloom(
@@ -303,6 +313,17 @@ def rise(frames: int, attack_s: float) -> Samples:
     n = min(frames, max(1, round(attack_s * MUSIC_RATE)))
     out[:n] = 0.5 - 0.5 * np.cos(np.pi * (np.arange(n) + 0.5) / n)
     return out
+
+
+def swell(frames: int, attack_s: float, depth_db: float = 24.0) -> Samples:
+    """1 after an exponential rise from -``depth_db``: loud noise may begin so within 30 ms without a click.
+
+    A steady slope in dB: in no moment is the noise far above what it was 10 ms before.
+    """
+    out = np.ones(frames, np.float32)
+    n = min(frames, max(1, round(attack_s * MUSIC_RATE)))
+    out[:n] = 10 ** (depth_db / 20 * (np.arange(n, dtype=np.float32) / np.float32(n) - 1))
+    return out * rise(frames, 0.004)
 
 
 def fall(frames: int, fade_s: float) -> Samples:

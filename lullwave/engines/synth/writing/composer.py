@@ -127,7 +127,7 @@ def _events(
     if "lead" in roles and section.motif:
         under = [replace(one, voicing=tuple(p + up for p in one.voicing)) for one in chords] if up else chords
         events += _tune(
-            chance.of("lead"),
+            take.of("lead"),
             section,
             under,
             INSTRUMENTS[instruments["lead"]],
@@ -216,7 +216,7 @@ def _notes(
         if hand is None:
             feel = band.feel_ms.get(event.part, 8.0)
             tuneful = event.part in ("lead", "answer")
-            drawn = chance.of(bar, event.part) if tuneful else take.of(_place(section, bar), event.part)
+            drawn = take.of(bar if tuneful else _place(section, bar), event.part)
             hand = hands[event.part] = groove.PlayerTiming(drawn, event.part, feel)
         stroke = (event.part, event.beat)
         if stroke not in delays:

@@ -14,6 +14,8 @@ _ROLE_DB: dict[Role, float] = {"keys": -1.5, "bass": 0.0, "lead": 1.0, "answer":
 _FEATURED_DB, _BEHIND_DB = 1.5, -5.0  # for named instruments, and for other melodic ones beside them
 _THIN_HZ: dict[Role, float] = {"keys": 170.0, "pad": 220.0, "lead": 150.0, "answer": 150.0}  # room for kick and bass
 _SCOOP: dict[Role, float] = {"keys": 1.0, "pad": 1.0, "lead": 0.5, "answer": 0.5}  # share of the production's bell
+_HIGHS: dict[Role, float] = {"keys": 1.0, "pad": 1.0, "lead": 0.6, "answer": 0.8}  # share of the production's shelf
+_HIGHS_FEATURED = 0.4  # the same of what is named
 _CHOPS_HZ = 2600.0  # low-pass of a chopped recording
 _PARTS: dict[Role, str] = {
     "keys": "keys",
@@ -54,6 +56,7 @@ def mix_of(spec: PieceSpec, section: Section, bar: int) -> Mix:
             ),
             thin_hz=_THIN_HZ.get(role, 0.0),
             scoop_db=production.scoop_db * _SCOOP.get(role, 0.0),
+            highs_db=_highs_db(production.highs_db, role, instrument in band.featured) if section.drums >= 2 else 0.0,
             room_db=seat.room_db + 4.0 * (band.wet - 0.5),
             plate_db=seat.plate_db + 8.0 * (band.wet - 0.5),
             tremolo=seat.tremolo,
@@ -79,6 +82,11 @@ def mix_of(spec: PieceSpec, section: Section, bar: int) -> Mix:
         music_db=-5.0 if ringing else _border_db(section, bar),
         ambience_lufs=dict(band.ambience_lufs),
     )
+
+
+def _highs_db(shelf_db: float, role: Role, featured: bool) -> float:
+    """How far a part's highs are held back where drums play, which are to be heard there."""
+    return shelf_db * (min(_HIGHS_FEATURED, _HIGHS.get(role, 0.0)) if featured else _HIGHS.get(role, 0.0))
 
 
 def _border_db(section: Section, bar: int) -> float:

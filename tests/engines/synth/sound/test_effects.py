@@ -52,6 +52,9 @@ def test_lines_between_values(skip, frames):
         (filtering.Tone(scoop_db=-6.0), 5000, 0.0),
         (filtering.Tone(air_db=9.0), 300, 0.0),
         (filtering.Tone(air_db=9.0), 6500, 6.5),  # 10 log10((1 + 10^0.9) / 2)
+        (filtering.Tone(highs_db=-6.0), 200, 0.0),
+        (filtering.Tone(highs_db=-6.0), 2500, -2.04),  # 10 log10((1 + 10^-0.6) / 2)
+        (filtering.Tone(highs_db=-6.0), 9000, -5.16),
     ],
 )
 def test_the_tone_of_a_part(tone_of, hz, expected_db):
@@ -61,13 +64,16 @@ def test_the_tone_of_a_part(tone_of, hz, expected_db):
     assert rms_db(out[4000:]) - rms_db(block[4000:]) == pytest.approx(expected_db, abs=0.3)
 
 
-@pytest.mark.parametrize("air_db", [-4.0, 2.5, 6.0, 11.0])
-def test_the_shelf_of_the_drums_follows_the_analogue_one_up_to_the_top(air_db):
+@pytest.mark.parametrize(
+    ("name", "hz", "gain_db"),
+    [*(("air_db", 6500.0, db) for db in (-4.0, 2.5, 6.0, 11.0)), *(("highs_db", 2500.0, db) for db in (-6.0, -3.0))],
+)
+def test_a_shelf_follows_the_analogue_one_up_to_the_top(name, hz, gain_db):
     impulse = np.zeros(4096, np.float32)
     impulse[0] = 1.0
-    made = np.abs(np.fft.rfft(filtering.tone_filter(filtering.Tone(air_db=air_db)).whole(impulse)))
-    s = 1j * np.fft.rfftfreq(4096, 1 / MUSIC_RATE) / 6500.0
-    wanted = np.abs((1 + s * 10 ** (air_db / 20)) / (1 + s))
+    made = np.abs(np.fft.rfft(filtering.tone_filter(filtering.Tone(**{name: gain_db})).whole(impulse)))
+    s = 1j * np.fft.rfftfreq(4096, 1 / MUSIC_RATE) / hz
+    wanted = np.abs((1 + s * 10 ** (gain_db / 20)) / (1 + s))
     assert np.max(np.abs(20 * np.log10(made / wanted)[:1950])) < 0.15  # up to 10.5 kHz
 
 

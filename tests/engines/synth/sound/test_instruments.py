@@ -115,6 +115,15 @@ def test_levelled_reaches_its_level():
 
 
 @pytest.mark.parametrize("kit", KITS)
+@pytest.mark.parametrize("drum", ["kick", "snare"])
+def test_kick_and_snare_begin_in_all_bands(kit, drum):
+    """A stroke is heard above 2 kHz, too: at most 45 dB below the whole of its first 60 ms."""
+    power = np.abs(np.fft.rfft(drums.stroke(kit, drum, 0.8, 0)[: round(0.06 * MUSIC_RATE)])) ** 2
+    high = np.linspace(0, MUSIC_RATE / 2, len(power)) > 2000.0
+    assert 10 * np.log10(power[high].sum() / power.sum()) > -45.0
+
+
+@pytest.mark.parametrize("kit", KITS)
 @pytest.mark.parametrize("drum", DRUMS)
 def test_strokes_end_in_silence_and_differ_between_variants(kit, drum):
     one, two = (drums.stroke(kit, drum, 0.6, variant) for variant in (0, 1))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from .....audio import Samples
 from ...score import RATE
@@ -101,12 +103,17 @@ def compress(bus: Samples, level: float, gain: float) -> tuple[Samples, float, f
 def weighted_power(stereo: Samples) -> float:
     """Power of (2, T) at the full rate as an ear takes it: below 100 Hz less and above 1.5 kHz more (after BS.1770)."""
     size = stereo.shape[1]
+    spectrum = np.fft.rfft(stereo, axis=1)
+    power = float(np.sum((np.square(spectrum.real) + np.square(spectrum.imag)) * _weights(size)))
+    return power / float(size**2)
+
+
+@lru_cache(maxsize=2)
+def _weights(size: int) -> npt.NDArray[np.float64]:
+    """Gain of power at the frequencies of a transform of ``size``."""
     freqs = np.fft.rfftfreq(size, 1 / RATE)
     low, high = (freqs / 60.0) ** 2, (freqs / 1500.0) ** 2
-    weights = (low / (1 + low)) ** 2 * (1 + 2.5 * high) / (1 + high)
-    spectrum = np.fft.rfft(stereo, axis=1)
-    power = float(np.sum((np.square(spectrum.real) + np.square(spectrum.imag)) * weights))
-    return power / float(size**2)
+    return np.asarray((low / (1 + low)) ** 2 * (1 + 2.5 * high) / (1 + high))
 
 
 def level_join(frames: int, meet: int, before: float, after: float) -> Samples:

@@ -19,6 +19,7 @@ from ..synthesis import MUSIC_RATE, Spectrum, good_size, response, section
 HISTORY = 512  # input kept by `colour`; 23 ms, in which every filter above 100 Hz has died away
 _SCOOP_HZ, _SCOOP_Q = 500.0, 0.8  # the middle that piles up where chords, tune and pad meet
 _AIR_HZ = 6500.0  # where the shelf of the drums has half its gain
+_HIGHS_HZ = 2500.0  # the same of what is melodic
 _MATCHED_HZ = (4500.0, 9500.0)  # where the shelf is as the analogue one; elsewhere within 0.13 dB up to 10.5 kHz
 
 
@@ -41,6 +42,7 @@ class Tone:
     thin_hz: float = 0.0  # high-pass of two poles; 0 is none, else at least 100
     scoop_db: float = 0.0  # bell at 500 Hz, about two octaves wide
     air_db: float = 0.0  # shelf above 6.5 kHz
+    highs_db: float = 0.0  # shelf above 2.5 kHz
 
     @property
     def rounded(self) -> Tone:
@@ -51,12 +53,13 @@ class Tone:
             float(round(self.thin_hz, -1)),
             round(2 * self.scoop_db) / 2,
             round(2 * self.air_db) / 2,
+            round(2 * self.highs_db) / 2,
         )
 
     @property
     def flat(self) -> bool:
         """Whether nothing is filtered."""
-        return self.cutoff_hz >= 10000.0 and not (self.thin_hz or self.scoop_db or self.air_db)
+        return self.cutoff_hz >= 10000.0 and not (self.thin_hz or self.scoop_db or self.air_db or self.highs_db)
 
 
 @lru_cache(maxsize=12)
@@ -80,6 +83,8 @@ def tone_filter(tone: Tone) -> BlockFilter:
         system = system.then(_bell(_SCOOP_HZ, _SCOOP_Q, tone.scoop_db))
     if tone.air_db:
         system = system.then(_shelf(_AIR_HZ, tone.air_db))
+    if tone.highs_db:
+        system = system.then(_shelf(_HIGHS_HZ, tone.highs_db))
     return BlockFilter(system, single=True)
 
 

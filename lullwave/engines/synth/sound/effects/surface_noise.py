@@ -57,6 +57,7 @@ def crackle(start: int, frames: int, seed: int) -> Samples:
     """
     out = np.zeros((2, frames), np.float32)
     longest = round(_POP_S * RATE)
+    t = np.arange(longest, dtype=np.float32)
     for second in range((start - longest) // RATE, (start + frames) // RATE + 1):
         draw = generator("crackle", seed, second)
         busy = 1.5 + 3.0 * (0.5 + 0.5 * np.sin(second * 0.37 + seed % 7))
@@ -68,17 +69,16 @@ def crackle(start: int, frames: int, seed: int) -> Samples:
         hz = np.exp(draw.uniform(np.log(700.0), np.log(2600.0), count))
         waves = draw.uniform(4.0, 8.0, count)
         side = draw.uniform(-0.5, 0.5, count)
+        lengths = np.minimum(longest, np.rint(waves * RATE / hz)).astype(np.int64)
+        age = np.minimum((t + np.float32(0.5)) / lengths[:, None].astype(np.float32), np.float32(1.0))
+        pops = np.sin(t * (2 * np.pi / RATE * hz)[:, None].astype(np.float32))
+        pops *= np.sin(np.float32(np.pi) * np.sqrt(age)) ** 2 * level[:, None].astype(np.float32)
         for n in np.argsort(at, kind="stable"):
             begin = int(at[n]) - start
-            length = min(longest, round(waves[n] * RATE / hz[n]))
-            if begin >= frames or begin + length <= 0:
+            low, high = max(0, begin), min(frames, begin + int(lengths[n]))
+            if low >= high:
                 continue
-            t = np.arange(length, dtype=np.float32)
-            age = (t + 0.5) / np.float32(length)
-            pop = np.sin(t * np.float32(2 * np.pi * hz[n] / RATE)) * np.sin(np.float32(np.pi) * np.sqrt(age)) ** 2
-            pop *= np.float32(level[n])
-            low, high = max(0, begin), min(frames, begin + length)
-            cut = pop[low - begin : high - begin]
+            cut = pops[n, low - begin : high - begin]
             out[0, low:high] += cut * np.float32(1 - side[n])
             out[1, low:high] += cut * np.float32(1 + side[n])
     return out

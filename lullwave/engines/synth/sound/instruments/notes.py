@@ -25,7 +25,7 @@ from .cache import Sound, SoundCache
 
 Render = Callable[[float, float, int, float], Samples]  # (pitch in Hz, velocity, variant, seconds) to (T,)
 
-_LENGTHS_S = (0.7, 1.4, 2.8, 5.0, 6.7, 9.0)  # notes are rendered in these lengths
+_LENGTHS_S = (0.7, 1.0, 1.4, 2.0, 2.8, 3.8, 5.0, 6.7, 9.0)  # notes are rendered in these lengths
 _STROKE_LAYERS, _STROKE_VARIANTS = 3, 6  # renderings of a drum stroke by hardness, and taken in turn
 GLIDE_S = 0.085  # length of a slide
 BEND_S = 0.22  # length of a bend
