@@ -10,9 +10,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 comma := ,
-EXTRAS := dev,fast,media,cloud$(if $(TORCH),$(comma)ai$(comma)openvino)
+EXTRAS := dev,fast,media,cloud,ray$(if $(TORCH),$(comma)ai$(comma)openvino)
 
-.PHONY: run test check bench faults pictures dist-check clean
+.PHONY: run test test-ray check bench faults pictures dist-check clean
 
 run: $(VENV)/.run
 	$(BIN)/lullwave serve $(ARGS)
@@ -20,6 +20,10 @@ run: $(VENV)/.run
 # Two processes, each with whole files of tests: more would compete for time with the browser and the players in it.
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+# Ray on this machine: two nodes, engines that die, grow and shrink. Part of `make test`, too.
+test-ray: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/cluster $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

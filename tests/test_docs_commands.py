@@ -48,13 +48,14 @@ ROOT_RIGHTS = "needs root"
 DOCKER = "needs Docker"
 PEER = "needs a second machine"
 NOT_RUN = [  # regular expression that matches the whole command, reason
-    (r"make (run|test|check|dist-check)\b.*", "installs packages, or takes over a minute"),
+    (r"make (run|test|test-ray|check|dist-check)\b.*", "installs packages, or takes over a minute"),
     (r"python3 -m venv .*", "the test prepares .venv, without a package index"),
     (r"(\S*/)?pip install .*", INDEX),
     (r"sudo .*|sudo .* && sudo .*|systemctl .*", ROOT_RIGHTS),
     (r"(\w+=\S* )*docker .*", DOCKER),
     (r"lullwave models pull .*", HUB),
     (r"lullwave \w+ .*(facebook/musicgen|--engine (musicgen|riffusion|stable-audio|diffusers)).*", HUB),
+    (r"lullwave cluster .*|lullwave serve --cluster .*", "starts Ray: tests/cluster does"),
     (r"lullwave play .*", "needs a sound output, or an Icecast server"),
     (r"lullwave riff .*", HUB + "; stems downloads a model"),
     (r".*ws://gpu\.example:8001 .*lullwave serve|lullwave serve --relay .*", PEER),

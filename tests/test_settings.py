@@ -206,6 +206,14 @@ def test_engines_are_placed_where_the_settings_say():
     ]
     assert placed(moved) == moved
     assert (place(here, "synth"), place(apart, "synth")) == ("synth", "isolated:synth")
+    cluster = load({"stations": stations, "cluster": "auto", "engine": "musicgen@large"})
+    assert [placed(cluster).engine, *(s.engine for s in placed(cluster).stations)] == [
+        "cluster:musicgen@large",
+        "",
+        "cluster:musicgen",
+        "remote",
+    ]
+    assert load_options(cluster)("cluster:musicgen@large", object) == {"address": "auto"}
     assert remote_engines(apart) == {"remote": "ws://there:8001"}
     assert load_options(apart)("ws://there:8001", object) == {"token": "t"}
 

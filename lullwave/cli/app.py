@@ -26,6 +26,7 @@ COMMANDS = (
     "replay",
     "engines",
     "models",
+    "cluster",
     "riff",
     "audio-to-image",
     "image-to-audio",

@@ -20,6 +20,7 @@ from ..errors import EngineError, InvalidInput, MissingExtra, UnknownEngine
 from ..options import build, describe
 from ..redaction import redacted
 from .base import Engine, EngineFacts
+from .cluster.options import CLUSTER, engine_of, use_token
 from .remote.options import ISOLATED, RemoteFacts, is_address
 from .smaller import with_smaller
 
@@ -70,6 +71,13 @@ def engine_names() -> list[str]:
     return [*_BUILT_IN, *sorted(set(_third_party()) - set(_BUILT_IN))]
 
 
+def plain_name(name: str) -> str:
+    """The engine's own name: ``isolated:synth``, ``cluster:synth`` and ``cluster:synth@night`` are ``synth``."""
+    if name.startswith(CLUSTER):
+        return engine_of(name.removeprefix(CLUSTER))
+    return name.removeprefix(ISOLATED)
+
+
 def engine_facts(name: str, usable: bool = True) -> type[EngineFacts]:
     """Name, summary and options of an engine, without importing the packages that it needs.
 
@@ -81,7 +89,7 @@ def engine_facts(name: str, usable: bool = True) -> type[EngineFacts]:
     """
     if is_address(name):
         return RemoteFacts
-    if name.startswith(ISOLATED):
+    if name.startswith((ISOLATED, CLUSTER)):
         return engine_class(name)
     if (built_in := _BUILT_IN.get(name)) is None:
         return engine_class(name)
@@ -105,6 +113,8 @@ def engine_class(name: str) -> type[Engine]:
         of = _imported("lullwave.engines.remote.isolated:isolated_class")
         isolated: type[Engine] = of(engine_facts(name.removeprefix(ISOLATED)))
         return isolated
+    if name.startswith(CLUSTER):
+        return _cluster_class(name.removeprefix(CLUSTER))
     built_in = _BUILT_IN.get(name)
     try:
         if built_in is not None:
@@ -129,7 +139,7 @@ def load_engine(name: str, **options: Any) -> Engine:
     """Load an engine. ``options`` are its ``load_options``; wrong names and values are refused.
 
     An address instead of a name (``ws://host:8001``) is that of an engine elsewhere; ``isolated:`` before a name runs
-    the engine in a child process.
+    the engine in a child process, ``cluster:`` plays the pool of that name on a Ray cluster.
 
     Raises:
         UnknownEngine, MissingExtra, CheckpointError, InvalidInput
@@ -154,6 +164,17 @@ def _smaller(kind: type[Engine], values: Mapping[str, Any], offline: bool) -> Ca
 
     found = {**values, kind.weights: str(locate(values[kind.weights], offline))}
     return lambda: kind(**found)
+
+
+def _cluster_class(pool: str) -> type[Engine]:
+    """The class of an engine on a Ray cluster; the packages of the engine itself are needed there, not here."""
+    facts = engine_facts(engine_of(pool), usable=False)
+    if find_spec("ray") is None:
+        raise MissingExtra(f"engine {CLUSTER}{pool}", "ray", "ray")
+    use_token()
+    of = _imported("lullwave.engines.cluster.engine:cluster_class")
+    found: type[Engine] = of(pool, facts)
+    return found
 
 
 def _check_installed(name: str, built_in: _BuiltIn) -> None:

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from ..engines import engine_facts
+from ..engines import engine_facts, plain_name
 from ..engines.base import EngineFacts
+from ..engines.cluster.options import CLUSTER
 from ..engines.remote.options import ISOLATED, RemoteFacts, is_address
-from ..errors import EngineError
+from ..errors import EngineError, InvalidInput
 from ..options import build, describe, parse_pairs
 from ..settings import Settings
 
@@ -31,12 +32,14 @@ def load_options(settings: Settings) -> Callable[[str, type[EngineFacts]], dict[
     def of(name: str, kind: type[EngineFacts]) -> dict[str, Any]:
         if is_address(name):
             return {"token": settings.engine_token}
-        place, name = name, name.removeprefix(ISOLATED)
+        if name.startswith(CLUSTER):
+            return {"address": settings.cluster}
+        place, name = name, plain_name(name)
         known = {info.name for info in describe(kind.load_options)}
         given: dict[str, Any] = {"device": settings.device}
-        if settings.checkpoint and settings.engine.removeprefix(ISOLATED) in (name, "synth"):
+        if settings.checkpoint and plain_name(settings.engine) in (name, "synth"):
             given |= {"checkpoint": settings.checkpoint, "model": settings.checkpoint}
-        if settings.smaller and settings.engine.removeprefix(ISOLATED) in (name, "synth"):
+        if settings.smaller and plain_name(settings.engine) in (name, "synth"):
             given["smaller"] = settings.smaller
         if settings.seed is None and not any(own.seed is not None for own in settings.stations):
             given["memory_file"] = str(settings.paths.memory(place))  # with a given seed the music must repeat
@@ -58,6 +61,12 @@ def check_options(settings: Settings) -> None:
     Raises:
         InvalidInput, MissingExtra
     """
+    for option in ("checkpoint", "smaller", "engine_options") if settings.cluster else ():
+        if getattr(settings, option):
+            where = "nothing where cluster is set: the file of lullwave cluster up says how engines are loaded"
+            raise InvalidInput(option, getattr(settings, option), where)
+    if settings.cluster:
+        engine_facts(place(settings, settings.engine))
     for name in _configured(settings) if settings.engine_options else ():
         facts = engine_facts(name)
         build(facts.load_options, load_options(settings)(name, facts), "engine_options: ")
@@ -73,10 +82,10 @@ def _has_weights(name: str) -> bool:
 
 def _configured(settings: Settings) -> set[str]:
     """The names of the local engines that ``engine_options`` apply to."""
-    named = settings.engine.removeprefix(ISOLATED)
+    named = plain_name(settings.engine)
     if named != "synth":
         return set() if is_address(named) else {named}
-    others = {own.engine.removeprefix(ISOLATED) for own in settings.stations if not is_address(own.engine)} - {
+    others = {plain_name(own.engine) for own in settings.stations if not is_address(own.engine)} - {
         "",
         named,
     }
@@ -88,7 +97,7 @@ def placed(settings: Settings) -> Settings:
 
     The embedded engine, the last fallback, stays in this process under its own name.
     """
-    if not settings.isolate and not remote_engines(settings):
+    if not settings.isolate and not settings.cluster and not remote_engines(settings):
         return settings
     stations = tuple(
         own.model_copy(update={"engine": place(settings, own.engine)}) if own.engine else own
@@ -98,12 +107,12 @@ def placed(settings: Settings) -> Settings:
 
 
 def place(settings: Settings, engine: str) -> str:
-    """The name under which the pool loads ``engine``: with ``isolated:`` before it if ``isolate`` is set."""
+    """The name under which the pool loads ``engine``: with ``cluster:`` or ``isolated:`` before it if that is set."""
     name = published_name(settings, engine)
     elsewhere = is_address(name) or _REMOTE_NAME.fullmatch(name)
-    if not settings.isolate or elsewhere or name.startswith(ISOLATED):
+    if elsewhere or name.startswith((ISOLATED, CLUSTER)):
         return name
-    return ISOLATED + name
+    return CLUSTER + name if settings.cluster else ISOLATED + name if settings.isolate else name
 
 
 def published_name(settings: Settings, engine: str) -> str:

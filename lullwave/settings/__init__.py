@@ -57,6 +57,12 @@ class Settings(BaseSettings):
     isolate: bool = Field(
         default=False, description="run each engine in a child process, so that its crash does not stop the radio"
     )
+    cluster: str = Field(
+        default="",
+        pattern=r"^(auto|ray://[^\s/@?#]+:\d+|[^\s/@?#:]+:\d+)?$",
+        description="Ray cluster whose engines play, as `lullwave cluster up` started them: `auto` (that of this "
+        "machine), `HOST:PORT` or `ray://HOST:PORT`; empty: none",
+    )
     checkpoint: str = Field(
         default="",
         description="weights of the neural engine: a directory or a name on the hub; empty: the engine's default",

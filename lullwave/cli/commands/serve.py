@@ -9,8 +9,8 @@ from typing import Annotated, Any, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from ...engines import engine_names
-from ...engines.remote.options import ISOLATED, check_address, is_address
+from ...engines import engine_names, plain_name
+from ...engines.remote.options import check_address, is_address
 from ...errors import UnknownEngine
 from ...hosts import LOOPBACK_ONLY
 from ...redaction import log_to_stderr, redacted
@@ -28,7 +28,7 @@ def serve(config: Path | None = None, **flags: Any) -> None:
     for engine in {settings.engine, *(s.engine for s in settings.stations if s.engine)}:
         if is_address(engine):
             check_address(engine)
-        elif engine.removeprefix(ISOLATED) not in known:
+        elif plain_name(engine) not in known:
             raise UnknownEngine(redacted(engine), known)
     from ...server.process.reloading import survive_hang_up
 

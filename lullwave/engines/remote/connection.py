@@ -1,4 +1,6 @@
-"""One websocket connection to an inference server: handshake, requests and replies, detection of a dead peer.
+"""One connection to an inference server: handshake, requests and replies, detection of a dead peer.
+
+It is a websocket; a subclass may connect by something else that carries messages (see ``MessageSocket``).
 
 The connection runs an event loop on a thread of its own, so that blocking code elsewhere never delays a ping. Callers
 on other threads use ``call`` and wait for the future; blocks of samples go to the stream with their number. When the
@@ -14,7 +16,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +24,7 @@ from functools import partial
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
@@ -58,6 +60,20 @@ class StreamHandler(Protocol):
     def on_audio(self, block: protocol.BinaryMessage) -> None: ...
     def on_message(self, message: Mapping[str, Any]) -> None: ...
     def on_lost(self, error: EngineLost) -> None: ...
+
+
+class MessageSocket(Protocol):
+    """What carries the messages, as a client of ``websockets``; an ``OSError`` says that the connection is lost."""
+
+    @property
+    def subprotocol(self) -> str | None: ...
+    @property
+    def transport(self) -> Any: ...  # ``abort()`` ends the connection at once
+    def __aiter__(self) -> AsyncIterator[str | bytes]: ...
+    async def recv(self) -> str | bytes: ...
+    async def send(self, message: str | bytes, /) -> None: ...
+    async def ping(self) -> Awaitable[float]: ...
+    async def close(self, code: int = 1000, reason: str = "") -> None: ...
 
 
 @dataclass
@@ -178,7 +194,7 @@ class Connection:
         self._outbox = asyncio.Queue()
         try:
             async with asyncio.timeout(CONNECT_S):
-                websocket = await self._connect()
+                websocket = await self.connect()
                 if websocket.subprotocol is None:
                     await websocket.close()
                     self._lost = EngineLost(f"{self._shown}: the server speaks a legacy protocol")
@@ -207,7 +223,8 @@ class Connection:
             await asyncio.gather(*tasks, return_exceptions=True)
             websocket.transport.abort()
 
-    async def _connect(self) -> ClientConnection:
+    async def connect(self) -> MessageSocket:
+        """Open what carries the messages; on the connection's thread, within ``CONNECT_S``."""
         return await connect(
             self._url,
             subprotocols=[Subprotocol(protocol.SUBPROTOCOL)],
@@ -220,7 +237,7 @@ class Connection:
             proxy=None if urlsplit(self._url).hostname in LOOPBACK else True,
         )
 
-    async def _read(self, websocket: ClientConnection) -> None:
+    async def _read(self, websocket: MessageSocket) -> None:
         try:
             async for message in websocket:
                 self._last_heard = time.monotonic()
@@ -229,7 +246,7 @@ class Connection:
                 else:
                     self._on_binary(protocol.unpack(message))
             self._fail(self._close_reason or "the server closed the connection")
-        except ConnectionClosed as error:
+        except (ConnectionClosed, OSError) as error:
             self._fail(self._close_reason or error_reason(error))
         except ProtocolError as error:
             self._fail(f"the server sent an invalid message: {error}")
@@ -270,15 +287,15 @@ class Connection:
         with suppress(InvalidStateError):  # the caller has given up
             reply.answer.set_result(answer)
 
-    async def _write(self, websocket: ClientConnection) -> None:
-        with suppress(ConnectionClosed):
+    async def _write(self, websocket: MessageSocket) -> None:
+        with suppress(ConnectionClosed, OSError):
             while (message := await self._outbox.get()) is not None:
                 await websocket.send(message)
             await websocket.close()
 
-    async def _ping(self, websocket: ClientConnection) -> None:
+    async def _ping(self, websocket: MessageSocket) -> None:
         last_heartbeat = time.monotonic()
-        with suppress(ConnectionClosed):
+        with suppress(ConnectionClosed, OSError):
             while True:
                 sent = time.monotonic()
                 pong = asyncio.ensure_future(await websocket.ping())
@@ -293,7 +310,7 @@ class Connection:
             self._last_heard = time.monotonic()
             self.rtt_s = self._last_heard - sent
 
-    async def _watch(self, websocket: ClientConnection) -> None:
+    async def _watch(self, websocket: MessageSocket) -> None:
         """Abort the transport when nothing arrived for ``deadline_s``; a closing handshake would wait for the peer."""
         while True:
             silent_s = time.monotonic() - self._last_heard

@@ -137,6 +137,10 @@ class RemoteEngine(RemoteFacts, Engine):
         """
         return self.url, self._token
 
+    def connect(self, url: str, token: str, deadline_s: float) -> Connection:
+        """Open a connection; raises ``EngineLost``."""
+        return Connection(url, token, deadline_s)
+
     def _begin(self, connection: Connection, number: int, message: Callable[[int], str | bytes]) -> RemoteStream:
         reply = connection.call(message).result()
         assert connection.engine_info is not None
@@ -169,7 +173,7 @@ class RemoteEngine(RemoteFacts, Engine):
             if url.startswith("http"):
                 self._clips = self._clips or ClipBuffer(LegacyHttpClient(url, token))
                 return self._clips
-            connection = Connection(url, token, self._deadline_s)
+            connection = self.connect(url, token, self._deadline_s)
             if self._closed:
                 connection.close()
                 raise StreamClosed("the engine was closed")

@@ -10,9 +10,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocketDisconnect
 
 from ... import __version__
 from ...engines.base import MAX_OVER_S, Engine, Stream
@@ -31,10 +31,19 @@ _REQUEST_FIELDS = {"prompt", "seed", "duration_s", "options"}
 log = logging.getLogger(__name__)
 
 
+class SessionSocket(Protocol):
+    """What carries the messages of a session; a websocket of Starlette, for example."""
+
+    async def accept(self, subprotocol: str | None = None) -> None: ...
+    async def receive(self) -> Mapping[str, Any]: ...
+    async def send(self, message: Any) -> None: ...
+    async def close(self, code: int = 1000, reason: str | None = None) -> None: ...
+
+
 class Session:
     """One client. Event loop only, except for ``_send``."""
 
-    def __init__(self, socket: WebSocket, engine: Engine, scheduler: FairScheduler) -> None:
+    def __init__(self, socket: SessionSocket, engine: Engine, scheduler: FairScheduler) -> None:
         self._socket = socket
         self._engine = engine
         self._scheduler = scheduler
@@ -68,6 +77,16 @@ class Session:
             for served in self._streams.values():
                 served.abandon()
             await asyncio.to_thread(_close_all, list(self._streams.values()))
+
+    @property
+    def streams(self) -> int:
+        """How many streams are open."""
+        return len(self._streams)
+
+    def take_speed(self) -> float | None:
+        """How fast the slowest stream was made since the last call, in times real time; None: nothing was made."""
+        speeds = [speed for served in self._streams.values() if (speed := served.take_speed()) is not None]
+        return min(speeds, default=None)
 
     def _hello(self) -> None:
         engine = self._engine

@@ -92,6 +92,7 @@ class ServedStream(CommandQueue):
         self._ended = False  # the music ended, or the engine failed
         self._closed = False
         self._since: float | None = None  # monotonic time at which the present block was begun
+        self._made_s = self._worked_s = 0.0  # seconds of music, and how long they took, since ``take_speed``
 
     def due(self) -> bool:
         """Tell whether a command waits, or a block may be made."""
@@ -118,6 +119,12 @@ class ServedStream(CommandQueue):
             "working_s": None if since is None else round(time.monotonic() - since, 2),
             "tokens": stream.tokens_made,
         }
+
+    def take_speed(self) -> float | None:
+        """How fast it was made since the last call, in times real time; None: nothing was made."""
+        made_s, worked_s = self._made_s, self._worked_s
+        self._made_s = self._worked_s = 0.0
+        return made_s / worked_s if worked_s else None
 
     def create(self, make: Callable[[], Stream]) -> dict[str, Any]:
         """Create the stream with ``make`` and return the reply that describes it."""
@@ -204,7 +211,9 @@ class ServedStream(CommandQueue):
                 self.notify("broken", stream=self.number, epoch=epoch, **wire.encode_error(error))
             return
         finally:
+            self._worked_s += time.monotonic() - self._since
             self._since = None
+        self._made_s += audio.frames / stream.rate
         self._ended = audio.frames < frames or stop == stream.total_frames
         if marks or beats:
             self.notify("notes", stream=self.number, epoch=epoch, **wire.encode_notes(marks, beats))

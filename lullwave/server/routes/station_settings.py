@@ -11,7 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
-from ...engines.remote.options import ISOLATED, check_address, is_address
+from ...engines import plain_name
+from ...engines.remote.options import check_address, is_address
 from ...errors import InvalidInput, UnknownEngine
 from ...redaction import redacted
 from ...settings import MAX_STATIONS
@@ -112,7 +113,7 @@ def _check(services: Services, config: StationSettings) -> None:
             check_address(engine)
         except InvalidInput as error:
             raise InvalidInput("engine", redacted(engine), error.allowed) from None
-    elif engine and engine.removeprefix(ISOLATED) not in known:
+    elif engine and plain_name(engine) not in known:
         raise UnknownEngine(engine, known)
     check_options(services.changes.settings_with(config))
     if config.policy == "owner" and not services.owner_token.given:

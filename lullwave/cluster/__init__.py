@@ -1,0 +1,12 @@
+"""Engines on a Ray cluster (extra ``ray``): the actors, and the commands that start and stop them.
+
+::
+
+    config.py         what runs on the cluster
+    engine_actor.py   an actor with one engine
+    pool.py           the actor that starts the others, chooses one for each stream, and scales
+    scaling.py        how many actors a pool should have
+    control.py        up, status and down
+
+The engine that plays them is ``lullwave.engines.cluster``.
+"""

@@ -1,0 +1,123 @@
+"""An actor with one engine, which serves the sessions of any number of processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import ray
+
+from ..engines import load_engine
+from ..server.inference.fair_scheduler import FairScheduler
+from ..server.inference.session import Session
+from .scaling import ActorLoad
+
+OUTBOX = 64  # messages of a session that wait for Ray
+
+Message = str | bytes
+
+
+class ActorSessionSocket:
+    """What a websocket is elsewhere: its messages are put in by calls and taken out by a generator. Event loop only."""
+
+    def __init__(self) -> None:
+        self._inbox: asyncio.Queue[Message | None] = asyncio.Queue()
+        self._early: dict[int, Message | None] = {}  # messages that overtook others
+        self._next = 0  # number of the message that is put in next
+        self._outbox: asyncio.Queue[Message | None] = asyncio.Queue(OUTBOX)
+
+    def deliver(self, number: int, message: Message | None) -> None:
+        """Take a message in; Ray may bring them in another order. None ends the session."""
+        self._early[number] = message
+        while self._next in self._early:
+            self._inbox.put_nowait(self._early.pop(self._next))
+            self._next += 1
+
+    def end(self) -> None:
+        """End the session, whatever has been delivered."""
+        self._inbox.put_nowait(None)
+
+    async def sent(self) -> Message | None:
+        """The next message of the session; None after the last."""
+        return await self._outbox.get()
+
+    # ---- what ``Session`` calls
+
+    async def accept(self, subprotocol: str | None = None) -> None:
+        """There is nothing to agree upon."""
+
+    async def receive(self) -> Mapping[str, Any]:
+        """The next message from the client, as ASGI has it."""
+        message = await self._inbox.get()
+        if message is None:
+            return {"type": "websocket.disconnect"}
+        return {"type": "websocket.receive", "text" if isinstance(message, str) else "bytes": message}
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        """Send a message to the client, as ASGI has it."""
+        await self._outbox.put(message.get("text") or message.get("bytes"))
+
+    async def close(self, code: int = 1000, reason: str | None = None) -> None:
+        """End the session; the client sees that its generator ended."""
+        await self._outbox.put(None)
+
+
+class EngineActor:
+    """An engine, loaded when the actor starts, and its sessions. An asynchronous actor of Ray."""
+
+    def __init__(self, engine: str, options: Mapping[str, Any]) -> None:
+        self._engine = load_engine(engine, **options)
+        self._scheduler = FairScheduler(self._engine.reads_at_once)
+        self._sessions: dict[str, tuple[ActorSessionSocket, Session]] = {}
+        self._waiting: dict[str, ActorSessionSocket] = {}  # messages that came before the session's generator has begun
+        self._idle_since = time.monotonic()
+
+    async def connect(self, session: str) -> AsyncIterator[Message]:
+        """Begin a session; its messages to the client."""
+        socket = self._waiting.pop(session, None) or ActorSessionSocket()
+        served = Session(socket, self._engine, self._scheduler)
+        self._sessions[session] = (socket, served)
+        running = asyncio.create_task(_run(served, socket))
+        try:
+            while (message := await socket.sent()) is not None:
+                yield message
+        finally:
+            socket.end()
+            running.cancel()
+            self._sessions.pop(session, None)
+
+    async def deliver(self, session: str, number: int, message: Message | None) -> None:
+        """Take in message ``number`` of a session; of one that has ended, it is dropped."""
+        if session in self._sessions:
+            self._sessions[session][0].deliver(number, message)
+        elif number == 0 or session in self._waiting:
+            self._waiting.setdefault(session, ActorSessionSocket()).deliver(number, message)
+
+    async def ping(self) -> None:
+        """Answer."""
+
+    async def load(self) -> dict[str, Any]:
+        """What it does, for the pool: ``ActorLoad`` and where it runs."""
+        sessions = [session for _, session in self._sessions.values()]
+        streams = sum(session.streams for session in sessions)
+        if streams:
+            self._idle_since = time.monotonic()
+        speeds = [speed for session in sessions if (speed := session.take_speed()) is not None]
+        context = ray.get_runtime_context()
+        return {
+            "load": ActorLoad(
+                streams, self._scheduler.waiting(), min(speeds, default=None), time.monotonic() - self._idle_since
+            ),
+            "pid": os.getpid(),
+            "node": ray.util.get_node_ip_address(),
+            "node_id": context.get_node_id(),
+            "restarted": context.was_current_actor_reconstructed,
+        }
+
+
+async def _run(session: Session, socket: ActorSessionSocket) -> None:
+    await session.run()
+    await socket.close()

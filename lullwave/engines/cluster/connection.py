@@ -1,0 +1,114 @@
+"""A connection to an engine actor: the messages of ``lullwave.v1`` through Ray instead of a websocket.
+
+What the actor sends is one streaming generator, which waits while ``BACKPRESSURE`` messages have not been fetched. What
+it receives are calls; Ray may start these in another order, so each has a number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from ..remote import protocol
+from ..remote.connection import Connection
+
+BACKPRESSURE = 16  # messages of the generator that wait to be fetched
+
+Message = str | bytes
+
+
+class ActorSocket:
+    """What a websocket is elsewhere: carries the messages of one session. Event loop only."""
+
+    def __init__(self, actor: Any) -> None:
+        self._actor = actor
+        self._session = secrets.token_hex(8)
+        self._sent = 0
+        streaming = {"num_returns": "streaming", "_generator_backpressure_num_objects": BACKPRESSURE}
+        self._messages = actor.connect.options(**streaming).remote(self._session)
+
+    @property
+    def subprotocol(self) -> str:
+        """That of every engine actor."""
+        return protocol.SUBPROTOCOL
+
+    @property
+    def transport(self) -> ActorSocket:
+        """What ``abort`` is called on: the socket itself."""
+        return self
+
+    def __aiter__(self) -> AsyncIterator[Message]:
+        return self._all()
+
+    async def recv(self) -> Message:
+        """The next message.
+
+        Raises:
+            ConnectionError: the actor is lost, or has ended the session.
+        """
+        try:
+            message: Message = await (await anext(self._messages))
+        except StopAsyncIteration:
+            raise ConnectionError("the engine ended the session") from None
+        except RayError as error:
+            raise _lost(error) from None
+        return message
+
+    async def send(self, message: Message, /) -> None:
+        """Send a message; how it fares tells ``recv``."""
+        self._deliver(message)
+
+    async def ping(self) -> Awaitable[float]:
+        """An awaitable that is done when the actor has answered."""
+        return asyncio.ensure_future(self._pinged())
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """End the session."""
+        self._deliver(None)
+
+    def abort(self) -> None:
+        """End the session at once: nothing more is fetched."""
+        self._deliver(None)
+        self._messages = _ended()
+
+    def _deliver(self, message: Message | None) -> None:
+        self._actor.deliver.remote(self._session, self._sent, message)
+        self._sent += 1
+
+    async def _pinged(self) -> float:
+        try:
+            await self._actor.ping.remote()
+        except RayError as error:
+            raise _lost(error) from None
+        return 0.0
+
+    async def _all(self) -> AsyncIterator[Message]:
+        while True:
+            yield await self.recv()
+
+
+class ActorConnection(Connection):
+    """A connection to one actor; made and used as ``Connection``."""
+
+    def __init__(self, actor: Any, name: str, deadline_s: float) -> None:
+        self._actor = actor
+        super().__init__(name, "", deadline_s)
+
+    async def connect(self) -> ActorSocket:
+        if not ray.is_initialized():
+            raise ConnectionError("this process has left the cluster")
+        return ActorSocket(self._actor)
+
+
+def _lost(error: RayError) -> ConnectionError:
+    return ConnectionError(str(error).strip().partition("\n")[0] or type(error).__name__)
+
+
+async def _ended() -> AsyncIterator[Any]:
+    return
+    yield  # pragma: no cover

@@ -1,0 +1,178 @@
+"""Engines on a Ray cluster of two nodes on this machine: where streams run, what an actor's and a node's end do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+from radio_server import serving
+
+from lullwave import Request, load_engine
+from lullwave.clock import SystemClock
+from lullwave.cluster.config import ClusterConfig
+from lullwave.engines import engine_class
+from lullwave.engines.cluster.options import NAMESPACE, use_token
+from lullwave.errors import EngineLost, UnknownEngine
+from lullwave.testing import EngineContract
+
+use_token()
+ray = pytest.importorskip("ray")
+control = pytest.importorskip("lullwave.cluster.control")
+pytestmark = pytest.mark.ray
+
+PIANO = Request("rainy night piano", 7)
+ENGINES = {"name": "synth", "options": {"cache_mb": 30}, "cpus": 1, "streams": 2, "smallest": 2, "largest": 3}
+PATIENCE_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two nodes, the second one with room for two actors; each needs the token."""
+    from ray.cluster_utils import Cluster
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_TOKEN", "f" * 64)
+        quick = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 3}
+        nodes = Cluster(
+            initialize_head=True,
+            head_node_args={"num_cpus": 1, "include_dashboard": False, "_system_config": quick},
+        )
+        nodes.second = nodes.add_node(num_cpus=2)
+        patch.setenv("RAY_ADDRESS", nodes.address)
+        try:
+            control.up(ClusterConfig.of({"engines": [ENGINES | {"idle_s": 1.0}]}), nodes.address)
+            eventually(lambda: [row["answers"] for row in rows()] == [True, True])
+            yield nodes
+            assert control.down(nodes.address) >= 1
+            eventually(lambda: not ours())
+        finally:
+            ray.shutdown()
+            nodes.shutdown()
+
+
+def rows():
+    return control.status(os.environ["RAY_ADDRESS"])
+
+
+def ours():
+    return [one for one in ray.util.list_named_actors(all_namespaces=True) if one["namespace"] == NAMESPACE]
+
+
+def eventually(true):
+    until = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < until, rows()
+        time.sleep(0.1)
+
+
+def samples(stream, frames=50000):
+    return stream.read(frames).samples
+
+
+def until_lost(stream):
+    with pytest.raises(EngineLost):  # noqa: PT012
+        while True:  # what has arrived is read first
+            stream.read(44100)
+
+
+class TestCluster(EngineContract):
+    """The embedded engine on a cluster."""
+
+    heard_within_s = 4.0
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def on(cls, cluster):
+        """All tests of the contract."""
+
+    def load(self):
+        return load_engine("cluster:synth")
+
+
+def test_two_streams_are_on_two_nodes_and_sound_as_here(cluster):
+    with load_engine("cluster:synth") as engine, load_engine("synth") as here:
+        assert (engine.made_by, engine.rate, engine.options) == ("synth", here.rate, here.options)
+        one, other = engine.stream(PIANO), engine.stream(Request("calm guitar", 3))
+        assert np.array_equal(samples(one), samples(here.stream(PIANO)))
+        assert np.array_equal(samples(other), samples(here.stream(other.request)))
+        eventually(lambda: [row["streams"] for row in rows()] == [1, 1])
+        assert len({row["pid"] for row in rows()}) == 2
+        one.close(), other.close()
+        eventually(lambda: sum(row["streams"] for row in rows()) == 0)
+
+
+def test_a_pool_that_is_not_there(cluster):
+    with pytest.raises(UnknownEngine, match=r"musicgen@large.*synth"):
+        load_engine("cluster:musicgen@large")
+
+
+def test_an_actor_dies_and_the_music_goes_on_with_the_same_samples(cluster):
+    with load_engine("cluster:synth") as engine, load_engine("synth") as here:
+        stream, expected = engine.stream(PIANO), here.stream(PIANO)
+        assert np.array_equal(samples(stream), samples(expected))
+        snapshot = stream.snapshot()
+        eventually(lambda: sum(row["streams"] for row in rows()) == 1)
+        busy = next(row for row in rows() if row["streams"])
+        os.kill(busy["pid"], signal.SIGKILL)
+        until_lost(stream)
+        with engine.restore(snapshot) as again:
+            assert np.array_equal(samples(again), samples(expected))
+        eventually(lambda: {row["actor"]: row["restarts"] for row in rows()}[busy["actor"]] == 1)
+        eventually(lambda: [row["answers"] for row in rows()] == [True, True])
+
+
+def test_two_stations_on_two_actors_go_on_together_on_the_one_that_is_left(cluster, tmp_path):
+    engines = {name: engine_class(name) for name in ("synth", "cluster:synth")}
+    stations = [{"id": "a", "prompts": ["calm piano"]}, {"id": "b", "prompts": ["slow guitar"]}]
+    with serving(tmp_path, SystemClock(), engines, cluster=cluster.address, stations=stations) as served:
+
+        def rungs():
+            return [station["rung"] for station in served.json("/api/stations")["stations"]]
+
+        with served.listening("/stations/a/stream.mp3"), served.listening("/stations/b/stream.mp3"):
+            eventually(lambda: rungs() == ["engine", "engine"])
+            eventually(lambda: [row["streams"] for row in rows()] == [1, 1])
+            died = rows()[0]
+            os.kill(died["pid"], signal.SIGKILL)
+            eventually(lambda: [row["streams"] for row in rows() if row["actor"] != died["actor"]] == [2])
+            eventually(lambda: rungs() == ["engine", "engine"])
+        eventually(
+            lambda: [row["restarts"] for row in rows() if row["actor"] == died["actor"]] == [died["restarts"] + 1]
+        )
+    eventually(lambda: [(row["answers"], row["streams"]) for row in rows()] == [(True, 0)] * 2)
+
+
+def test_the_pool_grows_with_its_streams_and_shrinks_when_they_end(cluster):
+    with load_engine("cluster:synth") as engine:
+        streams = [engine.stream(Request("calm piano", seed)) for seed in range(4)]
+        eventually(lambda: [row["answers"] for row in rows()] == [True] * 3)
+        last = rows()[-1]["actor"]
+        with engine.stream(PIANO):
+            eventually(lambda: next(row for row in rows() if row["actor"] == last)["streams"] == 1)
+        for stream in streams:
+            stream.close()
+        eventually(lambda: len(rows()) == 2)
+
+
+def test_a_node_dies_and_its_actor_starts_elsewhere(cluster):
+    with load_engine("cluster:synth") as engine, load_engine("synth") as here:
+        streams, before = [engine.stream(PIANO), engine.stream(PIANO)], {row["pid"] for row in rows()}
+        expected = samples(here.stream(PIANO), 100_000)
+        for stream in streams:
+            assert np.array_equal(samples(stream), expected[:50000])
+        snapshot = streams[0].snapshot()
+        cluster.remove_node(cluster.second, allow_graceful=False)
+        cluster.second = cluster.add_node(num_cpus=2)
+        lost = 0
+        for stream in streams:
+            try:
+                samples(stream, 30 * 44100)
+            except EngineLost:
+                lost += 1
+        assert lost >= 1
+        with engine.restore(snapshot) as again:
+            assert np.array_equal(samples(again), expected[50000:])
+        eventually(lambda: all(row["answers"] for row in rows()) and not {row["pid"] for row in rows()} <= before)
