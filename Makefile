@@ -12,7 +12,7 @@ TORCH ?= torch==2.13.0
 comma := ,
 EXTRAS := dev,fast,media,cloud,ray$(if $(TORCH),$(comma)ai$(comma)openvino)
 
-.PHONY: run test test-ray check bench faults pictures dist-check clean
+.PHONY: run test test-ray check bench native native-sanitize faults pictures dist-check clean
 
 run: $(VENV)/.run
 	$(BIN)/lullwave serve $(ARGS)
@@ -37,6 +37,17 @@ bench:
 bench-%: $(VENV)/.dev
 	$(BIN)/python -m $(subst /,.,$(basename $(wildcard bench/*/$(subst -,_,$*).py))) $(ARGS)
 
+# The optional kernels of MusicGen for CPUs: half a minute, with a C++17 compiler (GCC 12, Clang 15).
+native: | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet ./native
+
+# Its decoder under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer, without Python.
+native-sanitize:
+	for kind in address,undefined thread; do \
+	  cmake -S native -B build/$$kind -DLULLWAVE_CHECK=ON -DLULLWAVE_SANITIZE=$$kind && \
+	  cmake --build build/$$kind --parallel 2 && build/$$kind/check || exit 1; \
+	done
+
 # Every fault of the two servers, their network and their disk, while people listen: docs/measured/faults.md.
 faults: bench-faults
 
@@ -52,9 +63,10 @@ $(VENV)/.run: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -c "import lullwave.cli.commands.serve, lullwave.server.app, lullwave.engines.synth.engine"
 	touch $@
 
-$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.dev: pyproject.toml $(wildcard native/*.toml native/*.txt native/src/*) | $(VENV)/bin/python
 	$(if $(TORCH),$(BIN)/python -m pip install --quiet $(TORCH))
 	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]'
+	$(if $(TORCH),if command -v c++ >/dev/null; then $(BIN)/python -m pip install --quiet ./native || echo "without lullwave-native; its tests are skipped"; fi)
 	touch $@ $(VENV)/.run
 
 # Builds the wheel and the source archive into dist/, installs the wheel in a clean environment and uses it.

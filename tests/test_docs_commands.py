@@ -48,7 +48,7 @@ ROOT_RIGHTS = "needs root"
 DOCKER = "needs Docker"
 PEER = "needs a second machine"
 NOT_RUN = [  # regular expression that matches the whole command, reason
-    (r"make (run|test|test-ray|check|dist-check)\b.*", "installs packages, or takes over a minute"),
+    (r"make (run|test|test-ray|check|dist-check|native)\b.*", "installs packages, or takes over a minute"),
     (r"python3 -m venv .*", "the test prepares .venv, without a package index"),
     (r"(\S*/)?pip install .*", INDEX),
     (r"sudo .*|sudo .* && sudo .*|systemctl .*", ROOT_RIGHTS),

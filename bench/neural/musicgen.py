@@ -1,4 +1,5 @@
-"""MusicGen against ``transformers`` on a full-size random checkpoint: steps, songs at once, codec, whole clips.
+"""MusicGen against ``transformers`` on a full-size random checkpoint: steps, songs at once, codec, whole clips, memory,
+a core taken by another process.
 
 Run as ``make bench-musicgen``; ``ARGS="--model facebook/musicgen-medium --parts steps,songs"`` chooses. On a CPU every
 figure is for two cores. On a GPU the comparison is ``transformers`` in the same precision.
@@ -26,13 +27,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="facebook/musicgen-small", help="a published shape, random weights")
     parser.add_argument("--checkpoint", type=Path, help="a checkpoint that is there already")
-    parser.add_argument("--parts", default="steps,songs,codec,clip,error")
+    parser.add_argument("--parts", default="steps,songs,shared,codec,clip,error")
+    parser.add_argument("--backends", default="native,torch", help="kernels of Lullwave on a CPU, for the part steps")
+    parser.add_argument("--peers", default="fp32,bf16,int8", help="kinds of transformers, for the part steps on a CPU")
+    parser.add_argument("--seconds", default="10,30", help="lengths of clips, for the part clip")
     parser.add_argument("--contexts", default="250,500,1450", help="steps in the cache, for the part steps")
     parser.add_argument("--clip", action="store_true", help=argparse.SUPPRESS)  # internal: measure memory
     chosen = parser.parse_args()
     measure.pin(THREADS)
     if chosen.clip:
-        _clip(chosen.checkpoint)
+        _clip(chosen.checkpoint, [float(length) for length in chosen.seconds.split(",")])
         return
     with tempfile.TemporaryDirectory() as scratch:
         directory = chosen.checkpoint
@@ -43,41 +47,61 @@ def main() -> None:
         for part in chosen.parts.split(","):
             measure.wait_until_quiet()
             if part == "steps":
-                _steps(directory, [int(context) for context in chosen.contexts.split(",")])
+                contexts = [int(context) for context in chosen.contexts.split(",")]
+                _steps(directory, contexts, chosen.backends.split(","), chosen.peers.split(","))
+            elif part == "clip":
+                _end_to_end(directory, chosen.seconds)
             else:
                 _PARTS[part](directory)
 
 
-def _steps(directory: Path, contexts: Sequence[int]) -> None:
-    """Steps per second of one song with guidance; ours and the peers take turns."""
+def _steps(directory: Path, contexts: Sequence[int], backends: Sequence[str], kinds: Sequence[str]) -> None:
+    """Steps per second of one song with guidance; ours and the peers take turns.
+
+    The limit of a backend is what two threads reach that read its weights, and do nothing else, in the same turns.
+    """
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    ours = _Ours(directory, songs=1)
-    peers = _peers(directory, device)
-    print("loaded " + ", ".join(["lullwave", *peers]))
+    ours = {f"lullwave {name}": _Ours(directory, 1, name) for name in (backends if device == "cpu" else ["torch"])}
+    peers = _peers(directory, device, kinds)
+    print("loaded " + ", ".join([*ours, *peers]))
     rows = []
     with torch.inference_mode():
         bandwidth = _bandwidth(device)
         for context in contexts:
-            jobs: dict[str, Callable[[], object]] = {"lullwave": lambda c=context: ours.steps(c)}
-            for name, peer in peers.items():
-                jobs[name] = peer(context)
+            jobs: dict[str, Callable[[], object]] = {n: lambda o=o, c=context: o.steps(c) for n, o in ours.items()}
+            jobs.update({f"{name} read": one.read for name, one in ours.items() if one.reads_weights})
+            jobs.update({name: peer(context) for name, peer in peers.items()})
             seconds = measure.alternate(jobs)
             rates = {name: STEPS / measure.median(times) for name, times in seconds.items()}
-            limit = bandwidth / ours.decoder.weight_bytes
-            rows.append(
-                {
-                    "context": context,
-                    **{f"{name} steps/s": rate for name, rate in rates.items()},
-                    **{f"x {name}": rates["lullwave"] / rate for name, rate in rates.items() if name != "lullwave"},
-                    "share of the prompt_kv limit": rates["lullwave"] / limit,
-                }
-            )
+            for name, one in ours.items():
+                limit = rates.get(f"{name} read", bandwidth / one.decoder.weight_bytes)
+                row = {"context": context, "backend": name, "steps/s": rates[name], "limit/s": limit}
+                row["share of the limit"] = rates[name] / limit
+                rows.append({**row, **{f"x {peer}": rates[name] / rates[peer] for peer in peers}})
             print(f"context {context}: " + ", ".join(f"{name} {rate:.2f}/s" for name, rate in rates.items()))
-    measure.report(
-        "musicgen steps", rows, bandwidth_gb_s=bandwidth / 1e9, dtype=str(ours.decoder.dtype), rows_per_song=2
-    )
+    dtypes = {name: str(one.decoder.dtype) for name, one in ours.items()}
+    measure.report("musicgen steps", rows, bandwidth_gb_s=bandwidth / 1e9, dtypes=dtypes, rows_per_song=2)
+
+
+def _shared(directory: Path) -> None:
+    """Steps per second at 250 while another process keeps one of the two cores busy, against those without it."""
+    import torch
+
+    ours = _Ours(directory, songs=1)
+    rates = {}
+    with torch.inference_mode():
+        for name, command in (("alone", None), ("with another process", "while True: pass")):
+            other = subprocess.Popen([sys.executable, "-c", command]) if command else None
+            try:
+                rates[name] = STEPS / measure.median(measure.alternate({"x": lambda: ours.steps(250)}, 9)["x"])
+            finally:
+                if other is not None:
+                    other.kill()
+                    other.wait()
+    share = rates["with another process"] / rates["alone"]
+    measure.report("musicgen shared", [{**{f"{name} steps/s": rate for name, rate in rates.items()}, "share": share}])
 
 
 def _songs(directory: Path) -> None:
@@ -125,48 +149,56 @@ def _codec(directory: Path) -> None:
     measure.report("musicgen codec", [{name: measure.median(times) / 10.5 for name, times in seconds.items()}])
 
 
-def _end_to_end(directory: Path) -> None:
-    """Ten-second clips through the public interface, in a separate process."""
+def _end_to_end(directory: Path, seconds: str) -> None:
+    """Clips through the public interface, in a separate process: speed, memory, and load at rest."""
     command = [sys.executable, "-m", "bench.neural.musicgen", "--clip", "--checkpoint", str(directory)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run([*command, "--seconds", seconds], capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(done.stderr)
-    measure.report("musicgen clip", [json.loads(done.stdout.splitlines()[-1])])
+    row = json.loads(done.stdout.splitlines()[-1])
+    measure.report("musicgen clip", row.pop("clips"), **row)
 
 
-def _clip(directory: Path) -> None:
+def _clip(directory: Path, lengths: Sequence[float]) -> None:
     from lullwave.engines import load_engine
     from lullwave.request import Request
 
     began = time.perf_counter()
     engine: Any = load_engine("musicgen", model=str(directory), threads=THREADS)
-    loaded = time.perf_counter() - began
-    firsts, factors = [], []
-    for seed in range(4):
-        began = time.perf_counter()
-        with engine.stream(Request("warm lo-fi beat with mellow piano", seed=seed, duration_s=10)) as stream:
-            stream.read(1)
-            firsts.append(time.perf_counter() - began)
-            stream.read(10**9)
-        factors.append(10 / (time.perf_counter() - began))
+    row: dict[str, Any] = {"load_s": time.perf_counter() - began, "load_peak_mb": measure.peak_rss_mb()}
+    row["loaded_mb"] = measure.rss_mb()
+    clips = []
+    for length in lengths:
+        firsts, factors = [], []
+        for seed in range(4 if length <= 10 else 2):
+            began = time.perf_counter()
+            with engine.stream(Request("warm lo-fi beat with mellow piano", seed=seed, duration_s=length)) as stream:
+                stream.read(1)
+                firsts.append(time.perf_counter() - began)
+                stream.read(10**9)
+            factors.append(length / (time.perf_counter() - began))
+        first, factor = measure.median(firsts[1:]), measure.median(factors[1:])
+        clips.append({"seconds": length, "first sound s": first, "real-time factor": factor})
+    row["playing_mb"], row["peak_mb"] = measure.rss_mb(), measure.peak_rss_mb()
+    time.sleep(3)  # until the thread of the model has ended
+    busy, began = time.process_time(), time.perf_counter()
+    time.sleep(5)
+    row["idle_cpu_share"] = (time.process_time() - busy) / (time.perf_counter() - began)
     engine.close()
-    row = {
-        "load s": loaded,
-        "first sound s": measure.median(firsts[1:]),
-        "real-time factor": measure.median(factors[1:]),
-        "peak prompt_kv MB": measure.peak_rss_mb(),
-    }
-    print(json.dumps(row))
+    print(json.dumps({**row, "clips": clips}))
 
 
 def _error(directory: Path) -> None:
     """Relative L2 error of 8-bit logits over 200 teacher-forced steps, for two kinds of weights."""
     import torch
 
-    from lullwave.engines.musicgen.model.attention import KVCache, StepInput
+    from lullwave.engines.musicgen.model.attention import KVCache, StepDecoder, StepInput
     from lullwave.engines.musicgen.model.config import ModelConfig
     from lullwave.engines.musicgen.model.decoder import Decoder
+    from lullwave.engines.musicgen.model.native_decoder import NativeDecoder
+    from lullwave.engines.musicgen.native import find_native
 
+    module: Any = find_native().module
     config, cpu = ModelConfig.read(directory), torch.device("cpu")
     rows = []
     torch.manual_seed(0)
@@ -175,14 +207,22 @@ def _error(directory: Path) -> None:
     for kind in ("gaussian", "student-t, 6 loud inputs"):
         weights: Any = _Drawn(directory, heavy=kind != "gaussian")
         logits = []
-        for dtype in (torch.float32, torch.int8):
+        for backend in ("float32", "torch", "native"):
+            if backend == "native" and module is None:
+                continue
             with torch.inference_mode():
-                decoder = Decoder(config, weights, cpu, dtype)
-                cache = KVCache(config, 1, 200, torch.float32, cpu)
+                decoder: StepDecoder
+                if backend == "native":
+                    decoder = NativeDecoder(module, config, weights)
+                else:
+                    decoder = Decoder(config, weights, cpu, torch.float32 if backend == "float32" else torch.int8)
+                cache = KVCache(config, 1, 200, decoder.cache_dtype, cpu)
                 prompt_kv = decoder.prompt_kv(states)
                 logits.append(decoder.step(cache, [StepInput(0, p, tokens[p], (prompt_kv, None)) for p in range(200)]))
             del decoder
-        rows.append({"weights": kind, "relative error": float((logits[1] - logits[0]).norm() / logits[0].norm())})
+            if backend != "float32":
+                error = float((logits[-1] - logits[0]).norm() / logits[0].norm())
+                rows.append({"weights": kind, "backend": backend, "relative error": error})
     measure.report("musicgen 8-bit error", rows)
 
 
@@ -193,6 +233,7 @@ class _Drawn:
         from lullwave.engines.musicgen.model.weights import Weights
 
         self._weights, self._heavy = Weights(directory), heavy
+        self.close = self._weights.close
 
     def get(self, name: str, shape: Any = None) -> Any:
         import torch
@@ -212,19 +253,28 @@ class _Drawn:
 class _Ours:
     """Our decoder with its stepper; songs can start at any context length without generating what precedes it."""
 
-    def __init__(self, directory: Path, songs: int) -> None:
+    def __init__(self, directory: Path, songs: int, backend: str = "auto") -> None:
         import torch
 
         from lullwave.engines.musicgen.engine import MusicGenEngine
 
         torch.set_num_threads(THREADS)
-        self._engine = MusicGenEngine(model=str(directory), max_songs=songs)
+        self._engine = MusicGenEngine(model=str(directory), max_songs=songs, backend=backend, threads=THREADS)
         self.decoder, self.cache = self._engine.decoder, self._engine._cache
         self.stepper = self._engine.scheduler._stepper
         with torch.inference_mode():
             for part in (self.cache.keys, self.cache.values):
                 part[:, :songs] = torch.randn(part.shape[-1], device=part.device).to(part.dtype)
             self._prompt_kv = self.decoder.prompt_kv(torch.randn(12, self.decoder.config.hidden))
+
+    @property
+    def reads_weights(self) -> bool:
+        return hasattr(self.decoder, "read_weights")
+
+    def read(self) -> None:
+        """Read the weights of ``STEPS`` steps."""
+        for _ in range(STEPS):
+            self.decoder.read_weights()
 
     def steps(self, context: int, songs: int = 1) -> None:
         import torch
@@ -256,20 +306,23 @@ def _reference(directory: Path) -> Any:
         return transformers.MusicgenForConditionalGeneration.from_pretrained(directory).eval()
 
 
-def _peers(directory: Path, device: str) -> dict[str, Callable[[int], Callable[[], None]]]:
+def _peers(directory: Path, device: str, kinds: Sequence[str]) -> dict[str, Callable[[int], Callable[[], None]]]:
     import copy
     import warnings
 
     import torch
 
     reference = _reference(directory)
-    models = {"transformers bf16": copy.deepcopy(reference.decoder).to(device, torch.bfloat16)}
-    if device == "cpu":
+    models = {}
+    if "bf16" in kinds or device != "cpu":
+        models["transformers bf16"] = copy.deepcopy(reference.decoder).to(device, torch.bfloat16)
+    if device == "cpu" and "int8" in kinds:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             quantize: Any = torch.ao.quantization.quantize_dynamic
-            quantized = quantize(copy.deepcopy(reference.decoder), {torch.nn.Linear}, dtype=torch.qint8)
-        models = {"transformers fp32": reference.decoder, **models, "transformers int8": quantized}
+            models["transformers int8"] = quantize(copy.deepcopy(reference.decoder), {torch.nn.Linear}, torch.qint8)
+    if device == "cpu" and "fp32" in kinds:
+        models["transformers fp32"] = reference.decoder
     return {name: _peer(model, device) for name, model in models.items()}
 
 
@@ -322,8 +375,8 @@ def _bandwidth(device: str) -> float:
 
 _PARTS: dict[str, Callable[[Path], None]] = {
     "songs": _songs,
+    "shared": _shared,
     "codec": _codec,
-    "clip": _end_to_end,
     "error": _error,
 }
 

@@ -283,6 +283,11 @@ class EngineFacts:
     writes_stems: ClassVar[bool] = False  # whether ``Engine.stems`` and ``Stream.stems`` work
 
     @classmethod
+    def kernels(cls) -> str:
+        """What it computes with on this machine unless told otherwise, and why, if there is a choice; else empty."""
+        return ""
+
+    @classmethod
     def vocabulary(cls) -> Mapping[str, Sequence[str]]:
         """Words to choose a prompt from, by kind: ``{"mood": ("calm", …)}``. Empty: the engine takes any text."""
         return {}

@@ -32,6 +32,8 @@ class EngineEntry:
         if self.problem:
             found["problem"] = self.problem
         if self.facts:
+            if self.facts.kernels():
+                found["kernels"] = self.facts.kernels()
             found["load_options"] = [_option_json(info) for info in describe(self.facts.load_options)]
             found["options"] = [_option_json(info) for info in describe(self.facts.options)]
         return found
@@ -55,6 +57,8 @@ def engines(
     console.print(f"{entry.name}: {escape(entry.facts.summary)}")
     if entry.problem:
         console.print(f"not ready: {entry.problem}", markup=False, highlight=False)
+    if kernels := entry.facts.kernels():
+        console.print(f"kernels: {kernels}", markup=False, highlight=False)
     for title, options in (("load options", entry.facts.load_options), ("options of a request", entry.facts.options)):
         if described := describe(options):
             console.print(_options(title, described))
@@ -82,11 +86,12 @@ def _overview() -> Table:
     table = Table("engine", "what it is", "ready", "options")
     for name in engine_names():
         entry = entry_of(name)
-        summary, names = "", list[str]()
+        summary, kernels, names = "", "", list[str]()
         if entry.facts is not None:
             summary = entry.facts.summary
             names = [info.name for info in (*describe(entry.facts.load_options), *describe(entry.facts.options))]
-        ready = f"no: {entry.problem}" if entry.problem else "yes"
+            kernels = entry.facts.kernels()
+        ready = f"no: {entry.problem}" if entry.problem else f"yes; {kernels}" if kernels else "yes"
         table.add_row(name, escape(summary), escape(ready), escape(", ".join(names)))
     return table
 

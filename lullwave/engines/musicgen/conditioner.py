@@ -12,8 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .model.attention import PromptKV
-from .model.decoder import Decoder
+from .model.attention import PromptKV, StepDecoder
 from .model.text_encoder import Conditioning, Phrase, TextEncoder
 from .model.weights import Weights
 from .prompt_schedule import PromptSchedule, Window
@@ -24,7 +23,7 @@ _CACHE_SIZE = 48
 class Conditioner:
     """Computes and caches conditioning. Used by one thread at a time."""
 
-    def __init__(self, decoder: Decoder, text: TextEncoder, weights: Weights) -> None:
+    def __init__(self, decoder: StepDecoder, text: TextEncoder, weights: Weights) -> None:
         self._decoder, self.text = decoder, text
         self._prompt_kvs: OrderedDict[Any, PromptKV] = OrderedDict()
         config = decoder.config

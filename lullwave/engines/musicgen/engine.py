@@ -24,13 +24,15 @@ from . import snapshot as snapshots
 from .audio_prompt import AudioPromptEncoder
 from .chunk_decoder import ChunkDecoder
 from .conditioner import Conditioner, token_count
-from .model.attention import KVCache
+from .model.attention import KVCache, StepDecoder
 from .model.codec import CodecDecoder
 from .model.config import FRAME_RATE, ModelConfig
 from .model.decoder import Decoder
 from .model.huge_pages import huge_pages
+from .model.native_decoder import NativeDecoder, fits
 from .model.text_encoder import MAX_TOKENS, TextEncoder
 from .model.weights import Weights, check_format, quiet_transformers
+from .native import choose_native
 from .options import LoadOptions, MusicGenFacts, MusicOptions
 from .prefill import Prefill
 from .prompt_schedule import PromptSchedule
@@ -56,35 +58,48 @@ class MusicGenEngine(MusicGenFacts, Engine):
         """
         chosen = LoadOptions(**options)
         self.device = choose_device(chosen.device)
-        dtype = _dtype(chosen.dtype, self.device)
+        native = choose_native(chosen.backend, self.device.type, chosen.dtype)
+        dtype = torch.int8 if native is not None else _dtype(chosen.dtype, self.device)
         if chosen.threads is not None and self.device.type == "cpu":
             set_threads(chosen.threads)
         directory = checkpoints.locate(chosen.model, offline=chosen.offline)
         with quiet_transformers():
-            run_on_new_thread(lambda: self._open(directory, dtype, chosen))
+            run_on_new_thread(lambda: self._open(directory, dtype, native, chosen))
 
-    def _open(self, directory: Path, dtype: torch.dtype, chosen: LoadOptions) -> None:
+    def _open(self, directory: Path, dtype: torch.dtype, native: Any, chosen: LoadOptions) -> None:
         check_format(directory)
         self._directory = directory
         self.config = ModelConfig.read(directory)
         self.rate, self.channels = self.config.rate, self.config.channels
+        if native is not None and not fits(self.config):
+            if chosen.backend == "native":
+                raise EngineError("backend native: its kernels want heads and layers of multiples of 16")
+            native, dtype = None, _dtype(chosen.dtype, self.device)
         weights = Weights(directory)
         self._fingerprint = f"{_fingerprint(directory)} {str(dtype).removeprefix('torch.')} {self.device.type}"
+        if native is not None:
+            self._fingerprint += " native"
         files = [*directory.glob("*.safetensors")] or [*directory.glob("*.bin")]
         stored = sum(file.stat().st_size for file in files)
         check_fits(chosen.model, stored, stored * dtype.itemsize / 4, self.device)  # published in 32 bits
         songs = self.reads_at_once = chosen.max_songs or (4 if self.device.type == "cpu" else 16)
         hf_config = _hf_config(directory)
         try:
-            self._load(weights, hf_config, dtype, songs, chosen)
+            self._load(weights, hf_config, dtype, native, songs, chosen)
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise EngineError(f"{chosen.model} does not fit into the memory of {self.device}: {error}") from None
 
-    def _load(self, weights: Weights, hf_config: Any, dtype: torch.dtype, songs: int, chosen: LoadOptions) -> None:
+    def _load(
+        self, weights: Weights, hf_config: Any, dtype: torch.dtype, native: Any, songs: int, chosen: LoadOptions
+    ) -> None:
         config, device = self.config, self.device
         with torch.inference_mode():
-            with huge_pages() if device.type == "cpu" else nullcontext():
-                self.decoder = Decoder(config, weights, device, dtype)
+            self.decoder: StepDecoder
+            if native is not None:
+                self.decoder = NativeDecoder(native, config, weights, chosen.threads, chosen.pin_threads)
+            else:
+                with huge_pages() if device.type == "cpu" else nullcontext():
+                    self.decoder = Decoder(config, weights, device, dtype)
             state = self.decoder.state_dtype
             self._text = TextEncoder(config, weights, hf_config.text_encoder, device, state)
             sound_dtype = torch.float32 if dtype == torch.float32 else torch.bfloat16
@@ -93,20 +108,20 @@ class MusicGenEngine(MusicGenFacts, Engine):
         conditioner = Conditioner(self.decoder, self._text, weights)
         length = _positions(config)
         slots = 2 * songs  # windows overlap: the next one is filled while the current one plays
-        _check_room(KVCache.bytes_per_slot(config, length, state) * slots, device, songs)
+        _check_room(KVCache.bytes_per_slot(config, length, self.decoder.cache_dtype) * slots, device, songs)
         with torch.inference_mode():
-            self._cache = KVCache(config, slots, length, state, device)
-            stepper: Stepper = (
-                RaggedStepper(self.decoder, self._cache)
-                if device.type == "cpu"
-                else GraphStepper(self.decoder, self._cache, chosen.deterministic)
-            )
-            self._chunk_decoder = ChunkDecoder(codec, config)
-        threads = torch.get_num_threads()
+            self._cache = KVCache(config, slots, length, self.decoder.cache_dtype, device)
+            stepper: Stepper
+            if device.type != "cpu" and isinstance(self.decoder, Decoder):
+                stepper = GraphStepper(self.decoder, self._cache, chosen.deterministic)
+            else:
+                stepper = RaggedStepper(self.decoder, self._cache)
+            threads = torch.get_num_threads()
+            self._chunk_decoder = ChunkDecoder(codec, config, threads if native is not None else None)
 
         def set_up_thread() -> None:
-            if device.type == "cpu":
-                set_threads(threads)  # torch sets the thread count per thread
+            if device.type == "cpu":  # torch sets the thread count per thread
+                set_threads(1 if native is not None else threads)  # a second team would take cores from the kernels'
             elif device.type == "cuda":
                 torch.cuda.set_device(device)
 

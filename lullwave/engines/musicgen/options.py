@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ...device import DTYPES
 from ...options import check, option
 from ..base import EngineFacts, smaller_weights
+from .native import BACKENDS, find_native
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,15 @@ class LoadOptions:
     device: str = option("auto", "torch device: auto, cpu, cuda, cuda:1, mps", max_length=20)
     dtype: str = option("auto", "precision of the weights; auto is int8 on a CPU and bfloat16 on a GPU", choices=DTYPES)
     max_songs: int | None = option(None, "songs that play at once; empty: 4 on a CPU, 16 on a GPU", low=1, high=512)
-    threads: int | None = option(None, "CPU threads; empty: as many as torch chooses", low=1, high=256)
+    threads: int | None = option(
+        None, "CPU threads; empty: 2 for native kernels, else as torch chooses", low=1, high=256
+    )
+    backend: str = option(
+        "auto",
+        "kernels of the decoder on a CPU; auto: those of lullwave-native where it is installed, else torch's",
+        choices=BACKENDS,
+    )
+    pin_threads: bool = option(False, "with native kernels: keep their threads on one core each")
     deterministic: bool = option(
         False, "on a GPU: always compute all slots, so that a song does not depend on others (slower)"
     )
@@ -65,3 +74,7 @@ class MusicGenFacts(EngineFacts):
     options = MusicOptions
     lighter = ({"window_s": 10.0}, {"guidance": 1.0})
     audio_prompts = ("continue_from", "melody")
+
+    @classmethod
+    def kernels(cls) -> str:
+        return f"on a CPU: {find_native()}"

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from .conditioner import Conditioner
-from .model.attention import KVCache, PromptKV, StepInput
+from .model.attention import KVCache, PromptKV, StepDecoder, StepInput
 from .model.config import FRAME_RATE
-from .model.decoder import Decoder
 from .prompt_schedule import Window
 from .song import SlotContents, Song
 
@@ -24,7 +23,7 @@ _CHROMA_HOP = 4096  # samples between chroma frames, at the codec's rate
 class Prefill:
     """Fills the windows of songs into cache slots. Used under the scheduler's lock."""
 
-    def __init__(self, decoder: Decoder, cache: KVCache, conditioner: Conditioner) -> None:
+    def __init__(self, decoder: StepDecoder, cache: KVCache, conditioner: Conditioner) -> None:
         self._decoder, self._cache, self._conditioner = decoder, cache, conditioner
 
     def pending(self, song: Song) -> tuple[Window, int] | None:

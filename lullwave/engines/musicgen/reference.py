@@ -9,16 +9,15 @@ from typing import Any
 import torch
 
 from ...errors import EngineError
-from .model.attention import KVCache, StepInput
+from .model.attention import KVCache, StepDecoder, StepInput
 from .model.config import ModelConfig
-from .model.decoder import Decoder
 
 STEPS = 20
 TEXT = "calm piano, rainy night"
 
 
 @torch.inference_mode()
-def logits(directory: Path, decoder: Decoder, config: ModelConfig, device: torch.device) -> tuple[Any, Any]:
+def logits(directory: Path, decoder: StepDecoder, config: ModelConfig, device: torch.device) -> tuple[Any, Any]:
     """(2, K, S, vocabulary) by the reference and by ``decoder``: with and without the prompt.
 
     Raises:
@@ -45,6 +44,6 @@ def logits(directory: Path, decoder: Decoder, config: ModelConfig, device: torch
     ).logits.view(2, config.codebooks, STEPS, -1)
     projected = model.enc_to_dec_proj(states)[0].to(device, decoder.state_dtype)
     prompt = decoder.prompt_kv(projected)
-    cache = KVCache(config, 1, 8 * (STEPS // 8 + 1), decoder.state_dtype, device)
+    cache = KVCache(config, 1, 8 * (STEPS // 8 + 1), decoder.cache_dtype, device)
     made = [decoder.step(cache, [StepInput(0, p, tokens[p], (prompt, None))]) for p in range(STEPS)]
     return expected, torch.stack(made, 2)

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .model.attention import ROWS, KVCache, PromptKV, StepInput
+from .model.attention import ROWS, KVCache, PromptKV, StepDecoder, StepInput
 from .model.decoder import Decoder
 from .sampling import Sampling, draw, guided
 
@@ -44,7 +44,7 @@ class Stepper(Protocol):
 class RaggedStepper:
     """Steps with ``RaggedAttention``. With 8-bit weights the matrix products of all jobs are batched and stay exact."""
 
-    def __init__(self, decoder: Decoder, cache: KVCache) -> None:
+    def __init__(self, decoder: StepDecoder, cache: KVCache) -> None:
         self._decoder, self._cache = decoder, cache
 
     def run(self, jobs: Sequence[StepJob]) -> Tensor:

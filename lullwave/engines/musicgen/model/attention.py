@@ -11,7 +11,7 @@ without it or with the negative prompt, for guidance.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...linear import FloatLinear
 from .config import ModelConfig
 from .huge_pages import prefer_huge_pages
 
@@ -36,6 +37,18 @@ class PromptKV:
     keys: Tensor
     values: Tensor
     bias: Tensor | None = None
+
+    @classmethod
+    def projected(
+        cls, products: Iterable[FloatLinear], heads: int, states: Tensor, log_weights: Tensor | None
+    ) -> PromptKV:
+        """Those of encoder states (S, D), by the products of all layers that give keys and values."""
+        keys, values = [], []
+        for product in products:
+            both = product(states).view(states.shape[0], 2, heads, -1)
+            keys.append(both[:, 0].transpose(0, 1).contiguous())
+            values.append(both[:, 1].transpose(0, 1).contiguous())
+        return cls(torch.stack(keys), torch.stack(values), log_weights)
 
     @property
     def length(self) -> int:
@@ -81,6 +94,32 @@ class KVCache:
     @staticmethod
     def bytes_per_slot(config: ModelConfig, length: int, dtype: torch.dtype) -> int:
         return 2 * config.layers * ROWS * config.hidden * length * dtype.itemsize
+
+
+class StepDecoder(Protocol):
+    """A decoder that steps any inputs over a cache: ``Decoder``, or ``NativeDecoder``."""
+
+    config: ModelConfig
+    device: torch.device
+    dtype: torch.dtype  # of the weights
+    state_dtype: torch.dtype  # of activations
+    cache_dtype: torch.dtype  # of keys and values
+    batch_invariant: bool  # a row has the same bits in any company
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of weights that one step reads."""
+
+    def prompt_kv(self, states: Tensor, log_weights: Tensor | None = None) -> PromptKV:
+        """Keys and values of a prompt with encoder states (S, D)."""
+
+    def step(self, cache: KVCache, items: Sequence[StepInput]) -> Tensor:
+        """Run step inputs through the decoder: float32 logits (R, K, V) of the rows that need them."""
+
+    def chunk(
+        self, cache: KVCache, slot: int, start: int, inputs: Tensor, prompt_kvs: Sequence[PromptKV | None]
+    ) -> None:
+        """Fill positions of one slot from ``start`` on: with tokens (n, K) or prefix states (rows, n, D)."""
 
 
 class Attention(Protocol):
@@ -138,7 +177,11 @@ class RaggedAttention:
             keys[slot, : stop - start, :, position] = key[start:stop, :, 0]
             values[slot, : stop - start, :, position] = value[start:stop, :, 0]
         seen = [
-            _attend(query[a:b], keys[slot, : b - a, :, : p + 1], values[slot, : b - a, :, : p + 1])
+            _attend(
+                query[a:b],
+                keys[slot, : b - a, :, : p + 1].to(query.dtype),
+                values[slot, : b - a, :, : p + 1].to(query.dtype),
+            )
             for slot, p, a, b in self._items
         ]
         return (seen[0] if len(seen) == 1 else torch.cat(seen)).view(qkv.shape[0], -1)

@@ -9,7 +9,7 @@ encoder states are zero and the projections have no bias.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +19,10 @@ from torch import Tensor
 from ...linear import FloatLinear, Int8Linear, Linear
 from .attention import Attention, ChunkAttention, KVCache, PromptKV, RaggedAttention, StepInput
 from .config import ModelConfig
+from .decoder_weights import DecoderWeights
 from .weights import Weights
+
+POSITIONS = 4096  # positional encodings
 
 
 @dataclass(frozen=True)
@@ -59,60 +62,58 @@ class Layer:
 class Decoder:
     """The whole transformer. ``dtype`` of weights: torch.int8 (CPU only), bfloat16, float16 or float32."""
 
-    def __init__(self, config: ModelConfig, weights: Weights, device: torch.device, dtype: torch.dtype) -> None:
-        """Load the weights.
+    def __init__(
+        self,
+        config: ModelConfig,
+        weights: Weights,
+        device: torch.device,
+        dtype: torch.dtype,
+        int8_linear: Callable[[Tensor], Linear] = Int8Linear,
+    ) -> None:
+        """Load the weights. ``int8_linear`` makes the products of 8-bit weights.
 
         Raises:
             CheckpointError: weights are absent or of another config.
         """
         self.config, self.device, self.dtype = config, device, dtype
         # activations: on a GPU in the weights' precision; on the CPU float32, converted inside the products
-        self.state_dtype = torch.float32 if device.type == "cpu" else dtype
+        self.state_dtype = self.cache_dtype = torch.float32 if device.type == "cpu" else dtype
         self.batch_invariant = dtype == torch.int8
-        d, k, v = config.hidden, config.codebooks, config.vocabulary
-        root = "decoder.model.decoder."
+        read = DecoderWeights(config, weights)
 
-        def linear(names: Sequence[str], out: int, into: int, scale_first: float = 1.0) -> Linear:
-            parts = [weights.get(name, (out, into)).float() for name in names]
-            parts[0] = parts[0] * scale_first
-            weight = torch.cat(parts)
-            return Int8Linear(weight) if dtype == torch.int8 else FloatLinear(weight, dtype, device)
+        def linear(weight: Tensor) -> Linear:
+            return int8_linear(weight) if dtype == torch.int8 else FloatLinear(weight, dtype, device)
 
-        def norm(name: str) -> Norm:
-            return Norm(*(self._state(weights.get(f"{root}{name}.{part}", (d,))) for part in ("weight", "bias")))
+        def norm(pair: tuple[Tensor, Tensor]) -> Norm:
+            return Norm(*(self._state(part) for part in pair))
 
-        tables = [weights.get(f"{root}embed_tokens.{i}.weight", (v + 1, d)) for i in range(k)]
-        self._table = self._state(torch.cat(tables))
-        self._offsets = torch.arange(k, device=device) * (v + 1)
-        scale = config.head_size**-0.5  # multiplied into the query weights; exact, as it is a power of two
+        self._table = self._state(read.table())
+        self._offsets = torch.arange(config.codebooks, device=device) * (config.vocabulary + 1)
         self._layers = []
         for i in range(config.layers):
-            at = f"layers.{i}."
-            own = [f"{root}{at}self_attn.{part}_proj.weight" for part in ("q", "k", "v")]
             cross = None
             if not config.melody:
-                other = f"{root}{at}encoder_attn."
-                pair = [weights.get(f"{other}{part}_proj.weight", (d, d)) for part in ("k", "v")]
+                float_dtype = dtype if dtype.is_floating_point else torch.bfloat16
                 cross = CrossAttention(
-                    norm(f"{at}encoder_attn_layer_norm"),
-                    linear([f"{other}q_proj.weight"], d, d, scale),
-                    FloatLinear(torch.cat(pair), dtype if dtype.is_floating_point else torch.bfloat16, device),
-                    linear([f"{other}out_proj.weight"], d, d),
+                    norm(read.norm(i, "cross_norm")),
+                    linear(read.product(i, "cross_query")),
+                    FloatLinear(read.product(i, "cross_key_value"), float_dtype, device),
+                    linear(read.product(i, "cross_out")),
                 )
             self._layers.append(
                 Layer(
-                    norm(f"{at}self_attn_layer_norm"),
-                    linear(own, d, d, scale),
-                    linear([f"{root}{at}self_attn.out_proj.weight"], d, d),
+                    norm(read.norm(i, "norm")),
+                    linear(read.product(i, "qkv")),
+                    linear(read.product(i, "out")),
                     cross,
-                    norm(f"{at}final_layer_norm"),
-                    linear([f"{root}{at}fc1.weight"], config.ffn, d),
-                    linear([f"{root}{at}fc2.weight"], d, config.ffn),
+                    norm(read.norm(i, "ffn_norm")),
+                    linear(read.product(i, "up")),
+                    linear(read.product(i, "down")),
                 )
             )
-        self._norm = norm("layer_norm")
-        self._heads = linear([f"decoder.lm_heads.{i}.weight" for i in range(k)], v, d)
-        self._positions = self._state(sinusoids(4096, d))
+        self._norm = norm(read.final_norm())
+        self._heads = linear(read.heads())
+        self._positions = self._state(sinusoids(POSITIONS, config.hidden))
 
     @property
     def weight_bytes(self) -> int:
@@ -124,15 +125,9 @@ class Decoder:
 
     def prompt_kv(self, states: Tensor, log_weights: Tensor | None = None) -> PromptKV:
         """Keys and values of a prompt with encoder states (S, D)."""
-        h, size = self.config.heads, self.config.head_size
-        keys, values = [], []
-        for layer in self._layers:
-            assert layer.cross is not None
-            both = layer.cross.key_value(states.to(self.device, self.state_dtype)).view(-1, 2, h, size)
-            keys.append(both[:, 0].transpose(0, 1).contiguous())
-            values.append(both[:, 1].transpose(0, 1).contiguous())
+        products = [layer.cross.key_value for layer in self._layers if layer.cross is not None]
         bias = None if log_weights is None else self._state(log_weights)
-        return PromptKV(torch.stack(keys), torch.stack(values), bias)
+        return PromptKV.projected(products, self.config.heads, self._state(states), bias)
 
     def step(self, cache: KVCache, items: Sequence[StepInput]) -> Tensor:
         """Run step inputs through the decoder: float32 logits (R, K, V) of the rows that need them.

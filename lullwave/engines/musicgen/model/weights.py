@@ -57,7 +57,7 @@ class Weights:
         if name not in self._files:
             raise CheckpointError(f"{self.directory} lacks the weight {name!r}: the checkpoint is incomplete{_REMEDY}")
         file = self._files[name]
-        opened = self._open[file]
+        opened = self._opened(file)
         try:
             found = opened[name] if isinstance(opened, dict) else opened.get_tensor(name)  # type: ignore[attr-defined]
         except Exception as error:  # safetensors raises exceptions of many types for damaged data
@@ -73,10 +73,21 @@ class Weights:
         return {name[len(prefix) :]: self.get(name) for name in self.names(prefix)}
 
     def close(self) -> None:
-        """Close the files."""
+        """Close the files; the next ``get`` opens them again.
+
+        Files are mapped into memory, and what was read of them counts as memory of the process until they are closed
+        and the tensors as stored are gone.
+        """
         self._open.clear()
 
     def _names(self, file: Path) -> list[str]:
+        opened = self._opened(file)
+        return list(opened) if isinstance(opened, dict) else list(opened.keys())  # type: ignore[attr-defined]
+
+    def _opened(self, file: Path) -> dict[str, Tensor] | object:
+        """The open file, opened if it is not."""
+        if file in self._open:
+            return self._open[file]
         if not file.is_file():
             raise CheckpointError(f"{file} is missing: the checkpoint is incomplete{_REMEDY}")
         if not os.access(file, os.R_OK):  # safetensors would report that it does not exist
@@ -85,10 +96,8 @@ class Weights:
             if file.suffix == ".safetensors":
                 from safetensors import safe_open
 
-                opened = safe_open(file, framework="pt")
-                self._open[file] = opened
-                names: list[str] = list(opened.keys())  # type: ignore[no-untyped-call]
-                return names
+                self._open[file] = safe_open(file, framework="pt")
+                return self._open[file]
             loaded = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
         except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
             raise _damaged(file, error) from None
@@ -99,7 +108,7 @@ class Weights:
         if not isinstance(loaded, dict):
             raise _damaged(file, TypeError("not a dictionary of weights"))
         self._open[file] = loaded
-        return list(loaded)
+        return loaded
 
 
 def check_format(path: Path) -> None:

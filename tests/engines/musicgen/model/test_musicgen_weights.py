@@ -35,7 +35,11 @@ def test_variants_and_shards_are_read_and_full_weights_first(tmp_path, files):
         else:
             save_file(tensors, tmp_path / name)
     check_format(tmp_path)
-    torch.testing.assert_close(Weights(tmp_path).get("a"), ONE["a"])
+    weights = Weights(tmp_path)
+    kept = weights.get("a")
+    weights.close()  # opened again when it is needed
+    torch.testing.assert_close(weights.get("a"), ONE["a"])
+    torch.testing.assert_close(kept, ONE["a"])
 
 
 @pytest.mark.parametrize("name", ["state_dict.bin", "compression_state_dict.bin", "checkpoint.th"])

@@ -1,0 +1,297 @@
+#include "decoder.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <numeric>
+#include <stdexcept>
+#include <string>
+
+namespace lullwave {
+
+namespace {
+
+constexpr int kSlotRows = 2;        // rows of a cache slot: prompted, and unprompted or negative
+constexpr int kChunksPerThread = 16;  // of a product: small enough that no thread waits long for the last one
+
+[[noreturn]] void refuse(const std::string& what, long long value, const std::string& allowed) {
+  throw std::invalid_argument(what + ": " + std::to_string(value) + "; allowed: " + allowed);
+}
+
+void in_range(const std::string& what, long long value, long long least, long long most) {
+  if (value < least || value > most) refuse(what, value, std::to_string(least) + " to " + std::to_string(most));
+}
+
+std::vector<int> first(std::size_t count) {
+  std::vector<int> numbers(count);
+  std::iota(numbers.begin(), numbers.end(), 0);
+  return numbers;
+}
+
+}  // namespace
+
+struct Decoder::Step {
+  const std::vector<StepRow>& rows;
+  const CacheView& cache;
+  const std::vector<PromptView>& prompts;
+  float* logits;
+  std::vector<int> all, prompted, needing;  // rows, rows with a prompt, rows that need logits
+};
+
+Decoder::Decoder(const Sizes& sizes, const Kernels& kernels, int threads, bool pinned, const float* table,
+                 const float* positions)
+    : sizes_(sizes), kernels_(kernels), table_(table), positions_(positions),
+      team_((in_range("threads", threads, 1, 256), threads), pinned) {
+  in_range("layers", sizes.layers, 1, 1024);
+  in_range("heads", sizes.heads, 1, 1024);
+  if (sizes.hidden <= 0 || sizes.hidden % (kTile * sizes.heads))
+    refuse("hidden", sizes.hidden, "a multiple of 16 times the heads");
+  if (sizes.ffn <= 0 || sizes.ffn % kTile) refuse("ffn", sizes.ffn, "a multiple of 16");
+  if (sizes.codebooks <= 0 || sizes.vocabulary <= 0 || sizes.outputs() % kTile)
+    refuse("vocabulary", sizes.vocabulary, "codebooks times vocabulary a multiple of 16");
+  in_range("positions", sizes.positions, 1, 1 << 24);
+  layers_.resize(sizes.layers);
+  workers_.resize(team_.size());
+}
+
+void Decoder::set_product(int layer, Product which, const QuantizedWeights& weights) {
+  const int d = sizes_.hidden;
+  const int outputs[] = {3 * d, d, d, d, sizes_.ffn, d, sizes_.outputs()};
+  in_range("product", which, 0, kHeads);
+  if (which != kHeads) in_range("layer", layer, 0, sizes_.layers - 1);
+  in_range("outputs", weights.outputs, outputs[which], outputs[which]);
+  const int inputs = which == kDown ? sizes_.ffn : d;
+  in_range("inputs", weights.inputs, inputs, inputs);
+  std::lock_guard<std::mutex> lock(mutex_);
+  (which == kHeads ? heads_ : layers_[layer].products[which]) = Matrix(weights, arena_);
+}
+
+void Decoder::set_norm(int layer, NormPlace which, std::vector<float> weight, std::vector<float> bias) {
+  in_range("norm", which, 0, kFinalNorm);
+  if (which != kFinalNorm) in_range("layer", layer, 0, sizes_.layers - 1);
+  in_range("size of the norm", static_cast<long long>(weight.size()), sizes_.hidden, sizes_.hidden);
+  in_range("size of the norm", static_cast<long long>(bias.size()), sizes_.hidden, sizes_.hidden);
+  std::lock_guard<std::mutex> lock(mutex_);
+  (which == kFinalNorm ? final_norm_ : layers_[layer].norms[which]) = {std::move(weight), std::move(bias)};
+}
+
+void Decoder::check_complete() const {
+  bool complete = !heads_.empty() && !final_norm_.weight.empty();
+  for (const Layer& layer : layers_) {
+    for (int i = 0; i < kProducts; i++)
+      complete &= !layer.products[i].empty() || (!sizes_.cross && (i == kCrossQuery || i == kCrossOut));
+    for (int i = 0; i < kNorms; i++) complete &= !layer.norms[i].weight.empty() || (!sizes_.cross && i == kCrossNorm);
+  }
+  if (!complete) throw std::invalid_argument("the decoder lacks weights: set every product and norm first");
+}
+
+std::vector<const Matrix*> Decoder::matrices() const {
+  std::vector<const Matrix*> found;
+  for (const Layer& layer : layers_)
+    for (const Matrix& matrix : layer.products)
+      if (!matrix.empty()) found.push_back(&matrix);
+  found.push_back(&heads_);
+  return found;
+}
+
+std::size_t Decoder::weight_bytes() const {
+  std::size_t bytes = 0;
+  for (const Matrix* matrix : matrices()) bytes += matrix->tiles() * matrix->view().tile_bytes;
+  return bytes;
+}
+
+void Decoder::check(const std::vector<StepRow>& rows, const std::int64_t* tokens, const CacheView& cache,
+                    const std::vector<PromptView>& prompts) const {
+  check_complete();
+  for (const StepRow& row : rows) {
+    in_range("slot", row.slot, 0, cache.slots - 1);
+    in_range("row", row.row, 0, kSlotRows - 1);
+    in_range("position", row.position, 0, std::min(cache.length, sizes_.positions) - 1);
+    in_range("prompt", row.prompt, -1, static_cast<long long>(sizes_.cross ? prompts.size() : 0) - 1);
+  }
+  if (tokens)
+    for (std::size_t i = 0; i < rows.size() * sizes_.codebooks; i++) in_range("token", tokens[i], 0, sizes_.vocabulary);
+}
+
+void Decoder::reserve(int rows, int longest) {
+  const std::size_t d = sizes_.hidden;
+  const std::vector<const Matrix*> all = matrices();
+  x_.resize(rows * d);
+  seen_.resize(rows * d);
+  wide_.resize(rows * std::size_t(sizes_.ffn));
+  for (Worker& worker : workers_) {
+    worker.quantized.reserve(rows, all);
+    worker.normal.resize(d);
+    worker.tile.resize(std::size_t(rows) * kTile);
+    worker.qkv.resize(rows * std::size_t(3 * sizes_.head_size()));
+    worker.scores.resize((std::size_t(longest) + kLane) / kLane * kLane);
+  }
+}
+
+void Decoder::embed(const std::vector<StepRow>& rows, const std::int64_t* tokens, const float* states) {
+  const std::size_t d = sizes_.hidden, k = sizes_.codebooks;
+  for (std::size_t r = 0; r < rows.size(); r++) {
+    float* x = x_.data() + r * d;
+    std::fill(x, x + d, 0.0f);
+    if (states) std::copy(states + r * d, states + (r + 1) * d, x);
+    for (std::size_t c = 0; tokens && c < k; c++) {
+      const float* entry = table_ + (c * (sizes_.vocabulary + 1) + std::size_t(tokens[r * k + c])) * d;
+      for (std::size_t i = 0; i < d; i++) x[i] += entry[i];
+    }
+    const float* position = positions_ + std::size_t(rows[r].position) * d;
+    for (std::size_t i = 0; i < d; i++) x[i] += position[i];
+  }
+}
+
+void Decoder::step(const std::vector<StepRow>& rows, const std::int64_t* tokens, const float* states,
+                   const CacheView& cache, const std::vector<PromptView>& prompts, float* logits) {
+  if (rows.empty()) return;
+  std::lock_guard<std::mutex> lock(mutex_);
+  check(rows, tokens, cache, prompts);
+  Step step{rows, cache, prompts, logits, first(rows.size()), {}, {}};
+  int longest = 0;
+  for (int r : step.all) {
+    longest = std::max(longest, rows[r].position + 1);
+    if (rows[r].prompt >= 0) {
+      step.prompted.push_back(r);
+      longest = std::max(longest, prompts[rows[r].prompt].count);
+    }
+    if (rows[r].needs_logits) step.needing.push_back(r);
+  }
+  reserve(static_cast<int>(rows.size()), longest);
+  embed(rows, tokens, states);
+  team_.run([&](int thread) { work(step, thread); });
+}
+
+void Decoder::work(const Step& step, int thread) {
+  for (int l = 0; l < sizes_.layers; l++) {
+    const Layer& layer = layers_[l];
+    self_attend(step, l, thread);
+    team_.barrier(thread);
+    add_product(layer.products[kOut], seen_.data(), step.all, thread);
+    team_.barrier(thread);
+    if (!step.prompted.empty()) {
+      cross_attend(step, l, thread);
+      team_.barrier(thread);
+      add_product(layer.products[kCrossOut], seen_.data(), step.prompted, thread);
+      team_.barrier(thread);
+    }
+    quantize(layer.products[kUp], &layer.norms[kFfnNorm], x_.data(), step.all, thread);
+    multiply(layer.products[kUp], static_cast<int>(step.all.size()), true, thread,
+             [&](int r, int at, const float* made) {
+               std::copy(made, made + kTile, wide_.data() + r * std::size_t(sizes_.ffn) + at);
+             });
+    team_.barrier(thread);
+    add_product(layer.products[kDown], wide_.data(), step.all, thread);
+    team_.barrier(thread);
+  }
+  if (step.needing.empty()) return;
+  quantize(heads_, &final_norm_, x_.data(), step.needing, thread);
+  multiply(heads_, static_cast<int>(step.needing.size()), false, thread, [&](int r, int at, const float* made) {
+    std::copy(made, made + kTile, step.logits + r * std::size_t(sizes_.outputs()) + at);
+  });
+}
+
+void Decoder::quantize(const Matrix& matrix, const Norm* norm, const float* from, const std::vector<int>& which,
+                       int thread) {
+  Worker& worker = workers_[thread];
+  const int inputs = matrix.view().inputs;
+  for (std::size_t i = 0; i < which.size(); i++) {
+    const float* x = from + std::size_t(which[i]) * inputs;
+    if (norm) {
+      kernels_.normalize(x, norm->weight.data(), norm->bias.data(), inputs, worker.normal.data());
+      x = worker.normal.data();
+    }
+    kernels_.quantize(matrix.view(), x, static_cast<int>(i), worker.quantized.rows(), worker.quantized.scratch());
+  }
+}
+
+template <class Put>
+void Decoder::multiply(const Matrix& matrix, int rows, bool gelu, int thread, Put put) {
+  Worker& worker = workers_[thread];
+  const int tiles = matrix.tiles(), unit = std::max(1, tiles / (kChunksPerThread * team_.size()));
+  for (int from = team_.next() * unit; from < tiles; from = team_.next() * unit)
+    for (int tile = from; tile < std::min(from + unit, tiles); tile++) {
+      kernels_.multiply(matrix.view(), worker.quantized.rows(), rows, tile, worker.tile.data(), gelu);
+      for (int r = 0; r < rows; r++) put(r, tile * kTile, worker.tile.data() + r * kTile);
+    }
+}
+
+void Decoder::add_product(const Matrix& matrix, const float* from, const std::vector<int>& which, int thread) {
+  const std::vector<int> compact = first(which.size());
+  quantize(matrix, nullptr, from, compact, thread);
+  multiply(matrix, static_cast<int>(which.size()), false, thread, [&](int r, int at, const float* made) {
+    float* x = x_.data() + std::size_t(which[r]) * sizes_.hidden + at;
+    for (int i = 0; i < kTile; i++) x[i] += made[i];
+  });
+}
+
+void Decoder::self_attend(const Step& step, int l, int thread) {
+  const Matrix& matrix = layers_[l].products[kQkv];
+  Worker& worker = workers_[thread];
+  const int size = sizes_.head_size(), rows = static_cast<int>(step.rows.size()), per_head = size / kTile;
+  quantize(matrix, &layers_[l].norms[kSelfNorm], x_.data(), step.all, thread);
+  for (int head = team_.next(); head < sizes_.heads; head = team_.next()) {
+    for (int part = 0; part < 3; part++)  // queries, keys, values
+      for (int i = 0; i < per_head; i++) {
+        const int tile = (part * sizes_.heads + head) * per_head + i;
+        kernels_.multiply(matrix.view(), worker.quantized.rows(), rows, tile, worker.tile.data(), false);
+        for (int r = 0; r < rows; r++)
+          std::copy_n(worker.tile.data() + r * kTile, kTile, &worker.qkv[std::size_t(3 * r + part) * size + i * kTile]);
+      }
+    const auto past = [&](int r) {  // where the keys and values of this row and head begin
+      const StepRow& row = step.rows[r];
+      return (((std::size_t(l) * step.cache.slots + row.slot) * kSlotRows + row.row) * sizes_.heads + head) *
+             step.cache.length * size;
+    };
+    for (int r = 0; r < rows; r++) {
+      const std::size_t at = past(r) + std::size_t(step.rows[r].position) * size;
+      kernels_.to_half(&worker.qkv[std::size_t(3 * r + 1) * size], size, step.cache.keys + at);
+      kernels_.to_half(&worker.qkv[std::size_t(3 * r + 2) * size], size, step.cache.values + at);
+    }
+    for (int r = 0; r < rows; r++) {
+      const std::size_t at = past(r);
+      kernels_.attend(&worker.qkv[std::size_t(3 * r) * size],
+                      {step.cache.keys + at, step.cache.values + at, nullptr, step.rows[r].position + 1, size, true},
+                      worker.scores.data(), seen_.data() + std::size_t(r) * sizes_.hidden + head * size);
+    }
+  }
+}
+
+void Decoder::cross_attend(const Step& step, int l, int thread) {
+  const Matrix& matrix = layers_[l].products[kCrossQuery];
+  Worker& worker = workers_[thread];
+  const int size = sizes_.head_size(), rows = static_cast<int>(step.prompted.size()), per_head = size / kTile;
+  quantize(matrix, &layers_[l].norms[kCrossNorm], x_.data(), step.prompted, thread);
+  for (int head = team_.next(); head < sizes_.heads; head = team_.next()) {
+    for (int i = 0; i < per_head; i++) {
+      kernels_.multiply(matrix.view(), worker.quantized.rows(), rows, head * per_head + i, worker.tile.data(), false);
+      for (int r = 0; r < rows; r++)
+        std::copy_n(worker.tile.data() + r * kTile, kTile, &worker.qkv[std::size_t(r) * size + i * kTile]);
+    }
+    for (int r = 0; r < rows; r++) {
+      const PromptView& prompt = step.prompts[step.rows[step.prompted[r]].prompt];
+      const std::size_t at = (std::size_t(l) * sizes_.heads + head) * prompt.count * size;
+      kernels_.attend(&worker.qkv[std::size_t(r) * size],
+                      {prompt.keys + at, prompt.values + at, prompt.bias, prompt.count, size, false},
+                      worker.scores.data(), seen_.data() + std::size_t(r) * sizes_.hidden + head * size);
+    }
+  }
+}
+
+std::uint64_t Decoder::read_weights() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const std::vector<const Matrix*> all = matrices();
+  std::atomic<std::uint64_t> total{0};
+  team_.run([&](int thread) {
+    for (const Matrix* matrix : all) {
+      const int tiles = matrix->tiles(), unit = std::max(1, tiles / (kChunksPerThread * team_.size()));
+      for (int from = team_.next() * unit; from < tiles; from = team_.next() * unit)
+        total += kernels_.read(matrix->view().tiles + from * matrix->view().tile_bytes,
+                               (std::min(from + unit, tiles) - from) * matrix->view().tile_bytes);
+      team_.barrier(thread);
+    }
+  });
+  return total;
+}
+
+}  // namespace lullwave

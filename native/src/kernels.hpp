@@ -1,0 +1,59 @@
+// The arithmetic of one decoder step on one thread, as a table of functions for each instruction set.
+//
+// Weights lie in tiles of 16 output channels. A tile holds, for each group of 256 inputs, the 16 scales and then the
+// weights, four inputs of one output side by side; after the groups come the float weights of the loud inputs.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace lullwave {
+
+constexpr int kTile = 16;    // output channels that are computed together
+constexpr int kGroup = 256;  // inputs that share a scale; sums of a group are exact in float32
+constexpr int kStep = 4;     // inputs that one instruction adds up
+constexpr int kLevels = 127; // weights and inputs are quantized to -127..127
+constexpr int kLane = 8;     // floats of a vector; sizes of states are multiples of it
+
+// A packed matrix of `outputs` rows and `inputs` columns.
+struct MatrixView {
+  int outputs, inputs;
+  int groups;
+  const std::uint8_t* tiles;
+  std::size_t tile_bytes;
+  const std::int32_t* loud;  // inputs that are multiplied in float
+  int loud_count;
+};
+
+// Quantized inputs of a product.
+struct Rows {
+  std::int8_t* values;   // (rows, inputs)
+  float* scales;         // (rows, groups)
+  std::int32_t* sums;    // (rows, groups): sums of the values
+  float* loud;           // (rows, loud inputs)
+};
+
+// Keys and values that one query attends to: (count, size) each, in 16 or 32 bits.
+struct Attended {
+  const void* keys;
+  const void* values;
+  const float* bias;  // (count) or null
+  int count, size;
+  bool half;
+};
+
+struct Kernels {
+  const char* name;
+  // Quantizes one row of inputs; `scratch` holds as many floats as the row.
+  void (*quantize)(const MatrixView& matrix, const float* x, int row, const Rows& out, float* scratch);
+  // The outputs of one tile, (rows, 16), through GELU if asked for.
+  void (*multiply)(const MatrixView& matrix, const Rows& x, int rows, int tile, float* out, bool gelu);
+  // Layer normalization with its affine part.
+  void (*normalize)(const float* x, const float* weight, const float* bias, int size, float* out);
+  // Softmax attention of one scaled query; `scores` holds count floats, rounded up to a multiple of kLane.
+  void (*attend)(const float* query, const Attended& to, float* scores, float* out);
+  void (*to_half)(const float* x, int size, std::uint16_t* out);
+  // A sum over memory, for measuring how fast it can be read; `bytes` is a multiple of 64.
+  std::uint64_t (*read)(const std::uint8_t* data, std::size_t bytes);
+};
+
+}  // namespace lullwave

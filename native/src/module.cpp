@@ -1,0 +1,210 @@
+// The Python module `lullwave_native`. Arrays are checked here or by the decoder; wrong ones raise ValueError or TypeError.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <memory>
+#include <optional>
+#include <stdexcept>
+
+#include "cpu.hpp"
+#include "decoder.hpp"
+
+namespace nb = nanobind;
+using namespace lullwave;
+
+namespace {
+
+template <class T, int Dimensions> using Array = nb::ndarray<T, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
+using HalfArray = nb::ndarray<nb::ndim<6>, nb::c_contig, nb::device::cpu>;
+
+void require(bool holds, const char* message) {
+  if (!holds) throw std::invalid_argument(message);
+}
+
+QuantizedWeights checked(const Array<const std::int8_t, 2>& values, const Array<const float, 2>& scales,
+                         const Array<const std::int32_t, 1>& loud, const Array<const float, 2>& loud_weights) {
+  const std::size_t outputs = values.shape(0), inputs = values.shape(1);
+  require(outputs < (1u << 24) && inputs < (1u << 24), "weights: at most 2^24 outputs and inputs");
+  require(scales.shape(0) == outputs && scales.shape(1) == (inputs + kGroup - 1) / kGroup,
+          "scales: (outputs, groups of 256 inputs)");
+  require(loud_weights.shape(0) == outputs && loud_weights.shape(1) == loud.shape(0) && loud.shape(0) <= inputs,
+          "loud weights: (outputs, loud inputs)");
+  return {int(outputs), int(inputs), values.data(), scales.data(), int(loud.shape(0)), loud.data(),
+          loud_weights.data()};
+}
+
+// One product, for tests of the kernels.
+class Linear {
+ public:
+  Linear(const QuantizedWeights& weights, const std::string& level)
+      : matrix_(weights, arena_), kernels_(kernels_of(level)) {}
+
+  void multiply(const Array<const float, 2>& x, const Array<float, 2>& out, bool gelu) {
+    const int rows = int(x.shape(0));
+    require(int(x.shape(1)) == matrix_.view().inputs && out.shape(0) == x.shape(0) &&
+                int(out.shape(1)) == matrix_.view().outputs, "shapes: (rows, inputs) and (rows, outputs)");
+    RowBuffer buffer;
+    buffer.reserve(rows, {&matrix_});
+    for (int r = 0; r < rows; r++)
+      kernels_.quantize(matrix_.view(), x.data() + std::size_t(r) * x.shape(1), r, buffer.rows(), buffer.scratch());
+    std::vector<float> made(std::size_t(rows) * kTile);
+    for (int tile = 0; tile < matrix_.tiles(); tile++) {
+      kernels_.multiply(matrix_.view(), buffer.rows(), rows, tile, made.data(), gelu);
+      for (int r = 0; r < rows; r++)
+        std::copy_n(&made[r * kTile], kTile, out.data() + std::size_t(r) * out.shape(1) + tile * kTile);
+    }
+  }
+
+ private:
+  Arena arena_;
+  Matrix matrix_;
+  const Kernels& kernels_;
+};
+
+// Keys and values of a prompt; keeps the arrays alive.
+class Prompt {
+ public:
+  Prompt(Array<const float, 4> keys, Array<const float, 4> values, std::optional<Array<const float, 1>> bias)
+      : keys_(std::move(keys)), values_(std::move(values)), bias_(std::move(bias)) {
+    for (int i = 0; i < 4; i++)
+      require(keys_.shape(i) == values_.shape(i), "prompt: keys and values of one shape (layers, heads, count, size)");
+    require(keys_.shape(2) >= 1 && keys_.shape(2) < (1u << 24), "prompt: at least one token");
+    require(!bias_ || bias_->shape(0) == keys_.shape(2), "prompt: one bias for each token");
+  }
+
+  PromptView view(const Sizes& sizes) const {
+    require(int(keys_.shape(0)) == sizes.layers && int(keys_.shape(1)) == sizes.heads &&
+                int(keys_.shape(3)) == sizes.head_size(), "prompt: of another model");
+    return {keys_.data(), values_.data(), bias_ ? bias_->data() : nullptr, int(keys_.shape(2))};
+  }
+
+ private:
+  Array<const float, 4> keys_, values_;
+  std::optional<Array<const float, 1>> bias_;
+};
+
+// The keys and values of all slots; keeps the arrays alive.
+class Cache {
+ public:
+  Cache(HalfArray keys, HalfArray values) : keys_(std::move(keys)), values_(std::move(values)) {
+    const nb::dlpack::dtype half{std::uint8_t(nb::dlpack::dtype_code::Float), 16, 1};
+    require(keys_.dtype() == half && values_.dtype() == half, "cache: of dtype float16");
+    for (int i = 0; i < 6; i++)
+      require(keys_.shape(i) == values_.shape(i), "cache: (layers, slots, 2, heads, length, size), keys as values");
+    require(keys_.shape(2) == 2 && keys_.shape(4) < (1u << 24) && keys_.shape(1) < (1u << 24), "cache: two rows a slot");
+  }
+
+  CacheView view(const Sizes& sizes) const {
+    require(int(keys_.shape(0)) == sizes.layers && int(keys_.shape(3)) == sizes.heads &&
+                int(keys_.shape(5)) == sizes.head_size(), "cache: of another model");
+    return {static_cast<std::uint16_t*>(keys_.data()), static_cast<std::uint16_t*>(values_.data()),
+            int(keys_.shape(1)), int(keys_.shape(4))};
+  }
+
+ private:
+  HalfArray keys_, values_;
+};
+
+class PyDecoder {
+ public:
+  PyDecoder(int hidden, int layers, int heads, int ffn, int codebooks, int vocabulary, bool cross,
+            Array<const float, 2> table, Array<const float, 2> positions, int threads, bool pinned,
+            const std::string& level)
+      : table_(std::move(table)), positions_(std::move(positions)) {
+    require(int(table_.shape(0)) == codebooks * (vocabulary + 1) && int(table_.shape(1)) == hidden,
+            "table: (codebooks x (vocabulary + 1), hidden)");
+    require(int(positions_.shape(1)) == hidden, "positions: (count, hidden)");
+    const Sizes sizes{hidden, layers, heads, ffn, codebooks, vocabulary, int(positions_.shape(0)), cross};
+    decoder_ = std::make_unique<Decoder>(sizes, kernels_of(level), threads, pinned, table_.data(), positions_.data());
+  }
+
+  void set_product(int layer, int which, const Array<const std::int8_t, 2>& values, const Array<const float, 2>& scales,
+                   const Array<const std::int32_t, 1>& loud, const Array<const float, 2>& loud_weights) {
+    decoder_->set_product(layer, Product(which), checked(values, scales, loud, loud_weights));
+  }
+
+  void set_norm(int layer, int which, const Array<const float, 1>& weight, const Array<const float, 1>& bias) {
+    decoder_->set_norm(layer, NormPlace(which), {weight.data(), weight.data() + weight.size()},
+                       {bias.data(), bias.data() + bias.size()});
+  }
+
+  void step(const Cache& cache, const Array<const std::int32_t, 2>& rows,
+            const std::optional<Array<const std::int64_t, 2>>& tokens, const std::optional<Array<const float, 2>>& states,
+            const std::vector<const Prompt*>& prompts, const Array<float, 2>& logits) {
+    const Sizes& sizes = decoder_->sizes();
+    require(rows.shape(1) == 5, "rows: (rows, 5): slot, row, position, prompt or -1, whether logits are needed");
+    require(rows.shape(0) <= 4096, "rows: at most 4096");
+    require(tokens.has_value() != states.has_value(), "tokens or states");
+    require(!tokens || (tokens->shape(0) == rows.shape(0) && int(tokens->shape(1)) == sizes.codebooks),
+            "tokens: (rows, codebooks)");
+    require(!states || (states->shape(0) == rows.shape(0) && int(states->shape(1)) == sizes.hidden),
+            "states: (rows, hidden)");
+    std::vector<StepRow> steps;
+    std::size_t needing = 0;
+    for (std::size_t r = 0; r < rows.shape(0); r++) {
+      const std::int32_t* row = rows.data() + 5 * r;
+      steps.push_back({row[0], row[1], row[2], row[3], row[4] != 0});
+      needing += row[4] != 0;
+    }
+    require(logits.shape(0) == needing && int(logits.shape(1)) == sizes.outputs(),
+            "logits: (rows that need them, codebooks x vocabulary)");
+    std::vector<PromptView> views;
+    for (const Prompt* prompt : prompts) {
+      require(prompt != nullptr, "prompts: None");
+      views.push_back(prompt->view(sizes));
+    }
+    const CacheView view = cache.view(sizes);
+    nb::gil_scoped_release unlocked;
+    decoder_->step(steps, tokens ? tokens->data() : nullptr, states ? states->data() : nullptr, view, views,
+                   logits.data());
+  }
+
+  std::uint64_t read_weights() { return decoder_->read_weights(); }
+  std::size_t weight_bytes() const { return decoder_->weight_bytes(); }
+  const char* level() const { return decoder_->kernels().name; }
+  int threads() const { return decoder_->threads(); }
+
+ private:
+  Array<const float, 2> table_, positions_;
+  std::unique_ptr<Decoder> decoder_;
+};
+
+}  // namespace
+
+NB_MODULE(lullwave_native, m) {
+  nb::set_leak_warnings(false);  // engines may live until the interpreter ends
+  m.doc() = "The decoder step of MusicGen with 8-bit weights, for CPUs.";
+  m.def("levels", [] {
+    std::vector<std::string> names;
+    for (const Kernels* kernels : usable_kernels()) names.push_back(kernels->name);
+    return names;
+  }, "Names of the instruction sets that this CPU has kernels for, the fastest first.");
+  nb::class_<Linear>(m, "Linear")
+      .def("__init__", [](Linear* self, const Array<const std::int8_t, 2>& values, const Array<const float, 2>& scales,
+                          const Array<const std::int32_t, 1>& loud, const Array<const float, 2>& loud_weights,
+                          const std::string& level) { new (self) Linear(checked(values, scales, loud, loud_weights), level); },
+           nb::arg("values"), nb::arg("scales"), nb::arg("loud"), nb::arg("loud_weights"), nb::arg("level") = "")
+      .def("multiply", &Linear::multiply, nb::arg("x"), nb::arg("out").noconvert(), nb::arg("gelu") = false);
+  nb::class_<Prompt>(m, "Prompt")
+      .def(nb::init<Array<const float, 4>, Array<const float, 4>, std::optional<Array<const float, 1>>>(),
+           nb::arg("keys"), nb::arg("values"), nb::arg("bias").none());
+  nb::class_<Cache>(m, "Cache")
+      .def(nb::init<HalfArray, HalfArray>(), nb::arg("keys").noconvert(), nb::arg("values").noconvert());
+  nb::class_<PyDecoder>(m, "Decoder")
+      .def(nb::init<int, int, int, int, int, int, bool, Array<const float, 2>, Array<const float, 2>, int, bool,
+                    const std::string&>(),
+           nb::arg("hidden"), nb::arg("layers"), nb::arg("heads"), nb::arg("ffn"), nb::arg("codebooks"),
+           nb::arg("vocabulary"), nb::arg("cross"), nb::arg("table"), nb::arg("positions"), nb::arg("threads") = 2,
+           nb::arg("pinned") = false, nb::arg("level") = "")
+      .def("set_product", &PyDecoder::set_product)
+      .def("set_norm", &PyDecoder::set_norm)
+      .def("step", &PyDecoder::step, nb::arg("cache"), nb::arg("rows"), nb::arg("tokens").none(),
+           nb::arg("states").none(), nb::arg("prompts"), nb::arg("logits").noconvert())
+      .def("read_weights", &PyDecoder::read_weights, nb::call_guard<nb::gil_scoped_release>())
+      .def_prop_ro("weight_bytes", &PyDecoder::weight_bytes)
+      .def_prop_ro("level", &PyDecoder::level)
+      .def_prop_ro("threads", &PyDecoder::threads);
+}

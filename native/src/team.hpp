@@ -1,0 +1,65 @@
+// A team of threads that do one job together, in phases of chunks that whoever is free takes.
+//
+// A thread that waits for the others spins for some microseconds, fewer each time it was in vain, and then sleeps, so
+// that the system can give its core to another process or to a thread of the team that lost its own. Between jobs all
+// threads but the caller sleep.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace lullwave {
+
+class Team {
+ public:
+  // `pinned`: every thread but the caller stays on one core.
+  Team(int threads, bool pinned);
+  ~Team();
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+
+  int size() const { return size_; }
+  // Runs job(thread) on all threads, the caller being thread 0, and waits until all have returned. One caller at a time.
+  void run(const std::function<void(int)>& job);
+
+  // For jobs: the next chunk of this phase.
+  int next() { return chunk_.fetch_add(1, std::memory_order_relaxed); }
+  // For jobs: waits for all threads and begins the next phase.
+  void barrier(int thread);
+
+ private:
+  // A number that threads wait for to change.
+  class Signal {
+   public:
+    std::uint32_t value() const { return value_.load(std::memory_order_seq_cst); }
+    void advance();
+    void wait(std::uint32_t old);  // sleeps
+    bool changed(std::uint32_t old, int spin_us) const;  // spins
+
+   private:
+    std::atomic<std::uint32_t> value_{0};
+    std::atomic<int> sleepers_{0};
+    std::mutex mutex_;
+    std::condition_variable changed_;
+  };
+  struct alignas(64) Worker {
+    int spin_us;
+  };
+
+  void work(int thread, bool pinned);
+
+  const int size_;
+  alignas(64) std::atomic<int> chunk_{0};
+  alignas(64) std::atomic<int> arrived_{0};
+  Signal phase_, start_;
+  const std::function<void(int)>* job_ = nullptr;
+  bool ending_ = false;
+  std::vector<Worker> workers_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace lullwave

@@ -1,0 +1,117 @@
+// Exercises the decoder without Python, for the sanitizers: `make native-sanitize`. Exits with 1 if a row depends on its
+// company, on the number of threads or on how its past was computed.
+#include <cstdio>
+#include <cstring>
+#include <random>
+#include <stdexcept>
+#include <thread>
+
+#include "cpu.hpp"
+#include "decoder.hpp"
+
+using namespace lullwave;
+
+namespace {
+
+constexpr Sizes kSizes{96, 2, 3, 320, 4, 60, 40, true};
+constexpr int kLength = 40, kSlots = 4;
+
+std::mt19937 generator(1);
+
+std::vector<float> noise(std::size_t count) {
+  std::normal_distribution<float> normal;
+  std::vector<float> out(count);
+  for (float& x : out) x = normal(generator);
+  return out;
+}
+
+void set_random(Decoder& decoder, int layer, Product which, int outputs, int inputs) {
+  const std::size_t groups = (inputs + kGroup - 1) / kGroup;
+  std::vector<std::int8_t> values(std::size_t(outputs) * inputs);
+  for (std::int8_t& value : values) value = std::int8_t(int(generator() % 255) - 127);
+  const std::vector<float> scales(outputs * groups, 0.002f), loud_weights = noise(std::size_t(outputs) * 2);
+  const std::int32_t loud[] = {3, inputs - 1};
+  decoder.set_product(layer, which, {outputs, inputs, values.data(), scales.data(), 2, loud, loud_weights.data()});
+}
+
+struct Model {
+  int seeded = (generator.seed(7), 7);  // first: every model gets the same numbers
+  std::vector<float> table = noise(4 * 61 * 96), positions = noise(40 * 96);
+  std::vector<float> keys = noise(2 * 3 * 5 * 32), values = noise(2 * 3 * 5 * 32), bias = noise(5);
+  Decoder decoder;
+
+  Model(const Kernels& kernels, int threads, bool pinned)
+      : decoder(kSizes, kernels, threads, pinned, table.data(), positions.data()) {
+    for (int l = 0; l < kSizes.layers; l++) {
+      const int d = kSizes.hidden, outputs[] = {3 * d, d, d, d, kSizes.ffn, d};
+      for (int i = 0; i < kProducts; i++)
+        set_random(decoder, l, Product(i), outputs[i], i == kDown ? kSizes.ffn : d);
+      for (int i = 0; i < kNorms; i++) decoder.set_norm(l, NormPlace(i), noise(d), noise(d));
+    }
+    set_random(decoder, 0, kHeads, kSizes.outputs(), kSizes.hidden);
+    decoder.set_norm(0, kFinalNorm, noise(kSizes.hidden), noise(kSizes.hidden));
+  }
+};
+
+struct Past {
+  std::vector<std::uint16_t> keys, values;
+  Past() : keys(std::size_t(2) * kSlots * 2 * 3 * kLength * 32), values(keys.size()) {}
+  CacheView view() { return {keys.data(), values.data(), kSlots, kLength}; }
+};
+
+std::vector<float> run(Model& model, Past& past, const std::vector<StepRow>& rows) {
+  std::vector<std::int64_t> tokens;
+  for (const StepRow& row : rows)
+    for (int k = 0; k < 4; k++) tokens.push_back((row.position * 7 + k * 13 + row.slot) % 61);
+  std::size_t needing = 0;
+  for (const StepRow& row : rows) needing += row.needs_logits;
+  std::vector<float> logits(needing * kSizes.outputs());
+  model.decoder.step(rows, tokens.data(), nullptr, past.view(),
+                     {{model.keys.data(), model.values.data(), model.bias.data(), 5}}, logits.data());
+  return logits;
+}
+
+bool same(const std::vector<float>& a, const float* b) { return !std::memcmp(a.data(), b, a.size() * sizeof(float)); }
+
+bool check(const Kernels& kernels) {
+  Model one(kernels, 1, false), team(kernels, 3, true);
+  Past alone, company, at_once;
+  bool fine = true;
+  std::vector<StepRow> all;
+  for (int p = 0; p < 30; p++) {
+    const std::vector<float> first = run(one, alone, {{0, 0, p, 0, true}, {0, 1, p, -1, true}});
+    const std::vector<float> both =
+        run(team, company, {{2, 0, 30 - p, -1, false}, {0, 0, p, 0, true}, {0, 1, p, -1, true}, {1, 0, p / 2, 0, true},
+                            {3, 1, p, 0, p % 2 == 0}});
+    fine &= same(first, both.data());
+    all.push_back({0, 0, p, 0, p == 29});
+  }
+  Past again;
+  const std::vector<float> last = run(one, again, all), stepped = run(one, alone, {{0, 0, 29, 0, true}});
+  fine &= same(stepped, last.data());
+  for (const StepRow& wrong : std::vector<StepRow>{{4, 0, 0, -1, true}, {0, 2, 0, -1, true}, {0, 0, 40, -1, true},
+                                                   {0, 0, 0, 1, true}, {-1, 0, 0, -1, true}}) {
+    try {
+      run(one, alone, {wrong});
+      fine = false;
+    } catch (const std::invalid_argument&) {
+    }
+  }
+  std::vector<std::thread> callers;  // steps of several callers wait for one another
+  for (int i = 0; i < 3; i++)
+    callers.emplace_back([&, i] {
+      for (int p = 0; p < 20; p++) run(team, company, {{i, 0, p, 0, true}});
+    });
+  for (std::thread& caller : callers) caller.join();
+  team.decoder.read_weights();
+  std::printf("%s: %s\n", kernels.name, fine ? "fine" : "WRONG");
+  return fine;
+}
+
+}  // namespace
+
+int main() {
+  bool fine = true;
+  for (const Kernels* kernels : usable_kernels()) fine &= check(*kernels);
+  return fine ? 0 : 1;
+}

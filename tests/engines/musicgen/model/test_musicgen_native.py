@@ -1,0 +1,187 @@
+"""The native decoder against its definition in Python, with the kernels of every instruction set that this CPU has."""
+
+import dataclasses
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+native = pytest.importorskip("lullwave_native", reason="lullwave-native is not installed: make native")
+
+from test_musicgen_grouped_int8 import heavy_tailed  # noqa: E402
+
+from lullwave.engines.musicgen.model.attention import KVCache, PromptKV, StepInput  # noqa: E402
+from lullwave.engines.musicgen.model.config import ModelConfig  # noqa: E402
+from lullwave.engines.musicgen.model.decoder import Decoder  # noqa: E402
+from lullwave.engines.musicgen.model.grouped_int8 import GroupedInt8Linear, quantize  # noqa: E402
+from lullwave.engines.musicgen.model.native_decoder import NativeDecoder, fits  # noqa: E402
+from lullwave.engines.musicgen.model.weights import Weights  # noqa: E402
+
+CPU = torch.device("cpu")
+LEVELS = native.levels()
+# Sums in another order round a few inputs of later products to the neighbouring one of 255 levels.
+ROUNDING = 6e-3  # of the logits, relative L2
+
+
+def product(weights, level, x, gelu=False):
+    packed = native.Linear(weights.values, weights.scales, weights.loud, weights.loud_weights, level)
+    out = torch.empty(x.shape[0], weights.values.shape[0])
+    packed.multiply(x, out, gelu)
+    return out
+
+
+def decoders(directory, **options):
+    config, weights = ModelConfig.read(directory), Weights(directory)
+    return config, NativeDecoder(native, config, weights, **options)
+
+
+def tokens_of(config, count):
+    return torch.randint(
+        0, config.vocabulary + 1, (count, config.codebooks), generator=torch.Generator().manual_seed(5)
+    )
+
+
+def half_cache(config, slots, length=96):
+    return KVCache(config, slots, length, torch.float16, CPU)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("inputs", [8, 256, 264, 1024])
+def test_products_equal_the_definition(level, inputs):
+    weight, _ = heavy_tailed(48, inputs)
+    linear = GroupedInt8Linear(weight)
+    x = torch.randn(6, inputs, generator=torch.Generator().manual_seed(1))
+    expected = linear(x)
+    for rows in range(1, 7):  # blocks of every size; a row has the same bits in each
+        made = product(linear.weights, level, x[:rows].contiguous())
+        assert (made - expected[:rows]).abs().max() <= 2e-6 * expected.abs().max()
+        assert torch.equal(made, product(linear.weights, level, x)[:rows])
+    activated = torch.nn.functional.gelu(expected)
+    assert (product(linear.weights, level, x, gelu=True) - activated).abs().max() <= 3e-6 * activated.abs().max()
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("signs", [(1, 1), (1, -1), (-1, 1), (-1, -1)])
+def test_sums_of_the_largest_values_are_not_clipped(level, signs):
+    weight, x = signs[0] * torch.full((16, 512), 127.0), signs[1] * torch.full((2, 512), 127.0)
+    assert torch.equal(product(quantize(weight), level, x), x @ weight.T)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("kind", ["musicgen-tiny", "musicgen-tiny-stereo"])
+@torch.inference_mode()
+def test_ragged_steps_equal_the_definition(checkpoints_dir, kind, level):
+    """One to three songs at other positions, with guidance, without, and with a negative prompt that has weights."""
+    config, fast = decoders(checkpoints_dir / kind, level=level)
+    slow = Decoder(config, Weights(checkpoints_dir / kind), CPU, torch.int8, GroupedInt8Linear)
+    assert fast.level == level
+    torch.manual_seed(0)
+    plain = fast.prompt_kv(torch.randn(7, config.hidden))
+    weighted = fast.prompt_kv(torch.randn(20, config.hidden), torch.randn(20))
+    prompts = {0: (plain, None), 1: (weighted, plain), 2: (plain,)}
+    caches, tokens = [half_cache(config, 3), half_cache(config, 3)], tokens_of(config, 60)
+    made, expected = [], []
+    for step in range(40):
+        slots = [s for s in prompts if step >= 7 * s and (step % 3 or s != 1)]
+        at = {0: step, 1: step - 7 - (step - 7 + 1) // 3, 2: step - 14}
+        items = [StepInput(s, at[s], tokens[at[s]], prompts[s], s != 1 or step % 2 == 0) for s in slots]
+        for decoder, cache, out in ((fast, caches[0], made), (slow, caches[1], expected)):
+            out.append(decoder.step(cache, items))
+    assert [part.shape for part in made] == [part.shape for part in expected]
+    made, expected = torch.cat(made), torch.cat(expected)
+    assert (made - expected).norm() / expected.norm() < ROUNDING
+
+
+@torch.inference_mode()
+def test_a_prefix_of_states_equals_the_definition(checkpoints_dir):
+    directory = checkpoints_dir / "musicgen-tiny-melody"
+    config, fast = decoders(directory)
+    slow = Decoder(config, Weights(directory), CPU, torch.int8, GroupedInt8Linear)
+    states, tokens = torch.randn(2, 50, config.hidden), tokens_of(config, 2)
+    caches = [half_cache(config, 1), half_cache(config, 1)]
+    fast.chunk(caches[0], 0, 0, states, (None, None))
+    for position in range(50):
+        slow.step(caches[1], [StepInput(0, position, states[:, position], (None, None), False)])
+    item = StepInput(0, 50, tokens[0], (None, None))
+    expected = slow.step(caches[1], [item])
+    assert (fast.step(caches[0], [item]) - expected).norm() / expected.norm() < ROUNDING
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@torch.inference_mode()
+def test_a_song_has_the_same_bits_in_company_with_more_threads_and_all_at_once(tiny, level):
+    config, alone = decoders(tiny, threads=1, level=level)
+    _, team = decoders(tiny, threads=3, pinned=True, level=level)
+    prompt = alone.prompt_kv(torch.randn(5, config.hidden, generator=torch.Generator().manual_seed(2)))
+    tokens = tokens_of(config, 60)
+    first, second, third = half_cache(config, 1), half_cache(config, 4), half_cache(config, 1)
+    song = [StepInput(0, p, tokens[p], (prompt, None)) for p in range(60)]
+    stepped = torch.cat([alone.step(first, [item]) for item in song])
+    company = []
+    for item in song:
+        others = [StepInput(s, item.position // s, tokens[s], (None, prompt)[: s % 2 + 1]) for s in (1, 2, 3)]
+        moved = dataclasses.replace(item, slot=0)
+        company.append(team.step(second, [others[0], moved, *others[1:]])[2:4])
+    assert torch.equal(torch.cat(company), stepped)
+    assert torch.equal(team.step(third, song), stepped)
+
+
+def test_a_blend_changes_only_the_bias(tiny):
+    config, decoder = decoders(tiny)
+    both = decoder.prompt_kv(torch.randn(6, config.hidden), torch.tensor([0.0, 0.0, 0.0, -1e4, -1e4, -1e4]))
+    half = PromptKV(*(part[:, :, :3].contiguous() for part in (both.keys, both.values)))
+    cache, tokens = half_cache(config, 2), tokens_of(config, 1)
+    made = decoder.step(cache, [StepInput(slot, 0, tokens[0], (kv,)) for slot, kv in enumerate((both, half))])
+    assert (made[0] - made[1]).norm() / made.norm() < ROUNDING
+
+
+@torch.inference_mode()
+def test_wrong_arguments_raise_and_leave_the_decoder_working(tiny):
+    config, decoder = decoders(tiny)
+    cache, tokens = half_cache(config, 2), tokens_of(config, 3)
+    right = StepInput(0, 0, tokens[0], (None, None))
+    before = decoder.step(cache, [right])
+    other = PromptKV(torch.zeros(1, 4, 3, 16), torch.zeros(1, 4, 3, 16))
+    for wrong in (
+        dataclasses.replace(right, slot=2),
+        dataclasses.replace(right, slot=-1),
+        dataclasses.replace(right, position=96),
+        dataclasses.replace(right, position=-1),
+        dataclasses.replace(right, prompt_kvs=(None, None, None)),
+        dataclasses.replace(right, prompt_kvs=(other, None)),
+        dataclasses.replace(right, inputs=tokens[0] + 5000),
+        dataclasses.replace(right, inputs=tokens[0] - 5000),
+        dataclasses.replace(right, inputs=tokens[0][:3]),
+        dataclasses.replace(right, inputs=torch.zeros(2, config.hidden + 1)),
+    ):
+        with pytest.raises(ValueError):
+            decoder.step(cache, [wrong])
+    with pytest.raises(ValueError, match="float16"):
+        decoder.step(KVCache(config, 1, 8, torch.float32, CPU), [right])
+    with pytest.raises((TypeError, ValueError)):
+        native.Linear(
+            torch.zeros(16, 12, dtype=torch.int8),
+            torch.zeros(16, 1),
+            torch.zeros(0, dtype=torch.int32),
+            torch.zeros(16, 0),
+        )
+    with pytest.raises(ValueError, match="level"):
+        NativeDecoder(native, config, Weights(tiny), level="abacus")
+    assert decoder.step(cache, []).shape == (0, config.codebooks, config.vocabulary)
+    assert torch.equal(decoder.step(cache, [right]), before)
+
+
+def test_a_decoder_that_lacks_weights_does_not_step():
+    table, positions = torch.zeros(4 * 17, 32), torch.zeros(8, 32)
+    decoder = native.Decoder(32, 1, 2, 64, 4, 16, False, table, positions)
+    cache = native.Cache(*(torch.zeros(1, 1, 2, 2, 8, 16, dtype=torch.float16) for _ in range(2)))
+    rows, tokens = torch.tensor([[0, 0, 0, -1, 1]], dtype=torch.int32), torch.zeros(1, 4, dtype=torch.long)
+    with pytest.raises(ValueError, match="lacks weights"):
+        decoder.step(cache, rows, tokens, None, [], torch.empty(1, 64))
+
+
+def test_models_of_other_sizes_are_left_to_torch(tiny):
+    config = ModelConfig.read(tiny)
+    assert fits(config)
+    assert not fits(dataclasses.replace(config, hidden=72, heads=6))
+    assert not fits(dataclasses.replace(config, ffn=100))

@@ -1,0 +1,72 @@
+"""The choice between the native kernels and those of torch."""
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from lullwave.cli.commands.engines import entry_of
+from lullwave.engines.musicgen import native
+from lullwave.engines.musicgen.model.decoder import Decoder
+from lullwave.errors import EngineError, InvalidInput, SnapshotError
+from lullwave.request import Request
+
+ABSENT = native.NativePackage(None, "", "lullwave-native is not installed; run make native")
+
+
+class Kernels:
+    """Stands for the module."""
+
+
+PRESENT = native.NativePackage(Kernels, "avx2", "")
+
+
+@pytest.fixture
+def found(monkeypatch):
+    """Lets ``find_native`` give what it is called with."""
+    return lambda package: monkeypatch.setattr(native, "find_native", lambda: package)
+
+
+def test_auto_takes_the_package_for_8_bits_on_a_cpu_and_torch_for_all_else(found):
+    found(PRESENT)
+    assert native.choose_native("auto", "cpu", "auto") is Kernels
+    assert native.choose_native("auto", "cpu", "int8") is Kernels
+    assert native.choose_native("auto", "cpu", "float32") is None
+    assert native.choose_native("auto", "cuda", "auto") is None
+    assert native.choose_native("torch", "cpu", "int8") is None
+    found(ABSENT)
+    assert native.choose_native("auto", "cpu", "int8") is None
+
+
+def test_native_where_it_cannot_be_says_why(found):
+    found(PRESENT)
+    with pytest.raises(InvalidInput, match="float32 on cpu"):
+        native.choose_native("native", "cpu", "float32")
+    with pytest.raises(InvalidInput, match="cuda"):
+        native.choose_native("native", "cuda", "auto")
+    found(ABSENT)
+    with pytest.raises(EngineError, match="make native"):
+        native.choose_native("native", "cpu", "int8")
+
+
+def test_the_list_of_engines_tells_what_is_in_use_and_why(monkeypatch):
+    from lullwave.engines.musicgen import options
+
+    for package, told in ((PRESENT, "native kernels, avx2"), (ABSENT, "torch kernels (lullwave-native is not inst")):
+        monkeypatch.setattr(options, "find_native", lambda package=package: package)
+        assert told in entry_of("musicgen").as_json()["kernels"]
+    assert "kernels" not in entry_of("synth").as_json()
+
+
+def test_songs_of_one_backend_are_not_restored_by_the_other(tiny, load):
+    pytest.importorskip("lullwave_native", reason="lullwave-native is not installed: make native")
+    fast, slow = load(tiny, "auto", backend="native"), load(tiny, "float32", backend="torch")
+    assert not isinstance(fast.decoder, Decoder)
+    assert isinstance(slow.decoder, Decoder)
+    with fast.stream(Request("calm", seed=3)) as stream:
+        stream.read(fast.rate)
+        snapshot = stream.snapshot()
+        with fast.restore(snapshot) as again:
+            assert (again.read(fast.rate // 2).samples == stream.read(fast.rate // 2).samples).all()
+    with pytest.raises(SnapshotError, match="native"):
+        slow.restore(snapshot)
