@@ -58,7 +58,7 @@ _LOFI_CELLS = {0: 1, 1: 2, 2: 2, 3: 2, 4: 2, 5: 2}
 
 STYLES: dict[str, Style] = {
     "lofi": Style(
-        tempo_bpm=(70, 88),
+        tempo_bpm=(66, 92),
         keys={"rhodes": 4, "felt_piano": 2.5, "wurli": 1.5, "nylon_guitar": 2},
         lead={
             "vibraphone": 2,

@@ -151,7 +151,7 @@ def _cymbals(chance: Chance, hats: str, level: int, energy: float, bar: int) -> 
 
 def pick_fill(chance: Chance, bar: int, bars: int, leads_out: bool, looped: bool = False) -> str:
     """Which fill a bar of a section has: where a section ends often, at every fourth bar of no loop sometimes."""
-    if bar == bars - 1 and leads_out and chance.yes(0.75):
+    if bar == bars - 1 and leads_out and chance.yes(0.5 if looped else 0.75):
         return chance.pick(("toms", "drag", "stutter", "hats_off", "triplet"))
     if not looped and bar % 4 == 3 and chance.yes(0.25):
         return chance.pick(("hats_off", "drag", "stutter"))
