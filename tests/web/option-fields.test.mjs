@@ -2,6 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { fieldsOf, valueOf } from '../../lullwave/web/forms/option-fields.js';
+import { translator } from '../../lullwave/web/shared/strings.js';
+import english from '../../lullwave/web/strings/en.js';
+
+const t = translator(english);
 
 const SCHEMA = {
   properties: {
@@ -19,7 +23,7 @@ const SCHEMA = {
     options: { type: 'object' },
   },
 };
-const FIELDS = Object.fromEntries(fieldsOf(SCHEMA).map((field) => [field.name, field]));
+const FIELDS = Object.fromEntries(fieldsOf(SCHEMA, {}, t).map((field) => [field.name, field]));
 
 test('every property that a form can show becomes a field of its kind, in order', () => {
   const kinds = Object.entries(FIELDS).map(([name, { kind }]) => [name, kind]);
@@ -47,14 +51,15 @@ test('range, default, unit and words come from the schema', () => {
   assert.deepEqual([share.step, hz.step], ['0.01', 'any']);
   assert.deepEqual([hz.label, hz.help], ['Hz in Hz', 'The tone. 20 or more.']);
   assert.equal(seed.help, '0 or more.');
-  assert.equal(fieldsOf({ properties: { seed: { type: 'integer', minimum: 0, maximum: 9223372036854775807n, default: 0 } } })[0].help, '0 or more.');
+  assert.equal(fieldsOf({ properties: { seed: { type: 'integer', minimum: 0, maximum: 9223372036854775807n, default: 0 } } }, {}, t)[0].help, '0 or more.');
   assert.deepEqual([image.maxLength, image.unset, drums.unset], [100, 'og_beat', true]);
   const [length] = fieldsOf(
     { properties: { duration_s: { type: 'number', minimum: 1, maximum: 60, default: 30, description: 'length in seconds' } } },
     { duration_s: { label: 'Length in seconds', placeholder: 'any' } },
+    t,
   );
   assert.deepEqual([length.label, length.help, length.placeholder], ['Length in seconds', '1 to 60.', 'any']);
-  assert.deepEqual(fieldsOf({}), []);
+  assert.deepEqual(fieldsOf({}, {}, t), []);
 });
 
 test('only what was changed has a value', () => {

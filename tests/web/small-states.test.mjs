@@ -196,6 +196,15 @@ test('a language has its own numbers, plurals, quotes and names of keys', () => 
   assert.equal(Words.withoutEffect(t, told), 'No effect: pinao (did you mean piano or pan?), x');
 });
 
+test('what the engine understood is said in the language of the page, without what it did not', () => {
+  const de = translator(german);
+  const said = 'piano; calm; with rain and a fire; no oboe here: flute instead; in Bb minor; not understood: xyzzy (did you mean x?)';
+  assert.equal(Words.understoodWords(de, said), 'Klavier; ruhig; mit Regen und Feuer; hier gibt es „oboe“ nicht, dafür Flöte; in B-Moll');
+  assert.equal(Words.understoodWords(t, said), 'piano; calm; with rain and a fire; no oboe here: flute instead; in B♭ minor');
+  assert.equal(Words.understoodWords(de, 'jazz (67%) and synthwave (33%); only strings; 67 bpm; in 3/4; without drums'), 'jazz (67%) und synthwave (33%); nur Streicher; 67 bpm; in 3/4; ohne Schlagzeug');
+  assert.equal(Words.lead(de, INITIAL, 'Drift', 'on air', true), 'Von vorhin');
+});
+
 test('every state of the radio page has German words', () => {
   const de = translator(german);
   const player = (phase, more = {}) => ({ ...INITIAL, phase, ...more });

@@ -160,7 +160,9 @@ test('a file is named by its words and its seed', () => {
   assert.equal(name('café ../../etc', null), 'lullwave-cafe-etc-clip.opus');
   assert.equal(name('雨 の夜'), 'lullwave-雨-の夜-7-clip.opus');
   assert.ok(name('very '.repeat(100)).length < 70);
-  assert.deepEqual([amount(900), amount(2_500_000), lasting(3.21), lasting(59.6), lasting(119.7)], ['1 kB', '2.5 MB', '3.2 s', '1 min 0 s', '2 min 0 s']);
+  const t = translator(english);
+  assert.deepEqual([amount(0, t), amount(900, t), amount(2_500_000, t), lasting(3.21, t), lasting(59.6, t), lasting(119.7, t)], ['0 kB', '1 kB', '2.5 MB', '3.2 s', '1 min 0 s', '2 min 0 s']);
+  assert.deepEqual([amount(2_500_000, translator(german)), lasting(3.21, translator(german))], ['2,5 MB', '3,2 s']);
 });
 
 test('a language has its words by key, with the values in their places', () => {

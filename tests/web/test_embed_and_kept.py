@@ -35,8 +35,9 @@ def test_the_small_player_plays_and_a_linked_moment_is_heard_and_kept(radio: Rad
         page.wait_for_timeout(100)
     until(page, f"Date.now() / 1000 > {wall} + 3.2")
     page.goto(f"{radio.url}?station=first&at={wall}&seconds=3")
-    page.get_by_role("heading", name="A moment to hear again").wait_for()
-    page.get_by_role("button", name="Keep A moment to hear again").click()
+    page.get_by_role("heading", name="Tone").wait_for()
+    page.get_by_text("From a while ago").wait_for()
+    page.get_by_role("button", name="Keep Tone").click()
     download = page.get_by_role("link", name="Download")
     download.wait_for()
     reply = page.request.get(page.evaluate("document.querySelector('.kept a').href"))
@@ -82,7 +83,7 @@ def test_the_small_player_plays_and_a_linked_moment_is_heard_and_kept(radio: Rad
     assert page.locator(".stations .station").count() == 2
 
     other = visit(link)  # another browser, without the first one's storage
-    other.get_by_role("heading", name="A moment to hear again").wait_for()
+    other.get_by_role("heading", name="Tone").wait_for()
     assert other.locator(".kept").is_hidden()
     other.get_by_role("button", name="Play", exact=True).click()
     until(other, "document.querySelector('audio').src.includes('/replay?at=')")

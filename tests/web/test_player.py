@@ -138,7 +138,9 @@ def test_a_full_station_says_so_and_lets_others_in_later(serve: Callable[..., Ra
     one, two = visit(radio.url), visit(radio.url, may_complain=True)
     play(one)
     two.get_by_role("button", name="Play", exact=True).click()
-    two.get_by_text("The station is full: it has as many listeners as it may have. Trying again soon…").wait_for()
+    two.locator(".player-status").get_by_text(
+        "The station is full: it has as many listeners as it may have. Trying again soon…"
+    ).wait_for()
     assert two.locator(".player-status").get_attribute("data-phase") == "waiting"
     one.get_by_role("button", name="Pause", exact=True).click()
     one.get_by_text("Nobody tuned in yet").wait_for()

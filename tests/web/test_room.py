@@ -206,7 +206,7 @@ def test_it_opens_without_the_server(serve: Callable[..., Radio], visit: Callabl
     radio.stop()
     page.reload()
     page.get_by_role("button", name="Play", exact=True).click()
-    page.get_by_text("The station cannot be reached.").wait_for()
+    page.locator(".player-status").get_by_text("The station cannot be reached.").wait_for()
     page.get_by_role("button", name="Try now").wait_for()
     serve(radio.port)
     until(page, "document.querySelector('.player-status').dataset.phase === 'playing'")

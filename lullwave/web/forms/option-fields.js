@@ -15,16 +15,17 @@ const UNITS = { bpm: 'BPM', s: 'seconds', db: 'dB', hz: 'Hz', kbps: 'kbit/s' };
  * One field for each property that a form can show.
  *
  * @param {{properties?: object}} schema
- * @param {Record<string, object>} [words] what replaces parts of single fields: a label, a placeholder, a kind
+ * @param {Record<string, object>} words what replaces parts of single fields: a label, a placeholder, a kind
+ * @param {(key: string, values?: Record<string, unknown>) => string} t
  * @returns {Field[]}
  */
-export function fieldsOf(schema, words = {}) {
+export function fieldsOf(schema, words, t) {
   return Object.entries(schema.properties ?? {})
-    .map(([name, said]) => fieldOf(name, said, words[name]))
+    .map(([name, said]) => fieldOf(name, said, words[name], t))
     .filter((field) => field.kind);
 }
 
-function fieldOf(name, said, better) {
+function fieldOf(name, said, better, t) {
   const shapes = said.anyOf ?? [said];
   const shape = { ...shapes.find((one) => one.type !== 'null'), ...said };
   const field = {
@@ -39,7 +40,7 @@ function fieldOf(name, said, better) {
     choices: shape.enum ?? [],
     ...better,
   };
-  const help = [better?.help ?? said.description, rangeWords(field)].filter(Boolean).map(sentence).filter((one) => one !== `${field.label}.`);
+  const help = [better?.help ?? said.description, rangeWords(field, t)].filter(Boolean).map(sentence).filter((one) => one !== `${field.label}.`);
   return { ...field, step: stepOf(field), help: help.join(' ') };
 }
 
@@ -60,12 +61,12 @@ function stepOf({ kind, low, high }) {
 }
 
 /** The allowed numbers in words; empty where the control keeps to them anyway. */
-function rangeWords({ kind, low, high }) {
+function rangeWords({ kind, low, high }, t) {
   if (kind !== 'number' && kind !== 'integer') return '';
   const most = typeof high !== 'bigint' && (Number.isSafeInteger(high) || !Number.isInteger(high)) ? high : undefined;
-  if (low !== undefined && most !== undefined) return `${low} to ${most}`;
-  if (low !== undefined) return `${low} or more`;
-  return most === undefined ? '' : `${most} or less`;
+  if (low !== undefined && most !== undefined) return t('form.between', { low, high: most });
+  if (low !== undefined) return t('form.at-least', { low });
+  return most === undefined ? '' : t('form.at-most', { high: most });
 }
 
 /**

@@ -32,7 +32,7 @@ export function OptionForm(el, t, own = {}) {
     complain,
     /** @param {object} schema @param {Record<string, {label?: string, placeholder?: string}>} [words] of single fields */
     update(schema, words = {}) {
-      rows = new Map(fieldsOf(schema, words).map((field) => [field.name, row(field, controls)]));
+      rows = new Map(fieldsOf(schema, words, t).map((field) => [field.name, row(field, controls)]));
       el.replaceChildren(...[...rows.values()].map((one) => one.el));
     },
     /** What was changed, by name, and the first control that holds no number where one is meant. */
@@ -118,7 +118,7 @@ const boolean = (t) => (field) => {
 
 const choice = (t) => ({ choices, unset, optional }) => {
   const control = document.createElement('select');
-  const words = (one) => ({ true: t('form.yes'), false: t('form.no') })[one] ?? one;
+  const words = (one) => ({ true: t('form.yes'), false: t('form.no') })[one] ?? t.or(`choice.${one}`, one);
   const named = choices.map((one) => new Option(words(one), one, one === unset, one === unset));
   control.replaceChildren(...(optional ? [new Option(t('form.auto'), '', unset === null, unset === null)] : []), ...named);
   return control;

@@ -7,6 +7,7 @@ import { resumedOnTape, begun, nextOnTape, TAPE } from './tape-state.js';
  * @param {{station: string, player: object, keeping: import('./kept-pieces.js').Keeping, tape: import('./tape-state.js').TapeState}} page.state
  *   the present one
  * @param {ReturnType<import('./kept-pieces.js').KeptPieces>} page.kept
+ * @param {(station: string) => Promise<{history: object[]}>} page.history
  * @param {(news: object) => void} page.change
  * @param {(clip: object) => void} page.playAgain
  * @param {(station: string) => void} page.chooseStation
@@ -15,7 +16,7 @@ import { resumedOnTape, begun, nextOnTape, TAPE } from './tape-state.js';
  * @param {(value: string) => string} page.fileUrl
  * @param {ReturnType<import('../shared/strings.js').translator>} page.t
  */
-export function keptHandlers({ state, kept, change, playAgain, chooseStation, entryHeard, otherwise, fileUrl, t }) {
+export function keptHandlers({ state, kept, history, change, playAgain, chooseStation, entryHeard, otherwise, fileUrl, t }) {
   const isOn = () => state.station === TAPE;
 
   /** Play a piece of the tape; without one, the tape is empty, and the first station plays. */
@@ -56,6 +57,12 @@ export function keptHandlers({ state, kept, change, playAgain, chooseStation, en
     /** The piece that plays on the tape, or will. */
     clip: () => (state.player.clip?.isOnTape ? state.player.clip : resumedOnTape(state.keeping, state.tape, fileUrl)),
     play: () => put(resumedOnTape(state.keeping, state.tape, fileUrl)),
+    /** Find the title and the prompt of a moment that a link leads to, if it is the beginning of a piece of the last hours. */
+    async nameMoment({ station, wall }) {
+      const known = await history(station).catch(() => ({ history: [] }));
+      const piece = known.history.find((one) => one.kind === 'piece' && one.wall === wall);
+      if (piece && state.moment) change({ moment: { ...state.moment, title: piece.title, prompt: piece.prompt } });
+    },
     /** Go on where the file of a piece is gone. Another one is needed for it. */
     skip(clip) {
       const next = after(clip);

@@ -99,7 +99,7 @@ export function Kept(el, t, fileUrl, replayed) {
     if (!allTags.includes(tag)) tag = '';
     const shown = State.tagged(pieces, tags, tag);
     el.hidden = !pieces.length && !waiting.length && !problem && mayKeep;
-    const key = jsonOf([shown.map(({ id, state, share }) => [id, state, share]), waiting.map(keyOf), tags, allTags, tag]);
+    const key = jsonOf([stations.map(({ name }) => name), shown.map(({ id, state, share }) => [id, state, share]), waiting.map(keyOf), tags, allTags, tag]);
     put(find('.limits'), t('kept.limits', { count: most.count, mb: Math.round(most.bytes / 1e6) }));
     const said = mayKeep ? problem && sentence(problem) : t('kept.closed');
     find('.problem').hidden = !said;
@@ -148,21 +148,22 @@ export function Kept(el, t, fileUrl, replayed) {
   function row(job) {
     const { fields, state, share, error } = job;
     const about = {
-      done: [fields.station, ago(t, Date.now() / 1000 - Number(fields.at))].join(' · '),
+      done: [known.find(({ id }) => id === fields.station)?.name ?? fields.station, ago(t, Date.now() / 1000 - Number(fields.at))].join(' · '),
       failed: sentence(error?.message ?? t('kept.failed')),
       cancelled: t('kept.failed'),
     }[state];
     const done = state === 'done';
-    const rendered = State.formatsOf(job).map((format) => [format, t(`kept.${format}`)]);
+    const rendered = State.formatsOf(job).map((format) => [format, t(`kept.${format}`), t('kept.download', { format: t(`kept.${format}`) })]);
     const actions = done ? [...rendered, ['play', t('kept.play')], ['copy', t('kept.link')]] : [];
     const words = about ?? t('kept.working', { percent: Math.round(share * 100) });
     const item = filled(titleOf(job), words, [...actions, ['forget', t('kept.remove')]]);
     item.dataset.id = job.id;
     if (done) {
-      const link = Object.assign(document.createElement('a'), { className: 'pill', textContent: t('kept.download', { format: 'MP3' }) });
-      link.setAttribute('aria-label', `${link.textContent}: ${titleOf(job)}`);
+      const link = Object.assign(document.createElement('a'), { className: 'pill', textContent: 'MP3' });
+      link.setAttribute('aria-label', `${t('kept.download', { format: 'MP3' })}: ${titleOf(job)}`);
+      const before = Object.assign(document.createElement('span'), { className: 'before', textContent: t('kept.downloads') });
       Object.assign(link, { href: clipOf(job, fileUrl).url, download: job.results[0].name });
-      item.querySelector('.actions').prepend(link);
+      item.querySelector('.actions').prepend(before, link);
       const field = Object.assign(document.createElement('input'), { className: 'tags', type: 'text', placeholder: t('kept.tags') });
       field.dataset.row = job.id;
       field.value = (keeping.tags[keyOfJob(job)] ?? []).join(', ');
@@ -197,10 +198,10 @@ function filled(title, about, actions) {
   item.innerHTML = /* html */ `<canvas class="picture" width="72" height="54" aria-hidden="true"></canvas><span class="words"><span class="name"></span><span class="about"></span></span><span class="actions"></span>`;
   item.querySelector('.name').textContent = title;
   item.querySelector('.about').textContent = about;
-  for (const [name, words] of actions) {
+  for (const [name, words, label = words] of actions) {
     const button = Object.assign(document.createElement('button'), { type: 'button', className: 'pill', textContent: words });
     button.dataset.do = name;
-    button.setAttribute('aria-label', `${words}: ${title}`);
+    button.setAttribute('aria-label', `${label}: ${title}`);
     item.querySelector('.actions').append(button);
   }
   return item;

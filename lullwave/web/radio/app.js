@@ -112,7 +112,7 @@ export function Radio(el, t) {
     'audio-refused': () => movePlayer(Player.refuse),
   };
   const keptPieces = KeptPieces({ jobs, history: api.history, preferences, t, onNews: showKept });
-  const page = { state, kept: keptPieces, change, playAgain, chooseStation, entryHeard, otherwise: loseConnection, fileUrl: jobs.fileUrl, t };
+  const page = { state, kept: keptPieces, history: api.history, change, playAgain, chooseStation, entryHeard, otherwise: loseConnection, fileUrl: jobs.fileUrl, t };
   const tape = keptHandlers(page);
   for (const [name, handle] of Object.entries({ ...handlers, ...tape.handlers })) el.addEventListener(name, (event) => handle(event.detail));
 
@@ -133,6 +133,7 @@ export function Radio(el, t) {
   setInterval(tick, TICK_MS);
   setInterval(() => !document.hidden && refreshStations(), STATIONS_MS);
   change({ player: { ...state.player, online: navigator.onLine } });
+  if (moment) void tape.nameMoment(moment);
   void refreshStations();
 
   function change(news) {
@@ -347,9 +348,10 @@ export function Radio(el, t) {
     const isPrivate = state.private.stream !== null;
     const frame = heardFrame();
     const piece = named(t, pieceHeard());
-    const steered = player.clip ? null : Time.latest(state.timeline, 'steer', frame);
+    const steered = player.clip || state.moment ? null : Time.latest(state.timeline, 'steer', frame);
     const steeredSince = steered && steered.frame >= (piece?.frame ?? 0) ? steered.prompt : null;
-    const prompt = steeredSince ?? piece?.prompt ?? here()?.prompt ?? '';
+    const isPast = player.clip !== null || state.moment !== null;
+    const prompt = steeredSince ?? piece?.prompt ?? (isPast ? '' : here()?.prompt) ?? '';
     const playing = player.phase === 'playing';
     const isTape = tape.isOn();
     state.scenery = isTape && here() ? Scenery.brought(state.scenery, here()) : Scenery.heard(state.scenery, here(), prompt);

@@ -62,10 +62,11 @@ export function stationNote(t, { rung = 'engine', cause = 'none', asked = {} } =
  * @param {import('../player/player-state.js').PlayerState} player
  * @param {string} [station] its name
  * @param {string} [state] what the station is doing
+ * @param {boolean} [isPast] a moment of the past waits to be played
  */
-export function lead(t, player, station, state) {
+export function lead(t, player, station, state, isPast = false) {
   if (player.clip?.isOnTape || state === 'yours') return t('piece.on-tape');
-  if (player.clip) return t('piece.past');
+  if (player.clip || isPast) return t('piece.past');
   const on = (key) => t(station ? `${key}-on` : key, { station });
   if (state === 'asleep' && player.phase === 'paused') return on('piece.asleep');
   return on(player.phase === 'playing' || player.phase === 'buffering' ? 'piece.playing' : 'piece.on-air');
@@ -77,6 +78,26 @@ export const untitled = (t, player) => t(player.phase === 'paused' ? 'piece.pres
 /** The server's words as a sentence. @param {string} words */
 export function sentence(words) {
   return words[0].toUpperCase() + words.slice(1) + (/[.!?…]$/.test(words) ? '' : '.');
+}
+
+/**
+ * What the engine understood, in the page's language: the engine tells it in English, in clauses. What it did not understand is
+ * said apart from it.
+ *
+ * @param {Translator} t @param {string} text
+ */
+export function understoodWords(t, text) {
+  const word = (one) => (/^[A-G][b#]? (major|minor)$/.test(one) ? keyOf(t, one) : t.or(`word.${one}`, one));
+  const words = (list) => list.split(/(, | \(|\)| and )/).map((one) => (one === ' and ' ? ` ${t('steering.and')} ` : word(one))).join('');
+  const said = (clause) => {
+    const [, missing, instead] = /^no (.+) here: (.+) instead$/.exec(clause) ?? [];
+    if (missing) return t('request.stand-in', { word: missing, instead: word(instead) });
+    const [, crowded] = /^no room for (.+)$/.exec(clause) ?? [];
+    if (crowded) return t('request.no-room', { word: word(crowded) });
+    const [, first, rest] = /^(without|with|only|more|less|not in|in) (.+)$/.exec(clause) ?? [];
+    return first && t.or(`word.${clause}`, '') === '' ? `${word(first)} ${words(rest)}` : words(clause);
+  };
+  return text.split('; ').filter((clause) => !clause.startsWith('not understood: ')).map(said).join('; ');
 }
 
 /** Minutes and seconds. @param {number} seconds */
@@ -130,7 +151,7 @@ export function steeringAnswer(t, { phase, prompt, heardInS, problem }) {
     case 'heard':
       return t('steering.heard', { prompt });
     case 'refused':
-      return problem;
+      return problem && sentence(problem);
     case 'dropped':
       return t('steering.dropped', { problem });
     default:

@@ -43,7 +43,7 @@ export function RequestChips(el, input, ask, t) {
     try {
       const known = await ask(asked);
       if (asked !== station) return;
-      vocabulary = known;
+      vocabulary = Object.fromEntries(Object.entries(known).map(([kind, listed]) => [kind, listed.map((word) => t.or(`word.${word}`, word))]));
       show();
     } catch {
       // Without them, requests are typed.

@@ -1,6 +1,6 @@
 /** What a request would mean to the station, before it is sent. */
 
-import { sentence, withoutEffect } from '../radio/wording.js';
+import { sentence, understoodWords, withoutEffect } from '../radio/wording.js';
 
 const PAUSE_MS = 500; // of typing, before the station is asked
 
@@ -43,7 +43,7 @@ export function RequestPreview(el, input, ask, t) {
     let words;
     try {
       const { understood, recognised } = await ask(at, prompt);
-      const meant = recognised ? t('request.would-mean', { words: understood.text }) : t('request.not-known');
+      const meant = recognised ? t('request.would-mean', { words: understoodWords(t, understood.text) }) : t('request.not-known');
       words = [meant, withoutEffect(t, { suggestions: {}, ...understood })].filter(Boolean).join(' · ');
     } catch (error) {
       words = sentence(error.message);

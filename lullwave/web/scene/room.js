@@ -111,7 +111,7 @@ export function Room(el, t, preferences, api, levels, fileUrl) {
       note.update({ station: player.clip ? undefined : here });
       volumeSlider.update({ volume });
       dataSaver.update({ savesData });
-      nowPlaying.update({ piece, prompt, lead: lead(t, player, here?.name, here?.state), untitled: untitled(t, player) });
+      nowPlaying.update({ piece, prompt, lead: lead(t, player, here?.name, here?.state, heard.moment !== null), untitled: untitled(t, player) });
       progress.update({ share: playing ? share : null });
       listeners.update({ count });
       stationChoice.update({ stations, station });

@@ -14,6 +14,9 @@ export function translator(words) {
   };
   /** Words for one or for many: `key.one` or `key.many`, with `n`. @param {string} key @param {number} n */
   t.count = (key, n) => t(`${key}.${n === 1 ? 'one' : 'many'}`, { n: n.toLocaleString(words['language.code']) });
+  /** A number as the language writes it. @param {number} value @param {number} digits after the point */
+  t.number = (value, digits) =>
+    value.toLocaleString(words['language.code'], { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false });
   /** The words of a key, or these if there are none. @param {string} key @param {string} otherwise */
   t.or = (key, otherwise) => words[key] ?? otherwise;
   return t;

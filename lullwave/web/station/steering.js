@@ -1,6 +1,6 @@
 /** The steering box: a request in words, what the station understood, when it will be heard, and the ways back. */
 
-import { steeringAnswer, steeringPolicy, withoutEffect } from '../radio/wording.js';
+import { steeringAnswer, steeringPolicy, understoodWords, withoutEffect } from '../radio/wording.js';
 import { emit } from '../shared/emit.js';
 
 /** @param {HTMLElement} el @param {ReturnType<import('../shared/strings.js').translator>} t */
@@ -53,7 +53,7 @@ export function Steering(el, t) {
       answer.dataset.phase = steering.phase;
       answer.style.setProperty('--wait', `${steering.waitS}s`);
       put(find('.what'), steeringAnswer(t, steering));
-      put(find('.understood'), steering.understood ? t('steering.understood', { words: steering.understood }) : '');
+      put(find('.understood'), steering.understood ? t('steering.understood', { words: understoodWords(t, steering.understood) }) : '');
       put(find('.ignored'), withoutEffect(t, steering));
     },
   };

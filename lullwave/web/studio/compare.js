@@ -44,8 +44,8 @@ export function Compare(el, t, api) {
       return;
     }
     if (side.job !== job) return; // another was put here meanwhile
-    const loudness = Number.isFinite(sound.lufs) ? t('compare.lufs', { lufs: sound.lufs.toFixed(1) }) : t('compare.silent');
-    side.el.querySelector('.facts').textContent = `${side.buffer.duration.toFixed(2)} s, ${loudness}`;
+    const loudness = Number.isFinite(sound.lufs) ? t('compare.lufs', { lufs: t.number(sound.lufs, 1) }) : t('compare.silent');
+    side.el.querySelector('.facts').textContent = `${t.number(side.buffer.duration, 2)} s, ${loudness}`;
     draw(side);
     update();
   }

@@ -49,12 +49,12 @@ export function JobList(el, t, api) {
       case 'waiting':
         return t('job.waiting', { task: name, place: job.place || 1 });
       case 'working': {
-        const left = job.left_s === null ? '' : t('job.left', { left: lasting(job.left_s) });
+        const left = job.left_s === null ? '' : t('job.left', { left: lasting(job.left_s, t) });
         const share = job.share > 0 ? t('job.share', { percent: Math.floor(job.share * 100) }) : t('job.loading');
         return [t('job.working', { task: name }), share, left].filter(Boolean).join(' ');
       }
       case 'done':
-        return job.task === 'upload' ? t('job.uploaded') : t('job.done', { task: name, took: lasting(job.took_s ?? 0) });
+        return job.task === 'upload' ? t('job.uploaded') : t('job.done', { task: name, took: lasting(job.took_s ?? 0, t) });
       case 'cancelled':
         return t('job.cancelled', { task: name });
       default:
@@ -120,7 +120,7 @@ export function JobList(el, t, api) {
     const files = Object.assign(document.createElement('p'), { className: 'files' });
     for (const one of job.results) {
       const file = fileName({ title, name: one.name, seed: job.fields.seed });
-      const link = Object.assign(document.createElement('a'), { href: url(one), download: file, className: 'pill', textContent: `${one.name} (${amount(one.bytes)})` });
+      const link = Object.assign(document.createElement('a'), { href: url(one), download: file, className: 'pill', textContent: `${one.name} (${amount(one.bytes, t)})` });
       files.append(link, ' ');
     }
     if (job.results.length) parts.push(files);

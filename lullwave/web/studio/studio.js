@@ -174,7 +174,7 @@ export function Studio(el, t) {
     find('.token').hidden = !needsToken;
     find('.no-token').hidden = !needsToken;
     find('.no-token').textContent = needsToken ? t('studio.no-token') : '';
-    find('.job-list .space').textContent = t('jobs.space', { used: amount(told.used_bytes), most: amount(told.most_bytes) });
+    find('.job-list .space').textContent = t('jobs.space', { used: amount(told.used_bytes, t), most: amount(told.most_bytes, t) });
     const schemas = Object.fromEntries(tasks.map(({ name, fields }) => [name, fields]));
     list.update(jobs, { schemas, base: document.baseURI, needsToken });
     compare.update(jobs);
@@ -280,7 +280,7 @@ export function Studio(el, t) {
       else if (mine === hearing) {
         const sound = find('.painter .preview');
         sound.src = jobsApi.fileUrl(`${job.id}/${soundOf(job).name}`);
-        painter.say('paint.made', { seconds: soundOf(job).seconds.toFixed(2) });
+        painter.say('paint.made', { seconds: t.number(soundOf(job).seconds, 2) });
         await sound.play().catch(() => painter.say('paint.press-play'));
       }
       if (before) await Promise.all([jobsApi.remove(before.id), jobsApi.remove(before.upload)].map((one) => one.catch(() => null)));
