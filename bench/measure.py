@@ -95,6 +95,12 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and that run; Linux."""
+    found = (file.read_text() for file in Path(f"/proc/{pid}/task").glob("*/children"))
+    return [int(child) for text in found for child in text.split()]
+
+
 def report(topic: str, rows: Sequence[Mapping[str, Any]], **facts: Any) -> None:
     """Print ``rows`` as a table, then everything as one JSON line with commit and device."""
     columns = list(dict.fromkeys(name for row in rows for name in row))

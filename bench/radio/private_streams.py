@@ -1,11 +1,13 @@
 """Begins twenty private streams at once beside the stations: is a listener disturbed, and do they end in time?
 
-Every station has a listener for the whole run. Then ``--streams`` clients fork the default station together; each
-opens the audio and the events of its private stream, as a page does, and steers it once. After ``--seconds`` all of
-them close their connections, and the time until the server has none of them left is taken.
+Every station has a listener for the whole run. Then ``--streams`` clients fork the default station together, at what
+their players hear; each opens the audio and the events of its private stream, as a page does, and steers it once. After
+``--seconds`` all of them close their connections, and the time until the server has none of them left is taken.
 
+The server has its default settings: it plays as many private streams as it has measured that this machine can.
 ``lost_samples``: how much a player was short of that began with the first byte and never waited, at worst. ``late_s``
-is the server's own measure, the longest delay with which it put a station's music on air.
+is the server's own measure, the longest delay with which it put a station's music on air. ``cores`` and ``rss_mb`` are
+those of the server (at the end) and of its worker processes.
 """
 
 from __future__ import annotations
@@ -23,12 +25,13 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ..measure import cpu_s, report, rss_mb, wait_until_quiet
+from ..measure import children, cpu_s, report, rss_mb, wait_until_quiet
 from .serving import lullwave
 
 RATE = 44100
 KBPS = 192
 STATIONS = ("piano", "synthwave", "organic", "guitar", "ambient")
+BEHIND_S = 4.0  # seconds of sound that a player has received and not played yet
 FILL_S = 30.0  # seconds until the stations' buffers are full
 ENDS_S = 30.0  # longest wait for the private streams to end
 
@@ -78,24 +81,24 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120.0)
     given = parser.parse_args()
     load = wait_until_quiet()
-    places = str(len(STATIONS) + given.streams)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        lullwave(folder, "--max-awake", places, "--max-private", str(given.streams)) as (server, port),
-    ):
+    with tempfile.TemporaryDirectory() as folder, lullwave(folder) as (server, port):
         listeners = [Listener(port, f"/stations/{name}/stream.mp3") for name in STATIONS]
         time.sleep(FILL_S)
+        may_play = _ask(port, "/readyz")["max_private"]
         with ThreadPoolExecutor(given.streams) as pool:
             forks = list(pool.map(lambda _: _fork(port), range(given.streams)))
         own = [fork for fork, _ in forks]
         heard = [Listener(port, str(fork["stream"])) for fork in own]
         events = [Listener(port, f"/api/events?station={fork['id']}") for fork in own]
-        cpu, began = cpu_s(server.pid), time.monotonic()
+        workers = children(server.pid)
+        cpu, began = [cpu_s(pid) for pid in (server.pid, *workers)], time.monotonic()
         time.sleep(given.seconds / 2)
         for number, fork in enumerate(own):
             _ask(port, f"/api/stations/{fork['id']}/prompt", {"prompt": ("rain", "brushes", "harp")[number % 3]})
         time.sleep(given.seconds / 2)
-        cores, memory = (cpu_s(server.pid) - cpu) / (time.monotonic() - began), rss_mb(server.pid)
+        took_s = time.monotonic() - began
+        cores = [(cpu_s(pid) - before) / took_s for pid, before in zip((server.pid, *workers), cpu, strict=True)]
+        memory = [rss_mb(pid) for pid in (server.pid, *workers)]
         for tab in (*heard, *events):
             tab.close()
         gone_s = _until_gone(port)
@@ -107,11 +110,12 @@ def main() -> None:
         _row("private", heard, [took + tab.first_s for (_, took), tab in zip(forks, heard, strict=True)]),
     ]
     facts = {
+        "may_play": may_play,
         "continue": sum(bool(fork["continues"]) for fork in own),
         "late_s": round(late_s, 3),
         "gone_s": round(gone_s, 1),
-        "cores": round(cores, 2),
-        "rss_mb": round(memory),
+        "cores": [round(one, 2) for one in cores],
+        "rss_mb": [round(one) for one in memory],
         "seconds": given.seconds,
     }
     report("private_streams", rows, other_load=round(load, 2), **facts)
@@ -130,7 +134,8 @@ def _row(kind: str, heard: list[Listener], first_s: list[float]) -> dict[str, An
 def _fork(port: int) -> tuple[dict[str, Any], float]:
     """A new private stream, and the seconds that its reply took."""
     began = time.monotonic()
-    return _ask(port, f"/api/stations/{STATIONS[0]}/private", {}), time.monotonic() - began
+    frame = _ask(port, f"/api/stations/{STATIONS[0]}")["frame"] - round(BEHIND_S * RATE)
+    return _ask(port, f"/api/stations/{STATIONS[0]}/private", {"frame": frame}), time.monotonic() - began
 
 
 def _ask(port: int, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
+from ..checkpoints import locate
 from ..engines import engine_class, engine_facts, engine_names, load_engine
 from ..engines.base import Engine, EngineFacts
-from ..engines.remote.options import RemoteFacts
+from ..engines.remote.options import ISOLATED, RemoteFacts
 from ..errors import EngineError, UnknownEngine
+from ..options import describe
+
+if TYPE_CHECKING:
+    from ..engines.remote.isolated import IsolatedEngine
 
 REMOTE = RemoteFacts.name  # of the first inference server; the next are remote-2, remote-3…
 
@@ -24,7 +29,7 @@ class EnginePool:
     def __init__(
         self,
         classes: Mapping[str, type[Engine]] | None = None,
-        options: Callable[[str, type[Engine]], dict[str, Any]] = lambda name, kind: {},
+        options: Callable[[str, type[EngineFacts]], dict[str, Any]] = lambda name, kind: {},
     ) -> None:
         self._classes = classes
         self._options = options
@@ -76,8 +81,20 @@ class EnginePool:
         """
         return engine_facts(self._addresses.get(name, name)) if self._classes is None else self.class_of(name)
 
+    def check_installed(self, name: str) -> None:
+        """Check that the packages and the weights of an engine are installed, without importing or loading them.
+
+        Raises:
+            UnknownEngine, MissingExtra, CheckpointError
+        """
+        facts, real = self.facts_of(name), self._addresses.get(name, name)
+        if name in self._engines or self._classes is not None or not facts.weights:
+            return  # classes that were given find their weights themselves
+        preset = next(info.default for info in describe(facts.load_options) if info.name == facts.weights)
+        locate(self._options(real, facts).get(facts.weights, preset), offline=True)
+
     def get(self, name: str) -> Engine:
-        """The engine called ``name``.
+        """The engine called ``name``. One that may not download its weights is imported only if they are installed.
 
         Raises:
             UnknownEngine, MissingExtra, CheckpointError
@@ -88,10 +105,23 @@ class EnginePool:
             lock = self._locks.setdefault(name, threading.Lock())
         with lock:
             if name not in self._engines:
-                kind, real = self.class_of(name), self._addresses.get(name, name)
+                real = self._addresses.get(name, name)
+                if self._options(real, self.facts_of(name)).get("offline"):
+                    self.check_installed(name)  # importing the packages takes seconds
+                kind = self.class_of(name)
                 given = self._given[name] = self._options(real, kind)
                 self._add(name, load_engine(real, **given) if self._classes is None else kind(**given))
             return self._engines[name]
+
+    def isolated(self, name: str) -> IsolatedEngine:
+        """Another engine called ``name``, in a new child process with the default options. The caller closes it.
+
+        Raises:
+            UnknownEngine: the engine runs only in this process.
+        """
+        if self._classes is not None:
+            raise UnknownEngine(name, ())
+        return cast("IsolatedEngine", load_engine(ISOLATED + name))
 
     def outdated(self) -> list[str]:
         """The loaded engines that would have other load options if they were loaded now."""

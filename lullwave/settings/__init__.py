@@ -211,12 +211,12 @@ class Settings(BaseSettings):
         description="stations that are awake at once; listeners of others are told to come later (503); 0: as many as "
         "this machine plays, measured at the start",
     )
-    max_private: int = Field(
-        default=8,
+    max_private: int | None = Field(
+        default=None,
         ge=0,
-        le=64,
-        description="private streams at once (“Just for me”), each heard and steered by one listener; within "
-        "`max_awake`, where stations come first; 0: none",
+        le=256,
+        description="private streams at once (“Just for me”), each heard and steered by one listener; stations come "
+        "first; empty: as many as this machine plays beside them, measured at the start; 0: none",
     )
     max_body_kb: int = Field(default=256, ge=1, le=65536, description="largest request body")
     max_generate_s: float = Field(default=600.0, ge=1, le=3600, description="longest clip of `POST /api/generate`")

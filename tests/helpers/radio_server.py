@@ -28,10 +28,13 @@ TIMEOUT_S = 60
 class Served:
     """A running server and ways to talk to it."""
 
-    def __init__(self, settings: Settings, clock: Clock | None, engines: dict[str, type] | None = None) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock | None, engines: dict[str, type] | EnginePool | None = None
+    ) -> None:
         self.settings = settings
         self.clock = clock or SimulatedClock()
-        self.app = create_app(settings, EnginePool(engines or ENGINES), self.clock)
+        pool = engines if isinstance(engines, EnginePool) else EnginePool(engines or ENGINES)
+        self.app = create_app(settings, pool, self.clock)
         self.bound = listening_socket("127.0.0.1", 0)
         self.port = self.bound.getsockname()[1]
         self.server = server_for(self.app, settings)
@@ -95,7 +98,7 @@ class Served:
 def serving(
     tmp_path: Path,
     clock: Clock | None = None,
-    engines: dict[str, type] | None = None,
+    engines: dict[str, type] | EnginePool | None = None,
     first_clip: bytes | None = b"no music",
     **flags: Any,
 ):

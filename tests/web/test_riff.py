@@ -131,6 +131,21 @@ def test_without_a_checkpoint_the_servers_engine_plays_and_is_heard_without_a_ga
     assert status(page) == "Paused"
 
 
+def test_another_engine_plays_while_riffusion_is_loaded(serve: Callable[..., Radio], visit: Callable[..., Any]):
+    radio, server = faulty(serve, 0.01, lengths_s=SHORT_S, fails_every=0)
+    loading: list[Any] = []
+    page = opened(visit, "about:blank")
+    page.route("**/api/riffusion", loading.append)
+    page.goto(radio.url + "riff?prompt=a&clipS=2")
+    play(page)
+    until(page, "document.querySelector('.player-status').dataset.phase === 'playing'")
+    assert page.locator(".engine-note").inner_text().startswith("Riffusion is being loaded. The engine")
+    assert not server.requests
+    loading[0].continue_()
+    eventually(page, lambda: bool(server.requests))
+    page.get_by_text("Riffusion makes the clips").wait_for()
+
+
 def test_prompts_are_asked_jumped_to_removed_and_shared(serve: Callable[..., Radio], visit: Callable[..., Any]):
     radio, server = faulty(serve, 0.01, lengths_s=SHORT_S, fails_every=0)
     page = opened(visit, radio.url + "riff?prompt=one&seed=5&seedImageId=marim&maskImageId=none&denoising=0.6")

@@ -26,6 +26,15 @@ class IsolatedEngine(RemoteEngine):
         known = {field.name for field in fields(defaults) if getattr(defaults, field.name) != options.get(field.name)}
         self.process = EngineProcess(self.inside, {name: value for name, value in options.items() if name in known})
 
+    @property
+    def available(self) -> bool:
+        """Whether its process answers, or is starting for the first time."""
+        return self.process.available
+
+    def lower_priority(self, niceness: int) -> None:
+        """Let other processes go first; ``niceness`` as of the system's ``nice``."""
+        self.process.lower_priority(niceness)
+
     def address(self) -> tuple[str, str]:
         return self.process.address()
 

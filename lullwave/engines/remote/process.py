@@ -46,6 +46,7 @@ class EngineProcess:
         self._reason = "it is starting"
         self._last_error = ""  # the error that it printed last
         self._closed = False
+        self._niceness = 0
         self._thread = threading.Thread(target=self._supervise, name=f"child-{engine}", daemon=True)
         self._thread.start()
 
@@ -59,6 +60,18 @@ class EngineProcess:
     def starts(self) -> int:
         """How often the process was started."""
         return self._starts
+
+    @property
+    def available(self) -> bool:
+        """Whether it answers, or is starting for the first time."""
+        with self._changed:
+            return self._url is not None or not (self._has_ended or self._closed)
+
+    def lower_priority(self, niceness: int) -> None:
+        """Let other processes go first, now and after a restart; no effect where the system cannot do this."""
+        with self._changed:
+            self._niceness = niceness
+            self._set_priority()
 
     def address(self) -> tuple[str, str]:
         """The address of the server and its token; waits without a timeout for the first start, which loads the model.
@@ -130,6 +143,7 @@ class EngineProcess:
                 env=environment,
                 start_new_session=True,  # Ctrl-C goes to this process, which then ends the child
             )
+            self._set_priority()
         assert process.stdout is not None
         assert process.stdin is not None
         forwarding = threading.Thread(target=self._forward_stderr, args=(process.stderr,), daemon=True)
@@ -147,6 +161,12 @@ class EngineProcess:
         status = process.wait()
         forwarding.join(STOP_S)
         return status
+
+    def _set_priority(self) -> None:
+        """Set the priority of the process before it has further threads, which inherit it."""
+        if self._niceness and self.pid is not None and hasattr(os, "setpriority"):
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, self.pid, self._niceness)
 
     def _forward_stderr(self, stderr: IO[str]) -> None:
         """Copy the child's stderr to our own, and remember the last error."""

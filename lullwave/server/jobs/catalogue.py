@@ -19,7 +19,7 @@ def tasks_of(settings: Settings, engines: EnginePool, channels: Channels | None 
     """All tasks by name; without ``channels``, those that need no station."""
     made = [
         *music_tasks(settings, engines),
-        *riffusion_tasks(settings, engines),
+        *riffusion_tasks(engines),
         repaint_task(settings, engines),
         *file_tasks(),
     ]

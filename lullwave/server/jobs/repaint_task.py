@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...blocks import ClipFormat
-from ...checkpoints import locate
 from ...codecs import format_named, read
 from ...engines.base import EngineFacts
 from ...engines.stable_audio.options import StableAudioFacts, StableAudioOptions
@@ -15,7 +14,6 @@ from ...errors import EngineError, InvalidInput, LullwaveError
 from ...options import describe, option
 from ...request import Request, random_seed
 from ...settings import Settings
-from ..engine_config import load_options
 from ..engine_pool import EnginePool
 from .file_tasks import SoundField
 from .music_tasks import SOUND_SHARE, make_clip
@@ -37,10 +35,7 @@ def repaint_task(settings: Settings, engines: EnginePool) -> Task:
         reason = f"the engine {StableAudioFacts.name} is not here"
         for name in names:
             try:
-                facts = engines.facts_of(name)
-                if facts.weights:
-                    preset = next(info.default for info in describe(facts.load_options) if info.name == facts.weights)
-                    locate(load_options(settings)(name, facts).get(facts.weights, preset), offline=True)
+                engines.check_installed(name)
             except LullwaveError as error:
                 reason = str(error)
             else:

@@ -8,21 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ...blocks import ClipFormat
-from ...checkpoints import locate
 from ...codecs import Tags, encode, format_named, read
 from ...engines.base import Engine
 from ...engines.riffusion.batch_file import Entry, clips_of
 from ...engines.riffusion.clip_options import DenoisingConfig, MagicMix, PromptInput, check_image_name
-from ...engines.riffusion.options import DEFAULT_CHECKPOINT, RiffusionOptions
+from ...engines.riffusion.options import RiffusionOptions
 from ...engines.riffusion.schedulers import short_name
 from ...errors import CheckpointError, LullwaveError
 from ...options import build, option
 from ...prompt import MAX_PROMPT_CHARS
 from ...request import random_seed
-from ...settings import Settings
 from ...spectrogram.image import save
 from ...storage.atomic_files import replacing
-from ..engine_config import load_options
 from ..engine_pool import EnginePool
 from ..riffusion_service import INSTALL
 from .file_tasks import SoundField
@@ -59,15 +56,12 @@ class TransformFields:
     magic_mix: bool = option(False, "mix the layout of the audio with the content of the prompt")
 
 
-def riffusion_tasks(settings: Settings, engines: EnginePool) -> list[Task]:
+def riffusion_tasks(engines: EnginePool) -> list[Task]:
     """Interpolation and audio to audio."""
 
     def lacking() -> LullwaveError | None:
         try:
-            facts = engines.facts_of(ENGINE)
-            options = load_options(settings)(ENGINE, facts)
-            if facts.weights:
-                locate(options.get("checkpoint", DEFAULT_CHECKPOINT), offline=True)
+            engines.check_installed(ENGINE)
         except CheckpointError as error:
             return CheckpointError(f"{error}. To install a checkpoint: {INSTALL}")
         except LullwaveError as error:

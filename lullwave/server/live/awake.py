@@ -8,32 +8,17 @@ is the default station's. Private streams take the places that stations leave, a
 from __future__ import annotations
 
 import asyncio
-import logging
-import threading
-import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
 
-from ...audio import Audio
-from ...codecs import Mp3Encoder
-from ...engines.base import Engine
-from ...mastering import Master
-from ...request import Request
 from ...settings import Settings
 from ...station import Event
 from ..errors import StationBusy
+from .capacity import PROVISIONAL, Capacity, processors
 from .channel import Channel
 
-PROVISIONAL = 4  # stations that may be awake until the limit is measured
-WARM_UP_S, MEASURED_S = 6.0, 6.0  # seconds of music that are rendered to measure the limit: the second part counts
-PROCESSOR_SHARE = 0.4  # of one processor for music: all who come may come at once, and then every note is new
 CLAIM_S = 3.0  # seconds in which a listener that was admitted begins to count as one
 STEERED_S = 20.0  # seconds in which a sleeping station that is steered makes its new music
 RETRY_S = 20.0  # seconds after which a listener that was refused may ask again
-CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")  # what a container may use: "QUOTA PERIOD", or "max PERIOD"
-
-log = logging.getLogger(__name__)
 
 
 class AwakeStations:
@@ -50,7 +35,7 @@ class AwakeStations:
         private: Mapping[str, Channel],
         end_private: Callable[[str], None],
     ) -> None:
-        self.limit = settings.max_awake or PROVISIONAL
+        self.capacity = Capacity(settings.max_awake or PROVISIONAL, processors=processors())
         self.refused = 0  # listeners that were told "busy"
         self._default = settings.default_station
         self._channels = channels
@@ -58,6 +43,16 @@ class AwakeStations:
         self._end_private = end_private
         self._claims: dict[str, float] = {}  # station → until, in the event loop's time: its listener is on the way
         self._told: set[str] = set()  # stations whose last event said that they are busy
+
+    @property
+    def limit(self) -> int:
+        """How many stations may be awake at once."""
+        return self.capacity.stations
+
+    @property
+    def private_limit(self) -> int:
+        """How many private streams may play beside the stations that are awake."""
+        return self.capacity.private(len({self._default, *filter(self._wanted, self._channels)}))
 
     @property
     def awake(self) -> list[str]:
@@ -105,9 +100,9 @@ class AwakeStations:
         loop.call_later(for_s + 0.1, self.update)  # the listener may be gone before it began
         self.update()
 
-    def measured(self, limit: int) -> None:
-        """Take over a measured limit."""
-        self.limit = limit
+    def measured(self, capacity: Capacity) -> None:
+        """Take over what was measured."""
+        self.capacity = capacity
         self.update()
 
     def update(self) -> None:
@@ -126,8 +121,9 @@ class AwakeStations:
 
     def _full(self, private: bool = False) -> bool:
         """Whether all places but the default station's are taken; private streams take none from a station."""
-        names = [*self._channels, *self._private] if private else self._channels
-        return sum(self._wanted(name) for name in names if name != self._default) >= self.limit - 1
+        if private:
+            return sum(map(self._wanted, self._private)) >= self.private_limit
+        return sum(self._wanted(name) for name in self._channels if name != self._default) >= self.limit - 1
 
     def _channel(self, name: str) -> Channel | None:
         return self._channels.get(name) or self._private.get(name)
@@ -148,57 +144,26 @@ class AwakeStations:
 
         The newest ends first, and only for a station.
         """
-        reserved = {name, self._default}  # one place each
-        private = [other for other in self._awake_of(self._private) if other != name]
-        others = [*(other for other in self.awake if other not in reserved), *private]
-        too_many = len(others) + len(reserved) - self.limit
-        for other in [other for other in others if not self._wanted(other)][: max(0, too_many)]:
+        stations = {self._default, *self.awake} | ({name} & self._channels.keys())
+        private = [name, *self._awake_of(self._private)] if name in self._private else self._awake_of(self._private)
+        private = list(dict.fromkeys(private))
+
+        def too_many() -> bool:
+            return len(stations) > self.limit or len(private) > self.capacity.private(len(stations))
+
+        def idle(names: Iterable[str]) -> list[str]:
+            return [one for one in names if one not in (name, self._default) and not self._wanted(one)]
+
+        for other in [*idle(self.awake), *idle(private)]:
+            if not too_many():
+                return
             if (channel := self._channel(other)) is not None:
                 channel.station.sleep_early()
-            too_many -= 1
+            stations.discard(other)
+            if other in private:
+                private.remove(other)
         if name in self._channels:
-            for other in [one for one in reversed(private) if self._wanted(one)][: max(0, too_many)]:
-                self._end_private(other)
-
-
-def measure_limit(engine: Engine, settings: Settings, stopping: threading.Event) -> int | None:
-    """How many stations this machine plays at once, from the processor time of a few seconds of music.
-
-    None if ``stopping`` was set meanwhile. ``engine`` is the embedded one: every station may have to fall back to it.
-    """
-    # music with an end, which the engine does not remember as played
-    with engine.stream(Request(settings.stations[0].prompt(), 1, duration_s=60.0)) as stream:
-        master = Master(stream.rate, stream.channels, settings.loudness_lufs, settings.ceiling_dbtp)
-        encoder = Mp3Encoder(stream.rate, stream.channels, settings.bitrate_kbps)
-        began = 0.0
-        for n in range(round(2 * (WARM_UP_S + MEASURED_S))):
-            if stopping.is_set():
-                return None
-            if n == round(2 * WARM_UP_S):
-                began = time.thread_time()
-            block: Audio = stream.read(stream.rate // 2)
-            encoder.encode(master.process(block))
-        took_s = max(time.thread_time() - began, 1e-4)
-    limit = stations_at(took_s / MEASURED_S, processors())
-    log.info(
-        "one second of music takes %.0f ms of a processor: at most %d stations are awake at once (setting max_awake)",
-        1000 * took_s / MEASURED_S,
-        limit,
-    )
-    return limit
-
-
-def stations_at(cost: float, available: float) -> int:
-    """How many stations may be awake, where a second of music costs ``cost`` seconds of one processor.
-
-    ``available``: processors that this process may use; more than one do not help.
-    """
-    return max(1, int(PROCESSOR_SHARE * min(1.0, available) / cost))
-
-
-def processors(limit: Path = CGROUP_LIMIT) -> float:
-    """The processors that a container's limit allows; infinite without one."""
-    with suppress(OSError, ValueError):
-        quota, period = limit.read_text().split()
-        return float(quota) / float(period)
-    return float("inf")
+            for other in [one for one in reversed(private) if self._wanted(one)]:
+                if too_many():
+                    self._end_private(other)
+                    private.remove(other)

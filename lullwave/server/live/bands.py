@@ -20,22 +20,25 @@ _starts = np.maximum.accumulate(np.maximum(np.round(_edges[:-1]).astype(int), 4 
 _stops = np.append(_starts[1:], round(float(_edges[-1])))
 
 
-def levels(samples: Samples) -> list[float]:
-    """The level of each band from 0 to 1, measured in the middle ``WINDOW`` frames of ``samples`` (T, C)."""
-    start = (len(samples) - WINDOW) // 2
-    mono = samples[start : start + WINDOW].mean(axis=1) * _hann
-    power = np.square(np.abs(np.fft.rfft(mono))) * (8.0 / 3.0 / WINDOW**2 * 2.0)
-    total = np.concatenate([[0.0], np.cumsum(power)])
-    band = total[_stops] - total[_starts]
+def levels(windows: Samples) -> list[list[float]]:
+    """The level of each band from 0 to 1 in each of ``windows``, (N, ``WINDOW``, C)."""
+    power = np.square(np.abs(np.fft.rfft(windows.mean(axis=2) * _hann))) * (8.0 / 3.0 / WINDOW**2 * 2.0)
+    total = np.cumsum(power, axis=1)
+    band = total[:, _stops - 1] - total[:, _starts - 1]
     level_db = 10.0 * np.log10(np.maximum(band, 1e-12))
-    shown = np.clip((level_db - FLOOR_DB) / (CEILING_DB - FLOOR_DB), 0.0, 1.0)
-    return [round(float(value), 3) for value in shown]
+    shown: list[list[float]] = np.clip((level_db - FLOOR_DB) / (CEILING_DB - FLOOR_DB), 0.0, 1.0).round(3).tolist()
+    return shown
 
 
 def measured(samples: Samples, frame: int, every_s: float = 0.1) -> list[tuple[int, list[float]]]:
-    """(middle frame, levels) of each stretch of about ``every_s`` seconds; ``samples`` (T, C) begin at ``frame``."""
+    """(middle frame, levels) of each stretch of about ``every_s`` seconds; ``samples`` (T, C) begin at ``frame``.
+
+    Measured are the middle ``WINDOW`` frames of each stretch.
+    """
     count = max(1, round(len(samples) / RATE / every_s))
     step = len(samples) // count
     if step < WINDOW:
         return []
-    return [(frame + i * step + step // 2, levels(samples[i * step : (i + 1) * step])) for i in range(count)]
+    first = (step - WINDOW) // 2
+    windows = samples[: count * step].reshape(count, step, -1)[:, first : first + WINDOW]
+    return [(frame + i * step + step // 2, found) for i, found in enumerate(levels(windows))]

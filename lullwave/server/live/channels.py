@@ -26,10 +26,12 @@ from ...settings.stations import StationSettings
 from ...station import RATE, ArchiveEngine, PlayoutStep, Station
 from ...station.producer import EMBEDDED
 from ..engine_pool import EnginePool
+from ..engine_workers import IDLE_S, EngineWorkers
 from ..hls.listeners import HlsListeners
 from ..relay.origin import Origin
 from .audience import Audience
-from .awake import PROVISIONAL, AwakeStations, measure_limit
+from .awake import AwakeStations
+from .capacity import PROVISIONAL, measured_capacity
 from .channel import Channel
 from .first_clip import first_clip
 from .history_recorder import HistoryRecorder
@@ -64,7 +66,15 @@ class Channels:
         self.clock = clock
         self.stations = {own.id: self._new_channel(own) for own in settings.stations}
         self.default = self.stations[main]
-        self.private = PrivateStations(settings, engines.get, clock, self.audience, self._refused)
+        self.workers = EngineWorkers(
+            lambda: engines.get(EMBEDDED),
+            lambda: engines.isolated(EMBEDDED),
+            lambda: (self.awake.capacity.workers, self.awake.capacity.per_worker),
+            clock,
+        )
+        self.private = PrivateStations(
+            settings, self._private_engine, clock, self._private_ended, self.audience, self._refused
+        )
         self.awake = AwakeStations(
             settings, self.stations, self.private.channels, lambda id: self.private.end(id, "busy")
         )
@@ -100,6 +110,19 @@ class Channels:
     def engine(self, name: str) -> Engine:
         """The engine that played under ``name``; the archive engine included."""
         return self.archive_engine if name == ArchiveEngine.name else self.engines.get(name)
+
+    def _private_engine(self, id: str, name: str) -> Engine:
+        """The engine called ``name`` for the private stream ``id``. Any thread."""
+        return self.workers.engine(id) if name == EMBEDDED else self.engines.get(name)
+
+    def _private_ended(self, id: str) -> None:
+        """The engine of a private stream is free; a worker without streams ends after a while. Any thread."""
+        self.workers.release(id)
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._loop.call_later, IDLE_S + 1.0, self._end_idle_workers)
+
+    def _end_idle_workers(self) -> None:
+        self._loop.run_in_executor(None, self.workers.end_idle)
 
     def start(self) -> None:
         """Let the default station fill its buffer, and make a first clip if there is none."""
@@ -164,13 +187,19 @@ class Channels:
             Busy, StationBusy, Full: there are too many.
             EngineFailed: it has no music.
         """
-        self.private.check(address, owner)
+        self.private.check(address, owner, channel.station.engine_name)
         fork = await asyncio.to_thread(channel.station.fork, frame)
         id = secrets.token_hex(ID_BYTES)
         self.awake.check(id)
         self.private.add(id, channel.station.config, fork, address, owner)
         self.awake.admit(id, CLAIM_S)
         return await self.private.ready(id)
+
+    @property
+    def max_private(self) -> int:
+        """How many private streams may play now, beside the stations that are awake."""
+        most, room = self.settings.max_private, self.awake.private_limit
+        return room if most is None else min(most, room)
 
     def refuse(self, words: RefusedWords) -> None:
         """Refuse prompts that have one of the words from now on."""
@@ -193,6 +222,7 @@ class Channels:
         for channel in self.stations.values():
             channel.station.join()
         self.private.stop()
+        self.workers.close()
         for thread in (self._first, self._measuring):
             if thread is not None:
                 thread.join(1.0)
@@ -210,9 +240,9 @@ class Channels:
         try:
             while self._first is not None and self._first.is_alive() and not self._stopping.is_set():
                 self._first.join(0.2)
-            limit = measure_limit(self.engines.get(EMBEDDED), self.settings, self._stopping)
-            if limit is not None:
-                self._loop.call_soon_threadsafe(self.awake.measured, limit)
+            capacity = measured_capacity(self.engines.get(EMBEDDED), self.settings, self._stopping)
+            if capacity is not None:
+                self._loop.call_soon_threadsafe(self.awake.measured, capacity)
         except Exception:
             if not self._stopping.is_set():
                 log.exception("the machine's speed was not measured: at most %d stations are awake", PROVISIONAL)

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from ...clock import Clock
@@ -20,12 +21,14 @@ from ...refused_words import RefusedWords
 from ...settings import Settings
 from ...settings.stations import StationSettings
 from ...station import Event, Fork, Station
+from ...station.producer import EMBEDDED
 from ..errors import Full
 from .audience import Audience
 from .channel import Channel
 from .prompt_queue import PromptQueue
 
 ID_BYTES = 16  # of randomness in an id
+OTHER_ENGINES = 8  # private streams of engines whose speed here was not measured, unless a setting tells
 PER_ADDRESS = 2  # private streams of an address other than the owner's, as many as clips
 CLAIM_S = 15.0  # seconds in which the first connection has to come
 GONE_S = 6.0  # seconds without any connection after which it ends: a page that reloads comes back sooner
@@ -54,13 +57,18 @@ class PrivateStation:
 
 
 class PrivateStations:
-    """All private streams of a server. Event loop only, except for ``stop``, which blocks."""
+    """All private streams of a server. Event loop only, except for ``stop``, which blocks.
+
+    ``engines`` returns the engine of a private stream by its id and the engine's name; ``release`` is called, on any
+    thread, when the stream needs it no longer.
+    """
 
     def __init__(
         self,
         settings: Settings,
-        engines: Callable[[str], Engine],
+        engines: Callable[[str, str], Engine],
         clock: Clock,
+        release: Callable[[str], None],
         audience: Audience,
         refused: RefusedWords,
     ) -> None:
@@ -69,6 +77,7 @@ class PrivateStations:
         self._own_settings = settings.model_copy(update={"reserve_s": min(RESERVE_S, settings.reserve_s)})
         self._engines = engines
         self._clock = clock
+        self._release = release
         self._audience = audience
         self._refused = refused
         self._private: dict[str, PrivateStation] = {}
@@ -87,8 +96,8 @@ class PrivateStations:
     def __getitem__(self, id: str) -> PrivateStation:
         return self._private[id]
 
-    def check(self, address: str, owner: bool) -> None:
-        """Refuse one more private stream where that would be too many.
+    def check(self, address: str, owner: bool, engine: str) -> None:
+        """Refuse one more private stream of ``engine`` where that would be too many.
 
         Raises:
             Busy: the address has its share.
@@ -96,10 +105,14 @@ class PrivateStations:
         """
         if not owner and sum(one.address == address for one in self._private.values()) >= PER_ADDRESS:
             raise Busy(f"your address has {PER_ADDRESS} private streams, as many as it may have", RETRY_S)
-        if not self._settings.max_private:
+        most = self._settings.max_private
+        if most == 0:
             raise Full("this server has no private streams (setting max_private)", RETRY_S)
-        if len(self._private) >= self._settings.max_private:
+        if most is not None and len(self._private) >= most:
             raise Full(f"{len(self._private)} private streams play, as many as this server has", RETRY_S)
+        others = sum(one.channel.station.engine_name != EMBEDDED for one in self._private.values())
+        if most is None and engine != EMBEDDED and others >= OTHER_ENGINES:
+            raise Full(f"{others} private streams of neural engines play, as many as this server has", RETRY_S)
 
     def add(self, id: str, origin: StationSettings, fork: Fork, address: str, owner: bool) -> None:
         """Add a private stream that goes on with the music of the station ``origin`` from ``fork`` on.
@@ -109,9 +122,9 @@ class PrivateStations:
         Raises:
             Busy, Full: see ``check``.
         """
-        self.check(address, owner)
+        self.check(address, owner, origin.engine or self._settings.engine)
         config = origin.model_copy(update={"id": id, "policy": "everyone", "seed": None, "always_on": False})
-        station = Station(config, self._own_settings, self._engines, self._clock, forked=fork)
+        station = Station(config, self._own_settings, partial(self._engines, id), self._clock, forked=fork)
         channel = Channel(station, self._settings, hls=False)
         queue = PromptQueue(channel, self._settings)
         queue.refused = self._refused
@@ -182,6 +195,7 @@ class PrivateStations:
     def _finish(self, station: Station) -> None:
         """On an executor's thread."""
         station.join()
+        self._release(station.id)
         self._ending.discard(station)
 
     def _heard(self, id: str, count: int) -> None:

@@ -51,6 +51,7 @@ def router(services: Services) -> APIRouter:
             "awake": channels.awake.awake,
             "max_awake": channels.awake.limit,
             "private": len(channels.private),
+            "max_private": channels.max_private,
             **_history_json(channels.history.file),
         }
         return JSONResponse(body, 200 if ready else 503)

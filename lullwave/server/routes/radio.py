@@ -74,7 +74,7 @@ def router(services: Services) -> APIRouter:
         return JSONResponse(
             {
                 "default": channels.default.station.id,
-                "private": services.settings.max_private > 0,
+                "private": services.settings.max_private != 0,
                 "stations": [station_json(channels, channel, request) for channel in channels.stations.values()],
             }
         )

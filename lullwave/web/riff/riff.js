@@ -18,7 +18,7 @@ import { translate } from '../shared/strings.js';
 import { Theme } from '../shared/theme.js';
 import { isRefused, pace } from './music/clip-calls.js';
 import { ClipPlayer } from './music/clip-player.js';
-import { ClipSource, engineFor, learnServer, RIFFUSION } from './music/clip-source.js';
+import { ClipSource, engineFor, learnRiffusion, learnServer, RIFFUSION } from './music/clip-source.js';
 import { RiffMusic } from './music/riff-music.js';
 import { fromAddress, MAX_SEED, toAddress, usual } from './music/riff-settings.js';
 import * as Presence from './music/still-listening.js';
@@ -32,6 +32,7 @@ import { Spectrogram } from './view/spectrogram.js';
 import * as Words from './wording.js';
 
 const TICK_MS = 200;
+const LOADED_MS = 1500; // a Riffusion that is loaded answers within this time; without it, another engine begins
 const GLIDE_S = 0.03; // of the volume
 
 const preferences = Preferences(browserStorage());
@@ -130,13 +131,23 @@ export function Riff(el, t) {
   void learn(1);
   update();
 
-  /** What the server can do; asked until it answers. */
+  /** What the server can do; asked until it answers. While Riffusion loads, another engine makes the clips. */
   async function learn(attempt) {
     try {
-      state.server = await learnServer(api);
+      const riffusion = learnRiffusion(api);
+      riffusion.catch(() => {}); // awaited below
+      const server = await learnServer(api);
+      const waited = new Promise((resolve) => setTimeout(() => resolve({}), LOADED_MS));
+      state.server = { ...server, ...(await Promise.race([riffusion, waited])) };
       state.unreached = false;
       state.needsToken = state.server.needsToken;
       order();
+      update();
+      if (!state.server.riffusion.loading) return;
+      const before = engine();
+      state.server = { ...state.server, ...(await riffusion) };
+      order();
+      if (engine() !== before) music.remake();
     } catch {
       state.unreached = true;
       setTimeout(() => void learn(attempt + 1), retryDelayMs(attempt, Math.random()));

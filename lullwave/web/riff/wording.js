@@ -40,12 +40,13 @@ export function wrongValue(t, { low, high, type }) {
   return t(type === 'integer' ? 'riff.wrong-integer' : 'riff.wrong-number', { low, high });
 }
 
-/** @param {Translator} t @param {{riffusion: {available: boolean, checkpoint?: string}} | null} server @param {string} engine */
+/** @param {Translator} t @param {{riffusion: {available: boolean, loading?: boolean, checkpoint?: string}} | null} server @param {string} engine */
 export function engineNote(t, server, engine) {
   if (!server) return t('riff.asking-server');
   if (!engine) return t('riff.no-engine');
   if (engine === 'riffusion') return t('riff.by-riffusion', { checkpoint: server.riffusion.checkpoint });
-  const why = server.riffusion.available ? '' : `${t('riff.no-checkpoint')} `;
+  const { available, loading } = server.riffusion;
+  const why = available ? '' : `${t(loading ? 'riff.checkpoint-loads' : 'riff.no-checkpoint')} `;
   return why + t('riff.by-engine', { engine });
 }
 

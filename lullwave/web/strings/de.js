@@ -424,6 +424,7 @@ export default {
   'riff.asking-server': 'Frage den Server, was er kann…',
   'riff.no-engine': 'Keine Engine dieses Servers kann Clips machen.',
   'riff.by-riffusion': 'Riffusion macht die Clips aus Spektrogrammbildern ({checkpoint}).',
+  'riff.checkpoint-loads': 'Riffusion wird geladen.',
   'riff.no-checkpoint': 'Hier ist kein Riffusion-Checkpoint installiert.',
   'riff.by-engine': 'Die Engine {engine} macht die Clips, und das Spektrogramm wird aus ihrem Klang berechnet.',
   'riff.view-landscape': 'Das Bild ist eine Landschaft.',

@@ -316,6 +316,7 @@ export default {
   'riff.asking-server': 'Asking the server what it can do…',
   'riff.no-engine': 'No engine of this server can make clips.',
   'riff.by-riffusion': 'Riffusion makes the clips from spectrogram images ({checkpoint}).',
+  'riff.checkpoint-loads': 'Riffusion is being loaded.',
   'riff.no-checkpoint': 'No Riffusion checkpoint is installed here.',
   'riff.by-engine': 'The engine {engine} makes the clips, and the spectrogram is computed from their sound.',
   'riff.view-landscape': 'The picture is a landscape.',

@@ -2,16 +2,12 @@
 
 import json
 import socket
-import threading
 from contextlib import ExitStack
 
 import pytest
 from radio_server import ENGINES, TIMEOUT_S, events, read_exactly, serving
-from sine_engine import SineEngine
 
-from lullwave.server.live import awake
-from lullwave.server.live.awake import measure_limit, processors, stations_at
-from lullwave.settings import load
+from lullwave.server.live import capacity
 
 NAMES = ["main", "a", "b", "c", "d", "e"]
 STATIONS = [{"id": name, "prompts": ["a tone"]} for name in NAMES]
@@ -106,35 +102,17 @@ def test_with_one_place_there_is_the_default_station(tmp_path):
             assert served.ask(path("main"))[0].status == 503
 
 
-@pytest.mark.parametrize(
-    ("cost", "available", "stations"), [(0.04, 9.0, 10), (0.04, 0.5, 5), (0.03, float("inf"), 13), (3.0, 1.0, 1)]
-)
-def test_the_limit_follows_the_speed_and_what_a_container_may_use(cost, available, stations):
-    assert stations_at(cost, available) == stations
-
-
-@pytest.mark.parametrize(("text", "allowed"), [("50000 100000\n", 0.5), ("max 100000", float("inf"))])
-def test_a_containers_limit_is_read(tmp_path, text, allowed):
-    (tmp_path / "cpu.max").write_text(text)
-    assert processors(tmp_path / "cpu.max") == allowed
-    assert processors(tmp_path / "none") == float("inf")
-
-
 def test_the_limit_is_measured_after_the_start(tmp_path, monkeypatch):
-    monkeypatch.setattr(awake, "stations_at", lambda cost, available: 7 if 0 < cost < 10 else 0)
+    monkeypatch.setattr(capacity, "stations_at", lambda cost, available: 7 if 0 < cost < 10 else 0)
     with serving(tmp_path, stations=STATIONS, max_awake=0) as served:
         while served.json("/readyz")["max_awake"] != 7:
             served.clock.settle()
-    stopping = threading.Event()
-    assert measure_limit(SineEngine(), load(), stopping) == 7
     assert not (tmp_path / "memory-synth.json").exists()
-    stopping.set()
-    assert measure_limit(SineEngine(), load(), stopping) is None
 
 
 def test_a_speed_that_cannot_be_measured_leaves_a_low_limit(tmp_path, monkeypatch):
-    monkeypatch.setattr(awake, "stations_at", lambda cost, available: 1 / 0)
+    monkeypatch.setattr(capacity, "stations_at", lambda cost, available: 1 / 0)
     with serving(tmp_path, engines=ENGINES, stations=STATIONS, max_awake=0) as served:
         measuring = served.app.state.services.channels._measuring
         measuring.join(TIMEOUT_S)
-        assert served.json("/readyz")["max_awake"] == awake.PROVISIONAL
+        assert served.json("/readyz")["max_awake"] == capacity.PROVISIONAL

@@ -8,24 +8,34 @@ const MP3_DELAY_S = 1105 / 44100; // what an MP3 decoder that ignores the encode
 const PADDED_S = 0.02; // longer than told by this much: the decoder ignored it
 
 /**
- * @typedef {{riffusion: {available: boolean, checkpoint?: string, why?: string}, engines: Object[], usual: string,
- *   images: {name: string, kind: string, tempo_bpm: number | null}[], needsToken: boolean}} Server
+ * @typedef {{riffusion: {available: boolean, loading?: boolean, checkpoint?: string, why?: string}, engines: Object[],
+ *   usual: string, images: {name: string, kind: string, tempo_bpm: number | null}[], needsToken: boolean}} Server
  */
 
 /**
- * What the server has. Where Riffusion is not asked for, it is not loaded either.
+ * What the server has besides Riffusion, which may have to load its checkpoint first.
  *
  * @param {import('../../shared/api.js').Api} api @returns {Promise<Server>}
  */
 export async function learnServer(api) {
-  const [told, riffusion, images] = await Promise.all([api.engines(), api.riffusion(), api.seedImages()]);
+  const told = await api.engines();
   return {
-    riffusion,
+    riffusion: { available: false, loading: true },
     engines: told.engines.filter(({ name }) => name !== RIFFUSION),
     usual: told.default,
-    images: images.images,
+    images: [],
     needsToken: told.needs_token,
   };
+}
+
+/**
+ * Whether Riffusion is here, once it is loaded, and its seed images.
+ *
+ * @param {import('../../shared/api.js').Api} api @returns {Promise<Pick<Server, 'riffusion' | 'images'>>}
+ */
+export async function learnRiffusion(api) {
+  const [riffusion, { images }] = await Promise.all([api.riffusion(), api.seedImages()]);
+  return { riffusion, images };
 }
 
 /** The engine that makes the clips: the one asked for, else Riffusion, else the server's own. @param {Server} server @param {string} asked */
