@@ -32,7 +32,7 @@ RATE = 44100
 KBPS = 192
 STATIONS = ("piano", "synthwave", "organic", "guitar", "ambient")
 BEHIND_S = 4.0  # seconds of sound that a player has received and not played yet
-FILL_S = 30.0  # seconds until the stations' buffers are full
+FILL_S = 40.0  # seconds until the stations' buffers are full and the machine is measured
 ENDS_S = 30.0  # longest wait for the private streams to end
 
 
@@ -85,6 +85,8 @@ def main() -> None:
         listeners = [Listener(port, f"/stations/{name}/stream.mp3") for name in STATIONS]
         time.sleep(FILL_S)
         may_play = _ask(port, "/readyz")["max_private"]
+        if may_play < given.streams:
+            raise SystemExit(f"this machine plays {may_play} private streams beside {len(STATIONS)} stations")
         with ThreadPoolExecutor(given.streams) as pool:
             forks = list(pool.map(lambda _: _fork(port), range(given.streams)))
         own = [fork for fork, _ in forks]

@@ -9,11 +9,13 @@ only their output.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from ...audio import Audio
@@ -24,12 +26,14 @@ from ...request import Request
 from ...settings import Settings
 
 PROVISIONAL = 4  # stations that may be awake until the machine is measured
-WARM_UP_S, MEASURED_S = 6.0, 6.0  # seconds of music that are rendered to measure: the second part counts
+WARM_UP_S, BEGIN_S, STEADY_S = 6.0, 6.0, 12.0  # seconds of music that are rendered to measure: the last two count
+MEASUREMENTS, AGAIN_S = 6, 10.0  # most measurements, and seconds between two
+UNDISTURBED = 0.5  # processors that other threads may use during a measurement that counts as the last
 PROCESSOR_SHARE = 0.4  # of one processor for stations: all who come may come at once, and then every note is new
 MACHINE_SHARE = 0.75  # of all processors, for stations and private streams together
 PROCESS_SHARE = 0.85  # of one processor for this process, whose encoders run beside its other threads
 WORKER_SHARE = 0.7  # of one processor for a worker process
-TRANSFER_S = 0.004  # seconds of a processor, in each of both processes, to send one second of music to this one
+TRANSFER_S = 0.002  # seconds of a processor, in each of both processes, to send one second of music to this one
 MAX_WORKERS = 8
 MAX_PER_WORKER = 24  # streams: a connection holds 64, and a stream that is steered is two for a moment
 CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")  # what a container may use: "QUOTA PERIOD", or "max PERIOD"
@@ -41,12 +45,22 @@ log = logging.getLogger(__name__)
 class Cost:
     """Seconds of a processor that one second of music of the embedded engine takes."""
 
-    render_s: float
-    output_s: float  # mastering and encoding
+    begin_s: float  # to render the first seconds of a station: every note is new
+    render_s: float  # to render from then on
+    output_s: float  # to master and encode
 
     @property
     def total_s(self) -> float:
+        """From the first seconds on."""
         return self.render_s + self.output_s
+
+    def least(self, other: Cost) -> Cost:
+        """The lower one of each cost."""
+        both = zip(astuple(self), astuple(other), strict=True)
+        return Cost(*(min(one, another) for one, another in both))
+
+
+NO_COST = Cost(math.inf, math.inf, math.inf)  # not measured yet
 
 
 @dataclass(frozen=True)
@@ -83,25 +97,38 @@ class Capacity:
         return max(here, min(int(machine), int(process), self.workers * self.per_worker))
 
 
-def measured_capacity(engine: Engine, settings: Settings, stopping: threading.Event) -> Capacity | None:
+def capacities(engine: Engine, settings: Settings, stopping: threading.Event) -> Iterator[Capacity]:
     """How much this machine plays at once, from the processor time of a few seconds of music.
 
-    None if ``stopping`` was set meanwhile. ``engine`` is the embedded one: every station may have to fall back to it.
+    Work of other threads makes the processor seem slower, so it is measured again after such a time, and the lowest
+    cost counts: each capacity replaces the one before. Ends early once ``stopping`` is set. ``engine`` is the embedded
+    one: every station may have to fall back to it.
     """
-    cost = measured_cost(engine, settings, stopping)
-    if cost is None:
-        return None
-    available = processors()
-    capacity = Capacity(stations_at(cost.total_s, available), cost, available)
-    log.info(
-        "one second of music takes %.0f ms of a processor to render and %.0f ms to master and encode: at most %d "
-        "stations are awake at once (setting max_awake), and %d private streams beside one of them",
-        1000 * cost.render_s,
-        1000 * cost.output_s,
-        capacity.stations,
-        capacity.private(1),
-    )
-    return capacity
+    cost, available = NO_COST, processors()
+    for _ in range(MEASUREMENTS):
+        began = (time.monotonic(), time.process_time(), time.thread_time())
+        measured = measured_cost(engine, settings, stopping)
+        if measured is None:
+            return
+        took_s, all_s, own_s = (
+            time.monotonic() - began[0],
+            time.process_time() - began[1],
+            time.thread_time() - began[2],
+        )
+        cost = cost.least(measured)
+        capacity = Capacity(stations_at(cost.begin_s + cost.output_s, available), cost, available)
+        log.info(
+            "one second of music takes %.0f ms of a processor to render (%.0f ms of new notes) and %.0f ms to master "
+            "and encode: at most %d stations are awake at once (setting max_awake), and %d private streams beside one",
+            1000 * cost.render_s,
+            1000 * cost.begin_s,
+            1000 * cost.output_s,
+            capacity.stations,
+            capacity.private(1),
+        )
+        yield capacity
+        if all_s - own_s < UNDISTURBED * took_s or stopping.wait(AGAIN_S):
+            return
 
 
 def measured_cost(engine: Engine, settings: Settings, stopping: threading.Event) -> Cost | None:
@@ -110,18 +137,22 @@ def measured_cost(engine: Engine, settings: Settings, stopping: threading.Event)
     with engine.stream(Request(settings.stations[0].prompt(), 1, duration_s=60.0)) as stream:
         master = Master(stream.rate, stream.channels, settings.loudness_lufs, settings.ceiling_dbtp)
         encoder = Mp3Encoder(stream.rate, stream.channels, settings.bitrate_kbps)
-        render_s = output_s = 0.0
-        for n in range(round(2 * (WARM_UP_S + MEASURED_S))):
+        begin_s = steady_s = output_s = 0.0
+        for n in range(round(2 * (WARM_UP_S + BEGIN_S + STEADY_S))):
             if stopping.is_set():
                 return None
             began = time.thread_time()
             block: Audio = stream.read(stream.rate // 2)
             rendered = time.thread_time()
-            encoder.encode(master.process(block))
-            if n >= round(2 * WARM_UP_S):
-                render_s += rendered - began
+            if n >= 2 * (WARM_UP_S + BEGIN_S):
+                steady_s += rendered - began
+            elif n < 2 * WARM_UP_S:
+                encoder.encode(master.process(block))
+            else:
+                encoder.encode(master.process(block))
+                begin_s += rendered - began
                 output_s += time.thread_time() - rendered
-    return Cost(max(render_s, 1e-4) / MEASURED_S, max(output_s, 1e-4) / MEASURED_S)
+    return Cost(begin_s / BEGIN_S, steady_s / STEADY_S, max(output_s, 1e-4) / BEGIN_S)
 
 
 def stations_at(cost_s: float, available: float) -> int:

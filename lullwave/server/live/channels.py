@@ -31,7 +31,7 @@ from ..hls.listeners import HlsListeners
 from ..relay.origin import Origin
 from .audience import Audience
 from .awake import AwakeStations
-from .capacity import PROVISIONAL, measured_capacity
+from .capacity import PROVISIONAL, capacities
 from .channel import Channel
 from .first_clip import first_clip
 from .history_recorder import HistoryRecorder
@@ -240,8 +240,7 @@ class Channels:
         try:
             while self._first is not None and self._first.is_alive() and not self._stopping.is_set():
                 self._first.join(0.2)
-            capacity = measured_capacity(self.engines.get(EMBEDDED), self.settings, self._stopping)
-            if capacity is not None:
+            for capacity in capacities(self.engines.get(EMBEDDED), self.settings, self._stopping):
                 self._loop.call_soon_threadsafe(self.awake.measured, capacity)
         except Exception:
             if not self._stopping.is_set():
