@@ -135,7 +135,7 @@ def test_another_engine_plays_while_riffusion_is_loaded(serve: Callable[..., Rad
     radio, server = faulty(serve, 0.01, lengths_s=SHORT_S, fails_every=0)
     loading: list[Any] = []
     page = opened(visit, "about:blank")
-    page.route("**/api/riffusion", loading.append)
+    page.route("**/api/riffusion", lambda route: loading.append(route))
     page.goto(radio.url + "riff?prompt=a&clipS=2")
     play(page)
     until(page, "document.querySelector('.player-status').dataset.phase === 'playing'")
