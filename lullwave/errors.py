@@ -20,6 +20,7 @@
     ├── Forbidden               the admin token is missing or wrong
     ├── Frozen                  the owner has frozen the steering of a station
     ├── NothingToSkip           no piece is on air that another one could follow
+    ├── NoProducer              no server makes the music of a station that several share
     ├── AddressTaken            another program listens at the address
     ├── DataDirTaken            another server uses the data directory
     ├── Unhealthy               a server does not answer the probe of `lullwave health`

@@ -8,8 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from lullwave.errors import InvalidInput, SettingsError
-from lullwave.settings import PREFIX, Settings, load
+from lullwave.settings import Settings, load
 from lullwave.settings.stations import DEFAULT_STATIONS, StationSettings
+from lullwave.settings.variables import PREFIX
 
 DOCS = Path(__file__).parent.parent / "docs" / "run" / "settings.md"
 

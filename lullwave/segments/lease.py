@@ -71,6 +71,10 @@ class Lease:
         """The epoch while the lease is held for certain; None before, after, and when a renewal is overdue."""
         return self._held.epoch if self._held is not None and self._clock.now() < self._valid_until else None
 
+    def doubt(self) -> None:
+        """Wait for another ``ttl_s``: the store did not answer, so the holder may not have been able to renew it."""
+        self._seen = None
+
     def acquire(self, above: int = 0) -> int | None:
         """Try once to get the lease; returns the epoch, which exceeds ``above``, or None if another one has it.
 
@@ -82,6 +86,8 @@ class Lease:
         if found is None:
             return self._put(LeaseRecord(self.owner, above + 1), None, began)
         record = LeaseRecord.decode(found.data)
+        if self._clock.now() - began > self._ttl_s / 2:
+            self.doubt()
         if record.owner == self.owner and record.epoch > above:  # an earlier attempt whose answer was lost
             return self._put(replace(record, renewals=record.renewals + 1), found.version, began)
         if record != self._seen:

@@ -24,6 +24,7 @@ class SegmentReader:
 
     def __init__(self, store: ObjectStore, station: str, start: int | None = None) -> None:
         self.number = start  # of the segment to be read next; None until the first was read
+        self.latest: Manifest | None = None  # the manifest as it was read last
         self._store, self._keys = store, Keys(station)
 
     def manifest(self) -> Manifest | None:
@@ -33,7 +34,9 @@ class SegmentReader:
             StorageUnavailable
         """
         found = self._store.get(self._keys.manifest)
-        return None if found is None else Manifest.decode(found.data)
+        if found is not None:
+            self.latest = Manifest.decode(found.data)
+        return self.latest if found is not None else None
 
     def ready(self) -> Iterator[Segment]:
         """The segments that can be read now and were not read before.
@@ -89,7 +92,7 @@ class SegmentReader:
         """
         if manifest.state is None:
             return None
-        found = self._store.get(self._keys.state(manifest.state, manifest.run_of(manifest.state).epoch))
+        found = self._store.get(self._keys.state(manifest.state, manifest.state_epoch))
         if found is None:
             raise SnapshotError(f"{self._keys.station}: the state at segment {manifest.state} is gone")
         return ProgrammeState.decode(found.data)

@@ -19,6 +19,7 @@ from ..station import CHANNELS, RATE, Event
 SEGMENT_S = 2.0
 SEGMENT_FRAMES = round(SEGMENT_S * RATE)
 _STATE = b"LullSeg1"  # first bytes of a state
+_GAP_S = 0.001  # a longer time between two segments is a gap; times of day are rounded
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,12 @@ class ProgrammeState:
     snapshot: bytes  # of the engine's stream; empty: it has no snapshots
     skip: int  # frames to drop after restoring the snapshot
     master: bytes  # state of the master
+    prompt: str = ""  # in force
 
     def encode(self) -> bytes:
         """Eight bytes that say what it is, the length of a JSON header (4 bytes, little-endian), header, bytes."""
-        header = json.dumps({"engine": self.engine, "skip": self.skip, "snapshot_bytes": len(self.snapshot)}).encode()
+        facts = {"engine": self.engine, "skip": self.skip, "snapshot_bytes": len(self.snapshot), "prompt": self.prompt}
+        header = json.dumps(facts).encode()
         return _STATE + len(header).to_bytes(4, "little") + header + self.snapshot + self.master
 
     @classmethod
@@ -91,7 +94,8 @@ class ProgrammeState:
         try:
             header = json.loads(data[12:begin])
             end = begin + int(header["snapshot_bytes"])
-            found = cls(str(header["engine"]), data[begin:end], int(header["skip"]), data[end:])
+            prompt = str(header.get("prompt", ""))
+            found = cls(str(header["engine"]), data[begin:end], int(header["skip"]), data[end:], prompt)
         except (ValueError, KeyError, TypeError) as error:
             raise SnapshotError(f"a damaged state of a programme ({error})") from None
         if data[:8] != _STATE or not begin <= end <= len(data):
@@ -116,6 +120,7 @@ class Manifest:
     next: int  # number of the segment to be written next
     runs: tuple[Run, ...]  # of the segments kept, oldest first; the last one is the producer's
     state: int | None = None  # number of the segment from whose beginning on the latest state goes on
+    state_epoch: int = 0  # of the producer that wrote that state
 
     @property
     def epoch(self) -> int:
@@ -131,6 +136,25 @@ class Manifest:
         run = self.run_of(number)
         return run.wall + (number - run.first) * SEGMENT_S
 
+    def frame_at(self, wall: float) -> int | None:
+        """The frame that is on air at a time of day (seconds since 1970); None before the first and after the last.
+
+        Between two runs, where nothing is on air, it is the first one of the later run.
+        """
+        if not self.air(self.first) <= wall < self.air(self.next):
+            return None
+        begun = [run for run in self.runs if self.air(max(run.first, self.first)) <= wall]
+        run, later = begun[-1], [other for other in self.runs if other.first > begun[-1].first]
+        frame = run.first * SEGMENT_FRAMES + round((wall - run.wall) * RATE)
+        return min([frame, *(other.first * SEGMENT_FRAMES for other in later[:1])])
+
+    def contiguous_from(self, number: int) -> int:
+        """The oldest segment kept from which on all go on air without a gap up to ``number``."""
+        begin = number
+        while begin > self.first and abs(self.air(begin - 1) + SEGMENT_S - self.air(begin)) < _GAP_S:
+            begin -= 1
+        return begin
+
     def encode(self) -> bytes:
         return json.dumps(asdict(self)).encode()
 
@@ -145,7 +169,7 @@ class Manifest:
             found: Any = json.loads(data)
             runs = tuple(Run(int(r["epoch"]), int(r["first"]), float(r["wall"])) for r in found["runs"])
             state = None if found["state"] is None else int(found["state"])
-            manifest = cls(int(found["first"]), int(found["next"]), runs, state)
+            manifest = cls(int(found["first"]), int(found["next"]), runs, state, int(found["state_epoch"]))
         except (ValueError, KeyError, TypeError):
             raise StorageUnavailable(f"a damaged manifest: {data[:80]!r}") from None
         if not runs or not 0 <= manifest.first <= manifest.next or runs[0].first > manifest.first:
@@ -168,6 +192,24 @@ class Keys:
         return f"{self.station}/manifest.json"
 
     @property
+    def wanted(self) -> str:
+        return f"{self.station}/wanted.json"
+
+    @property
+    def present(self) -> str:
+        return f"{self.station}/present.json"
+
+    @property
+    def requests(self) -> str:
+        """The folder of the requests to the producer."""
+        return f"{self.station}/requests"
+
+    @property
+    def answers(self) -> str:
+        """The folder of its answers."""
+        return f"{self.station}/answers"
+
+    @property
     def segments(self) -> str:
         """The folder of the segments."""
         return f"{self.station}/segments"
@@ -182,3 +224,13 @@ class Keys:
 
     def state(self, number: int, epoch: int) -> str:
         return f"{self.states}/{number:010d}-{epoch:08d}.bin"
+
+    def history(self, day: str) -> str:
+        """The folder of what was heard on a day, such as 20270131 (UTC)."""
+        return f"{self.station}/history/{day}"
+
+    def request(self, number: int) -> str:
+        return f"{self.requests}/{number:010d}.json"
+
+    def answer(self, number: int) -> str:
+        return f"{self.answers}/{number:010d}.json"

@@ -27,7 +27,7 @@ class SegmentWriter:
 
     def __init__(self, store: ObjectStore, keys: Keys, manifest: Manifest, version: str, retention_s: float) -> None:
         self.manifest = manifest  # as last written
-        self.epoch = manifest.epoch
+        self.station, self.epoch = keys.station, manifest.epoch
         self._store, self._keys, self._version = store, keys, version
         self._kept = max(1, round(retention_s / SEGMENT_S))  # segments
 
@@ -65,8 +65,19 @@ class SegmentWriter:
                 return writer
         raise StorageUnavailable(f"{station}: the manifest changes all the time")
 
+    def go_on_at(self, wall: float) -> None:
+        """Let the next segment go on air at ``wall`` (seconds since 1970), after a gap.
+
+        Raises:
+            LeaseLost: another producer has taken over.
+            StorageUnavailable: try again.
+        """
+        run = Run(self.epoch, self.manifest.next, wall)
+        runs = tuple(one for one in self.manifest.runs if one.first < run.first)
+        self._replace(replace(self.manifest, runs=(*runs, run)))
+
     def add(self, segment: Segment, state: ProgrammeState | None = None) -> None:
-        """Write the next segment, and the state from whose restoration this segment follows.
+        """Write the next segment, and the state at its end.
 
         Raises:
             LeaseLost: another producer has taken over. The segment does not count.
@@ -75,9 +86,13 @@ class SegmentWriter:
         before, number = self.manifest, segment.number
         assert number == before.next, "segments are contiguous"
         if state is not None:
-            self._put_new(self._keys.state(number, self.epoch), state.encode())
+            self._put_new(self._keys.state(number + 1, self.epoch), state.encode())
         self._put_new(self._keys.segment(number, self.epoch), segment.encode())
-        manifest = self._with_segment(before, number, state is not None)
+        self._replace(self._with_segment(before, number, state is not None))
+        self._delete_old(before)
+
+    def _replace(self, manifest: Manifest) -> None:
+        """Write the manifest, if it still is the one that this producer wrote last."""
         data = manifest.encode()
         version = self._store.put_if_matches(self._keys.manifest, data, self._version)
         if version is None:
@@ -86,15 +101,14 @@ class SegmentWriter:
                 raise LeaseLost(f"{self._keys.station}: another producer has taken over from epoch {self.epoch}")
             version = found.version
         self.manifest, self._version = manifest, version
-        self._delete_old(before)
 
     def _with_segment(self, before: Manifest, number: int, has_state: bool) -> Manifest:
         """The manifest that also has segment ``number``, without segments that are too old."""
         first = max(before.first, number + 1 - self._kept)
-        state = number if has_state else before.state
-        oldest = first if state is None else min(first, state)
-        runs = tuple(run for run in before.runs if run.first >= before.run_of(min(oldest, number)).first)
-        return Manifest(first, number + 1, runs, state)
+        runs = tuple(run for run in before.runs if run.first >= before.run_of(min(first, number)).first)
+        if has_state:
+            return Manifest(first, number + 1, runs, number + 1, self.epoch)
+        return Manifest(first, number + 1, runs, before.state, before.state_epoch)
 
     def _put_new(self, key: str, data: bytes) -> None:
         """Write an object that no other producer writes.
@@ -113,7 +127,7 @@ class SegmentWriter:
         old = [keys.segment(n, before.run_of(n).epoch) for n in range(before.first, now.first)]
         if before.state not in (None, now.state):
             assert before.state is not None
-            old.append(keys.state(before.state, before.run_of(before.state).epoch))
+            old.append(keys.state(before.state, before.state_epoch))
         self._delete(old)
 
     def _sweep(self) -> None:
@@ -121,7 +135,7 @@ class SegmentWriter:
         now, keys = self.manifest, self._keys
         wanted = {keys.segment(n, now.run_of(n).epoch) for n in range(now.first, now.next)}
         if now.state is not None:
-            wanted.add(keys.state(now.state, now.run_of(now.state).epoch))
+            wanted.add(keys.state(now.state, now.state_epoch))
 
         def earlier(key: str) -> bool:
             return int(key.rpartition("-")[2].partition(".")[0]) < self.epoch

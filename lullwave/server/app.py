@@ -18,6 +18,7 @@ from ..clock import Clock, SystemClock
 from ..hosts import TrustedProxies
 from ..models.pulls import ModelPulls
 from ..redaction import redacted
+from ..segments.stored_station import StoredStation
 from ..settings import Settings
 from . import openapi
 from .clip_service import ClipService
@@ -27,6 +28,7 @@ from .engine_pool import EnginePool
 from .errors import install
 from .jobs.catalogue import tasks_of
 from .jobs.queue import JobQueue
+from .live.channel import Channel
 from .live.channels import Channels
 from .live.prewarm import Prewarmer
 from .live.prompt_queue import PromptQueue
@@ -60,6 +62,8 @@ from .routes import (
     station_settings,
     steering,
 )
+from .store.production import SteeredStation
+from .store.remote_queue import RemoteQueue
 
 log = logging.getLogger(__name__)
 
@@ -81,11 +85,22 @@ def create_app(
     pulls = ModelPulls(clock or SystemClock())
     services = Services(settings, engines, clips, ClipJobs(), OwnerToken(settings), changes, pulls)
 
+    def new_queue(channels: Channels, channel: Channel) -> PromptQueue:
+        station, store = channel.station, channels.store
+        if store is None or not isinstance(station, StoredStation):
+            return PromptQueue(channel, settings)
+        return RemoteQueue(channel, station, settings, store, channels.clock)
+
+    def producers_queue(name: str, steered: SteeredStation) -> PromptQueue:
+        queue = PromptQueue(steered, settings)
+        queue.refused, queue.frozen = changes.refused_words, name in changes.frozen
+        return queue
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         channels = Channels(placed(settings), engines, clock or SystemClock(), changes.refused_words)
         services.live = channels
-        services.prompt_queues = {name: PromptQueue(channel, settings) for name, channel in channels.stations.items()}
+        services.prompt_queues = {name: new_queue(channels, channel) for name, channel in channels.stations.items()}
         channels.audience.watch_leaving(services.forget_votes)
         for name, queue in services.prompt_queues.items():
             queue.refused, queue.frozen = changes.refused_words, name in changes.frozen
@@ -93,11 +108,13 @@ def create_app(
         services.jobs = JobQueue(settings, engines, clips.slots, tasks, channels.clock, lambda: changes.refused_words)
         await asyncio.to_thread(services.jobs.start)
         channels.start()
-        prewarmer = Prewarmer(channels)
+        channels.produce(producers_queue)
+        prewarmer = Prewarmer(channels) if channels.store is None else None
         try:
             yield
         finally:
-            prewarmer.stop()
+            if prewarmer is not None:
+                prewarmer.stop()
             channels.release()
             for queue in services.prompt_queues.values():
                 queue.close()

@@ -64,6 +64,10 @@ class NothingToSkip(LullwaveError):
     """No piece is on air that another one could follow."""
 
 
+class NoProducer(LullwaveError):
+    """No server makes the music of a shared station at present."""
+
+
 class Full(Busy):
     """The station or the client's address has as many connections as it may have."""
 
@@ -101,6 +105,8 @@ def reply(error: Exception, scope: Scope) -> JSONResponse:
             return problem(423, str(error))
         case NothingToSkip():
             return problem(409, str(error))
+        case NoProducer():
+            return problem(503, str(error), headers={"Retry-After": "10"})
         case NotFound():
             return problem(404, str(error), error.kind, ", ".join(error.known) or None)
         case Busy():

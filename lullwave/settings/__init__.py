@@ -7,11 +7,8 @@ are made from them. In the environment, lists and stations are JSON.
 
 from __future__ import annotations
 
-import logging
-import os
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -25,17 +22,13 @@ from ..pydantic_errors import allowed_words
 from ..redaction import is_secret, redacted
 from ..refused_words import RefusedWords
 from ..request import MAX_SEED
+from ..storage.objects import SHARED_STORES, is_shared
 from .file import find_settings_file, first_line, read_settings_file
 from .stations import DEFAULT_STATIONS, StationSettings
+from .variables import PREFIX, from_old_variables, warn_of_unknown_variables
 
-log = logging.getLogger(__name__)
-
-PREFIX = "LULLWAVE_"
 MAX_STATIONS = 64
 REFERENCE = "docs/run/settings.md"  # lists every setting
-OTHER_VARIABLES = frozenset({"LULLWAVE_MODELS_DIR", "LULLWAVE_BENCH_DATA"})  # read elsewhere, no settings
-OTHER_PREFIXES = (PREFIX + "INFERENCE_",)  # of variables that are read elsewhere
-SERVER_VARIABLES = ("INFERENCE_SERVER_WS_URL", "INFERENCE_SERVER_URL")  # of the systems before this one: an engine
 
 
 class Settings(BaseSettings):
@@ -85,6 +78,24 @@ class Settings(BaseSettings):
         pattern=r"^(https?://[^\s/?#@]+(/[^\s?#]*)?)?$",
         description="address of another Lullwave whose stations this server passes on; `stations` and `bitrate_kbps` "
         "are then that server's",
+    )
+    store: str = Field(
+        default="",
+        description="store that several servers share, `file:///path` or `s3://bucket/prefix`: each serves the "
+        "stations, one of them makes their music; empty: none",
+    )
+    produce: bool = Field(
+        default=True, description="with a store: make the music of the stations that no other server produces"
+    )
+    store_ahead_s: float = Field(
+        default=24.0,
+        ge=10,
+        le=120,
+        description="seconds by which music is in the store before it is heard: what a failure may take; listeners' "
+        "requests are heard as much later",
+    )
+    store_hours: float = Field(
+        default=1.0, ge=0.01, le=8760, description="hours for which music in the store is kept, for replays"
     )
     stations: tuple[StationSettings, ...] = Field(
         default=DEFAULT_STATIONS, min_length=1, max_length=MAX_STATIONS, description="the stations, see below"
@@ -262,6 +273,13 @@ class Settings(BaseSettings):
         TrustedProxies.parse(text)
         return text
 
+    @field_validator("store")
+    @classmethod
+    def _store_is_shared(cls, url: str) -> str:
+        if url and not is_shared(url):
+            raise SettingsError("store", redacted(url), SHARED_STORES)
+        return url
+
     @model_validator(mode="after")
     def _stations_agree(self) -> Self:
         ids = [station.id for station in self.stations]
@@ -270,6 +288,8 @@ class Settings(BaseSettings):
             raise SettingsError("stations", doubled, "each id once")
         if self.station and self.station not in ids:
             raise SettingsError("station", self.station, "the id of a station: " + ", ".join(ids))
+        if self.store and self.relay:
+            raise SettingsError("store", redacted(self.store), "either store or relay")
         return self
 
     @property
@@ -319,10 +339,10 @@ def load(flags: Mapping[str, Any] | None = None, file: Path | None = None, token
                 InitSettingsSource(settings_cls, content),
             )
 
-    _warn_of_unknown_variables()
+    warn_of_unknown_variables(Settings.model_fields)
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     try:
-        read = FromFile(**{**_from_old_variables(given), **given})
+        read = FromFile(**{**from_old_variables(given), **given})
     except ValidationError as error:
         raise _first_fault(error) from None
     except (ValueError, OSError) as error:
@@ -340,21 +360,6 @@ def load(flags: Mapping[str, Any] | None = None, file: Path | None = None, token
     return Settings.model_construct(read.model_fields_set, **{**dict(read), **found_tokens})
 
 
-def _from_old_variables(given: Mapping[str, Any]) -> dict[str, str]:
-    """The engine and token from the legacy environment variables, unless a current setting gives them."""
-    newer = {name.upper() for name in os.environ}
-    if "engine" in given or PREFIX + "ENGINE" in newer:
-        return {}
-    name = next((name for name in SERVER_VARIABLES if os.environ.get(name)), None)
-    if name is None:
-        return {}
-    found = {"engine": os.environ[name]}
-    key = os.environ.get("API_KEY", "")
-    if key and name == "INFERENCE_SERVER_URL" and PREFIX + "ENGINE_TOKEN" not in newer:
-        found["engine_token"] = key
-    return found
-
-
 def _token(setting: str, file: Path) -> str:
     line = first_line(file)
     if not line:
@@ -366,17 +371,6 @@ def _check_hash(token: str) -> str:
     if token.startswith("sha256:") and not re.fullmatch(r"sha256:[0-9a-f]{64}", token):
         raise SettingsError("token", "sha256:…", "sha256: and 64 hexadecimal digits")
     return token
-
-
-def _warn_of_unknown_variables() -> None:
-    """Warn of ``LULLWAVE_*`` variables that are no settings: they are misspelt."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | OTHER_VARIABLES
-    for name in sorted(os.environ):
-        if name.upper().startswith(OTHER_PREFIXES):
-            continue
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
-            close = get_close_matches(name.upper(), known, 1)
-            log.warning("the variable %s sets nothing%s", name, f"; is {close[0]} meant?" if close else "")
 
 
 def _shown(setting: str, value: Any) -> Any:

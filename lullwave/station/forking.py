@@ -29,6 +29,7 @@ class Fork:
     resume: ResumePoint | None  # None: no snapshot is at hand, so a new stream of the prompt begins
     now: NowPlaying | None  # the piece on air, in frames of the new station
     level: Mapping[str, F64]  # of its level control: the loudness goes on, too
+    begin: int = 0  # the frame with which the new station begins
 
 
 def fork(

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 class Chunk:
     """A run of whole MP3 frames of one encoder."""
 
-    number: int  # counts from 0 for the life of the encoder
+    number: int  # counts from 0, whatever encoders take over
     frame: int  # station frame that is heard at its beginning
     frames: int
     data: bytes
@@ -44,15 +44,21 @@ class Chunk:
 class ChunkEncoder:
     """Encodes an endless run of mastered sound into chunks. One thread.
 
-    ``begin`` is the station frame of the first sample that is given.
+    ``begin`` is the station frame of the first sample that is given, ``count`` the number of the first chunk.
     """
 
-    def __init__(self, kbps: int, begin: int) -> None:
+    def __init__(self, kbps: int, begin: int, count: int = 0) -> None:
         self._mp3 = Mp3Encoder(RATE, CHANNELS, kbps)
         self._first = begin - self._mp3.delay_frames  # station frame of the first decoded sample
         self._recent: list[bytes] = []  # the last MP3 frames, for the lead of the next chunk
         self._lead = MUTED_LEAD if kbps >= 96 else MUTED_LEAD_LOW
-        self.count = 0  # chunks made so far
+        self.count = count  # number of the next chunk
+
+    def warm(self, sound: Audio) -> None:
+        """Encode sound that nobody gets, so that what follows begins as in the middle of a stream."""
+        count = self.count
+        self.encode(sound)
+        self.count = count
 
     def encode(self, sound: Audio) -> Chunk | None:
         """The chunk that ``sound`` completes; None if it completes no MP3 frame."""
@@ -97,7 +103,7 @@ class OutputLevels:
 
 
 @dataclass
-class _Schedule:
+class Schedule:
     """When the next step is due."""
 
     epoch: Epoch
@@ -218,7 +224,7 @@ class Playout:
 
     def _run(self) -> None:
         assert self._waiter is not None
-        schedule: _Schedule | None = None
+        schedule: Schedule | None = None
         try:
             while not self._stopping.is_set():
                 if self._clock.now() >= self._sleep_moment():
@@ -226,13 +232,13 @@ class Playout:
                     schedule = None
                     continue
                 schedule = schedule or self._begin_epoch()
-                due = schedule.start + (self._reserve.begin - schedule.epoch.frame) / RATE
+                due = self._due(schedule)
                 late = self._clock.now() - due
                 if late < -1e-6:
                     schedule.on_time = True
                     self._waiter.wait_until(min(due, self._sleep_moment()))
                 elif late > CATCH_UP_S:
-                    schedule = None
+                    schedule = self._fell_behind(schedule)
                 elif self._reserve.closed:
                     break
                 elif not self._step(schedule):
@@ -242,16 +248,14 @@ class Playout:
         finally:
             self._waiter.close()
 
-    def _step(self, schedule: _Schedule) -> bool:
+    def _step(self, schedule: Schedule) -> bool:
         """Put one chunk on air; False if there is no music for it."""
         block = self._reserve.take(CHUNK_FRAMES)
         if block is None:
             return False
         self._step_at = self._clock.now()
         self._check_time(schedule, block.frame)
-        with self._mastering:
-            state = self._master.state() if block.restore_points else b""
-            mastered = self._master.process(Audio(block.samples, RATE))
+        state, mastered = self._mastered(block)
         chunk = self._encoder.encode(mastered)
         if chunk is not None:
             begin = block.frame - self._master.latency_frames
@@ -259,7 +263,21 @@ class Playout:
             self._call(lambda: self._on_step(step))
         return True
 
-    def _check_time(self, schedule: _Schedule, frame: int) -> None:
+    def _mastered(self, block: Block) -> tuple[bytes, Audio]:
+        """The state of the master before a block, if that has restore points, and the mastered block."""
+        with self._mastering:
+            state = self._master.state() if block.restore_points else b""
+            return state, self._master.process(Audio(block.samples, RATE))
+
+    def _due(self, schedule: Schedule) -> float:
+        """When the next step is due, by the clock."""
+        return schedule.start + (self._reserve.begin - schedule.epoch.frame) / RATE
+
+    def _fell_behind(self, schedule: Schedule) -> Schedule | None:
+        """What to do after a long delay: the stream goes on later."""
+        return None
+
+    def _check_time(self, schedule: Schedule, frame: int) -> None:
         """Note the delay of a step, and begin a new epoch if the system clock was set."""
         due = schedule.start + (frame - schedule.epoch.frame) / RATE
         now = self._clock.now()
@@ -279,11 +297,11 @@ class Playout:
                 log.exception("%s: a callback failed; playout goes on", self._thread.name)
             self._callback_failed = True
 
-    def _begin_epoch(self) -> _Schedule:
+    def _begin_epoch(self) -> Schedule:
         """Tie frames to the clock from now on. A station's first epoch runs ahead by the burst."""
         now, wall = self._clock.now(), self._clock.wall()
         ahead_s = self._burst_s if self._encoder.count == 0 else 0.0
-        return _Schedule(Epoch(self._reserve.begin, wall - ahead_s), now - ahead_s)
+        return Schedule(Epoch(self._reserve.begin, wall - ahead_s), now - ahead_s)
 
     def _sleep_moment(self) -> float:
         return FOREVER if self._listening else self._idle_since + self._sleep_after_s

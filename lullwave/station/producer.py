@@ -33,7 +33,7 @@ EMBEDDED = "synth"  # the engine that every installation has
 FALLBACK_RESERVE_S = 10.0  # reserve to keep while a fallback is on air: it should be over soon
 LOW_S = 8.0  # a reserve below this, or below a third of its target, is low
 NEARLY_OUT = 0.4  # share of a low reserve
-START_S = 0.5  # a new station waits this long for its engine before it opens a fallback
+START_S = 0.5  # usual `patience_s`
 RETRY_S = 1.0  # wait after an error of our own
 
 log = logging.getLogger(__name__)
@@ -94,6 +94,7 @@ class Producer:
         self._status = FailoverStatus(Tier.PRIMARY, Cause.NONE, engine_name, engine_name)
         self._stopping = threading.Event()
         self._skip = threading.Event()  # the piece on air is to be skipped
+        self.patience_s = START_S  # a new station waits this long for its engine before it opens a fallback
         self.hasten = False  # the next source goes on air as soon as possible; any thread may set it
         self._waiter: Waiter | None = None
         self._thread = threading.Thread(target=self._run, name=f"producer-{name}", daemon=True)
@@ -307,8 +308,8 @@ class Producer:
     def _prepare_fallback(self, cause: Cause, tier: Tier) -> float:
         """Open a fallback if it may be needed, close it if not; returns when to look again."""
         now, source, reserve_s = self._clock.now(), self._primary.source, self._switcher.reserve_s
-        if tier is Tier.RESERVE and not self._primary.played and now - self._began < START_S:
-            return self._began + START_S
+        if tier is Tier.RESERVE and not self._primary.played and now - self._began < self.patience_s:
+            return self._began + self.patience_s
         if tier is Tier.PRIMARY and cause in (Cause.NONE, Cause.SLOW):
             late = source is not None and source.waiting_s(now) >= STARVE_S
             low = reserve_s < (1.5 if cause is Cause.SLOW else 1.0) * self._low_s

@@ -161,6 +161,13 @@ class Reserve:
             self._notify()
             return join(removed) if removed else None
 
+    def restart(self, frame: int) -> None:
+        """Forget all music; the next block begins at ``frame``."""
+        with self.lock:
+            self._blocks.clear()
+            self._begin = self._end = self._faded_until = frame
+            self._notify()
+
     def samples(self, start: int, stop: int) -> Samples:
         """A copy of the samples in ``start <= frame < stop``, (T, 2), as far as they are here."""
         with self.lock:

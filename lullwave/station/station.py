@@ -52,6 +52,9 @@ class Station:
     ``state``, ``now``, ``epoch``) are immutable values, replaced as a whole.
     """
 
+    playout_type: type[Playout] = Playout
+    contiguous = True  # after it slept, the next frame follows the last one
+
     def __init__(
         self,
         config: StationSettings,
@@ -62,8 +65,7 @@ class Station:
         steered: str | None = None,
         forked: Fork | None = None,
     ) -> None:
-        self.id = config.id
-        self.config = config
+        self.id, self.config = config.id, config
         self._default_engine, self._default_seed = settings.engine, settings.seed
         self.engine_name = config.engine or settings.engine
         self._engine = engine
@@ -78,16 +80,14 @@ class Station:
         self._now: NowPlaying | None = None if forked is None else forked.now
         self._earlier: NowPlaying | None = None  # the piece before
         self._epoch: Epoch | None = None
-        self._started = False
-        self._tier = Tier.RESERVE
+        self._started, self._tier = False, Tier.RESERVE
         self.tier_changes: Counter[Tier] = Counter()  # how often it switched to each tier
         self._reserve_s = self._target_s = settings.reserve_s
-        self._reserve = Reserve()
+        self._reserve = Reserve(0 if forked is None else forked.begin)
         self._clock, self._archive = clock, archive
-        self.restarts = 0  # inside this process, because it was silent
-        self._lost_before = 0  # engines lost before the last restart
+        self.restarts = self._lost_before = 0  # restarts because it was silent; engines lost before the last one
         self._producer = self._new_producer(None, None if forked is None else forked.resume)
-        self._playout = Playout(
+        self._playout = self.playout_type(
             config.id,
             self._reserve,
             clock,
@@ -213,8 +213,8 @@ class Station:
                 return
             self._started, self._state = True, "starting"
             if reserve_s is not None:
-                self._target_s = reserve_s
                 self._producer.set_target(reserve_s)
+                self._target_s = reserve_s
             self._producer.start()
             self._playout.start()
 

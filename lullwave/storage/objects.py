@@ -18,6 +18,7 @@ from ..errors import InvalidInput
 from ..redaction import redacted
 
 CLOUDS = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss")  # schemes that obstore knows with conditional writes
+SHARED_STORES = "file:///path, or s3://bucket/prefix (also gs, az)"  # addresses that several processes can open
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}(/[A-Za-z0-9][A-Za-z0-9._-]{0,199})*")
 
 
@@ -89,21 +90,28 @@ def open_store(url: str) -> ObjectStore:
         InvalidInput: the address is none of these.
         MissingExtra: ``obstore`` is not installed.
     """
-    allowed = "memory, file:///path, or s3://bucket/prefix (also gs, az)"
-    parts = urlsplit(url)
     if url == "memory":
         return MemoryStore()
-    if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path not in ("", "/"):
+    if not is_shared(url):
+        raise InvalidInput("store", redacted(url), f"memory, {SHARED_STORES}")
+    parts = urlsplit(url)
+    if parts.scheme == "file":
         from urllib.request import url2pathname
 
         from .directory_store import DirectoryStore
 
         return DirectoryStore(Path(url2pathname(parts.path)))
-    if parts.scheme in CLOUDS and parts.netloc:
-        from .cloud_store import CloudStore
+    from .cloud_store import CloudStore
 
-        return CloudStore(url)
-    raise InvalidInput("store", redacted(url), allowed)
+    return CloudStore(url)
+
+
+def is_shared(url: str) -> bool:
+    """Tell whether an address is that of a store that other processes can open, too."""
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return parts.netloc in ("", "localhost") and parts.path not in ("", "/")
+    return parts.scheme in CLOUDS and bool(parts.netloc)
 
 
 def check_key(key: str) -> str:

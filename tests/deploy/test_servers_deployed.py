@@ -11,7 +11,8 @@ import typer
 
 from lullwave.cli.commands.health import health
 from lullwave.cli.commands.inference import VARIABLE, build
-from lullwave.settings import OTHER_VARIABLES, PREFIX, SERVER_VARIABLES, Settings
+from lullwave.settings import Settings
+from lullwave.settings.variables import OTHER_VARIABLES, PREFIX, SERVER_VARIABLES
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 DOCKERFILE = DEPLOY / "docker" / "Dockerfile"

@@ -15,8 +15,9 @@ from lullwave.mastering import Master
 from lullwave.request import Request
 from lullwave.ring import FellBehind
 from lullwave.segments.lease import TTL_S, LeaseLost
-from lullwave.segments.producer import SegmentProducer
+from lullwave.segments.producer import SegmentProducer, Timing
 from lullwave.segments.reader import POLL_S, SegmentReader
+from lullwave.segments.rendering import StreamRenderer
 from lullwave.segments.segment import SEGMENT_FRAMES, SEGMENT_S, Manifest, ProgrammeState, Segment
 from lullwave.segments.writer import SegmentWriter
 from lullwave.station import CHANNELS, RATE, Event, OutputLevels
@@ -77,7 +78,7 @@ class Machines:
 def machines(stores, engine=SineEngine, **more):
     clock = SimulatedClock(BEGIN)
     made = {
-        name: SegmentProducer(store, "piano", engine, REQUEST, clock, ahead_s=AHEAD_S, **more)
+        name: SegmentProducer(store, "piano", StreamRenderer(engine, REQUEST), clock, Timing(AHEAD_S, **more))
         for name, store in zip("abc", stores, strict=False)
     }
     return Machines(clock, made)
@@ -95,7 +96,7 @@ def test_a_segment_decodes_to_the_samples_and_events_that_were_written():
 
 
 def test_a_state_comes_back_as_it_was_and_a_damaged_one_is_refused():
-    state = ProgrammeState("sines", b"snap\0shot", 17, b"master")
+    state = ProgrammeState("sines", b"snap\0shot", 17, b"master", "rain")
     data = state.encode()
     assert ProgrammeState.decode(data) == state
     for damaged in (b"", data[:11], data[:20], b"LullSeg0" + data[8:]):
@@ -279,7 +280,7 @@ def test_a_failed_engine_gives_the_station_to_another_process():
 
     store = MemoryStore()
     work = machines([store, store])
-    work.producers["a"]._load = Broken
+    work.producers["a"]._renderer._load = Broken
     with pytest.raises(EngineError):
         work.run(20.0)
     work.alive.remove("a")

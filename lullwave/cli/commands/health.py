@@ -15,7 +15,8 @@ import typer
 
 from ...errors import LullwaveError, SettingsError
 from ...hosts import bare_host
-from ...settings import PREFIX, load
+from ...settings import load
+from ...settings.variables import PREFIX
 
 INFERENCE = PREFIX + "INFERENCE_"
 RETRY_S = 0.5  # pause between two attempts while waiting for the start

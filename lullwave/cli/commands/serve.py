@@ -14,7 +14,8 @@ from ...engines.remote.options import check_address, is_address
 from ...errors import UnknownEngine
 from ...hosts import LOOPBACK_ONLY
 from ...redaction import log_to_stderr, redacted
-from ...settings import PREFIX, Settings, load
+from ...settings import Settings, load
+from ...settings.variables import PREFIX
 from ..signals import leave_to_server
 
 _SIMPLE = (str, int, float, bool, Path)

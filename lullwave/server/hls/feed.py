@@ -11,6 +11,7 @@ from ...audio import Audio, Samples
 from ...codecs.fragmented_mp4 import FragmentedAac
 from ...ring import Ring
 from ...station import CHANNELS, CHUNK_FRAMES, RATE, Epoch, PlayoutStep
+from ..live.audio_feed import follows
 from .playlists import LISTED, PACKETS, SEGMENT_FRAMES, SEGMENT_S, Segment, Session
 
 KBPS = (160, 64)  # bit rates, the better one first
@@ -76,9 +77,12 @@ class HlsFeed:
     def add(self, step: PlayoutStep) -> None:
         """Encode what a step put on air; a new encoder begins with the last seconds. Playout thread."""
         newest = (step.mastered_frame, step.mastered)
+        jumped = not follows(self._recent, step.mastered_frame)
+        if jumped:
+            self._recent.clear()
         self._recent.append(newest)
         rings = self._rings
-        if self._encoding is not None and self._encoding[0] is not rings:
+        if self._encoding is not None and (jumped or self._encoding[0] is not rings):
             for variant in self._encoding[1]:
                 variant.close()
             self._encoding = None

@@ -13,8 +13,6 @@ from ...codecs import encode, format_named
 from ...errors import InvalidInput, LullwaveError
 from ...options import option
 from ...settings import Settings
-from ...station.moment_parts import MomentParts
-from ...station.replay import replay_moment
 from ..live.channel import Channel
 from ..live.channels import Channels
 from ..live.scenery import Scenery
@@ -56,12 +54,12 @@ def moment_task(settings: Settings, channels: Channels) -> Task:
             work.report(RENDERED * min(1.0, steps / (2 * seconds + 60)))  # a minute at most comes before it
             return False
 
-        sound, exact = replay_moment(channels.history, station, wall, seconds, channels.engine, stopped)
+        sound, exact = channels.replay(station, wall, seconds, stopped)
         title = values["title"] or (sound.tags.title if sound.tags is not None else "")
         stem = _UNSAFE.sub("-", title).strip("-").lower()[:60] or "moment"
         named = format_named(values["format"])
         work.add(f"{stem}{named.suffix}", encode(sound, named.name, settings.bitrate_kbps, sound.tags))
-        piece = channels.history.piece(channels.history.moment(station, wall))
+        piece = channels.piece_at(station, wall)
         prompt, channel = str(piece.get("prompt", "")), channels.stations.get(station)
         facts = {
             "title": title,
@@ -71,7 +69,7 @@ def moment_task(settings: Settings, channels: Channels) -> Task:
             "at": time_text(wall),
             "seconds": round(sound.duration_s, 3),
             "exact": exact,
-            "writes": MomentParts.find(channels.history, station, wall, seconds, channels.engine).written(),
+            "writes": channels.parts(station, wall, seconds).written() if channels.stored is None else (),
         }
         work.facts.update(facts)
         work.report(1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from ...audio import Audio, Samples
@@ -81,15 +81,21 @@ class LowFeed:
     def add(self, step: PlayoutStep) -> None:
         """Encode what a step put on air; a new encoder begins with the last ``burst_s``. Playout thread."""
         newest = (step.mastered_frame, step.mastered)
+        jumped = not follows(self._recent, step.mastered_frame)
+        if jumped:
+            self._recent.clear()
         self._recent.append(newest)
         feed = self._feed
         if feed is None:
             self._encoding = None
             return
         sounds = [newest]
-        if self._encoding is None or self._encoding[0] is not feed:
+        other = self._encoding is None or self._encoding[0] is not feed
+        if other or jumped:
             sounds = list(self._recent)
-            self._encoding = feed, ChunkEncoder(LOW_KBPS, sounds[0][0])
+            count = 0 if other or self._encoding is None else self._encoding[1].count
+            self._encoding = feed, ChunkEncoder(LOW_KBPS, sounds[0][0], count)
+        assert self._encoding is not None
         for _, samples in sounds:
             chunk = self._encoding[1].encode(Audio(samples, RATE))
             if chunk is not None:
@@ -99,3 +105,8 @@ class LowFeed:
         """End every connection."""
         if self._feed is not None:
             self._feed.close()
+
+
+def follows(recent: Sequence[tuple[int, Samples]], frame: int) -> bool:
+    """Tell whether sound that begins at a station frame follows the last (station frame, sound) without a gap."""
+    return not recent or recent[-1][0] + len(recent[-1][1]) == frame

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 from ...codecs import fragmented_mp4
@@ -27,12 +27,12 @@ KEEP_AWAKE_S = 180.0  # a request for a clip keeps the station awake for this lo
 class Channel:
     """A station and what its routes need.
 
-    Event loop only, except for ``_on_step``, which the playout thread calls: it appends to ``_titles``, publishes to
-    the rings, which are thread-safe, and feeds ``low`` and ``hls``.
+    Event loop only, except for ``_on_step`` and ``_own_event``, which threads of the station call: they append to
+    ``_titles``, publish to the rings, which are thread-safe, and feed ``low`` and ``hls``.
     """
 
     def __init__(self, station: Station, settings: Settings, hls: bool = True, origin: Origin | None = None) -> None:
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         self.station = station
         self.events: Ring[Event] = Ring(EVENTS_KEPT, loop)
         self.scenery = SceneryReader(station)
@@ -54,7 +54,7 @@ class Channel:
             self.relay = RelayedProgramme(
                 station, origin, self.main, self.events, lambda *title: self._titles.append(title), settings.burst_s
             )
-        self._publish_event = self.events.publish if self.relay is None else self.relay.local_event
+        self._publish_event = self._own_event if self.relay is None else self.relay.local_event
         station.subscribe(self._on_step, self._publish_event)
 
     def feed(self, kbps: int) -> AbstractContextManager[AudioFeed]:
@@ -154,14 +154,20 @@ class Channel:
     def _update_listening(self) -> None:
         (self.relay or self.station).set_listening(self.wanted)
 
+    def _own_event(self, event: Event) -> None:
+        """Publish an event of the station. Any thread."""
+        if event.kind == "piece":
+            self._titles.append((event.frame, str(event.data.get("title", ""))))
+        elif event.kind == "state" and event.data["state"] == "asleep" and not self.station.contiguous:
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self.main.cut)
+        self.events.publish(event)
+
     def _on_step(self, step: PlayoutStep) -> None:
         """Publish a step of the playout. Playout thread."""
         if self.relay is not None:
             self.relay.local_step(step)
         else:
-            for mark in step.block.marks:
-                if mark.kind == "piece":
-                    self._titles.append((mark.frame, str(mark.data.get("title", ""))))
             self.main.chunks.publish(step.chunk)
             self.low.add(step)
         if self.hls is not None:

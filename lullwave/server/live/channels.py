@@ -11,24 +11,35 @@ import math
 import secrets
 import threading
 from collections import Counter
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
+from typing import Any
 
 from ...archive.clip_recorder import ClipRecorder
 from ...archive.clips import Clip, ClipStore
 from ...archive.history import History
+from ...audio import Audio
 from ...clock import Clock
 from ...engines.base import Engine
+from ...errors import Unsupported
 from ...refused_words import RefusedWords
 from ...request import Request
+from ...segments.history import StoreHistory
+from ...segments.stored_station import StoredStation
 from ...settings import Settings
 from ...settings.stations import StationSettings
 from ...station import RATE, ArchiveEngine, PlayoutStep, Station
+from ...station.moment_parts import MomentParts
 from ...station.producer import EMBEDDED
+from ...station.replay import replay_moment
+from ...storage.objects import open_store
 from ..engine_pool import EnginePool
 from ..engine_workers import IDLE_S, EngineWorkers
 from ..hls.listeners import HlsListeners
 from ..relay.origin import Origin
+from ..store.production import StationProduction, SteeredStation
 from .audience import Audience
 from .awake import AwakeStations
 from .capacity import PROVISIONAL, capacities
@@ -37,6 +48,7 @@ from .first_clip import first_clip
 from .history_recorder import HistoryRecorder
 from .kept_prompt import KeptPrompt
 from .private import CLAIM_S, ID_BYTES, PrivateStation, PrivateStations
+from .prompt_queue import PromptQueue
 from .watchdog import Watchdog
 
 HISTORY_RETRY_S = 5.0  # seconds after a failure before the history is written again
@@ -56,6 +68,9 @@ class Channels:
     ) -> None:
         self.settings = settings
         self.origin = Origin(settings.relay) if settings.relay else None
+        self.store = open_store(settings.store) if settings.store else None
+        self.stored = StoreHistory(self.store) if self.store is not None else None  # the history that servers share
+        self.productions: dict[str, StationProduction] = {}  # of stations that this process may make the music of
         self._refused = refused or RefusedWords()  # a prompt with such a word is not played again after a restart
         self.audience = Audience([own.id for own in settings.stations], settings.default_station)
         main = settings.default_station
@@ -131,6 +146,9 @@ class Channels:
             self._measuring = threading.Thread(target=self._measure, name="measure", daemon=True)
             self._measuring.start()
         self.default.station.start(FIRST_RESERVE_S if self.clips.newest is None else None)
+        if self.store is not None:  # they read what their producers tell, also while they sleep
+            for channel in self.stations.values():
+                channel.station.start()
         for channel in self.stations.values():
             channel.follow_settings()
         if self.clips.newest is None:
@@ -140,6 +158,8 @@ class Channels:
     def _new_channel(self, config: StationSettings) -> Channel:
         """A station that has not started yet, with its channel. It goes on with the prompt that it was steered to."""
         settings, paths = self.settings, self.settings.paths
+        if self.store is not None:
+            return Channel(StoredStation(config, settings, self.engines.get, self.clock, self.store), settings)
         kept = KeptPrompt(paths.steered(config.id), self.clock, self._keeping)
         archive = self.archive_engine if config.id == settings.default_station else None
         steered = kept.read(config) if settings.keep_steered else None
@@ -150,7 +170,56 @@ class Channels:
             kept.follow(station)
         return Channel(station, settings, origin=self.origin)
 
+    def produce(self, make_queue: Callable[[str, SteeredStation], PromptQueue]) -> None:
+        """Make the music of stations that no other process of the store makes. ``make_queue`` gets the station's id."""
+        if self.store is None or not self.settings.produce:
+            return
+        for config in self.settings.stations:
+            archive = self.archive_engine if config.id == self.settings.default_station else None
+            make = partial(make_queue, config.id)
+            args = config, self.settings, self.store, self.engines.get, self.clock, archive, make
+            self.productions[config.id] = StationProduction(*args)
+            self.productions[config.id].start()
+
+    @property
+    def produced(self) -> list[str]:
+        """The stations of a shared store whose music this process makes now."""
+        return [name for name, production in self.productions.items() if production.producing]
+
+    def replay(self, station: str, wall: float, seconds: float, stopped: Callable[[], bool]) -> tuple[Audio, bool]:
+        """What a station played from ``wall`` on (seconds since 1970), and whether it is exact. Blocks; any thread.
+
+        Raises:
+            NotFound, SnapshotError, StreamClosed, StorageUnavailable
+        """
+        if self.stored is not None:
+            return self.stored.replay(station, wall, seconds, stopped), True
+        return replay_moment(self.history, station, wall, seconds, self.engine, stopped)
+
+    def parts(self, station: str, wall: float, seconds: float) -> MomentParts:
+        """The notes and stems of what a station played from ``wall`` on. Blocks; any thread.
+
+        Raises:
+            Unsupported: the stations are those of a shared store, which keeps sound alone.
+            NotFound, SnapshotError, StorageUnavailable
+        """
+        if self.stored is not None:
+            raise Unsupported("station", station, "servers that share a store keep no notes and no stems of the past")
+        return MomentParts.find(self.history, station, wall, seconds, self.engine)
+
+    def piece_at(self, station: str, wall: float) -> Mapping[str, Any]:
+        """The piece that a station played at a time of day; empty if none had begun. Blocks; any thread.
+
+        Raises:
+            NotFound, StorageUnavailable
+        """
+        if self.stored is not None:
+            return self.stored.piece(station, wall)
+        return self.history.piece(self.history.moment(station, wall))
+
     def _record_history(self, station: Station) -> None:
+        if self.store is not None:  # its producer does
+            return
         HistoryRecorder(station, self.history, self._encoding, self.settings, self.clock)
 
     def add(self, config: StationSettings) -> Channel:
@@ -217,6 +286,10 @@ class Channels:
         """Stop all threads. Blocks until they have ended."""
         self._stopping.set()
         self.watchdog.stop()
+        for production in self.productions.values():
+            production.stop()
+        for production in self.productions.values():
+            production.join()
         for channel in self.stations.values():
             channel.station.stop()
         for channel in self.stations.values():
@@ -267,6 +340,7 @@ class Channels:
         for mark in step.block.marks:
             if mark.kind == "piece":
                 name = EMBEDDED if mark.data.get("source") else station.engine_name  # only fallbacks name a source
-                facts = {"seed": station.seed, "engine": self.engine(name).made_by}
+                made_by = self.engine(name).made_by if self.store is None else name
+                facts = {"seed": station.seed, "engine": made_by}
                 pieces.append((mark.frame - begin, {**facts, **mark.data}))
         clip_recorder.feed(step.mastered, pieces, [beat - begin for beat in step.block.beats])

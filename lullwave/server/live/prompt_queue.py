@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from ...engines.base import Understanding
@@ -21,7 +21,7 @@ from ...station import RATE, Event, SteerResult
 from ..errors import Frozen
 from ..ownership import public_words
 from ..rate_limits import RateLimits
-from .channel import Channel
+from .prompt_request import NothingToUndo, PromptReceipt, PromptRequest, Requester, Steered
 
 UNDO_KEPT = 32  # earlier prompts that undo can go back through
 STEER_OVER_S = 4.0  # seconds over which the music changes
@@ -38,62 +38,23 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-class NothingToUndo(Busy):
-    """The station plays its first prompt."""
-
-    def __init__(self) -> None:
-        super().__init__("there is nothing to undo", 60.0)
-
-
-@dataclass(frozen=True)
-class PromptReceipt:
-    """The reply to a request."""
-
-    state: str  # "turning" (steered now), "queued", "voted" or "ignored" (nothing was understood; nothing changes)
-    understanding: Understanding
-    frame: int | None = None  # first frame that is steered, once known
-    heard_in_s: float = 0.0  # seconds until it is on air; an estimate while the request waits
-    votes: Mapping[str, int] = field(default_factory=dict)  # prompt → votes
-    undone_to: str | None = None  # of an undo: the prompt that it goes back to, as far as is known now
-
-
-@dataclass(frozen=True)
-class Requester:
-    """The client that sends a request: its address, and its listener id if that listener has an audio connection."""
-
-    address: str
-    listener: str | None = None
-
-    @property
-    def key(self) -> str:
-        """What has one place in the queue and one vote."""
-        return self.listener or self.address
-
-
-@dataclass(frozen=True)
-class _PromptRequest:
-    prompt: str
-    requester: Requester
-    undo: bool = False
-
-
 VOTE = Requester("", "vote")  # requests what a vote has decided
 
 
 class PromptQueue:
     """Accepts requests for one station and steers it, one request at a time. Event loop only."""
 
-    def __init__(self, channel: Channel, settings: Settings) -> None:
+    def __init__(self, channel: Steered, settings: Settings) -> None:
         self._channel = channel
         self._station = channel.station
         self._every_s = settings.steer_every_s
         self._vote_s = settings.vote_s
         self._max = settings.max_wishes
-        self._waiting: deque[_PromptRequest] = deque()
+        self._waiting: deque[PromptRequest] = deque()
         self._per_address = settings.votes_per_address
         self._rate_limits = RateLimits(SUBMITS_PER_S, SUBMIT_BURST)
         self._previews = RateLimits(PREVIEWS_PER_S, PREVIEW_BURST)
-        self._ballots: dict[str, _PromptRequest] = {}  # by the requester's key
+        self._ballots: dict[str, PromptRequest] = {}  # by the requester's key
         self._voting: asyncio.TimerHandle | None = None
         self._steered_at = -1e9
         self._timer: asyncio.TimerHandle | None = None
@@ -103,8 +64,23 @@ class PromptQueue:
         self._tasks: set[asyncio.Task[Any]] = set()
         self.frozen = False  # no request is accepted
         self.refused = RefusedWords()
-        self._late: _PromptRequest | None = None  # answered as queued, while the engine still carries it out
+        self._late: PromptRequest | None = None  # answered as queued, while the engine still carries it out
         self._earlier: deque[str] = deque(maxlen=UNDO_KEPT)  # earlier prompts, oldest first
+
+    @property
+    def earlier(self) -> tuple[str, ...]:
+        """The prompts that undo leads back to, oldest first."""
+        return tuple(self._earlier)
+
+    def restore(self, earlier: Iterable[str], waiting: Iterable[Mapping[str, Any]]) -> None:
+        """Go on where another process ended: with its ``earlier`` prompts, and its ``waiting`` requests.
+
+        Nobody knows any more whose requests these are, so all count as those of one requester.
+        """
+        self._earlier.extend(earlier)
+        for one in list(waiting)[: self._max]:
+            self._waiting.append(PromptRequest(str(one["prompt"]), VOTE, bool(one["undo"])))
+        self._schedule(self._every_s)
 
     @property
     def waiting(self) -> list[dict[str, Any]]:
@@ -141,7 +117,7 @@ class PromptQueue:
             return PromptReceipt("ignored", understanding)
         if self._station.config.policy == "vote":
             return self._vote(prompt, requester, understanding)
-        return await self._queue(_PromptRequest(prompt, requester), understanding)
+        return await self._queue(PromptRequest(prompt, requester), understanding)
 
     async def preview(self, prompt: str, requester: Requester) -> Understanding:
         """What a request would mean; nothing is steered or queued.
@@ -168,8 +144,16 @@ class PromptQueue:
         understanding = await self._understand(prompt)
         if self._station.config.policy == "vote":
             return replace(self._vote(prompt, requester, understanding), undone_to=prompt)
-        receipt = await self._queue(_PromptRequest(prompt, requester, undo=True), understanding)
+        receipt = await self._queue(PromptRequest(prompt, requester, undo=True), understanding)
         return replace(receipt, undone_to=prompt)
+
+    async def skip(self) -> bool:
+        """Crossfade to another piece as soon as possible; False if no piece is on air."""
+        return self._station.skip()
+
+    async def set_frozen(self, frozen: bool) -> None:
+        """``freeze``, or the opposite, wherever the requests are carried out."""
+        self.freeze(frozen)
 
     def freeze(self, frozen: bool) -> None:
         """Accept no requests until ``freeze(False)``; those that wait, and votes, are dropped."""
@@ -200,7 +184,7 @@ class PromptQueue:
         understanding = await self._understand(prompt)
         if self._station.config.policy == "vote":
             return self._vote(prompt, requester, understanding)
-        return await self._queue(_PromptRequest(prompt, requester), understanding)
+        return await self._queue(PromptRequest(prompt, requester), understanding)
 
     def close(self) -> None:
         """Drop every request."""
@@ -222,7 +206,7 @@ class PromptQueue:
         except TimeoutError:
             return Understanding(prompt)
 
-    async def _queue(self, request: _PromptRequest, understanding: Understanding) -> PromptReceipt:
+    async def _queue(self, request: PromptRequest, understanding: Understanding) -> PromptReceipt:
         now = asyncio.get_running_loop().time()
         left_s = self._steered_at + self._every_s - now
         if left_s <= 0 and not self._waiting and not self._steering.locked():
@@ -237,7 +221,7 @@ class PromptQueue:
         estimate = max(0.0, left_s) + (len(self._waiting) - 1) * self._every_s + RENDER_S
         return PromptReceipt("queued", understanding, None, estimate)
 
-    async def _steer_now(self, request: _PromptRequest, understanding: Understanding) -> PromptReceipt:
+    async def _steer_now(self, request: PromptRequest, understanding: Understanding) -> PromptReceipt:
         """Steer, and answer when that is done or after ANSWER_S: a slow engine goes on with it."""
         steering = self._run(self._steer(request))
         done, _ = await asyncio.wait({steering}, timeout=ANSWER_S)
@@ -250,7 +234,7 @@ class PromptQueue:
         steering.add_done_callback(lambda steering: self._late_done(request, steering))
         return PromptReceipt("queued", understanding, None, RENDER_S / min(1.0, max(0.1, self._station.speed)))
 
-    def _late_done(self, request: _PromptRequest, steering: asyncio.Task[SteerResult]) -> None:
+    def _late_done(self, request: PromptRequest, steering: asyncio.Task[SteerResult]) -> None:
         self._late = None
         self._publish()
         if not steering.cancelled() and (error := steering.exception()) is not None:
@@ -270,7 +254,7 @@ class PromptQueue:
         prompts = {ballot.prompt for ballot in others}
         if prompt not in prompts and len(prompts) >= self._max:
             raise Busy(f"{self._max} prompts are in the vote; choose one of them", self._vote_s)
-        self._ballots[requester.key] = _PromptRequest(prompt, requester)
+        self._ballots[requester.key] = PromptRequest(prompt, requester)
         if self._voting is None:
             self._voting = loop.call_later(self._vote_s, self._count)
         self._publish()
@@ -284,10 +268,10 @@ class PromptQueue:
         votes, self._ballots = self.votes, {}
         if votes:
             winner, *losers = votes
-            self._waiting.append(_PromptRequest(winner, VOTE))
+            self._waiting.append(PromptRequest(winner, VOTE))
             self._schedule(0.0)
             for prompt in losers:
-                self._tell_dropped(_PromptRequest(prompt, VOTE), "another prompt won the vote")
+                self._tell_dropped(PromptRequest(prompt, VOTE), "another prompt won the vote")
         self._publish()
 
     def _schedule(self, after_s: float) -> None:
@@ -310,7 +294,7 @@ class PromptQueue:
         finally:
             self._schedule(self._every_s)
 
-    async def _steer(self, request: _PromptRequest) -> SteerResult:
+    async def _steer(self, request: PromptRequest) -> SteerResult:
         async with self._steering:
             before = self._station.prompt
             if request.undo and not self._earlier:
@@ -339,16 +323,16 @@ class PromptQueue:
             raise Frozen("the owner has frozen the steering of this station; the music stays as it is")
         self.refused.check(prompt)
 
-    def _failed(self, request: _PromptRequest, error: BaseException) -> None:
+    def _failed(self, request: PromptRequest, error: BaseException) -> None:
         log.warning("station %s: a request failed: %s", self._station.id, error)
         self._tell_dropped(request, public_words(error))
 
-    def _tell_dropped(self, request: _PromptRequest, reason: str) -> None:
+    def _tell_dropped(self, request: PromptRequest, reason: str) -> None:
         """Tell all listeners that a request that waited, or a vote, has come to nothing."""
         data = {"prompt": request.prompt, "undo": request.undo, "reason": reason}
         self._channel.events.publish(Event("dropped", self._station.edge, data))
 
-    def _drop(self, dropped: Callable[[_PromptRequest], bool], reason: str) -> None:
+    def _drop(self, dropped: Callable[[PromptRequest], bool], reason: str) -> None:
         """Drop requests and votes."""
         gone = {(r.prompt, r.undo): r for r in (*self._waiting, *self._ballots.values()) if dropped(r)}
         for request in gone.values():
@@ -362,7 +346,7 @@ class PromptQueue:
         if not limits.of(requester.address, now).allows(now):
             raise Busy("your address sends too many requests; try again later", 1.0)
 
-    def _check_share(self, requester: Requester, others: Iterable[_PromptRequest], what: str) -> None:
+    def _check_share(self, requester: Requester, others: Iterable[PromptRequest], what: str) -> None:
         """Refuse more than an address's share of what waits: listener ids are the clients' own choice."""
         if sum(1 for other in others if other.requester.address == requester.address) >= self._per_address:
             message = f"your address has {self._per_address} {what}, as many as it may have"

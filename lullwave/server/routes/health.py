@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.types import Scope
 
 from ...archive.history_file import HistoryFile
+from ...segments.stored_station import StoredStation
 from ...station import Cause, Tier
 from ..deps import Services
 from ..live.channel import Channel
@@ -52,6 +53,7 @@ def router(services: Services) -> APIRouter:
             "max_awake": channels.awake.limit,
             "private": len(channels.private),
             "max_private": channels.max_private,
+            **({} if channels.store is None else {"produces": channels.produced}),
             **_history_json(channels.history.file),
         }
         return JSONResponse(body, 200 if ready else 503)
@@ -66,6 +68,8 @@ def _history_json(file: HistoryFile) -> dict[str, str]:
 
 
 def _has_music(channel: Channel) -> bool:
+    if isinstance(channel.station, StoredStation) and channel.station.facts.epoch:
+        return True  # it is made elsewhere, and read as soon as somebody listens
     return channel.station.reserve_s > 0 or channel.station.edge > 0
 
 

@@ -19,8 +19,6 @@ from ...codecs import FORMAT_NAMES, Tags, encode, format_named
 from ...conversions.stem_files import write_stems_archive
 from ...errors import InvalidInput, NotFound
 from ...station import RATE
-from ...station.moment_parts import MomentParts
-from ...station.replay import replay_moment
 from ..clients import client_key
 from ..deps import AUDIO, Services
 from ..jobs.store import UNFINISHED
@@ -63,11 +61,15 @@ def router(services: Services) -> APIRouter:
         """
         id = services.channel(station).station.id
         until = wall_time(before, "before") if before else None
-        kept = services.channels.history
-        entries = await asyncio.to_thread(kept.entries, id, limit, until, _read_cursor(cursor) if cursor else LAST)
+        channels, since = services.channels, _read_cursor(cursor) if cursor else LAST
+        if channels.stored is not None:
+            entries = await asyncio.to_thread(channels.stored.entries, id, limit, until, since, channels.clock.wall())
+        else:
+            entries = await asyncio.to_thread(channels.history.entries, id, limit, until, since)
+        kept = channels.stored is not None or channels.history.file.kept
         following = f"{entries[-1].wall!r}_{entries[-1].id}" if len(entries) == limit else None
         listed = [_entry_json(entry) for entry in entries]
-        body = {"station": id, "rate": RATE, "kept": kept.file.kept, "history": listed, "next": following}
+        body = {"station": id, "rate": RATE, "kept": kept, "history": listed, "next": following}
         return JSONResponse(body)
 
     @routes.get("/api/stations/{station}/replay", response_class=Response, responses=AUDIO)
@@ -86,7 +88,7 @@ def router(services: Services) -> APIRouter:
         channels, (id, wall) = services.channels, past(station, at, seconds)
 
         def make(stopped: Stopped) -> tuple[bytes, bool, float]:
-            sound, exact = replay_moment(channels.history, id, wall, seconds, channels.engine, stopped)
+            sound, exact = channels.replay(id, wall, seconds, stopped)
             return encode(sound, named.name, services.settings.bitrate_kbps, sound.tags), exact, sound.duration_s
 
         made = await in_turn(request, make)
@@ -106,7 +108,7 @@ def router(services: Services) -> APIRouter:
         channels, (id, wall) = services.channels, past(station, at, seconds)
 
         def make(stopped: Stopped) -> bytes:
-            return MomentParts.find(channels.history, id, wall, seconds, channels.engine).midi(stopped)
+            return channels.parts(id, wall, seconds).midi(stopped)
 
         data = await in_turn(request, make)
         if data is None:
@@ -123,8 +125,8 @@ def router(services: Services) -> APIRouter:
         root = services.settings.paths.studio
 
         def make(stopped: Stopped) -> tuple[BinaryIO, int, float]:
-            parts = MomentParts.find(channels.history, id, wall, seconds, channels.engine)
-            piece = channels.history.piece(channels.history.moment(id, wall))
+            parts = channels.parts(id, wall, seconds)
+            piece = channels.piece_at(id, wall)
             made_by = channels.engine(parts.spans[0].state.engine).made_by
             tags = Tags.of_generated(str(piece.get("title", "")), str(piece.get("prompt", "")), engine=made_by)
             root.mkdir(parents=True, exist_ok=True)

@@ -46,7 +46,8 @@ def router(services: Services) -> APIRouter:
     async def skip(request: Request, station: str, body: Annotated[SkipBody | None, Body()] = None) -> JSONResponse:
         """Crossfade to another piece of the same prompt within seconds. Needs the admin token."""
         check_owner(request)
-        if not services.channel(station).station.skip():
+        services.channel(station)
+        if not await services.prompt_queues[station].skip():
             raise NothingToSkip("no piece is on air that another one could follow; try again when the station plays")
         return JSONResponse({"station": station, "state": "skipping"})
 
@@ -59,7 +60,7 @@ def router(services: Services) -> APIRouter:
         check_owner(request)
         services.channel(station)
         frozen = body is None or body.frozen
-        services.prompt_queues[station].freeze(frozen)
+        await services.prompt_queues[station].set_frozen(frozen)
         kept = await services.changes.set_frozen(station, frozen)
         return JSONResponse({"station": station, "frozen": frozen, "kept": kept})
 

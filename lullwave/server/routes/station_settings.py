@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from ...engines import plain_name
 from ...engines.remote.options import check_address, is_address
-from ...errors import InvalidInput, UnknownEngine
+from ...errors import InvalidInput, UnknownEngine, Unsupported
 from ...redaction import redacted
 from ...settings import MAX_STATIONS
 from ...settings.stations import StationSettings
@@ -41,6 +41,7 @@ def router(services: Services) -> APIRouter:
         ``kept`` tells whether this survives a restart, ``after_restart`` which engines load with other options then.
         """
         check_owner(request)
+        _check_own(services)
         channels = services.channels
         if body.id in channels.stations:
             raise InvalidInput("id", body.id, "an id that no station has; PATCH changes a station")
@@ -61,6 +62,7 @@ def router(services: Services) -> APIRouter:
         whether this survives a restart, ``after_restart`` which engines load with other options then.
         """
         check_owner(request)
+        _check_own(services)
         channel = services.channel(station)
         if body.get("id", station) != station:
             raise InvalidInput("id", body["id"], "the id that the station has; add another station instead")
@@ -77,6 +79,7 @@ def router(services: Services) -> APIRouter:
     async def remove(request: Request, station: str) -> JSONResponse:
         """Remove a station: its listeners' connections end. Needs the admin token. Not the default station."""
         check_owner(request)
+        _check_own(services)
         channels = services.channels
         services.channel(station)
         if station == channels.default.station.id:
@@ -89,6 +92,17 @@ def router(services: Services) -> APIRouter:
         return JSONResponse({"removed": station, "kept": kept})
 
     return routes
+
+
+def _check_own(services: Services) -> None:
+    """Refuse to change stations that other servers serve, too.
+
+    Raises:
+        Unsupported
+    """
+    if services.settings.store:
+        reason = "servers that share a store take their stations from their settings; change those, and restart them"
+        raise Unsupported("stations", "", reason)
 
 
 def _validated(values: Mapping[str, Any]) -> StationSettings:

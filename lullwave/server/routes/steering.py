@@ -16,7 +16,8 @@ from ..clients import client_key
 from ..deps import ListenerId, Services, station_json
 from ..errors import Forbidden
 from ..live.awake import STEERED_S
-from ..live.prompt_queue import PromptQueue, PromptReceipt, Requester
+from ..live.prompt_queue import PromptQueue
+from ..live.prompt_request import PromptReceipt, Requester
 from ..ownership import is_owner
 
 

@@ -10,7 +10,6 @@ from sine_engine import RATE
 from lullwave.audio import Audio
 from lullwave.errors import StreamClosed
 from lullwave.server.clip_service import REPLAYS_PER_ADDRESS
-from lullwave.server.routes import history
 
 
 class Replays:
@@ -33,7 +32,7 @@ class Replays:
 @pytest.fixture
 def replays(monkeypatch):
     made = Replays()
-    monkeypatch.setattr(history, "replay_moment", made)
+    monkeypatch.setattr("lullwave.server.live.channels.replay_moment", made)
     return made
 
 

@@ -1,0 +1,1 @@
+"""Benchmarks of the radio: listeners, steering, faults, latency and load."""

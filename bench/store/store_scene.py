@@ -1,0 +1,183 @@
+"""Servers of one store as processes, and a store that can stall or refuse writes."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from lullwave.errors import StorageUnavailable
+from lullwave.segments.reader import SegmentReader
+from lullwave.segments.segment import Manifest
+from lullwave.storage.objects import open_store
+
+from ..radio.scenes import Served
+from ..radio.serving import free_port
+
+STATION = "piano"
+BUCKET = "radio"
+DISK_MB = 96  # of the small disk that holds a directory
+START_S = 60.0
+LOGIN = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench"}
+REFUSING = "refuse"  # name of the file whose presence lets the S3 server refuse writes
+
+
+class DirectoryScene:
+    """A store in a directory on a small disk of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._disk = folder / "disk"
+        self.url = f"file://{self._disk}/store"
+        self.environment: dict[str, str] = {}
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        self._disk.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", str(self._disk)]
+        subprocess.run(mount, check=True, capture_output=True)
+        try:
+            yield
+        finally:
+            subprocess.run(["umount", "-l", str(self._disk)], check=False)
+
+    @contextmanager
+    def stalling(self) -> Iterator[None]:
+        """Hold the lock that every replacement of an object of the station takes."""
+        with open(self._disk / "store" / STATION / ".lock", "r+b") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Fill the disk."""
+        filler = self._disk / "filler"
+        with suppress(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        yield
+        filler.unlink()
+
+
+class S3Scene:
+    """A store on moto's S3 server in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._port = folder, free_port()
+        self.url = f"s3://{BUCKET}/stations"
+        self.environment = {**LOGIN, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._port}"}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        command = [sys.executable, "-m", "bench.store.store_scene", str(self._port), str(self._folder / REFUSING)]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            until = time.monotonic() + START_S
+            while True:
+                with suppress(OSError):
+                    request = urllib.request.Request(f"{self.environment['AWS_ENDPOINT_URL']}/{BUCKET}", method="PUT")
+                    urllib.request.urlopen(request).close()
+                    break
+                if time.monotonic() > until:
+                    raise RuntimeError("the S3 server did not start")
+                time.sleep(0.2)
+            os.environ.update(self.environment)
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.kill()
+            self._process.wait()
+
+    @contextmanager
+    def stalling(self) -> Iterator[None]:
+        """Stop the server's process."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        yield
+        self._process.send_signal(signal.SIGCONT)
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Let every write fail with 503."""
+        flag = self._folder / REFUSING
+        flag.touch()
+        yield
+        flag.unlink()
+
+
+class Web(Served):
+    """A server of the store."""
+
+    def __init__(self, folder: Path, name: str, scene: DirectoryScene | S3Scene, produce: bool, *flags: str) -> None:
+        self.name, self.port = name, free_port()
+        self.killed = False
+        command = ["serve", "--store", scene.url, "--port", str(self.port), "--data-dir", str(folder / name), *flags]
+        command += ["--produce" if produce else "--no-produce", "--log-level", "info"]
+        stations = json.dumps([{"id": STATION}])
+        super().__init__(folder / f"{name}.log", *command, LULLWAVE_STATIONS=stations, **scene.environment)
+
+    @property
+    def produces(self) -> bool:
+        """Whether it makes the station's music; False if it does not answer."""
+        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=10.0) as reply:
+            return STATION in json.load(reply)["produces"]
+        return False
+
+
+class Watch:
+    """Reads the manifest all the time: how much of the programme is written ahead, and who writes it."""
+
+    def __init__(self, url: str) -> None:
+        self._reader = SegmentReader(open_store(url), STATION)
+        self.looks: list[tuple[float, int, int, float]] = []  # when, epoch, next segment, seconds ahead
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    @property
+    def manifest(self) -> Manifest:
+        assert self._reader.latest is not None
+        return self._reader.latest
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            with suppress(StorageUnavailable):
+                manifest = self._reader.manifest()
+                if manifest is not None:
+                    ahead_s = manifest.air(manifest.next) - time.time()
+                    self.looks.append((time.monotonic(), manifest.epoch, manifest.next, ahead_s))
+            time.sleep(0.1)
+
+
+def serve_s3(port: int, refusing: Path) -> None:
+    """Run moto's S3 server; it refuses writes while the file ``refusing`` is there."""
+    from moto.server import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import run_simple
+
+    moto = DomainDispatcherApplication(create_backend_app)
+
+    def app(environment: dict[str, Any], start: Any) -> Any:
+        if environment["REQUEST_METHOD"] != "GET" and refusing.exists():
+            start("503 Service Unavailable", [("Content-Length", "0")])
+            return [b""]
+        return moto(environment, start)
+
+    run_simple("127.0.0.1", port, app, threaded=True)
+
+
+if __name__ == "__main__":
+    serve_s3(int(sys.argv[1]), Path(sys.argv[2]))

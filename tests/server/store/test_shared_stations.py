@@ -1,0 +1,215 @@
+"""Servers of one store: the same programme, events, history and replays in each, and steering through any of them."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import numpy as np
+import pytest
+from radio_server import TIMEOUT_S, Served, events, read_exactly, serving
+from sine_engine import SineEngine
+
+from lullwave.audio import Audio
+from lullwave.clock import SimulatedClock
+from lullwave.codecs import decode
+from lullwave.mastering import Master
+from lullwave.request import Request
+from lullwave.segments.reader import SegmentReader
+from lullwave.segments.segment import SEGMENT_FRAMES
+from lullwave.station import CHANNELS, CHUNK_FRAMES, RATE
+
+STATIONS = [{"id": "piano", "seed": 7}]
+LEAD = 10 * 1152  # frames of silent MP3 frames at the beginning of a stream, at most
+
+
+class Shared:
+    """Servers of one store on one simulated clock."""
+
+    def __init__(self, stack: ExitStack, folder) -> None:
+        self.clock = SimulatedClock()
+        self._stack, self._folder = stack, folder
+        self._count = 0
+
+    def add(self, produce: bool = False, **flags) -> Served:
+        self._count += 1
+        own = {"store": f"file://{self._folder}/store", "produce": produce, "stations": STATIONS, "reserve_s": 8.0}
+        return self._stack.enter_context(
+            serving(self._folder / f"server{self._count}", self.clock, **{**own, "store_ahead_s": 12.0, **flags})
+        )
+
+    def until(self, holds, step_s: float = 0.25, most_s: float = 60.0) -> None:
+        """Let time pass until something holds."""
+        until = self.clock.now() + most_s
+        real = time.monotonic() + TIMEOUT_S
+        while not holds():
+            assert self.clock.now() < until
+            assert time.monotonic() < real
+            self.clock.advance(step_s)
+            time.sleep(0.002)  # for the event loops
+
+    def run(self, seconds: float) -> None:
+        until = self.clock.now() + seconds
+        self.until(lambda: self.clock.now() >= until)
+
+
+@pytest.fixture
+def shared(tmp_path):
+    with ExitStack() as stack:
+        yield Shared(stack, tmp_path)
+
+
+def channels(served: Served):
+    return served.app.state.services.channels
+
+
+def channel(served: Served):
+    return channels(served).default
+
+
+def on_air(*servers: Served):
+    return lambda: all(channel(one).main.chunks.newest() is not None for one in servers)
+
+
+def programme(seconds: float) -> np.ndarray:
+    """What one process without a store plays: (T, 2)."""
+    master = Master(RATE, CHANNELS, -15.0, -1.0)
+    return master.process(SineEngine().stream(Request("", 7)).read(round(seconds * RATE))).samples
+
+
+def stop_at_once(producer: Served) -> None:
+    """End the part of a process in making music as ``kill -9`` does: its lease is not released."""
+    production = channels(producer).productions["piano"]
+    production._producer.close = lambda: None
+    production.stop()
+    production._thread.join(TIMEOUT_S)
+
+
+def heard_frame(served: Served, listener: str) -> int:
+    """The frame of the programme with which a listener's stream began."""
+    with served.listening(f"/api/events?listener={listener}") as feed:
+        return next(data for kind, data in events(feed) if kind == "hello")["first_frame"]
+
+
+def assert_heard(data: bytes, first: int, made: np.ndarray) -> int:
+    """An MP3 stream that begins at a frame holds the programme, sample for sample; returns how many frames it has."""
+    sound = decode(data).samples
+    at = 2 * LEAD  # the first MP3 frames are silent, for decoders that begin in the middle
+    wanted = made[first + at : first + len(sound)]
+    got = sound[at : at + len(wanted)]
+    assert len(wanted) > RATE
+    error = np.abs(got - wanted).max(axis=1)
+    assert error.max() < 0.01, f"{error.max():.3f} at {error.argmax()}"
+    return len(sound)
+
+
+def test_all_servers_play_what_one_process_would_and_a_dead_producer_is_not_heard(shared):
+    producer, first, second = shared.add(produce=True), shared.add(), shared.add()
+    shared.run(2.0)
+    with first.listening("/stream.mp3?listener=ann") as one:
+        shared.until(on_air(first))
+        shared.run(5.0)
+        shared.add(produce=True)
+        with second.listening("/stream.mp3?listener=bob") as two:
+            shared.until(on_air(second))
+            begun = heard_frame(first, "ann"), heard_frame(second, "bob")
+            assert begun[0] < RATE < begun[1]
+            assert abs(channel(first).edge - channel(second).edge) <= CHUNK_FRAMES
+            shared.run(8.0)
+            stop_at_once(producer)
+            shared.run(16.0)
+            assert abs(channel(first).edge - channel(second).edge) <= CHUNK_FRAMES
+            streams = [(one, begun[0], 28.0), (two, begun[1], 24.0)]
+            made = programme(45.0)
+            for stream, frame, seconds in streams:
+                assert assert_heard(read_exactly(stream, round(seconds * 24_000)), frame, made) > (seconds - 1) * RATE
+            wall = shared.clock.wall() - 20.0
+            reply, data = first.ask(f"/api/stations/piano/replay?at={wall}&seconds=12&format=wav")
+            assert reply.getheader("X-Lullwave-Seconds") == "12.000"
+            at = SegmentReader(channels(first).store, "piano").manifest().frame_at(wall)
+            assert np.array_equal(decode(data).to_int16(), Audio(made[at : at + 12 * RATE], RATE).to_int16())
+    manifest = SegmentReader(channels(first).store, "piano").manifest()
+    assert [run.epoch for run in manifest.runs] == [1, 2]
+    assert manifest.contiguous_from(manifest.next - 1) == manifest.first
+
+
+def test_a_request_through_any_server_changes_the_music_in_all(shared):
+    shared.add(produce=True)
+    first, second = shared.add(), shared.add()
+    shared.run(2.0)
+    with ExitStack() as stack:
+        told = []
+        for served in (first, second):
+            stack.enter_context(served.listening())
+            told.append(stack.enter_context(served.listening("/api/events")))
+        shared.until(on_air(first, second))
+        shared.run(3.0)
+        with ThreadPoolExecutor(1) as waiting:
+            asked = waiting.submit(first.json, "/api/stations/piano/prompt", "POST", {"prompt": "brighter gibberish"})
+            shared.until(asked.done)
+            reply = asked.result()
+            assert (reply["state"], reply["understood"]["ignored"]) == ("turning", ["gibberish"])
+            assert 8.0 < reply["heard_in_s"] < 20.0
+            again = waiting.submit(second.json, "/api/stations/piano/prompt", "POST", {"prompt": "calm"})
+            shared.until(again.done)
+            assert again.result()["state"] == "queued"
+        shared.run(1.5)
+        for served in (first, second):
+            shown = served.json("/api/stations/piano")
+            assert (shown["prompt"], shown["steered"]) == ("brighter gibberish", True)
+            assert shown["waiting"] == [{"prompt": "calm", "undo": False}]
+        shared.run(reply["heard_in_s"] + 14.0)
+        frames = [next(data["frame"] for kind, data in events(feed) if kind == "steer") for feed in told]
+        assert frames == [reply["frame"]] * 2
+        kept = [served.json("/api/stations/piano/history")["history"] for served in (first, second)]
+        assert kept[0] == kept[1]
+        steered = [(e["prompt"], e["frame"]) for e in kept[0] if e["kind"] == "steer"]
+        assert steered[-1] == ("brighter gibberish", reply["frame"])
+        assert channel(first).station.now.data["prompt"] == channel(second).station.now.data["prompt"]
+
+
+def test_limits_and_rights_count_at_the_server_that_is_asked_and_errors_come_back(shared):
+    shared.add(produce=True)
+    first = shared.add(refused_words="scream")
+    shared.run(2.0)
+
+    def posted(path, body=None):
+        with ThreadPoolExecutor(1) as waiting:
+            asked = waiting.submit(first.ask, f"/api/stations/piano/{path}", "POST", body or {})
+            shared.until(asked.done)
+            return asked.result()[0].status
+
+    assert posted("prompt", {"prompt": "scream"}) == 422
+    assert posted("undo") == 429
+    assert posted("prompt", {"prompt": "calm"}) == 200
+    assert posted("freeze", {"frozen": True}) == 200
+    assert posted("prompt", {"prompt": "brighter"}) == 423
+    assert posted("freeze", {"frozen": False}) == 200
+    assert first.ask("/api/stations", "POST", {"id": "other"})[0].status == 422
+
+
+def test_the_producer_sleeps_when_nobody_listens_anywhere_and_wakes_for_the_first(shared):
+    producer, first = shared.add(produce=True, sleep_after_s=2.0), shared.add(sleep_after_s=2.0)
+    shared.run(4.0)
+    reader = SegmentReader(channels(first).store, "piano")
+    assert reader.manifest().next == 0
+    assert producer.json("/readyz")["produces"] == ["piano"]
+    shared.until(lambda: first.ask("/readyz")[0].status == 200)  # also while nobody listens
+    assert first.json("/readyz")["produces"] == []
+    with first.listening():
+        shared.until(on_air(first))
+        shared.run(4.0)
+    shared.until(lambda: channel(first).station.state == "asleep")
+    shared.run(16.0)
+    asleep = reader.manifest()
+    shared.run(30.0)
+    assert reader.manifest() == asleep
+    edge = channel(first).edge
+    with first.listening("/stream.mp3?listener=eve") as stream:
+        woken = shared.clock.now()
+        shared.until(lambda: channel(first).edge > edge + RATE)
+        assert shared.clock.now() - woken < 4.0
+        shared.run(6.0)
+        frame = heard_frame(first, "eve")
+        assert frame >= asleep.next * SEGMENT_FRAMES - 2 * LEAD  # nothing of what was missed
+        assert_heard(read_exactly(stream, 7 * 24_000), frame, programme(60.0))
+    assert channels(producer).productions["piano"].producing
