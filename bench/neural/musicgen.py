@@ -124,12 +124,14 @@ def _codec(directory: Path) -> None:
     import torch
     import transformers
 
+    from lullwave.engines.musicgen.engine import _sound_dtype
     from lullwave.engines.musicgen.model.codec import CodecDecoder
     from lullwave.engines.musicgen.model.weights import Weights
 
     config = transformers.AutoConfig.from_pretrained(directory).audio_encoder
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    codec = CodecDecoder(Weights(directory), config, device, torch.bfloat16, compact=device.type == "cpu")
+    dtype = _sound_dtype(torch.int8, device)
+    codec = CodecDecoder(Weights(directory), config, device, dtype, compact=device.type == "cpu")
     peer = _reference(directory).audio_encoder.to(device)
     codes = torch.randint(0, 2048, (1, config.num_quantizers, 525), device=device)
 
@@ -284,6 +286,7 @@ class _Ours:
         from lullwave.engines.musicgen.stepper import StepJob
 
         tokens = torch.zeros(songs, self.decoder.config.codebooks, dtype=torch.long)
+        torch.set_num_threads(1 if self.reads_weights else THREADS)  # as the engine's thread does
         for step in range(context, context + STEPS):
             jobs = [
                 StepJob(
@@ -295,6 +298,7 @@ class _Ours:
                 for song in range(songs)
             ]
             tokens = self.stepper.run(jobs)
+        torch.set_num_threads(THREADS)
 
 
 def _reference(directory: Path) -> Any:

@@ -13,7 +13,7 @@ import torch
 
 from ... import checkpoints
 from ...audio import Audio
-from ...device import check_fits, choose_device, free_bytes, run_on_new_thread, set_threads
+from ...device import check_fits, choose_device, free_bytes, has_fast_bfloat16, run_on_new_thread, set_threads
 from ...errors import CheckpointError, EngineError, InvalidInput, SnapshotError
 from ...options import build
 from ...prompt import Prompt
@@ -102,8 +102,8 @@ class MusicGenEngine(MusicGenFacts, Engine):
                     self.decoder = Decoder(config, weights, device, dtype)
             state = self.decoder.state_dtype
             self._text = TextEncoder(config, weights, hf_config.text_encoder, device, state)
-            sound_dtype = torch.float32 if dtype == torch.float32 else torch.bfloat16
-            codec = CodecDecoder(weights, hf_config.audio_encoder, device, sound_dtype, compact=dtype == torch.int8)
+            sound = _sound_dtype(dtype, device)
+            codec = CodecDecoder(weights, hf_config.audio_encoder, device, sound, compact=dtype == torch.int8)
         self._audio_encoder = AudioPromptEncoder(config, weights, hf_config.audio_encoder, device)
         conditioner = Conditioner(self.decoder, self._text, weights)
         length = _positions(config)
@@ -206,6 +206,12 @@ def _dtype(name: str, device: torch.device) -> torch.dtype:
     if name == "int8" and (device.type != "cpu" or not int8_available()):
         raise InvalidInput("dtype", name, f"bfloat16, float16 or float32 on {device} (int8 is for x86 CPUs)")
     return _DTYPES[name]
+
+
+def _sound_dtype(dtype: torch.dtype, device: torch.device) -> torch.dtype:
+    """That of the codec: on a CPU without instructions for bfloat16, its convolutions take ten times as long in it."""
+    slow = device.type == "cpu" and not has_fast_bfloat16()
+    return torch.float32 if slow or dtype == torch.float32 else torch.bfloat16
 
 
 def _positions(config: ModelConfig) -> int:

@@ -6,7 +6,7 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from lullwave.cli.commands.engines import entry_of
-from lullwave.engines.musicgen import native
+from lullwave.engines.musicgen import engine, native
 from lullwave.engines.musicgen.model.decoder import Decoder
 from lullwave.errors import EngineError, InvalidInput, SnapshotError
 from lullwave.request import Request
@@ -70,3 +70,18 @@ def test_songs_of_one_backend_are_not_restored_by_the_other(tiny, load):
             assert (again.read(fast.rate // 2).samples == stream.read(fast.rate // 2).samples).all()
     with pytest.raises(SnapshotError, match="native"):
         slow.restore(snapshot)
+
+
+@pytest.mark.parametrize(
+    ("weights", "device", "fast", "sound"),
+    [
+        ("int8", "cpu", True, "bfloat16"),
+        ("int8", "cpu", False, "float32"),
+        ("float32", "cpu", True, "float32"),
+        ("bfloat16", "cuda", False, "bfloat16"),
+    ],
+)
+def test_the_codec_uses_bfloat16_where_the_machine_has_instructions_for_it(monkeypatch, weights, device, fast, sound):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(engine, "has_fast_bfloat16", lambda: fast)
+    assert engine._sound_dtype(getattr(torch, weights), torch.device(device)) == getattr(torch, sound)
