@@ -51,12 +51,12 @@ def _kick(s: Stroke) -> Samples:
     frames = round(seconds * MUSIC_RATE)
     t = np.arange(frames) / MUSIC_RATE
     sweep = (s.kit.kick_hz + (s.kit.kick_from_hz - s.kit.kick_hz) * np.exp(-t / 0.022)) * s.pitch
-    body = sine(phase_of(sweep, frames)) * rise(frames, 0.009)
+    body = sine(phase_of(sweep, frames)) * rise(frames, 0.012)
     body = np.tanh(1.3 * body) * decay(frames, s.kit.kick_s * 1.5 * s.length)
     beater = shaped(s.noise(0.03, "beater"), low_hz=2600.0, high_hz=500.0, order=2)
     beater *= decay(len(beater), 0.022)
     beater *= swell(len(beater), 0.016)
-    knock = modes(len(beater), [230.0 * s.pitch, 410.0], [0.5, 0.3], [0.05, 0.03]) * rise(len(beater), 0.008)
+    knock = modes(len(beater), [230.0 * s.pitch, 410.0], [0.5, 0.3], [0.05, 0.03]) * rise(len(beater), 0.012)
     body[: len(beater)] += (0.2 * beater * s.tilt + knock) * np.float32(s.kit.kick_click * (0.4 + 0.8 * s.hard))
     return np.asarray(_layered(s, body, 0.35 * s.kit.kick_click, 0.05), np.float32)
 
@@ -108,7 +108,7 @@ def _metal(s: Stroke, seconds: float, t60_s: float, bright: float = 1.0) -> Samp
     wave = 0.7 * tones + 0.6 * s.noise(seconds, "metal")
     wave = shaped(wave, low_hz=0.8 * s.kit.hat_bright_hz * bright, high_hz=3900.0, order=4)
     wave = shaped(wave, high_hz=3400.0)
-    return np.asarray(wave * decay(frames, t60_s * s.length) * rise(frames, 0.024), np.float32)
+    return np.asarray(wave * decay(frames, t60_s * s.length) * rise(frames, 0.028), np.float32)
 
 
 def _hat(s: Stroke) -> Samples:
