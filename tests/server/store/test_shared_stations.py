@@ -3,9 +3,11 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import datetime
 
 import numpy as np
 import pytest
+from pyav_decoder import decoded
 from radio_server import TIMEOUT_S, Served, events, read_exactly, serving
 from sine_engine import SineEngine
 
@@ -213,3 +215,28 @@ def test_the_producer_sleeps_when_nobody_listens_anywhere_and_wakes_for_the_firs
         assert frame >= asleep.next * SEGMENT_FRAMES - 2 * LEAD  # nothing of what was missed
         assert_heard(read_exactly(stream, 7 * 24_000), frame, programme(60.0))
     assert channels(producer).productions["piano"].producing
+
+
+def test_the_low_bit_rate_and_hls_are_of_the_same_programme(shared):
+    pytest.importorskip("av")
+    shared.add(produce=True)
+    first = shared.add()
+    shared.run(2.0)
+    with first.listening("/stream.mp3?kbps=64&listener=low") as stream, ThreadPoolExecutor(1) as waiting:
+        shared.until(on_air(first))
+        asked = waiting.submit(first.ask, "/stations/piano/hls/160.m3u8")
+        shared.until(asked.done)
+        shared.run(8.0)
+        made, frame = programme(30.0), heard_frame(first, "low")
+        assert_heard(read_exactly(stream, 8 * 8_000), frame, made)
+        lines = first.ask("/stations/piano/hls/160.m3u8")[1].decode().splitlines()
+        name = next(line for line in lines if line.endswith(".m4s"))
+        begins = next(line for line in lines if line.startswith("#EXT-X-PROGRAM-DATE-TIME:")).partition(":")[2]
+        init = next(line for line in lines if "EXT-X-MAP" in line).split('"')[1]
+        data = b"".join(first.ask(f"/stations/piano/hls/{one}")[1] for one in (init, name))
+        sound = decoded(data)
+        manifest = SegmentReader(channels(first).store, "piano").manifest()
+        at = manifest.frame_at(datetime.fromisoformat(begins).timestamp() + 0.5)
+        heard = sound[RATE // 2 : RATE]
+        error = min(np.abs(heard - made[at + n : at + n + len(heard)]).max() for n in (-1, 0, 1))  # times are rounded
+        assert error < 0.02
