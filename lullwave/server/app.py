@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,7 +18,6 @@ from ..clock import Clock, SystemClock
 from ..hosts import TrustedProxies
 from ..models.pulls import ModelPulls
 from ..redaction import redacted
-from ..segments.stored_station import StoredStation
 from ..settings import Settings
 from . import openapi
 from .clip_service import ClipService
@@ -32,6 +31,7 @@ from .live.channel import Channel
 from .live.channels import Channels
 from .live.prewarm import Prewarmer
 from .live.prompt_queue import PromptQueue
+from .live.prompt_request import Steered
 from .middleware.address_limit import AddressLimit
 from .middleware.auth import OriginAndTokenGuard, OwnerToken
 from .middleware.body_limit import BodyLimit
@@ -62,8 +62,6 @@ from .routes import (
     station_settings,
     steering,
 )
-from .store.production import SteeredStation
-from .store.remote_queue import RemoteQueue
 
 log = logging.getLogger(__name__)
 
@@ -86,15 +84,19 @@ def create_app(
     services = Services(settings, engines, clips, ClipJobs(), OwnerToken(settings), changes, pulls)
 
     def new_queue(channels: Channels, channel: Channel) -> PromptQueue:
-        station, store = channel.station, channels.store
-        if store is None or not isinstance(station, StoredStation):
+        if channels.store is None:
             return PromptQueue(channel, settings)
-        return RemoteQueue(channel, station, settings, store, channels.clock)
+        from .store.remote_queue import RemoteQueue
 
-    def producers_queue(name: str, steered: SteeredStation) -> PromptQueue:
-        queue = PromptQueue(steered, settings)
-        queue.refused, queue.frozen = changes.refused_words, name in changes.frozen
-        return queue
+        return RemoteQueue(channel, settings, channels.store, channels.clock)
+
+    def queue_maker(name: str) -> Callable[[Steered], PromptQueue]:
+        def make(steered: Steered) -> PromptQueue:
+            queue = PromptQueue(steered, settings)
+            queue.refused, queue.frozen = changes.refused_words, name in changes.frozen
+            return queue
+
+        return make
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -108,7 +110,7 @@ def create_app(
         services.jobs = JobQueue(settings, engines, clips.slots, tasks, channels.clock, lambda: changes.refused_words)
         await asyncio.to_thread(services.jobs.start)
         channels.start()
-        channels.produce(producers_queue)
+        channels.produce(queue_maker)
         prewarmer = Prewarmer(channels) if channels.store is None else None
         try:
             yield

@@ -14,8 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...archive.clip_recorder import ClipRecorder
 from ...archive.clips import Clip, ClipStore
@@ -26,8 +25,6 @@ from ...engines.base import Engine
 from ...errors import Unsupported
 from ...refused_words import RefusedWords
 from ...request import Request
-from ...segments.history import StoreHistory
-from ...segments.stored_station import StoredStation
 from ...settings import Settings
 from ...settings.stations import StationSettings
 from ...station import RATE, ArchiveEngine, PlayoutStep, Station
@@ -39,7 +36,6 @@ from ..engine_pool import EnginePool
 from ..engine_workers import IDLE_S, EngineWorkers
 from ..hls.listeners import HlsListeners
 from ..relay.origin import Origin
-from ..store.production import StationProduction, SteeredStation
 from .audience import Audience
 from .awake import AwakeStations
 from .capacity import PROVISIONAL, capacities
@@ -48,8 +44,11 @@ from .first_clip import first_clip
 from .history_recorder import HistoryRecorder
 from .kept_prompt import KeptPrompt
 from .private import CLAIM_S, ID_BYTES, PrivateStation, PrivateStations
-from .prompt_queue import PromptQueue
 from .watchdog import Watchdog
+
+if TYPE_CHECKING:  # loaded with a store alone
+    from ...segments.history import StoreHistory
+    from ..store.production import MakeQueue, StationProduction
 
 HISTORY_RETRY_S = 5.0  # seconds after a failure before the history is written again
 FIRST_RESERVE_S = 5.0  # seconds that the station buffers while the first clip is made, to leave it the processor
@@ -69,7 +68,11 @@ class Channels:
         self.settings = settings
         self.origin = Origin(settings.relay) if settings.relay else None
         self.store = open_store(settings.store) if settings.store else None
-        self.stored = StoreHistory(self.store) if self.store is not None else None  # the history that servers share
+        self.stored: StoreHistory | None = None  # the history that servers share
+        if self.store is not None:
+            from ...segments.history import StoreHistory
+
+            self.stored = StoreHistory(self.store)
         self.productions: dict[str, StationProduction] = {}  # of stations that this process may make the music of
         self._refused = refused or RefusedWords()  # a prompt with such a word is not played again after a restart
         self.audience = Audience([own.id for own in settings.stations], settings.default_station)
@@ -159,6 +162,8 @@ class Channels:
         """A station that has not started yet, with its channel. It goes on with the prompt that it was steered to."""
         settings, paths = self.settings, self.settings.paths
         if self.store is not None:
+            from ...segments.stored_station import StoredStation
+
             return Channel(StoredStation(config, settings, self.engines.get, self.clock, self.store), settings)
         kept = KeptPrompt(paths.steered(config.id), self.clock, self._keeping)
         archive = self.archive_engine if config.id == settings.default_station else None
@@ -170,14 +175,15 @@ class Channels:
             kept.follow(station)
         return Channel(station, settings, origin=self.origin)
 
-    def produce(self, make_queue: Callable[[str, SteeredStation], PromptQueue]) -> None:
-        """Make the music of stations that no other process of the store makes. ``make_queue`` gets the station's id."""
+    def produce(self, queue_maker: Callable[[str], MakeQueue]) -> None:
+        """Make the music of stations that no other process of the store makes. ``queue_maker`` gets a station's id."""
         if self.store is None or not self.settings.produce:
             return
+        from ..store.production import StationProduction
+
         for config in self.settings.stations:
             archive = self.archive_engine if config.id == self.settings.default_station else None
-            make = partial(make_queue, config.id)
-            args = config, self.settings, self.store, self.engines.get, self.clock, archive, make
+            args = config, self.settings, self.store, self.engines.get, self.clock, archive, queue_maker(config.id)
             self.productions[config.id] = StationProduction(*args)
             self.productions[config.id].start()
 

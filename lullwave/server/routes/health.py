@@ -9,7 +9,6 @@ from fastapi.responses import JSONResponse
 from starlette.types import Scope
 
 from ...archive.history_file import HistoryFile
-from ...segments.stored_station import StoredStation
 from ...station import Cause, Tier
 from ..deps import Services
 from ..live.channel import Channel
@@ -68,8 +67,10 @@ def _history_json(file: HistoryFile) -> dict[str, str]:
 
 
 def _has_music(channel: Channel) -> bool:
-    if isinstance(channel.station, StoredStation) and channel.station.facts.epoch:
-        return True  # it is made elsewhere, and read as soon as somebody listens
+    if not channel.station.contiguous:  # it is made elsewhere, and read as soon as somebody listens
+        from ...segments.stored_station import StoredStation
+
+        return isinstance(channel.station, StoredStation) and channel.station.facts.epoch > 0
     return channel.station.reserve_s > 0 or channel.station.edge > 0
 
 

@@ -32,10 +32,10 @@ POLL_S = 0.1  # between two looks for the answer
 class RemoteQueue(PromptQueue):
     """The queue of one station as a server that does not make its music sees it. Event loop only."""
 
-    def __init__(
-        self, channel: Channel, station: StoredStation, settings: Settings, store: ObjectStore, clock: Clock
-    ) -> None:
+    def __init__(self, channel: Channel, settings: Settings, store: ObjectStore, clock: Clock) -> None:
         super().__init__(channel, settings)
+        station = channel.station
+        assert isinstance(station, StoredStation)
         self._store, self._clock, self._ahead_s = store, clock, settings.store_ahead_s
         self._facts = station.facts
         self._voters: set[str] = set()
