@@ -89,9 +89,8 @@ def main() -> None:
             raise SystemExit(f"this machine plays {may_play} private streams beside {len(STATIONS)} stations")
         with ThreadPoolExecutor(given.streams) as pool:
             forks = list(pool.map(lambda _: _fork(port), range(given.streams)))
-        own = [fork for fork, _ in forks]
-        heard = [Listener(port, str(fork["stream"])) for fork in own]
-        events = [Listener(port, f"/api/events?station={fork['id']}") for fork in own]
+        own = [fork for fork, *_ in forks]
+        heard, events = [audio for *_, audio, _ in forks], [events for *_, events in forks]
         workers = children(server.pid)
         cpu, began = [cpu_s(pid) for pid in (server.pid, *workers)], time.monotonic()
         time.sleep(given.seconds / 2)
@@ -109,7 +108,7 @@ def main() -> None:
             listener.close()
     rows = [
         _row("stations", listeners, [listener.first_s for listener in listeners]),
-        _row("private", heard, [took + tab.first_s for (_, took), tab in zip(forks, heard, strict=True)]),
+        _row("private", heard, [took + audio.first_s for _, took, audio, _ in forks]),
     ]
     facts = {
         "may_play": may_play,
@@ -133,11 +132,13 @@ def _row(kind: str, heard: list[Listener], first_s: list[float]) -> dict[str, An
     }
 
 
-def _fork(port: int) -> tuple[dict[str, Any], float]:
-    """A new private stream, and the seconds that its reply took."""
+def _fork(port: int) -> tuple[dict[str, Any], float, Listener, Listener]:
+    """A new private stream, the seconds that its reply took, and its audio and events."""
     began = time.monotonic()
     frame = _ask(port, f"/api/stations/{STATIONS[0]}")["frame"] - round(BEHIND_S * RATE)
-    return _ask(port, f"/api/stations/{STATIONS[0]}/private", {"frame": frame}), time.monotonic() - began
+    fork = _ask(port, f"/api/stations/{STATIONS[0]}/private", {"frame": frame})
+    took_s = time.monotonic() - began
+    return fork, took_s, Listener(port, str(fork["stream"])), Listener(port, f"/api/events?station={fork['id']}")
 
 
 def _ask(port: int, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:

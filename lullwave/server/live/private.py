@@ -30,7 +30,7 @@ from .prompt_queue import PromptQueue
 ID_BYTES = 16  # of randomness in an id
 OTHER_ENGINES = 8  # private streams of engines whose speed here was not measured, unless a setting tells
 PER_ADDRESS = 2  # private streams of an address other than the owner's, as many as clips
-CLAIM_S = 15.0  # seconds in which the first connection has to come
+CLAIM_S = 15.0  # seconds from the first music on in which the first connection has to come
 GONE_S = 6.0  # seconds without any connection after which it ends: a page that reloads comes back sooner
 PAUSED_S = 900.0  # seconds for which a page that is open may pause
 CLOSING_S = 0.2  # seconds in which the last event is sent before the connections are closed
@@ -117,7 +117,7 @@ class PrivateStations:
     def add(self, id: str, origin: StationSettings, fork: Fork, address: str, owner: bool) -> None:
         """Add a private stream that goes on with the music of the station ``origin`` from ``fork`` on.
 
-        It ends unless it has a connection within ``CLAIM_S``.
+        It ends unless it has a connection within ``CLAIM_S`` after it is ``ready``.
 
         Raises:
             Busy, Full: see ``check``.
@@ -132,7 +132,7 @@ class PrivateStations:
         self._private[id], self.channels[id] = private, channel
         self._audience.add(id)
         channel.on_replies = lambda: self._update_end(id)
-        private.ends = asyncio.get_running_loop().call_later(CLAIM_S, self.end, id)
+        private.ends = asyncio.get_running_loop().call_later(READY_S + CLAIM_S, self.end, id)
         station.start()
 
     async def ready(self, id: str) -> PrivateStation:
@@ -148,6 +148,9 @@ class PrivateStations:
             station = private.channel.station
             if station.reserve_s or station.edge:
                 private.continues = station.resumed
+                if private.ends is not None and not private.channel.replies:
+                    private.ends.cancel()
+                    private.ends = asyncio.get_running_loop().call_later(CLAIM_S, self.end, id)
                 return private
             await asyncio.sleep(POLL_S)
         self.end(id)
