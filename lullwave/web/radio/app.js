@@ -264,7 +264,9 @@ export function Radio(el, t) {
   }
 
   function showStations({ default: usual, stations, private: hasPrivate = false }) {
-    const known = (id) => stations.some((s) => s.id === id) || (id === Tape.TAPE && preferences.read('keeps', false));
+    const isRead = state.keeping.most.count > 0;
+    const hasTape = isRead ? Tape.onTape(state.keeping, state.tape).length > 0 : preferences.read('keeps', false);
+    const known = (id) => stations.some((s) => s.id === id) || (id === Tape.TAPE && hasTape);
     const linked = stationIn(location.hash);
     const wanted = state.station ?? (known(linked) ? linked : preferences.read('station', usual));
     change({ stations, hasPrivate, station: known(wanted) ? wanted : usual, scenery: Scenery.learnt(state.scenery, stations) });

@@ -84,7 +84,7 @@ export function lead(t, { step, wanted }) {
 /** @param {Translator} t @param {Object | null} step @param {string} engine */
 export function facts(t, step, engine) {
   if (!step) return [];
-  return [t('riff.fact-seed', { seed: step.start.seed }), t('riff.fact-alpha', { alpha: step.alpha.toFixed(2) }), engine];
+  return [t('riff.fact-seed', { seed: step.start.seed }), t('riff.fact-alpha', { alpha: t.number(step.alpha, 2) }), engine];
 }
 
 /** What a screen reader is told of the picture. @param {Translator} t @param {Object | null} step @param {boolean} playing */

@@ -102,7 +102,7 @@ export function Painter(el, t) {
 
   function go(event) {
     const now = at(event);
-    find('.hz').textContent = t('paint.hz', { hz: Math.round(rowHz(now.y)), s: (now.x / 100).toFixed(2) });
+    find('.hz').textContent = t('paint.hz', { hz: Math.round(rowHz(now.y)), s: t.number(now.x / 100, 2) });
     if (!last) return;
     if (tool === 'brush' || tool === 'eraser') {
       painting.stroke(last.x, last.y, now.x, now.y, brush());
@@ -137,7 +137,7 @@ export function Painter(el, t) {
       event.preventDefault();
       cursor ??= { x: painting.columns / 2, y: ROWS / 2 };
       cursor = { x: within(cursor.x + move[0], painting.columns), y: within(cursor.y + move[1], ROWS) };
-      find('.hz').textContent = t('paint.hz', { hz: Math.round(rowHz(cursor.y)), s: (cursor.x / 100).toFixed(2) });
+      find('.hz').textContent = t('paint.hz', { hz: Math.round(rowHz(cursor.y)), s: t.number(cursor.x / 100, 2) });
       draw();
     } else if ((event.key === ' ' || event.key === 'Enter') && cursor) {
       event.preventDefault();
