@@ -64,8 +64,8 @@ $(VENV)/.run: pyproject.toml | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml $(wildcard native/*.toml native/*.txt native/src/*) | $(VENV)/bin/python
-	$(if $(TORCH),$(BIN)/python -m pip install --quiet $(TORCH))
-	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]'
+	$(if $(TORCH),$(BIN)/python -m pip install --quiet --no-compile $(TORCH))
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[$(EXTRAS)]'
 	$(if $(TORCH),if command -v c++ >/dev/null; then $(BIN)/python -m pip install --quiet ./native || echo "without lullwave-native; its tests are skipped"; fi)
 	touch $@ $(VENV)/.run
 

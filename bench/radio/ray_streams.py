@@ -1,7 +1,9 @@
-"""What a stream costs more through Ray than in this process: the embedded engine, and blocks of silence.
+"""What a stream costs more through Ray than in this process, and how long it takes until another actor goes on.
 
-``python -m bench.radio.ray_streams [--seconds 60]``: a cluster of one node is started and stopped. ``ms_per_block`` is
-the time of one block of 0.25 s, read one after the other, with nothing asked for ahead.
+``python -m bench.radio.ray_streams [--seconds 60] [--kills 5]``: a cluster of one node with two actors of the embedded
+engine is started and stopped. ``ms_per_block`` is the time of one block of 0.25 s, one read after the other. An actor
+is killed (-9) while it plays: after ``takeover_s`` another one has given the next block, after ``ready_s`` it is there
+again.
 """
 
 from __future__ import annotations
@@ -9,10 +11,14 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import signal
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from lullwave.engines.cluster.options import use_token
+from lullwave.errors import EngineLost
 
 from ..measure import median, report, wait_until_quiet
 
@@ -25,6 +31,7 @@ def main() -> None:
     """Read streams of one engine here and through an actor, in turns, and print both."""
     ask = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     ask.add_argument("--seconds", type=float, default=60.0)
+    ask.add_argument("--kills", type=int, default=5)
     given = ask.parse_args()
     import ray
     from ray.cluster_utils import Cluster
@@ -36,7 +43,8 @@ def main() -> None:
     load = wait_until_quiet()
     node = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:
-        control.up(ClusterConfig(), node.address)
+        two = {"name": "synth", "cpus": 0.5, "smallest": 2, "largest": 2}
+        control.up(ClusterConfig.of({"engines": [two]}), node.address)
         engines = {
             "in this process": lullwave.load_engine("synth"),
             "through Ray": lullwave.load_engine("cluster:synth", address=node.address),
@@ -45,13 +53,17 @@ def main() -> None:
         for what, engine in engines.items():
             engine.stream(PROMPT).read(engine.rate)  # loads, and renders the first notes
             rows.append({"what": what, **_read(engine, given.seconds)})
+        kills = [_killed(engines["through Ray"], lambda: control.status(node.address)) for _ in range(given.kills)]
+        for engine in engines.values():
             engine.close()
     finally:
         control.down(node.address)
         ray.shutdown()
         node.shutdown()
-    here, there = (row["ms_per_block"] for row in rows)
-    report("ray-streams", rows, other_load=load, overhead_ms=there - here, ratio=there / here)
+    here, there = (row["real time"] for row in rows)
+    takeovers, ready = zip(*kills, strict=True)
+    report("ray-streams", rows, other_load=load, ratio=here / there, takeover_s=takeovers, ready_s=ready)
+    print("takeover_s", *(f"{s:.2f}" for s in takeovers), "ready_s", *(f"{s:.2f}" for s in ready))
 
 
 def _read(engine: Any, seconds: float) -> dict[str, float]:
@@ -63,6 +75,28 @@ def _read(engine: Any, seconds: float) -> dict[str, float]:
             stream.read(stream.rate // 4)
             taken.append(time.perf_counter() - began)
     return {"ms_per_block": 1000 * median(taken), "real time": seconds / sum(taken)}
+
+
+def _killed(engine: Any, status: Callable[[], list[dict[str, Any]]]) -> tuple[float, float]:
+    """Kill the actor of a stream: seconds until another one has gone on, and until all actors answer again."""
+    while not all(row["answers"] for row in status()):
+        time.sleep(0.1)
+    stream = engine.stream(PROMPT)
+    stream.read(stream.rate)
+    snapshot = stream.snapshot()
+    while not (busy := [row["pid"] for row in status() if row["streams"]]):
+        time.sleep(0.1)
+    os.kill(busy[0], signal.SIGKILL)
+    began = time.perf_counter()
+    with suppress(EngineLost):  # what has arrived is read first
+        while True:
+            stream.read(stream.rate // 4)
+    with engine.restore(snapshot) as again:
+        again.read(again.rate // 4)
+    took = time.perf_counter() - began
+    while busy[0] in [row["pid"] for row in status()] or not all(row["answers"] for row in status()):
+        time.sleep(0.1)
+    return took, time.perf_counter() - began
 
 
 if __name__ == "__main__":

@@ -179,6 +179,7 @@ def test_restore_points_render_the_same_music_again():
         assert any(state.frame >= steered.frame for state in states)
 
 
+@pytest.mark.usefixtures("bare_playout")
 def test_several_configured_prompts_rotate():
     with RecordedStation(prompts=("one", "two")) as tape:
         for _ in range(16):
@@ -189,6 +190,7 @@ def test_several_configured_prompts_rotate():
         assert all(gap >= 39 * RATE for gap in np.diff(frames))
 
 
+@pytest.mark.usefixtures("bare_playout")
 def test_the_time_of_day_chooses_the_prompt(monkeypatch):
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
