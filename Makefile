@@ -65,8 +65,9 @@ $(VENV)/.run: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.dev: pyproject.toml $(wildcard native/*.toml native/*.txt native/src/*) | $(VENV)/bin/python
 	$(if $(TORCH),$(BIN)/python -m pip install --quiet --no-compile $(TORCH))
-	$(BIN)/python -m pip install --quiet --no-compile --editable '.[$(EXTRAS)]'
-	$(if $(TORCH),if command -v c++ >/dev/null; then $(BIN)/python -m pip install --quiet ./native || echo "without lullwave-native; its tests are skipped"; fi)
+	$(if $(TORCH),if command -v c++ >/dev/null; then $(BIN)/python -m pip wheel --quiet --no-deps -w build/native ./native & fi;) \
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[$(EXTRAS)]' && wait
+	$(if $(TORCH),$(BIN)/python -m pip install --quiet --no-index build/native/*.whl || echo "without lullwave-native; its tests are skipped")
 	touch $@ $(VENV)/.run
 
 # Builds the wheel and the source archive into dist/, installs the wheel in a clean environment and uses it.

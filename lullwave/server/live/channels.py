@@ -263,12 +263,14 @@ class Channels:
             EngineFailed: it has no music.
         """
         self.private.check(address, owner, channel.station.engine_name)
-        fork = await asyncio.to_thread(channel.station.fork, frame)
-        id = secrets.token_hex(ID_BYTES)
-        self.awake.check(id)
-        self.private.add(id, channel.station.config, fork, address, owner)
-        self.awake.admit(id, CLAIM_S)
-        return await self.private.ready(id)
+        async with self.private.turn():
+            self.private.check(address, owner, channel.station.engine_name)  # others have begun meanwhile
+            fork = await asyncio.to_thread(channel.station.fork, frame)
+            id = secrets.token_hex(ID_BYTES)
+            self.awake.check(id)
+            self.private.add(id, channel.station.config, fork, address, owner)
+            self.awake.admit(id, CLAIM_S)
+            return await self.private.ready(id)
 
     @property
     def max_private(self) -> int:

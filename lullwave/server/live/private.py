@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -36,6 +37,8 @@ PAUSED_S = 900.0  # seconds for which a page that is open may pause
 CLOSING_S = 0.2  # seconds in which the last event is sent before the connections are closed
 RESERVE_S = 10.0  # buffer: less than a station's, since many may begin together
 RETRY_S = 30.0  # seconds after which a refused listener may ask again
+BEGINNING = 2  # private streams that begin at once: each renders many seconds in a hurry, and stations come first
+TURN_S = 30.0  # how long one waits for its turn to begin
 READY_S, POLL_S = 20.0, 0.05  # longest wait for the first music, and between two looks
 
 Reason = Literal["busy", "paused"]  # a station needed its place; it was paused for too long
@@ -81,6 +84,7 @@ class PrivateStations:
         self._audience = audience
         self._refused = refused
         self._private: dict[str, PrivateStation] = {}
+        self._turns = asyncio.Semaphore(BEGINNING)
         self._ending: set[Station] = set()  # their threads have not ended yet
         audience.watch(self._heard)
 
@@ -113,6 +117,23 @@ class PrivateStations:
         others = sum(one.channel.station.engine_name != EMBEDDED for one in self._private.values())
         if most is None and engine != EMBEDDED and others >= OTHER_ENGINES:
             raise Full(f"{others} private streams of neural engines play, as many as this server has", RETRY_S)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait until another private stream may begin; it begins within the block.
+
+        Raises:
+            Full: its turn did not come within ``TURN_S``.
+        """
+        try:
+            async with asyncio.timeout(TURN_S):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise Full("too many private streams begin now", RETRY_S) from None
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     def add(self, id: str, origin: StationSettings, fork: Fork, address: str, owner: bool) -> None:
         """Add a private stream that goes on with the music of the station ``origin`` from ``fork`` on.
