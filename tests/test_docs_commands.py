@@ -149,7 +149,7 @@ class Terminal:
             port = self.radio if server[1] == "serve" else self.inference
             self._certify(command)
             self._start(re.sub(r"--port \d+", f"--port {port}", command), port)
-        elif command.startswith("pip install ./"):
+        elif command.startswith("pip install ./examples/"):
             self._install_engine(command.split()[2])
         else:
             done = subprocess.run(["bash", "-euo", "pipefail", "-c", command], **self._where(), timeout=COMMAND_S)
@@ -247,7 +247,7 @@ def terminal(checkout, tmp_path):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_run_as_printed(page: Page, terminal: Terminal):
     for command in page.commands():
-        if why_not(command) is None or command.startswith("pip install ./"):
+        if why_not(command) is None or command.startswith("pip install ./examples/"):
             terminal.run(command)
 
 
