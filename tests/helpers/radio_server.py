@@ -9,7 +9,7 @@ import threading
 from contextlib import contextmanager, nullcontext
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from unittest.mock import patch
 
 from sine_engine import BrokenEngine, SineEngine, SlowRateEngine
@@ -29,11 +29,17 @@ class Served:
     """A running server and ways to talk to it."""
 
     def __init__(
-        self, settings: Settings, clock: Clock | None, engines: dict[str, type] | EnginePool | None = None
+        self,
+        settings: Settings,
+        clock: Clock | None,
+        engines: dict[str, type] | EnginePool | Literal["own"] | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock or SimulatedClock()
-        pool = engines if isinstance(engines, EnginePool) else EnginePool(engines or ENGINES)
+        if engines == "own":  # as the settings have them
+            pool = None
+        else:
+            pool = engines if isinstance(engines, EnginePool) else EnginePool(engines or ENGINES)
         self.app = create_app(settings, pool, self.clock)
         self.bound = listening_socket("127.0.0.1", 0)
         self.port = self.bound.getsockname()[1]
@@ -98,7 +104,7 @@ class Served:
 def serving(
     tmp_path: Path,
     clock: Clock | None = None,
-    engines: dict[str, type] | EnginePool | None = None,
+    engines: dict[str, type] | EnginePool | Literal["own"] | None = None,
     first_clip: bytes | None = b"no music",
     **flags: Any,
 ):

@@ -1,26 +1,24 @@
 """A server that is started again goes on where its memory ended: its stations do not repeat themselves."""
 
-import radio_server
-from radio_server import read_exactly
+from radio_server import read_exactly, serving
 
 from lullwave.engines.synth.planning.memory_file import MemoryFile
 from lullwave.server.engine_config import load_options
 from lullwave.settings import load
 
 
-def heard_once(folder, monkeypatch):
+def heard_once(folder):
     """What the default station remembers after a server played for a few seconds and ended."""
-    monkeypatch.setattr(radio_server, "EnginePool", lambda engines: None)  # the server's own engines
-    with radio_server.serving(folder) as served, served.listening() as stream:
+    with serving(folder, engines="own") as served, served.listening() as stream:
         served.clock.advance(2)
         read_exactly(stream, 8000)
     keeper = MemoryFile(folder / "memory-synth.json")
     return keeper.memory(served.settings.stations[0].prompts[0])
 
 
-def test_a_restart_does_not_repeat_what_was_played(tmp_path, monkeypatch):
-    before = heard_once(tmp_path, monkeypatch)
-    after = heard_once(tmp_path, monkeypatch)
+def test_a_restart_does_not_repeat_what_was_played(tmp_path):
+    before = heard_once(tmp_path)
+    after = heard_once(tmp_path)
     assert len(before.pieces) == 1
     assert after.pieces[: len(before.pieces)] == before.pieces
     assert len(after.pieces) > len(before.pieces)

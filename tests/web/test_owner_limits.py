@@ -19,7 +19,7 @@ def test_a_busy_station_and_frozen_steering_are_told(serve: Callable[..., Radio]
     play(page)
     page.get_by_text("busy", exact=True).wait_for()
     page.get_by_role("radio", name="Second wind").check(force=True)
-    page.get_by_text("this machine already plays as many stations as it can (1)").wait_for()
+    page.get_by_text("this machine already plays as many stations as it can (1)").first.wait_for()
     page.get_by_role("radio", name="First light").check(force=True)
     page.get_by_text("Live", exact=True).first.wait_for()
     urlopen(Request(f"{radio.url}api/stations/first/freeze", method="POST")).close()
