@@ -26,7 +26,15 @@ LAYERS = [
     ],
     ["request", "settings"],
     ["codecs", "mastering", "spectrogram", "checkpoints", "device", "clock", "ring"],
-    ["engines.base", "engines.batching", "engines.function", "engines.linear", "engines.networks", "engines.steers"],
+    [
+        "engines.base",
+        "engines.comparison",
+        "engines.batching",
+        "engines.function",
+        "engines.linear",
+        "engines.networks",
+        "engines.steers",
+    ],
     [
         "engines.synth",
         "engines.musicgen",

@@ -27,6 +27,7 @@ from ..audio import Audio, Samples
 from ..errors import EngineError, EngineFailed, InvalidInput, StreamClosed, Unsupported
 from ..options import option
 from ..request import Request
+from .comparison import Comparison
 
 BLOCK_S = 0.25  # seconds in a block of `for block in stream`
 MAX_OVER_S = 3600.0  # longest change from one prompt to the next, seconds
@@ -63,29 +64,6 @@ class Understanding:
     ignored: tuple[str, ...] = ()  # words that had no effect
     recognised: bool = True  # False: nothing in the prompt has any meaning to the engine
     suggestions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # ignored word → known words like it
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """How near a model as the engine runs it is to the library that defines it, on the same inputs."""
-
-    what: str  # what was compared, such as "logits of 20 steps"
-    largest: float  # largest difference, as a share of the reference's largest value
-    cosine: float  # of the angle between both
-
-
-def compared(what: str, expected: Samples, made: Samples) -> Comparison:
-    """Compare two arrays of one shape.
-
-    Raises:
-        EngineFailed: their shapes differ.
-    """
-    if expected.shape != made.shape:
-        raise EngineFailed(f"{what}: the shape is {made.shape}, that of the reference {expected.shape}")
-    reference, found = expected.astype(np.float64).ravel(), made.astype(np.float64).ravel()
-    largest = float(np.abs(found - reference).max(initial=0.0) / max(float(np.abs(reference).max(initial=0.0)), 1e-12))
-    lengths = float(np.linalg.norm(reference) * np.linalg.norm(found))
-    return Comparison(what, largest, float(reference @ found) / max(lengths, 1e-12))
 
 
 class Closing(ABC):
@@ -402,7 +380,7 @@ class Engine(EngineFacts, Closing):
         raise EngineError(f"the engine {self.name} cannot write MIDI")
 
     def midi_of(self, passages: Sequence[tuple[Stream, int]]) -> bytes:
-        """What each stream plays in its next so many frames, one after another, as a MIDI file, where ``writes_midi``.
+        """What the streams play next, one after another and so many frames of each, as MIDI, where ``writes_midi``.
 
         Raises:
             EngineError: the engine writes none.

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..audio import Audio
-from ..engines.base import Comparison, Engine
+from ..engines.base import Engine
+from ..engines.comparison import Comparison
 from ..errors import EngineError, InvalidInput
 from ..request import Request
 

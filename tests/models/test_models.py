@@ -13,7 +13,7 @@ from sine_engine import SineEngine
 
 from lullwave import Audio, checkpoints, load_engine
 from lullwave.cli.app import run
-from lullwave.engines.base import Comparison, compared
+from lullwave.engines.comparison import Comparison, compared
 from lullwave.errors import CheckpointError, EngineFailed
 from lullwave.models import machine
 from lullwave.models.catalogue import CATALOGUE, known

@@ -21,7 +21,8 @@ from ...audio import Audio, crossfade
 from ...device import choose_device
 from ...prompt import Prompt
 from ...request import Request
-from ..base import UNLIMITED_S, Comparison, Engine, Understanding, compared
+from ..base import UNLIMITED_S, Engine, Understanding
+from ..comparison import Comparison, compared
 from .options import DiffusersFacts, DiffusersLoadOptions, DiffusersOptions
 from .pipeline import ClipPipeline, plain_clip
 from .stream import ClipStream

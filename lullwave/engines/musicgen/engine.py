@@ -18,7 +18,8 @@ from ...errors import CheckpointError, EngineError, InvalidInput, SnapshotError
 from ...options import build
 from ...prompt import Prompt
 from ...request import Request
-from ..base import Comparison, Engine, Understanding, compared
+from ..base import Engine, Understanding
+from ..comparison import Comparison, compared
 from ..linear import int8_available
 from . import snapshot as snapshots
 from .audio_prompt import AudioPromptEncoder

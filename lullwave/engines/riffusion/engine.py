@@ -19,7 +19,8 @@ from ...errors import EngineError, InvalidInput
 from ...options import build
 from ...prompt import Prompt
 from ...request import Request
-from ..base import Comparison, Engine, Understanding, compared
+from ..base import Engine, Understanding
+from ..comparison import Comparison, compared
 from ..steers import Steer
 from .batch_queue import BatchQueue, Job
 from .clip_options import DenoisingConfig, Interpolation

@@ -14,8 +14,9 @@ from ...errors import EngineError, InvalidInput, StreamClosed, Unsupported
 from ...options import build
 from ...prompt import Prompt
 from ...request import Request
-from ..base import Comparison, Engine, Understanding
+from ..base import Engine, Understanding
 from ..batching import BatchQueue
+from ..comparison import Comparison
 from ..networks import check_networks_fit
 from ..steers import Steer
 from . import openmp as openmp  # before torch

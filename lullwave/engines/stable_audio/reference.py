@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ...errors import CheckpointError
-from ..base import Comparison, compared
+from ..comparison import Comparison, compared
 from .pipeline import Config, Decode, Paint, Work
 
 STEPS = 4
