@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]  # (file name, bytes done in total, bytes in total)
 
+MODULAR_INDEX = "modular_model_index.json"  # of a modular pipeline of diffusers
 _RECORD = "lullwave-model.json"  # written last: the model is complete
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _SMALL_FILES = (".json", ".txt", ".model", ".png")  # configurations, vocabularies, seed images
@@ -131,7 +132,16 @@ def pull(model: str, progress: Progress | None = None) -> Installed:
         info = HfApi(endpoint=endpoint).model_info(model, files_metadata=True)
         sums = {s.rfilename: s.lfs.sha256 for s in info.siblings or [] if s.lfs}
         sizes = {s.rfilename: int(s.size or 0) for s in info.siblings or []}
-        files = _chosen(sizes)
+
+        def get(name: str, report: Callable[[int], None]) -> None:
+            url = hf_hub_url(model, name, revision=info.sha, endpoint=endpoint)
+            fetch(url, place / name, sizes[name], sums.get(name), build_hf_headers(), report)
+
+        named = None
+        if MODULAR_INDEX in sizes:
+            get(MODULAR_INDEX, lambda count: None)
+            named = _folders(place / MODULAR_INDEX)
+        files = _chosen(sizes, named)
         if not files:
             others = ", ".join(name for name in sizes if name.endswith(_OTHER_WEIGHTS)) or "none at all"
             raise CheckpointError(
@@ -144,10 +154,9 @@ def pull(model: str, progress: Progress | None = None) -> Installed:
             log.warning("%s is not installed: downloading %.2f GB to %s; licence: %s", model, gb, place, licence)
             progress = _LoggedProgress(model)
         for name, size in files.items():
-            url = hf_hub_url(model, name, revision=info.sha, endpoint=endpoint)
             report = _FileProgress(progress, name, before, total)
             if not (place / name).is_file() or (place / name).stat().st_size != size:
-                fetch(url, place / name, size, sums.get(name), build_hf_headers(), report)
+                get(name, report)
             report(size)
             before += size
     except hub.GatedRepoError:
@@ -213,18 +222,33 @@ class _FileProgress:
         self.progress(self.name, self.before + count, self.total)
 
 
-def _chosen(files: dict[str, int]) -> dict[str, int]:
+def _folders(index: Path) -> set[str]:
+    """The folders that a modular pipeline of diffusers names; others hold the networks of other programs.
+
+    Raises:
+        CheckpointError: the index is damaged.
+    """
+    try:
+        parts = {name: part[-1] for name, part in json.loads(index.read_text()).items() if isinstance(part, list)}
+        return {str(part.get("subfolder") or name) for name, part in parts.items()}
+    except (ValueError, AttributeError, LookupError) as error:
+        raise CheckpointError(f"{index} is damaged: {error}") from None
+
+
+def _chosen(files: dict[str, int], named: set[str] | None = None) -> dict[str, int]:
     """Choose the files to download: configurations, and one form of the weights per folder.
 
     Full precision goes before float16, then safetensors before .bin. Beside a pipeline of diffusers, weights in the
-    first folder are those of another program.
+    first folder are those of another program; so are all folders but those ``named``.
     """
+    if named is not None:
+        files = {name: size for name, size in files.items() if "/" not in name or name.partition("/")[0] in named}
     forms: dict[str, dict[tuple[bool, bool], list[str]]] = {}
     for name in files:
         folder, _, last = name.rpartition("/")
         if match := _WEIGHTS.fullmatch(last):
             form = (bool(match["fp16"] or match["also"]), match["format"] == "bin")
-            if folder or "model_index.json" not in files:
+            if folder or not any(index in files for index in ("model_index.json", MODULAR_INDEX)):
                 forms.setdefault(folder, {}).setdefault(form, []).append(name)
     weights = {name for found in forms.values() for name in found[min(found)]}
     if not weights:
@@ -266,7 +290,7 @@ def _in_hub_cache(model: str) -> Path | None:
         from huggingface_hub import try_to_load_from_cache
     except ModuleNotFoundError:
         return None
-    for name in ("config.json", "model_index.json"):
+    for name in ("config.json", "model_index.json", MODULAR_INDEX):
         found = try_to_load_from_cache(model, name)
         if isinstance(found, str):
             directory = Path(found).parent

@@ -208,6 +208,31 @@ def test_each_folder_is_pulled_in_its_best_form():
     }
 
 
+def test_of_a_modular_pipeline_only_the_folders_that_its_index_names_are_pulled(hub, monkeypatch):
+    parts = {"transformer": [None, None, {"subfolder": "transformer"}], "text": [None, None, {"subfolder": "encoder"}]}
+    files = {
+        "modular_model_index.json": json.dumps({"_class_name": "X", **parts}).encode(),
+        "encoder/model.safetensors": b"a",
+        "qwen/config.json": b"{}",
+        "qwen/model-00001-of-00001.safetensors": b"for another program",
+        "transformer/config.json": b"{}",
+        "transformer/diffusion_pytorch_model.safetensors": b"b",
+    }
+    monkeypatch.setattr(hub, "sizes", hub.sizes | {name: len(data) for name, data in files.items()})
+    for name, data in files.items():
+        monkeypatch.setitem(FILES, name, data)
+    place = checkpoints.pull("someone/model").path
+    found = {str(file.relative_to(place)) for file in place.rglob("*") if file.is_file()}
+    assert found == {name for name in files if not name.startswith("qwen")} | {
+        "config.json",
+        "tokenizer.json",
+        "lullwave-model.json",
+    }
+    monkeypatch.setitem(FILES, "modular_model_index.json", b"[" + files["modular_model_index.json"][1:])
+    with pytest.raises(CheckpointError, match="damaged"):
+        checkpoints.pull("someone/model")
+
+
 def test_weights_under_other_names_are_told(hub, monkeypatch):
     monkeypatch.delitem(FILES, "model.safetensors")
     monkeypatch.delitem(FILES, "pytorch_model.bin")

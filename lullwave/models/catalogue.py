@@ -12,6 +12,10 @@ NON_COMMERCIAL = "free for research and private use; no commercial use"
 OPENRAIL = "free, also for commercial use, with rules against harmful use"
 PERMISSIVE = "free, also for commercial use"
 STABILITY = "free for research, and for commercial use by businesses under 1 million US$ of revenue a year"
+MINIMAX = (
+    "free, also for commercial use in products that show the name MiniMax-Music3, with rules against harmful use; "
+    "with MiniMax's permission above 20 million US$ of revenue a year"
+)
 STABILITY_GEMMA = f"{STABILITY}; the text encoder under the Gemma terms of use"
 
 
@@ -80,6 +84,11 @@ CATALOGUE = (
     Model(
         "ACE-Step/acestep-v15-xl-turbo-diffusers", "diffusers", "whole pieces of up to ten minutes; wants a GPU",
         48000, 2, 5400, 2, 4, "mit", PERMISSIVE, False, 8 * 2 * 4.7 * 12.5,
+    ),
+    Model(  # the language model is read 25 times a second of sound; a window of 689 latents begins every 4 s
+        "MiniMaxAI/MiniMax-Music3", "diffusers", "whole songs with lyrics; wants a GPU with 24 GB or more",
+        44100, 2, 11740, 2.43, 4, "minimax-music3-community-license", MINIMAX, False,
+        30 * 2 * 2 * 2.43 * 689 / 4 + 25 * 2 * 2 * 8.6, 25 * (17.2 + 7 * 0.8),
     ),
     Model(
         "cvssp/audioldm2-music", "diffusers", "sketches of music in mono at 16 kHz; slow without a GPU",

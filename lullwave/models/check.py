@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..audio import Audio
+from ..checkpoints import MODULAR_INDEX
 from ..engines.base import Engine
 from ..engines.comparison import Comparison
 from ..errors import EngineError, InvalidInput
@@ -67,6 +68,8 @@ def engine_of(model: Path) -> str:
             if kind.startswith("StableDiffusion"):
                 return "riffusion"
             return "stable-audio" if kind.startswith("StableAudio3") else "diffusers"
+        if (model / MODULAR_INDEX).is_file():
+            return "diffusers"
         if str(json.loads((model / "config.json").read_text())["model_type"]).startswith("musicgen"):
             return "musicgen"
     except (OSError, ValueError, LookupError, TypeError):

@@ -10,7 +10,6 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,26 +23,13 @@ from ...request import Request
 from ..base import UNLIMITED_S, Engine, Understanding
 from ..comparison import Comparison, compared
 from .options import DiffusersFacts, DiffusersLoadOptions, DiffusersOptions
-from .pipeline import ClipPipeline, plain_clip
+from .pipeline import Clip, ClipPipeline, derived_seed
 from .stream import ClipStream
 
 KEPT_CLIPS = 6  # clips in memory, for steering, forks and listeners of one request
 COMPARED_S, COMPARED_STEPS = 10.0, 3  # length and steps of the clip that is compared with the library's own
 END_FADE_S = 0.5  # at the end of a finite stream
 NO_PROMPT = "instrumental music"  # pipelines want words
-
-
-@dataclass(frozen=True)
-class _Clip:
-    """Everything that decides a clip."""
-
-    prompt: str
-    seed: int
-    number: int
-    length_s: float
-    steps: int | None
-    guidance: float | None
-    extra: str
 
 
 class DiffusersEngine(DiffusersFacts, Engine):
@@ -60,13 +46,12 @@ class DiffusersEngine(DiffusersFacts, Engine):
         chosen = DiffusersLoadOptions(**options)
         device = choose_device(chosen.device)
         directory = checkpoints.locate(chosen.model, offline=chosen.offline)
-        self._directory = directory
         self.pipeline = ClipPipeline(directory, device, chosen.dtype, chosen.offload)
         self.device = str(device)
         self.rate, self.channels = self.pipeline.rate, self.pipeline.channels
         self.fingerprint = f"{_fingerprint(directory)} {self.pipeline.placement.dtype} {device.type}"
         self.reads_at_once = 1
-        self._clips: OrderedDict[_Clip, Audio] = OrderedDict()
+        self._clips: OrderedDict[Clip, Audio] = OrderedDict()
         self._lock = threading.Lock()
 
     def open(self, request: Request, **audio_prompts: Audio) -> ClipStream:
@@ -108,13 +93,10 @@ class DiffusersEngine(DiffusersFacts, Engine):
 
     def compare_with_reference(self) -> Comparison:
         length_s = min(COMPARED_S, max(1.0, self.pipeline.default_clip_s))
-        made = self.pipeline.make(
-            NO_PROMPT, "", 1, length_s, COMPARED_STEPS, None, {}, lambda done, total: None, lambda: False
-        )
-        expected = plain_clip(self._directory, self.pipeline.signature, NO_PROMPT, 1, length_s, COMPARED_STEPS)
-        whole = np.zeros_like(made.samples)
-        whole[: len(expected)] = expected[: len(whole)]
-        return compared(f"clips of {COMPARED_STEPS} steps", whole, made.samples)
+        clip = Clip(NO_PROMPT, "", 1, length_s, COMPARED_STEPS, crossfade_s=0.0)
+        made = self.pipeline.make(clip, lambda done, total: None, lambda: False).samples
+        expected = self.pipeline.reference(clip)[: len(made)]
+        return compared(f"clips of {COMPARED_STEPS} steps", expected, made[: len(expected)])
 
     def close(self) -> None:
         with self._lock:
@@ -135,27 +117,24 @@ class DiffusersEngine(DiffusersFacts, Engine):
         progress: Callable[[int, int], None],
         cancelled: Callable[[], bool],
     ) -> Audio:
-        key = _Clip(
-            request.prompt, request.seed, number, length / self.rate, chosen.steps, chosen.guidance, chosen.extra
-        )
-        with self._lock:
-            if (kept := self._clips.get(key)) is not None:
-                self._clips.move_to_end(key)
-                return kept
         prompt = Prompt.parse(request.prompt)
-        made = self.pipeline.make(
+        clip = Clip(
             prompt.text or NO_PROMPT,
             prompt.avoid_text,
-            _seed(request.seed, number),
-            key.length_s,
+            derived_seed(request.seed, number),
+            length / self.rate,
             chosen.steps,
             chosen.guidance,
-            self.pipeline.signature.parse_extra(chosen.extra),
-            progress,
-            cancelled,
+            chosen.extra,
+            chosen.crossfade_s,
         )
         with self._lock:
-            self._clips[key] = made
+            if (kept := self._clips.get(clip)) is not None:
+                self._clips.move_to_end(clip)
+                return kept
+        made = self.pipeline.make(clip, progress, cancelled)
+        with self._lock:
+            self._clips[clip] = made
             while len(self._clips) > KEPT_CLIPS:
                 self._clips.popitem(last=False)
         return made
@@ -167,11 +146,6 @@ class DiffusersEngine(DiffusersFacts, Engine):
         left = round(request.duration_s * self.rate) - np.arange(start, start + block.frames)
         gain = np.clip(left / (END_FADE_S * self.rate), 0.0, 1.0).astype(np.float32)
         return Audio(block.samples * gain[:, None], block.rate)
-
-
-def _seed(seed: int, number: int) -> int:
-    """The seed of a clip's noise, keyed by the request's seed and the clip's number."""
-    return int(np.random.SeedSequence((seed, number)).generate_state(1, np.uint64)[0] >> 1)
 
 
 def _fingerprint(directory: Path) -> str:

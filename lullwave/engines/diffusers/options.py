@@ -17,13 +17,16 @@ class DiffusersLoadOptions:
     """How a pipeline is loaded."""
 
     model: str = option(
-        DEFAULT_MODEL, "a directory in diffusers format with a model_index.json, or a name on the hub", max_length=1000
+        DEFAULT_MODEL,
+        "a directory in diffusers format with a model_index.json or modular_model_index.json, or a name on the hub",
+        max_length=1000,
     )
     smaller: str = smaller_weights()
     device: str = option("auto", "torch device: auto, cpu, cuda, cuda:1, mps", max_length=20)
     dtype: str = option(
         "auto",
-        "precision; auto is float16 on a GPU and float32 on a CPU, or bfloat16 where only that fits",
+        "precision; auto is float16 on a GPU (bfloat16 for weights stored so) and float32 on a CPU, or bfloat16 where "
+        "only that fits",
         choices=tuple(name for name in DTYPES if name != "int8"),
     )
     offload: str = option(

@@ -1,13 +1,12 @@
-"""What a pipeline can be told, read from the signature of its ``__call__``."""
+"""What a pipeline can be told: the arguments of its call, with their types and defaults."""
 
 from __future__ import annotations
 
-import inspect
 import types
 import typing
 from collections.abc import Mapping
 from dataclasses import make_dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...errors import EngineError
 from ...options import option, parse_pairs
@@ -22,20 +21,25 @@ _OWN = {
 _SIMPLE = (bool, int, float, str)
 
 
+class Parameter(NamedTuple):
+    """One argument."""
+
+    annotation: Any
+    default: Any = None
+
+
 class PipelineSignature:
     """The arguments of one pipeline. Immutable."""
 
-    def __init__(self, pipeline: Any) -> None:
-        """Read the signature.
+    def __init__(self, kind: str, parameters: Mapping[str, Parameter]) -> None:
+        """Take the arguments of the pipeline class ``kind``.
 
         Raises:
             EngineError: it takes no prompt or no length, so it is not a text-to-audio pipeline.
         """
-        kind = type(pipeline)
-        parameters = inspect.signature(kind.__call__).parameters
         found = [name for name in LENGTHS if name in parameters]
         if "prompt" not in parameters or not found:
-            raise EngineError(f"{kind.__name__} makes no audio from text: it takes no prompt or no length")
+            raise EngineError(f"{kind} makes no audio from text: it takes no prompt or no length")
         self.names = frozenset(parameters)
         self.length = found[0]
         self.extra: type = _dataclass(parameters)
@@ -61,13 +65,12 @@ class PipelineSignature:
         return {name: value for name, value in wanted.items() if value is not None and name in self.names}
 
 
-def _dataclass(parameters: Mapping[str, inspect.Parameter]) -> type:
+def _dataclass(parameters: Mapping[str, Parameter]) -> type:
     """A class of options with the parameters that have simple types."""
     fields: list[tuple[str, Any, Any]] = []
     for name, parameter in parameters.items():
         if name not in _OWN and (simple := _simple(parameter.annotation)) is not None:
-            default = None if parameter.default is inspect.Parameter.empty else parameter.default
-            fields.append((name, simple | None, option(default, "see the documentation of the pipeline")))
+            fields.append((name, simple | None, option(parameter.default, "see the documentation of the pipeline")))
     return make_dataclass("PipelineOptions", fields, frozen=True)
 
 

@@ -9,42 +9,23 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
-from tiny_pipelines import PIPELINES, write  # noqa: E402
+from tiny_pipelines import PIPELINES  # noqa: E402
 
 from lullwave import Request, load_engine  # noqa: E402
-from lullwave.engines.diffusers.placement import place, weight_sizes  # noqa: E402
+from lullwave.engines.diffusers.index import Weights  # noqa: E402
+from lullwave.engines.diffusers.placement import OffloadNeeds, place  # noqa: E402
 from lullwave.errors import CheckpointError, EngineError, InvalidInput, SnapshotError, StreamClosed  # noqa: E402
 from lullwave.testing import EngineContract  # noqa: E402
 
 FORMATS = {
     "StableAudioPipeline": (8000, 2),
     "AceStepPipeline": (8000, 2),
+    "AudioLDMPipeline": (8000, 1),
     "AudioLDM2Pipeline": (16000, 1),
     "MusicLDMPipeline": (16000, 1),
+    "MiniMaxMusic3ModularPipeline": (8000, 2),
 }
 OPTIONS = {"steps": 2, "clip_s": 2.0, "crossfade_s": 0.5}
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    root = tmp_path_factory.mktemp("diffusers")
-
-    def of(name):
-        return root / name if (root / name).is_dir() else write(name, root / name)
-
-    return of
-
-
-@pytest.fixture(scope="module")
-def load(checkpoint):
-    loaded = {}
-
-    def engine(name):
-        if name not in loaded:
-            loaded[name] = load_engine("diffusers", model=str(checkpoint(name)), device="cpu")
-        return loaded[name]
-
-    return engine
 
 
 @pytest.mark.parametrize("name", PIPELINES)
@@ -91,17 +72,17 @@ def test_closing_stops_a_clip_between_two_steps(name, load):
 
 
 def test_clips_are_those_of_the_pipeline_joined_by_equal_power(load):
-    from lullwave.engines.diffusers.engine import _seed
+    from lullwave.engines.diffusers.pipeline import derived_seed
 
     engine, rate = load("StableAudioPipeline"), 8000
     played = engine.stream(Request("calm piano", 7, options=OPTIONS)).read(3 * rate).samples
     clips = []
     for number in (0, 1):
-        made = engine.pipeline._pipeline(
+        made = engine.pipeline.loaded.pipeline(
             prompt="calm piano",
             audio_end_in_s=2.0,
             num_inference_steps=2,
-            generator=torch.Generator("cpu").manual_seed(_seed(7, number)),
+            generator=torch.Generator("cpu").manual_seed(derived_seed(7, number)),
         )
         clips.append(made.audios[0].numpy().T)
     assert np.array_equal(played[:12000], clips[0][:12000])
@@ -138,17 +119,18 @@ def test_a_short_request_is_one_clip_of_its_length(load):
 def test_precision_offload_and_tiling_follow_the_memory(monkeypatch):
     from lullwave.engines.diffusers import placement
 
-    sizes = {"unet": 8_000_000_000, "vae": 2_000_000_000}  # float32
+    weights = {"unet": Weights(8 * 10**9, 2 * 10**9, False), "vae": Weights(2 * 10**9, 5 * 10**8, False)}
     cpu, gpu = torch.device("cpu"), torch.device("cuda:0")
 
     def placed(free, device, dtype="auto", offload="auto", host=10**12):
         monkeypatch.setattr(placement, "free_bytes", lambda asked: free if asked == device else host)
-        return place(sizes, 4, device, dtype, offload)
+        return place(weights, device, dtype, offload, OffloadNeeds())
 
     assert placed(64e9, cpu).dtype == torch.float32
     assert placed(8e9, cpu).dtype == torch.bfloat16
     assert placed(64e9, gpu) == placement.Placement(torch.float16, "none", False)
     assert placed(8e9, gpu).tiled
+    assert placed(64e9, cpu, offload="model").offload == "none"  # a CPU has nothing to move networks to
     assert placed(5.5e9, gpu).offload == "model"
     assert placed(2e9, gpu).offload == "sequential"
     for free, device in ((4e9, cpu), (2e9, gpu)):
@@ -162,7 +144,9 @@ def test_what_is_no_pipeline_is_refused(checkpoint, tmp_path):
     (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "StableAudioPipeline"}))
     with pytest.raises(CheckpointError, match="no weights"):
         load_engine("diffusers", model=str(tmp_path), device="cpu")
-    assert set(weight_sizes(checkpoint("MusicLDMPipeline"))) == {"unet", "vae", "text_encoder", "vocoder"}
+    (tmp_path / "model_index.json").write_text("[]")
+    with pytest.raises(CheckpointError, match=r"model_index\.json is damaged"):
+        load_engine("diffusers", model=str(tmp_path), device="cpu")
     stored = load_engine("diffusers", model=str(checkpoint("MusicLDMPipeline")), device="cpu").stream("x").snapshot()
     other = load_engine("diffusers", model=str(checkpoint("StableAudioPipeline")), device="cpu")
     with pytest.raises(SnapshotError, match="model"):

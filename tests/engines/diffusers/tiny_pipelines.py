@@ -25,7 +25,8 @@ def write(name: str, directory: Path) -> Path:
         pipeline = PIPELINES[name]()
     finally:
         torch.random.set_rng_state(state)
-    pipeline.save_pretrained(directory)
+    modular = hasattr(pipeline, "blocks")
+    pipeline.save_pretrained(str(directory), **({"overwrite_modular_index": True} if modular else {}))
     return directory
 
 
@@ -115,6 +116,18 @@ def _musicldm() -> Any:
     )  # fmt: skip
 
 
+def _audioldm() -> Any:
+    clap, tokenizer, _ = _clap()
+    unet = diffusers.UNet2DConditionModel(
+        **_blocks(), block_out_channels=(8, 16), cross_attention_dim=(8, 16), class_embed_type="simple_projection",
+        projection_class_embeddings_input_dim=32, class_embeddings_concat=True,
+    )  # fmt: skip
+    return diffusers.AudioLDMPipeline(
+        vae=_vae(8), text_encoder=transformers.ClapTextModelWithProjection(clap.config.text_config).eval(),
+        tokenizer=tokenizer, unet=unet, scheduler=_ddim(), vocoder=_vocoder(8000),
+    )  # fmt: skip
+
+
 def _audioldm2() -> Any:
     clap, tokenizer, extractor = _clap()
     encoder, t5_tokenizer = _t5()
@@ -157,9 +170,48 @@ def _ace_step() -> Any:
     )  # fmt: skip
 
 
+def _minimax_music3() -> Any:
+    """Five frames of the language model in two seconds, and sound at 8 kHz; the ids of its tokens are as published."""
+    letters = [token for token in byte_vocabulary() if not token.startswith("<") and not token.endswith("</w>")]
+    words = ("im_start", "im_end", "caption_start", "caption_end", "lyrics_start", "lyrics_end", "audio_start")
+    special = [f"<|{word}|>" for word in words]
+    tokenizer = transformers.Qwen2Tokenizer(
+        vocab={token: n for n, token in enumerate(["<|endoftext|>", *letters])}, merges=[],
+        additional_special_tokens=special,
+    )  # fmt: skip
+    config = transformers.Qwen3Config(
+        vocab_size=168_064, hidden_size=8, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=4,
+    )  # fmt: skip
+    pipeline = diffusers.MiniMaxMusic3Blocks().init_pipeline()
+    pipeline.update_components(
+        tokenizer=tokenizer,
+        language_model=transformers.Qwen3ForCausalLM(config).eval(),
+        rvq_depth_decoder=diffusers.MiniMaxMusic3RVQDepthDecoder(
+            hidden_size=8, num_layers=1, num_attention_heads=2, intermediate_size=16, audio_vocab_size=64,
+            num_codebooks=2,
+        ),
+        condition_encoder=diffusers.MiniMaxMusic3ConditionEncoder(
+            condition_hidden_dim=8, num_condition_layers=2, out_dim=8, input_hop_length=9600,
+            output_sampling_rate=8000, output_hop_length=64,
+        ),
+        transformer=diffusers.MiniMaxMusic3Transformer1DModel(
+            in_channels=4, condition_dim=8, num_layers=1, num_attention_heads=1, attention_head_dim=8, ff_inner_dim=16,
+            rotary_dim=4, fourier_embedding_dim=8,
+        ),
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(num_train_timesteps=1, shift=1.0, invert_sigmas=True),
+        vocoder=diffusers.MiniMaxMusic3Vocoder(
+            latent_channels=4, decoder_input_dim=4, decoder_hidden_dim=8, upsampling_ratios=(8, 8), sampling_rate=8000
+        ),
+    )  # fmt: skip
+    return pipeline
+
+
 PIPELINES: dict[str, Callable[[], Any]] = {
     "StableAudioPipeline": _stable_audio,
     "AceStepPipeline": _ace_step,
+    "AudioLDMPipeline": _audioldm,
     "AudioLDM2Pipeline": _audioldm2,
     "MusicLDMPipeline": _musicldm,
+    "MiniMaxMusic3ModularPipeline": _minimax_music3,
 }
