@@ -1,8 +1,9 @@
 """A station of Stable Audio 3 through ``lullwave serve`` for ten minutes, with one listener that decodes what it hears.
 
 ``python -m bench.neural.stable_audio_station --checkpoint DIR [--minutes 10]``; without a checkpoint a full-size one of
-random weights is made. A row a minute: seconds heard and silent, share of the time in which the neural engine was on
-air, its speed, the buffer, memory. Samples are lost where the decoded music is shorter than the time, less the burst.
+random weights is made. A row a minute: seconds heard and silent, share of the time in which the neural engine's music
+was on air (as it came, or from its buffer between two windows), its speed, the buffer, memory. Samples are lost where
+the decoded music is shorter than the time, less the burst.
 """
 
 from __future__ import annotations
@@ -58,14 +59,15 @@ def _played(checkpoint: Path, data: Path, minutes: int, dtype: str) -> list[dict
     try:
         listener = _Listener(port)
         rows = []
-        while _metrics(port).get("rung engine") != 1.0:  # the fallback plays while the model loads
+        while _metrics(port).get("engine") != 1.0:  # the fallback plays while the model loads
             time.sleep(1.0)
         time.sleep(SETTLING_S)
         for minute in range(1, minutes + 1):
             before, began, on_air = listener.bytes, time.perf_counter(), []
             while time.perf_counter() - began < 60.0:
                 time.sleep(1.0)
-                on_air.append(_metrics(port).get("rung engine", 0.0))
+                now = _metrics(port)
+                on_air.append(max(now.get("engine", 0.0), now.get("its buffer", 0.0)))
             found = _metrics(port)
             heard, silent = listener.decoded(before)
             rows.append(
@@ -96,9 +98,10 @@ def _metrics(port: int) -> dict[str, float]:
         return {}
     found: dict[str, float] = {}
     for name, pattern in (
-        ("rung engine", r'lullwave_station_rung\{[^}]*rung="engine"[^}]*\} (\S+)'),
-        ("speed", r"lullwave_engine_speed\{[^}]*\} (\S+)"),
-        ("buffer", r"lullwave_reserve_seconds\{[^}]*\} (\S+)"),
+        ("engine", r'lullwave_station_rung\{rung="engine",station="piano"\} (\S+)'),
+        ("its buffer", r'lullwave_station_rung\{rung="reserve",station="piano"\} (\S+)'),
+        ("speed", r'lullwave_engine_speed\{station="piano"\} (\S+)'),
+        ("buffer", r'lullwave_reserve_seconds\{station="piano"\} (\S+)'),
     ):
         if match := re.search(pattern, text):
             found[name] = float(match[1])

@@ -43,12 +43,14 @@ SAFE_WEIGHT_LEVELS = 64  # 2 x 255 x 64 = 32640 fits in 16 bits
 class Int8Linear:
     """Multiplies 8-bit rows by 8-bit weights (7-bit on CPUs without VNNI) with the kernels of FBGEMM in torch."""
 
-    def __init__(self, weight: Tensor) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
         self._packed = _pack(weight, SAFE_WEIGHT_LEVELS if sums_are_clipped() else WEIGHT_LEVELS)
+        self._bias = None if bias is None else bias.detach().float()
 
     def __call__(self, x: Tensor) -> Tensor:
         largest = x.abs().amax(dim=1, keepdim=True)  # 0 for a row of zeros: the result of 0/0 is multiplied by 0 again
-        return _multiply(x / largest, self._packed).mul_(largest)
+        product = _multiply(x / largest, self._packed).mul_(largest)
+        return product if self._bias is None else product.add_(self._bias)
 
 
 def int8_available() -> bool:

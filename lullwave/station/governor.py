@@ -35,6 +35,8 @@ TRIAL_MEASURE_S = 12.0  # music to measure before a trial counts
 FIRST_S, LONGEST_S = 60.0, 3600.0  # wait before a trial: doubled after each failure
 RETRY_FAILED_S = 3600.0  # for how long options with which the engine failed are not tried again
 PAUSE_S = 10.0  # least time between two steps, however fast the engine has become
+REACH_S = 10.0  # music over which the speed is measured, at least
+PRIOR_MADE_S, PRIOR_TOOK_S = 0.4, 0.1  # assumed before the first measurement: four times real time
 PROVEN_S = 600.0  # options that kept up for this long are not counted as failed later
 
 
@@ -55,6 +57,7 @@ class Pace:
     speed: float  # seconds of music per second of work
     made_s: float  # music measured so far, in seconds
     late: float = 10.0  # recent reads that took longer than the music they gave; older ones weigh less
+    longest_s: float = 0.0  # the longest recent read
 
     @property
     def known(self) -> bool:
@@ -64,6 +67,36 @@ class Pace:
     def slow(self) -> bool:
         """Whether it is too slow to play continuously. One long read is not enough: it may be chance."""
         return self.speed < SLOW_SPEED and self.late > LATE_TOLERANCE
+
+
+class PaceMeter:
+    """Measures an engine's pace read by read; older reads weigh less. One thread.
+
+    An engine that makes its music in windows pauses for a window and then gives many reads at once. So the speed is
+    measured over two of its windows, and over about ``REACH_S`` of music at least.
+    """
+
+    def __init__(self) -> None:
+        self._made_s, self._took_s, self._total_s = PRIOR_MADE_S, PRIOR_TOOK_S, 0.0
+        self._late = self._longest_s = 0.0
+        self._window_s = self._since_s = 0.0  # music between the last two pauses, and since the last one
+
+    @property
+    def pace(self) -> Pace:
+        speed = min(self._made_s / max(self._took_s, 1e-4), 1e4)
+        return Pace(speed, self._total_s, self._late, self._longest_s)
+
+    def add(self, music_s: float, took_s: float) -> None:
+        """Note a read that gave ``music_s`` and took ``took_s`` seconds."""
+        if took_s > music_s and took_s >= self._longest_s / 2:
+            self._window_s, self._since_s = self._since_s, 0.0
+        kept = 1.0 - music_s / max(REACH_S, 2.0 * self._window_s)
+        self._made_s = self._made_s * kept + music_s
+        self._took_s = self._took_s * kept + took_s
+        self._longest_s = max(self._longest_s * kept, took_s)
+        self._late = self._late * (1.0 - music_s / REACH_S) + (took_s > music_s)
+        self._total_s += music_s
+        self._since_s += music_s
 
 
 class Governor:

@@ -21,7 +21,8 @@ from .governor import TRIAL_MEASURE_S, Action, Governor, Pace
 from .source import Opener, Source, StreamSnapshot, fresh, resume
 
 STARVE_S = 1.0  # after this long without a block, assume that a low reserve will run out
-STALL_S = 5.0  # after this long without a block, the engine counts as stalled
+STALL_S = 5.0  # after this long without a block, the engine counts as stalled,
+STALL_TIMES = 1.5  # unless it has recently paused for nearly as long, as one that makes long windows does
 HANG_S = 90.0  # after this long without a block, the stream is given up
 EMBEDDED_RETRY_S = 1.0  # wait between retries of the embedded engine, which has no fallback but clips
 MAX_HANGING = 3  # streams that may hang before no more are opened
@@ -139,7 +140,7 @@ class PrimarySupervisor:
         began = source.call_began
         if began is None:
             return FOREVER
-        return next((began + s for s in (STARVE_S, STALL_S, HANG_S) if now - began < s), FOREVER)
+        return next((began + s for s in (STARVE_S, self._stall_s, HANG_S) if now - began < s), FOREVER)
 
     def cause(self) -> Cause:
         """Why it cannot play, or not with all its options."""
@@ -152,9 +153,14 @@ class PrimarySupervisor:
         self._skipping = False
         if source is None or not source.opened:
             return Cause.SLOW if self._easing and slow else Cause.LOST if self.times_lost else Cause.LOADING
-        if source.waiting_s(self._clock.now()) >= STALL_S and not source.ahead_s:
+        if source.waiting_s(self._clock.now()) >= self._stall_s and not source.ahead_s:
             return Cause.STALLED
         return Cause.SLOW if slow else Cause.NONE
+
+    @property
+    def _stall_s(self) -> float:
+        """After how long without a block it counts as stalled."""
+        return min(max(STALL_S, STALL_TIMES * self.pace.longest_s), HANG_S)
 
     def adjust_load(self, on_air: bool, ready_s: float, target_s: float, awake: bool) -> None:
         """Measure its speed, and lower or raise its load. ``ready_s`` of ``target_s`` seconds are rendered."""

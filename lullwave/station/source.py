@@ -20,7 +20,7 @@ from ..errors import EngineError, EngineFailed, EngineLost, InvalidInput, Stream
 from ..options import build, describe
 from ..request import Request
 from .adapter import RATE, StationStream
-from .governor import Pace
+from .governor import Pace, PaceMeter
 from .reserve import Block, RestorePoint
 
 _log = logging.getLogger(__name__)
@@ -29,8 +29,6 @@ STEP = RATE // 2  # frames per read
 RESTORE_POINT_S = 60.0  # music between two restore points in the history
 RESUME_S = 15.0  # music between two snapshots from which a lost stream resumes
 LOOKAHEAD_S = 1.0  # look-ahead while on air
-_FORGET = 0.95  # weight of older measurements per read: about the last ten seconds of music count
-_PRIOR_MADE_S, _PRIOR_TOOK_S = 0.4, 0.1  # assumed before the first measurement: four times real time
 
 
 @dataclass(frozen=True)
@@ -87,8 +85,7 @@ class Source:
         self._snapshots: deque[StreamSnapshot] = deque(maxlen=6)
         self._since_restore_point = self._since_snapshot = FOREVER  # seconds of music
         self._on_change = on_change
-        self._made_s, self._took_s, self._total_s = _PRIOR_MADE_S, _PRIOR_TOOK_S, 0.0
-        self._late = 0.0
+        self._meter = PaceMeter()
         self._closing = threading.Event()
         self._waiter = clock.waiter()
         self._thread = threading.Thread(target=self._run, name=f"engine-{name}", daemon=True)
@@ -105,7 +102,7 @@ class Source:
     @property
     def resumed_in_vain(self) -> bool:
         """Whether it resumed from a snapshot and failed before it gave any new music."""
-        return self.resumed and not self._total_s
+        return self.resumed and not self.pace.made_s
 
     @property
     def closing(self) -> bool:
@@ -142,7 +139,7 @@ class Source:
     @property
     def pace(self) -> Pace:
         """The measured speed of the engine."""
-        return Pace(min(self._made_s / max(self._took_s, 1e-4), 1e4), self._total_s, self._late)
+        return self._meter.pace
 
     @property
     def call_began(self) -> float | None:
@@ -222,11 +219,7 @@ class Source:
         began = self._clock.now()
         start = stream.position
         samples = stream.read(STEP)
-        took = self._clock.now() - began
-        self._made_s = self._made_s * _FORGET + STEP / RATE
-        self._took_s = self._took_s * _FORGET + took
-        self._late = self._late * _FORGET + (took > STEP / RATE)
-        self._total_s += STEP / RATE
+        self._meter.add(STEP / RATE, self._clock.now() - began)
         marks = tuple(self._tagged(mark) for mark in stream.marks(start, stream.position))
         return Block(start, samples, marks, tuple(stream.beats(start, stream.position)))
 

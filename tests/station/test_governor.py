@@ -27,6 +27,7 @@ from lullwave.station.governor import (
     Action,
     Governor,
     Pace,
+    PaceMeter,
 )
 
 pytestmark = pytest.mark.usefixtures("bare_playout")
@@ -405,3 +406,33 @@ def test_a_steer_request_during_a_trial_is_carried_out(clips):
         tape.play(60)
         assert tape.station.prompt == "another way"
         tape.check(0.1)
+
+
+def read(meter: PaceMeter, windows: int, window_s: float, took_s: float) -> None:
+    """Reads of half a second of an engine that works ``took_s`` for each window and gives the rest at once."""
+    for _ in range(windows):
+        meter.add(0.5, took_s)
+        for _ in range(round(window_s / 0.5) - 1):
+            meter.add(0.5, 0.001)
+
+
+@pytest.mark.parametrize(("window_s", "took_s"), [(5, 4), (24, 15), (36, 30), (60, 70)])
+def test_the_speed_of_an_engine_that_works_in_windows_is_that_of_whole_windows(window_s, took_s):
+    meter = PaceMeter()
+    read(meter, 6, window_s, took_s)
+    assert meter.pace.speed == pytest.approx(window_s / took_s, rel=0.35)
+    meter.add(0.5, took_s)
+    assert meter.pace.speed == pytest.approx(window_s / took_s, rel=0.35)  # in the midst of the next one
+    assert meter.pace.longest_s == pytest.approx(took_s)
+
+
+def test_the_speed_of_an_engine_that_gives_music_steadily_follows_within_seconds():
+    meter = PaceMeter()
+    for _ in range(100):
+        meter.add(0.5, 0.1)
+    for _ in range(40):
+        meter.add(0.5, 1.0)
+    assert meter.pace.speed == pytest.approx(0.5, rel=0.3)
+    for _ in range(60):
+        meter.add(0.5, 0.1)
+    assert meter.pace.speed > 3

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 MAX_WAITING = 1000  # pieces of work in the queue: a stream has one at a time
 POLL_S = 0.05  # how often a stream that waits for its window looks whether it was closed
+MEASURED_STEPS = 2  # of denoising, when the speed is measured
 SHORTEST_PROMPT_S = 1.0  # seconds of audio to continue, at least
 
 
@@ -158,21 +159,25 @@ class StableAudioEngine(StableAudioFacts, Engine):
         return Track.before_the_beginning(latents)
 
     def _measure(self) -> tuple[float, float]:
-        """Seconds that one step over a latent takes, and the decoding of one; measured now."""
+        """Seconds that one step over a token takes, and the decoding of a latent; measured now."""
         count = round(FIRST_S * self.rate / self.hop)
         noise = latent_noise(0, 0, 0, count, self.size)
-        works: tuple[Work, ...] = (Paint({"": 1.0}, count, lambda step: noise, FIRST_S), Decode(noise))
-        taken_s = [0.0, 0.0]
-        for _ in range(2):  # the first one sets up memory and kernels
-            for n, work in enumerate(works):
-                began = time.perf_counter()
-                self.work(work, Config(steps=1), threading.Event())
-                taken_s[n] = (time.perf_counter() - began) / count
-        return taken_s[0], taken_s[1]
+        paint, decode = Paint({"": 1.0}, count, lambda step: noise, FIRST_S), Decode(noise)
+
+        def taken_s(work: Work, steps: int) -> float:
+            began = time.perf_counter()
+            self.work(work, Config(steps=steps), threading.Event())
+            return time.perf_counter() - began
+
+        taken_s(paint, 1), taken_s(decode, 1)  # sets up memory and kernels, and reads the text
+        once_s, more_s = taken_s(paint, 1), taken_s(paint, 1 + MEASURED_STEPS)
+        tokens = MEASURED_STEPS * (count + self._pipeline.networks.denoiser.memory_tokens)
+        return max(0.0, more_s - once_s) / tokens, taken_s(decode, 1) / count
 
     def _speed(self, steps: int) -> float:
         """About how many times faster than real time windows of a middling length are made."""
         window_s, context_s = lengths_for(MIDDLING_SPEED)
         step_s, decode_s = self._latent_s
-        work_s = steps * step_s * (window_s + context_s + TAIL_S) + decode_s * window_s
-        return window_s / (work_s * self.rate / self.hop)
+        latents_a_second = self.rate / self.hop
+        painted = (window_s + context_s + TAIL_S) * latents_a_second + self._pipeline.networks.denoiser.memory_tokens
+        return window_s / (steps * step_s * painted + decode_s * window_s * latents_a_second)

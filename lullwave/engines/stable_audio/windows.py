@@ -18,7 +18,7 @@ LARGEST = 100_000  # latents; larger counts in a snapshot are damage
 
 # From the slowest machines on: speed from which it holds, seconds of a window, seconds of context. The longer a window,
 # the less of the work is context; the longer the context, the better the music holds together.
-MIDDLING_SPEED = 1.5
+MIDDLING_SPEED = 1.3
 LENGTHS_BY_SPEED = ((0.0, 36.0, 6.0), (MIDDLING_SPEED, 24.0, 8.0), (6.0, 12.0, 12.0))
 
 

@@ -94,6 +94,9 @@ def test_eight_bits_predict_nearly_the_same_velocity(checkpoint, networks):
             predicted.append(loaded.denoiser.velocity(latents, 0, given))
     error = float((predicted[0] - predicted[1]).norm() / predicted[0].norm())
     assert 0 < error < 0.03
+    sounds = [loaded.autoencoder.decode(latents) for loaded in (networks, quantized)]
+    error = float((sounds[0] - sounds[1]).norm() / sounds[0].norm())
+    assert 0 < error < 0.03
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused_with_the_sizes_before_it_is_loaded(checkpoint, monkeypatch):

@@ -29,13 +29,30 @@ class Rotary:
         return self._cos, self._sin
 
 
+def rms_norm(norm: Any, x: Tensor) -> Tensor:
+    """The root-mean-square norm (Zhang and Sennrich 2019) of the last dimension, in float32; a new tensor.
+
+    ``norm`` holds the weights. Norms of another kind are called as they are.
+    """
+    out: Tensor
+    if not hasattr(norm, "gamma") or not hasattr(norm, "eps"):
+        out = norm(x)
+        return out
+    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
+    inverse = length.square_().div_(x.shape[-1]).add_(norm.eps).rsqrt_()
+    out = (x.float() * inverse).mul_(norm.gamma).to(x.dtype)
+    return out
+
+
 def rotate(x: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:
-    """Rotate (B, T, heads, D) by the positions 0 to T - 1; the channels from R on stay as they are."""
-    cos, sin = (table[:, None] for table in tables)
-    turned = x[..., : cos.shape[-1]].float()
-    first, second = turned.chunk(2, dim=-1)
-    turned = turned * cos + torch.cat((-second, first), dim=-1) * sin
-    return torch.cat((turned.to(x.dtype), x[..., cos.shape[-1] :]), dim=-1)
+    """Rotate (B, T, heads, D) in place by the positions 0 to T - 1; the channels from R on stay as they are."""
+    half = tables[0].shape[-1] // 2  # the tables hold each angle twice
+    cos, sin = (table[:, None, :half] for table in tables)
+    first, second = x[..., :half], x[..., half : 2 * half]
+    turned = torch.addcmul(first.float() * cos, second.float(), sin, value=-1)
+    second.copy_(torch.addcmul(second.float() * cos, first.float(), sin))
+    first.copy_(turned)
+    return x
 
 
 def project(attn: Any, x: Tensor, tables: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
@@ -46,8 +63,8 @@ def project(attn: Any, x: Tensor, tables: tuple[Tensor, Tensor]) -> tuple[Tensor
     """
     maps = 2 if attn.use_differential else 1
     parts = attn.to_qkv(x).unflatten(-1, (2 * maps + 1, attn.heads, attn.dim_heads))
-    queries = rotate(attn.q_norm(parts[:, :, :maps]).flatten(2, 3), tables)
-    keys = rotate(attn.k_norm(parts[:, :, maps : 2 * maps]).flatten(2, 3), tables)
+    queries = rotate(rms_norm(attn.q_norm, parts[:, :, :maps]).flatten(2, 3), tables)
+    keys = rotate(rms_norm(attn.k_norm, parts[:, :, maps : 2 * maps]).flatten(2, 3), tables)
     return queries, keys, _repeated(parts[:, :, 2 * maps :], maps)
 
 
@@ -55,7 +72,7 @@ def project_text(attn: Any, context: Tensor) -> tuple[Tensor, Tensor]:
     """Keys and values of (B, L, D) text states: (B, heads, L, D) each."""
     maps = 2 if attn.use_differential else 1
     parts = attn.to_kv(context).unflatten(-1, (maps + 1, attn.heads, attn.dim_heads))
-    keys = attn.k_norm(parts[:, :, :maps]).flatten(2, 3)
+    keys = rms_norm(attn.k_norm, parts[:, :, :maps]).flatten(2, 3)
     values = _repeated(parts[:, :, maps:], maps)
     return keys.transpose(1, 2).contiguous(), values.transpose(1, 2).contiguous()
 

@@ -66,7 +66,7 @@ def check_parts(directory: Path) -> None:
 
 
 def load(directory: Path, device: torch.device, dtype: torch.dtype, int8: bool = False) -> Networks:
-    """Load a directory; with ``int8``, the denoiser multiplies in 8 bits.
+    """Load a directory; with ``int8``, the denoiser and the decoder multiply in 8 bits.
 
     Raises:
         CheckpointError: a part is missing or damaged, or it is another architecture.
@@ -101,8 +101,8 @@ def load(directory: Path, device: torch.device, dtype: torch.dtype, int8: bool =
     except torch.OutOfMemoryError as error:
         raise MemoryError(str(error)) from error
     if int8:
-        quantize(transformer)
-    log.info("loaded %s on %s in %s", directory, device, str(dtype).removeprefix("torch."))
+        quantize(transformer, vae)
+    log.info("loaded %s on %s in %s", directory, device, "int8" if int8 else str(dtype).removeprefix("torch."))
     return Networks(
         transformer=transformer,
         denoiser=Denoiser(transformer),

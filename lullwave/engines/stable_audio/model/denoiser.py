@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .attention import Rotary, combine, project, project_text
+from .attention import Rotary, combine, project, project_text, rms_norm
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class Denoiser:
 
     def __init__(self, transformer: Any) -> None:
         self._net = transformer
-        self._memory = int(transformer.config.num_memory_tokens)
+        self.memory_tokens = int(transformer.config.num_memory_tokens)  # learned, before the latents
         self._rotary = Rotary(transformer.rotary_pos_emb.inv_freq)
 
     def condition(self, context: Tensor, duration: Tensor, timesteps: Tensor, known: Tensor | None) -> Conditioning:
@@ -59,14 +59,14 @@ class Denoiser:
         net = self._net
         latents = net.preprocess_conv(latents) + latents
         x = net.proj_in(latents.transpose(1, 2))
-        if self._memory:
+        if self.memory_tokens:
             x = torch.cat([net.memory_tokens.expand(len(x), -1, -1), x], dim=1)
         tables = self._rotary.tables(x.shape[1])
         modulation = given.modulations[step]
         for layer, block in enumerate(net.transformer_blocks):
             known = None if given.known is None else given.known[layer]
             x = self._block(block, x, modulation, tables, given.text[layer], known)
-        out = net.proj_out(x[:, self._memory :]).transpose(1, 2)
+        out = net.proj_out(x[:, self.memory_tokens :]).transpose(1, 2)
         velocity: Tensor = net.postprocess_conv(out) + out
         return velocity
 
@@ -82,14 +82,25 @@ class Denoiser:
         """One layer on (B, T, width): self-attention, attention to the text, the known sound, feed-forward."""
         parts = (block.to_scale_shift_gate + modulation)[:, None].chunk(6, dim=-1)
         scale, shift, gate, scale_ff, shift_ff, gate_ff = parts
-        attended = _self_attention(block.self_attn, block.pre_norm(x) * (1 + scale) + shift, tables)
-        x = x + attended * torch.sigmoid(1 - gate)
-        x = x + _text_attention(block.cross_attn, block.cross_attend_norm(x), text)
+        attended = _self_attention(block.self_attn, _modulated(block.pre_norm, x, scale, shift), tables)
+        x = torch.addcmul(x, attended, torch.sigmoid(1 - gate))
+        x = x + _text_attention(block.cross_attn, rms_norm(block.cross_attend_norm, x), text)
         if known is not None:
-            x = torch.cat([x[:, : self._memory], x[:, self._memory :] + known], dim=1)
-        fed = block.ff(block.ff_norm(x) * (1 + scale_ff) + shift_ff)
-        out: Tensor = x + fed * torch.sigmoid(1 - gate_ff)
-        return out
+            x[:, self.memory_tokens :] += known
+        fed = _feed_forward(block.ff, _modulated(block.ff_norm, x, scale_ff, shift_ff))
+        return torch.addcmul(x, fed, torch.sigmoid(1 - gate_ff))
+
+
+def _modulated(norm: Any, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """The norm of (B, T, width), times (B, 1, width) 1 + scale, plus shift."""
+    return torch.addcmul(shift, rms_norm(norm, x), 1 + scale)
+
+
+def _feed_forward(ff: Any, x: Tensor) -> Tensor:
+    """The gated layers ("SwiGLU", Shazeer 2020) of (B, T, width)."""
+    inner, gate = ff.proj_in(x).chunk(2, dim=-1)
+    out: Tensor = ff.proj_out(F.silu(gate).mul_(inner))
+    return out
 
 
 def _self_attention(attn: Any, x: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:
@@ -99,7 +110,7 @@ def _self_attention(attn: Any, x: Tensor, tables: tuple[Tensor, Tensor]) -> Tens
 
 def _text_attention(attn: Any, x: Tensor, text: tuple[Tensor, Tensor]) -> Tensor:
     queries = attn.to_q(x).unflatten(-1, (-1, attn.dim_heads))
-    return _attend(attn, attn.q_norm(queries), *text)
+    return _attend(attn, rms_norm(attn.q_norm, queries), *text)
 
 
 def _attend(attn: Any, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:

@@ -1,19 +1,21 @@
-"""Runs the products of the denoiser's layers in 8 bits on CPUs, with the kernels that MusicGen uses.
+"""Runs the products of the denoiser's and the decoder's layers in 8 bits on CPUs, with the kernels that MusicGen uses.
 
 Quantized are the products over the latents, which are nearly all of the work: weights per output channel, inputs per
 row. Text, noise levels and the known latents are computed once a window and stay in floating point, and so does the
-autoencoder.
+encoder, which is seldom used.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
 
 from ...linear import Int8Linear, int8_available
 
-QUANTIZED = (("self_attn", ("to_qkv", "to_out")), ("cross_attn", ("to_q", "to_out")), ("ff", ("proj_in", "proj_out")))
+DENOISER = (("self_attn", ("to_qkv", "to_out")), ("cross_attn", ("to_q", "to_out")), ("ff", ("proj_in", "proj_out")))
+DECODER = (("attn", ("to_qkv", "to_out")), ("ff", ("proj_in", "proj_out")))
 
 
 class QuantizedLinear(nn.Module):
@@ -21,13 +23,10 @@ class QuantizedLinear(nn.Module):
 
     def __init__(self, linear: Any) -> None:
         super().__init__()
-        self._product = Int8Linear(linear.weight)
-        self._bias = None if linear.bias is None else linear.bias.detach().float()
+        self._product = Int8Linear(linear.weight, linear.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self._product(x.flatten(0, -2).float())
-        if self._bias is not None:
-            out = out + self._bias
+        out = self._product(x.flatten(0, -2).float())
         return out.to(x.dtype).view(*x.shape[:-1], -1)
 
 
@@ -36,10 +35,20 @@ def available() -> bool:
     return int8_available()
 
 
-def quantize(transformer: Any) -> None:
-    """Replace the linear layers of each block of a ``StableAudio3DiTModel``; their weights are freed."""
+def quantize(transformer: Any, autoencoder: Any) -> None:
+    """Replace the linear layers of a ``StableAudio3DiTModel`` and of an ``AutoencoderSAME``'s decoder.
+
+    Their weights are freed.
+    """
     for block in transformer.transformer_blocks:
-        for part, names in QUANTIZED:
-            owner = getattr(block, part)
-            for name in names:
-                setattr(owner, name, QuantizedLinear(getattr(owner, name)))
+        _quantize(block, DENOISER)
+    for block in autoencoder.decoder.blocks:
+        for layer in block.transformers:
+            _quantize(layer, DECODER)
+
+
+def _quantize(layer: Any, parts: Sequence[tuple[str, Sequence[str]]]) -> None:
+    for part, names in parts:
+        owner = getattr(layer, part)
+        for name in names:
+            setattr(owner, name, QuantizedLinear(getattr(owner, name)))
