@@ -59,6 +59,7 @@ NOT_RUN = [  # regular expression that matches the whole command, reason
     (r"lullwave play .*", "needs a sound output, or an Icecast server"),
     (r"lullwave riff .*", HUB + "; stems downloads a model"),
     (r".*ws://gpu\.example:8001 .*lullwave serve|lullwave serve --relay .*|.*lullwave serve --store s3:.*", PEER),
+    (r"LULLWAVE_DATABASE_URL=.* lullwave serve", PEER),
     (r"lullwave serve --store file:.*", "writes to /srv and /var/lib"),
 ]
 

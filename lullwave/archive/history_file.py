@@ -1,20 +1,17 @@
-"""The SQLite file of the history: how it is opened, tried again after a failure, and replaced when it is damaged.
-
-Knows no queries.
-"""
+"""The history in an SQLite file: how it is opened, and replaced when it is damaged. Knows no queries."""
 
 from __future__ import annotations
 
 import logging
-import math
 import sqlite3
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
+from typing import Any
 
 from ..errors import StorageUnavailable
+from .database import Connection, HistoryDatabase, Parameters, close_open_runs, transaction
 from .history_schema import MIGRATIONS, migrate
 
 LONG = 1.5  # times its limit: a file that is longer is written anew
@@ -23,122 +20,59 @@ BUSY_S = 1.0  # seconds to wait while another process has locked the file
 log = logging.getLogger(__name__)
 
 
-class HistoryFile:
-    """A connection that is opened by its first transaction. Thread-safe: one transaction at a time.
+class HistoryFile(HistoryDatabase):
+    """The database in one file; None: in memory. A damaged file is moved aside and a new one begun.
 
-    After a failure the next transaction that writes opens the file anew, ``retry_s`` later at the soonest; where
-    writing alone fails, reading goes on. A damaged file is moved aside and a new one begun. The first time that the
-    file can be written, runs that a killed server left open are closed. With ``read_only`` the file is never changed.
+    The first time that the file can be written, runs that a killed server left open are closed.
     """
 
     def __init__(self, path: Path | None, retry_s: float = 0.0, read_only: bool = False) -> None:
+        super().__init__(retry_s, read_only)
         self._path = path
-        self._retry_s = retry_s
-        self._read_only = read_only
-        self._lock = threading.Lock()
-        self._db: sqlite3.Connection | None = None
-        self._writable = False
-        self._retry_at = -math.inf  # of the monotonic clock
-        self._error = ""
         self._runs_closed = False
-        self._closed = False
-        self.generation = 0  # grows with each opening: what was counted in the file may be wrong from then on
 
     @property
-    def kept(self) -> bool:
-        """Whether the file was opened and the last write succeeded."""
-        return self._writable and not self._error
+    def name(self) -> str:
+        return str(self._path)
 
     @property
-    def error(self) -> str:
-        """Why nothing is kept; empty if it is, or before the file was opened."""
-        return self._error
+    def errors(self) -> tuple[type[Exception], ...]:
+        return sqlite3.Error, OSError
 
-    def open(self) -> None:
-        """Open the file now, so that ``kept`` and ``error`` are true from the start. Never raises."""
-        try:
-            with self.writing():
-                pass
-        except StorageUnavailable as error:
-            log.warning("%s: %s; trying again later", self._path, error)
+    def inserted(self, db: Connection, statement: str, parameters: Parameters) -> int:
+        rows = db.execute(statement, parameters)
+        assert isinstance(rows, sqlite3.Cursor)
+        return int(rows.lastrowid or 0)
 
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            self._disconnect()
+    def each(self, db: Connection, statement: str, parameters: Parameters) -> AbstractContextManager[Iterable[Any]]:
+        rows = db.execute(statement, parameters)
+        assert isinstance(rows, sqlite3.Cursor)
+        return closing(rows)
 
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """One transaction that changes nothing.
+    def used_bytes(self, db: Connection) -> int:
+        """The bytes of the pages that hold something; read from the file's header."""
+        pages, free, size = (
+            int(db.execute(f"pragma {name}").fetchone()[0]) for name in ("page_count", "freelist_count", "page_size")
+        )
+        return (pages - free) * size
 
-        Raises:
-            StorageUnavailable: the file cannot be read.
-        """
-        with self._lock, self._transaction(False) as db:
-            yield db
-
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, committed as a whole or rolled back.
-
-        Raises:
-            StorageUnavailable: the file cannot be written.
-        """
-        with self._lock:
-            with self._transaction(True) as db:
-                yield db
-            self._error = ""
+    def delete_alone(self, db: Connection) -> None:
+        pass  # one transaction writes at a time
 
     def shorten(self, max_bytes: float) -> None:
-        """Write the file anew if it is much longer than ``max_bytes``, as after the limit was lowered.
-
-        Raises:
-            StorageUnavailable: the file cannot be written.
-        """
+        """Write the file anew if it is much longer than ``max_bytes``."""
         with self._lock:
             db = self._connected(True)
             try:
                 (pages,), (size,) = (db.execute(f"pragma {name}").fetchone() for name in ("page_count", "page_size"))
-                if pages * size > LONG * max_bytes and used_bytes(db) < pages * size / LONG:
+                if pages * size > LONG * max_bytes and self.used_bytes(db) < pages * size / LONG:
                     db.execute("vacuum")
                     db.execute("pragma wal_checkpoint(truncate)")
             except sqlite3.Error as error:
                 self._failed(error, True)
-                raise StorageUnavailable(_said(error, True)) from error
-
-    @contextmanager
-    def _transaction(self, write: bool) -> Iterator[sqlite3.Connection]:
-        db = self._connected(write)
-        try:
-            db.execute("begin immediate" if write else "begin")
-            try:
-                yield db
-            except BaseException:
-                with suppress(sqlite3.Error):  # SQLite rolled it back by itself
-                    db.execute("rollback")
-                raise
-            db.execute("commit")
-        except (sqlite3.Error, OSError) as error:
-            self._failed(error, write)
-            raise StorageUnavailable(_said(error, write)) from error
-
-    def _connected(self, write: bool) -> sqlite3.Connection:
-        """The open file; opened now if it is not, unless that failed less than ``retry_s`` ago.
-
-        Raises:
-            StorageUnavailable
-        """
-        if self._closed:
-            raise StorageUnavailable("the history is closed")
-        lacking = self._db is None or (write and not self._writable)
-        if lacking and time.monotonic() >= self._retry_at:
-            self._open()
-        if self._db is None or (write and not self._writable):
-            raise StorageUnavailable(self._error)
-        return self._db
+                raise StorageUnavailable(self._said(error, True)) from error
 
     def _open(self) -> None:
-        """Open the file, for reading alone if it cannot be written; notes the error."""
         self._disconnect()
         self.generation += 1
         try:
@@ -164,44 +98,29 @@ class HistoryFile:
     def _begin_writing(self) -> None:
         self._db = open_for_writing(self._path)
         if not self._runs_closed:
-            close_open_runs(self._db)
+            with transaction(self._db, "begin immediate"):
+                close_open_runs(self._db, self.greatest)
             self._runs_closed = True
         self._writable = True
 
     def _failed(self, error: Exception, write: bool) -> None:
-        """Note a failure: what is opened anew, and when."""
         if is_damage(error) and not self._read_only and self._path is not None:
             self._disconnect()
-            self._error = _said(error, write)
+            self._error = self._said(error, write)
             with suppress(OSError):
                 move_aside(self._path, error)  # the next transaction begins a new file
         elif write or self._read_only:
-            self._error = _said(error, write and not self._read_only)
+            self._error = self._said(error, write and not self._read_only)
             self._retry_at = time.monotonic() + self._retry_s
             self._writable = False
         else:
             self._disconnect()
 
-    def _disconnect(self) -> None:
-        if self._db is not None:
-            self._db.close()
-        self._db, self._writable = None, False
-
-
-def used_bytes(db: sqlite3.Connection) -> int:
-    """The bytes of the pages that hold something; read from the file's header, so at once."""
-    pages, free, size = (
-        int(db.execute(f"pragma {name}").fetchone()[0]) for name in ("page_count", "freelist_count", "page_size")
-    )
-    return (pages - free) * size
-
-
-def _said(error: Exception, write: bool) -> str:
-    """What failed, in words without paths: strangers read them."""
-    if isinstance(error, StorageUnavailable):
-        return str(error)
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return f"the history cannot be {'written' if write else 'read'}: {reason}"
+    def _said(self, error: Exception, write: bool) -> str:
+        if isinstance(error, StorageUnavailable):
+            return str(error)
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        return f"the history cannot be {'written' if write else 'read'}: {reason}"
 
 
 def open_for_writing(path: Path | None) -> sqlite3.Connection:
@@ -248,30 +167,6 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     finally:
         db.close()
     return copy
-
-
-def close_open_runs(db: sqlite3.Connection) -> None:
-    """End each run of a killed server where it was last on air, and forget what was only announced."""
-    db.execute("begin immediate")
-    try:
-        left_open = db.execute(
-            "select id, station, frame from (select id, station, max(aired, coalesce("
-            " (select max(frame) from events where run = runs.id and kind = 'end'), 0)) as frame from runs) as cut"
-            " where not exists (select 1 from events where run = id and kind = 'end' and events.frame >= cut.frame)"
-            " or exists (select 1 from epochs where run = id and epochs.frame >= cut.frame)"
-        ).fetchall()
-        for run, station, frame in left_open:
-            db.execute("delete from epochs where run = ? and frame >= ?", (run, frame))
-            db.execute("delete from events where run = ? and frame >= ?", (run, frame))
-            db.execute(
-                "insert into events (run, frame, kind, data, station) values (?, ?, 'end', '{}', ?)",
-                (run, frame, station),
-            )
-        db.execute("commit")
-    except BaseException:
-        with suppress(sqlite3.Error):
-            db.execute("rollback")
-        raise
 
 
 def is_damage(error: BaseException) -> bool:

@@ -15,20 +15,19 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from ..errors import InvalidInput, SettingsError, unknown
+from ..errors import InvalidInput, SettingsError
 from ..hosts import TrustedProxies, bare_host, host_names, is_public, origins
 from ..paths import DataPaths, default_data_dir
-from ..pydantic_errors import allowed_words
-from ..redaction import is_secret, redacted
+from ..redaction import redacted
 from ..refused_words import RefusedWords
 from ..request import MAX_SEED
 from ..storage.objects import SHARED_STORES, is_shared
+from .faults import first_fault
 from .file import find_settings_file, first_line, read_settings_file
 from .stations import DEFAULT_STATIONS, StationSettings
 from .variables import PREFIX, from_old_variables, warn_of_unknown_variables
 
 MAX_STATIONS = 64
-REFERENCE = "docs/run/settings.md"  # lists every setting
 
 
 class Settings(BaseSettings):
@@ -100,6 +99,12 @@ class Settings(BaseSettings):
     stations: tuple[StationSettings, ...] = Field(
         default=DEFAULT_STATIONS, min_length=1, max_length=MAX_STATIONS, description="the stations, see below"
     )
+    database_url: str = Field(
+        default="",
+        repr=False,
+        description="PostgreSQL database for the history, `postgresql://user:password@host/name`, which several "
+        "servers may share; empty: a file in the data directory",
+    )
     seed: int | None = Field(
         default=None, ge=0, le=MAX_SEED, description="seed of all programmes; empty: random ones at each start"
     )
@@ -132,7 +137,7 @@ class Settings(BaseSettings):
         ge=1,
         le=1e6,
         description="megabytes of the history file: the oldest snapshots are deleted first, then the oldest events "
-        "where these take more than half",
+        "where these take more than half; of PostgreSQL: of the snapshots",
     )
     max_history_days: float = Field(
         default=0.0, ge=0, le=36500, description="days for which the history is kept; 0: until it is deleted"
@@ -280,6 +285,13 @@ class Settings(BaseSettings):
             raise SettingsError("store", redacted(url), SHARED_STORES)
         return url
 
+    @field_validator("database_url")
+    @classmethod
+    def _database_is_postgresql(cls, url: str) -> str:
+        if url and not re.match("postgres(ql)?://", url):
+            raise SettingsError("database_url", redacted(url), "postgresql://user:password@host:port/name")
+        return url
+
     @model_validator(mode="after")
     def _stations_agree(self) -> Self:
         ids = [station.id for station in self.stations]
@@ -290,6 +302,8 @@ class Settings(BaseSettings):
             raise SettingsError("station", self.station, "the id of a station: " + ", ".join(ids))
         if self.store and self.relay:
             raise SettingsError("store", redacted(self.store), "either store or relay")
+        if self.store and self.database_url:
+            raise SettingsError("store", redacted(self.store), "either store, which holds the history, or database_url")
         return self
 
     @property
@@ -344,7 +358,7 @@ def load(flags: Mapping[str, Any] | None = None, file: Path | None = None, token
     try:
         read = FromFile(**{**from_old_variables(given), **given})
     except ValidationError as error:
-        raise _first_fault(error) from None
+        raise first_fault(error, Settings) from None
     except (ValueError, OSError) as error:
         if isinstance(error, InvalidInput):
             raise
@@ -371,27 +385,3 @@ def _check_hash(token: str) -> str:
     if token.startswith("sha256:") and not re.fullmatch(r"sha256:[0-9a-f]{64}", token):
         raise SettingsError("token", "sha256:…", "sha256: and 64 hexadecimal digits")
     return token
-
-
-def _shown(setting: str, value: Any) -> Any:
-    """A wrong value as messages show it: they end up in logs, so secrets are left out."""
-    if is_secret(setting):
-        return "…"
-    shown = redacted(str(value))
-    return value if shown == str(value) else shown
-
-
-def _first_fault(error: ValidationError) -> SettingsError:
-    """Translate the first of pydantic's errors."""
-    fault = error.errors()[0]
-    cause = fault.get("ctx", {}).get("error")
-    where = ".".join(str(part) for part in fault["loc"])
-    if isinstance(cause, InvalidInput):
-        field = where if not isinstance(cause, SettingsError) and where else cause.field
-        return SettingsError(field, cause.value, cause.allowed)
-    if fault["type"] == "extra_forbidden":
-        known = StationSettings.model_fields if where.startswith("stations.") else Settings.model_fields
-        said = unknown("setting", where.rpartition(".")[2], known)
-        said += f"{'' if said.endswith('?') else '.'} See {REFERENCE}"
-        return SettingsError(where, _shown(where, fault["input"]), f"the settings in {REFERENCE}", said)
-    return SettingsError(where, _shown(where, fault["input"]), allowed_words(fault))

@@ -1,4 +1,4 @@
-"""The history's file: read-only, locked, damaged, of another version; runs that a killed server left open; paging."""
+"""The history's file: read-only, locked, damaged, of another version, too large."""
 
 import sqlite3
 import time
@@ -6,17 +6,12 @@ from contextlib import closing
 
 import numpy as np
 import pytest
-from recorded_station import RecordedStation
-from sine_engine import RATE, SineEngine
+from sine_engine import RATE
 
 from lullwave.archive.history import History, Moment, SavedState
 from lullwave.archive.history_schema import MIGRATIONS
 from lullwave.archive.times import time_text, wall_time
-from lullwave.errors import NotFound, StorageUnavailable
-from lullwave.server.engine_pool import EnginePool
-from lullwave.server.live.history_recorder import AIRED_EVERY_S, HistoryRecorder
-from lullwave.settings import load
-from lullwave.station.replay import replay_moment
+from lullwave.errors import StorageUnavailable
 
 
 class AtOnce:
@@ -49,34 +44,34 @@ def filled(path, events=200):
 
 def test_a_file_that_cannot_be_written_is_not_said_to_be_kept_but_is_read(path, monkeypatch):
     history, _ = filled(path, 3)
-    assert history.file.kept
+    assert history.database.kept
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("begin immediate")  # another process has locked it
         late = History(path, 1e9)
-        late.file.open()
-        assert not late.file.kept
-        assert "locked" in late.file.error
+        late.database.open()
+        assert not late.database.kept
+        assert "locked" in late.database.error
         assert len(late.entries("a")) == 3
-        assert not late.file.kept  # reading proves nothing
+        assert not late.database.kept  # reading proves nothing
         other.execute("rollback")
     begin(late)
-    assert late.file.kept
-    assert not late.file.error
+    assert late.database.kept
+    assert not late.database.error
 
 
 def test_read_only_and_missing_folders_are_told_and_tried_again(tmp_path):
     (tmp_path / "folder").write_text("")
     history = History(tmp_path / "folder" / "x" / "h.sqlite3", 1e9)
-    history.file.open()
-    assert not history.file.kept
-    assert "cannot be written: Not a directory" in history.file.error
-    assert str(tmp_path) not in history.file.error  # strangers read it
+    history.database.open()
+    assert not history.database.kept
+    assert "cannot be written: Not a directory" in history.database.error
+    assert str(tmp_path) not in history.database.error  # strangers read it
     for call in (lambda: begin(history), lambda: history.entries("a"), lambda: history.moment("a", 1.0)):
         with pytest.raises(StorageUnavailable):
             call()
     (tmp_path / "folder").unlink()
     begin(history)
-    assert history.file.kept
+    assert history.database.kept
 
 
 def test_a_file_in_use_by_nobody_who_may_write_is_not_kept(path, monkeypatch):
@@ -90,9 +85,9 @@ def test_a_file_in_use_by_nobody_who_may_write_is_not_kept(path, monkeypatch):
 
     monkeypatch.setattr(sqlite3, "connect", read_only)
     history = History(path, 1e9)
-    history.file.open()
-    assert not history.file.kept
-    assert "readonly" in history.file.error
+    history.database.open()
+    assert not history.database.kept
+    assert "readonly" in history.database.error
     assert len(history.entries("a")) == 2
 
 
@@ -144,8 +139,8 @@ def test_damage_that_shows_later_is_moved_aside_and_a_new_file_begun(path, table
     history.close()
     damaged(path, table)
     history = History(path, 1e9)
-    history.file.open()
-    assert history.file.kept  # nothing was noticed yet
+    history.database.open()
+    assert history.database.kept  # nothing was noticed yet
     with pytest.raises(StorageUnavailable, match="malformed"):
         call(history, run)
     assert path.with_name("h.sqlite3.damaged").read_bytes()[:16] == b"SQLite format 3\0"
@@ -153,7 +148,7 @@ def test_damage_that_shows_later_is_moved_aside_and_a_new_file_begun(path, table
     history.add_epoch(run, 0, 6000.0)
     history.add_event(run, 0, "piece", {"title": "new"})
     assert [entry.data["title"] for entry in history.entries("a")] == ["new"]
-    assert history.file.kept
+    assert history.database.kept
     assert len([r for r in caplog.records if "damaged" in r.getMessage()]) == 1
 
 
@@ -162,16 +157,16 @@ def test_damage_that_shows_at_the_start_costs_no_call(path):
     history.close()
     damaged(path, "events")  # where runs that were left open are looked for
     history = History(path, 1e9)
-    history.file.open()
-    assert history.file.kept
+    history.database.open()
+    assert history.database.kept
     assert history.entries("a") == []
 
 
 def test_a_file_that_is_no_database_is_moved_aside(path, caplog):
     path.write_text("this is no database\n" * 100)
     history = History(path, 1e6)
-    history.file.open()
-    assert history.file.kept
+    history.database.open()
+    assert history.database.kept
     run = begin(history)
     history.close()
     assert path.with_name("h.sqlite3.damaged").read_text().startswith("this is no database")
@@ -194,8 +189,8 @@ def test_a_newer_file_is_left_alone_with_a_word(path):
     before = path.read_bytes()
     for read_only in (False, True):
         history = History(path, 1e9, read_only=read_only)
-        history.file.open() if not read_only else None
-        assert not history.file.kept
+        history.database.open() if not read_only else None
+        assert not history.database.kept
         for _ in range(2):
             with pytest.raises(StorageUnavailable, match="newer version of Lullwave"):
                 history.entries("a")
@@ -216,88 +211,11 @@ def test_a_file_of_the_first_version_is_read_beside_its_server_and_brought_up_by
         assert [entry.wall for entry in history.entries("a")] == [5001.0, 5000.0, 1001.0, 1000.0]
         history.close()
         with closing(sqlite3.connect(path)) as db:
-            read_only = history.file._read_only
+            read_only = history.database._read_only
             assert db.execute("pragma user_version").fetchone() == (1 if read_only else len(MIGRATIONS),)
 
 
-# What was on air
-
-
-def test_a_killed_server_s_run_ends_where_it_was_last_on_air(path, monkeypatch):
-    tape = RecordedStation()
-    history = History(path, 1e9)
-    HistoryRecorder(tape.station, history, AtOnce(), load(), tape.clock)
-    with tape:
-        tape.play(33)
-        killed = History(path.with_name("killed.sqlite3"), 1e9)
-        with closing(sqlite3.connect(path)) as live, closing(sqlite3.connect(killed.file._path)) as copy:
-            live.backup(copy)  # what a kill would have left
-    on_air = tape.steps[-1].block.frame
-    began = tape.steps[0].epoch.wall
-    engines = EnginePool({"synth": SineEngine})
-    reader = History(killed.file._path, 1e9, read_only=True)
-    killed.file.open()
-    for found in (reader, killed):
-        moment = found.moment("test", began + 20)
-        end = moment.frame + moment.left
-        assert on_air - (AIRED_EVERY_S + 3) * RATE <= end <= on_air + RATE
-        sound, exact = replay_moment(found, "test", began + 20, 300.0, engines.get)
-        assert exact
-        assert sound.frames == moment.left  # not one sample more than was on air
-        for later in (end / RATE + 0.5, 40.0, 100.0):
-            with pytest.raises(NotFound):
-                found.moment("test", began + later)
-    run = begin(killed, "test", began + 1000.0)
-    killed.add_epoch(run, 0, began + 1000.0)
-    assert killed.moment("test", began + 1001.0) == type(moment)(run, RATE, None)  # on air now
-
-
-def test_what_was_announced_and_never_heard_is_forgotten_and_a_wake_without_sound_too(path):
-    history, run = filled(path, 2)
-    history.add_aired(run, 3 * RATE)
-    history.add_event(run, 9 * RATE, "steer", {"prompt": "never heard"})
-    slept = begin(history, "b")
-    history.add_epoch(slept, 0, 1000.0)
-    history.add_aired(slept, 5 * RATE)
-    history.add_event(slept, 5 * RATE, "end", {})
-    history.add_epoch(slept, 5 * RATE, 2000.0)  # it woke, and the server was killed at once
-    history.close()
-    again = History(path, 1e9)
-    again.file.open()
-    assert [entry.kind for entry in again.entries("a")] == ["piece", "piece"]
-    assert again.moment("a", 1002.0).left == RATE
-    assert again.moment("b", 1004.0).left == RATE
-    for station, wall in (("a", 1003.0), ("b", 1006.0), ("b", 2000.0), ("b", 2010.0)):
-        with pytest.raises(NotFound):
-            again.moment(station, wall)
-    again.close()
-    once_more = History(path, 1e9)
-    once_more.file.open()
-    with closing(sqlite3.connect(path)) as db:
-        assert db.execute("select count(*) from events where kind = 'end'").fetchone() == (2,)
-
-
-def test_a_station_that_woke_again_is_found_while_it_is_on_air(path):
-    history, run = filled(path, 1)
-    history.add_event(run, 5 * RATE, "end", {})
-    history.add_epoch(run, 5 * RATE, 2000.0)
-    assert history.moment("a", 2001.0).frame == 6 * RATE
-    assert history.moment("a", 1004.0).left == RATE
-
-
-def test_the_end_of_a_run_in_a_file_that_was_replaced_ends_no_other_run(path):
-    history = History(path, 1e9)
-    run = begin(history, "a", 7.0)
-    history.end_run(run, "b", 7.0, 5)
-    history.end_run(run, "a", 8.0, 5)
-    history.add_epoch(run, 0, 7.0)
-    assert history.moment("a", 8.0).left is None
-    history.end_run(run, "a", 7.0, 5)
-    with pytest.raises(NotFound):
-        history.moment("a", 8.0)
-
-
-# Times, pages, age
+# Times, size
 
 
 @pytest.mark.parametrize("zone", ["+", " ", "Z"])
@@ -306,54 +224,6 @@ def test_times_in_addresses_are_read_whether_or_not_their_plus_is_escaped(zone):
     assert text.endswith(".124+00:00")
     said = text.replace("+00:00", "Z") if zone == "Z" else text.replace("+", zone)
     assert wall_time(said) == 1_738_361_700.124
-
-
-def test_every_entry_is_reached_once_and_no_page_reads_the_others(path):
-    history = History(path, 1e9)
-    runs = {station: begin(history, station) for station in "ab"}
-    for run in runs.values():
-        history.add_epoch(run, 0, 1000.0)
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("begin")
-        rows = [(runs["ab"[n % 2]], n // 2 // 3 * RATE, "ab"[n % 2], 1000.0 + n // 2 // 3) for n in range(30_000)]
-        db.executemany(
-            "insert into events (run, frame, kind, data, station, wall) values (?, ?, 'piece', '{}', ?, ?)", rows
-        )
-        db.execute("commit")
-    found, last = [], {}
-    while entries := history.entries("a", 500, **last):
-        found += entries
-        last = {"cursor": (entries[-1].wall, entries[-1].id)}
-    assert len({entry.id for entry in found}) == len(found) == 15_000  # three at each second, across all pages
-    assert [entry.wall for entry in found] == sorted((entry.wall for entry in found), reverse=True)
-    assert {entry.wall for entry in history.entries("a", 3, before=2000.0)} == {1999.0}
-    read = []
-    history.file._db.set_progress_handler(lambda: read.append(1) and None, 100)
-    history.entries("a", 50)
-    newest, read[:] = len(read), []
-    history.entries("a", 50, before=1100.0)
-    assert max(newest, len(read)) < 100  # ten thousand steps of SQLite's machine; reading all takes half a million
-
-
-def test_what_is_older_than_the_setting_is_deleted_with_its_runs(path):
-    history = History(path, 1e9, max_age_s=100.0)
-    old, lasting = begin(history, "a", 0.0), begin(history, "b", 0.0)
-    newest = begin(history, "a", 950.0)
-    for run in (old, lasting, newest):
-        history.add_epoch(run, 0, 950.0 if run == newest else 0.0)
-        for n in range(20):
-            history.add_event(run, n * 50 * RATE if run == lasting else n * RATE, "piece", {"title": str(n)})
-        history.add_state(run, SavedState(0, "synth", b"state", 0, 0, 0, b""))
-    history.add_event(old, 20 * RATE, "end", {})
-    history.prune(1000.0)
-    assert len(history.entries("a")) == 20
-    assert [entry.wall for entry in history.entries("b")] == [950.0, 900.0]
-    with pytest.raises(NotFound):
-        history.levels(old)
-    with closing(sqlite3.connect(path)) as db:
-        for table in ("epochs", "events", "states"):
-            assert db.execute(f"select count(*) from {table} where run = ?", (old,)).fetchone() == (0,)
-    History(None, 1e9).prune(1e12)  # without a limit nothing is even looked for
 
 
 def in_use(path):

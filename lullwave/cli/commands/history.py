@@ -83,11 +83,14 @@ def _show(found: list[dict[str, Any]], station: str | None, as_json: bool) -> No
 
 
 def open_history(settings: Settings) -> History:
-    """The server's history file, which is only read: the server may write it at the same time.
+    """The server's history, which is only read: servers may write it at the same time.
 
     Raises:
-        NotFound: there is none yet.
+        NotFound: there is no file yet.
+        MissingExtra: it is in PostgreSQL, and the package for that is not installed.
     """
+    if settings.database_url:
+        return History(settings.database_url, settings.max_history_mb * 1e6, read_only=True)
     path = settings.paths.history
     if not path.is_file():
         raise NotFound("history file", str(path))

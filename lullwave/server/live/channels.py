@@ -101,10 +101,11 @@ class Channels:
         self.hls_listeners = HlsListeners(self.audience, self.by_address)
         self.began = clock.wall()
         max_age_s = settings.max_history_days * 86400 or math.inf
-        self.history = History(settings.paths.history, settings.max_history_mb * 1e6, max_age_s, HISTORY_RETRY_S)
+        place = settings.database_url or settings.paths.history
+        self.history = History(place, settings.max_history_mb * 1e6, max_age_s, HISTORY_RETRY_S)
         self._stopping = threading.Event()
         self._encoding = ThreadPoolExecutor(1, "clips")
-        self._encoding.submit(self.history.file.open)  # not here: a locked file takes a second, a large one more
+        self._encoding.submit(self.history.database.open)  # not here: a locked file takes a second, a large one more
         self._first: threading.Thread | None = None
         self._measuring: threading.Thread | None = None
         self._watched = {name: channel.station for name, channel in self.stations.items()}

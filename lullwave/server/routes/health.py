@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from starlette.types import Scope
 
-from ...archive.history_file import HistoryFile
+from ...archive.database import HistoryDatabase
 from ...station import Cause, Tier
 from ..deps import Services
 from ..live.channel import Channel
@@ -53,17 +53,17 @@ def router(services: Services) -> APIRouter:
             "private": len(channels.private),
             "max_private": channels.max_private,
             **({} if channels.store is None else {"produces": channels.produced}),
-            **_history_json(channels.history.file),
+            **_history_json(channels.history.database),
         }
         return JSONResponse(body, 200 if ready else 503)
 
     return routes
 
 
-def _history_json(file: HistoryFile) -> dict[str, str]:
-    """Whether what plays is kept, and the reason if not: SQLite's own, which names no paths."""
-    state = "kept" if file.kept else "cannot be kept" if file.error else "opening"
-    return {"history": state, **({"history_error": file.error} if file.error else {})}
+def _history_json(database: HistoryDatabase) -> dict[str, str]:
+    """Whether what plays is kept, and the reason if not, which names no paths and addresses."""
+    state = "kept" if database.kept else "cannot be kept" if database.error else "opening"
+    return {"history": state, **({"history_error": database.error} if database.error else {})}
 
 
 def _has_music(channel: Channel) -> bool:

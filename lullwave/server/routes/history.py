@@ -66,7 +66,7 @@ def router(services: Services) -> APIRouter:
             entries = await asyncio.to_thread(channels.stored.entries, id, limit, until, since, channels.clock.wall())
         else:
             entries = await asyncio.to_thread(channels.history.entries, id, limit, until, since)
-        kept = channels.stored is not None or channels.history.file.kept
+        kept = channels.stored is not None or channels.history.database.kept
         following = f"{entries[-1].wall!r}_{entries[-1].id}" if len(entries) == limit else None
         listed = [_entry_json(entry) for entry in entries]
         body = {"station": id, "rate": RATE, "kept": kept, "history": listed, "next": following}

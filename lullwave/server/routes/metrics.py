@@ -111,6 +111,6 @@ class _ServerCollector(Collector):
             "lullwave_private_streams", "Private streams, each of one listener", value=len(self._channels.private)
         )
         yield from (sharing, lighter, stretch, late, restarts, busy, most, private)
-        kept = self._channels.history.file.kept
+        kept = self._channels.history.database.kept
         yield GaugeMetricFamily("lullwave_history_kept", "1 while what plays is written into the history", value=kept)
         yield GaugeMetricFamily("lullwave_generations", "Clips that are being made or wait", value=self._clips.active)

@@ -121,7 +121,7 @@ def test_a_history_that_breaks_is_told_and_heals_by_itself(broken, monkeypatch, 
             raise sqlite3.OperationalError("database or disk is full")
 
         monkeypatch.setattr(module, "open_for_writing", full)
-        monkeypatch.setattr(history.file, "_db", Breaks(history.file._db))
+        monkeypatch.setattr(history.database, "_db", Breaks(history.database._db))
         for _ in range(4):
             served.clock.advance(20)
             read_exactly(stream, 400_000)
@@ -134,7 +134,7 @@ def test_a_history_that_breaks_is_told_and_heals_by_itself(broken, monkeypatch, 
         assert served.json("/readyz")["history"] == "cannot be kept"
         assert served.ask("/healthz")[0].status == 200
         monkeypatch.setattr(module, "open_for_reading", full)
-        monkeypatch.setattr(history.file, "_db", Breaks(history.file._db))
+        monkeypatch.setattr(history.database, "_db", Breaks(history.database._db))
         for path in ("history", "replay?at=1700000001"):
             served.ask(f"/api/stations/model/{path}")  # notices that the file is gone
             response, data = served.ask(f"/api/stations/model/{path}")
