@@ -20,6 +20,7 @@ from ..storage.objects import ObjectStore, StoredObject
 
 TTL_S = 6.0  # a holder that renewed three times in vain is dead; a station's buffer lasts four times as long
 RENEW_EVERY_S = TTL_S / 3
+CLAIM_S = 1.0  # a store that takes longer for a write kept the holder from renewing, too
 
 
 class LeaseLost(LullwaveError):
@@ -33,6 +34,7 @@ class LeaseRecord:
     owner: str  # of the holder: unique for each `Lease`; empty: it was released
     epoch: int  # grows with each new holder
     renewals: int = 0  # of this holder, so that the content changes each time
+    claims: int = 0  # by others, once it had expired
 
     def encode(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -46,7 +48,7 @@ class LeaseRecord:
         """
         try:
             found = json.loads(data)
-            return cls(str(found["owner"]), int(found["epoch"]), int(found["renewals"]))
+            return cls(str(found["owner"]), int(found["epoch"]), int(found["renewals"]), int(found.get("claims", 0)))
         except (ValueError, KeyError, TypeError):
             raise StorageUnavailable(f"a damaged lease: {data[:80]!r}") from None
 
@@ -94,7 +96,23 @@ class Lease:
             self._seen, self._seen_at = record, self._clock.now()
         if record.owner and self._clock.now() < self._seen_at + self._ttl_s:
             return None
-        return self._put(LeaseRecord(self.owner, max(record.epoch, above) + 1), found.version, began)
+        version = self._claim(record, found.version) if record.owner else found.version
+        if version is None:
+            return None
+        return self._put(LeaseRecord(self.owner, max(record.epoch, above) + 1), version, began)
+
+    def _claim(self, record: LeaseRecord, version: str) -> str | None:
+        """Change an expired lease that stays its holder's; returns its version, or None if it may not be taken.
+
+        A store that has stalled lets somebody write first: the holder, which then renews, or this process, which would
+        take the lease from a holder that is well. So a write that took long is the beginning of another wait.
+        """
+        began = self._clock.now()
+        written = self._store.put_if_matches(self._key, replace(record, claims=record.claims + 1).encode(), version)
+        if self._clock.now() - began > CLAIM_S:
+            self.doubt()
+            return None
+        return written
 
     def renew(self) -> None:
         """Hold the lease for another ``ttl_s``.

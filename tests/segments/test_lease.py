@@ -6,7 +6,7 @@ from object_stores import opened, s3_url  # noqa: F401 (fixtures)
 
 from lullwave.clock import SimulatedClock
 from lullwave.errors import StorageUnavailable
-from lullwave.segments.lease import RENEW_EVERY_S, TTL_S, Lease, LeaseLost
+from lullwave.segments.lease import CLAIM_S, RENEW_EVERY_S, TTL_S, Lease, LeaseLost
 from lullwave.storage.objects import MemoryStore
 
 KEY = "piano/lease.json"
@@ -148,6 +148,27 @@ def test_a_write_that_stalls_for_twenty_seconds_is_no_lease_of_that_moment():
     with pytest.raises(LeaseLost):
         slow.renew()
     assert other.epoch == 2
+
+
+def test_an_expired_lease_is_not_taken_by_a_write_that_waited_for_the_store():
+    """The holder waits for the same store: whichever is first after a stall, the holder stays it."""
+    clock, store = SimulatedClock(), MemoryStore()
+    waiting = FaultyStore(store)
+    holder, other = Lease(store, KEY, clock), Lease(waiting, KEY, clock)
+    assert holder.acquire() == 1
+    assert other.acquire() is None
+    clock.advance(TTL_S)
+    waiting.before_write = lambda key: clock.advance(2 * CLAIM_S)
+    assert other.acquire() is None
+    holder.renew()
+    assert holder.epoch == 1
+    waiting.before_write = lambda key: None
+    clock.advance(TTL_S)
+    assert other.acquire() is None  # it sees the renewal
+    clock.advance(TTL_S)
+    assert other.acquire() == 2  # the holder is dead
+    with pytest.raises(LeaseLost):
+        holder.renew()
 
 
 def test_a_damaged_lease_is_told_not_taken():

@@ -223,6 +223,39 @@ def test_a_store_that_refuses_writes_for_ten_seconds_is_caught_up_with():
     assert np.array_equal(heard(segments), expected(len(segments)))
 
 
+@pytest.mark.parametrize("refused", [False, True], ids=["stalls", "refuses writes"])
+def test_a_store_that_is_away_for_twenty_seconds_is_not_heard_and_changes_no_producer(refused):
+    """A write waits for up to five seconds, as in a directory whose lock is held; then it fails."""
+    store = MemoryStore()
+    stores = [FaultyStore(store), FaultyStore(store)]
+    work = machines(stores)
+    work.producers = {
+        name: SegmentProducer(one, "piano", StreamRenderer(SineEngine, REQUEST), work.clock, Timing(24.0))
+        for name, one in zip("ab", stores, strict=True)
+    }
+    work.run(4.0)
+    over = work.clock.now() + 20.0
+
+    def wait(key):
+        if work.clock.now() < over:
+            if not refused:
+                work.clock.advance(min(5.0, over - work.clock.now()))
+            if work.clock.now() < over:
+                raise StorageUnavailable("the test's store is away")
+
+    for one in stores:
+        one.before_write = wait
+    work.run(20.0)
+    reader = SegmentReader(store, "piano")
+    assert reader.manifest().air(reader.manifest().next) > work.clock.wall()  # servers had music all the time
+    work.run(8.0)
+    segments = list(reader.ready())
+    assert work.producing() == ["a"]
+    assert [run.epoch for run in reader.manifest().runs] == [1]
+    assert len(segments) * SEGMENT_S > 32.0 + 22.0
+    assert np.array_equal(heard(segments), expected(len(segments)))
+
+
 def test_what_is_older_than_is_kept_is_deleted_and_a_reader_that_lags_is_told():
     store = MemoryStore()
     work = machines([store], retention_s=20.0)
