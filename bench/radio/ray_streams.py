@@ -53,7 +53,9 @@ def main() -> None:
         for what, engine in engines.items():
             engine.stream(PROMPT).read(engine.rate)  # loads, and renders the first notes
             rows.append({"what": what, **_read(engine, given.seconds)})
-        kills = [_killed(engines["through Ray"], lambda: control.status(node.address)) for _ in range(given.kills)]
+        kills = [
+            _killed(engines["through Ray"], lambda: control.status(node.address)["engines"]) for _ in range(given.kills)
+        ]
         for engine in engines.values():
             engine.close()
     finally:

@@ -1,4 +1,4 @@
-"""What runs on the cluster: a TOML file of pools of engines and stations.
+"""What runs on the cluster: a TOML file of pools of engines, and of where the actors of stations run.
 
 ::
 
@@ -7,6 +7,9 @@
     options = { model = "/models/large" }   # its load options; paths of the machine on which it runs
     gpus = 1
     largest = 4
+
+    [stations]
+    labels = { zone = "cellar" }            # nodes on which stations may run
 """
 
 from __future__ import annotations
@@ -26,22 +29,43 @@ from ..pydantic_errors import allowed_words
 from .scaling import PoolLimits
 
 
-class PoolConfig(BaseModel):
-    """A pool of actors with one engine."""
+class Placement(BaseModel):
+    """What an actor needs, and where it may run."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(description="engine, or engine@label where there are several pools of it")
-    options: dict[str, Any] = Field(default={}, description="load options of the engine")
     cpus: float = Field(default=1.0, ge=0, le=1024, description="CPU cores that Ray reserves for an actor")
     gpus: float = Field(default=0.0, ge=0, le=64, description="GPUs that Ray reserves for an actor; may be a fraction")
     memory_mb: int = Field(default=0, ge=0, description="memory that Ray reserves for an actor; 0: none")
     labels: dict[str, str] = Field(default={}, description="labels that a node must have")
     runtime_env: dict[str, Any] = Field(default={}, description="Ray's runtime environment of an actor")
+
+    def actor_options(self) -> dict[str, Any]:
+        """Ray's options of an actor, which are spread over the nodes."""
+        options: dict[str, Any] = {"num_cpus": self.cpus, "num_gpus": self.gpus, "scheduling_strategy": "SPREAD"}
+        if self.memory_mb:
+            options["memory"] = self.memory_mb * 1_000_000
+        if self.labels:
+            options["label_selector"] = self.labels
+        if self.runtime_env:
+            options["runtime_env"] = self.runtime_env
+        return options
+
+
+class StationPlacement(Placement):
+    """Where the actors of stations run; each has the share of a core that mastering and writing take."""
+
+    cpus: float = Field(default=0.1, ge=0, le=1024, description="CPU cores that Ray reserves for a station")
+
+
+class PoolConfig(Placement):
+    """A pool of actors with one engine."""
+
+    name: str = Field(description="engine, or engine@label where there are several pools of it")
+    options: dict[str, Any] = Field(default={}, description="load options of the engine")
     streams: int = Field(default=8, ge=1, le=1024, description="streams on an actor before another one is started")
     smallest: int = Field(default=1, ge=1, le=1000, description="actors that always run")
     largest: int = Field(default=1, ge=1, le=1000, description="actors at most")
-
     idle_s: float = Field(default=60.0, ge=0, le=86400, description="seconds without a stream before one is stopped")
 
     @model_validator(mode="after")
@@ -60,17 +84,6 @@ class PoolConfig(BaseModel):
         """The bounds of the pool."""
         return PoolLimits(self.smallest, self.largest, self.streams, self.idle_s)
 
-    def actor_options(self) -> dict[str, Any]:
-        """Ray's options of an actor: what it needs, and where it may run."""
-        options: dict[str, Any] = {"num_cpus": self.cpus, "num_gpus": self.gpus, "scheduling_strategy": "SPREAD"}
-        if self.memory_mb:
-            options["memory"] = self.memory_mb * 1_000_000
-        if self.labels:
-            options["label_selector"] = self.labels
-        if self.runtime_env:
-            options["runtime_env"] = self.runtime_env
-        return options
-
 
 class ClusterConfig(BaseModel):
     """All that ``lullwave cluster up`` starts."""
@@ -78,6 +91,7 @@ class ClusterConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     engines: tuple[PoolConfig, ...] = Field(default=(PoolConfig(name="synth"),), min_length=1)
+    stations: StationPlacement = StationPlacement()
 
     @classmethod
     def of(cls, values: Mapping[str, Any], where: str = "") -> ClusterConfig:

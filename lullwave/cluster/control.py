@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +16,27 @@ import ray
 from ..engines.cluster.engine import answered, find_pool, join_cluster
 from ..engines.cluster.options import ADDRESS_VARIABLE, NAMESPACE, NEXT_TO_THIS, POOL
 from ..errors import EngineError, EngineLost
+from ..settings import Settings
 from .config import ClusterConfig
 from .pool import Pool
+from .stations import station_values
 
 START_S = 60.0  # how long Ray may take to start on this machine
+AGAIN_S = 10.0  # between two attempts to start stations
+
+log = logging.getLogger(__name__)
 
 
-def up(config: ClusterConfig, address: str) -> list[dict[str, Any]]:
+def up(config: ClusterConfig, address: str, settings: Settings | None = None) -> dict[str, list[dict[str, Any]]]:
     """Start the engines of ``config``, or change the running ones to it; returns the rows of ``status``.
+
+    With the ``settings`` of servers, also an actor for each of their stations, and only these.
 
     Raises:
         EngineLost: there is no cluster at ``address``.
+        SettingsError: the servers share no store.
     """
+    stations = None if settings is None else station_values(settings)
     join_cluster(address)
     values = config.model_dump()
     pool = (
@@ -41,30 +53,65 @@ def up(config: ClusterConfig, address: str) -> list[dict[str, Any]]:
         .remote(values)
     )
     answered(pool.configure.remote(values), "cluster up")
-    rows: list[dict[str, Any]] = answered(pool.status.remote(), "cluster up")
-    return rows
+    if stations is not None:
+        answered(pool.start_stations.remote(stations, True), "cluster up")
+    return _rows(pool, "cluster up")
 
 
-def status(address: str) -> list[dict[str, Any]]:
-    """One row for each actor: engine, actor, node, pid, streams, waiting, speed, restarts, whether it answers.
+def start_stations(settings: Settings) -> list[str]:
+    """Start the actors of a server's stations that are missing; returns their names.
+
+    Raises:
+        EngineLost: there is no cluster, or nothing of ours on it.
+        SettingsError: the server has no store.
+    """
+    wanted = station_values(settings)
+    pool = find_pool(settings.cluster)
+    names: list[str] = answered(pool.start_stations.remote(wanted, False), "stations")
+    return names
+
+
+def start_stations_later(settings: Settings) -> None:
+    """Start them on a thread of its own, which tries again while there is no cluster, and ends with the process."""
+
+    def run() -> None:
+        said = ""
+        while True:
+            try:
+                for name in start_stations(settings):
+                    log.info("%s runs on the cluster now", name)
+                return
+            except EngineError as error:
+                if str(error) != said:
+                    log.warning("no stations on the cluster: %s; trying again", error)
+                said = str(error)
+            time.sleep(AGAIN_S)
+
+    threading.Thread(target=run, name="stations-on-cluster", daemon=True).start()
+
+
+def status(address: str) -> dict[str, list[dict[str, Any]]]:
+    """One row for each actor.
+
+    ``engines``: engine, actor, where it runs, streams, waiting, speed, restarts, whether it answers. ``stations``:
+    station, where it runs, engine on air, speed, seconds written ahead, epoch, restarts, state.
 
     Raises:
         EngineLost: there is no cluster at ``address``, or nothing of ours on it.
     """
-    rows: list[dict[str, Any]] = answered(find_pool(address).status.remote(), "cluster status")
-    return rows
+    return _rows(find_pool(address), "cluster status")
 
 
-def down(address: str) -> int:
-    """Stop all our actors; returns how many engines there were.
+def down(address: str) -> tuple[int, int]:
+    """Stop all our actors; returns how many engines and stations there were.
 
     Raises:
         EngineLost: there is no cluster at ``address``, or nothing of ours on it.
     """
     pool = find_pool(address)
-    stopped: int = answered(pool.stop.remote(), "cluster down")
+    engines, stations = answered(pool.stop.remote(), "cluster down")
     ray.kill(pool)
-    return stopped
+    return engines, stations
 
 
 def start_ray(cpus: int | None = None) -> None:
@@ -94,6 +141,11 @@ def has_cluster(address: str) -> bool:
     except EngineLost:
         return False
     return True
+
+
+def _rows(pool: Any, what: str) -> dict[str, list[dict[str, Any]]]:
+    rows: dict[str, list[dict[str, Any]]] = answered(pool.status.remote(), what)
+    return rows
 
 
 def _ray(*words: str) -> None:

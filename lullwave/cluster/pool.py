@@ -1,4 +1,4 @@
-"""The actor that knows all others: it starts the engines, chooses one for each stream, and scales the pools.
+"""The actor that knows all others: it starts engines and stations, chooses an engine for each stream, scales the pools.
 
 It holds nothing that it cannot find again: its own configuration comes with the call that made it, and the actors have
 names. When it dies, Ray starts it again, streams go on meanwhile, and only new ones wait.
@@ -14,42 +14,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import ray
-from ray.exceptions import GetTimeoutError, RayError
 
-from ..engines.cluster.options import NAMESPACE
-from ..errors import EngineError, EngineLost
-from .config import ClusterConfig, PoolConfig
+from ..errors import EngineLost
+from .actors import Actor, asked, found, started
+from .config import ClusterConfig, PoolConfig, StationPlacement
 from .engine_actor import EngineActor
-from .scaling import ActorLoad, actors_wanted
+from .scaling import actors_wanted
+from .stations import StationActors, end, outdated
 
 LOOK_S = 1.0  # between two looks at the actors
-LOAD_S = 2.0  # an actor that does not tell its load within this time gets no new streams
 WAIT_S = 15.0  # how long a stream waits for an actor that is being started
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
-class _Actor:
-    """An engine's actor, as the pool knows it."""
-
-    name: str
-    handle: Any
-    load: ActorLoad | None = None  # None: it does not answer (now)
-    placed: int = 0  # streams that it was given since it told its load
-    pid: int = 0
-    node: str = ""
-    restarts: int = 0  # that this run of the pool has seen
-
-    @property
-    def streams(self) -> int:
-        return (self.load.streams if self.load else 0) + self.placed
-
-
-@dataclass
 class _Pool:
     config: PoolConfig
-    actors: list[_Actor] = field(default_factory=list)
+    actors: list[Actor] = field(default_factory=list)
     last: int = 0  # number of the actor started last
 
 
@@ -59,14 +41,18 @@ class Pool:
     def __init__(self, config: dict[str, Any]) -> None:
         self._lock = threading.Lock()
         self._pools: dict[str, _Pool] = {}
+        self._stations, self._placement = StationActors(), StationPlacement()
+        self._starting = threading.Lock()  # of stations: one caller at a time
         self._stopped = False
         self.configure(config)
+        self._stations.find()
         threading.Thread(target=self._watch, name="pool", daemon=True).start()
 
     def configure(self, config: dict[str, Any]) -> None:
         """Start what ``config`` names, and stop what it names no longer."""
         checked = ClusterConfig.of(config)
         with self._lock:
+            self._placement = checked.stations
             for name in self._pools.keys() - {pool.name for pool in checked.engines}:
                 for actor in self._pools.pop(name).actors:
                     ray.kill(actor.handle)
@@ -75,6 +61,20 @@ class Pool:
                 pool.config = config_of
                 self._find(pool)
                 self._scale(pool)
+
+    def start_stations(self, wanted: dict[str, dict[str, Any]], replace: bool) -> list[str]:
+        """Start the actors of ``wanted`` (``station_values``) that are missing; returns their names.
+
+        With ``replace``, those that ``wanted`` does not have or has with other settings end first.
+        """
+        with self._starting:
+            old = outdated(self._stations.actors, wanted) if replace else []
+            end(old)
+            with self._lock:
+                self._stations.actors = [actor for actor in self._stations.actors if actor not in old]
+                names = self._stations.missing(wanted)
+                self._stations.start(names, wanted, self._placement)
+            return names
 
     def names(self) -> list[str]:
         """The names of the pools."""
@@ -94,23 +94,24 @@ class Pool:
                 answering = [actor for actor in self._pools[name].actors if actor.load is not None]
                 chosen = [actor for actor in answering if actor.name not in avoided] or answering
                 if chosen:
-                    best = min(chosen, key=lambda actor: actor.streams)
+                    best = min(chosen, key=_streams)
                     best.placed += 1
                     return best.name, best.handle
             if time.monotonic() > until:
                 raise EngineLost(f"no actor of {name} answers: Ray has no room for it, or it is being loaded")
             time.sleep(LOOK_S / 4)
 
-    def status(self) -> list[dict[str, Any]]:
-        """One row for each actor."""
+    def status(self) -> dict[str, list[dict[str, Any]]]:
+        """One row for each actor: ``engines`` and ``stations``."""
         with self._lock:
-            return [
+            engines = [
                 {
                     "engine": name,
                     "actor": actor.name,
                     "node": actor.node,
+                    "node_id": actor.node_id,
                     "pid": actor.pid,
-                    "streams": actor.streams,
+                    "streams": _streams(actor),
                     "waiting": actor.load.waiting if actor.load else None,
                     "speed": actor.load.speed if actor.load else None,
                     "restarts": actor.restarts,
@@ -119,16 +120,20 @@ class Pool:
                 for name, pool in self._pools.items()
                 for actor in pool.actors
             ]
+            return {"engines": engines, "stations": self._stations.rows()}
 
-    def stop(self) -> int:
-        """Stop all actors of engines; returns how many there were."""
-        with self._lock:
-            self._stopped = True
-            actors = [actor for pool in self._pools.values() for actor in pool.actors]
-            self._pools.clear()
-        for actor in actors:
+    def stop(self) -> tuple[int, int]:
+        """Stop all actors; returns how many engines and stations there were."""
+        with self._starting:
+            with self._lock:
+                self._stopped = True
+                engines = [actor for pool in self._pools.values() for actor in pool.actors]
+                stations, self._stations.actors = self._stations.actors, []
+                self._pools.clear()
+            end(stations)
+        for actor in engines:
             ray.kill(actor.handle)
-        return len(actors)
+        return len(engines), len(stations)
 
     # ---- on the pool's own thread
 
@@ -142,16 +147,11 @@ class Pool:
 
     def _look(self) -> None:
         with self._lock:
-            asked = [(actor, actor.handle.load.remote()) for pool in self._pools.values() for actor in pool.actors]
-        ray.wait([reply for _, reply in asked], num_returns=len(asked), timeout=LOAD_S)
-        told = [(actor, _told(reply)) for actor, reply in asked]
+            actors = [actor for pool in self._pools.values() for actor in pool.actors] + self._stations.actors
+        told = asked(actors)
         with self._lock:
-            for actor, facts in told:
-                actor.load = None if facts is None else facts["load"]
-                actor.placed = 0
-                if facts is not None:
-                    actor.restarts += bool(actor.pid) and actor.pid != facts["pid"]
-                    actor.pid, actor.node = facts["pid"], facts["node"]
+            for actor, facts in zip(actors, told, strict=True):
+                actor.take(facts)
             for pool in self._pools.values():
                 self._scale(pool)
 
@@ -159,12 +159,8 @@ class Pool:
 
     def _find(self, pool: _Pool) -> None:
         """Find actors that an earlier run of this actor has started."""
-        known = {actor.name for actor in pool.actors}
-        for one in ray.util.list_named_actors(all_namespaces=True):
-            name = one["name"]
-            if one["namespace"] == NAMESPACE and name.startswith(f"{pool.config.name}:") and name not in known:
-                pool.actors.append(_Actor(name, ray.get_actor(name, NAMESPACE)))
-                pool.last = max(pool.last, int(name.rpartition(":")[2]))
+        pool.actors += found(f"{pool.config.name}:", pool.actors)
+        pool.last = max((int(actor.name.rpartition(":")[2]) for actor in pool.actors), default=0)
 
     def _scale(self, pool: _Pool) -> None:
         answering = [actor for actor in pool.actors if actor.load is not None]
@@ -173,7 +169,7 @@ class Pool:
         while len(pool.actors) < (wanted if not silent else pool.config.smallest):
             self._start(pool)
         if wanted < len(answering) and not silent:
-            idle = [actor for actor in answering if not actor.streams]
+            idle = [actor for actor in answering if not _streams(actor)]
             if idle:
                 log.info("%s has been idle; it is stopped", idle[-1].name)
                 pool.actors.remove(idle[-1])
@@ -181,25 +177,11 @@ class Pool:
 
     def _start(self, pool: _Pool) -> None:
         pool.last += 1
-        name, config = f"{pool.config.name}:{pool.last}", pool.config
-        handle = (
-            ray.remote(EngineActor)
-            .options(
-                name=name,
-                namespace=NAMESPACE,
-                lifetime="detached",
-                max_restarts=-1,
-                **config.actor_options(),
-            )
-            .remote(config.engine, config.options)
-        )
-        pool.actors.append(_Actor(name, handle))
+        config = pool.config
+        options = config.actor_options()
+        pool.actors.append(started(f"{config.name}:{pool.last}", EngineActor, options, config.engine, config.options))
 
 
-def _told(reply: Any) -> dict[str, Any] | None:
-    """What an actor told about itself; None if it does not answer."""
-    try:
-        facts: dict[str, Any] = ray.get(reply, timeout=0)
-        return facts
-    except (RayError, GetTimeoutError, EngineError):
-        return None
+def _streams(actor: Actor) -> int:
+    """How many streams an actor with an engine has."""
+    return (actor.load.streams if actor.load else 0) + actor.placed

@@ -57,10 +57,14 @@ class Lease:
     """One process's claim to the lease at ``key``. One thread.
 
     Call ``acquire`` every second or so until it returns an epoch, then ``renew`` every ``RENEW_EVERY_S``.
+
+    ``name`` belongs to a process that something starts again when it has ended. Such a process need not wait until the
+    lease of the one before expires: it takes it at once, the first time that it gets it.
     """
 
-    def __init__(self, store: ObjectStore, key: str, clock: Clock, ttl_s: float = TTL_S) -> None:
-        self.owner = secrets.token_hex(8)
+    def __init__(self, store: ObjectStore, key: str, clock: Clock, ttl_s: float = TTL_S, name: str = "") -> None:
+        self.owner = name + "-" * bool(name) + secrets.token_hex(8)
+        self._predecessors = name + "-" if name else None  # how their owners begin; None once the lease was got
         self._store, self._key, self._clock, self._ttl_s = store, key, clock, ttl_s
         self._held: LeaseRecord | None = None  # as last written
         self._version = ""  # of `_held` in the store
@@ -77,6 +81,17 @@ class Lease:
         """Wait for another ``ttl_s``: the store did not answer, so the holder may not have been able to renew it."""
         self._seen = None
 
+    def look(self) -> None:
+        """Read the lease without an attempt to get it: a later ``acquire`` knows since when it has not changed.
+
+        Raises:
+            StorageUnavailable
+        """
+        began = self._clock.now()
+        found = self._store.get(self._key)
+        if found is not None:
+            self._note(LeaseRecord.decode(found.data), began)
+
     def acquire(self, above: int = 0) -> int | None:
         """Try once to get the lease; returns the epoch, which exceeds ``above``, or None if another one has it.
 
@@ -88,13 +103,11 @@ class Lease:
         if found is None:
             return self._put(LeaseRecord(self.owner, above + 1), None, began)
         record = LeaseRecord.decode(found.data)
-        if self._clock.now() - began > self._ttl_s / 2:
-            self.doubt()
+        self._note(record, began)
         if record.owner == self.owner and record.epoch > above:  # an earlier attempt whose answer was lost
             return self._put(replace(record, renewals=record.renewals + 1), found.version, began)
-        if record != self._seen:
-            self._seen, self._seen_at = record, self._clock.now()
-        if record.owner and self._clock.now() < self._seen_at + self._ttl_s:
+        succeeds = self._predecessors is not None and record.owner.startswith(self._predecessors)
+        if record.owner and not succeeds and self._clock.now() < self._seen_at + self._ttl_s:
             return None
         version = self._claim(record, found.version) if record.owner else found.version
         if version is None:
@@ -148,6 +161,13 @@ class Lease:
         if held is not None:
             self._store.put_if_matches(self._key, replace(held, owner="").encode(), version)
 
+    def _note(self, record: LeaseRecord, began: float) -> None:
+        """Remember what was read by a call that began at ``began``."""
+        if self._clock.now() - began > self._ttl_s / 2:
+            self.doubt()
+        if record != self._seen:
+            self._seen, self._seen_at = record, self._clock.now()
+
     def _put(self, record: LeaseRecord, version: str | None, began: float) -> int | None:
         """Write ``record`` in place of ``version``; its epoch, or None if another process was faster."""
         data = record.encode()
@@ -161,6 +181,7 @@ class Lease:
                 return None
             written = found.version
         self._held, self._version, self._valid_until = record, written, began + self._ttl_s
+        self._predecessors = None  # a process that was only thought dead must not take the lease back and forth
         return record.epoch
 
     def _own(self) -> StoredObject | None:

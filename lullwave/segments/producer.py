@@ -49,8 +49,8 @@ def always() -> bool:
 class SegmentProducer:
     """One process's part in producing one station. One thread: call ``step`` again after as long as it says.
 
-    ``wanted`` tells whether the programme goes on; it is asked at each step of the producer. The argument tells whether
-    the programme was on air just now.
+    ``wanted`` tells whether the programme goes on; it is asked at each step of the producer. ``name`` is that of a
+    process that is started again when it has ended, as of ``Lease``.
     """
 
     def __init__(
@@ -61,12 +61,13 @@ class SegmentProducer:
         clock: Clock,
         timing: Timing | None = None,
         wanted: Callable[[], bool] = always,
+        name: str = "",
     ) -> None:
         self.station = station
         self._renderer, self._clock, self._store = renderer, clock, store
         self._timing, self._wanted = timing or Timing(), wanted
         self._reader = SegmentReader(store, station)
-        self._lease = Lease(store, Keys(station).lease, clock)
+        self._lease = Lease(store, Keys(station).lease, clock, name=name)
         self._renew_at = 0.0
         self._writer: SegmentWriter | None = None  # while this process produces
         self._number = 0  # of the segment that is rendered next
@@ -79,6 +80,11 @@ class SegmentProducer:
     def producing(self) -> bool:
         """Whether this process writes the programme."""
         return self._writer is not None
+
+    @property
+    def asleep(self) -> bool:
+        """Whether nobody wants the programme."""
+        return self._asleep
 
     @property
     def epoch(self) -> int | None:
@@ -119,6 +125,13 @@ class SegmentProducer:
         except EngineError:
             self.close()
             raise
+
+    def watch(self) -> None:
+        """Look at the lease, in place of ``step``, while another process is to get it."""
+        try:
+            self._lease.look()
+        except StorageUnavailable:
+            self._lease.doubt()
 
     def close(self) -> None:
         """Stop producing and release the lease."""

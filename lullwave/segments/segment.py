@@ -196,6 +196,10 @@ class Keys:
         return f"{self.station}/wanted.json"
 
     @property
+    def preferred(self) -> str:
+        return f"{self.station}/preferred.json"
+
+    @property
     def present(self) -> str:
         return f"{self.station}/present.json"
 

@@ -18,10 +18,10 @@ from ..station import RATE, Event
 from ..station.playout import CHUNK_FRAMES
 from ..station.reserve import Block, Reserve
 from ..storage.objects import ObjectStore
+from .heartbeat import RENEW_S, Heartbeat
 from .present import Present, read_present
 from .reader import POLL_S, SegmentReader
-from .segment import SEGMENT_FRAMES, Manifest, Segment
-from .wanted import RENEW_S, Wanted
+from .segment import SEGMENT_FRAMES, Keys, Manifest, Segment
 
 WARM_S = 1.0  # of music that an encoder gets before what is heard first
 PLACE_S = 0.25  # between two looks for the first music
@@ -50,7 +50,7 @@ class ProgrammeTail:
         self._store, self._station, self._reserve, self._clock = store, station, reserve, clock
         self._burst_frames = round(burst_s * RATE)
         self._on_facts, self._on_place = on_facts, on_place
-        self._wanted = Wanted(store, station, clock)
+        self._wanted = Heartbeat(store, Keys(station).wanted, clock)
         self._looker = SegmentReader(store, station)  # of the manifest, to find a place
         self._reader: SegmentReader | None = None  # while there is a place to read on from
         self._manifest: Manifest | None = None

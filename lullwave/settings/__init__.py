@@ -84,7 +84,9 @@ class Settings(BaseSettings):
         "stations, one of them makes their music; empty: none",
     )
     produce: bool = Field(
-        default=True, description="with a store: make the music of the stations that no other server produces"
+        default=True,
+        description="with a store: make the music of the stations that no other server and no actor of a cluster "
+        "produces",
     )
     store_ahead_s: float = Field(
         default=24.0,

@@ -1,4 +1,4 @@
-"""Engines on a Ray cluster of two nodes on this machine: where streams run, what an actor's and a node's end do."""
+"""Engines and stations on a Ray cluster of two nodes on this machine: where they run, and what their ends do."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ import numpy as np
 import pytest
 from radio_server import serving
 
-from lullwave import Request, load_engine
+from lullwave import Audio, Request, load_engine
 from lullwave.clock import SystemClock
 from lullwave.cluster.config import ClusterConfig
 from lullwave.engines import engine_class
 from lullwave.engines.cluster.options import NAMESPACE, use_token
 from lullwave.errors import EngineLost, UnknownEngine
+from lullwave.mastering import Master
+from lullwave.segments.reader import SegmentReader
+from lullwave.settings import load
+from lullwave.station import CHANNELS, RATE
+from lullwave.storage.objects import open_store
 from lullwave.testing import EngineContract
 
 use_token()
@@ -24,7 +29,16 @@ control = pytest.importorskip("lullwave.cluster.control")
 pytestmark = pytest.mark.ray
 
 PIANO = Request("rainy night piano", 7)
-ENGINES = {"name": "synth", "options": {"cache_mb": 30}, "cpus": 1, "streams": 2, "smallest": 2, "largest": 3}
+ENGINES = {
+    "name": "synth",
+    "options": {"cache_mb": 30},
+    "cpus": 1,
+    "streams": 2,
+    "smallest": 2,
+    "largest": 3,
+    "idle_s": 1.0,
+}
+CONFIG = ClusterConfig.of({"engines": [ENGINES], "stations": {"cpus": 0}})
 PATIENCE_S = 60.0
 
 
@@ -43,10 +57,10 @@ def cluster():
         nodes.second = nodes.add_node(num_cpus=2)
         patch.setenv("RAY_ADDRESS", nodes.address)
         try:
-            control.up(ClusterConfig.of({"engines": [ENGINES | {"idle_s": 1.0}]}), nodes.address)
+            control.up(CONFIG, nodes.address)
             eventually(lambda: [row["answers"] for row in rows()] == [True, True])
             yield nodes
-            assert control.down(nodes.address) >= 1
+            assert min(control.down(nodes.address)) >= 1
             eventually(lambda: not ours())
         finally:
             ray.shutdown()
@@ -54,7 +68,11 @@ def cluster():
 
 
 def rows():
-    return control.status(os.environ["RAY_ADDRESS"])
+    return control.status(os.environ["RAY_ADDRESS"])["engines"]
+
+
+def station_row(name="piano"):
+    return next(row for row in control.status(os.environ["RAY_ADDRESS"])["stations"] if row["station"] == name)
 
 
 def ours():
@@ -157,13 +175,73 @@ def test_the_pool_grows_with_its_streams_and_shrinks_when_they_end(cluster):
         eventually(lambda: len(rows()) == 2)
 
 
-def test_a_node_dies_and_its_actor_starts_elsewhere(cluster):
+def station_settings(folder, **flags):
+    """Settings of servers with a store of their own whose stations play on without listeners."""
+    stations = [
+        {"id": "piano", "prompts": ["rainy night piano"], "seed": 7, "always_on": True},
+        {"id": "guitar", "prompts": ["calm guitar"], "seed": 3, "always_on": True},
+    ]
+    own = {"store": f"file://{folder}/store", "store_ahead_s": 12.0, "stations": stations, "steer_every_s": 0.0}
+    return load({**own, "cluster": os.environ["RAY_ADDRESS"], "data_dir": folder, **flags})
+
+
+def written(settings, name="piano"):
+    return SegmentReader(open_store(settings.store), name).manifest()
+
+
+def programme(settings, name="piano"):
+    """All music of a station in its store, (T, 2), which no producer began anew or left a gap in."""
+    segments = list(SegmentReader(open_store(settings.store), name).ready())
+    manifest = written(settings, name)
+    assert (segments[0].number, manifest.contiguous_from(segments[-1].number)) == (0, 0)
+    return np.concatenate([segment.audio.samples for segment in segments])
+
+
+def in_this_process(request, frames):
+    """What a station plays of a request, without a cluster and a store: (T, 2) as 16 bits."""
+    with load_engine("synth") as here:
+        made = Master(RATE, CHANNELS, -15.0, -1.0).process(here.stream(request).read(frames))
+    return Audio(made.samples, RATE).to_int16()
+
+
+def test_stations_outlive_their_actors_and_a_web_server_of_their_store_plays_and_steers_them(cluster, tmp_path):
+    settings = station_settings(tmp_path)
+    control.up(CONFIG, cluster.address, settings)
+    eventually(lambda: [station_row(name)["state"] for name in ("piano", "guitar")] == ["on air"] * 2)
+    assert control.start_stations(settings) == []  # as a server does that begins: nothing is missing
+    before = station_row()
+    assert before["node_id"] != station_row("guitar")["node_id"]
+    eventually(lambda: written(settings).air(written(settings).next) > time.time() + 10.0)
+    os.kill(before["pid"], signal.SIGKILL)
+    engines = {name: engine_class(name) for name in ("synth", "cluster:synth")}
+    given = {"store": settings.store, "stations": settings.stations, "store_ahead_s": 12.0, "steer_every_s": 0.0}
+    with serving(tmp_path / "web", SystemClock(), engines, cluster=cluster.address, **given) as web:
+        with web.listening("/stations/piano/stream.mp3") as stream:
+            assert len(stream.read(24_000)) == 24_000
+        eventually(lambda: written(settings).epoch == 2)
+        number = written(settings).next
+        eventually(lambda: written(settings).next >= number + 2)
+        eventually(lambda: (station_row()["restarts"], station_row()["state"]) == (1, "on air"))
+        assert web.json("/readyz")["produces"] == []
+        sound = Audio(programme(settings), RATE).to_int16()
+        assert np.array_equal(sound, in_this_process(PIANO, len(sound)))
+        told = web.json("/api/stations/guitar/prompt", "POST", {"prompt": "warm synthwave"})
+        assert told["state"] == "turning"
+        eventually(lambda: web.json("/api/stations/guitar")["prompt"] == "warm synthwave")
+    assert [run.epoch for run in written(settings, "guitar").runs] == [1]
+
+
+def test_a_node_dies_and_what_ran_on_it_goes_on_elsewhere(cluster, tmp_path):
+    settings = station_settings(tmp_path)
+    control.up(CONFIG, cluster.address, settings)
+    eventually(lambda: [station_row(name)["state"] for name in ("piano", "guitar")] == ["on air"] * 2)
     with load_engine("cluster:synth") as engine, load_engine("synth") as here:
         streams, before = [engine.stream(PIANO), engine.stream(PIANO)], {row["pid"] for row in rows()}
         expected = samples(here.stream(PIANO), 100_000)
         for stream in streams:
             assert np.array_equal(samples(stream), expected[:50000])
-        snapshot = streams[0].snapshot()
+        snapshot, died = streams[0].snapshot(), cluster.second.node_id
+        (moved,) = [name for name in ("piano", "guitar") if station_row(name)["node_id"] == died]
         cluster.remove_node(cluster.second, allow_graceful=False)
         cluster.second = cluster.add_node(num_cpus=2)
         lost = 0
@@ -176,3 +254,10 @@ def test_a_node_dies_and_its_actor_starts_elsewhere(cluster):
         with engine.restore(snapshot) as again:
             assert np.array_equal(samples(again), expected[50000:])
         eventually(lambda: all(row["answers"] for row in rows()) and not {row["pid"] for row in rows()} <= before)
+    eventually(lambda: station_row(moved)["state"] == "on air" and station_row(moved)["node_id"] != died)
+    begun = written(settings, moved).runs[-1]
+    eventually(lambda: written(settings, moved).next >= begun.first + 2)
+    assert begun.epoch == 2
+    own = next(own for own in settings.stations if own.id == moved)
+    sound = Audio(programme(settings, moved), RATE).to_int16()
+    assert np.array_equal(sound, in_this_process(Request(own.prompts[0], own.seed), len(sound)))

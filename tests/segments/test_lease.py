@@ -56,6 +56,28 @@ def test_a_holder_that_is_late_goes_on_if_nobody_took_the_lease():
     assert lease.epoch == 1
 
 
+def test_a_process_that_is_started_again_succeeds_itself_at_once_but_only_once():
+    clock, store = SimulatedClock(), MemoryStore()
+
+    def started(name):
+        return Lease(store, KEY, clock, name=name)
+
+    first, stranger, other = started("actor-1"), started(""), started("actor-10")
+    assert first.acquire() == 1
+    assert (stranger.acquire(), other.acquire()) == (None, None)
+    again = started("actor-1")
+    assert again.acquire() == 2
+    with pytest.raises(LeaseLost):  # it was only thought dead
+        first.renew()
+    assert first.acquire() is None
+    again.renew()
+    assert other.acquire() is None
+    clock.advance(TTL_S)
+    assert other.acquire() == 3
+    assert again.acquire() is None
+    assert started("actor-1").acquire() is None  # the lease is not its predecessor's any more
+
+
 def test_a_released_lease_is_taken_at_once(opened):  # noqa: F811
     clock = SimulatedClock()
     first, second = Lease(opened(), KEY, clock), Lease(opened(), KEY, clock)

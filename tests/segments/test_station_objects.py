@@ -7,12 +7,12 @@ from faulty_store import FaultyStore
 from lullwave.audio import Audio
 from lullwave.clock import SimulatedClock
 from lullwave.errors import NotFound, StorageUnavailable
+from lullwave.segments.heartbeat import RENEW_S, Heartbeat
 from lullwave.segments.history import StoreHistory, add_entries, delete_old
 from lullwave.segments.lease import TTL_S, Lease
 from lullwave.segments.present import Present, PresentWriter, read_present
 from lullwave.segments.requests import RequestReader, StationRequest, answer_to, send
 from lullwave.segments.segment import SEGMENT_FRAMES, SEGMENT_S, Manifest, Run, Segment
-from lullwave.segments.wanted import RENEW_S, Wanted
 from lullwave.segments.writer import SegmentWriter
 from lullwave.station import RATE, Event
 from lullwave.storage.objects import MemoryStore
@@ -45,7 +45,7 @@ def test_a_manifest_tells_which_frame_is_on_air_across_takeovers_and_gaps():
 
 def test_many_servers_that_want_a_station_write_as_often_as_one():
     clock, store = SimulatedClock(), Counting(MemoryStore())
-    servers, producer = [Wanted(store, "piano", clock) for _ in range(20)], Wanted(store, "piano", clock)
+    *servers, producer = [Heartbeat(store, "piano/wanted.json", clock) for _ in range(21)]
     producer.look()
     assert producer.idle_s == float("inf")
     for _ in range(40):

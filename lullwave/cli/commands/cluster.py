@@ -1,4 +1,4 @@
-"""``lullwave cluster``: engines on a Ray cluster."""
+"""``lullwave cluster``: engines and stations on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.table import Table
 
 from ...engines.cluster.options import check_address, default_address, use_token
 from ...errors import MissingExtra
+from ...settings import load
 from ..flags import AsJson
 from ..outputs import print_json
 from ..parsing import WordCommand
@@ -25,7 +26,7 @@ Address = Annotated[
 
 @app.callback()
 def cluster() -> None:
-    """Start and stop engines on a Ray cluster, and show what runs there."""
+    """Start and stop engines and stations on a Ray cluster, and show what runs there."""
     if find_spec("ray") is None:
         raise MissingExtra("lullwave cluster", "ray", "ray")
     use_token()
@@ -37,6 +38,10 @@ def up(
         Path | None,
         typer.Argument(metavar="FILE", help="TOML file of engines; without it, one embedded engine."),
     ] = None,
+    stations: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Settings file of servers with a store: their stations run here, too."),
+    ] = None,
     address: Address = "",
     as_json: AsJson = False,
 ) -> None:
@@ -46,14 +51,15 @@ def up(
 
     config = ClusterConfig() if file is None else ClusterConfig.read(file)
     where = _checked(address)
+    settings = None if stations is None else load({"cluster": where}, stations)
     if not control.has_cluster(where):
         control.start_ray()
-    _show(control.up(config, where), as_json)
+    _show(control.up(config, where, settings), as_json)
 
 
 @app.command(cls=WordCommand)
 def status(address: Address = "", as_json: AsJson = False) -> None:
-    """Show the actors: where they run, their streams, speed and restarts."""
+    """Show stations and engines: where they run, their streams, speed and restarts."""
     from ...cluster import control
 
     _show(control.status(_checked(address)), as_json)
@@ -64,11 +70,12 @@ def down(
     address: Address = "",
     ray: Annotated[bool, typer.Option("--ray", help="Stop Ray on this machine, too.")] = False,
 ) -> None:
-    """Stop all our engines on the cluster. Ray itself goes on."""
+    """Stop all our engines and stations on the cluster. Ray itself goes on."""
     from ...cluster import control
 
     try:
-        print(f"stopped {control.down(_checked(address))} engines")
+        engines, actors = control.down(_checked(address))
+        print(f"stopped {engines} engines and {actors} stations")
     finally:
         if ray:
             control.stop_ray()
@@ -78,16 +85,27 @@ def _checked(address: str) -> str:
     return check_address(address or default_address())
 
 
-def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
+def _show(rows: dict[str, list[dict[str, Any]]], as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
+    console = Console()
+    if rows["stations"]:
+        table = Table("station", "node", "process", "engine", "speed", "ahead", "restarts", "state")
+        for row in rows["stations"]:
+            ahead = "" if row["ahead_s"] is None else f"{row['ahead_s']:.0f} s"
+            where = row["station"], row["node"], str(row["pid"] or ""), row["engine"] or ""
+            table.add_row(*where, _times(row["speed"]), ahead, str(row["restarts"]), row["state"])
+        console.print(table)
     table = Table("actor", "node", "process", "streams", "waiting", "speed", "restarts", "state")
-    for row in rows:
-        answers = "ready" if row["answers"] else "starting"
-        speed = "" if row["speed"] is None else f"{row['speed']:.1f}"
-        process, waiting = str(row["pid"] or ""), "" if row["waiting"] is None else str(row["waiting"])
+    for row in rows["engines"]:
+        waiting = "" if row["waiting"] is None else str(row["waiting"])
+        where = row["actor"], row["node"], str(row["pid"] or ""), str(row["streams"])
         table.add_row(
-            row["actor"], row["node"], process, str(row["streams"]), waiting, speed, str(row["restarts"]), answers
+            *where, waiting, _times(row["speed"]), str(row["restarts"]), "ready" if row["answers"] else "starting"
         )
-    Console().print(table)
+    console.print(table)
+
+
+def _times(speed: float | None) -> str:
+    return "" if speed is None else f"{speed:.1f}"

@@ -56,6 +56,10 @@ def serve(config: Path | None = None, **flags: Any) -> None:
     lock.tell(address)
 
     def ready() -> None:
+        if settings.cluster and settings.store:
+            from ...cluster.control import start_stations_later
+
+            start_stations_later(settings)
         print(f"Lullwave plays at {address}  (press Ctrl-C to stop)", flush=True)
         if app.state.services.owner_token.made:
             print(f"Admin token, required for changes: {app.state.services.owner_token.made}", flush=True)

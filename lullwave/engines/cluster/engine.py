@@ -27,6 +27,7 @@ ANSWER_S = 20.0  # how long the pool may take to answer
 ATTEMPTS = 3  # actors that are tried for one stream
 
 T = TypeVar("T")
+_joining = threading.Lock()  # two threads of a process may not join at the same time
 
 
 def join_cluster(address: str) -> None:
@@ -35,12 +36,13 @@ def join_cluster(address: str) -> None:
     Raises:
         EngineLost: there is no cluster at that address, or it refuses this process.
     """
-    if ray.is_initialized():
-        return
-    try:
-        ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
-    except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
-        raise EngineLost(f"no Ray cluster at {address}: {str(error).strip().partition(chr(10))[0]}") from None
+    with _joining:
+        if ray.is_initialized():
+            return
+        try:
+            ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
+        except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
+            raise EngineLost(f"no Ray cluster at {address}: {str(error).strip().partition(chr(10))[0]}") from None
 
 
 def find_pool(address: str) -> Any:

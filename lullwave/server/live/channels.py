@@ -177,15 +177,20 @@ class Channels:
         return Channel(station, settings, origin=self.origin)
 
     def produce(self, queue_maker: Callable[[str], MakeQueue]) -> None:
-        """Make the music of stations that no other process of the store makes. ``queue_maker`` gets a station's id."""
+        """Make the music of stations that no other process of the store makes. ``queue_maker`` gets a station's id.
+
+        With a cluster, that is left to its actors as long as they work.
+        """
         if self.store is None or not self.settings.produce:
             return
+        from ...segments.precedence import Rank
         from ..store.production import StationProduction
 
+        rank = Rank.DEFERRING if self.settings.cluster else Rank.EQUAL
         for config in self.settings.stations:
             archive = self.archive_engine if config.id == self.settings.default_station else None
             args = config, self.settings, self.store, self.engines.get, self.clock, archive, queue_maker(config.id)
-            self.productions[config.id] = StationProduction(*args)
+            self.productions[config.id] = StationProduction(*args, rank)
             self.productions[config.id].start()
 
     @property

@@ -1,7 +1,8 @@
 """This process's part in making the music of stations that servers share: a producer for each, on its own thread.
 
 Of all processes, the one with a station's lease makes its music while somebody listens anywhere, and carries out the
-requests that reach any server. The others stand by.
+requests that reach any server. The others stand by. Where a cluster has an actor for the station, servers leave it to
+that one.
 """
 
 from __future__ import annotations
@@ -13,19 +14,21 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...clock import Clock, Waiter
 from ...engines.base import Engine
 from ...errors import LullwaveError, StorageUnavailable
 from ...ring import Ring
+from ...segments.heartbeat import LAPSE_S, Heartbeat
 from ...segments.history import delete_old
+from ...segments.precedence import Precedence, Rank
 from ...segments.present import Present, PresentWriter, read_present
 from ...segments.produced_station import ProducedStation, StationRenderer
-from ...segments.producer import RETRY_S, SegmentProducer, Timing
+from ...segments.producer import RETRY_S, STAND_BY_S, SegmentProducer, Timing
 from ...segments.requests import OLD_S, RequestReader, StationRequest
-from ...segments.wanted import LAPSE_S, Wanted
+from ...segments.segment import Keys
 from ...settings import Settings
 from ...settings.stations import StationSettings
 from ...station import ArchiveEngine, Event, Station
@@ -44,6 +47,18 @@ JOIN_S = 5.0  # how long `stop` waits for a store that does not answer
 log = logging.getLogger(__name__)
 
 MakeQueue = Callable[["SteeredStation"], PromptQueue]  # on the event loop
+
+
+@dataclass(frozen=True)
+class ProductionStatus:
+    """What the production of a station in one process does."""
+
+    producing: bool  # else it stands by
+    asleep: bool = False
+    epoch: int | None = None  # of its lease
+    engine: str = ""  # whose music is written
+    ahead_s: float = 0.0  # of the music that is written and was not heard yet
+    speed: float | None = None  # times real time, of the station's own engine; None: nothing is made
 
 
 class SteeredStation:
@@ -66,7 +81,10 @@ class SteeredStation:
 
 
 class StationProduction:
-    """The producer of one station in this process. ``start`` and ``stop`` from any thread, all else on its own."""
+    """The producer of one station in this process. ``start`` and ``stop`` from any thread, all else on its own.
+
+    ``name`` is that of a process that is started again when it has ended, as of ``Lease``.
+    """
 
     def __init__(
         self,
@@ -77,14 +95,17 @@ class StationProduction:
         clock: Clock,
         archive: ArchiveEngine | None,
         make_queue: MakeQueue,
+        rank: Rank = Rank.EQUAL,
+        name: str = "",
     ) -> None:
         self.id, self._config, self._settings, self._clock = config.id, config, settings, clock
         self._store, self._make_queue, self._loop = store, make_queue, asyncio.get_running_loop()
         self._renderer = StationRenderer(config, settings, engine, clock, archive, self._known, self._opened)
-        self._wanted = Wanted(store, config.id, clock)
+        self._wanted = Heartbeat(store, Keys(config.id).wanted, clock)
+        self._precedence = Precedence(store, config.id, clock, rank)
         self._facts = PresentWriter(store, config.id)
         timing = Timing(settings.store_ahead_s, settings.burst_s, settings.store_hours * 3600)
-        self._producer = SegmentProducer(store, config.id, self._renderer, clock, timing, self._is_wanted)
+        self._producer = SegmentProducer(store, config.id, self._renderer, clock, timing, self._is_wanted, name)
         self._steered: SteeredStation | None = None
         self._queue: PromptQueue | None = None
         self._requests: RequestReader | None = None
@@ -99,6 +120,15 @@ class StationProduction:
     def producing(self) -> bool:
         """Whether this process makes the station's music. Any thread."""
         return self._producer.producing
+
+    def status(self) -> ProductionStatus:
+        """What this process does for the station. Any thread."""
+        manifest, station = self._producer.manifest, self._renderer.station
+        if manifest is None or station is None:
+            return ProductionStatus(False)
+        asleep, ahead_s = self._producer.asleep, max(0.0, manifest.air(manifest.next) - self._clock.wall())
+        speed = None if asleep else station.speed
+        return ProductionStatus(True, asleep, manifest.epoch, station.playing_engine, ahead_s, speed)
 
     def start(self) -> None:
         self._waiter = self._clock.waiter()
@@ -142,7 +172,15 @@ class StationProduction:
         return RETRY_S
 
     def _step(self) -> float:
+        if self._precedence.defers():
+            if self._producer.producing:
+                log.info("station %s: an actor of the cluster makes its music from here on", self.id)
+                self._end()
+                self._producer.close()
+            self._producer.watch()
+            return STAND_BY_S
         left = self._producer.step()
+        self._precedence.show()
         manifest, now = self._producer.manifest, self._clock.now()
         if manifest is None:
             if self._requests is not None:

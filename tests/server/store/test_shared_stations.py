@@ -18,9 +18,14 @@ from lullwave.mastering import Master
 from lullwave.request import Request
 from lullwave.segments.reader import SegmentReader
 from lullwave.segments.segment import SEGMENT_FRAMES
+from lullwave.server.engine_pool import EnginePool
+from lullwave.server.store.host import StationHost
+from lullwave.server.store.production import StationProduction
+from lullwave.settings import load
 from lullwave.station import CHANNELS, CHUNK_FRAMES, RATE
 
 STATIONS = [{"id": "piano", "seed": 7}]
+ON_CLUSTER = {"synth": SineEngine, "cluster:synth": SineEngine}
 LEAD = 10 * 1152  # frames of silent MP3 frames at the beginning of a stream, at most
 
 
@@ -38,6 +43,12 @@ class Shared:
         return self._stack.enter_context(
             serving(self._folder / f"server{self._count}", self.clock, **{**own, "store_ahead_s": 12.0, **flags})
         )
+
+    def add_actor(self) -> StationHost:
+        """What an actor of a cluster runs; each one is taken as the same actor, started again."""
+        own = {"store": f"file://{self._folder}/store", "stations": STATIONS, "reserve_s": 8.0, "store_ahead_s": 12.0}
+        settings = load({**own, "data_dir": self._folder / "actor", "cluster": "auto"})
+        return StationHost(settings, "actor-1", EnginePool(ON_CLUSTER), self.clock)
 
     def until(self, holds, step_s: float = 0.25, most_s: float = 60.0) -> None:
         """Let time pass until something holds."""
@@ -78,9 +89,8 @@ def programme(seconds: float) -> np.ndarray:
     return master.process(SineEngine().stream(Request("", 7)).read(round(seconds * RATE))).samples
 
 
-def stop_at_once(producer: Served) -> None:
+def stop_at_once(production: StationProduction) -> None:
     """End the part of a process in making music as ``kill -9`` does: its lease is not released."""
-    production = channels(producer).productions["piano"]
     production._producer.close = lambda: None
     production.stop()
     production._thread.join(TIMEOUT_S)
@@ -117,7 +127,7 @@ def test_all_servers_play_what_one_process_would_and_a_dead_producer_is_not_hear
             assert begun[0] < RATE < begun[1]
             assert abs(channel(first).edge - channel(second).edge) <= CHUNK_FRAMES
             shared.run(8.0)
-            stop_at_once(producer)
+            stop_at_once(channels(producer).productions["piano"])
             shared.run(16.0)
             assert abs(channel(first).edge - channel(second).edge) <= CHUNK_FRAMES
             streams = [(one, begun[0], 28.0), (two, begun[1], 24.0)]
@@ -131,6 +141,40 @@ def test_all_servers_play_what_one_process_would_and_a_dead_producer_is_not_hear
             assert np.array_equal(decode(data).to_int16(), Audio(made[at : at + 12 * RATE], RATE).to_int16())
     manifest = SegmentReader(channels(first).store, "piano").manifest()
     assert [run.epoch for run in manifest.runs] == [1, 2]
+    assert manifest.contiguous_from(manifest.next - 1) == manifest.first
+
+
+def test_servers_leave_a_station_to_an_actor_of_a_cluster_as_long_as_it_works(shared):
+    servers = [shared.add(produce=True, cluster="auto", engines=ON_CLUSTER) for _ in range(2)]
+    shared.run(2.0)
+
+    def produced():
+        return [len(channels(one).produced) for one in servers]
+
+    with servers[0].listening("/stream.mp3?listener=ann") as stream:
+        shared.until(on_air(*servers[:1]))
+        frame = heard_frame(servers[0], "ann")
+        shared.run(3.0)
+        assert sum(produced()) == 1  # there is no actor yet
+        first = shared.add_actor()
+        shared.until(lambda: first.status().producing, most_s=6.0)
+        assert (produced(), first.status().engine) == ([0, 0], "cluster:synth")
+        shared.run(3.0)
+        again = shared.add_actor()  # the first one is taken for dead, but goes on
+        shared.until(lambda: again.status().producing, most_s=1.0)
+        shared.run(3.0)
+        assert ([first.status().producing, again.status().producing], produced()) == ([False, True], [0, 0])
+        for actor in (first, again):
+            stop_at_once(actor._production)
+        shared.run(7.0)
+        assert produced() == [0, 0]  # it may be started again
+        shared.until(lambda: sum(produced()) == 1, most_s=7.0)
+        shared.run(14.0)
+        assert_heard(read_exactly(stream, 30 * 24_000), frame, programme(60.0))
+        for actor in (first, again):
+            actor.stop()
+    manifest = SegmentReader(channels(servers[0]).store, "piano").manifest()
+    assert [run.epoch for run in manifest.runs] == [1, 2, 3, 4]
     assert manifest.contiguous_from(manifest.next - 1) == manifest.first
 
 

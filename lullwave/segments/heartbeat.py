@@ -1,7 +1,7 @@
-"""Whether somebody wants a station's music: an object in the store that web servers change while somebody listens.
+"""A heartbeat: an object in a store that is changed while something holds, such as that somebody listens.
 
-However many servers want it, it is changed about every ``RENEW_S``: each renews it only where no other one has. Its
-age is measured by the clock of who reads it, from the last change that it saw, so the times of day do not matter.
+However many processes renew it, it is changed about every ``RENEW_S``: each renews it only where no other one has. Each
+reader measures its age by its own clock, from the last change that it saw, so the times of day do not matter.
 """
 
 from __future__ import annotations
@@ -11,17 +11,16 @@ import json
 from ..clock import FOREVER, Clock
 from ..errors import StorageUnavailable
 from ..storage.objects import ObjectStore, StoredObject
-from .segment import Keys
 
 RENEW_S = 4.0
-LAPSE_S = 3 * RENEW_S  # without a change for so long, nobody wants it
+LAPSE_S = 3 * RENEW_S  # without a change for this long, it has stopped
 
 
-class Wanted:
-    """The object of one station. One thread: of a web server that calls ``renew``, or of a producer that ``look``s."""
+class Heartbeat:
+    """The object at ``key``. One thread, which either calls ``renew`` or only ``look``s."""
 
-    def __init__(self, store: ObjectStore, station: str, clock: Clock) -> None:
-        self._store, self._key, self._clock = store, Keys(station).wanted, clock
+    def __init__(self, store: ObjectStore, key: str, clock: Clock) -> None:
+        self._store, self._key, self._clock = store, key, clock
         self._seen: bytes | None = None  # its last content
         self._looked = False
         self._changed_at = -FOREVER
@@ -40,11 +39,11 @@ class Wanted:
         self._read()
 
     def keep(self) -> None:
-        """Take it as just changed: what is on air goes on."""
+        """Take it as just changed."""
         self._changed_at = self._clock.now()
 
     def renew(self) -> None:
-        """Change it, unless another server has within ``RENEW_S``.
+        """Change it, unless another process has within ``RENEW_S``.
 
         Raises:
             StorageUnavailable
