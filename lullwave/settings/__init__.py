@@ -51,9 +51,8 @@ class Settings(BaseSettings):
     )
     cluster: str = Field(
         default="",
-        pattern=r"^(auto|ray://[^\s/@?#]+:\d+|[^\s/@?#:]+:\d+)?$",
         description="Ray cluster whose engines play, as `lullwave cluster up` started them: `auto` (that of this "
-        "machine), `HOST:PORT` or `ray://HOST:PORT`; empty: none",
+        "machine) or `HOST:PORT`; empty: none",
     )
     checkpoint: str = Field(
         default="",
@@ -279,6 +278,14 @@ class Settings(BaseSettings):
     def _proxies_are_addresses(cls, text: str) -> str:
         TrustedProxies.parse(text)
         return text
+
+    @field_validator("cluster")
+    @classmethod
+    def _cluster_is_an_address(cls, address: str) -> str:
+        if not re.fullmatch(r"(auto|[^\s/@?#:]+:\d+)?", address):
+            why = " of a cluster to which this machine belongs: Ray's client (ray://) carries no streams"
+            raise SettingsError("cluster", address, "auto or HOST:PORT" + why * address.startswith("ray://"))
+        return address
 
     @field_validator("store")
     @classmethod

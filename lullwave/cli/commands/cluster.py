@@ -82,7 +82,7 @@ def down(
 
 
 def _checked(address: str) -> str:
-    return check_address(address or default_address())
+    return check_address(address or default_address(), by_client=True)
 
 
 def _show(rows: dict[str, list[dict[str, Any]]], as_json: bool) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import Any, ClassVar, TypeVar
 
 import ray
@@ -39,6 +40,8 @@ def join_cluster(address: str) -> None:
     with _joining:
         if ray.is_initialized():
             return
+        if address.startswith("ray://") and find_spec("grpc") is None:
+            raise EngineLost(f"{address} needs Ray's client: pip install 'ray[client]'")
         try:
             ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
         except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
