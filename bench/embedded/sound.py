@@ -6,14 +6,17 @@ those of 24 recorded tracks, and exits with 1 if a bar is missed. The figures on
 sounds worse is a failure. Needs ``pip install -r bench/requirements-music.txt`` and
 ``pip install --no-deps musicnn==0.1.0``.
 
-Clips and readings are cached in the temporary folder until the code of the engine changes.
+Clips and readings are cached in the temporary folder until the code of the engine changes, so that the whole can be
+done in pieces: ``--stop-after 150`` ends after as many seconds, and the next run goes on there.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -219,20 +222,27 @@ def main() -> None:
     parser.add_argument("--only", choices=PARTS, action="append", help="one part (may be given again)")
     parser.add_argument("--quick", action="store_true", help="eight prompts, one seed, 30 s: for work in progress")
     parser.add_argument("--seeds", type=int, default=3, help="seeds of each prompt (3)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="length of the clips (60)")
+    parser.add_argument("--processes", type=int, default=2, help="that render and read at the same time (2)")
+    parser.add_argument("--stop-after", type=float, default=math.inf, help="seconds; run again to go on")
     parser.add_argument("--json", type=Path, help="write the rows to this file")
     parser.add_argument("--before", type=Path, default=BASELINE, help="rows of an earlier run, shown beside")
     arguments = parser.parse_args()
     pin(2)
-    seeds, seconds = ([1], 30.0) if arguments.quick else (list(range(1, arguments.seeds + 1)), 60.0)
+    seeds, seconds = ([1], 30.0) if arguments.quick else (list(range(1, arguments.seeds + 1)), arguments.seconds)
+    ends = time.monotonic() + arguments.stop_after
     chosen = arguments.only or PARTS
     _warm_up()
-    with ProcessPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(arguments.processes) as pool:
 
         def ask(read: Callable[..., Any], every: Sequence[tuple[Any, ...]]) -> list[Any]:
             jobs = [pool.submit(kept, read, *one) for one in every]
             done = []
             for n, job in enumerate(jobs):
                 done.append(job.result())
+                if time.monotonic() > ends and not jobs[-1].done():
+                    pool.shutdown(cancel_futures=True)
+                    sys.exit(f"\n{read.__name__}: {n + 1} of {len(jobs)} are kept; run again to go on")
                 print(f"\r{read.__name__}: {n + 1} of {len(jobs)}", end="", file=sys.stderr, flush=True)
             print(file=sys.stderr)
             return done

@@ -128,7 +128,7 @@ def _solo(instrument: str, phrase: tuple[tuple[float, float, int], ...], centre:
     scale = (0, 2, 4, 5, 7, 9, 11)
     beat_s = 60.0 / _SOLO_BPM
     seat = INSTRUMENTS[instrument].seat  # type: ignore[index]
-    track = Track(instrument, 0.0, 0.0, seat.cutoff_hz, seat.room_db, seat.plate_db, seat.tremolo, seat.chorus)  # type: ignore[arg-type]
+    track = Track(instrument, **vars(seat) | {"level_db": 0.0})  # type: ignore[arg-type]
     mix = Mix({"solo": track}, wow=0.0, warmth=0.0)
     renderer = Renderer(1, SoundCache(40_000_000), only="solo")
     bends = "bend" in INSTRUMENTS[instrument].articulations  # type: ignore[index]

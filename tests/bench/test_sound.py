@@ -1,5 +1,6 @@
 """The prompts, verdicts and table of the sound report."""
 
+import numpy as np
 import pytest
 
 from bench.embedded import sound, sound_prompts
@@ -105,3 +106,11 @@ def test_sequenced_phrases_are_for_synths_alone():
     assert len(sound_renders.phrases_of("synth_lead")[1]) == 128
     assert len(sound_renders.phrases_of("upright_bass")[2]) == 16
     assert sound_renders.phrases_of("felt_piano")[1] == sound_renders._HELD
+
+
+def test_a_solo_is_finite_and_as_loud_as_any_other():
+    from bench.embedded import sound_renders
+
+    samples = sound_renders._solo("flute", ((0, 4, 0),), 72)
+    assert np.isfinite(samples).all()
+    assert np.sqrt(np.mean(np.square(samples))) == pytest.approx(0.1, rel=1e-3)

@@ -26,6 +26,7 @@ PLACE_OF_STYLE: Mapping[str, Scene] = {
     "newage": "stars",
     "folk": "forest",
     "zen": "forest",
+    "raga": "forest",
     "bossa": "beach",
     "classical": "window",
     "piano": "window",

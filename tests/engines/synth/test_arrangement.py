@@ -150,6 +150,46 @@ def test_a_loop_comes_again_note_for_note_and_its_theme_with_the_same_hook():
     assert shared > 0.7 * hooks
 
 
+def test_a_looped_piece_has_one_drum_loop_for_all_its_themes():
+    """Bars at one place of the loop have the same kicks and snares, but for fills, ghosts and the loudness."""
+    shared = compared = 0
+    for seed in range(8):
+        programme = Programme(Request("lofi hip hop, 80 bpm", seed, 60.0), SynthOptions())
+        struck: dict[int, list[tuple[str, list[tuple[str, float]]]]] = defaultdict(list)
+        while (bar := programme.next_bar()) is not None:
+            beat = [(h.drum, round(h.start_s, 3)) for h in bar.hits if h.drum == "kick" and h.velocity > 0.4]
+            if bar.take >= 0 and beat:
+                struck[bar.take].append((bar.section[0], beat))
+        for bars in struck.values():
+            for (one, kicks), (other, theirs) in itertools.pairwise(bars):
+                if one != other:
+                    compared += 1
+                    shared += len(set(kicks) & set(theirs)) >= min(len(kicks), len(theirs)) - 1
+    assert compared > 12
+    assert shared > 0.9 * compared
+
+
+def test_a_line_goes_round_with_the_loop():
+    again = bars_seen = 0
+    for seed in range(6):
+        programme = Programme(Request("lofi hip hop with violin, 80 bpm", seed, 60.0), SynthOptions())
+        bars = []
+        while (bar := programme.next_bar()) is not None:
+            bars.append(bar)
+        at = 0
+        for section in programme.spec.sections[:-1]:
+            own, at = bars[at : at + section.bars], at + section.bars
+            if section.loop_bars != 2:
+                continue
+            for a, b in zip(own, own[2:], strict=False):
+                if [c.name for c in a.chords] == [c.name for c in b.chords]:
+                    lines = [[n.pitch for n in one.notes if n.part == "lead"] for one in (a, b)]
+                    bars_seen += bool(lines[0])
+                    again += bool(lines[0]) and lines[0] == lines[1]
+    assert bars_seen > 12
+    assert again > 0.7 * bars_seen  # the last note before a change of chords may differ
+
+
 def test_loops_have_few_chords_and_written_pieces_more():
     def chords(prompt):
         return np.mean([len({c.name for b in clip(prompt, seed) for c in b.chords}) for seed in range(12)])

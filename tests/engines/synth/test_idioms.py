@@ -62,3 +62,30 @@ def test_a_violin_that_is_added_leaves_the_beat_alone():
     bars = [programme.next_bar() for _ in range(12)]
     assert sum(drums(bars).values()) > 60
     assert instruments(bars)["violin"] > 5
+
+
+@pytest.mark.parametrize("name", ["flute", "violin", "cello"])
+def test_classical_players_have_no_synthesizer_among_them(name):
+    for seed in range(6):
+        assert not {"pad", "synth_lead", "sub_bass"} & set(instruments(clip(name, seed)))
+
+
+@pytest.mark.parametrize("prompt", ["sitar", "indian music", "raga at dusk"])
+def test_a_raga_is_a_sitar_over_its_drone_with_hand_drums(prompt):
+    for seed in range(3):
+        bars = clip(prompt, seed)
+        assert set(instruments(bars)) <= {"sitar", "flute"}
+        assert instruments(bars)["sitar"] > 20
+        assert {bar.mix.kit for bar in bars if bar.hits} == {"hand"}
+
+
+def test_an_indian_summer_is_no_raga():
+    assert "sitar" not in instruments(clip("indian summer", 1))
+
+
+def test_a_named_flute_rests_less_than_one_that_a_style_chose():
+    def share(bars, name):
+        seconds = sum(b.seconds for b in bars)
+        return sum(n.length_s for _, n in notes_of(bars, name, "lead")) / seconds
+
+    assert np.mean([share(clip("flute", seed), "flute") for seed in range(5)]) > 0.4

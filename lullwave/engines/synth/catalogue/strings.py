@@ -65,7 +65,7 @@ INSTRUMENTS = (
     Instrument(
         "sitar", "plucked", "sitar", ("lead", "keys"), 43, 80, midi_program=104,
         seat=Seat(-1.0, 8000, -14, -14), voice=Voice(-5.5, 0.3, 5.0, touch=1.0, layers=3),
-        articulations=("slide", "bend"), comps=("drone",), bed=("sitar",),
+        articulations=("slide", "bend"), comps=("drone",), bed=("sitar",), style="raga",
         unasked=0.1,
         phrases=phrases("sitar"),
         stands_in_for=phrases("sarod, veena, oud, tanpura, tambura"),

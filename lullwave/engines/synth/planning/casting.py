@@ -12,13 +12,14 @@ from ..chance import Chance
 from ..prompts.intent import Intent
 from ..spec import Band
 from ..writing.groove import HATS
+from .blend import Blend
 from .memory import Memory
-from .styles import Blend, Style
+from .styles import Style
 
 PAD: InstrumentName = "pad"  # holds chords in the background where the prompt names nothing for it
 _PAIR_GAP = 4  # pieces before the same pair of chord player and melody player may return
 
-_BEHIND_BEAT_DB = -9.0  # of melodic parts where the beat leads
+_BEHIND_BEAT_DB = -12.0  # of melodic parts where the beat leads
 _FAMILY_WEIGHTS: dict[Family, float] = {"synths": 1.5, "mallets": 0.7}  # as beds; the others 1
 _STRUCK: tuple[Family, ...] = ("pianos", "plucked", "mallets")  # families too percussive to hold chords
 _OPEN: tuple[Family, ...] = ("plucked", "mallets", "synths")  # families whose chords leave room for drums
@@ -81,7 +82,7 @@ def cast(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> dict[R
         band["answer"] = melodies[1]
     elif not featured:
         band["answer"] = _draw(chance, others, avoid, "vibraphone")
-    if not is_pad(keys):
+    if not is_pad(keys) and (pads or blend.number(lambda style: style.pad) > 0.0):
         band["pad"] = pads[0] if pads else PAD
     refused: dict[str, tuple[Role, ...]] = {
         "pad": ("pad",), "bass": ("bass",), "melody": ("lead", "answer"), "keys": ("keys",),
@@ -117,6 +118,12 @@ def featured_players(intent: Intent) -> tuple[InstrumentName, ...]:
     """The named instruments that are mixed in front: no basses, and pads only if nothing else is named."""
     named = [name for name in intent.instruments if INSTRUMENTS[name].role != "bass"]
     return tuple([name for name in named if not is_pad(name)] or named)
+
+
+def leads_by_name(band: Band) -> bool:
+    """Whether the melody is played by an instrument that the prompt names and that is made for it."""
+    lead = band.instruments.get("lead")
+    return lead is not None and lead in band.featured and INSTRUMENTS[lead].role in ("lead", "pad")
 
 
 def is_pad(name: InstrumentName) -> bool:

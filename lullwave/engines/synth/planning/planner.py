@@ -15,11 +15,11 @@ from ..score import RATE
 from ..spec import PieceSpec
 from ..theory import Key
 from ..writing.metres import METRES, Metre
+from .blend import Blend
 from .casting import make_band
 from .form import FORMS, plan_form
 from .memory import Memory, PlayedPiece
 from .sections import avoid_repeated_chords, avoid_repeated_sections, build_section, close_section
-from .styles import Blend
 from .themes import make_themes, progressions_of
 from .titles import make_title
 from .turns import assign_turns

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..catalogue.instruments import INSTRUMENTS, Role
+from ..catalogue.instruments import Role
 from ..chance import Chance
 from ..prompts.intent import Intent
 from ..spec import Band, Section, Slot
 from ..theory import Key
 from ..writing import harmony
 from ..writing.comping import HELD
-from .casting import beat_leads, drum_limit, is_pad
+from .blend import Blend
+from .casting import beat_leads, drum_limit, is_pad, leads_by_name
 from .form import SectionPlan
-from .styles import Blend
 from .themes import HALF_BARS_BPM, Theme
 
 _TONIC = {True: "m9", False: "maj9"}
@@ -177,11 +177,6 @@ def _calm(comp: str) -> str:
     }.get(comp, comp)
 
 
-def _is_named_lead(band: Band) -> bool:
-    lead = band.instruments["lead"]
-    return lead in band.featured and INSTRUMENTS[lead].role in ("lead", "pad")
-
-
 def _roles(
     chance: Chance, part: SectionPlan, index: int, intent: Intent, blend: Blend, band: Band, limit: int
 ) -> tuple[Role, ...]:
@@ -204,7 +199,7 @@ def _roles(
     if "keys" in band.instruments and band.instruments["keys"] in band.featured and "keys" not in roles:
         roles.append("keys")  # what is named is there from the first bar
     sings = index < 2 or part.name[0] in "ABC"
-    if sings and "lead" in band.instruments and "lead" not in roles and _is_named_lead(band):
+    if sings and "lead" not in roles and leads_by_name(band):
         roles.append("lead")
     if (
         limit == 0

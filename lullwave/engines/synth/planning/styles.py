@@ -1,17 +1,14 @@
-"""The styles as data: what each prefers, in numbers and weights; a blend draws from several by their shares."""
+"""The styles as data: what each prefers, in numbers and weights."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from ..catalogue.drums import KitName
 from ..catalogue.instruments import InstrumentName
 from ..catalogue.productions import ProductionName
-from ..chance import Chance
 
-T = TypeVar("T")
 Weights = Mapping[str, float]
 Players = Mapping[InstrumentName, float]
 
@@ -320,6 +317,29 @@ STYLES: dict[str, Style] = {
         loops=1.0,
         productions={"bright": 2, "clean": 1},
     ),
+    "raga": Style(
+        tempo_bpm=(64, 84),
+        keys={"sitar": 1},
+        lead={"sitar": 1},
+        answer={"flute": 1},
+        bass={},
+        kits={"hand": 1},
+        hats={"offbeats": 2, "shaker": 1},
+        comps={"drone": 1},
+        cells={0: 1},
+        palette={"open": 1},
+        swing=(0.5, 0.52),
+        drums=0.6,
+        split=0.0,
+        borrow=0.0,
+        pad=0.0,
+        wet=0.6,
+        wow=0.1,
+        warmth=0.2,
+        cutoff_hz=12000,
+        loops=0.5,
+        productions={"clean": 2, "tape": 1},
+    ),
     "classical": Style(
         tempo_bpm=(62, 82),
         keys={"string_section": 3, "harpsichord": 2, "felt_piano": 1.5, "harp": 1},
@@ -363,37 +383,3 @@ STYLES: dict[str, Style] = {
         productions={"dusty": 4, "lo-bit": 2, "tape": 1, "bright": 0.5},
     ),
 }
-
-
-@dataclass(frozen=True)
-class Blend:
-    """Styles with shares that add up to 1."""
-
-    shares: tuple[tuple[str, float], ...]
-
-    def number(self, of: Callable[[Style], float]) -> float:
-        """The mean of a number."""
-        return float(sum(of(STYLES[style]) * share for style, share in self.shares))
-
-    def span(self, of: Callable[[Style], tuple[float, float]]) -> tuple[float, float]:
-        """The mean of a range."""
-        pairs = [(of(STYLES[style]), share) for style, share in self.shares]
-        return sum(p[0] * s for p, s in pairs), sum(p[1] * s for p, s in pairs)
-
-    def weights(self, of: Callable[[Style], Mapping[T, float]]) -> dict[T, float]:
-        """The weights of a choice, each style's scaled to its share."""
-        mixed: dict[T, float] = {}
-        for style, share in self.shares:
-            own = of(STYLES[style])
-            total = sum(own.values()) or 1.0
-            for choice, weight in own.items():
-                mixed[choice] = mixed.get(choice, 0.0) + share * weight / total
-        return mixed
-
-    def draw(self, chance: Chance) -> Style:
-        """One of the styles, as likely as its share."""
-        return STYLES[chance.weighted(list(self.shares))]
-
-    def leading(self) -> str:
-        """The style with the largest share."""
-        return max(self.shares, key=lambda s: s[1])[0]

@@ -19,9 +19,10 @@ from ..writing.bass import LOFI_CELLS
 from ..writing.comping import CHOPS, HELD
 from ..writing.composer import voiced
 from ..writing.event import VoicedChord
-from .casting import beat_leads, draw_hats, pad_plays_chords
+from .blend import Blend
+from .casting import beat_leads, draw_hats, leads_by_name, pad_plays_chords
 from .memory import Memory
-from .styles import Blend, Style
+from .styles import Style
 
 T = TypeVar("T")
 
@@ -30,8 +31,8 @@ HALF_BARS_BPM = 96.0  # fastest tempo with two chords per bar: each lasts at lea
 _MOST_CHORDS = 7  # in all themes of a piece, not counting cadences and borrowed chords
 _PROGRESSION_GAP = 10  # pieces before a progression may return
 _CLEAR = 0.1  # least `harmony.clarity` of a loop
-_LOOPS = {0: 4.0, 2: 0.8, 3: 1.7, 4: 2.5}  # weights: a loop of four bars (0), or of two bars with 2 to 4 chords
-_SAME_LOOP = 0.7  # how likely another theme of a looped piece keeps the chords of the first
+_LOOPS = {0: 2.5, 2: 1.2, 3: 2.0, 4: 2.5}  # weights: a loop of four bars (0), or of two bars with 2 to 4 chords
+_SAME_LOOP = 0.7  # how likely another theme of a looped piece keeps chords, bass and manner of the first
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ def make_themes(
     themes: dict[str, Theme] = {}
     taken: list[str] = []
     split = blend.number(lambda style: style.split) if tempo <= HALF_BARS_BPM else 0.0
+    comps = _comps(blend, intent, band)
+    phrases = melody.FULL if leads_by_name(band) else tuple(melody.PHRASES)
     looped = chance.of("looped").yes(blend.number(lambda style: style.loops))
     for letter in "ABC":
         draw = chance.of(letter)
@@ -88,10 +91,10 @@ def make_themes(
             loop=loop,
             motif=motif,
             kick=used[0].kick if looped and used else _other(draw.of("kick"), _kicks(style), [t.kick for t in used]),
-            hats=draw_hats(draw.of("hats"), blend, band.kit, intent),
-            comp=_other_weighted(draw.of("comp"), _comps(blend, intent, band), [t.comp for t in used]),
-            bass=_cell(draw.of("cell"), blend),
-            phrase=_other(draw.of("phrase"), tuple(melody.PHRASES), [t.phrase for t in used]),
+            hats=used[0].hats if looped and used else draw_hats(draw.of("hats"), blend, band.kit, intent),
+            comp=used[0].comp if again else _other_weighted(draw.of("comp"), comps, [t.comp for t in used]),
+            bass=used[0].bass if again else _cell(draw.of("cell"), blend),
+            phrase=_other(draw.of("phrase"), phrases, [t.phrase for t in used]),
             loop_bars=round(sum(slot.beats for slot in loop) / 4.0) if looped else 0,
         )
     return themes, taken

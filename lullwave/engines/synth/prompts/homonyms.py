@@ -59,6 +59,8 @@ HOMONYMS: dict[str, Effects] = {
     "big city": {"energy": 0.1},
     "fire beat": {"part": "drums", "energy": 0.2},
     "silent night": {"bright": -0.35, "energy": -0.4},
+    "indian summer": {"bright": 0.2, "energy": 0.1, "valence": 0.2},
+    "indian ocean": {"ambience": "waves"},
     "deep sleep": {"energy": -0.7, "dense": -0.4},
     "deep house": {"style": "synthwave", "energy": 0.2},
     "with vibes": {"instrument": "vibraphone"},

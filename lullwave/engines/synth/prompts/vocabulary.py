@@ -40,6 +40,7 @@ PHRASES: dict[str, Effects] = {
     **_all({"style": "electronic", "energy": 0.55}, "dance"),
     **_all({"style": "classical"}, "classical, classical music, baroque, chamber music, renaissance"),
     **_all({"style": "newage"}, "new age, healing music, reiki, crystal bowls, singing bowls"),
+    **_all({"style": "raga"}, "raga, raag, indian, indian music, hindustani"),
     **_all({"style": "ambient"}, "ambient, drone, ethereal, soundscape, atmospheric, space music, celestial"),
     **_all(
         {"style": "folk"},

@@ -318,7 +318,8 @@ def rise(frames: int, attack_s: float) -> Samples:
 def swell(frames: int, attack_s: float, depth_db: float = 24.0) -> Samples:
     """1 after an exponential rise from -``depth_db``: loud noise may begin so within 30 ms without a click.
 
-    A steady slope in dB: in no moment is the noise far above what it was 10 ms before.
+    A steady slope in dB: in no moment is the noise far above what it was 10 ms before. Out of silence, 46 dB in 23 ms
+    begin unheard, and are sharper at their end.
     """
     out = np.ones(frames, np.float32)
     n = min(frames, max(1, round(attack_s * MUSIC_RATE)))

@@ -49,6 +49,7 @@ def compose_section(spec: PieceSpec, index: int, carry: SectionState) -> tuple[l
     section = spec.sections[index]
     chance = Chance(spec.seed, spec.number, "section", index)
     take = Chance(spec.seed, spec.number, "loop", section.theme) if section.loop_bars else chance
+    beat = Chance(spec.seed, spec.number, "loop") if section.loop_bars else chance  # one drum loop for all themes
     chords = voiced(section, carry.voicing)
     events = _events(chance, take, spec, section, chords, carry)
     metre = METRES[section.metre]
@@ -57,7 +58,7 @@ def compose_section(spec: PieceSpec, index: int, carry: SectionState) -> tuple[l
     events = resolve_clashes(events, beat_s)
     bars = []
     for bar in range(section.bars):
-        hits = _hits(chance, take, spec, section, bar, frames[bar] / RATE / metre.quarters)
+        hits = _hits(chance, beat, spec, section, bar, frames[bar] / RATE / metre.quarters)
         notes = _notes(chance, take, spec, section, events, bar, frames)
         named = tuple(
             ChordAt(c.beat - bar * BEATS, c.chord.name(section.key), c.chord.root, c.chord.pitch_classes, c.borrowed)
@@ -159,12 +160,17 @@ def _tune(
     if answer or not lead.line:
         second = "answer" if answer else ""
         tune = melody.write_melody(
-            chance, chords, key, motif, section.phrase, section.bars, answer=second, shifts=shifts
-        )
+            chance, chords, key, motif, section.phrase, section.bars, answer=second, shifts=shifts,
+            again=bool(section.loop_bars),
+        )  # fmt: skip
     if lead.line:
         write = lines.write_slow_line if lead.line == "slow" else lines.write_sequence
         answers = [event for event in tune if event.part == "answer"]
-        line = write(chance, chords, key, motif, "lead", shift)
+        line = [
+            replace(event, beat=event.beat + at)
+            for at, passed in _passes(section, chords)
+            for event in write(chance.of("line"), passed, key, motif, "lead", shift)
+        ]
         tune = lines.with_answers(line if named else lines.rested(line), answers)
     if "bend" in lead.articulations:
         tune = lines.bent(chance.of("bend"), tune, key, "lead")
@@ -297,5 +303,5 @@ def _bar(
         section=section.name,
         tempo_bpm=section.tempo(min(bar, section.bars - 1)) / METRES[section.metre].quarters_per_beat,
         metre=section.metre,
-        take=1000 * (1 + ord(section.theme)) + _place(section, bar) if section.loop_bars else -1,
+        take=_place(section, bar) if section.loop_bars else -1,
     )

@@ -26,6 +26,7 @@ PHRASES: dict[str, tuple[tuple[float, str], ...]] = {
     "thin": ((0, "thin"), (8, "a")),
     "tail": ((0, "a"), (4, "thin"), (8, "tail")),
 }
+FULL = ("period", "climb", "tail")  # those in which the melody rests least
 ANSWERS = {
     "call": 6.0,
     "mirror": 6.0,
@@ -171,10 +172,12 @@ def write_melody(
     part: str = "lead",
     answer: str = "",
     shifts: tuple[int, int] = (0, 0),
+    again: bool = False,
 ) -> list[Event]:
     """Write the melody of a section: one plan per four bars, varied when repeated; ``answer`` names a second voice.
 
     ``shifts`` are the octaves, in semitones, by which the melody and the answer lie away from the usual range.
+    ``again``: the section is a loop, whose hook comes back as it was.
     """
     events: list[Event] = []
     for block in range((bars + 3) // 4):
@@ -184,7 +187,9 @@ def write_melody(
         for beat, change in plan:
             if beat + 4.0 > left:
                 continue
-            if block and change == "a":
+            if again and change == "sequence":
+                change = "a"
+            elif block and change == "a" and not again:
                 change = draw.pick(("sequence", "tail", "a"))
             where = (block * 16.0 + beat, left + block * 16.0)
             events += _statement(draw, chords, key, motif, change, where, part, shifts[0])

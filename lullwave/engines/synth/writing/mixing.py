@@ -11,7 +11,7 @@ from .comping import CHOPS
 
 _DRUMS_DB = 1.5  # of every kit against the music
 _ROLE_DB: dict[Role, float] = {"keys": -1.5, "bass": 0.0, "lead": 1.0, "answer": -2.5, "pad": -5.0}
-_FEATURED_DB, _BEHIND_DB = 1.5, -5.0  # for named instruments, and for other melodic ones beside them
+_FEATURED_DB, _BEHIND_DB = 1.5, -7.0  # for named instruments, and for other melodic ones beside them
 _THIN_HZ: dict[Role, float] = {"keys": 170.0, "pad": 220.0, "lead": 150.0, "answer": 150.0}  # room for kick and bass
 _SCOOP: dict[Role, float] = {"keys": 1.0, "pad": 1.0, "lead": 0.5, "answer": 0.5}  # share of the production's bell
 _HIGHS: dict[Role, float] = {"keys": 1.0, "pad": 1.0, "lead": 0.6, "answer": 0.8}  # share of the production's shelf

@@ -83,9 +83,9 @@ def violin(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Sa
 
 def cello(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
     """A cello: darker, its vibrato slower, its bow heard."""
-    bright_hz = 1300.0 + 1100.0 * velocity
+    bright_hz = 1050.0 + 1000.0 * velocity
     return _bowed(
-        "cello", pitch_hz, velocity, variant, seconds, _CELLO, bright_hz, (5.0, 18.0, 0.22), 0.09, 0.022
+        "cello", pitch_hz, velocity, variant, seconds, _CELLO, bright_hz, (5.2, 20.0, 0.28), 0.13, 0.05
     )  # fmt: skip
 
 

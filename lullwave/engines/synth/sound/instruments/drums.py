@@ -108,7 +108,7 @@ def _metal(s: Stroke, seconds: float, t60_s: float, bright: float = 1.0) -> Samp
     wave = 0.7 * tones + 0.6 * s.noise(seconds, "metal")
     wave = shaped(wave, low_hz=0.8 * s.kit.hat_bright_hz * bright, high_hz=3900.0, order=4)
     wave = shaped(wave, high_hz=3400.0)
-    return np.asarray(wave * decay(frames, t60_s * s.length) * rise(frames, 0.028), np.float32)
+    return np.asarray(wave * decay(frames, t60_s * s.length) * swell(frames, 0.023, 46.0), np.float32)
 
 
 def _hat(s: Stroke) -> Samples:

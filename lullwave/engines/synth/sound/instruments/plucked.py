@@ -217,8 +217,9 @@ def sitar(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Sam
     n = np.arange(1, count + 1, dtype=np.float64)
     t = np.arange(frames, dtype=np.float32) / MUSIC_RATE
     cycles = phase_of(pitch_hz, frames)
-    plucked = (np.abs(np.sin(np.pi * n * 0.11)) + 0.05) / n**0.9
-    peak = 3.0 + 9.0 * np.exp(-t / np.float32(0.45)) + 5.0 * velocity * np.exp(-t / np.float32(0.9))
+    plucked = (np.abs(np.sin(np.pi * n * 0.11)) + 0.05) / n**0.8
+    peak = 3.4 + 9.0 * np.exp(-t / np.float32(0.5)) + 5.0 * velocity * np.exp(-t / np.float32(1.1))
+    peak += 0.7 * np.sin(np.float32(2 * np.pi * 1.3) * t + np.float32(spread.uniform(0, 6)))  # it goes on buzzing
     at = np.interp(peak, _BLOOMS, np.arange(len(_BLOOMS)))
     wave = np.zeros(frames, np.float32)
     for k, bloomed in enumerate(_BLOOMS):
@@ -227,14 +228,14 @@ def sitar(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Sam
         if not len(heard):
             continue
         span = slice(heard[0], heard[-1] + 1)
-        amps = plucked * (0.5 + 2.6 * np.exp(-(((n - bloomed) / (0.35 * bloomed + 1)) ** 2)))
+        amps = plucked * (0.4 + 3.2 * np.exp(-(((n - bloomed) / (0.35 * bloomed + 1)) ** 2)))
         wave[span] += share[span] * play_cycle(cycle(amps, turned=True), cycles[span])
-    wave *= decay(frames, float(np.clip(3.6 * (220.0 / pitch_hz) ** 0.4, 1.5, 5.0))) * rise(frames, 0.008)
+    wave *= decay(frames, float(np.clip(4.2 * (220.0 / pitch_hz) ** 0.4, 2.0, 6.0))) * rise(frames, 0.008)
     wave = _with_touch(wave, 0.015, 0.02, 5500.0, 1200.0, key)
     strings = pitch_hz * 2.0 ** (np.array([0, 7, 12, 19, 24]) / 12) * spread.uniform(0.999, 1.001, 5)
     halo = modes(
-        frames, np.concatenate([strings, 2 * strings, 3 * strings]), np.repeat([0.5, 0.4, 0.3], 5), 4.0,
+        frames, np.concatenate([strings, 2 * strings, 3 * strings]), np.repeat([0.5, 0.4, 0.3], 5), 6.0,
         spread.uniform(0, 6, 15),
     )  # fmt: skip
-    wave += levelled(halo) * (np.float32(0.10) * rise(frames, 0.15))
-    return levelled(shaped(wave, high_hz=90.0, peaks=((240.0, 2.0, 0.4), (650.0, 1.5, 0.4), (2400.0, 1.2, 0.5))))
+    wave += levelled(halo) * (np.float32(0.2) * rise(frames, 0.2))
+    return levelled(shaped(wave, high_hz=90.0, peaks=((240.0, 2.0, 0.4), (650.0, 1.5, 0.4), (2600.0, 1.0, 0.9))))

@@ -15,7 +15,6 @@ from ..synthesis import (
     generator,
     levelled,
     noise,
-    play_cycle,
     play_cycles,
     rise,
     shaped,
@@ -24,17 +23,28 @@ from ..synthesis import (
 
 
 def flute(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
-    """A sine with a second and third harmonic and breath around them."""
+    """A jet of breath over an edge: it hisses before the tone speaks, and the vibrato is more in colour than in pitch.
+
+    In the lowest octave the second harmonic is as strong as the first.
+    """
     frames = round(seconds * MUSIC_RATE)
-    spread = generator("flute", round(pitch_hz, 2), variant)
-    cycles, waver = wavering(frames, pitch_hz, spread.uniform(4.7, 5.3), 11.0, 0.25, spread.uniform(0, 1), 18.0)
-    tone = play_cycle(cycle([1.0, 0.10 + 0.25 * velocity, 0.05 + 0.08 * velocity, 0.015]), cycles)
-    breath = shaped(noise(frames, "flute", round(pitch_hz, 2), variant), low_hz=4200.0, high_hz=700.0)
-    breath += 1.4 * shaped(breath, peaks=((pitch_hz, 9.0, 2.0), (2 * pitch_hz, 9.0, 1.0)), low_hz=3000.0)
+    key = ("flute", round(pitch_hz, 2), variant)
+    spread = generator(*key)
+    cycles, waver = wavering(
+        frames, pitch_hz, spread.uniform(4.9, 5.6), 13.0, 0.2, spread.uniform(0, 1), 22.0, 2.0, key
+    )
+    low = float(np.clip((720.0 - pitch_hz) / 400.0, 0.0, 1.0))
+    count = int(np.clip(0.44 * MUSIC_RATE / pitch_hz, 2, 8))
+    soft = [1.0, 0.10 + 0.35 * low, 0.05 + 0.10 * low, 0.02, 0.01, 0.0, 0.0, 0.0]
+    hard = [1.0, 0.45 + 0.55 * low, 0.28 + 0.2 * low, 0.13, 0.08, 0.04, 0.02, 0.01]
+    dark, bright = play_cycles(np.stack([cycle(soft[:count]), cycle(hard[:count])]), cycles)
     t = np.arange(frames, dtype=np.float32) / MUSIC_RATE
-    puff = 0.04 + 0.09 * np.exp(-t / np.float32(0.05))
-    wave = tone * (1 + 0.09 * waver) * rise(frames, 0.055) + breath * puff * rise(frames, 0.02)
-    return levelled(shaped(wave.astype(np.float32), low_hz=6500.0, high_hz=150.0))
+    press = np.float32(0.15 + 0.7 * velocity) + 0.24 * waver - 0.25 * np.exp(-t / np.float32(0.07))
+    tone = (dark + (bright - dark) * np.clip(press, 0.0, 1.2)) * (1 + 0.16 * waver) * rise(frames, 0.055)
+    air = shaped(noise(frames, *key), low_hz=4600.0, high_hz=900.0)
+    air += 1.6 * shaped(air, peaks=((pitch_hz, 9.0, 2.0), (2 * pitch_hz, 9.0, 1.5)), low_hz=3600.0)
+    puff = (0.05 + 0.02 * waver + 0.12 * np.exp(-t / np.float32(0.055))) * rise(frames, 0.025)
+    return levelled(shaped((tone + air * puff).astype(np.float32), low_hz=7500.0, high_hz=150.0))
 
 
 def muted_trumpet(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
