@@ -12,6 +12,7 @@ least that was written ahead. ``runs_apart``: places at which the programme went
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import tempfile
 import time
@@ -34,6 +35,7 @@ KBPS = 192
 OUTAGE_S = 20.0  # how long a store stalls or refuses writes
 STOPPED_S = 14.0  # how long a producer is stopped
 FILL_S = 60.0  # longest wait until the programme is written ahead
+NEARLY_S = 3.0  # by which what is written ahead is less, between two segments
 AFTER_S = 26.0  # how long everybody listens after the fault: longer than what was written ahead
 SKIPPED_S = 0.5  # at the beginning of a stream, where decoders settle
 COMPARED_S = 0.5  # length of the pieces that are compared
@@ -86,11 +88,12 @@ STORES: dict[str, type[DirectoryScene | S3Scene]] = {"directory": DirectoryScene
 
 
 def main() -> None:
-    """Run the faults one after the other and print the table."""
+    """Run the faults one after the other; print each as it ends, then the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--store", choices=STORES, nargs="+", default=list(STORES))
     parser.add_argument("--only", nargs="+", metavar="WORD", help="faults whose name has one of these in it")
     parser.add_argument("--listeners", type=int, default=100)
+    parser.add_argument("--ahead", type=float, default=24.0, help="the servers' store_ahead_s")
     given = parser.parse_args()
     chosen = [name for name in FAULTS if not given.only or any(word in name for word in given.only)]
     load = other_load()
@@ -98,18 +101,23 @@ def main() -> None:
     for store in given.store:
         for name in chosen:
             with tempfile.TemporaryDirectory() as folder:
-                rows.append(
-                    {"store": store, "fault": name, **suffered(STORES[store], name, Path(folder), given.listeners)}
-                )
-    report("store faults", rows, other_load=round(load, 2), listeners=given.listeners, outage_s=OUTAGE_S)
+                found = suffered(STORES[store], name, Path(folder), given.listeners, given.ahead)
+            row = {"store": store, "fault": name, **found}
+            print(json.dumps(row), flush=True)
+            rows.append(row)
+    facts = {"listeners": given.listeners, "outage_s": OUTAGE_S, "ahead_s": given.ahead}
+    report("store faults", rows, other_load=round(load, 2), **facts)
 
 
-def suffered(store: type[DirectoryScene | S3Scene], name: str, folder: Path, listeners: int) -> dict[str, Any]:
+def suffered(
+    store: type[DirectoryScene | S3Scene], name: str, folder: Path, listeners: int, ahead_s: float
+) -> dict[str, Any]:
     """Let everybody listen, cause the fault, and compare what was heard with the programme."""
     scene = store(folder)
     with scene.running():
-        producers = [Web(folder, f"producer-{n}", scene, True) for n in (1, 2)]
-        webs = [Web(folder, f"web-{n}", scene, False) for n in (1, 2, 3)]
+        flags = ("--store-ahead-s", str(ahead_s))
+        producers = [Web(folder, f"producer-{n}", scene, True, *flags) for n in (1, 2)]
+        webs = [Web(folder, f"web-{n}", scene, False, *flags) for n in (1, 2, 3)]
         try:
             for one in (*producers, *webs):
                 one.start()
@@ -117,7 +125,7 @@ def suffered(store: type[DirectoryScene | S3Scene], name: str, folder: Path, lis
             for crowd in crowds.values():
                 crowd.start()
             watch = Watch(scene.url)
-            wait_for(lambda: bool(watch.looks) and watch.looks[-1][3] > 21.0)
+            wait_for(lambda: bool(watch.looks) and watch.looks[-1][3] > ahead_s - NEARLY_S)
             time.sleep(2.0)
             before, began = watch.looks[-1], time.monotonic()
             FAULTS[name](Faults(scene, producers, webs))

@@ -12,6 +12,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 from lullwave.errors import StorageUnavailable
 from lullwave.segments.reader import SegmentReader
 from lullwave.segments.segment import Manifest
-from lullwave.storage.objects import open_store
+from lullwave.storage.objects import ObjectStore, open_store
 
 from ..radio.scenes import Served
 from ..radio.serving import free_port
@@ -29,6 +30,7 @@ BUCKET = "radio"
 DISK_MB = 96  # of the small disk that holds a directory
 START_S = 60.0
 LOGIN = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench"}
+WRITERS, ROUNDS = 8, 25  # of the check of conditional writes
 REFUSING = "refuse"  # name of the file whose presence lets the S3 server refuse writes
 
 
@@ -92,6 +94,7 @@ class S3Scene:
                     raise RuntimeError("the S3 server did not start")
                 time.sleep(0.2)
             os.environ.update(self.environment)
+            check_conditional_writes(open_store(self.url))
             yield
         finally:
             self._process.send_signal(signal.SIGCONT)
@@ -163,18 +166,45 @@ class Watch:
             time.sleep(0.1)
 
 
+def check_conditional_writes(store: ObjectStore) -> None:
+    """Let many threads write one object at the same time, again and again.
+
+    Raises:
+        RuntimeError: not exactly one of them has succeeded: the server does not honour conditional writes.
+    """
+    with ThreadPoolExecutor(WRITERS) as pool:
+        for number in range(ROUNDS):
+            key = f"check/{number}"
+            versions = list(pool.map(store.put_if_absent, [key] * WRITERS, [b"%d" % n for n in range(WRITERS)]))
+            found = store.get(key)
+            assert found is not None
+            args = [key] * WRITERS, [b"again %d" % n for n in range(WRITERS)], [found.version] * WRITERS
+            again = list(pool.map(store.put_if_matches, *args))
+            for kind, written in (("absent", versions), ("unchanged", again)):
+                won = sum(version is not None for version in written)
+                if won != 1:
+                    raise RuntimeError(f"{won} of {WRITERS} writers of an object that had to be {kind} succeeded")
+
+
 def serve_s3(port: int, refusing: Path) -> None:
-    """Run moto's S3 server; it refuses writes while the file ``refusing`` is there."""
+    """Run moto's S3 server; it refuses writes while the file ``refusing`` is there.
+
+    It gets one write at a time: moto looks at the condition first and writes later, so two writers could both succeed.
+    """
     from moto.server import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import run_simple
 
     moto = DomainDispatcherApplication(create_backend_app)
+    writing = threading.Lock()
 
     def app(environment: dict[str, Any], start: Any) -> Any:
-        if environment["REQUEST_METHOD"] != "GET" and refusing.exists():
+        if environment["REQUEST_METHOD"] == "GET":
+            return moto(environment, start)
+        if refusing.exists():
             start("503 Service Unavailable", [("Content-Length", "0")])
             return [b""]
-        return moto(environment, start)
+        with writing:
+            return moto(environment, start)
 
     run_simple("127.0.0.1", port, app, threaded=True)
 

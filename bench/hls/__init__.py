@@ -1,0 +1,1 @@
+"""Benchmarks of HLS: listeners, players, the sound itself."""
