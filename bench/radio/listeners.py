@@ -92,17 +92,17 @@ def _row(server: str, pid: int, port: int, count: int, seconds: float, idle: flo
 
 def _cpu(pid: int, port: int, count: int, seconds: float) -> tuple[float, dict[str, Any]]:
     """The load of ``pid`` in cores while ``count`` listen, once all are connected; and what they received."""
-    client = _client(port, count, seconds)
-    assert client.stdout is not None
-    assert client.stdout.readline().strip() == b"listening"
+    listening = client(port, count, seconds)
+    assert listening.stdout is not None
+    assert listening.stdout.readline().strip() == b"listening"
     before, began = cpu_s(pid), time.perf_counter()
-    heard = json.loads(client.stdout.readline())
+    heard = json.loads(listening.stdout.readline())
     cores = (cpu_s(pid) - before) / (time.perf_counter() - began)
-    client.wait()
+    listening.wait()
     return cores, heard
 
 
-def _client(port: int, count: int, seconds: float) -> subprocess.Popen[bytes]:
+def client(port: int, count: int, seconds: float) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "bench.radio.listeners", "--seconds", str(seconds)]
     command += ["--client", str(port), "/stream.mp3", str(count)]
     return subprocess.Popen(command, stdout=subprocess.PIPE)
@@ -110,15 +110,15 @@ def _client(port: int, count: int, seconds: float) -> subprocess.Popen[bytes]:
 
 def _end(server: subprocess.Popen[bytes], port: int, count: int) -> float:
     """Seconds from SIGTERM to the end of the process with ``count`` listeners connected."""
-    client = _client(port, count, 60.0)
-    assert client.stdout is not None
-    client.stdout.readline()
+    listening = client(port, count, 60.0)
+    assert listening.stdout is not None
+    listening.stdout.readline()
     began = time.perf_counter()
     server.send_signal(signal.SIGTERM)
     server.wait(30)
     took = time.perf_counter() - began
-    client.terminate()
-    client.wait()
+    listening.terminate()
+    listening.wait()
     return round(took, 2)
 
 
