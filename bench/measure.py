@@ -74,6 +74,10 @@ def median(values: Sequence[float]) -> float:
     return statistics.median(values)
 
 
+def mean(values: Sequence[float]) -> float:
+    return statistics.fmean(values)
+
+
 def peak_rss_mb() -> float:
     """Peak resident set of this process in MB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,0 +1,153 @@
+"""A station of a neural engine through ``lullwave serve``, with one listener that decodes what it hears.
+
+A row a minute: seconds heard and silent, share of the time in which the neural engine's music was on air (as it came,
+or from its buffer), its speed, the buffer, steps of lighter options, memory. Samples are lost where the decoded music
+is shorter than the time, less the burst.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import measure
+from ..radio.serving import free_port
+
+SILENT = 1e-4  # peak of a second that counts as silent
+LOADING_S = 300.0  # the most that loading may take, and making what the engine has to have ahead
+SETTLING_S = 60.0  # after the first sound, before the figures count
+
+
+def measure_station(topic: str, make: Callable[[Path], Path], *flags: str) -> None:
+    """Run the command line of a benchmark: play a station for minutes and print the table.
+
+    ``make`` writes a full-size checkpoint of random weights into a folder, for when none is given; ``flags`` are those
+    of ``lullwave serve`` that choose the engine.
+    """
+    ask = argparse.ArgumentParser()
+    ask.add_argument("--checkpoint", type=Path, help="without one, random weights of full size")
+    ask.add_argument("--minutes", type=int, default=10)
+    ask.add_argument("--dtype", default="auto", help="precision, such as int8")
+    ask.add_argument("--threads", type=int, default=2)
+    given = ask.parse_args()
+    measure.pin(given.threads)
+    with tempfile.TemporaryDirectory(prefix="lullwave-bench-") as scratch:
+        checkpoint = given.checkpoint or make(Path(scratch) / "small")
+        command = [*flags, "--checkpoint", str(checkpoint), "--engine-options", f"dtype={given.dtype}"]
+        measure.wait_until_quiet()
+        rows = _played([*command, "--data-dir", str(Path(scratch) / "data")], given.minutes)
+    growth = rows[-1]["rss_mb"] - rows[min(1, len(rows) - 1)]["rss_mb"]
+    measure.report(
+        topic,
+        rows,
+        heard_s=sum(row["heard_s"] for row in rows),
+        of_s=sum(row["of_s"] for row in rows),
+        engine_share=measure.mean([row["engine_share"] for row in rows]),
+        growth_mb=growth,
+        dtype=given.dtype,
+    )
+
+
+def _played(flags: list[str], minutes: int) -> list[dict[str, Any]]:
+    port = free_port()
+    server = subprocess.Popen([sys.executable, "-m", "lullwave", "serve", *flags, "--port", str(port)])
+    try:
+        listener = _Listener(port)
+        rows = []
+        began = time.perf_counter()
+        while _metrics(port).get("engine") != 1.0:  # the fallback plays while the model loads
+            if server.poll() is not None or time.perf_counter() - began > LOADING_S:
+                raise SystemExit("the engine did not come on air")
+            time.sleep(1.0)
+        time.sleep(SETTLING_S)
+        for minute in range(1, minutes + 1):
+            before, began, on_air = listener.bytes, time.perf_counter(), []
+            while time.perf_counter() - began < 60.0:
+                time.sleep(1.0)
+                now = _metrics(port)
+                on_air.append(max(now.get("engine", 0.0), now.get("its buffer", 0.0)))
+            elapsed, found = time.perf_counter() - began, _metrics(port)
+            heard, silent = listener.decoded(before)
+            rows.append(
+                {
+                    "minute": minute,
+                    "heard_s": heard,
+                    "of_s": elapsed,
+                    "silent_s": silent,
+                    "engine_share": measure.mean(on_air),
+                    "speed": found.get("speed", 0.0),
+                    "buffer_s": found.get("buffer", 0.0),
+                    "lighter": found.get("lighter", 0.0),
+                    "rss_mb": measure.rss_mb(server.pid),
+                }
+            )
+        return rows
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(30)
+
+
+def _metrics(port: int) -> dict[str, float]:
+    """What is on air, the engine's speed, the buffer and the steps of lighter options."""
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+    except OSError:
+        return {}
+    found: dict[str, float] = {}
+    for name, pattern in (
+        ("engine", r'lullwave_station_rung\{rung="engine",station="piano"\} (\S+)'),
+        ("its buffer", r'lullwave_station_rung\{rung="reserve",station="piano"\} (\S+)'),
+        ("speed", r'lullwave_engine_speed\{station="piano"\} (\S+)'),
+        ("buffer", r'lullwave_reserve_seconds\{station="piano"\} (\S+)'),
+        ("lighter", r'lullwave_lighter_steps\{station="piano"\} (\S+)'),
+    ):
+        if match := re.search(pattern, text):
+            found[name] = float(match[1])
+    return found
+
+
+class _Listener:
+    """Reads the MP3 stream on a thread of its own."""
+
+    def __init__(self, port: int) -> None:
+        self._data = bytearray()
+        self._port = port
+        threading.Thread(target=self._read, daemon=True).start()
+
+    @property
+    def bytes(self) -> int:
+        return len(self._data)
+
+    def decoded(self, since: int) -> tuple[float, float]:
+        """Seconds of music in the bytes from ``since`` on, and how many of them are silent."""
+        from lullwave.codecs.reading import decode
+
+        audio = decode(bytes(self._data[since:]))
+        seconds = range(0, audio.frames - audio.rate + 1, audio.rate)
+        silent = sum(1 for at in seconds if np.abs(audio.samples[at : at + audio.rate]).max() < SILENT)
+        return audio.duration_s, float(silent)
+
+    def _read(self) -> None:
+        while True:
+            try:
+                connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+                connection.request("GET", "/stream.mp3")
+                reply = connection.getresponse()
+                while got := reply.read1(8192):
+                    self._data += got
+            except OSError:
+                time.sleep(0.2)  # the server has not started yet, or has ended
