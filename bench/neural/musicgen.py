@@ -28,7 +28,11 @@ def main() -> None:
     parser.add_argument("--model", default="facebook/musicgen-small", help="a published shape, random weights")
     parser.add_argument("--checkpoint", type=Path, help="a checkpoint that is there already")
     parser.add_argument("--parts", default="steps,songs,shared,codec,clip,error")
-    parser.add_argument("--backends", default="native,torch", help="kernels of Lullwave on a CPU, for the part steps")
+    parser.add_argument(
+        "--backends",
+        default="native,native+kv8,torch",
+        help="kernels of Lullwave on a CPU, for the part steps; +kv8: with keys and values in 8 bits",
+    )
     parser.add_argument("--peers", default="fp32,bf16,int8", help="kinds of transformers, for the part steps on a CPU")
     parser.add_argument("--seconds", default="10,30", help="lengths of clips, for the part clip")
     parser.add_argument("--contexts", default="250,500,1450", help="steps in the cache, for the part steps")
@@ -63,7 +67,9 @@ def _steps(directory: Path, contexts: Sequence[int], backends: Sequence[str], ki
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    ours = {f"lullwave {name}": _Ours(directory, 1, name) for name in (backends if device == "cpu" else ["torch"])}
+    ours = {
+        f"lullwave {name}": _Ours(directory, 1, name) for name in (backends if device == "cpu" else ["auto", "torch"])
+    }
     peers = _peers(directory, device, kinds)
     print("loaded " + ", ".join([*ours, *peers]))
     rows = []
@@ -194,9 +200,10 @@ def _error(directory: Path) -> None:
     """Relative L2 error of 8-bit logits over 200 teacher-forced steps, for two kinds of weights."""
     import torch
 
-    from lullwave.engines.musicgen.model.attention import KVCache, StepDecoder, StepInput
+    from lullwave.engines.musicgen.model.attention import StepDecoder, StepInput
     from lullwave.engines.musicgen.model.config import ModelConfig
     from lullwave.engines.musicgen.model.decoder import Decoder
+    from lullwave.engines.musicgen.model.kv_cache import KVCache
     from lullwave.engines.musicgen.model.native_decoder import NativeDecoder
     from lullwave.engines.musicgen.native import find_native
 
@@ -209,16 +216,17 @@ def _error(directory: Path) -> None:
     for kind in ("gaussian", "student-t, 6 loud inputs"):
         weights: Any = _Drawn(directory, heavy=kind != "gaussian")
         logits = []
-        for backend in ("float32", "torch", "native"):
-            if backend == "native" and module is None:
+        for backend in ("float32", "torch", "native", "native+kv8"):
+            if backend.startswith("native") and module is None:
                 continue
             with torch.inference_mode():
                 decoder: StepDecoder
-                if backend == "native":
+                if backend.startswith("native"):
                     decoder = NativeDecoder(module, config, weights)
                 else:
                     decoder = Decoder(config, weights, cpu, torch.float32 if backend == "float32" else torch.int8)
-                cache = KVCache(config, 1, 200, decoder.cache_dtype, cpu)
+                kept = torch.int8 if backend.endswith("+kv8") else decoder.cache_dtype
+                cache = KVCache(config, 1, 200, kept, cpu)
                 prompt_kv = decoder.prompt_kv(states)
                 logits.append(decoder.step(cache, [StepInput(0, p, tokens[p], (prompt_kv, None)) for p in range(200)]))
             del decoder
@@ -261,12 +269,20 @@ class _Ours:
         from lullwave.engines.musicgen.engine import MusicGenEngine
 
         torch.set_num_threads(THREADS)
-        self._engine = MusicGenEngine(model=str(directory), max_songs=songs, backend=backend, threads=THREADS)
+        kernels, _, kept = backend.partition("+")
+        self._engine = MusicGenEngine(
+            model=str(directory),
+            max_songs=songs,
+            backend=kernels,
+            kv_dtype="int8" if kept == "kv8" else "auto",
+            threads=THREADS,
+        )
         self.decoder, self.cache = self._engine.decoder, self._engine._cache
         self.stepper = self._engine.scheduler._stepper
         with torch.inference_mode():
-            for part in (self.cache.keys, self.cache.values):
-                part[:, :songs] = torch.randn(part.shape[-1], device=part.device).to(part.dtype)
+            for layer in range(self.decoder.config.layers):
+                past = torch.randn(self.cache.keys.shape[-1], device=self.cache.keys.device)
+                self.cache.layer(layer).put((slice(songs),), *(past.expand(self.cache.keys[layer, :songs].shape),) * 2)
             self._prompt_kv = self.decoder.prompt_kv(torch.randn(12, self.decoder.config.hidden))
 
     @property

@@ -238,23 +238,40 @@ void Decoder::self_attend(const Step& step, int l, int thread) {
         for (int r = 0; r < rows; r++)
           std::copy_n(worker.tile.data() + r * kTile, kTile, &worker.qkv[std::size_t(3 * r + part) * size + i * kTile]);
       }
-    const auto past = [&](int r) {  // where the keys and values of this row and head begin
+    const CacheView& cache = step.cache;
+    const auto past = [&](int r) {  // the first position of this row and head
       const StepRow& row = step.rows[r];
-      return (((std::size_t(l) * step.cache.slots + row.slot) * kSlotRows + row.row) * sizes_.heads + head) *
-             step.cache.length * size;
+      return (((std::size_t(l) * cache.slots + row.slot) * kSlotRows + row.row) * sizes_.heads + head) * cache.length;
     };
-    for (int r = 0; r < rows; r++) {
-      const std::size_t at = past(r) + std::size_t(step.rows[r].position) * size;
-      kernels_.to_half(&worker.qkv[std::size_t(3 * r + 1) * size], size, step.cache.keys + at);
-      kernels_.to_half(&worker.qkv[std::size_t(3 * r + 2) * size], size, step.cache.values + at);
-    }
+    for (int r = 0; r < rows; r++)
+      remember(cache, past(r) + step.rows[r].position, &worker.qkv[std::size_t(3 * r + 1) * size],
+               &worker.qkv[std::size_t(3 * r + 2) * size]);
+    const std::size_t bytes = size * (cache.key_scales ? sizeof(std::int8_t) : sizeof(std::uint16_t));
     for (int r = 0; r < rows; r++) {
       const std::size_t at = past(r);
-      kernels_.attend(&worker.qkv[std::size_t(3 * r) * size],
-                      {step.cache.keys + at, step.cache.values + at, nullptr, step.rows[r].position + 1, size, true},
-                      worker.scores.data(), seen_.data() + std::size_t(r) * sizes_.hidden + head * size);
+      Attended to{static_cast<const char*>(cache.keys) + at * bytes, static_cast<const char*>(cache.values) + at * bytes,
+                  nullptr, step.rows[r].position + 1, size, Stored::kHalf, nullptr, nullptr};
+      if (cache.key_scales) {
+        to.stored = Stored::kByte;
+        to.key_scales = cache.key_scales + at;
+        to.value_scales = cache.value_scales + at;
+      }
+      kernels_.attend(&worker.qkv[std::size_t(3 * r) * size], to, worker.scores.data(),
+                      seen_.data() + std::size_t(r) * sizes_.hidden + head * size);
     }
   }
+}
+
+void Decoder::remember(const CacheView& cache, std::size_t position, const float* keys, const float* values) const {
+  const int size = sizes_.head_size();
+  const std::size_t at = position * size;
+  if (!cache.key_scales) {
+    kernels_.to_half(keys, size, static_cast<std::uint16_t*>(cache.keys) + at);
+    kernels_.to_half(values, size, static_cast<std::uint16_t*>(cache.values) + at);
+    return;
+  }
+  cache.key_scales[position] = kernels_.to_bytes(keys, size, static_cast<std::int8_t*>(cache.keys) + at);
+  cache.value_scales[position] = kernels_.to_bytes(values, size, static_cast<std::int8_t*>(cache.values) + at);
 }
 
 void Decoder::cross_attend(const Step& step, int l, int thread) {
@@ -272,7 +289,8 @@ void Decoder::cross_attend(const Step& step, int l, int thread) {
       const PromptView& prompt = step.prompts[step.rows[step.prompted[r]].prompt];
       const std::size_t at = (std::size_t(l) * sizes_.heads + head) * prompt.count * size;
       kernels_.attend(&worker.qkv[std::size_t(r) * size],
-                      {prompt.keys + at, prompt.values + at, prompt.bias, prompt.count, size, false},
+                      {prompt.keys + at, prompt.values + at, prompt.bias, prompt.count, size, Stored::kFloat,
+                       nullptr, nullptr},
                       worker.scores.data(), seen_.data() + std::size_t(r) * sizes_.hidden + head * size);
     }
   }

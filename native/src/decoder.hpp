@@ -26,10 +26,13 @@ struct Sizes {
 enum Product { kQkv, kOut, kCrossQuery, kCrossOut, kUp, kDown, kProducts, kHeads = kProducts };
 enum NormPlace { kSelfNorm, kCrossNorm, kFfnNorm, kNorms, kFinalNorm = kNorms };
 
-// Keys and values of the past: (layers, slots, 2, heads, length, head size) each, in 16 bits.
+// Keys and values of the past: (layers, slots, 2, heads, length, head size) each, in 16 bits, or in 8 bits with scales
+// (layers, slots, 2, heads, length).
 struct CacheView {
-  std::uint16_t* keys;
-  std::uint16_t* values;
+  void* keys;
+  void* values;
+  float* key_scales;  // null: 16 bits
+  float* value_scales;
   int slots, length;
 };
 
@@ -93,6 +96,8 @@ class Decoder {
   void embed(const std::vector<StepRow>& rows, const std::int64_t* tokens, const float* states);
   void work(const Step& step, int thread);
   void self_attend(const Step& step, int layer, int thread);
+  // Stores keys and values (head size) of a position, counted over the whole cache.
+  void remember(const CacheView& cache, std::size_t position, const float* keys, const float* values) const;
   void cross_attend(const Step& step, int layer, int thread);
   // Quantizes the rows `which` of `from`, after `norm` if it is given.
   void quantize(const Matrix& matrix, const Norm* norm, const float* from, const std::vector<int>& which, int thread);

@@ -100,6 +100,16 @@ inline F8 load(const std::uint16_t* p) {
 #endif
 }
 
+inline F8 load(const std::int8_t* p) {
+#if defined(__AVX2__)
+  return (F8)_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i*)p)));
+#else
+  B8 v;
+  std::memcpy(&v, p, sizeof v);
+  return to_float(__builtin_convertvector(v, I8));
+#endif
+}
+
 void to_half(const float* x, int size, std::uint16_t* out) {
   int i = 0;
 #if defined(__F16C__)
@@ -151,6 +161,18 @@ void normalize(const float* x, const float* weight, const float* bias, int size,
   const F8 scale = all(1.0f / __builtin_sqrtf(variance));
   for (int i = 0; i < size; i += kLane)
     store(out + i, fused((load(x + i) - mean) * scale, load(weight + i), load(bias + i)));
+}
+
+float to_bytes(const float* x, int size, std::int8_t* out) {
+  F8 most = {};
+  for (int i = 0; i < size; i += kLane) most = larger(most, absolute(load(x + i)));
+  const float peak = largest(most);
+  const F8 factor = all(peak > 0.0f ? float(kLevels) / peak : 0.0f);
+  for (int i = 0; i < size; i += kLane) {
+    const B8 bytes = __builtin_convertvector(__builtin_convertvector(rounded(load(x + i) * factor), I8), B8);
+    std::memcpy(out + i, &bytes, sizeof bytes);
+  }
+  return peak / float(kLevels);
 }
 
 void quantize(const MatrixView& m, const float* x, int row, const Rows& out, float* scratch) {
@@ -320,6 +342,8 @@ void attend_to(const float* query, const Attended& to, float* scores, float* out
       for (int c = 0; c < size; c += kLane) products[i] = fused(load(query + c), load(key + c), products[i]);
     }
     F8 score = sums_of(products);
+    if constexpr (sizeof(Element) == 1)
+      for (int i = 0; i < here; i++) score[i] *= to.key_scales[t + i];
     for (int i = here; i < kLane; i++) score[i] = -3.0e38f;
     if (to.bias)
       for (int i = 0; i < here; i++) score[i] += to.bias[t + i];
@@ -332,6 +356,8 @@ void attend_to(const float* query, const Attended& to, float* scores, float* out
     F8 share = exponential(load(scores + t) - peak);
     for (int i = count - t; i < kLane; i++) share[i] = 0.0f;
     total += share;
+    if constexpr (sizeof(Element) == 1)
+      for (int i = 0; i < kLane && t + i < count; i++) share[i] *= to.value_scales[t + i];
     store(scores + t, share);
   }
   const float scale = 1.0f / sum(total);
@@ -354,7 +380,11 @@ void attend_to(const float* query, const Attended& to, float* scores, float* out
 }
 
 void attend(const float* query, const Attended& to, float* scores, float* out) {
-  if (to.half) {
+  if (to.stored == Stored::kByte) {
+    if (to.size == 64) return attend_to<64, std::int8_t>(query, to, scores, out);
+    return attend_to<0, std::int8_t>(query, to, scores, out);
+  }
+  if (to.stored == Stored::kHalf) {
     if (to.size == 64) return attend_to<64, std::uint16_t>(query, to, scores, out);
     return attend_to<0, std::uint16_t>(query, to, scores, out);
   }
@@ -383,7 +413,7 @@ std::uint64_t read(const std::uint8_t* data, std::size_t bytes) {
 }  // namespace
 
 extern const Kernels kernels;
-const Kernels kernels = {LULLWAVE_NAME(LEVEL), quantize, multiply, normalize, attend, to_half, read};
+const Kernels kernels = {LULLWAVE_NAME(LEVEL), quantize, multiply, normalize, attend, to_half, to_bytes, read};
 
 }  // namespace LEVEL
 }  // namespace lullwave

@@ -32,13 +32,18 @@ struct Rows {
   float* loud;           // (rows, loud inputs)
 };
 
-// Keys and values that one query attends to: (count, size) each, in 16 or 32 bits.
+// How keys and values are stored. Bytes have a scale for each position.
+enum class Stored { kFloat, kHalf, kByte };
+
+// Keys and values that one query attends to: (count, size) each.
 struct Attended {
   const void* keys;
   const void* values;
   const float* bias;  // (count) or null
   int count, size;
-  bool half;
+  Stored stored;
+  const float* key_scales;    // (count) of bytes, else null
+  const float* value_scales;  // (count) of bytes, else null
 };
 
 struct Kernels {
@@ -52,6 +57,8 @@ struct Kernels {
   // Softmax attention of one scaled query; `scores` holds count floats, rounded up to a multiple of kLane.
   void (*attend)(const float* query, const Attended& to, float* scores, float* out);
   void (*to_half)(const float* x, int size, std::uint16_t* out);
+  // Quantizes to -127..127; returns the scale.
+  float (*to_bytes)(const float* x, int size, std::int8_t* out);
   // A sum over memory, for measuring how fast it can be read; `bytes` is a multiple of 64.
   std::uint64_t (*read)(const std::uint8_t* data, std::size_t bytes);
 };

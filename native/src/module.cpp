@@ -18,7 +18,8 @@ using namespace lullwave;
 namespace {
 
 template <class T, int Dimensions> using Array = nb::ndarray<T, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
-using HalfArray = nb::ndarray<nb::ndim<6>, nb::c_contig, nb::device::cpu>;
+using CacheArray = nb::ndarray<nb::ndim<6>, nb::c_contig, nb::device::cpu>;
+using ScaleArray = nb::ndarray<float, nb::ndim<5>, nb::c_contig, nb::device::cpu>;
 
 void require(bool holds, const char* message) {
   if (!holds) throw std::invalid_argument(message);
@@ -89,9 +90,16 @@ class Prompt {
 // The keys and values of all slots; keeps the arrays alive.
 class Cache {
  public:
-  Cache(HalfArray keys, HalfArray values) : keys_(std::move(keys)), values_(std::move(values)) {
-    const nb::dlpack::dtype half{std::uint8_t(nb::dlpack::dtype_code::Float), 16, 1};
-    require(keys_.dtype() == half && values_.dtype() == half, "cache: of dtype float16");
+  Cache(CacheArray keys, CacheArray values, std::optional<ScaleArray> key_scales, std::optional<ScaleArray> value_scales)
+      : keys_(std::move(keys)), values_(std::move(values)), key_scales_(std::move(key_scales)),
+        value_scales_(std::move(value_scales)) {
+    const nb::dlpack::dtype half{std::uint8_t(nb::dlpack::dtype_code::Float), 16, 1}, byte = nb::dtype<std::int8_t>();
+    require(bool(key_scales_) == bool(value_scales_), "cache: scales for keys and values, or for none");
+    require(keys_.dtype() == values_.dtype() && keys_.dtype() == (key_scales_ ? byte : half),
+            "cache: of dtype float16, or int8 with scales");
+    for (int i = 0; key_scales_ && i < 5; i++)
+      require(key_scales_->shape(i) == keys_.shape(i) && value_scales_->shape(i) == keys_.shape(i),
+              "cache: a scale for each position of a head");
     for (int i = 0; i < 6; i++)
       require(keys_.shape(i) == values_.shape(i), "cache: (layers, slots, 2, heads, length, size), keys as values");
     require(keys_.shape(2) == 2 && keys_.shape(4) < (1u << 24) && keys_.shape(1) < (1u << 24), "cache: two rows a slot");
@@ -100,12 +108,13 @@ class Cache {
   CacheView view(const Sizes& sizes) const {
     require(int(keys_.shape(0)) == sizes.layers && int(keys_.shape(3)) == sizes.heads &&
                 int(keys_.shape(5)) == sizes.head_size(), "cache: of another model");
-    return {static_cast<std::uint16_t*>(keys_.data()), static_cast<std::uint16_t*>(values_.data()),
-            int(keys_.shape(1)), int(keys_.shape(4))};
+    return {keys_.data(), values_.data(), key_scales_ ? key_scales_->data() : nullptr,
+            value_scales_ ? value_scales_->data() : nullptr, int(keys_.shape(1)), int(keys_.shape(4))};
   }
 
  private:
-  HalfArray keys_, values_;
+  CacheArray keys_, values_;
+  std::optional<ScaleArray> key_scales_, value_scales_;
 };
 
 class PyDecoder {
@@ -192,7 +201,9 @@ NB_MODULE(lullwave_native, m) {
       .def(nb::init<Array<const float, 4>, Array<const float, 4>, std::optional<Array<const float, 1>>>(),
            nb::arg("keys"), nb::arg("values"), nb::arg("bias").none());
   nb::class_<Cache>(m, "Cache")
-      .def(nb::init<HalfArray, HalfArray>(), nb::arg("keys").noconvert(), nb::arg("values").noconvert());
+      .def(nb::init<CacheArray, CacheArray, std::optional<ScaleArray>, std::optional<ScaleArray>>(),
+           nb::arg("keys").noconvert(), nb::arg("values").noconvert(), nb::arg("key_scales").noconvert() = nb::none(),
+           nb::arg("value_scales").noconvert() = nb::none());
   nb::class_<PyDecoder>(m, "Decoder")
       .def(nb::init<int, int, int, int, int, int, bool, Array<const float, 2>, Array<const float, 2>, int, bool,
                     const std::string&>(),

@@ -55,8 +55,16 @@ struct Model {
 
 struct Past {
   std::vector<std::uint16_t> keys, values;
-  Past() : keys(std::size_t(2) * kSlots * 2 * 3 * kLength * 32), values(keys.size()) {}
-  CacheView view() { return {keys.data(), values.data(), kSlots, kLength}; }
+  std::vector<float> key_scales, value_scales;
+  explicit Past(bool bytes) : keys(std::size_t(2) * kSlots * 2 * 3 * kLength * 32 / (bytes ? 2 : 1)), values(keys.size()) {
+    if (bytes) key_scales.resize(std::size_t(2) * kSlots * 2 * 3 * kLength);
+    value_scales.resize(key_scales.size());
+  }
+  CacheView view() {
+    const bool bytes = !key_scales.empty();
+    return {keys.data(), values.data(), bytes ? key_scales.data() : nullptr, bytes ? value_scales.data() : nullptr,
+            kSlots, kLength};
+  }
 };
 
 std::vector<float> run(Model& model, Past& past, const std::vector<StepRow>& rows) {
@@ -73,9 +81,9 @@ std::vector<float> run(Model& model, Past& past, const std::vector<StepRow>& row
 
 bool same(const std::vector<float>& a, const float* b) { return !std::memcmp(a.data(), b, a.size() * sizeof(float)); }
 
-bool check(const Kernels& kernels) {
+bool check(const Kernels& kernels, bool bytes) {
   Model one(kernels, 1, false), team(kernels, 3, true);
-  Past alone, company, at_once;
+  Past alone(bytes), company(bytes), again(bytes);
   bool fine = true;
   std::vector<StepRow> all;
   for (int p = 0; p < 30; p++) {
@@ -86,7 +94,6 @@ bool check(const Kernels& kernels) {
     fine &= same(first, both.data());
     all.push_back({0, 0, p, 0, p == 29});
   }
-  Past again;
   const std::vector<float> last = run(one, again, all), stepped = run(one, alone, {{0, 0, 29, 0, true}});
   fine &= same(stepped, last.data());
   for (const StepRow& wrong : std::vector<StepRow>{{4, 0, 0, -1, true}, {0, 2, 0, -1, true}, {0, 0, 40, -1, true},
@@ -104,7 +111,7 @@ bool check(const Kernels& kernels) {
     });
   for (std::thread& caller : callers) caller.join();
   team.decoder.read_weights();
-  std::printf("%s: %s\n", kernels.name, fine ? "fine" : "WRONG");
+  std::printf("%s, %d bits: %s\n", kernels.name, bytes ? 8 : 16, fine ? "fine" : "WRONG");
   return fine;
 }
 
@@ -112,6 +119,7 @@ bool check(const Kernels& kernels) {
 
 int main() {
   bool fine = true;
-  for (const Kernels* kernels : usable_kernels()) fine &= check(*kernels);
+  for (const Kernels* kernels : usable_kernels())
+    for (bool bytes : {false, true}) fine &= check(*kernels, bytes);
   return fine ? 0 : 1;
 }

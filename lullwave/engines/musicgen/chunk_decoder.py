@@ -17,6 +17,7 @@ from torch import Tensor
 from ...audio import Samples
 from .model.codec import CodecDecoder
 from .model.config import ModelConfig
+from .model.graphed_codec import GraphedCodec
 from .song import CHUNK, CodecPoint, Song
 
 
@@ -37,7 +38,7 @@ class DecodedChunk:
 class ChunkDecoder:
     """Runs the codec on the tokens of songs, on the scheduler's thread; ``prime`` runs before a song is added."""
 
-    def __init__(self, codec: CodecDecoder, config: ModelConfig, threads: int | None = None) -> None:
+    def __init__(self, codec: CodecDecoder | GraphedCodec, config: ModelConfig, threads: int | None = None) -> None:
         """``threads``: torch's, while the codec runs; None: as many as the calling thread has."""
         self._codec, self._config, self._threads = codec, config, threads
         cuda: Any = torch.cuda

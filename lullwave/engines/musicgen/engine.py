@@ -25,11 +25,15 @@ from . import snapshot as snapshots
 from .audio_prompt import AudioPromptEncoder
 from .chunk_decoder import ChunkDecoder
 from .conditioner import Conditioner, token_count
-from .model.attention import KVCache, StepDecoder
+from .cuda_graphs import record
+from .model import fused_step
+from .model.attention import StepDecoder
 from .model.codec import CodecDecoder
 from .model.config import FRAME_RATE, ModelConfig
 from .model.decoder import Decoder
+from .model.graphed_codec import GraphedCodec
 from .model.huge_pages import huge_pages
+from .model.kv_cache import KVCache
 from .model.native_decoder import NativeDecoder, fits
 from .model.text_encoder import MAX_TOKENS, TextEncoder
 from .model.weights import Weights, check_format, quiet_transformers
@@ -39,7 +43,7 @@ from .prefill import Prefill
 from .prompt_schedule import PromptSchedule
 from .sampling import Sampling
 from .scheduler import Scheduler
-from .song import KEPT_S, CodecPoint, Song
+from .song import CHUNK, KEPT_S, CodecPoint, Song
 from .stepper import GraphStepper, RaggedStepper, Stepper
 from .stream import MusicGenStream
 
@@ -80,6 +84,8 @@ class MusicGenEngine(MusicGenFacts, Engine):
         self._fingerprint = f"{_fingerprint(directory)} {str(dtype).removeprefix('torch.')} {self.device.type}"
         if native is not None:
             self._fingerprint += " native"
+        if chosen.kv_dtype == "int8":
+            self._fingerprint += " kv8"
         files = [*directory.glob("*.safetensors")] or [*directory.glob("*.bin")]
         stored = sum(file.stat().st_size for file in files)
         check_fits(chosen.model, stored, stored * dtype.itemsize / 4, self.device)  # published in 32 bits
@@ -103,22 +109,26 @@ class MusicGenEngine(MusicGenFacts, Engine):
                     self.decoder = Decoder(config, weights, device, dtype)
             state = self.decoder.state_dtype
             self._text = TextEncoder(config, weights, hf_config.text_encoder, device, state)
-            sound = _sound_dtype(dtype, device)
-            codec = CodecDecoder(weights, hf_config.audio_encoder, device, sound, compact=dtype == torch.int8)
+            sound, compact = _sound_dtype(dtype, device), dtype == torch.int8 and device.type == "cpu"
+            codec = CodecDecoder(weights, hf_config.audio_encoder, device, sound, compact=compact)
         self._audio_encoder = AudioPromptEncoder(config, weights, hf_config.audio_encoder, device)
         conditioner = Conditioner(self.decoder, self._text, weights)
         length = _positions(config)
         slots = 2 * songs  # windows overlap: the next one is filled while the current one plays
-        _check_room(KVCache.bytes_per_slot(config, length, self.decoder.cache_dtype) * slots, device, songs)
+        kept = torch.int8 if chosen.kv_dtype == "int8" else self.decoder.cache_dtype
+        _check_room(KVCache.bytes_per_slot(config, length, kept) * slots, device, songs)
         with torch.inference_mode():
-            self._cache = KVCache(config, slots, length, self.decoder.cache_dtype, device)
+            self._cache = KVCache(config, slots, length, kept, device)
             stepper: Stepper
             if device.type != "cpu" and isinstance(self.decoder, Decoder):
-                stepper = GraphStepper(self.decoder, self._cache, chosen.deterministic)
+                fuses = device.type == "cuda" and chosen.backend == "auto"
+                fused = fused_step.checked(self.decoder, self._cache) if fuses else None
+                stepper = GraphStepper(self.decoder, self._cache, chosen.deterministic, fused)
             else:
                 stepper = RaggedStepper(self.decoder, self._cache)
             threads = torch.get_num_threads()
-            self._chunk_decoder = ChunkDecoder(codec, config, threads if native is not None else None)
+            graphed = GraphedCodec(codec, CHUNK, record) if device.type == "cuda" else codec
+            self._chunk_decoder = ChunkDecoder(graphed, config, threads if native is not None else None)
 
         def set_up_thread() -> None:
             if device.type == "cpu":  # torch sets the thread count per thread
@@ -204,8 +214,8 @@ def _dtype(name: str, device: torch.device) -> torch.dtype:
         if device.type == "cpu":
             return torch.int8 if int8_available() else torch.float32
         return torch.bfloat16 if device.type == "cuda" else torch.float16
-    if name == "int8" and (device.type != "cpu" or not int8_available()):
-        raise InvalidInput("dtype", name, f"bfloat16, float16 or float32 on {device} (int8 is for x86 CPUs)")
+    if name == "int8" and (device.type == "mps" or (device.type == "cpu" and not int8_available())):
+        raise InvalidInput("dtype", name, f"bfloat16, float16 or float32 on {device} (int8: x86 CPUs and CUDA)")
     return _DTYPES[name]
 
 

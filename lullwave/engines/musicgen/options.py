@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from ...device import DTYPES
 from ...options import check, option
@@ -26,10 +27,17 @@ class LoadOptions:
     )
     backend: str = option(
         "auto",
-        "kernels of the decoder on a CPU; auto: those of lullwave-native where it is installed, else torch's",
+        "kernels of the decoder; auto: those of lullwave-native on a CPU and of Triton on CUDA where they are "
+        "installed, else torch's",
         choices=BACKENDS,
     )
     pin_threads: bool = option(False, "with native kernels: keep their threads on one core each")
+    kv_dtype: str = option(
+        "auto",
+        "precision of the keys and values of what was played; auto: 16 bits with native kernels, else that of the "
+        "states; int8: half of 16 bits in memory and to read, at a small error",
+        choices=("auto", "int8"),
+    )
     deterministic: bool = option(
         False, "on a GPU: always compute all slots, so that a song does not depend on others (slower)"
     )
@@ -77,4 +85,4 @@ class MusicGenFacts(EngineFacts):
 
     @classmethod
     def kernels(cls) -> str:
-        return f"on a CPU: {find_native()}"
+        return f"on a CPU: {find_native()}; on CUDA: {'Triton' if find_spec('triton') else 'torch'} kernels"

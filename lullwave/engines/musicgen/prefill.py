@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from .conditioner import Conditioner
-from .model.attention import KVCache, PromptKV, StepDecoder, StepInput
+from .model.attention import PromptKV, StepDecoder, StepInput
 from .model.config import FRAME_RATE
+from .model.kv_cache import KVCache
 from .prompt_schedule import Window
 from .song import SlotContents, Song
 

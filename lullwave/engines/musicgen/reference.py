@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from ...errors import EngineError
-from .model.attention import KVCache, StepDecoder, StepInput
+from .model.attention import StepDecoder, StepInput
 from .model.config import ModelConfig
+from .model.kv_cache import KVCache
 
 STEPS = 20
 TEXT = "calm piano, rainy night"

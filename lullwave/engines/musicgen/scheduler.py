@@ -21,7 +21,7 @@ import torch
 
 from ...errors import Busy, EngineFailed, LullwaveError, StreamClosed
 from .chunk_decoder import ChunkDecoder, DecodedChunk
-from .model.attention import KVCache
+from .model.kv_cache import KVCache
 from .prefill import Prefill
 from .sampling import uniforms
 from .song import Song

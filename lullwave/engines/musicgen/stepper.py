@@ -7,16 +7,19 @@ of a step are recorded once per size as a CUDA graph and replayed, with one tran
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .model.attention import ROWS, KVCache, PromptKV, StepDecoder, StepInput
+from .cuda_graphs import record
+from .model.attention import PromptKV, StepDecoder, StepInput
 from .model.decoder import Decoder
+from .model.fused_step import FusedStep, PromptBuffers
+from .model.kv_cache import ROWS, KVCache
 from .sampling import Sampling, draw, guided
 
 log = logging.getLogger(__name__)
@@ -66,9 +69,12 @@ class RaggedStepper:
 class GraphStepper:
     """Steps all slots up to the highest in use, in fixed buffers. Sizes are rounded up, so that graphs are few."""
 
-    def __init__(self, decoder: Decoder, cache: KVCache, fixed: bool = False) -> None:
-        """``fixed``: always step all slots; slower, but a song does not depend on the others."""
-        self._decoder, self._cache, self._fixed = decoder, cache, fixed
+    def __init__(self, decoder: Decoder, cache: KVCache, fixed: bool = False, fused: FusedStep | None = None) -> None:
+        """``fixed``: always step all slots; slower, but a song does not depend on the others.
+
+        ``fused``: kernels for steps of few slots; None: torch's for all.
+        """
+        self._decoder, self._cache, self._fixed, self._fused = decoder, cache, fixed, fused
         config, device, n = decoder.config, decoder.device, cache.slots
         self._device = device
         self._tokens = torch.full((n, config.codebooks), config.pad, dtype=torch.long, device=device)
@@ -77,7 +83,7 @@ class GraphStepper:
         self._settings = torch.zeros(n, 4, device=device)
         self._room = 0
         self._held: dict[int, tuple[PromptKV | None, ...]] = {}
-        self._graphs: dict[tuple[int, int, int, int], tuple[torch.cuda.CUDAGraph, Tensor]] = {}
+        self._graphs: dict[tuple[int, int, int, int], Callable[[], Tensor]] = {}
         self._grow(256 if fixed else 64)
 
     def run(self, jobs: Sequence[StepJob]) -> Tensor:
@@ -94,6 +100,8 @@ class GraphStepper:
                 self._room if prompt_length else 0,
                 ROWS if prompt_length else 0,
             )
+        if self._fuses(key[0]):
+            key = (key[0], self._cache.length, *key[2:])  # these kernels read as much of the past as there is
         if self._device.type == "cuda":
             tokens = self._replay(key)
         else:
@@ -157,7 +165,7 @@ class GraphStepper:
         room = _rounded(room, 64, 1 << 20)
         layers = 0 if config.melody else config.layers
         size = (layers, n, ROWS, config.heads, room, config.head_size)
-        keys = torch.zeros(size, dtype=self._cache.keys.dtype, device=self._device)
+        keys = torch.zeros(size, dtype=self._decoder.state_dtype, device=self._device)
         values = torch.zeros_like(keys)
         bias = torch.full((n, ROWS, room), -torch.inf, dtype=keys.dtype, device=self._device)
         bias[:, :, 0] = 0.0
@@ -166,29 +174,23 @@ class GraphStepper:
     def _replay(self, key: tuple[int, int, int, int]) -> Tensor:
         if key not in self._graphs:
             log.debug("recording the step for %d slots, %d positions, %d prompt tokens, %d rows", *key)
-            cuda: Any = torch.cuda
-            side = cuda.Stream()
-            side.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(side):
-                self._step(*key)  # warm up: libraries initialise outside of the recording
-            torch.cuda.current_stream().wait_stream(side)
-            graph = torch.cuda.CUDAGraph()
-            # Other threads encode prompts and decode chunks meanwhile: their CUDA calls must not break the recording
-            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-                tokens = self._step(*key)
-            self._graphs[key] = (graph, tokens)
-        graph, tokens = self._graphs[key]
-        graph.replay()
-        return tokens
+            self._graphs[key] = record(lambda: self._step(*key))
+        return self._graphs[key]()
+
+    def _fuses(self, songs: int) -> bool:
+        return self._fused is not None and songs <= self._fused.most_slots
 
     def _step(self, songs: int, live: int, prompt_length: int, prompt_rows: int) -> Tensor:
-        decoder = self._decoder
-        positions = self._positions[:songs]
-        x = decoder.embed(self._tokens[:songs]) + decoder.position_encodings(positions)
-        x = x.repeat_interleave(ROWS, 0)
-        x = decoder.run(x, _StaticAttention(self, songs, live, prompt_length, prompt_rows))
-        logits = decoder.logits(x)
-        logits = logits.view(songs, ROWS, *logits.shape[1:])
+        tokens, positions = self._tokens[:songs], self._positions[:songs]
+        if self._fused is not None and self._fuses(songs):
+            prompts = PromptBuffers(self._keys, self._values, self._bias)
+            logits = self._fused.logits(tokens, positions, prompts, prompt_length, prompt_rows)
+        else:
+            x = self._decoder.embed(tokens) + self._decoder.position_encodings(positions)
+            attention = _StaticAttention(self, songs, live, prompt_length, prompt_rows)
+            x = self._decoder.run(x.repeat_interleave(ROWS, 0), attention)
+            logits = self._decoder.logits(x)
+            logits = logits.view(songs, ROWS, *logits.shape[1:])
         strength, temperature, top_k, top_p = self._settings[:songs].unbind(1)
         return draw(guided(logits, strength), self._chance[:songs], temperature, top_k.long(), top_p)
 
@@ -204,19 +206,16 @@ class _StaticAttention:
         self._every = torch.arange(songs, device=stepper._device)
         self._positions = stepper._positions[:songs]
         open_to = torch.arange(live, device=stepper._device) <= self._positions[:, None]
-        mask = torch.zeros(songs, live, dtype=stepper._cache.keys.dtype, device=stepper._device)
+        mask = torch.zeros(songs, live, dtype=stepper._decoder.state_dtype, device=stepper._device)
         mask = mask.masked_fill_(~open_to, -torch.inf)
         self._mask = mask[:, None].expand(songs, ROWS, live).reshape(songs * ROWS, 1, 1, live)
 
     def self_attend(self, layer: int, qkv: Tensor) -> Tensor:
         query, key, value = qkv.view(self._songs, ROWS, 3, self._heads, self._size).unbind(2)
-        keys, values = (
-            self._stepper._cache.keys[layer, : self._songs],
-            self._stepper._cache.values[layer, : self._songs],
-        )
-        keys[self._every, :, :, self._positions] = key
-        values[self._every, :, :, self._positions] = value
-        return self._sdpa(query, keys[:, :, :, : self._live], values[:, :, :, : self._live], self._mask)
+        cache, every = self._stepper._cache.layer(layer), slice(None)
+        cache.put((self._every, every, every, self._positions), key, value)
+        keys, values = cache.get((slice(self._songs), every, every, slice(self._live)), qkv.dtype)
+        return self._sdpa(query, keys, values, self._mask)
 
     def prompted_rows(self, x: Tensor) -> Tensor | None:
         if not self._prompt_rows:

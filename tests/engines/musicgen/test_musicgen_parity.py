@@ -9,9 +9,10 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
 from lullwave.audio import Audio  # noqa: E402
-from lullwave.engines.musicgen.model.attention import KVCache, StepInput  # noqa: E402
+from lullwave.engines.musicgen.model.attention import StepInput  # noqa: E402
 from lullwave.engines.musicgen.model.config import ModelConfig  # noqa: E402
 from lullwave.engines.musicgen.model.decoder import Decoder  # noqa: E402
+from lullwave.engines.musicgen.model.kv_cache import KVCache  # noqa: E402
 from lullwave.engines.musicgen.model.weights import Weights  # noqa: E402
 from lullwave.engines.musicgen.prompt_schedule import PromptSchedule, Window  # noqa: E402
 from lullwave.request import Request  # noqa: E402

@@ -5,9 +5,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from lullwave.engines.linear import int8_available  # noqa: E402
-from lullwave.engines.musicgen.model.attention import KVCache, PromptKV, StepInput  # noqa: E402
+from lullwave.engines.musicgen.model.attention import PromptKV, StepInput  # noqa: E402
 from lullwave.engines.musicgen.model.config import ModelConfig  # noqa: E402
 from lullwave.engines.musicgen.model.decoder import Decoder  # noqa: E402
+from lullwave.engines.musicgen.model.kv_cache import KVCache  # noqa: E402
 from lullwave.engines.musicgen.model.weights import Weights  # noqa: E402
 from lullwave.engines.musicgen.sampling import Sampling, uniforms  # noqa: E402
 from lullwave.engines.musicgen.stepper import GraphStepper, RaggedStepper, StepJob  # noqa: E402

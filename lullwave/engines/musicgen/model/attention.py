@@ -1,7 +1,4 @@
-"""The KV cache and the ways to attend to it.
-
-A *slot* of the cache holds the keys and values of one window of one song, in two rows: one with the prompt, and one
-without it or with the negative prompt, for guidance.
+"""The ways to attend to the KV cache and to prompts.
 
 - ``RaggedAttention``: any step inputs, each over exactly the positions it has. The result of one input does not depend
   on the others, nor on whether its past was computed step by step or at once. For the CPU.
@@ -21,9 +18,7 @@ from torch import Tensor
 
 from ...linear import FloatLinear
 from .config import ModelConfig
-from .huge_pages import prefer_huge_pages
-
-ROWS = 2  # rows of a slot: prompted, and unprompted or negative
+from .kv_cache import KVCache
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,32 +65,6 @@ class StepInput:
         return len(self.prompt_kvs)
 
 
-class KVCache:
-    """Keys and values, (L, slots, rows, H, T, d) each. On a CPU, memory is used only for pages that were written."""
-
-    def __init__(self, config: ModelConfig, slots: int, length: int, dtype: torch.dtype, device: torch.device) -> None:
-        size = (config.layers, slots, ROWS, config.heads, length, config.head_size)
-        self.slots = slots
-        self.length = length
-        self.keys = torch.empty(size, dtype=dtype, device=device)
-        self.values = torch.empty(size, dtype=dtype, device=device)
-        if device.type == "cpu":
-            for part in (self.keys, self.values):
-                prefer_huge_pages(part.data_ptr(), part.nbytes)
-        else:  # masked positions are multiplied by 0 there, and 0 times NaN is NaN
-            self.keys.zero_()
-            self.values.zero_()
-
-    def copy(self, source: int, target: int, positions: int) -> None:
-        """Copy the first ``positions`` of one slot to another."""
-        for part in (self.keys, self.values):
-            part[:, target, :, :, :positions] = part[:, source, :, :, :positions]
-
-    @staticmethod
-    def bytes_per_slot(config: ModelConfig, length: int, dtype: torch.dtype) -> int:
-        return 2 * config.layers * ROWS * config.hidden * length * dtype.itemsize
-
-
 class StepDecoder(Protocol):
     """A decoder that steps any inputs over a cache: ``Decoder``, or ``NativeDecoder``."""
 
@@ -138,7 +107,7 @@ class Attention(Protocol):
         """Add ``change`` to the rows of ``prompted_rows``."""
 
 
-def _attend(query: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None = None) -> Tensor:
+def attend(query: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None = None) -> Tensor:
     """Softmax attention; queries come scaled. (…, n, d) × (…, S, d)² → (…, n, d)."""
     if query.shape[-2] == 1:  # keys times query reads the keys in memory order: 25 % faster than query times keys,
         # and 2.4 times as fast as with a query that is not contiguous
@@ -172,16 +141,13 @@ class RaggedAttention:
 
     def self_attend(self, layer: int, qkv: Tensor) -> Tensor:
         query, key, value = qkv.view(qkv.shape[0], 3, self._heads, 1, self._size).unbind(1)
-        keys, values = self._cache.keys[layer], self._cache.values[layer]
+        cache = self._cache.layer(layer)
         for slot, position, start, stop in self._items:
-            keys[slot, : stop - start, :, position] = key[start:stop, :, 0]
-            values[slot, : stop - start, :, position] = value[start:stop, :, 0]
-        seen = [
-            _attend(
-                query[a:b],
-                keys[slot, : b - a, :, : p + 1].to(query.dtype),
-                values[slot, : b - a, :, : p + 1].to(query.dtype),
+            cache.put(
+                (slot, slice(stop - start), slice(None), position), key[start:stop, :, 0], value[start:stop, :, 0]
             )
+        seen = [
+            attend(query[a:b], *cache.get((slot, slice(b - a), slice(None), slice(p + 1)), query.dtype))
             for slot, p, a, b in self._items
         ]
         return (seen[0] if len(seen) == 1 else torch.cat(seen)).view(qkv.shape[0], -1)
@@ -196,7 +162,7 @@ class RaggedAttention:
     def cross_attend(self, layer: int, query: Tensor) -> Tensor:
         query = query.view(-1, self._heads, 1, self._size)
         seen = [
-            _attend(query[row], prompt_kv.keys[layer], prompt_kv.values[layer], prompt_kv.bias)
+            attend(query[row], prompt_kv.keys[layer], prompt_kv.values[layer], prompt_kv.bias)
             for row, prompt_kv in enumerate(self._prompt_kvs)
         ]
         return (seen[0] if len(seen) == 1 else torch.stack(seen)).view(len(seen), -1)
@@ -231,18 +197,15 @@ class ChunkAttention:
             torch.arange(start + count, device=device)[None]
             > torch.arange(start, start + count, device=device)[:, None]
         )
-        self._mask = torch.zeros(ahead.shape, dtype=cache.keys.dtype, device=device).masked_fill_(ahead, -torch.inf)
+        self._mask = torch.zeros(ahead.shape, device=device).masked_fill_(ahead, -torch.inf)
 
     def self_attend(self, layer: int, qkv: Tensor) -> Tensor:
         parts = qkv.view(self._rows, self._count, 3, self._heads, self._size).permute(2, 0, 3, 1, 4)
-        end = self._start + self._count
-        keys = self._cache.keys[layer, self._slot, : self._rows]
-        values = self._cache.values[layer, self._slot, : self._rows]
-        keys[:, :, self._start : end] = parts[1]
-        values[:, :, self._start : end] = parts[2]
-        seen = F.scaled_dot_product_attention(
-            parts[0], keys[:, :, :end], values[:, :, :end], attn_mask=self._mask, scale=1.0
-        )
+        end, cache = self._start + self._count, self._cache.layer(layer)
+        here = (self._slot, slice(self._rows), slice(None))
+        cache.put((*here, slice(self._start, end)), parts[1], parts[2])
+        keys, values = cache.get((*here, slice(end)), qkv.dtype)
+        seen = F.scaled_dot_product_attention(parts[0], keys, values, attn_mask=self._mask.to(qkv.dtype), scale=1.0)
         return seen.transpose(1, 2).reshape(self._rows * self._count, -1)
 
     def prompted_rows(self, x: Tensor) -> Tensor | None:
@@ -253,7 +216,7 @@ class ChunkAttention:
     def cross_attend(self, layer: int, query: Tensor) -> Tensor:
         query = query.view(len(self._which), self._count, self._heads, self._size).transpose(1, 2)
         seen = [
-            _attend(query[row], prompt_kv.keys[layer], prompt_kv.values[layer], prompt_kv.bias)
+            attend(query[row], prompt_kv.keys[layer], prompt_kv.values[layer], prompt_kv.bias)
             for row, prompt_kv in enumerate(self._prompt_kvs)
         ]
         return torch.stack(seen).transpose(1, 2).reshape(len(seen) * self._count, -1)

@@ -17,9 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...linear import FloatLinear, Int8Linear, Linear
-from .attention import Attention, ChunkAttention, KVCache, PromptKV, RaggedAttention, StepInput
+from .attention import Attention, ChunkAttention, PromptKV, RaggedAttention, StepInput
 from .config import ModelConfig
 from .decoder_weights import DecoderWeights
+from .grouped_int8 import WeightOnlyLinear
+from .kv_cache import KVCache
 from .weights import Weights
 
 POSITIONS = 4096  # positional encodings
@@ -60,7 +62,7 @@ class Layer:
 
 
 class Decoder:
-    """The whole transformer. ``dtype`` of weights: torch.int8 (CPU only), bfloat16, float16 or float32."""
+    """The whole transformer. ``dtype`` of weights: torch.int8, bfloat16, float16 or float32."""
 
     def __init__(
         self,
@@ -70,37 +72,42 @@ class Decoder:
         dtype: torch.dtype,
         int8_linear: Callable[[Tensor], Linear] = Int8Linear,
     ) -> None:
-        """Load the weights. ``int8_linear`` makes the products of 8-bit weights.
+        """Load the weights. ``int8_linear`` makes the products of 8-bit weights on a CPU.
 
         Raises:
             CheckpointError: weights are absent or of another config.
         """
         self.config, self.device, self.dtype = config, device, dtype
+        on_cpu = device.type == "cpu"
+        half = torch.bfloat16 if device.type == "cuda" else torch.float16
         # activations: on a GPU in the weights' precision; on the CPU float32, converted inside the products
-        self.state_dtype = self.cache_dtype = torch.float32 if device.type == "cpu" else dtype
-        self.batch_invariant = dtype == torch.int8
+        self.state_dtype = torch.float32 if on_cpu else half if dtype == torch.int8 else dtype
+        self.cache_dtype = self.state_dtype
+        self.batch_invariant = on_cpu and dtype == torch.int8
         read = DecoderWeights(config, weights)
 
         def linear(weight: Tensor) -> Linear:
-            return int8_linear(weight) if dtype == torch.int8 else FloatLinear(weight, dtype, device)
+            if dtype != torch.int8:
+                return FloatLinear(weight, dtype, device)
+            return int8_linear(weight) if on_cpu else WeightOnlyLinear(weight, half, device)
 
         def norm(pair: tuple[Tensor, Tensor]) -> Norm:
             return Norm(*(self._state(part) for part in pair))
 
-        self._table = self._state(read.table())
+        self.table = self._state(read.table())
         self._offsets = torch.arange(config.codebooks, device=device) * (config.vocabulary + 1)
-        self._layers = []
+        self.layers = []
         for i in range(config.layers):
             cross = None
             if not config.melody:
-                float_dtype = dtype if dtype.is_floating_point else torch.bfloat16
+                float_dtype = dtype if dtype.is_floating_point else torch.bfloat16 if on_cpu else half
                 cross = CrossAttention(
                     norm(read.norm(i, "cross_norm")),
                     linear(read.product(i, "cross_query")),
                     FloatLinear(read.product(i, "cross_key_value"), float_dtype, device),
                     linear(read.product(i, "cross_out")),
                 )
-            self._layers.append(
+            self.layers.append(
                 Layer(
                     norm(read.norm(i, "norm")),
                     linear(read.product(i, "qkv")),
@@ -111,9 +118,9 @@ class Decoder:
                     linear(read.product(i, "down")),
                 )
             )
-        self._norm = norm(read.final_norm())
-        self._heads = linear(read.heads())
-        self._positions = self._state(sinusoids(POSITIONS, config.hidden))
+        self.norm = norm(read.final_norm())
+        self.heads = linear(read.heads())
+        self.positions = self._state(sinusoids(POSITIONS, config.hidden))
 
     @property
     def weight_bytes(self) -> int:
@@ -125,7 +132,7 @@ class Decoder:
 
     def prompt_kv(self, states: Tensor, log_weights: Tensor | None = None) -> PromptKV:
         """Keys and values of a prompt with encoder states (S, D)."""
-        products = [layer.cross.key_value for layer in self._layers if layer.cross is not None]
+        products = [layer.cross.key_value for layer in self.layers if layer.cross is not None]
         bias = None if log_weights is None else self._state(log_weights)
         return PromptKV.projected(products, self.config.heads, self._state(states), bias)
 
@@ -149,22 +156,22 @@ class Decoder:
     ) -> None:
         """Fill positions of one slot from ``start`` on, at once: with tokens (n, K) or prefix states (rows, n, D)."""
         count = inputs.shape[0] if inputs.dim() == 2 else inputs.shape[1]
-        positions = self._positions[start : start + count]
+        positions = self.positions[start : start + count]
         states = (self.embed(inputs)[None] if inputs.dim() == 2 else inputs.to(positions)) + positions
         x = states.expand(len(prompt_kvs), -1, -1).reshape(len(prompt_kvs) * count, -1)
         self.run(x, ChunkAttention(cache, self.config, slot, start, count, prompt_kvs))
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Embed tokens: (…, K) → (…, D), the sum over codebooks."""
-        return F.embedding(tokens + self._offsets, self._table).sum(-2)
+        return F.embedding(tokens + self._offsets, self.table).sum(-2)
 
     def position_encodings(self, positions: Tensor) -> Tensor:
         """Positional encodings: (R,) → (R, D)."""
-        return self._positions[positions]
+        return self.positions[positions]
 
     def run(self, x: Tensor, attention: Attention) -> Tensor:
         """Run all blocks: (R, D) → (R, D)."""
-        for i, layer in enumerate(self._layers):
+        for i, layer in enumerate(self.layers):
             x = x + layer.out(attention.self_attend(i, layer.qkv(layer.norm(x))))
             if layer.cross is not None and (seen := attention.prompted_rows(x)) is not None:
                 query = layer.cross.query(layer.cross.norm(seen))
@@ -174,11 +181,12 @@ class Decoder:
 
     def logits(self, x: Tensor) -> Tensor:
         """(R, D) → (R, K, V) in float32."""
-        return self._heads(self._norm(x)).view(-1, self.config.codebooks, self.config.vocabulary).float()
+        return self.heads(self.norm(x)).view(-1, self.config.codebooks, self.config.vocabulary).float()
 
     def _embedded(self, item: StepInput) -> Tensor:
-        states = self.embed(item.inputs)[None] if item.inputs.dim() == 1 else item.inputs.to(self.state_dtype)
-        return (states + self._positions[item.position]).expand(item.rows, -1)
+        inputs = item.inputs.to(self.device)
+        states = self.embed(inputs)[None] if inputs.dim() == 1 else inputs.to(self.state_dtype)
+        return (states + self.positions[item.position]).expand(item.rows, -1)
 
     def _state(self, tensor: Tensor) -> Tensor:
         return tensor.to(device=self.device, dtype=self.state_dtype)

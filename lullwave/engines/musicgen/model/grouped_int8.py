@@ -1,6 +1,8 @@
 """8-bit products with a scale for each group of 256 inputs and loud inputs in floating point.
 
-This is the arithmetic of the native package, in plain torch: slow, and the oracle of its kernels.
+``GroupedInt8Linear`` is the arithmetic of the native package, in plain torch: slow, and the oracle of its kernels.
+``WeightOnlyLinear`` multiplies the same weights by inputs in floating point, for GPUs: there 8 bits save only memory
+and its reading.
 
 - A group of 256 inputs has its own scale, in each output's weights and in each row of inputs: one large value costs
   precision only in its group. The sums of a group are integers below 2^24, exact in float32.
@@ -62,6 +64,26 @@ class GroupedInt8Linear:
         exact = torch.einsum("rgi,ogi->rog", values, self._values)
         scaled = exact * (peaks / LEVELS)[:, None] * self.weights.scales
         return scaled.sum(-1) + x[:, loud] @ self.weights.loud_weights.T
+
+
+class WeightOnlyLinear:
+    """Multiplies rows in ``dtype`` by quantized weights: (R, in) → (R, out) in the dtype of the input."""
+
+    def __init__(self, weight: Tensor, dtype: torch.dtype, device: torch.device) -> None:
+        found = quantize(weight)
+        self.dtype = dtype
+        self.values = found.values.to(device)
+        self.scales = found.scales.to(device)
+        self.loud = found.loud.to(device)
+        self.loud_weights = found.loud_weights.to(device, dtype)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        inputs = self.values.shape[1]
+        scales = self.scales.repeat_interleave(GROUP, 1)[:, :inputs]
+        product = F.linear(x.to(self.dtype), (self.values * scales).to(self.dtype))
+        if self.loud.numel():
+            product = product + F.linear(x[:, self.loud.long()].to(self.dtype), self.loud_weights)
+        return product.to(x.dtype)
 
 
 def _loud_inputs(weight: Tensor) -> Tensor:

@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 
 from ...linear import FloatLinear
-from .attention import KVCache, PromptKV, StepInput
+from .attention import PromptKV, StepInput
 from .config import ModelConfig
 from .decoder import POSITIONS, sinusoids
 from .decoder_weights import NORMS, PRODUCTS, DecoderWeights
 from .grouped_int8 import quantize
+from .kv_cache import KVCache
 from .weights import Weights
 
 THREADS = 2  # unless asked for more: two read nearly as fast as the memory of a small machine gives
@@ -156,7 +157,8 @@ class NativeDecoder:
 
     def _cache(self, cache: KVCache) -> Any:
         if cache not in self._caches:
-            self._caches[cache] = self._module.Cache(cache.keys, cache.values)
+            scales = () if cache.key_scales is None else (cache.key_scales, cache.value_scales)
+            self._caches[cache] = self._module.Cache(cache.keys, cache.values, *scales)
         return self._caches[cache]
 
     def _prompt(self, prompt_kv: PromptKV) -> Any:

@@ -10,10 +10,11 @@ native = pytest.importorskip("lullwave_native", reason="lullwave-native is not i
 
 from test_musicgen_grouped_int8 import heavy_tailed  # noqa: E402
 
-from lullwave.engines.musicgen.model.attention import KVCache, PromptKV, StepInput  # noqa: E402
+from lullwave.engines.musicgen.model.attention import PromptKV, StepInput  # noqa: E402
 from lullwave.engines.musicgen.model.config import ModelConfig  # noqa: E402
 from lullwave.engines.musicgen.model.decoder import Decoder  # noqa: E402
 from lullwave.engines.musicgen.model.grouped_int8 import GroupedInt8Linear, quantize  # noqa: E402
+from lullwave.engines.musicgen.model.kv_cache import KVCache  # noqa: E402
 from lullwave.engines.musicgen.model.native_decoder import NativeDecoder, fits  # noqa: E402
 from lullwave.engines.musicgen.model.weights import Weights  # noqa: E402
 
@@ -45,6 +46,10 @@ def half_cache(config, slots, length=96):
     return KVCache(config, slots, length, torch.float16, CPU)
 
 
+def byte_cache(config, slots, length=96):
+    return KVCache(config, slots, length, torch.int8, CPU)
+
+
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("inputs", [8, 256, 264, 1024])
 def test_products_equal_the_definition(level, inputs):
@@ -68,9 +73,13 @@ def test_sums_of_the_largest_values_are_not_clipped(level, signs):
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("kind", ["musicgen-tiny", "musicgen-tiny-stereo"])
+@pytest.mark.parametrize(
+    ("kind", "cache_of"),
+    [("musicgen-tiny", half_cache), ("musicgen-tiny-stereo", half_cache), ("musicgen-tiny", byte_cache)],
+    ids=["mono", "stereo", "8-bit keys and values"],
+)
 @torch.inference_mode()
-def test_ragged_steps_equal_the_definition(checkpoints_dir, kind, level):
+def test_ragged_steps_equal_the_definition(checkpoints_dir, kind, cache_of, level):
     """One to three songs at other positions, with guidance, without, and with a negative prompt that has weights."""
     config, fast = decoders(checkpoints_dir / kind, level=level)
     slow = Decoder(config, Weights(checkpoints_dir / kind), CPU, torch.int8, GroupedInt8Linear)
@@ -79,7 +88,7 @@ def test_ragged_steps_equal_the_definition(checkpoints_dir, kind, level):
     plain = fast.prompt_kv(torch.randn(7, config.hidden))
     weighted = fast.prompt_kv(torch.randn(20, config.hidden), torch.randn(20))
     prompts = {0: (plain, None), 1: (weighted, plain), 2: (plain,)}
-    caches, tokens = [half_cache(config, 3), half_cache(config, 3)], tokens_of(config, 60)
+    caches, tokens = [cache_of(config, 3), cache_of(config, 3)], tokens_of(config, 60)
     made, expected = [], []
     for step in range(40):
         slots = [s for s in prompts if step >= 7 * s and (step % 3 or s != 1)]
@@ -108,13 +117,14 @@ def test_a_prefix_of_states_equals_the_definition(checkpoints_dir):
 
 
 @pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("cache_of", [half_cache, byte_cache])
 @torch.inference_mode()
-def test_a_song_has_the_same_bits_in_company_with_more_threads_and_all_at_once(tiny, level):
+def test_a_song_has_the_same_bits_in_company_with_more_threads_and_all_at_once(tiny, cache_of, level):
     config, alone = decoders(tiny, threads=1, level=level)
     _, team = decoders(tiny, threads=3, pinned=True, level=level)
     prompt = alone.prompt_kv(torch.randn(5, config.hidden, generator=torch.Generator().manual_seed(2)))
     tokens = tokens_of(config, 60)
-    first, second, third = half_cache(config, 1), half_cache(config, 4), half_cache(config, 1)
+    first, second, third = cache_of(config, 1), cache_of(config, 4), cache_of(config, 1)
     song = [StepInput(0, p, tokens[p], (prompt, None)) for p in range(60)]
     stepped = torch.cat([alone.step(first, [item]) for item in song])
     company = []
@@ -158,6 +168,10 @@ def test_wrong_arguments_raise_and_leave_the_decoder_working(tiny):
             decoder.step(cache, [wrong])
     with pytest.raises(ValueError, match="float16"):
         decoder.step(KVCache(config, 1, 8, torch.float32, CPU), [right])
+    bytes_alone = byte_cache(config, 1)
+    for scales in ((), (bytes_alone.key_scales,), (bytes_alone.key_scales, bytes_alone.value_scales[..., :5])):
+        with pytest.raises((TypeError, ValueError)):
+            native.Cache(bytes_alone.keys, bytes_alone.values, *scales)
     with pytest.raises((TypeError, ValueError)):
         native.Linear(
             torch.zeros(16, 12, dtype=torch.int8),
