@@ -1,11 +1,12 @@
 """Schedules many songs on one model: continuous batching with preemption.
 
 One thread owns the model. Songs are added and removed between steps. Of the songs that are being read, those with the
-least audio made ahead go first. A song without slots queues in order of arrival. To make room, the scheduler preempts a
-song that needs no chunk now, else the one with slots for longest, after ``QUANTUM`` steps. Preemption costs only time:
-the tokens stay, and the slots are filled again later. When a step fails, the songs of that step fail; others and new
-ones play on. The thread sleeps while there is nothing to do. On a CPU it ends after ``IDLE_S``, and with it its team of
-OpenMP threads, which would slow down another model (see ``device.run_on_new_thread``).
+least audio made ahead go first; others join them while the step stays within real time. A song without slots queues
+in order of arrival. To make room, the scheduler preempts a song that needs no chunk now, else the one with slots for
+longest, after ``QUANTUM`` steps. Preemption costs only time: the tokens stay, and the slots are filled again later.
+When a step fails, the songs of that step fail; others and new ones play on. The thread sleeps while there is nothing
+to do. On a CPU it ends after ``IDLE_S``, and with it its team of OpenMP threads, which would slow down another model
+(see ``device.run_on_new_thread``).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -21,10 +22,12 @@ import torch
 
 from ...errors import Busy, EngineFailed, LullwaveError, StreamClosed
 from .chunk_decoder import ChunkDecoder, DecodedChunk
+from .model.config import FRAME_RATE
 from .model.kv_cache import KVCache
 from .prefill import Prefill
 from .sampling import uniforms
 from .song import Song
+from .step_cost import StepCost, StepSize
 from .stepper import StepJob, Stepper
 
 log = logging.getLogger(__name__)
@@ -75,6 +78,7 @@ class Scheduler:
         self._entries: dict[Song, _Entry] = {}
         self._queue: list[Song] = []
         self._max_songs = OPEN_PER_SLOT * cache.slots
+        self._cost = StepCost()
         self._changed = threading.Condition()
         self._error: BaseException | None = None
         self._closed = False
@@ -234,12 +238,36 @@ class Scheduler:
         self._queue = [song for song in self._queue if song in stepping]
         self._admit(stepping)
         holding = [song for song in stepping if song.slots]
-        if holding and not self._shared_step:
-            least = min(song.ready - song.reading for song in holding)
-            holding = [song for song in holding if song.ready - song.reading == least]
-        for song in holding:
+        for song in holding if self._shared_step else self._in_time(holding):
             (work.fill if self._prefill.pending(song) else work.steps).append(song)
         return work
+
+    def _in_time(self, songs: list[Song]) -> list[Song]:
+        """The songs with the least audio ahead, and others as long as a step of all of them keeps up with real time.
+
+        Rows of one step share the reading of the weights, so a song that can join costs less than in a step of its own.
+        """
+        songs = sorted(songs, key=lambda song: song.ready - song.reading)
+        chosen: list[Song] = []
+        for song in songs:
+            if chosen and song.ready - song.reading > songs[0].ready - songs[0].reading:
+                expected = self._cost.seconds(self._size([*chosen, song]))
+                if expected is None or expected > 1.0 / FRAME_RATE:
+                    break
+            chosen.append(song)
+        return chosen
+
+    def _size(self, songs: Sequence[Song]) -> StepSize:
+        """Rows and positions of a step of these songs."""
+        rows = positions = 0
+        for song in songs:
+            windows = (song.schedule.window_at(song.step), song.schedule.next_window(song.step))
+            filled = [
+                w for w in windows if w is not None and not (w is windows[1] and self._prefill.never_used(song, w))
+            ]
+            rows += len(filled) * (1 + song.guided)
+            positions += sum((1 + song.guided) * (song.step - window.first + 1) for window in filled)
+        return StepSize(rows, positions)
 
     def _admit(self, stepping: list[Song]) -> None:
         """Give free slots to queued songs, first come, first served."""
@@ -302,8 +330,10 @@ class Scheduler:
             if not songs:
                 return
             jobs = [self._job(song) for song in songs]
-            epochs = [song.epoch for song in songs]
+            epochs, size = [song.epoch for song in songs], self._size(songs)
+        began = time.perf_counter()
         tokens = self._stepper.run(jobs).numpy()
+        self._cost.learn(size, time.perf_counter() - began)
         with self._changed:
             self.steps += 1
             for song, epoch, row in zip(songs, epochs, tokens, strict=True):
