@@ -1,9 +1,8 @@
 """Kills what makes the music of a station on a Ray cluster, while people listen to a web server of the same store.
 
-``python -m bench.store.ray_faults [--only worker] [--listeners 100]``: a cluster of three nodes on this machine, an
-actor with the station on one of the two without the cluster's head, two actors with engines, a web server that makes
-music only while no actor does. The columns are those of ``store_faults``; ``restarts`` of the station's actor.
-``produced_by``: who made the music at the end.
+A cluster of three nodes on this machine, an actor with the station on one of the two without the cluster's head, two
+actors with engines, a web server that makes music only while no actor does. The columns are those of ``store_faults``;
+``restarts`` of the station's actor; ``produced_by``: who makes the music at the end.
 """
 
 from __future__ import annotations
@@ -120,13 +119,14 @@ def suffered(name: str, folder: Path, listeners: int) -> dict[str, Any]:
             web.end(signal.SIGKILL)
             cluster.end()
     taken = next((at - began for at, epoch, next_, _ in watch.looks if epoch > before[1] and next_ > before[2]), None)
+    heard = decode(bytes(crowd.recordings[0].data)).samples[:, 0]
     runs, manifest = watch.manifest.runs, watch.manifest
     return {
         "listeners": len(crowd.recordings),
         "hung_up": sum(one.ended for one in crowd.recordings),
-        "lost": misplaced(decode(bytes(crowd.recordings[0].data)).samples[:, 0], programme),
+        "lost": misplaced(heard, programme),
         "missing": missing_bytes(crowd.recordings),
-        "decoded_s": round(len(programme) / RATE, 1),
+        "decoded_s": round(len(heard) / RATE, 1),
         "silent_s": round(max(one.silent_s(began, ended - 1.0, KBPS * 125) for one in crowd.recordings), 2),
         "takeover_s": None if taken is None else round(taken, 1),
         "least_ahead_s": round(min(ahead for at, _, _, ahead in watch.looks if at >= began), 1),
