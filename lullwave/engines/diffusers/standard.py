@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -86,15 +86,23 @@ def _loaded(directory: Path, placement: Placement) -> Any:
 def put(pipeline: Any, placement: Placement, device: torch.device) -> None:
     """Move a pipeline to ``device``, or let it move networks or layers there when they are needed."""
     if placement.offload == "model":
-        pipeline.enable_model_cpu_offload(device=device)
+        _offload(pipeline.enable_model_cpu_offload, device)
     elif placement.offload == "sequential":
-        pipeline.enable_sequential_cpu_offload(device=device)
+        _offload(pipeline.enable_sequential_cpu_offload, device)
     else:
         pipeline.to(device)
     vae = getattr(pipeline, "vae", None)
     for name in ("enable_tiling", "enable_slicing") if placement.tiled else ():
         if hasattr(vae, name):
             getattr(vae, name)()
+
+
+def _offload(enable: Callable[..., Any], device: torch.device) -> None:
+    """Call a pipeline's function that offloads. It takes the device, or only the number of a GPU (MusicLDM)."""
+    if "device" in inspect.signature(enable).parameters:
+        enable(device=device)
+    else:
+        enable(gpu_id=device.index or 0)
 
 
 def _return_plain_features(encoder: Any) -> None:

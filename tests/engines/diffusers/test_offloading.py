@@ -2,19 +2,25 @@
 
 import json
 from types import SimpleNamespace
+from unittest.mock import create_autospec
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-pytest.importorskip("diffusers")
+diffusers = pytest.importorskip("diffusers")
+
+from tiny_pipelines import PIPELINES  # noqa: E402
 
 from lullwave.engines.diffusers import modular, placement, standard  # noqa: E402
 from lullwave.engines.diffusers.index import Weights, read_index  # noqa: E402
 from lullwave.engines.diffusers.modular import ModularPipeline  # noqa: E402
+from lullwave.engines.diffusers.pipeline import Clip, ClipPipeline  # noqa: E402
 from lullwave.engines.diffusers.placement import Placement, place  # noqa: E402
 from lullwave.errors import EngineError  # noqa: E402
 
 GPU, CPU = torch.device("cuda:0"), torch.device("cpu")
+MINIMAX = "MiniMaxMusic3ModularPipeline"
 # MiniMax Music 3 as published, in millions of numbers: the language model and its helper in bfloat16
 PUBLISHED = {
     "language_model": Weights(17_168_000_000, 8_584_000_000, True),
@@ -54,9 +60,9 @@ def test_a_pipeline_that_samples_tokens_is_placed_by_what_runs_together(monkeypa
 
 
 def test_sizes_are_those_of_the_networks_that_the_index_names(checkpoint, load, tmp_path):
-    index = read_index(checkpoint("MiniMaxMusic3ModularPipeline"))
+    index = read_index(checkpoint(MINIMAX))
     assert index.modular
-    networks = load("MiniMaxMusic3ModularPipeline").pipeline.loaded.pipeline.components
+    networks = load(MINIMAX).pipeline.loaded.pipeline.components
     for name, stored in index.weights.items():
         assert stored.numbers == sum(one.numel() for one in networks[name].state_dict().values())
         assert stored.disk_bytes >= 4 * stored.numbers
@@ -81,20 +87,32 @@ def test_sizes_are_those_of_the_networks_that_the_index_names(checkpoint, load, 
     assert found["vae"] == Weights(400, 200, False)
 
 
-@pytest.mark.parametrize(
-    ("offload", "call"),
-    [
-        ("none", ("to", GPU, {})),
-        ("model", ("enable_model_cpu_offload", {"device": GPU})),
-        ("sequential", ("enable_sequential_cpu_offload", {"device": GPU})),
-    ],
-)
-def test_a_standard_pipeline_is_offloaded_by_its_own_calls(offload, call):
-    pipeline = Recorder()
-    pipeline.vae = Recorder()
-    standard.put(pipeline, Placement(torch.float16, offload, True), GPU)
-    assert pipeline.calls == [call]
-    assert [name for name, *_ in pipeline.vae.calls] == ["enable_tiling", "enable_slicing"]
+@pytest.mark.parametrize("name", [name for name in PIPELINES if "Modular" not in name])
+def test_a_standard_pipeline_is_offloaded_by_calls_that_it_has(name):
+    """The doubles have the signatures of the real pipelines."""
+    second = torch.device("cuda:1")
+    for offload in ("model", "sequential"):
+        pipeline = create_autospec(getattr(diffusers, name), instance=True)
+        pipeline.vae = Recorder()
+        standard.put(pipeline, Placement(torch.float16, offload, True), second)
+        by_number = (name, offload) == ("MusicLDMPipeline", "model")
+        wanted = {"gpu_id": 1} if by_number else {"device": second}
+        getattr(pipeline, f"enable_{offload}_cpu_offload").assert_called_once_with(**wanted)
+        assert [call for call, *_ in pipeline.vae.calls] == ["enable_tiling", "enable_slicing"]
+    moved = Recorder()
+    standard.put(moved, Placement(torch.float16, "none", False), second)
+    assert moved.calls == [("to", second, {})]
+
+
+def test_a_language_model_whose_layers_are_moved_makes_the_same_song(load, checkpoint):
+    """The layers really move, but from the CPU to the CPU."""
+    pytest.importorskip("accelerate")
+    plain = load(MINIMAX).pipeline
+    layered = ClipPipeline(checkpoint(MINIMAX), CPU, "float32", "none")
+    modular.put(layered.loaded.pipeline, Recorder(), Placement(torch.float32, "sequential", True), CPU)
+    clip = Clip("calm piano", "", 3, 2.0, 2)
+    song, same = (one.make(clip, lambda done, total: None, lambda: False).samples for one in (plain, layered))
+    assert np.array_equal(song, same)
 
 
 def test_a_modular_pipeline_is_offloaded_by_its_manager_and_the_language_model_by_layers(monkeypatch):
