@@ -13,6 +13,10 @@ for name in [name for name in os.environ if name.startswith(("LULLWAVE_", "INFER
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Without a GPU, Triton's interpreter runs the kernels. Triton reads this when it is imported, as diffusers does.
+if not os.path.exists("/dev/nvidiactl"):
+    os.environ["TRITON_INTERPRET"] = "1"
+
 
 @pytest.fixture(autouse=True)
 def log_level_as_before():

@@ -7,9 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
-COMPILED = os.path.exists("/dev/nvidiactl")
-if not COMPILED:
-    os.environ["TRITON_INTERPRET"] = "1"  # before the first import of triton
+COMPILED = os.environ.get("TRITON_INTERPRET") != "1"  # see tests/conftest.py
 pytest.importorskip("triton", reason="triton is not installed: it has wheels for Linux")
 
 import torch.nn.functional as F  # noqa: E402
