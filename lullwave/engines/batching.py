@@ -51,6 +51,7 @@ class Job(Generic[Asked, Config, Result]):
     config: Config
     batch_key: object  # jobs with equal keys can share a pass
     progress: Progress | None = None
+    urgent: bool = False  # short: it runs between two steps of a running pass
     result: Future[Result] = field(default_factory=Future)
     cancelled: bool = False
     on_cancel: Callable[[], None] = lambda: None
@@ -63,7 +64,7 @@ class Job(Generic[Asked, Config, Result]):
 
 
 class BatchQueue(Generic[Asked, Config, Result]):
-    """Runs jobs on its own thread, first come first served. Thread-safe.
+    """Runs jobs on its own thread, urgent ones first, else first come first served. Thread-safe.
 
     ``what`` names a result in errors, such as ``"clip"``.
     """
@@ -88,15 +89,20 @@ class BatchQueue(Generic[Asked, Config, Result]):
             return len(self._queue)
 
     def add(
-        self, request: Asked, config: Config, batch_key: object, progress: Progress | None = None
+        self,
+        request: Asked,
+        config: Config,
+        batch_key: object,
+        progress: Progress | None = None,
+        urgent: bool = False,
     ) -> Job[Asked, Config, Result]:
-        """Queue one job.
+        """Queue one job. ``urgent``: it is short and does not wait for a pass that has begun.
 
         Raises:
             Busy: the queue is full.
             StreamClosed: the queue is closed.
         """
-        job: Job[Asked, Config, Result] = Job(request, config, batch_key, progress)
+        job: Job[Asked, Config, Result] = Job(request, config, batch_key, progress, urgent)
         job.on_cancel = lambda: self._remove(job)
         with self._changed:
             if self._closed:
@@ -137,10 +143,28 @@ class BatchQueue(Generic[Asked, Config, Result]):
                     self._changed.wait()
                 if self._closed:
                     return
-                first = self._queue[0]
-                batch = [job for job in self._queue if job.batch_key == first.batch_key][: self._max_batch]
-                self._queue = [job for job in self._queue if job not in batch]
-            self._run([job for job in batch if job.result.set_running_or_notify_cancel()])
+                batch = self._next()
+            self._run(batch)
+
+    def _next(self, urgent: bool = False) -> list[Job[Asked, Config, Result]]:
+        """Take the jobs of the next pass from the queue; with ``urgent``, only such. The caller holds the condition."""
+        first = next((job for job in self._queue if job.urgent), None)
+        if first is None and not urgent:
+            first = self._queue[0]
+        if first is None:
+            return []
+        batch = [job for job in self._queue if job.batch_key == first.batch_key][: self._max_batch]
+        self._queue = [job for job in self._queue if job not in batch]
+        return [job for job in batch if job.result.set_running_or_notify_cancel()]
+
+    def _run_urgent(self) -> None:
+        """Run the urgent jobs that wait, between two steps of a pass."""
+        while True:
+            with self._changed:
+                batch = [] if self._closed else self._next(urgent=True)
+            if not batch:
+                return
+            self._run(batch)
 
     def _run(self, batch: list[Job[Asked, Config, Result]]) -> None:
         if not batch:
@@ -150,6 +174,8 @@ class BatchQueue(Generic[Asked, Config, Result]):
             for job in batch:
                 if job.progress is not None and not job.cancelled:
                     job.progress(done, total)
+            if not batch[0].urgent and done < total:
+                self._run_urgent()
 
         def all_cancelled() -> bool:
             return self._closed or all(job.cancelled for job in batch)
@@ -167,6 +193,7 @@ class BatchQueue(Generic[Asked, Config, Result]):
             for job in batch:
                 job.result.set_exception(failed)
         else:
-            self._last_pass_s = time.monotonic() - began
+            if not batch[0].urgent:
+                self._last_pass_s = time.monotonic() - began
             for job, result in zip(batch, made, strict=True):
                 job.result.set_result(result)

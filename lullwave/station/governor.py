@@ -16,6 +16,7 @@ The threshold for raising the load is higher than that for lowering it, so that 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 
@@ -36,6 +37,7 @@ FIRST_S, LONGEST_S = 60.0, 3600.0  # wait before a trial: doubled after each fai
 RETRY_FAILED_S = 3600.0  # for how long options with which the engine failed are not tried again
 PAUSE_S = 10.0  # least time between two steps, however fast the engine has become
 REACH_S = 10.0  # music over which the speed is measured, at least
+PAUSES_S = 60.0  # music for which the longest read is remembered, at least
 PRIOR_MADE_S, PRIOR_TOOK_S = 0.4, 0.1  # assumed before the first measurement: four times real time
 PROVEN_S = 600.0  # options that kept up for this long are not counted as failed later
 
@@ -58,6 +60,7 @@ class Pace:
     made_s: float  # music measured so far, in seconds
     late: float = 10.0  # recent reads that took longer than the music they gave; older ones weigh less
     longest_s: float = 0.0  # the longest recent read
+    window_s: float = 0.0  # music between its last two pauses
 
     @property
     def known(self) -> bool:
@@ -72,31 +75,46 @@ class Pace:
 class PaceMeter:
     """Measures an engine's pace read by read; older reads weigh less. One thread.
 
-    An engine that makes its music in windows pauses for a window and then gives many reads at once. So the speed is
-    measured over two of its windows, and over about ``REACH_S`` of music at least.
+    An engine that makes its music in windows pauses for a window and then gives many reads at once. So its windows
+    count as wholes, and the speed is measured over two of them, and over about ``REACH_S`` of music at least.
     """
 
     def __init__(self) -> None:
         self._made_s, self._took_s, self._total_s = PRIOR_MADE_S, PRIOR_TOOK_S, 0.0
         self._late = self._longest_s = 0.0
-        self._window_s = self._since_s = 0.0  # music between the last two pauses, and since the last one
+        self._window_s = 0.0  # music between the last two pauses
+        self._since_s = 0.0  # music since the last pause
+        self._new_made_s = self._new_took_s = 0.0  # of a window that is not whole yet
 
     @property
     def pace(self) -> Pace:
         speed = min(self._made_s / max(self._took_s, 1e-4), 1e4)
-        return Pace(speed, self._total_s, self._late, self._longest_s)
+        return Pace(speed, self._total_s, self._late, self._longest_s, self._window_s)
 
     def add(self, music_s: float, took_s: float) -> None:
         """Note a read that gave ``music_s`` and took ``took_s`` seconds."""
         if took_s > music_s and took_s >= self._longest_s / 2:
+            self._count()
             self._window_s, self._since_s = self._since_s, 0.0
-        kept = 1.0 - music_s / max(REACH_S, 2.0 * self._window_s)
-        self._made_s = self._made_s * kept + music_s
-        self._took_s = self._took_s * kept + took_s
-        self._longest_s = max(self._longest_s * kept, took_s)
-        self._late = self._late * (1.0 - music_s / REACH_S) + (took_s > music_s)
-        self._total_s += music_s
+        self._new_made_s += music_s
+        self._new_took_s += took_s
         self._since_s += music_s
+        self._total_s += music_s
+        self._late = self._late * self._kept(music_s) + (took_s > music_s)
+        self._longest_s = max(self._longest_s * (1.0 - music_s / max(PAUSES_S, 4.0 * self._window_s)), took_s)
+        if self._since_s >= self._window_s:
+            self._count()
+
+    def _count(self) -> None:
+        """Count what was read and has not been counted yet."""
+        kept = self._kept(self._new_made_s)
+        self._made_s = self._made_s * kept + self._new_made_s
+        self._took_s = self._took_s * kept + self._new_took_s
+        self._new_made_s = self._new_took_s = 0.0
+
+    def _kept(self, music_s: float) -> float:
+        """How much older measurements weigh after so much more music."""
+        return math.exp(-music_s / max(REACH_S, 2.0 * self._window_s))
 
 
 class Governor:
@@ -176,6 +194,8 @@ class Governor:
             return self.stretch_s(pace)
         if replaced and self.unproven:
             return MEASURE_S  # with less, its speed is not known, and it may have to leave again at once
+        if replaced and pace.window_s > RETURN_S:
+            return pace.window_s + RETURN_S  # with one window alone, it would be late with the next one
         return BEGIN_S if empty and not replaced and pace.speed >= INSTANT_START_SPEED else RETURN_S
 
     def trial_wait_s(self, now: float) -> float:

@@ -335,6 +335,7 @@ class Producer:
             return
         on_air = source is self._switcher.on_air
         trial = self._primary.trial
+        source.measured = trial is None
         if not on_air and source.prompt != self._steering.prompt:
             self._primary.restart("the prompt changed")
         elif trial is not None and trial.opened and trial.prompt != self._steering.prompt:

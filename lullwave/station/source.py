@@ -53,8 +53,8 @@ class Source:
     """Calls ``opener`` and reads the stream that it returns, both on its own thread.
 
     Thread-safe: any thread may call, except where a method says "source thread". ``name`` and ``tag`` never change;
-    the producer thread sets ``offset``; the source thread sets ``engine``, ``stream``, ``prompt`` and ``error``.
-    ``on_change`` is called on the source thread after each change.
+    the producer thread sets ``offset`` and ``measured``; the source thread sets ``engine``, ``stream``, ``prompt`` and
+    ``error``. ``on_change`` is called on the source thread after each change.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Source:
         self.prompt = ""
         self.steered_to: str | None = None  # the prompt of the steer request over which it failed
         self.piece: Mark | None = None  # the last piece that was taken, in source frames
+        self.measured = True  # whether its pace is measured: not while another stream of its engine disturbs it
         self.resumed = False  # it continues a lost stream, sample for sample
         self._lookahead_s = LOOKAHEAD_S
         self._call_began: float | None = clock.now()  # when the engine call in progress began
@@ -216,10 +217,11 @@ class Source:
 
     def read_block(self, stream: StationStream) -> Block:
         """Read and measure the next block of ``stream``. Source thread."""
-        began = self._clock.now()
+        began, measured = self._clock.now(), self.measured
         start = stream.position
         samples = stream.read(STEP)
-        self._meter.add(STEP / RATE, self._clock.now() - began)
+        if measured and self.measured:
+            self._meter.add(STEP / RATE, self._clock.now() - began)
         marks = tuple(self._tagged(mark) for mark in stream.marks(start, stream.position))
         return Block(start, samples, marks, tuple(stream.beats(start, stream.position)))
 

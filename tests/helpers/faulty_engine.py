@@ -34,6 +34,8 @@ class Fault:
     hangs: bool = False  # every read, until it is false again
     speed: float = FOREVER  # seconds of music in a second
     speeds: dict[float, float] = field(default_factory=dict)  # speed by tone, where it differs
+    window_s: float = 0.0  # music that is made at once, while the window before is read; the first ones are shorter
+    busy_until: float = 0.0  # with windows, which streams make one after the other
     refuses: dict[str, Exception] = field(default_factory=dict)  # by option: opening a stream with it fails
     breaks: dict[float, Exception] = field(default_factory=dict)  # by tone: every read fails
     stuck: set[float] = field(default_factory=set)  # tones whose reads hang until they are removed
@@ -54,6 +56,11 @@ class Fault:
         if seconds > 0:
             with self.waiting() as waiter:
                 waiter.wait_until(self.clock.now() + seconds)
+
+    def begin_window(self, seconds_of_work: float) -> float:
+        """When a window is ready that begins to be made as soon as the engine is free."""
+        self.busy_until = max(self.busy_until, self.clock.now()) + seconds_of_work
+        return self.busy_until
 
     def check(self) -> None:
         while self.hangs:
@@ -100,9 +107,29 @@ def faulty(fault: Fault) -> type[SineEngine]:
                 fault.pause(1.0)
             if self._hz in fault.breaks:
                 raise fault.breaks[self._hz]
-            fault.pause(frames / self.rate / fault.speeds.get(self._hz, fault.speed))
+            speed = fault.speeds.get(self._hz, fault.speed)
+            if fault.window_s:
+                self.wait_for_window(frames, speed)
+            else:
+                fault.pause(frames / self.rate / speed)
             fault.check()
             return super().read(frames)
+
+        window_end_s, window_s = 0.0, 6.0  # of the window that is read, and the length of the next one
+        ready: float | None = None  # when the next one is made
+
+        def wait_for_window(self, frames: int, speed: float) -> None:
+            while (self.position + frames) / self.rate > self.window_end_s:
+                ready = fault.begin_window(self.window_s / speed) if self.ready is None else self.ready
+                fault.pause(ready - fault.clock.now())
+                self.window_end_s += self.window_s
+                self.window_s = min(2.0 * self.window_s, fault.window_s)
+                self.ready = fault.begin_window(self.window_s / speed)
+
+        def close(self) -> None:
+            if self.ready is not None and self.ready == fault.busy_until:
+                fault.busy_until = fault.clock.now()  # it gives up the window in progress
+            super().close()
 
         def steer(self, prompt: str, over_s: float = 8.0):
             fault.check()

@@ -436,3 +436,24 @@ def test_the_speed_of_an_engine_that_gives_music_steadily_follows_within_seconds
     for _ in range(60):
         meter.add(0.5, 0.1)
     assert meter.pace.speed > 3
+
+
+def test_an_engine_that_works_in_long_windows_plays_on_without_a_word():
+    with FaultyStation(speed=1.5, window_s=24.0) as station:
+        station.play(90)
+        told = len(station.tiers)
+        station.play(150)
+        assert station.tiers[told - 1 :] == ["engine"]
+        assert station.station.lighter_level == 0
+        station.check()
+
+
+def test_an_engine_too_slow_in_windows_gets_lighter_options_and_then_plays_on():
+    speeds = {LIGHTER_HZ: 1.6, SMALLER_HZ: 1.6}
+    with FaultyStation(speed=0.8, speeds=speeds, window_s=24.0) as station:
+        station.play(240)
+        assert station.station.lighter_level > 0
+        told = len(station.tiers)
+        station.play(120)
+        assert set(station.tiers[told - 1 :]) <= {"engine", "reserve"}
+        station.check()

@@ -27,7 +27,7 @@ from .options import StableAudioFacts, StableAudioLoadOptions, StableAudioOption
 from .pipeline import Config, Decode, Encode, Paint, Pipeline, Work, batch_key, sound_of
 from .rework import rework
 from .snapshot import State, unpack
-from .stream import REWINDABLE_S, StableAudioStream
+from .stream import REWINDABLE_S, StableAudioStream, StudioJob
 from .track import Track
 from .windows import FIRST_S, MIDDLING_SPEED, TAIL_S, Lengths, lengths_for
 
@@ -119,7 +119,22 @@ class StableAudioEngine(StableAudioFacts, Engine):
         Raises:
             StreamClosed: ``closed`` was set, or the engine closed.
         """
-        job = self._queue.add(work, config, batch_key(work, config))
+        return self.result(self.begin(work, config), closed)
+
+    def begin(self, work: Work, config: Config) -> StudioJob:
+        """Queue a piece of work, batched with that of other streams; decoding does not wait for windows in progress.
+
+        Raises:
+            StreamClosed: the engine closed.
+        """
+        return self._queue.add(work, config, batch_key(work, config), urgent=isinstance(work, Decode))
+
+    def result(self, job: StudioJob, closed: threading.Event) -> torch.Tensor:
+        """The result of a piece of work; see ``Pipeline.make``.
+
+        Raises:
+            StreamClosed: ``closed`` was set, or the engine closed.
+        """
         while not closed.is_set():
             try:
                 return job.result.result(timeout=POLL_S)

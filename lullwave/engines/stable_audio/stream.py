@@ -2,12 +2,14 @@
 
 Nothing is joined in the sound: a window is painted with the last latents as known (the inpainting conditioning of the
 model), and the sound of each latent is decoded with the neighbours that it depends on, across the borders of windows.
+While a window is heard, the next one is painted; a change of prompt drops it.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -17,6 +19,7 @@ import torch
 from ...audio import Audio
 from ...errors import SnapshotError, StreamClosed
 from ..base import BlockStream, Mark, Understanding, check_over_s
+from ..batching import Job
 from ..steers import Steer, shares
 from . import snapshot as snapshots
 from .noise import latent_noise
@@ -24,6 +27,8 @@ from .options import StableAudioOptions
 from .pipeline import Config, Decode, Paint, Work
 from .snapshot import State
 from .track import Latents, Track
+
+StudioJob = Job[Work, Config, torch.Tensor]
 
 DECODED = 48  # latents whose sound is made at a time: 4.5 s; fewer are heard sooner, more waste less on context
 REWINDABLE_S = 60.0  # seconds that snapshots reach back
@@ -39,18 +44,37 @@ class Studio(Protocol):
     lookahead: int  # latents on each side that the sound of a latent depends on
     model: str  # weights, precision and kind of device
 
-    def work(self, work: Work, config: Config, closed: threading.Event) -> torch.Tensor:
-        """The result of a piece of work, batched with that of other streams; see ``Pipeline.make``.
+    def begin(self, work: Work, config: Config) -> StudioJob:
+        """Queue a piece of work, batched with that of other streams; decoding does not wait for windows in progress.
+
+        Raises:
+            StreamClosed: the engine closed.
+        """
+
+    def result(self, job: StudioJob, closed: threading.Event) -> torch.Tensor:
+        """The result of a piece of work; see ``Pipeline.make``.
 
         Raises:
             StreamClosed: ``closed`` was set, or the engine closed.
         """
+
+    def work(self, work: Work, config: Config, closed: threading.Event) -> torch.Tensor:
+        """``begin`` a piece of work and wait for its ``result``."""
 
     def config(self, options: StableAudioOptions, strength: float = 1.0) -> Config:
         """How to paint, with the checkpoint's defaults for what the options leave open."""
 
     def understand(self, prompt: str) -> Understanding:
         """What the engine makes of a prompt."""
+
+
+@dataclass(frozen=True)
+class _Ahead:
+    """A window that is being painted: ``kept`` latents after ``context`` known ones."""
+
+    kept: int
+    context: int
+    job: StudioJob
 
 
 class StableAudioStream(BlockStream):
@@ -63,6 +87,7 @@ class StableAudioStream(BlockStream):
         self._steers = list(state.steers)
         self._track = Track(list(state.windows))
         self._track.trimmed = state.trimmed
+        self._ahead: _Ahead | None = None
         self._ended = threading.Event()
 
     def next_block(self) -> Audio:
@@ -74,7 +99,8 @@ class StableAudioStream(BlockStream):
             self._paint()
         left, right = min(ahead, first - self._track.begin), min(ahead, self._track.made - last)
         latents = torch.from_numpy(self._track.latents(first - left, last + right))
-        sound = self._studio.work(Decode(latents, left, right), self._config, self._ended)
+        sound = self._studio.result(self._studio.begin(Decode(latents, left, right), self._config), self._ended)
+        self._paint_ahead()
         samples = sound.numpy().T[self.frames_made - first * hop :]
         return Audio(np.ascontiguousarray(samples), self.rate)
 
@@ -83,6 +109,7 @@ class StableAudioStream(BlockStream):
         understood = self._studio.understand(prompt)
         check_over_s(over_s)
         self.discard_unread()
+        self._drop_ahead()
         self._steers.append(Steer(self.position, prompt, over_s))
         self._track.cut(self._heard_from(self.position), self.position)
         return understood
@@ -112,6 +139,7 @@ class StableAudioStream(BlockStream):
     def close(self) -> None:
         super().close()
         self._ended.set()
+        self._drop_ahead()
 
     @property
     def _total(self) -> int | None:
@@ -124,7 +152,21 @@ class StableAudioStream(BlockStream):
 
     def _paint(self) -> None:
         """Append the next window."""
+        self._paint_ahead()
+        ahead, self._ahead = self._ahead, None
+        if ahead is None:
+            raise StreamClosed("the stream was closed")
+        painted: Latents = self._studio.result(ahead.job, self._ended).numpy()
+        self._check_open()
+        self._track.add(painted[:, ahead.context : ahead.context + ahead.kept].copy(), len(self._steers))
+        oldest = int((self.position - REWINDABLE_S * self.rate) // self._studio.hop)
+        self._track.trim(oldest - DECODED - max(self._studio.lookahead, self._lengths.context))
+
+    def _paint_ahead(self) -> None:
+        """Begin the next window, unless it has begun or the stream needs no more."""
         studio, track, lengths = self._studio, self._track, self._lengths
+        if self._ahead is not None or (self._total is not None and track.made >= self._total):
+            return
         start, hop = track.made, studio.hop
         begun = min(start, self._heard_from(self._steers[-1].frame)) if len(self._steers) > 1 else 0
         kept, dropped = lengths.next(start, begun, self._total)
@@ -144,11 +186,16 @@ class StableAudioStream(BlockStream):
             known=known,
             mask=mask,
         )
-        painted: Latents = studio.work(paint, self._config, self._ended)[:, context : context + kept].numpy()
         self._check_open()
-        track.add(painted.copy(), len(self._steers))
-        oldest = int((self.position - REWINDABLE_S * self.rate) // hop)
-        track.trim(oldest - DECODED - max(studio.lookahead, lengths.context))
+        self._ahead = _Ahead(kept, context, studio.begin(paint, self._config))
+        if self._closed:  # just now, by another thread
+            self._drop_ahead()
+
+    def _drop_ahead(self) -> None:
+        """Give up the window that is being painted."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.job.cancel()
 
     def _check_open(self) -> None:
         if self._closed:

@@ -12,6 +12,7 @@ diffusers = pytest.importorskip("diffusers")
 import lullwave  # noqa: E402
 from lullwave.audio import Audio  # noqa: E402
 from lullwave.engines.stable_audio.noise import latent_noise  # noqa: E402
+from lullwave.engines.stable_audio.pipeline import Config, Decode, Paint  # noqa: E402
 from lullwave.engines.stable_audio.stream import DECODED  # noqa: E402
 from lullwave.engines.stable_audio.windows import Lengths, lengths_for  # noqa: E402
 from lullwave.errors import InvalidInput, SnapshotError, StreamClosed  # noqa: E402
@@ -269,3 +270,44 @@ def test_options_are_checked_by_name(engine):
     understood = engine.understand("jazz :2 | piano, -drums")
     assert understood.understood["parts"] == {"jazz": 0.667, "piano": 0.333}
     assert "drums" in understood.text
+
+
+def test_the_next_window_is_painted_while_one_is_heard_and_dropped_by_a_change_of_prompt(engine, monkeypatch):
+    begun = []
+    begin = engine.begin
+
+    def noted(work, config):
+        job = begin(work, config)
+        if isinstance(work, Paint):
+            begun.append((work, job))
+        return job
+
+    monkeypatch.setattr(engine, "begin", noted)
+    with stream(engine) as played:
+        played.read(engine.rate // 4)
+        heard = len(begun) - 1  # the last one is not needed yet
+        played.steer("fast drums", over_s=1.0)
+        assert begun[heard][1].cancelled
+        assert not any(job.cancelled for _, job in begun[:heard])
+        played.read(engine.rate // 4)
+    assert all(job.cancelled or job.result.done() for _, job in begun)
+
+
+def test_sound_is_decoded_between_the_steps_of_a_window(engine, monkeypatch):
+    queued, decoded, waits = threading.Event(), threading.Event(), []
+    denoiser = engine._pipeline.networks.denoiser
+    velocity = denoiser.velocity
+
+    def waiting(*args):
+        waits.append((decoded if waits else queued).wait(20))
+        return velocity(*args)
+
+    monkeypatch.setattr(denoiser, "velocity", waiting)
+    noise = latent_noise(1, 0, 0, 8, engine.size)
+    painted = engine.begin(Paint({"": 1.0}, 8, lambda step: noise, 1.0), Config(steps=3))
+    sound = engine.begin(Decode(noise), Config())
+    queued.set()
+    engine.result(sound, threading.Event())
+    decoded.set()
+    engine.result(painted, threading.Event())
+    assert waits == [True, True, True]
