@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from ...engines.cluster.options import check_address, default_address, use_token
 from ...errors import MissingExtra
@@ -91,13 +92,13 @@ def _show(rows: dict[str, list[dict[str, Any]]], as_json: bool) -> None:
         return
     console = Console()
     if rows["stations"]:
-        table = Table("station", "node", "process", "engine", "speed", "ahead", "restarts", "state")
+        table = _table("station", "node", "pid", "engine", "speed", "ahead", "restarts", "state")
         for row in rows["stations"]:
             ahead = "" if row["ahead_s"] is None else f"{row['ahead_s']:.0f} s"
             where = row["station"], row["node"], str(row["pid"] or ""), row["engine"] or ""
             table.add_row(*where, _times(row["speed"]), ahead, str(row["restarts"]), row["state"])
         console.print(table)
-    table = Table("actor", "node", "process", "streams", "waiting", "speed", "restarts", "state")
+    table = _table("actor", "node", "pid", "streams", "waiting", "speed", "restarts", "state")
     for row in rows["engines"]:
         waiting = "" if row["waiting"] is None else str(row["waiting"])
         where = row["actor"], row["node"], str(row["pid"] or ""), str(row["streams"])
@@ -105,6 +106,11 @@ def _show(rows: dict[str, list[dict[str, Any]]], as_json: bool) -> None:
             *where, waiting, _times(row["speed"]), str(row["restarts"]), "ready" if row["answers"] else "starting"
         )
     console.print(table)
+
+
+def _table(*names: str) -> Table:
+    """A table whose cells are never cut off, however narrow the terminal is."""
+    return Table(*(Column(name, overflow="fold") for name in names), box=SIMPLE)
 
 
 def _times(speed: float | None) -> str:
