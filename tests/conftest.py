@@ -33,10 +33,10 @@ def bare_playout(monkeypatch: pytest.MonkeyPatch) -> None:
     """Playout without master and encoder; what leaves the reserve is the same."""
     from bare_playout import NoEncoder, NoMaster
 
-    from lullwave.station import playout
+    from lullwave.station import output
 
-    monkeypatch.setattr(playout, "Master", NoMaster)
-    monkeypatch.setattr(playout, "Mp3Encoder", NoEncoder)
+    monkeypatch.setattr(output, "Master", NoMaster)
+    monkeypatch.setattr(output, "Mp3Encoder", NoEncoder)
 
 
 def pytest_collection_modifyitems(config, items):

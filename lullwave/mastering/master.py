@@ -79,6 +79,10 @@ class Master:
 
     def state(self) -> bytes:
         """The state that ``restore`` continues from with the same samples; some tens of kilobytes."""
+        return pack_arrays(self.arrays())
+
+    def arrays(self) -> Arrays:
+        """The same state for ``take_over``: arrays that are never written to."""
         arrays: Arrays = {
             "shape": np.array([_VERSION, self.rate, self.channels]),
             "waiting": self._waiting,
@@ -88,7 +92,7 @@ class Master:
         }
         arrays |= {f"level_{k}": np.asarray(v) for k, v in self._level.arrays().items()}
         arrays |= {f"limiter_{k}": np.asarray(v) for k, v in self._limiter.arrays().items()}
-        return pack_arrays(arrays)
+        return arrays
 
     def restore(self, state: bytes) -> None:
         """Continue from the state of a master of the same rate and channels.
@@ -98,9 +102,20 @@ class Master:
         """
         try:
             arrays = unpack_arrays(state)
-            shape = tuple(int(n) for n in arrays["shape"])
         except Exception as error:  # a damaged archive can fail in any way
             raise SnapshotError(f"not the state of a master: {error}") from error
+        self.take_over(arrays)
+
+    def take_over(self, arrays: Arrays) -> None:
+        """Continue from the arrays of a master of the same rate and channels.
+
+        Raises:
+            SnapshotError: they are of another version, rate or number of channels.
+        """
+        try:
+            shape = tuple(int(n) for n in arrays["shape"])
+        except (LookupError, TypeError, ValueError) as error:
+            raise SnapshotError(f"not the state of a master: {error!r}") from error
         if shape != (_VERSION, self.rate, self.channels):
             raise SnapshotError(
                 f"state of (version, rate, channels) {shape}, not {(_VERSION, self.rate, self.channels)}"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from ..audio import Audio
 from ..clock import Clock
-from ..mastering.biquads import F64
-from ..station import RATE, ChunkEncoder, Epoch, OutputLevels, PlayoutStep
+from ..station import RATE, ChunkEncoder, Epoch, Output, PlayoutStep
 from ..station.playout import CHUNK_FRAMES, Playout, Schedule
 from ..station.reserve import Reserve
 
@@ -28,18 +27,17 @@ class FollowingPlayout(Playout):
         name: str,
         reserve: Reserve,
         clock: Clock,
-        levels: OutputLevels,
+        output: Output,
         burst_s: float,
         sleep_after_s: float,
         on_step: Callable[[PlayoutStep], None],
         on_sleep: Callable[[bool], None],
-        level: Mapping[str, F64] | None = None,
     ) -> None:
-        super().__init__(name, reserve, clock, levels, burst_s, sleep_after_s, on_step, on_sleep, level)
+        super().__init__(name, reserve, clock, output, burst_s, sleep_after_s, on_step, on_sleep)
         self.air: Callable[[int], float | None] = lambda frame: None
         self.lost: Callable[[], None] = lambda: None
         self.heard_from = 0  # the frame with which listeners may begin
-        self._kbps = levels.kbps
+        self._kbps = output.levels.kbps
         self._encoder = ChunkEncoder(self._kbps, 0)
         self._next = -1  # the frame after the last one
 

@@ -22,7 +22,7 @@ class PulledPlayout(Playout):
     @property
     def latency_frames(self) -> int:
         """By how many frames music is heard later than the station counts."""
-        return self._master.latency_frames
+        return self._output.latency_frames
 
     def start(self) -> None:
         pass
@@ -32,8 +32,7 @@ class PulledPlayout(Playout):
 
     def master_state(self) -> bytes:
         """The state of the master before the music that is taken next."""
-        with self._mastering:
-            return self._master.state()
+        return self._output.state()
 
     def restore(self, state: bytes) -> None:
         """Let the master go on from a state.
@@ -41,17 +40,16 @@ class PulledPlayout(Playout):
         Raises:
             SnapshotError
         """
-        with self._mastering:
-            self._master.restore(state)
+        self._output.restore(state)
 
     def take(self, frames: int, air: float) -> PlayoutStep | None:
         """The next ``frames`` frames, which go on air at ``air`` (seconds since 1970); None while there are fewer."""
         block = self._reserve.take(frames)
         if block is None:
             return None
-        _, mastered = self._mastered(block)
-        begin = block.frame - self._master.latency_frames
-        step = PlayoutStep(NO_CHUNK, block, mastered.samples, begin, Epoch(block.frame, air))
+        mastered = self._output.master(block.samples)
+        begin = block.frame - self._output.latency_frames
+        step = PlayoutStep(NO_CHUNK, block, mastered, begin, Epoch(block.frame, air))
         self._call(lambda: self._on_step(step))
         return step
 

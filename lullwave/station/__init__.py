@@ -15,7 +15,8 @@ from .archive_engine import ArchiveEngine
 from .events import Event, NowPlaying
 from .failover import Cause, FailoverStatus, Tier
 from .forking import Fork
-from .playout import CHUNK_FRAMES, CHUNK_S, Chunk, ChunkEncoder, Epoch, OutputLevels, PlayoutStep
+from .output import Chunk, ChunkEncoder, Made, Output, OutputLevels, OutputPoint
+from .playout import CHUNK_FRAMES, CHUNK_S, Epoch, PlayoutStep
 from .station import Station
 from .steering import SteerResult
 
@@ -32,8 +33,11 @@ __all__ = [
     "Event",
     "FailoverStatus",
     "Fork",
+    "Made",
     "NowPlaying",
+    "Output",
     "OutputLevels",
+    "OutputPoint",
     "PlayoutStep",
     "Station",
     "SteerResult",

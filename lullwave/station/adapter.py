@@ -75,15 +75,16 @@ class StationStream:
         """Change the music to ``prompt`` from ``position`` on, within ``over_s`` seconds."""
         return self._stream.steer(prompt, over_s)
 
-    def snapshot(self) -> tuple[int, bytes]:
-        """A station frame at or just before ``position``, and the engine's snapshot at that frame.
+    def snapshot(self, at: int | None = None) -> tuple[int, bytes]:
+        """A station frame at or just before ``at`` (None: ``position``), and the engine's snapshot at that frame.
 
         Raises:
-            EngineError: the engine has no snapshots.
+            EngineError: the engine has no snapshots, or not at this frame.
         """
         if self._resampler is None:
-            return self.position, self._stream.snapshot()
-        frame = self._on_grid(self.position)
+            frame = self.position if at is None else at
+            return frame, self._stream.snapshot(None if at is None else self._to_stream(at))
+        frame = self._on_grid(self.position if at is None else self._before(at))
         return frame, self._stream.snapshot(self._to_stream(frame))
 
     def fork(self, frame: int) -> StationStream:
@@ -94,7 +95,7 @@ class StationStream:
         """
         if self._resampler is None:
             return StationStream(self._stream.fork(self._to_stream(frame)), frame)
-        start = self._on_grid(max(self._origin, frame - round(_PREROLL_S * RATE)))
+        start = self._on_grid(self._before(frame))
         forked = StationStream(self._stream.fork(self._to_stream(start)), start)
         forked.read(frame - start)
         return forked
@@ -115,6 +116,10 @@ class StationStream:
 
     def _to_station(self, frame: int) -> int:
         return self._origin + -(-(frame - self._begin) * self._per_station // self._per_stream)
+
+    def _before(self, frame: int) -> int:
+        """Where a resampler has to begin, to sound from ``frame`` on like one that began earlier."""
+        return max(self._origin, frame - round(_PREROLL_S * RATE))
 
     def _on_grid(self, frame: int) -> int:
         """The last station frame up to ``frame`` that falls exactly on a frame of the stream."""

@@ -1,22 +1,27 @@
 """Where another station goes on with the music that a station plays, from its own frame 0 on.
 
-A source takes an engine snapshot every few seconds. The other station restores the last one before the wanted frame,
-and renders and drops what lies between the two; it begins a little later where that would take too long.
+The other station restores a snapshot of the engine at the wanted frame. Where the engine has none there, or does not
+answer soon, it restores the last one that was taken before (a source takes one every few seconds), and renders and
+drops what lies between the two; it begins a little later where that would take too long.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 
+from ..errors import EngineLost, StreamClosed
 from ..mastering.biquads import F64
 from .adapter import RATE
 from .events import NowPlaying
 from .primary import ResumePoint
 from .reserve import Reserve
-from .source import Source
+from .source import Source, StreamSnapshot
 
 MAX_CATCH_UP_S = 2.0  # seconds of work to render music that is dropped; beyond that, begin at a later snapshot
+ANSWER_S = 1.0  # longest wait for a snapshot at the wanted frame
 MAX_BACK_S = 15.0  # how far before the next frame to go on air a fork may begin: listeners are seconds behind it
 
 
@@ -65,7 +70,30 @@ def resume_point(source: Source, reserve: Reserve, frame: int) -> ResumePoint | 
         wanted = max(min(frame, reserve.end), reserve.faded_until) - source.offset
         snapshots, speed = source.snapshots, source.pace.speed
     before = [snapshot for snapshot in snapshots if snapshot.frame <= wanted]
+    if before and (exact := snapshot_at(source, wanted, before[-1].prompt)) is not None:
+        return ResumePoint(exact, wanted, source.offset)
     after = [snapshot for snapshot in snapshots if snapshot.frame > wanted]
     late = not before or (wanted - before[-1].frame) / RATE > MAX_CATCH_UP_S * speed
     found = after[0] if after and late else before[-1] if before else None
     return None if found is None else ResumePoint(found, max(wanted, found.frame), source.offset)
+
+
+def snapshot_at(source: Source, frame: int, prompt: str) -> StreamSnapshot | None:
+    """A snapshot at or just before source frame ``frame``, where ``prompt`` was in force; None if there is none.
+
+    Waits ``ANSWER_S`` at most. Any thread but the source's.
+    """
+    answer: Future[StreamSnapshot | None] = Future()
+
+    def take() -> None:
+        found = None
+        with suppress(EngineLost, StreamClosed):  # the next read tells
+            if source.stream is not None:
+                found = source.take_snapshot(source.stream, prompt, frame)
+        answer.set_result(found)
+
+    source.submit(take)
+    try:
+        return answer.result(ANSWER_S)
+    except TimeoutError:
+        return None

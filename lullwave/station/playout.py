@@ -1,7 +1,7 @@
-"""Playout: takes music from the reserve by the clock, masters and encodes it, and hands it on.
+"""Playout: takes music from the reserve by the clock, lets it be mastered and encoded, and hands it on.
 
-One thread, one master and one encoder for the life of the station. Frame numbers that leave it count what is heard:
-the delays of mastering and codec are subtracted. Knows neither engines nor listeners.
+One thread and one output for the life of the station. Frame numbers that leave it count what is heard: the delays of
+mastering and codec are subtracted. Knows neither engines nor listeners.
 """
 
 from __future__ import annotations
@@ -11,66 +11,19 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ..audio import Audio, Samples
+from ..audio import Samples
 from ..clock import FOREVER, Clock, Waiter
-from ..codecs import Mp3Encoder, mp3_frames, muted
-from ..codecs.mp3 import MUTED_LEAD, MUTED_LEAD_LOW
-from ..mastering import Master
 from ..mastering.biquads import F64
-from .adapter import CHANNELS, RATE
+from .adapter import RATE
+from .output import MP3_FRAME, Chunk, Output
 from .reserve import Block, Reserve
 
-MP3_FRAME = 1152  # samples
 CHUNK_FRAMES = 19 * MP3_FRAME  # 0.496 s
 CHUNK_S = CHUNK_FRAMES / RATE
 WALL_JUMP_S = 2.0  # a larger difference to the time of day means that the system clock was set
 CATCH_UP_S = 10.0  # after a longer delay playout does not catch up: the stream goes on later
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """A run of whole MP3 frames of one encoder."""
-
-    number: int  # counts from 0, whatever encoders take over
-    frame: int  # station frame that is heard at its beginning
-    frames: int
-    data: bytes
-    lead: bytes = b""  # silent MP3 frames for a decoder that begins here (see ``codecs.mp3.muted``)
-    lead_frames: int = 0  # samples per channel that the lead decodes to
-
-
-class ChunkEncoder:
-    """Encodes an endless run of mastered sound into chunks. One thread.
-
-    ``begin`` is the station frame of the first sample that is given, ``count`` the number of the first chunk.
-    """
-
-    def __init__(self, kbps: int, begin: int, count: int = 0) -> None:
-        self._mp3 = Mp3Encoder(RATE, CHANNELS, kbps)
-        self._first = begin - self._mp3.delay_frames  # station frame of the first decoded sample
-        self._recent: list[bytes] = []  # the last MP3 frames, for the lead of the next chunk
-        self._lead = MUTED_LEAD if kbps >= 96 else MUTED_LEAD_LOW
-        self.count = count  # number of the next chunk
-
-    def warm(self, sound: Audio) -> None:
-        """Encode sound that nobody gets, so that what follows begins as in the middle of a stream."""
-        count = self.count
-        self.encode(sound)
-        self.count = count
-
-    def encode(self, sound: Audio) -> Chunk | None:
-        """The chunk that ``sound`` completes; None if it completes no MP3 frame."""
-        first = self._first + self._mp3.frames_out * MP3_FRAME
-        data = self._mp3.encode(sound)
-        frames = mp3_frames(data)
-        if not frames:
-            return None
-        lead, lead_frames = muted(self._recent), len(self._recent) * MP3_FRAME
-        self._recent = [*self._recent, *frames][-self._lead :]
-        self.count += 1
-        return Chunk(self.count - 1, first, len(frames) * MP3_FRAME, data, lead, lead_frames)
 
 
 @dataclass(frozen=True)
@@ -93,15 +46,6 @@ class PlayoutStep:
     master_state: bytes = b""  # before this step; only if the block has restore points
 
 
-@dataclass(frozen=True)
-class OutputLevels:
-    """Bit rate and loudness of a station's output; from the settings."""
-
-    kbps: int = 192
-    loudness_lufs: float = -15.0
-    ceiling_dbtp: float = -1.0
-
-
 @dataclass
 class Schedule:
     """When the next step is due."""
@@ -114,8 +58,7 @@ class Schedule:
 class Playout:
     """The thread that puts a station on air while it has listeners.
 
-    ``on_step`` and ``on_sleep`` are called on that thread. All public methods and properties are thread-safe. The level
-    control begins with ``level``, if that is given.
+    ``on_step`` and ``on_sleep`` are called on that thread. All public methods and properties are thread-safe.
     """
 
     def __init__(
@@ -123,12 +66,11 @@ class Playout:
         name: str,
         reserve: Reserve,
         clock: Clock,
-        levels: OutputLevels,
+        output: Output,
         burst_s: float,
         sleep_after_s: float,
         on_step: Callable[[PlayoutStep], None],
         on_sleep: Callable[[bool], None],
-        level: Mapping[str, F64] | None = None,
     ) -> None:
         self._reserve = reserve
         self._clock = clock
@@ -137,11 +79,7 @@ class Playout:
         self._sleep_after_s = sleep_after_s
         self._on_step = on_step
         self._on_sleep = on_sleep
-        self._master = Master(RATE, CHANNELS, levels.loudness_lufs, levels.ceiling_dbtp)
-        self._mastering = threading.Lock()  # guards the master
-        if level is not None:
-            self._master.set_level(level)
-        self._encoder = ChunkEncoder(levels.kbps, -self._master.latency_frames)
+        self._output = output
         self._late_s = 0.0
         self._callback_failed = False
         self._stopping = threading.Event()
@@ -173,8 +111,7 @@ class Playout:
 
     def level(self) -> Mapping[str, F64]:
         """The state of the level control now, for a station that goes on with this music."""
-        with self._mastering:
-            return self._master.level()
+        return self._output.level()
 
     def start(self) -> None:
         self._waiter = self._clock.waiter()
@@ -246,6 +183,8 @@ class Playout:
         except Exception:  # ``restart`` begins a new thread
             log.exception("%s: playout failed", self._thread.name)
         finally:
+            if self._stopping.is_set():
+                self._output.close()
             self._waiter.close()
 
     def _step(self, schedule: Schedule) -> bool:
@@ -255,19 +194,13 @@ class Playout:
             return False
         self._step_at = self._clock.now()
         self._check_time(schedule, block.frame)
-        state, mastered = self._mastered(block)
-        chunk = self._encoder.encode(mastered)
-        if chunk is not None:
-            begin = block.frame - self._master.latency_frames
-            step = PlayoutStep(chunk, block, mastered.samples, begin, schedule.epoch, state)
+        state = self._output.state() if block.restore_points else b""
+        made = self._output.process(block.samples)
+        if made.chunk is not None:
+            begin = block.frame - self._output.latency_frames
+            step = PlayoutStep(made.chunk, block, made.mastered, begin, schedule.epoch, state)
             self._call(lambda: self._on_step(step))
         return True
-
-    def _mastered(self, block: Block) -> tuple[bytes, Audio]:
-        """The state of the master before a block, if that has restore points, and the mastered block."""
-        with self._mastering:
-            state = self._master.state() if block.restore_points else b""
-            return state, self._master.process(Audio(block.samples, RATE))
 
     def _due(self, schedule: Schedule) -> float:
         """When the next step is due, by the clock."""
@@ -300,7 +233,7 @@ class Playout:
     def _begin_epoch(self) -> Schedule:
         """Tie frames to the clock from now on. A station's first epoch runs ahead by the burst."""
         now, wall = self._clock.now(), self._clock.wall()
-        ahead_s = self._burst_s if self._encoder.count == 0 else 0.0
+        ahead_s = self._burst_s if self._output.count == 0 else 0.0
         return Schedule(Epoch(self._reserve.begin, wall - ahead_s), now - ahead_s)
 
     def _sleep_moment(self) -> float:

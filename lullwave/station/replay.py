@@ -20,7 +20,7 @@ from ..mastering import Master
 from ..redaction import redacted
 from .adapter import CHANNELS, RATE, StationStream
 from .crossfade import equal_power
-from .playout import OutputLevels
+from .output import OutputLevels
 
 _STEP = RATE  # frames rendered or mastered at a time
 

@@ -205,10 +205,10 @@ class Source:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def take_snapshot(self, stream: StationStream, prompt: str) -> StreamSnapshot | None:
-        """A snapshot of ``stream``; None if the engine has none. Source thread."""
+    def take_snapshot(self, stream: StationStream, prompt: str, at: int | None = None) -> StreamSnapshot | None:
+        """A snapshot of ``stream`` at or just before source frame ``at``; None if there is none. Source thread."""
         try:
-            frame, data = stream.snapshot()
+            frame, data = stream.snapshot(at)
         except (EngineLost, StreamClosed):
             raise
         except EngineError:

@@ -27,7 +27,8 @@ from .archive_engine import ArchiveEngine
 from .events import Event, NowPlaying, Subscribers
 from .failover import FailoverStatus, Tier
 from .forking import Fork, fork
-from .playout import Epoch, OutputLevels, Playout, PlayoutStep
+from .output import OpenOutput, Output, OutputLevels
+from .playout import Epoch, Playout, PlayoutStep
 from .primary import ResumePoint
 from .producer import EMBEDDED, Producer
 from .programme import OwnProgramme
@@ -46,7 +47,7 @@ class Station:
     """One station. ``start`` it once; after that it is on air while it has listeners, and sleeps otherwise.
 
     It begins with the prompt ``steered`` if one is given, else with its own programme; with ``forked``, it goes on
-    with the music of another station.
+    with the music of another station. ``output`` opens its output.
 
     Thread-safe. ``subscribe`` first: subscribers are fixed once it has started. What other threads read (``prompt``,
     ``state``, ``now``, ``epoch``) are immutable values, replaced as a whole.
@@ -64,6 +65,7 @@ class Station:
         archive: ArchiveEngine | None = None,
         steered: str | None = None,
         forked: Fork | None = None,
+        output: OpenOutput = Output,
     ) -> None:
         self.id, self.config = config.id, config
         self._default_engine, self._default_seed = settings.engine, settings.seed
@@ -91,17 +93,15 @@ class Station:
             config.id,
             self._reserve,
             clock,
-            OutputLevels(settings.bitrate_kbps, settings.loudness_lufs, settings.ceiling_dbtp),
+            output(OutputLevels.of(settings), None if forked is None else forked.level),
             settings.burst_s,
             settings.sleep_after_s,
             self._on_step,
             self._on_sleep,
-            None if forked is None else forked.level,
         )
 
     def _chosen_seed(self) -> int:
-        given = (self.config.seed, self._default_seed, secrets.randbits(48))
-        return next(seed for seed in given if seed is not None)
+        return next(seed for seed in (self.config.seed, self._default_seed, secrets.randbits(48)) if seed is not None)
 
     @property
     def state(self) -> State:
@@ -336,7 +336,6 @@ class Station:
         self._lost_before += former.times_lost
         former.abandon(error)
         self._producer = self._new_producer(guard)
-        self._producer.set_target(self._target_s)
         self._producer.set_sleeping(self._state == "asleep")
         self._producer.start()
 

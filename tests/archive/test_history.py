@@ -16,7 +16,7 @@ from lullwave.errors import NotFound
 from lullwave.server.engine_pool import EnginePool
 from lullwave.server.live.history_recorder import AIRED_EVERY_S, HistoryRecorder
 from lullwave.settings import load
-from lullwave.station.playout import OutputLevels
+from lullwave.station.output import OutputLevels
 from lullwave.station.replay import replay, replay_moment
 
 

@@ -7,7 +7,7 @@ from lullwave.clock import SimulatedClock
 from lullwave.server.engine_pool import EnginePool
 from lullwave.settings import load
 from lullwave.settings.stations import StationSettings
-from lullwave.station import Station
+from lullwave.station import Output, Station
 
 ENGINES = {"synth": SineEngine, "broken": BrokenEngine, "slow-rate": SlowRateEngine}
 
@@ -24,13 +24,14 @@ class RecordedStation:
         hours=None,
         clock=None,
         forked=None,
+        output=Output,
         **changes,
     ):
         self.clock = clock or SimulatedClock()
         settings = load({"log_level": "error", **changes})
         own = StationSettings(id="test", engine=engine, seed=1, prompts=prompts, hours=hours or {})
         pool = engines or EnginePool(ENGINES)
-        self.station = Station(own, settings, pool.get, self.clock, archive, forked=forked)
+        self.station = Station(own, settings, pool.get, self.clock, archive, forked=forked, output=output)
         self.steps, self.events = [], []
         self._joined: list[np.ndarray] = []  # one array: the sound of the first ``_steps_joined`` steps
         self._steps_joined = 0

@@ -113,6 +113,10 @@ class Played:
         self.offset = 0
         self.pace = Pace(speed, 60.0)
         self.snapshots = tuple(StreamSnapshot(round(s * RATE), b"x", "p") for s in at_s)
+        self.stream = None  # it has no snapshot at the wanted frame
+
+    def submit(self, job) -> None:
+        job()
 
 
 @pytest.mark.parametrize(

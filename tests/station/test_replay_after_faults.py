@@ -14,7 +14,7 @@ from lullwave.errors import EngineLost, SnapshotError
 from lullwave.server.live.history_recorder import HistoryRecorder
 from lullwave.settings import load
 from lullwave.station import ArchiveEngine, Tier
-from lullwave.station.playout import OutputLevels
+from lullwave.station.output import OutputLevels
 from lullwave.station.replay import replay
 
 

@@ -22,7 +22,8 @@ _stops = np.append(_starts[1:], round(float(_edges[-1])))
 
 def levels(windows: Samples) -> list[list[float]]:
     """The level of each band from 0 to 1 in each of ``windows``, (N, ``WINDOW``, C)."""
-    power = np.square(np.abs(np.fft.rfft(windows.mean(axis=2) * _hann))) * (8.0 / 3.0 / WINDOW**2 * 2.0)
+    middle = (windows[:, :, 0] + windows[:, :, -1]) / 2  # of left and right; a mean over the axis takes longer
+    power = np.square(np.abs(np.fft.rfft(middle * _hann))) * (8.0 / 3.0 / WINDOW**2 * 2.0)
     total = np.cumsum(power, axis=1)
     band = total[:, _stops - 1] - total[:, _starts - 1]
     level_db = 10.0 * np.log10(np.maximum(band, 1e-12))

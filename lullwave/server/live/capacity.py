@@ -1,9 +1,9 @@
 """Measures how many stations and private streams this machine plays at once. Knows nothing of HTTP.
 
 A second of music costs the processor its composition and synthesis (rendering), and mastering and encoding (output).
-Stations do both in this process, so all together have a share of one processor. Beyond that, private streams are
-rendered in worker processes (``engine_workers``): they have what stations leave of the machine, and this process does
-only their output.
+Stations do both in this process, so all together have a share of one processor. Beyond a few, private streams are made
+in worker processes (``stream_workers``): they have what stations leave of the machine, and this process only passes
+their music on.
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ from ...engines.base import Engine
 from ...mastering import Master
 from ...request import Request
 from ...settings import Settings
+from ..workers.stream_workers import HERE
 
 PROVISIONAL = 4  # stations that may be awake until the machine is measured
 WARM_UP_S, BEGIN_S, STEADY_S = 6.0, 6.0, 12.0  # seconds of music that are rendered to measure: the last two count
 MEASUREMENTS, AGAIN_S = 6, 10.0  # most measurements, and seconds between two
 UNDISTURBED = 0.5  # processors that other threads may use during a measurement that counts as the last
 PROCESSOR_SHARE = 0.4  # of one processor for stations: all who come may come at once, and then every note is new
-MACHINE_SHARE = 0.4  # of all processors, for stations and private streams together
-PROCESS_SHARE = 0.5  # of one processor for this process, whose encoders run beside its other threads
-WORKER_SHARE = 0.7  # of one processor for a worker process
-TRANSFER_S = 0.002  # seconds of a processor, in each of both processes, to send one second of music to this one
+MACHINE_SHARE = 0.8  # of all processors, for stations and private streams together: workers have lower priority
+PROCESS_SHARE = 0.6  # of one processor for this process
+WORKER_SHARE = 0.7  # of one processor for each process of a worker
+PASSING = 0.3  # what it costs this process to pass on the music of a worker, in costs of an output; the worker: half
 MAX_WORKERS = 8
 MAX_PER_WORKER = 24  # streams: a connection holds 64, and a stream that is steered is two for a moment
 CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")  # what a container may use: "QUOTA PERIOD", or "max PERIOD"
@@ -53,6 +54,16 @@ class Cost:
     def total_s(self) -> float:
         """From the first seconds on."""
         return self.render_s + self.output_s
+
+    @property
+    def passing_s(self) -> float:
+        """For this process, if a worker makes the music."""
+        return PASSING * self.output_s
+
+    @property
+    def worker_s(self) -> float:
+        """For each process of that worker, at most."""
+        return max(self.render_s, self.output_s) + self.passing_s / 2
 
     def least(self, other: Cost) -> Cost:
         """The lower one of each cost."""
@@ -76,15 +87,15 @@ class Capacity:
 
     @property
     def workers(self) -> int:
-        """How many worker processes may render private streams; 0: all are rendered in this process."""
+        """How many workers may make private streams; 0: all are made in this process."""
         return max(0, min(MAX_WORKERS, int(self.processors) - 1))
 
     @property
     def per_worker(self) -> int:
-        """How many private streams one worker process renders."""
+        """How many private streams one worker makes."""
         if self.cost is None:
             return MAX_PER_WORKER
-        return max(1, min(MAX_PER_WORKER, int(WORKER_SHARE / (self.cost.render_s + TRANSFER_S))))
+        return max(1, min(MAX_PER_WORKER, int(WORKER_SHARE / self.cost.worker_s)))
 
     def private(self, stations: int) -> int:
         """How many private streams may play while ``stations`` stations are awake."""
@@ -92,9 +103,9 @@ class Capacity:
         if self.cost is None or not self.workers:
             return here
         used_s, each = stations * self.cost.total_s, self.cost
-        machine = (MACHINE_SHARE * self.processors - used_s) / (each.total_s + 2 * TRANSFER_S)
-        process = (PROCESS_SHARE - used_s) / (each.output_s + TRANSFER_S)
-        return max(here, min(int(machine), int(process), self.workers * self.per_worker))
+        machine = (MACHINE_SHARE * self.processors - used_s) / (each.total_s + 2 * each.passing_s)
+        process = HERE + (PROCESS_SHARE - used_s - HERE * each.total_s) / each.passing_s
+        return max(here, min(int(machine), int(process), HERE + self.workers * self.per_worker))
 
 
 def capacities(engine: Engine, settings: Settings, stopping: threading.Event) -> Iterator[Capacity]:

@@ -33,9 +33,9 @@ from ...station.producer import EMBEDDED
 from ...station.replay import replay_moment
 from ...storage.objects import open_store
 from ..engine_pool import EnginePool
-from ..engine_workers import IDLE_S, EngineWorkers
 from ..hls.listeners import HlsListeners
 from ..relay.origin import Origin
+from ..workers.stream_workers import IDLE_S, StreamWorkers
 from .audience import Audience
 from .awake import AwakeStations
 from .capacity import PROVISIONAL, capacities
@@ -84,14 +84,20 @@ class Channels:
         self.clock = clock
         self.stations = {own.id: self._new_channel(own) for own in settings.stations}
         self.default = self.stations[main]
-        self.workers = EngineWorkers(
+        self.workers = StreamWorkers(
             lambda: engines.get(EMBEDDED),
             lambda: engines.isolated(EMBEDDED),
             lambda: (self.awake.capacity.workers, self.awake.capacity.per_worker),
             clock,
         )
         self.private = PrivateStations(
-            settings, self._private_engine, clock, self._private_ended, self.audience, self._refused
+            settings,
+            self._private_engine,
+            self.workers.output,
+            self._private_ended,
+            clock,
+            self.audience,
+            self._refused,
         )
         self.awake = AwakeStations(
             settings, self.stations, self.private.channels, lambda id: self.private.end(id, "busy")

@@ -22,6 +22,7 @@ from ...refused_words import RefusedWords
 from ...settings import Settings
 from ...settings.stations import StationSettings
 from ...station import Event, Fork, Station
+from ...station.output import OpenOutput
 from ...station.producer import EMBEDDED
 from ..errors import Full
 from .audience import Audience
@@ -62,23 +63,24 @@ class PrivateStation:
 class PrivateStations:
     """All private streams of a server. Event loop only, except for ``stop``, which blocks.
 
-    ``engines`` returns the engine of a private stream by its id and the engine's name; ``release`` is called, on any
-    thread, when the stream needs it no longer.
+    ``engines`` returns the engine of a private stream by its id and the engine's name, ``outputs`` what opens its
+    output; ``release`` is called, on any thread, when the stream needs both no longer.
     """
 
     def __init__(
         self,
         settings: Settings,
         engines: Callable[[str, str], Engine],
-        clock: Clock,
+        outputs: Callable[[str], OpenOutput],
         release: Callable[[str], None],
+        clock: Clock,
         audience: Audience,
         refused: RefusedWords,
     ) -> None:
         self.channels: dict[str, Channel] = {}  # by id, oldest first
         self._settings = settings
         self._own_settings = settings.model_copy(update={"reserve_s": min(RESERVE_S, settings.reserve_s)})
-        self._engines = engines
+        self._engines, self._outputs = engines, outputs
         self._clock = clock
         self._release = release
         self._audience = audience
@@ -145,7 +147,8 @@ class PrivateStations:
         """
         self.check(address, owner, origin.engine or self._settings.engine)
         config = origin.model_copy(update={"id": id, "policy": "everyone", "seed": None, "always_on": False})
-        station = Station(config, self._own_settings, partial(self._engines, id), self._clock, forked=fork)
+        engine, output = partial(self._engines, id), self._outputs(id)
+        station = Station(config, self._own_settings, engine, self._clock, forked=fork, output=output)
         channel = Channel(station, self._settings, hls=False)
         queue = PromptQueue(channel, self._settings)
         queue.refused = self._refused

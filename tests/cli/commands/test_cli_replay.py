@@ -18,7 +18,7 @@ from lullwave.mastering import Master
 from lullwave.paths import DataPaths
 from lullwave.request import Request
 from lullwave.station import RATE, ArchiveEngine
-from lullwave.station.playout import OutputLevels
+from lullwave.station.output import OutputLevels
 from lullwave.station.replay import replay
 
 BEGAN = 1_700_000_000.0

@@ -8,6 +8,7 @@ from sine_engine import SineEngine
 
 from lullwave.server.live import capacity
 from lullwave.server.live.capacity import Capacity, Cost, capacities, processors, stations_at
+from lullwave.server.workers.stream_workers import HERE
 from lullwave.settings import load
 
 COST = Cost(begin_s=0.04, render_s=0.026, output_s=0.024)  # of the embedded engine on a processor of 2023
@@ -43,11 +44,11 @@ def test_more_processors_play_more_private_streams_and_fewer_beside_more_station
     assert large.private(1) > small.private(1) > Capacity(8, COST, 1.0).private(1)
     for machine in (small, large):  # neither the machine nor this process is asked for more than it has
         played = machine.private(5)
-        total_s = 5 * COST.total_s + played * (COST.total_s + 2 * capacity.TRANSFER_S)
-        here_s = 5 * COST.total_s + played * (COST.output_s + capacity.TRANSFER_S)
+        total_s = 5 * COST.total_s + played * (COST.total_s + 2 * COST.passing_s)
+        here_s = (5 + HERE) * COST.total_s + (played - HERE) * COST.passing_s
         assert total_s <= capacity.MACHINE_SHARE * machine.processors
         assert here_s <= capacity.PROCESS_SHARE
-        assert played <= machine.workers * machine.per_worker
+        assert played - HERE <= machine.workers * machine.per_worker
 
 
 def test_a_slow_machine_still_plays_one_stream_in_each_worker():

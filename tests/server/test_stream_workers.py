@@ -1,7 +1,8 @@
-"""Where private streams are rendered: a few here, the others in worker processes; none is lost with its worker."""
+"""Where private streams are made: a few here, the others in worker processes; none is lost with its worker."""
 
 import os
 import signal
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +14,16 @@ from sine_engine import RATE, SineEngine, tone
 from lullwave import Request, load_engine
 from lullwave.clock import SimulatedClock
 from lullwave.errors import EngineLost, UnknownEngine
-from lullwave.server.engine_workers import AGAIN_S, HERE, IDLE_S, NICENESS, RESTART_S, EngineWorkers
+from lullwave.server.workers.stream_workers import (
+    AGAIN_S,
+    HERE,
+    IDLE_S,
+    NICENESS,
+    OUTPUT_NICENESS,
+    RESTART_S,
+    StreamWorkers,
+)
+from lullwave.station import OutputLevels
 
 REQUEST = Request("a tone", 1)
 
@@ -41,18 +51,35 @@ class FakeWorker(SineEngine):
         self.closed = True
 
 
+class FakeOutputs:
+    """The other process of a worker."""
+
+    def __init__(self, clock, niceness):
+        self.niceness = niceness
+        self.closed = False
+
+    def close(self):
+        self.closed = True
+
+
 class Pool:
     """Workers for streams of an engine, with at most ``most`` processes of ``per_worker`` streams."""
 
     def __init__(self, most=1, per_worker=3, start=None):
         self.clock = SimulatedClock()
         self.here = FakeWorker()
-        self.started = []
-        self.workers = EngineWorkers(lambda: self.here, start or self.start, lambda: (most, per_worker), self.clock)
+        self.started, self.outputs = [], []
+        self.workers = StreamWorkers(
+            lambda: self.here, start or self.start, lambda: (most, per_worker), self.clock, self.start_output
+        )
 
     def start(self):
         self.started.append(FakeWorker())
         return self.started[-1]
+
+    def start_output(self, *given):
+        self.outputs.append(FakeOutputs(*given))
+        return self.outputs[-1]
 
     def open(self, *streams):
         """Open streams; how many each engine has opened since the beginning, this process first."""
@@ -74,6 +101,9 @@ def test_a_few_streams_play_here_and_the_others_in_workers_that_start_as_they_ar
     assert pool.open("g", "h", "i") == [HERE, 4, 3]  # full: the ones with the fewest take them
     assert all(worker.niceness == NICENESS for worker in pool.started)
     assert pool.here.niceness == 0
+    assert all(outputs.niceness == OUTPUT_NICENESS for outputs in pool.outputs)
+    made_by = [pool.workers.output(stream)(OutputLevels())._find() for stream in "abcf?"]
+    assert made_by == [None, None, pool.outputs[0], pool.outputs[1], None]  # where they are rendered
 
 
 @pytest.mark.parametrize("most", [0, 1])
@@ -143,7 +173,7 @@ def test_a_stations_music_goes_on_sample_for_sample_when_its_worker_is_killed(aw
             self.niceness = niceness
 
     here = FakeWorker()
-    workers = EngineWorkers(lambda: here, Killed, lambda: (1, 24), fault.clock)
+    workers = StreamWorkers(lambda: here, Killed, lambda: (1, 24), fault.clock, FakeOutputs)
     for other in "ab":
         workers.engine(other).stream(REQUEST)
     engines = SimpleNamespace(get=lambda name: workers.engine("c"))
@@ -174,16 +204,19 @@ def test_idle_workers_end_and_start_again_when_they_are_needed():
     pool.clock.advance(IDLE_S)
     pool.workers.end_idle()
     assert pool.started[0].closed
+    assert pool.outputs[0].closed
     assert pool.open("d") == [2, 1, 1]
     pool.workers.close()
     assert pool.started[1].closed
+    assert pool.outputs[1].closed
     assert pool.open("e") == [3, 1, 1]  # no worker starts any more
 
 
 def test_a_real_worker_is_killed_and_its_stream_goes_on_with_the_same_samples():
     with load_engine("synth") as here:
         clock = SimulatedClock()
-        workers = EngineWorkers(lambda: here, lambda: load_engine("isolated:synth"), lambda: (1, 24), clock)
+        start = partial(load_engine, "isolated:synth")
+        workers = StreamWorkers(lambda: here, start, lambda: (1, 24), clock, FakeOutputs)
         for stream in "ab":
             workers.engine(stream).stream(REQUEST).close()
         engine = workers.engine("c")

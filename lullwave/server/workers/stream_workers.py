@@ -1,9 +1,9 @@
-"""Chooses where the private streams of the embedded engine are rendered: in this process, or in worker processes.
+"""Chooses where the private streams of the embedded engine are made: in this process, or in worker processes.
 
-One Python process renders on one processor only. So a few streams are rendered here, beside the stations, and all
-others in worker processes of lower priority, which start when they are needed and end when they have been idle. A
-stream whose worker ends goes on from its last snapshot: there once the worker has started again, else elsewhere. Knows
-nothing of HTTP.
+One Python process works on one processor only. So a few streams are made here, beside the stations, and all others by
+workers of lower priority, which start when they are needed and end when they have been idle. A worker is two processes:
+an engine renders the music, and an output masters and encodes it. A stream whose engine ends goes on from its last
+snapshot: there once the engine has started again, else elsewhere. Knows nothing of HTTP.
 """
 
 from __future__ import annotations
@@ -12,20 +12,24 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Protocol, cast
 
-from ..audio import Audio
-from ..clock import Clock
-from ..engines.base import Engine, Stream, Understanding
-from ..errors import EngineLost, LullwaveError
-from ..request import Request
+from ...audio import Audio
+from ...clock import Clock
+from ...engines.base import Engine, Stream, Understanding
+from ...errors import EngineLost, LullwaveError
+from ...request import Request
+from ...station.output import OpenOutput
+from .output_process import OutputProcess
+from .remote_output import RemoteOutput
 
-HERE = 2  # streams that are rendered in this process
+HERE = 2  # streams that are made in this process
 RESTART_S = 6.0  # seconds in which a worker that ended may start again: less than the streams have in their buffers
 AGAIN_S = 15.0  # a stream that is opened again within these seconds is not served well where it is
 IDLE_S = 60.0  # seconds without streams after which a worker ends
-NICENESS = 5  # of a worker: stations come first, and they are rendered in this process
+NICENESS = 5  # of an engine: stations come first, and they are made in this process
+OUTPUT_NICENESS = 2  # of an output: its work is due at a moment, while an engine is seconds ahead
 
 log = logging.getLogger(__name__)
 
@@ -49,14 +53,20 @@ class _Process:
     """A worker and what is known of it."""
 
     engine: Worker
+    output: OutputProcess
     streams: set[str] = field(default_factory=set)
-    ended_at: float | None = None  # when it was first found to have ended
+    ended_at: float | None = None  # when its engine was first found to have ended
     idle_since: float | None = None
+
+    def close(self) -> None:
+        """End both processes. Blocks."""
+        self.engine.close()
+        self.output.close()
 
 
 @dataclass
 class _Place:
-    """Where a stream is rendered."""
+    """Where a stream is made."""
 
     process: _Process | None  # None: in this process
     asked_at: float
@@ -99,11 +109,12 @@ def _placed_class(kind: type[Engine]) -> type[PlacedEngine]:
     return Placed
 
 
-class EngineWorkers:
-    """Gives each private stream its engine. Thread-safe; ``close`` and ``end_idle`` block.
+class StreamWorkers:
+    """Gives each private stream its engine and its output. Thread-safe; ``close`` and ``end_idle`` block.
 
-    ``local`` returns the engine of this process, ``start`` one in a new worker process; ``start`` must not wait for
-    it. ``limits`` returns how many workers there may be, and how many streams for each.
+    ``local`` returns the engine of this process, ``start`` one in a new process; ``start`` must not wait for it.
+    ``limits`` returns how many workers there may be, and how many streams for each. ``start_output`` starts the other
+    process of a worker.
     """
 
     def __init__(
@@ -112,9 +123,10 @@ class EngineWorkers:
         start: Callable[[], Worker],
         limits: Callable[[], tuple[int, int]],
         clock: Clock,
+        start_output: Callable[[Clock, int], OutputProcess] = OutputProcess,
     ) -> None:
         self._local = local
-        self._start = start
+        self._start, self._start_output = start, start_output
         self._limits = limits
         self._clock = clock
         self._lock = threading.Lock()  # guards the rest
@@ -131,6 +143,15 @@ class EngineWorkers:
         """The engine of a stream. It chooses the place each time the stream is opened or restored."""
         local = self._local()
         return _placed_class(type(local))(local, lambda: self._place(stream))
+
+    def output(self, stream: str) -> OpenOutput:
+        """What opens the output of a stream. It is made where the stream is rendered, from the first block on."""
+        return partial(RemoteOutput, stream, lambda: self._output_process(stream))
+
+    def _output_process(self, stream: str) -> OutputProcess | None:
+        with self._lock:
+            place = self._places.get(stream)
+            return None if place is None or place.process is None else place.process.output
 
     def _place(self, stream: str) -> Engine:
         """Where ``stream`` is to be opened now.
@@ -165,7 +186,7 @@ class EngineWorkers:
             idle = [one for one in self._processes if one.idle_since is not None and one.idle_since <= due]
             self._processes = [one for one in self._processes if one not in idle]
         for process in idle:
-            process.engine.close()
+            process.close()
 
     def close(self) -> None:
         """End all workers. Blocks."""
@@ -173,7 +194,7 @@ class EngineWorkers:
             self._closed = True
             processes, self._processes = self._processes, []
         for process in processes:
-            process.engine.close()
+            process.close()
 
     def _choose(self, without: _Process | None = None) -> _Process | None:
         """The worker for another stream; None: this process."""
@@ -226,7 +247,8 @@ class EngineWorkers:
             log.warning("no worker process for private streams: %s", error)
             return None
         engine.lower_priority(NICENESS)
-        process = _Process(engine, idle_since=self._clock.now())
+        output = self._start_output(self._clock, OUTPUT_NICENESS)
+        process = _Process(engine, output, idle_since=self._clock.now())
         self._processes.append(process)
-        log.info("worker process %d for private streams starts", len(self._processes))
+        log.info("worker %d for private streams starts", len(self._processes))
         return process
