@@ -1,8 +1,9 @@
 """Begins twenty private streams at once beside the stations: is a listener disturbed, and do they end in time?
 
 Every station has a listener for the whole run. Then ``--streams`` clients fork the default station together, at what
-their players hear; each opens the audio and the events of its private stream, as a page does, and steers it once. After
-``--seconds`` all of them close their connections, and the time until the server has none of them left is taken.
+their players hear; each opens the audio and the events of its private stream, as a page does. In the course of
+``--seconds`` they steer once each, one after the other. Then all of them close their connections, and the time until
+the server has none of them left is taken.
 
 The server has its default settings: it plays as many private streams as it has measured that this machine can.
 ``lost_samples``: how much a player was short of that began with the first byte and never waited, at worst. ``late_s``
@@ -93,10 +94,9 @@ def main() -> None:
         heard, events = [audio for *_, audio, _ in forks], [events for *_, events in forks]
         workers = children(server.pid)
         cpu, began = [cpu_s(pid) for pid in (server.pid, *workers)], time.monotonic()
-        time.sleep(given.seconds / 2)
         for number, fork in enumerate(own):
+            time.sleep(given.seconds / len(own))
             _ask(port, f"/api/stations/{fork['id']}/prompt", {"prompt": ("rain", "brushes", "harp")[number % 3]})
-        time.sleep(given.seconds / 2)
         took_s = time.monotonic() - began
         cores = [(cpu_s(pid) - before) / took_s for pid, before in zip((server.pid, *workers), cpu, strict=True)]
         memory = [rss_mb(pid) for pid in (server.pid, *workers)]

@@ -31,10 +31,11 @@ WARM_UP_S, BEGIN_S, STEADY_S = 6.0, 6.0, 12.0  # seconds of music that are rende
 MEASUREMENTS, AGAIN_S = 6, 10.0  # most measurements, and seconds between two
 UNDISTURBED = 0.5  # processors that other threads may use during a measurement that counts as the last
 PROCESSOR_SHARE = 0.4  # of one processor for stations: all who come may come at once, and then every note is new
-MACHINE_SHARE = 0.8  # of all processors, for stations and private streams together: workers have lower priority
+MACHINE_SHARE = 0.6  # of all processors, for stations and private streams together: to steer one costs half a second
 PROCESS_SHARE = 0.6  # of one processor for this process
 WORKER_SHARE = 0.7  # of one processor for each process of a worker
-PASSING = 0.3  # what it costs this process to pass on the music of a worker, in costs of an output; the worker: half
+PASSING = 0.4  # what it costs this process to pass on the music of a worker, in costs of an output
+GIVING = 0.1  # what it costs each process of a worker to give it, in the same
 MAX_WORKERS = 8
 MAX_PER_WORKER = 24  # streams: a connection holds 64, and a stream that is steered is two for a moment
 CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")  # what a container may use: "QUOTA PERIOD", or "max PERIOD"
@@ -63,7 +64,12 @@ class Cost:
     @property
     def worker_s(self) -> float:
         """For each process of that worker, at most."""
-        return max(self.render_s, self.output_s) + self.passing_s / 2
+        return max(self.render_s, self.output_s) + GIVING * self.output_s
+
+    @property
+    def private_s(self) -> float:
+        """For all three processes."""
+        return self.total_s + (PASSING + 2 * GIVING) * self.output_s
 
     def least(self, other: Cost) -> Cost:
         """The lower one of each cost."""
@@ -103,7 +109,7 @@ class Capacity:
         if self.cost is None or not self.workers:
             return here
         used_s, each = stations * self.cost.total_s, self.cost
-        machine = (MACHINE_SHARE * self.processors - used_s) / (each.total_s + 2 * each.passing_s)
+        machine = (MACHINE_SHARE * self.processors - used_s) / each.private_s
         process = HERE + (PROCESS_SHARE - used_s - HERE * each.total_s) / each.passing_s
         return max(here, min(int(machine), int(process), HERE + self.workers * self.per_worker))
 

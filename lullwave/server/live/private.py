@@ -36,10 +36,11 @@ CLAIM_S = 15.0  # seconds from the first music on in which the first connection 
 GONE_S = 6.0  # seconds without any connection after which it ends: a page that reloads comes back sooner
 PAUSED_S = 900.0  # seconds for which a page that is open may pause
 CLOSING_S = 0.2  # seconds in which the last event is sent before the connections are closed
-RESERVE_S = 10.0  # buffer: less than a station's, since many may begin together
+RESERVE_S = 8.0  # buffer: less than a station's, since many begin together, and steering drops it
 RETRY_S = 30.0  # seconds after which a refused listener may ask again
 BEGINNING = 2  # private streams that begin at once: each renders many seconds in a hurry, and stations come first
 TURN_S = 30.0  # how long one waits for its turn to begin
+STEERED = 2  # private streams that are steered at once, for the same reason
 READY_S, POLL_S = 20.0, 0.05  # longest wait for the first music, and between two looks
 
 Reason = Literal["busy", "paused"]  # a station needed its place; it was paused for too long
@@ -87,6 +88,7 @@ class PrivateStations:
         self._refused = refused
         self._private: dict[str, PrivateStation] = {}
         self._turns = asyncio.Semaphore(BEGINNING)
+        self._steers = asyncio.Semaphore(STEERED)
         self._ending: set[Station] = set()  # their threads have not ended yet
         audience.watch(self._heard)
 
@@ -150,7 +152,7 @@ class PrivateStations:
         engine, output = partial(self._engines, id), self._outputs(id)
         station = Station(config, self._own_settings, engine, self._clock, forked=fork, output=output)
         channel = Channel(station, self._settings, hls=False)
-        queue = PromptQueue(channel, self._settings)
+        queue = PromptQueue(channel, self._settings, self._steers)
         queue.refused = self._refused
         private = PrivateStation(channel, queue, address, origin.id, fork.frame)
         self._private[id], self.channels[id] = private, channel

@@ -42,9 +42,12 @@ VOTE = Requester("", "vote")  # requests what a vote has decided
 
 
 class PromptQueue:
-    """Accepts requests for one station and steers it, one request at a time. Event loop only."""
+    """Accepts requests for one station and steers it, one request at a time. Event loop only.
 
-    def __init__(self, channel: Steered, settings: Settings) -> None:
+    Several stations that share ``turns`` are steered in turn.
+    """
+
+    def __init__(self, channel: Steered, settings: Settings, turns: asyncio.Semaphore | None = None) -> None:
         self._channel = channel
         self._station = channel.station
         self._every_s = settings.steer_every_s
@@ -59,6 +62,7 @@ class PromptQueue:
         self._steered_at = -1e9
         self._timer: asyncio.TimerHandle | None = None
         self._steering = asyncio.Lock()
+        self._turns = turns or asyncio.Semaphore()
         self._published: asyncio.TimerHandle | None = None  # the pause after a ``queue`` event
         self._publish_due = False
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -295,7 +299,7 @@ class PromptQueue:
             self._schedule(self._every_s)
 
     async def _steer(self, request: PromptRequest) -> SteerResult:
-        async with self._steering:
+        async with self._steering, self._turns:
             before = self._station.prompt
             if request.undo and not self._earlier:
                 raise NothingToUndo

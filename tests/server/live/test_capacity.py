@@ -44,7 +44,7 @@ def test_more_processors_play_more_private_streams_and_fewer_beside_more_station
     assert large.private(1) > small.private(1) > Capacity(8, COST, 1.0).private(1)
     for machine in (small, large):  # neither the machine nor this process is asked for more than it has
         played = machine.private(5)
-        total_s = 5 * COST.total_s + played * (COST.total_s + 2 * COST.passing_s)
+        total_s = 5 * COST.total_s + played * COST.private_s
         here_s = (5 + HERE) * COST.total_s + (played - HERE) * COST.passing_s
         assert total_s <= capacity.MACHINE_SHARE * machine.processors
         assert here_s <= capacity.PROCESS_SHARE
