@@ -23,6 +23,14 @@ QUICK = {"steps": 2, "window_s": 6.0, "context_s": 2.0}
 
 @pytest.fixture(scope="module")
 def engine(checkpoint):
+    """An engine whose streams take turns, so that each sounds to the bit as alone."""
+    with lullwave.load_engine("stable-audio", checkpoint=str(checkpoint), device="cpu", dtype="float32") as loaded:
+        yield loaded
+
+
+@pytest.fixture
+def batching(checkpoint):
+    """An engine whose streams share passes."""
     with lullwave.load_engine(
         "stable-audio", checkpoint=str(checkpoint), device="cpu", dtype="float32", max_batch=8
     ) as loaded:
@@ -145,20 +153,20 @@ def test_a_fork_from_before_a_steer_plays_as_if_it_had_not_been(engine):
             assert same(fork.read(14 * RATE), expected[6 * RATE :])
 
 
-def test_streams_read_at_once_share_passes_and_sound_as_alone(engine):
+def test_streams_read_at_once_share_passes_and_sound_as_alone(batching):
     def read(seed):
-        with stream(engine, seed=seed) as playing:
+        with stream(batching, seed=seed) as playing:
             return playing.read(7 * RATE).samples
 
     alone = [read(seed) for seed in range(3)]
     passes = []
-    made = engine._pipeline.make
-    engine._pipeline.make = lambda requests, *rest: passes.append(len(requests)) or made(requests, *rest)
+    made = batching._pipeline.make
+    batching._pipeline.make = lambda requests, *rest: passes.append(len(requests)) or made(requests, *rest)
     try:
         with ThreadPoolExecutor(3) as pool:
             together = list(pool.map(read, range(3)))
     finally:
-        del engine._pipeline.make
+        del batching._pipeline.make
     assert max(passes) > 1
     for one, two in zip(alone, together, strict=True):
         assert np.abs(one - two).max() < 1e-5
