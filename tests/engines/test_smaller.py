@@ -197,6 +197,7 @@ def test_a_real_second_checkpoint_plays_what_it_plays_alone(models):
         assert np.array_equal(went_on, own.read(20000).samples)
 
 
+@pytest.mark.slow
 def test_isolated_the_process_has_both_and_says_so(models):
     with (
         load_engine("isolated:musicgen", **models, dtype="float32", threads=1) as engine,

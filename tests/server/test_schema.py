@@ -15,7 +15,7 @@ from lullwave.errors import CheckpointError
 
 schemathesis = pytest.importorskip("schemathesis")
 ENDLESS = "stream.mp3|/api/events|^/status$"  # replies without an end: their wrong requests are in test_junk.py
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", 5))  # of each operation, right and wrong
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", 3))  # of each operation, right and wrong
 
 OK = {"200": {"description": "ok"}}
 NUMBER = {"name": "number", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0, "maximum": 4}}
