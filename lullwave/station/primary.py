@@ -260,7 +260,8 @@ class PrimarySupervisor:
             self.source, self.trial, self._resume_from = trial, None, None
             self._log_speed(pace.speed, f"going on with {_listed(self.lighter_options)}")
         elif keeps_up is not None:
-            reason = str(trial.error) if trial.ended else f"{pace.speed:.2f} times real time"
+            told = f"{pace.speed:.2f} times real time" if pace.known else "too little music in the time that there was"
+            reason = str(trial.error) if trial.ended else told
             self.drop_trial()
             log.info(
                 "station %s: engine %s does not keep up with fuller options (%s); next trial in %.0f s",
