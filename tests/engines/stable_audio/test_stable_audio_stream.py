@@ -310,9 +310,11 @@ def test_sound_is_decoded_between_the_steps_of_a_window(engine, monkeypatch):
         waits.append((decoded if waits else queued).wait(20))
         return velocity(*args)
 
-    monkeypatch.setattr(denoiser, "velocity", waiting)
     noise = latent_noise(1, 0, 0, 8, engine.size)
-    painted = engine.begin(Paint({"": 1.0}, 8, lambda step: noise, 1.0), Config(steps=3))
+    paint = Paint({"": 1.0}, 8, lambda step: noise, 1.0)
+    engine.work(paint, Config(steps=1), threading.Event())  # after what is left of the tests before
+    monkeypatch.setattr(denoiser, "velocity", waiting)
+    painted = engine.begin(paint, Config(steps=3))
     sound = engine.begin(Decode(noise), Config())
     queued.set()
     engine.result(sound, threading.Event())
