@@ -2,7 +2,8 @@
 a core taken by another process.
 
 Run as ``make bench-musicgen``; ``ARGS="--model facebook/musicgen-medium --parts steps,songs"`` chooses. On a CPU every
-figure is for two cores. On a GPU the comparison is ``transformers`` in the same precision.
+figure is for two cores. On a GPU the comparison is ``transformers`` in the same precision. The parts stand in one
+module because they share the checkpoint, the peers and the read of the memory's limit.
 """
 
 from __future__ import annotations

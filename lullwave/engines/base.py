@@ -380,7 +380,7 @@ class Engine(EngineFacts, Closing):
         raise EngineError(f"the engine {self.name} cannot write MIDI")
 
     def midi_of(self, passages: Sequence[tuple[Stream, int]]) -> bytes:
-        """What the streams play next, one after another and so many frames of each, as MIDI, where ``writes_midi``.
+        """The next frames of each stream, one stream after the other, as MIDI, where ``writes_midi``.
 
         Raises:
             EngineError: the engine writes none.

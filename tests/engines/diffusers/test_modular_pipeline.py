@@ -43,7 +43,7 @@ def made(engine, **changes):
 
 @contextmanager
 def ending(pipeline, *frames):
-    """Let the language model end its songs after so many frames, one after another; gives the number of songs."""
+    """End the model's songs after ``frames``: the length of the first, of the second, and so on; gives their number."""
     model, state = pipeline.language_model, {"song": -1, "frame": 0}
 
     def begun(module, args, output):
