@@ -1,7 +1,7 @@
 """Stable Audio 3 on this machine: a full-size checkpoint of random weights beside diffusers' own pipeline.
 
-``python -m bench.neural.stable_audio [--checkpoint DIR] [--part clip|stream|first|busy|borders]``; without a checkpoint
-one of 3 GB is made and deleted afterwards. Each part and each pipeline runs in a process of its own, so that peak
+``python -m bench.neural.stable_audio [--checkpoint DIR] [--part clip|stream|first|busy|borders] [--dtype TYPE]``; without
+a checkpoint one of 3 GB is made and deleted afterwards, and without a type every one that this machine computes in. Each part and each pipeline runs in a process of its own, so that peak
 memory is that of one, and diffusers runs with PyTorch's own thread policy. bfloat16 and its figures need a CPU that
 multiplies it; the table names the precision of each row.
 """
@@ -34,7 +34,7 @@ def main() -> None:
     ask.add_argument("--threads", type=int, default=2)
     ask.add_argument("--repeats", type=int, default=3)
     ask.add_argument("--child", help=argparse.SUPPRESS)  # internal: one part in this process
-    ask.add_argument("--dtype", default="auto", help=argparse.SUPPRESS)
+    ask.add_argument("--dtype", choices=("float32", "bfloat16", "int8"), help="only the engine's rows in this precision")
     given = ask.parse_args()
     measure.pin(given.threads)
     if given.child:
@@ -45,14 +45,16 @@ def main() -> None:
         load = measure.wait_until_quiet()
         rows = []
         for part in given.part or PARTS:
-            for child, dtype in _runs(part):
+            for child, dtype in _runs(part, given.dtype):
                 rows += _run(child, dtype, checkpoint, given.threads, given.repeats)
     _compare(rows)
     measure.report("stable-audio", rows, other_load=load, threads=given.threads, repeats=given.repeats)
 
 
-def _runs(part: str) -> list[tuple[str, str]]:
-    """Which children a part has, and their precision."""
+def _runs(part: str, only: str | None) -> list[tuple[str, str]]:
+    """Which children a part has, and their precision; with ``only``, those of the engine in that one."""
+    if only:
+        return [(part, only)]
     from lullwave.device import choose_device, choose_dtype
 
     auto = str(choose_dtype("auto", choose_device("cpu"))).removeprefix("torch.")
