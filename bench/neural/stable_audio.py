@@ -1,9 +1,10 @@
 """Stable Audio 3 on this machine: a full-size checkpoint of random weights beside diffusers' own pipeline.
 
-``python -m bench.neural.stable_audio [--checkpoint DIR] [--part clip|stream|first|busy|borders] [--dtype TYPE]``; without
-a checkpoint one of 3 GB is made and deleted afterwards, and without a type every one that this machine computes in. Each part and each pipeline runs in a process of its own, so that peak
-memory is that of one, and diffusers runs with PyTorch's own thread policy. bfloat16 and its figures need a CPU that
-multiplies it; the table names the precision of each row.
+``python -m bench.neural.stable_audio [--checkpoint DIR] [--part clip|stream|first|busy|borders] [--dtype TYPE]``.
+Without a checkpoint one of 3 GB is made and deleted afterwards; without a type, every one that suits the part is
+measured. Each part and each pipeline runs in a process of its own, so that peak memory is that of one, and diffusers
+runs with PyTorch's own thread policy. bfloat16 and its figures need a CPU that multiplies it; the table names the
+precision of each row.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def main() -> None:
     ask.add_argument("--threads", type=int, default=2)
     ask.add_argument("--repeats", type=int, default=3)
     ask.add_argument("--child", help=argparse.SUPPRESS)  # internal: one part in this process
-    ask.add_argument("--dtype", choices=("float32", "bfloat16", "int8"), help="only the engine's rows in this precision")
+    ask.add_argument("--dtype", choices=("float32", "bfloat16", "int8"), help="only the engine, in this precision")
     given = ask.parse_args()
     measure.pin(given.threads)
     if given.child:
