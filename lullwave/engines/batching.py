@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 import time
@@ -115,6 +116,7 @@ class BatchQueue(Generic[Asked, Config, Result]):
             self._queue.append(job)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name=f"batches-of-{self._what}s", daemon=True)
+                atexit.register(self.close)  # a network must not be computing while the interpreter ends
                 self._thread.start()
             self._changed.notify_all()
         return job
@@ -130,6 +132,7 @@ class BatchQueue(Generic[Asked, Config, Result]):
                 job.result.set_exception(StreamClosed("the engine was closed"))
         if self._thread is not None:
             self._thread.join()
+            atexit.unregister(self.close)
 
     def _remove(self, job: Job[Asked, Config, Result]) -> None:
         with self._changed:

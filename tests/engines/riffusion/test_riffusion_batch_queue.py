@@ -1,5 +1,7 @@
 """The batch queue in front of a pipeline that waits: bounded, batched by shape, cancelled in time."""
 
+import subprocess
+import sys
 import threading
 from concurrent.futures import CancelledError
 
@@ -133,3 +135,23 @@ def test_closing_fails_every_job(gate):
             job.result.result()
     with pytest.raises(StreamClosed):
         queue.submit(request(), DenoisingConfig())
+
+
+def test_a_pass_that_runs_when_a_program_ends_is_cancelled_first():
+    program = """
+import threading, time
+from lullwave.engines.batching import BatchQueue
+from lullwave.errors import Cancelled
+begun = threading.Event()
+class Slow:
+    def make(self, requests, config, progress=None, cancelled=None):
+        begun.set()
+        while not cancelled():
+            time.sleep(0.01)
+        print("cancelled", flush=True)
+        raise Cancelled("cancelled")
+job = BatchQueue(Slow()).add("a", "b", "c")
+begun.wait()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "cancelled\n", "")
