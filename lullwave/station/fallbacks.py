@@ -16,7 +16,7 @@ from .archive_engine import SKIP_S as CLIP_SKIP_S
 from .archive_engine import ArchiveEngine
 from .crossfade import MIN_MUSIC_S
 from .failover import Tier
-from .prompt_guard import MAX_BREAKS, PLAIN
+from .programme import MAX_BREAKS, PLAIN
 from .source import LOOKAHEAD_S, Opener, Source, fresh, stand_in
 
 READY_S = 2.5  # music that a fallback needs to go on air

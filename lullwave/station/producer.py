@@ -23,7 +23,7 @@ from .failover import FALLBACKS, Cause, Failover, FailoverStatus, Observation, T
 from .fallbacks import SKIP_S, Fallbacks
 from .governor import RETURN_S, TRIAL_MEASURE_S, Governor, Pace
 from .primary import STARVE_S, TRANSIENT, PrimarySupervisor, ResumePoint
-from .prompt_guard import PromptGuard
+from .programme import PromptGuard
 from .reserve import Reserve
 from .source import LOOKAHEAD_S, STEP, Opener, Source
 from .steering import SteerQueue, SteerResult

@@ -31,8 +31,7 @@ from .output import OpenOutput, Output, OutputLevels
 from .playout import Epoch, Playout, PlayoutStep
 from .primary import ResumePoint
 from .producer import EMBEDDED, Producer
-from .programme import OwnProgramme
-from .prompt_guard import PLAIN, PromptGuard
+from .programme import PLAIN, OwnProgramme, PromptGuard
 from .reserve import Reserve
 from .steering import SteerResult
 

@@ -15,8 +15,7 @@ from lullwave.mastering import Master
 from lullwave.server.engine_pool import EnginePool
 from lullwave.server.live.history_recorder import HistoryRecorder
 from lullwave.settings import load
-from lullwave.station.moment_parts import MomentParts
-from lullwave.station.replay import replay_moment
+from lullwave.station.replay import MomentParts, replay_moment
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """To which prompt a station returns after failures."""
 
-from lullwave.station.prompt_guard import MAX_BREAKS, PLAIN, PLAYED_S, TRUST_S, PromptGuard
+from lullwave.station.programme import MAX_BREAKS, PLAIN, PLAYED_S, TRUST_S, PromptGuard
 
 
 def broken(guard: PromptGuard, prompt: str, now: float) -> str | None:

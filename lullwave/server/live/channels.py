@@ -28,9 +28,8 @@ from ...request import Request
 from ...settings import Settings
 from ...settings.stations import StationSettings
 from ...station import RATE, ArchiveEngine, PlayoutStep, Station
-from ...station.moment_parts import MomentParts
 from ...station.producer import EMBEDDED
-from ...station.replay import replay_moment
+from ...station.replay import MomentParts, replay_moment
 from ...storage.objects import open_store
 from ..engine_pool import EnginePool
 from ..hls.listeners import HlsListeners
