@@ -74,12 +74,16 @@ class _SystemWaiter:
 
 
 class SimulatedClock:
-    """A clock that stands still until ``advance``. Thread-safe."""
+    """A clock that stands still until ``advance``. Thread-safe.
+
+    Each waiter has a condition of its own, all over one lock: only those that are due or woken are notified.
+    """
 
     def __init__(self, wall: float = 1_700_000_000.0) -> None:
         self._now = 0.0
         self._wall = wall
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._rest = threading.Condition(self._lock)  # notified when every thread waits
         self._waiters: list[_SimulatedWaiter] = []
 
     def now(self) -> float:
@@ -89,8 +93,8 @@ class SimulatedClock:
         return self._wall + self._now
 
     def waiter(self) -> Waiter:
-        with self._changed:
-            waiter = _SimulatedWaiter(self, self._changed)
+        with self._lock:
+            waiter = _SimulatedWaiter(self, self._lock)
             self._waiters.append(waiter)
             return waiter
 
@@ -100,20 +104,24 @@ class SimulatedClock:
 
     def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass, stopping at each moment that a thread waits for."""
-        with self._changed:
+        with self._lock:
             target = self._now + seconds
             while True:
-                if not self._changed.wait_for(self._at_rest, STUCK_S):
+                if not self._rest.wait_for(self._at_rest, STUCK_S):
                     raise RuntimeError(f"at {self._now:.3f} s: a thread neither waits nor ends after {STUCK_S:g} s")
                 due = min((w.until for w in self._waiters if w.idle), default=FOREVER)
                 if due > target:
                     break
                 self._now = max(self._now, due)
                 for waiter in self._waiters:
-                    if waiter.until <= self._now:
-                        waiter.idle = False
-                self._changed.notify_all()
+                    if waiter.idle and waiter.until <= self._now:
+                        waiter.release()
             self._now = target
+
+    def rested(self) -> None:
+        """Note, with the lock held, that one thread less may be at work."""
+        if self._at_rest():
+            self._rest.notify_all()
 
     def _at_rest(self) -> bool:
         """Whether every thread waits, on one waiter or another."""
@@ -121,35 +129,40 @@ class SimulatedClock:
         return all(w.idle or w.thread in waiting for w in self._waiters)
 
     def forget(self, waiter: _SimulatedWaiter) -> None:
-        with self._changed:
+        with self._lock:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
-            self._changed.notify_all()
+            self.rested()
 
 
 class _SimulatedWaiter:
-    def __init__(self, clock: SimulatedClock, changed: threading.Condition) -> None:
+    def __init__(self, clock: SimulatedClock, lock: threading.Lock) -> None:
         self._clock = clock
-        self._changed = changed
+        self._released = threading.Condition(lock)
         self._woken = False
         self.until = -FOREVER
         self.idle = False  # waits, and has not been released
         self.thread: int | None = None  # the last one that waited here
 
     def wait_until(self, moment: float) -> None:
-        with self._changed:
+        with self._released:
             self.thread = threading.get_ident()
             self.until = moment
             self.idle = not self._woken and moment > self._clock.now()
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: not self.idle)
+            if self.idle:
+                self._clock.rested()
+                self._released.wait_for(lambda: not self.idle)
             self._woken = False
 
     def wake(self) -> None:
-        with self._changed:
+        with self._released:
             self._woken = True
-            self.idle = False
-            self._changed.notify_all()
+            self.release()
+
+    def release(self) -> None:
+        """End the wait, with the lock held."""
+        self.idle = False
+        self._released.notify_all()
 
     def close(self) -> None:
         self._clock.forget(self)

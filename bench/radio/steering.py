@@ -73,11 +73,12 @@ class Heard(threading.Thread):
 def main() -> None:
     """Run the benchmark and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("prompts", nargs="*", default=PROMPTS, help="what the station is steered to (five prompts)")
     parser.add_argument("--warm-s", type=float, default=30.0)
     parser.add_argument("--browser", action="store_true", help="measure the page in headless Chromium too")
     given = parser.parse_args()
     load = wait_until_quiet()
-    rows = [_run(prompt, given.warm_s, given.browser) for prompt in PROMPTS]
+    rows = [_run(prompt, given.warm_s, given.browser) for prompt in given.prompts]
     medians = {
         f"median_{name}": round(statistics.median(row[name] for row in rows), 2) for name in rows[0] if name != "prompt"
     }
@@ -170,7 +171,7 @@ def _page(port: int) -> Iterator[_Page]:
 
     with sync_playwright() as driver:
         chromium = driver.chromium.launch(
-            executable_path=shutil.which("chromium"),
+            executable_path=shutil.which("chromium-headless-shell") or shutil.which("chromium"),
             args=["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"],
         )
         try:
