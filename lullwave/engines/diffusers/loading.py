@@ -21,7 +21,7 @@ def has_accelerate(placement: Placement) -> bool:
     """
     installed = find_spec("accelerate") is not None
     if placement.offload != "none" and not installed:
-        raise MissingExtra("a model that is larger than the GPU", "diffusers", "accelerate")
+        raise MissingExtra("a model that is larger than the GPU", "ai", "accelerate")
     return installed
 
 

@@ -15,7 +15,7 @@ from ....errors import CheckpointError
 from ...networks import load_network
 from .autoencoder import Autoencoder
 from .denoiser import Denoiser
-from .quantization import quantize
+from .quantization import quantize_decoder, quantize_denoiser
 from .text_states import TextStates
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,11 @@ def load(directory: Path, device: torch.device, dtype: torch.dtype, int8: bool =
         from diffusers.pipelines.stable_audio_3 import StableAudio3DurationEmbedder
 
         transformer = load_network(diffusers.StableAudio3DiTModel, directory / "transformer", dtype)
+        if int8:
+            quantize_denoiser(transformer)  # before the next network needs memory
         vae = load_network(diffusers.AutoencoderSAME, directory / "vae", dtype)
+        if int8:
+            quantize_decoder(vae)
         encoder = load_network(transformers.T5GemmaEncoderModel, directory / "text_encoder", dtype)
         angles = torch.float32  # of hundreds of turns, which fewer bits would round to any angle
         duration = load_network(StableAudio3DurationEmbedder, directory / "duration_embedder", angles)
@@ -100,8 +104,6 @@ def load(directory: Path, device: torch.device, dtype: torch.dtype, int8: bool =
             network.to(device).requires_grad_(False).eval()
     except torch.OutOfMemoryError as error:
         raise MemoryError(str(error)) from error
-    if int8:
-        quantize(transformer, vae)
     log.info("loaded %s on %s in %s", directory, device, "int8" if int8 else str(dtype).removeprefix("torch."))
     return Networks(
         transformer=transformer,

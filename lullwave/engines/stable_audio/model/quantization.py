@@ -35,13 +35,14 @@ def available() -> bool:
     return int8_available()
 
 
-def quantize(transformer: Any, autoencoder: Any) -> None:
-    """Replace the linear layers of a ``StableAudio3DiTModel`` and of an ``AutoencoderSAME``'s decoder.
-
-    Their weights are freed.
-    """
+def quantize_denoiser(transformer: Any) -> None:
+    """Replace the linear layers of a ``StableAudio3DiTModel``. Their weights are freed."""
     for block in transformer.transformer_blocks:
         _quantize(block, DENOISER)
+
+
+def quantize_decoder(autoencoder: Any) -> None:
+    """Replace the linear layers of an ``AutoencoderSAME``'s decoder. Their weights are freed."""
     for block in autoencoder.decoder.blocks:
         for layer in block.transformers:
             _quantize(layer, DECODER)
