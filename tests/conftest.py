@@ -39,6 +39,16 @@ def bare_playout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "Mp3Encoder", NoEncoder)
 
 
+@pytest.fixture
+def no_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Playout without encoder, which takes most of its time; what is mastered is the same."""
+    from bare_playout import NoEncoder
+
+    from lullwave.station import output
+
+    monkeypatch.setattr(output, "Mp3Encoder", NoEncoder)
+
+
 def pytest_collection_modifyitems(config, items):
     """Slow tests run when they are asked for: ``-m slow``, or by name."""
     if not config.option.markexpr and not any("::" in argument for argument in config.args):

@@ -19,6 +19,8 @@ from lullwave.settings import load
 from lullwave.station.output import OutputLevels
 from lullwave.station.replay import replay, replay_moment
 
+pytestmark = pytest.mark.usefixtures("no_encoder")
+
 
 def recorded(tape, place):
     history = History(place, 1e9)

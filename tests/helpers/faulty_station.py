@@ -10,6 +10,7 @@ from lullwave.server.engine_pool import EnginePool
 from lullwave.station import ArchiveEngine, Tier
 
 CLIP_HZ = 440.0
+WAITED_S = 120.0  # longer than the engine waits at once
 STEP = 0.03  # of the second difference: the steepest is a tone of 440 Hz at 0.4, 0.0016; a click is ten times that
 
 
@@ -21,6 +22,13 @@ class FaultyStation(RecordedStation):
         engines = EnginePool({"synth": SineEngine, "faulty": faulty(self.fault)})
         super().__init__("faulty", engines=engines, archive=clips and ArchiveEngine(clips))
         self.fault.clock = self.clock
+
+    def __exit__(self, *exc):
+        self.station.stop()
+        self.fault.hangs = False
+        self.fault.stuck.clear()
+        self.clock.advance(WAITED_S)  # an engine that waits by this clock would be waited for in vain
+        self.station.join()
 
     @property
     def tiers(self) -> list[str]:

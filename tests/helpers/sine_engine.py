@@ -40,18 +40,32 @@ def _swell(piece_s: float, rate: int) -> np.ndarray:
     return LEVEL * (0.75 + 0.25 * np.cos(2 * np.pi * np.arange(frames) / frames))
 
 
+@cache
+def _piece(hz: float, piece_s: float, rate: int) -> np.ndarray:
+    """A whole piece of a tone of whole hertz, without steering; the next one is the same."""
+    n = np.arange(round(piece_s * rate))
+    return _swell(piece_s, rate) * _second(hz, rate)[n % rate]
+
+
+def _played(start: int, frames: int, hz: float, rate: int) -> np.ndarray:
+    """``frames`` of the pieces of a tone, from ``start`` on."""
+    period = round(PIECE_S * rate)
+    if hz != round(hz) or period % rate:
+        n = np.arange(start, start + frames)
+        return _swell(PIECE_S, rate)[n % period] * np.sin(2 * np.pi * hz * n / rate)
+    piece, first = _piece(hz, PIECE_S, rate), start % period
+    if first + frames <= period:
+        return piece[first : first + frames].copy()
+    return np.take(piece, np.arange(first, first + frames), mode="wrap")
+
+
 def tone(start: int, frames: int, hz: float, steers: list[tuple[int, str, float]], rate: int = RATE) -> np.ndarray:
     """(T, 2): a steady tone that swells within each piece; each steer adds one more tone, faded in."""
-    n = np.arange(start, start + frames)
-    second, swell = n % rate, _swell(PIECE_S, rate)
-
-    def sine(hz: float) -> np.ndarray:
-        return _second(hz, rate)[second] if hz == round(hz) else np.sin(2 * np.pi * hz * n / rate)
-
-    wave = swell[n % len(swell)] * sine(hz)
+    wave = _played(start, frames, hz, rate)
     for i, (frame, _, over_s) in enumerate(steers):
+        n = np.arange(start, start + frames)
         fade = np.clip((n - frame) / (over_s * rate), 0.0, 1.0)
-        wave += 0.5 * LEVEL * fade * sine(HIGH_HZ * (i + 1))
+        wave += 0.5 * LEVEL * fade * _second(HIGH_HZ * (i + 1), rate)[n % rate]
     return np.repeat(wave.astype(np.float32)[:, None], 2, axis=1)
 
 

@@ -1,10 +1,13 @@
 """A station that plays takes over other settings: what is heard changes by a crossfade, and nothing else happens."""
 
 import numpy as np
+import pytest
 from faulty_engine import HZ
 from faulty_station import FaultyStation, hz_at
 from recorded_station import RecordedStation
 from sine_engine import HIGH_HZ, RATE, SineEngine
+
+pytestmark = pytest.mark.usefixtures("bare_playout")
 
 
 def changed(tape, **settings):

@@ -14,6 +14,8 @@ from lullwave.station.governor import Pace
 from lullwave.station.reserve import Reserve
 from lullwave.station.source import StreamSnapshot
 
+pytestmark = pytest.mark.usefixtures("no_encoder")
+
 
 def mastered(tape) -> np.ndarray:
     return np.concatenate([step.mastered for step in tape.steps])

@@ -17,6 +17,8 @@ from lullwave.server.live.history_recorder import HistoryRecorder
 from lullwave.settings import load
 from lullwave.station.replay import MomentParts, replay_moment
 
+pytestmark = pytest.mark.usefixtures("no_encoder")
+
 
 @pytest.fixture
 def recorded(tmp_path):

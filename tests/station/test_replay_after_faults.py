@@ -17,6 +17,8 @@ from lullwave.station import ArchiveEngine, Tier
 from lullwave.station.output import OutputLevels
 from lullwave.station.replay import replay
 
+pytestmark = pytest.mark.usefixtures("no_encoder")
+
 
 @pytest.fixture
 def taped(tmp_path, clips):

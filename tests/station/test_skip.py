@@ -1,12 +1,15 @@
 """A skipped piece: another one follows within seconds, by a crossfade, and nothing else changes."""
 
 import numpy as np
+import pytest
 from faulty_station import FaultyStation
 from recorded_station import RecordedStation
 from sine_engine import RATE
 
 from lullwave.errors import EngineLost
 from lullwave.station import Tier
+
+pytestmark = pytest.mark.usefixtures("bare_playout")
 
 
 def pieces(tape) -> list[int]:
