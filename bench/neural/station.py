@@ -1,8 +1,9 @@
 """A station of a neural engine through ``lullwave serve``, with one listener that decodes what it hears.
 
 A row a minute: seconds heard and silent, share of the time in which the neural engine's music was on air (as it came,
-or from its buffer), its speed, the buffer, steps of lighter options, memory. Samples are lost where the decoded music
-is shorter than the time, less the burst.
+or from its buffer), its speed, the buffer, steps of lighter options, memory. The listener decodes all of the stream in
+one go, so that samples are lost where the music is shorter than the time. Sound comes in blocks, so that a row may have
+one more or less than its share.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from lullwave.codecs.mp3 import FrameSplitter
 
 from .. import measure
 from ..radio.serving import free_port
@@ -72,20 +75,21 @@ def _played(flags: list[str], minutes: int) -> list[dict[str, Any]]:
                 raise SystemExit("the engine did not come on air")
             time.sleep(1.0)
         time.sleep(SETTLING_S)
+        heard, now_s = listener.heard, time.perf_counter()
+        seconds, silent_s = heard.seconds, heard.silent_s
         for minute in range(1, minutes + 1):
-            before, began, on_air = listener.bytes, time.perf_counter(), []
-            while time.perf_counter() - began < 60.0:
+            before_s, before, silent_before_s, on_air = now_s, seconds, silent_s, []
+            while (now_s := time.perf_counter()) - before_s < 60.0:
                 time.sleep(1.0)
-                now = _metrics(port)
-                on_air.append(max(now.get("engine", 0.0), now.get("its buffer", 0.0)))
-            elapsed, found = time.perf_counter() - began, _metrics(port)
-            heard, silent = listener.decoded(before)
+                found = _metrics(port)
+                on_air.append(max(found.get("engine", 0.0), found.get("its buffer", 0.0)))
+            seconds, silent_s = heard.seconds, heard.silent_s
             rows.append(
                 {
                     "minute": minute,
-                    "heard_s": heard,
-                    "of_s": elapsed,
-                    "silent_s": silent,
+                    "heard_s": seconds - before,
+                    "of_s": now_s - before_s,
+                    "silent_s": silent_s - silent_before_s,
                     "engine_share": measure.mean(on_air),
                     "speed": found.get("speed", 0.0),
                     "buffer_s": found.get("buffer", 0.0),
@@ -120,26 +124,43 @@ def _metrics(port: int) -> dict[str, float]:
     return found
 
 
+class Heard:
+    """Decodes an endless MP3 as it comes and counts its seconds, and the silent ones of them. One thread writes."""
+
+    def __init__(self) -> None:
+        import av
+
+        self.seconds = self.silent_s = 0.0
+        self._splitter = FrameSplitter()
+        self._codec = av.CodecContext.create("mp3", "r")
+        self._peak, self._counted_s = 0.0, 0.0  # of the second that is being heard
+
+    def feed(self, data: bytes) -> None:
+        """Decode what has arrived."""
+        import av
+
+        for mp3 in self._splitter.feed(data):
+            for frame in self._codec.decode(av.Packet(mp3)):
+                self.seconds += frame.samples / frame.sample_rate
+                self._counted_s += frame.samples / frame.sample_rate
+                self._peak = max(self._peak, float(np.abs(frame.to_ndarray()).max()))
+            if self._counted_s >= 1.0:
+                self.silent_s += self._counted_s if self._peak < SILENT else 0.0
+                self._peak = self._counted_s = 0.0
+
+    def begin_again(self) -> None:
+        """A new connection: what comes does not follow what has been."""
+        fresh = Heard()
+        self._splitter, self._codec = fresh._splitter, fresh._codec
+
+
 class _Listener:
-    """Reads the MP3 stream on a thread of its own."""
+    """Listens to a station on a thread of its own."""
 
     def __init__(self, port: int) -> None:
-        self._data = bytearray()
+        self.heard = Heard()
         self._port = port
         threading.Thread(target=self._read, daemon=True).start()
-
-    @property
-    def bytes(self) -> int:
-        return len(self._data)
-
-    def decoded(self, since: int) -> tuple[float, float]:
-        """Seconds of music in the bytes from ``since`` on, and how many of them are silent."""
-        from lullwave.codecs.reading import decode
-
-        audio = decode(bytes(self._data[since:]))
-        seconds = range(0, audio.frames - audio.rate + 1, audio.rate)
-        silent = sum(1 for at in seconds if np.abs(audio.samples[at : at + audio.rate]).max() < SILENT)
-        return audio.duration_s, float(silent)
 
     def _read(self) -> None:
         while True:
@@ -147,7 +168,8 @@ class _Listener:
                 connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
                 connection.request("GET", "/stream.mp3")
                 reply = connection.getresponse()
+                self.heard.begin_again()
                 while got := reply.read1(8192):
-                    self._data += got
-            except OSError:
+                    self.heard.feed(got)
+            except (OSError, http.client.HTTPException):
                 time.sleep(0.2)  # the server has not started yet, or has ended
