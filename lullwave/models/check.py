@@ -78,17 +78,18 @@ def engine_of(model: Path) -> str:
 
 
 def check(engine: Engine, seconds: float) -> ModelCheck:
-    """Compare ``engine`` with its reference, then make a clip of ``seconds`` and judge it."""
+    """Make a clip of ``seconds`` and judge it, then compare ``engine`` with its reference, which takes memory too."""
+    with engine.stream(Request(PROMPT, 1, seconds)) as stream:
+        began = time.perf_counter()
+        clip = stream.read(round(seconds * stream.rate))
+        took_s = time.perf_counter() - began
+    memory_gb = _peak_gb(engine)
     comparison, why = None, ""
     try:
         comparison = engine.compare_with_reference()
     except EngineError as error:
         why = str(error)
-    with engine.stream(Request(PROMPT, 1)) as stream:
-        began = time.perf_counter()
-        clip = stream.read(round(seconds * stream.rate))
-        took_s = time.perf_counter() - began
-    return judge(engine.name, comparison, why, clip, took_s, _peak_gb(engine))
+    return judge(engine.name, comparison, why, clip, took_s, memory_gb)
 
 
 def judge(

@@ -17,7 +17,7 @@ from lullwave.engines.comparison import Comparison, compared
 from lullwave.errors import CheckpointError, EngineFailed
 from lullwave.models import machine
 from lullwave.models.catalogue import CATALOGUE, known
-from lullwave.models.check import engine_of, judge
+from lullwave.models.check import check, engine_of, judge
 from lullwave.models.machine import Machine, available
 from lullwave.server.engine_pool import EnginePool
 from lullwave.server.routes.models import SharedListing
@@ -151,6 +151,34 @@ def test_a_clip_is_judged_by_level_silence_clipping_and_likeness():
     assert compared("x", np.array([1.0, 0.0]), np.array([0.0, 2.0])) == Comparison("x", 2.0, 0.0)
     with pytest.raises(EngineFailed, match="shape"):
         compared("x", np.zeros(2), np.zeros(3))
+
+
+def test_memory_is_that_of_a_finite_clip_without_the_reference(monkeypatch):
+    done = []
+
+    class Noting(SineEngine):
+        def open(self, request, **audio_prompts):
+            done.append(("clip", request.duration_s))
+            return super().open(request, **audio_prompts)
+
+        def compare_with_reference(self):
+            done.append("comparison")
+            return Comparison("logits", 0.0, 1.0)
+
+    monkeypatch.setattr("lullwave.models.check._peak_gb", lambda engine: done.append("memory") or 1.5)
+    found = check(Noting(), 2.0)
+    assert done == [("clip", 2.0), "memory", "comparison"]
+    assert (found.memory_gb, found.seconds, found.faults) == (1.5, 2.0, ())
+
+
+def test_the_engine_of_a_model_is_told_by_its_index(tmp_path):
+    for kind, engine in (
+        ("StableAudio3Pipeline", "stable-audio"),
+        ("StableAudioPipeline", "diffusers"),
+        ("StableDiffusionPipeline", "riffusion"),
+    ):
+        (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": kind}))
+        assert engine_of(tmp_path) == engine
 
 
 def test_models_of_each_engine_are_checked_against_their_library(tmp_path, monkeypatch, capsys):
