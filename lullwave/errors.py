@@ -31,6 +31,7 @@
     ├── Cancelled               a clip or a job that its client cancelled
     ├── NoSpeakers              no device to play sound on
     ├── IcecastRefused          an Icecast server that does not take the music
+    │   └── WrongPassword           it refuses user or password
     ├── ServerUnreachable       a server that does not answer its client
     ├── RequestRefused          a server's reply of an error status
     ├── ProtocolError           a message that does not follow the protocol between two machines

@@ -32,6 +32,10 @@ class IcecastRefused(LullwaveError):
     """The Icecast server does not answer, or refuses the source."""
 
 
+class WrongPassword(IcecastRefused):
+    """The Icecast server refuses user or password."""
+
+
 _EXAMPLE = "an address such as icecast://source:password@host:8000/mount.mp3"
 
 
@@ -163,8 +167,9 @@ class IcecastSource:
             raise IcecastRefused(f"{address}: {error}") from None
         if len(status) < 2 or status[1] not in ("100", "200"):
             plain.close()
-            reason = "wrong user or password" if status[1:2] == ["401"] else " ".join(status[1:]) or "no answer"
-            raise IcecastRefused(f"{address}: refused: {reason}")
+            if status[1:2] == ["401"]:
+                raise WrongPassword(f"{address}: refused: wrong user or password")
+            raise IcecastRefused(f"{address}: refused: {' '.join(status[1:]) or 'no answer'}")
         return plain
 
 
@@ -193,6 +198,7 @@ def push(
 
     Raises:
         IcecastRefused: the first connection is refused.
+        WrongPassword: so is a later one.
     """
     waiter = clock.waiter()
     source = connect()
@@ -231,6 +237,8 @@ def _again(
         waiter.wait_until(clock.now() + RETRY_S[min(attempt, len(RETRY_S) - 1)])
         try:
             return connect()
+        except WrongPassword:
+            raise
         except IcecastRefused as error:
             told(str(error))
             attempt += 1

@@ -16,7 +16,7 @@ from lullwave.clock import SimulatedClock
 from lullwave.codecs import decode
 from lullwave.errors import EngineFailed, InvalidInput
 from lullwave.playback.ahead import ReadAhead
-from lullwave.playback.icecast import EARLY_S, IcecastAddress, IcecastRefused, IcecastSource, Part, push
+from lullwave.playback.icecast import EARLY_S, IcecastAddress, IcecastRefused, IcecastSource, Part, WrongPassword, push
 
 TIMEOUT_S = 60
 
@@ -315,3 +315,27 @@ def test_the_pace_is_that_of_the_music_and_lost_connections_are_made_again():
     assert connections == [0.0, 4.0, 6.0]  # lost at 3 s, tried after 1 s and 2 s more
     assert [data for _, data in log if isinstance(data, str)] == ["One", "Two", "closed", "Two", "closed"]
     assert told == ["lost; trying again", "still away"]
+
+
+def test_a_password_that_is_refused_later_ends_it_too():
+    clock, log, connections = SimulatedClock(), [], []
+
+    def connect():
+        connections.append(clock.now())
+        if len(connections) == 2:
+            raise WrongPassword("changed")
+        return Recorder(clock, log, fails=[b"0"])
+
+    ended = []
+
+    def pushing():
+        try:
+            push([Part(b"0", 1.0)], connect, clock)
+        except WrongPassword as error:
+            ended.append(str(error))
+
+    thread = threading.Thread(target=pushing)
+    thread.start()
+    while thread.is_alive():
+        clock.advance(0.5)
+    assert ended == ["changed"]
