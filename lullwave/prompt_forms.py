@@ -8,6 +8,7 @@
     piano -drums warm pads --no bass, vocals        exclusions inside a line
     Negative prompt: drums, bass                    and as a labelled line
     Beats per Minute (BPM): 100,5                   labels of a tempo, decimal commas
+    72,5 Schläge pro Minute; 毎分80拍               tempos in other languages
 """
 
 from __future__ import annotations
@@ -36,6 +37,13 @@ _DECIMAL = re.compile(
     r"(?<![\d,.])(\d+),(\d{1,3})(?=[ \t]*(?:bpm|beats|[)\]|%]))|((?:tempo|bpm)[ \t]*[:=]?[ \t]*\d+),(\d{1,2})(?![\d,])",
     re.IGNORECASE,
 )
+_BEATS = re.compile(
+    r"(?<![\d,.])(\d+)(?:[.,](\d+))?[ \t]*"
+    r"(?:schläge|beats|battements|pulsaciones|battiti|batidas|slagen|tellen|uderzeń|удар\w*|박|拍)[ \t]*"
+    r"(?:(?:pro|in der|par|por|al|per|na|в|a)[ \t]+)?(?:min(?:ut\w+|\b)|минуту|分|분)",
+    re.IGNORECASE,
+)
+_A_MINUTE = re.compile(r"(?:毎分|每分钟|每分鐘|분당)[ \t]*(\d+)[ \t]*(?:拍|박|ビート)?")
 _PER_MINUTE = re.compile(r"(?<=\d)[ \t]*/[ \t]*min(?:ute)?\b", re.IGNORECASE)
 _QUOTED_NUMBER = re.compile(r"(?<=[:=])([ \t]*)[\"'“](\d+(?:[.,]\d+)?)[\"'”]")
 _NOTHING_OF = re.compile(
@@ -62,6 +70,8 @@ def rewritten(source: str) -> str:
     text = _MARKDOWN.sub(r"\1", text)
     text = _MINUS.sub("-", text)
     text = _PER_MINUTE.sub(" bpm", text)
+    text = _BEATS.sub(lambda m: f"{m[1]}.{m[2]} bpm" if m[2] else f"{m[1]} bpm", text)
+    text = _A_MINUTE.sub(r"\1 bpm ", text)
     text = _QUOTED_NUMBER.sub(r"\1\2", text)
     text = _NOTHING_OF.sub(r" -\1", text)
     text = _DECIMAL.sub(lambda m: f"{m[1] or m[3]}.{m[2] or m[4]}", text)

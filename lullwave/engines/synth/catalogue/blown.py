@@ -12,7 +12,7 @@ INSTRUMENTS = (
         articulations=("slide",), style="classical", bed=("nylon_guitar", "harp"),
         phrases=phrases("flute"),
         stands_in_for=phrases(
-            "shakuhachi, recorder, woodwind, pan flute, whistle, ocarina, oboe, piccolo, duduk"
+            "shakuhachi, recorder, woodwind, pan flute, whistle, ocarina, oboe, piccolo, duduk, ney"
         ),
     ),
     Instrument(
@@ -43,7 +43,7 @@ INSTRUMENTS = (
         "brass_section", "winds", "brass", ("keys", "lead"), 40, 90, midi_program=61,
         seat=Seat(-2.0, 7000, -15, -16), voice=Voice(-2.0, 0.08, 2.8, touch=1.0, layers=2, variants=1),
         comps=("stabs", "held"), unasked=0.3, phrases=phrases("brass, brass section, horn section"),
-        stands_in_for=phrases("horn, trombone, tuba, french horn"),
+        stands_in_for=phrases("horn, trombone, tuba, french horn, alphorn, euphonium, didgeridoo"),
     ),
     Instrument(
         "accordion", "organs", "accordion", ("lead", "keys"), 45, 92, midi_program=21,
@@ -62,6 +62,7 @@ INSTRUMENTS = (
         seat=Seat(-2.0, 6000, -12, -11), voice=Voice(0.5, 0.2, 9.0, touch=0.9, layers=2, variants=1),
         line="slow", comps=("held",), style="classical",
         phrases=phrases("humming choir, soft choir, ooh choir, oo choir, choir humming"),
+        stands_in_for=phrases("vocal, female vocal, male vocal, vocalist, voice, singing, singer, sung"),
     ),
 )
 # fmt: on

@@ -100,6 +100,7 @@ _KITS = (
             "djembe",
             "tabla",
             "tambourine",
+            "darbuka",
             "latin percussion",
         ),
         crush=0.0,

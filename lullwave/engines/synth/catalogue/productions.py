@@ -62,7 +62,8 @@ _ALL = (
         highs_db=-6.0, crackle_db=-4.0,
     ),
     Production(
-        "lo-bit", ("lo bit", "low bit", "8 bit", "8bit", "bitcrushed", "bit crushed", "crushed", "12 bit", "chiptune"),
+        "lo-bit", ("lo bit", "low bit", "8 bit", "8bit", "bitcrushed", "bit crushed", "crushed", "12 bit", "chiptune",
+         "game boy", "gameboy"),
         7600, 0.1, 0.8, 0.3,
         crush=0.8, drums_db=2, attack_db=4.5, parallel=0.4, air_db=6.5, duck_db=3.0, scoop_db=-5.0,
         highs_db=-5.0, crackle_db=-2.0,

@@ -13,7 +13,7 @@ INSTRUMENTS = (
             "guitar, nylon guitar, acoustic guitar, classical guitar, spanish guitar, nylon string guitar, "
             "string guitar, fingerpicked guitar, fingerpicking, nylon, strings plucked"
         ),
-        stands_in_for=phrases("ukulele"),
+        stands_in_for=phrases("ukulele, cavaquinho, charango"),
     ),
     Instrument(
         "upright_bass", "plucked", "upright bass", ("bass",), 28, 88, midi_program=32,
@@ -25,7 +25,7 @@ INSTRUMENTS = (
         seat=Seat(0.0, 8000, -16, -20), voice=Voice(0.0, 0.07, 3.4),
         comps=("picking", "halves"),
         phrases=phrases("steel guitar, steel string guitar, western guitar, folk guitar, twelve string guitar"),
-        stands_in_for=phrases("banjo, mandolin, dulcimer, bouzouki, balalaika"),
+        stands_in_for=phrases("banjo, mandolin, dulcimer, bouzouki, balalaika, saz"),
     ),
     Instrument(
         "electric_guitar", "plucked", "electric guitar", ("keys", "lead"), 40, 88, midi_program=27,
@@ -51,7 +51,7 @@ INSTRUMENTS = (
         comps=("glissando", "arpeggio"), chords_up=12,
         style="classical",
         phrases=phrases("harp, concert harp, celtic harp, harpist"),
-        stands_in_for=phrases("lyre, kora, zither"),
+        stands_in_for=phrases("lyre, kora, zither, autoharp, cimbalom, santoor, qanun"),
     ),
     Instrument(
         "harpsichord", "plucked", "harpsichord", ("keys", "lead"), 29, 91, midi_program=6,
@@ -84,7 +84,7 @@ INSTRUMENTS = (
         articulations=("slide",), line="slow", bed=("string_section",),
         style="classical",
         phrases=phrases("violin, fiddle, violinist"),
-        stands_in_for=phrases("viola, erhu, kamancheh"),
+        stands_in_for=phrases("viola, erhu, kamancheh, hurdy gurdy, nyckelharpa, rebab"),
     ),
     Instrument(
         "cello", "bowed", "cello", ("lead",), 36, 66, midi_program=42,

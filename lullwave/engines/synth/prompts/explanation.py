@@ -9,10 +9,13 @@ from typing import Any
 from ...base import Understanding
 from ..options import SynthOptions
 from .intent import Intent
+from .languages import known_words
 from .parser import read_intent
 from .tokens import phrase_at
 from .vocabulary import NAMES, PHRASES
 
+_A_LITTLE, _MUCH = 0.5, 1.3  # weights of a place
+_UNCOUNTED = ("rain", "waves")  # places whose names take "much" and "a little"
 _MOOD_WORDS = {
     "pace": ("slower", "faster"),
     "beat": ("soft drums", "strong drums"),
@@ -64,10 +67,13 @@ def describe(intent: Intent, ignored: tuple[str, ...] = ()) -> Understanding:
 
 def nearest_words(word: str) -> tuple[str, ...]:
     """The words of the vocabulary that a word is likely to be a misspelling of, the nearest first; at most two."""
-    if len(word) < 4 or phrase_at(word.split(), 0)[0] is not None:
+    if len(word) < 4 or " " in word or phrase_at(word.split(), 0)[0] is not None:
         return ()
     known = [phrase for phrase, effects in PHRASES.items() if effects and " " not in phrase and len(phrase) > 2]
-    return tuple(get_close_matches(word, known, 2, 0.75))
+    near = get_close_matches(word, known, 2, 0.75)
+    if not near and len(word) > 4:
+        near = get_close_matches(word, known_words(), 2, 0.8)  # of another language
+    return tuple(near)
 
 
 def _words(intent: Intent) -> list[str]:
@@ -100,7 +106,7 @@ def _words(intent: Intent) -> list[str]:
     words += [pair[value > 0] for name, pair in _MOOD_WORDS.items() if abs(value := intent.mood(name)) >= 0.1]
     words += [("more " if level > 0 else "less ") + name_of(name) for name, level in intent.levels_db if level]
     if intent.ambience:
-        words.append("with " + " and ".join(name_of(a) for a, _ in intent.ambience))
+        words.append("with " + " and ".join(_amount_of(place, amount) for place, amount in intent.ambience))
     avoid = intent.avoid
     words += [
         "without half-time or double-time" if name == "feel" else "without " + name_of(name)
@@ -116,6 +122,12 @@ def _words(intent: Intent) -> list[str]:
     elif intent.crackle:
         words.append("with crackle" if intent.crackle > 0.0 else "less crackle")
     return words
+
+
+def _amount_of(place: str, amount: float) -> str:
+    """A place by name, and whether more or less of it is asked for: "much rain", "a little rain"."""
+    much = "a little " if amount <= _A_LITTLE else "much " if amount >= _MUCH else ""
+    return (much if place in _UNCOUNTED else "") + name_of(place)
 
 
 def name_of(name: str) -> str:

@@ -1,7 +1,8 @@
 """Reads words of other languages as the English ones that the vocabulary has; the words are in ``languages.toml``.
 
 Case and accents do not matter. Chinese, Japanese and Korean are cut into the longest known words. A word that means
-different things in different languages counts only beside another word of its language.
+different things in different languages counts only beside another word of its language, and so does another form of a
+word (``inflections``), unless nothing else in the prompt is English.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
+
+from .inflections import SHORTEST_STEM, compound, stems
 
 _UNSPACED = r"\u3005\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # kana, Han and Hangul
 _RUN = re.compile(rf"[{_UNSPACED}]+")
@@ -32,6 +35,7 @@ class _Lexicon:
     spaced: Mapping[_Phrase, tuple[str, str]]  # language, English
     shared: Mapping[str, Mapping[_Phrase, str]]  # by language: words that are ambiguous alone
     unspaced: Mapping[str, str]
+    stems: Mapping[str, Mapping[str, str]]  # by language: English, by the stems of its single words
     longest: int  # characters of the longest entry of ``unspaced``
 
 
@@ -40,6 +44,7 @@ def _lexicon() -> _Lexicon:
     spaced: dict[_Phrase, tuple[str, str]] = {}
     shared: dict[str, dict[_Phrase, str]] = {}
     unspaced: dict[str, str] = {}
+    stemmed: dict[str, dict[str, str]] = {}
     text = files(__package__).joinpath("languages.toml").read_text(encoding="utf-8")
     for language, entries in tomllib.loads(text).items():
         alone = {english: words for english, words in entries.items() if isinstance(words, str)}
@@ -48,8 +53,11 @@ def _lexicon() -> _Lexicon:
                 unspaced.setdefault(word, english)
             else:
                 spaced.setdefault(tuple(word.split()), (language, english))
+                if english and " " not in word:
+                    for stem in stems(word, language):
+                        stemmed.setdefault(language, {}).setdefault(stem, english)
         shared[language] = {tuple(word.split()): english for word, english in _pairs(entries.get("shared", {}))}
-    return _Lexicon(spaced, shared, unspaced, max(map(len, unspaced)))
+    return _Lexicon(spaced, shared, unspaced, stemmed, max(map(len, unspaced)))
 
 
 def _pairs(entries: Mapping[str, str]) -> Iterable[tuple[str, str]]:
@@ -78,6 +86,10 @@ def in_english(words: Sequence[str], known: Iterable[str]) -> list[str]:
     lexicon, english = _lexicon(), frozenset(known)
     folded = [fold(word) for word in words]
     spoken = {lexicon.spaced[p][0] for i in range(len(words)) if (p := _longest(folded, i, lexicon.spaced, english))}
+    foreign = {word for table in (lexicon.spaced, *lexicon.shared.values()) for (word, *more) in table if not more}
+    likely = [one for one in lexicon.stems if one in spoken]
+    if not (english & set(words)) - foreign:
+        likely += [one for one in lexicon.stems if one not in spoken]
     out: list[str] = []
     i = 0
     while i < len(words):
@@ -94,10 +106,39 @@ def in_english(words: Sequence[str], known: Iterable[str]) -> list[str]:
         elif _RUN.fullmatch(words[i]):
             out += _segmented(words[i], lexicon)
             i += 1
+        elif words[i] not in english and (meant := _other_form(folded[i], likely, spoken, english)):
+            out += meant.split()
+            i += 1
         else:
             out += _without_prefix(words[i], folded[i], lexicon, english)
             i += 1
     return out
+
+
+def known_words() -> list[str]:
+    """The single words of all languages that mean something, folded."""
+    return [phrase[0] for phrase, (_, english) in _lexicon().spaced.items() if english and len(phrase) == 1]
+
+
+def _other_form(folded: str, likely: Sequence[str], spoken: set[str], english: frozenset[str]) -> str | None:
+    """What a word in another form, or a compound, means in the first of the likely languages that has it."""
+
+    lexicon = _lexicon()
+
+    def meaning(language: str, word: str) -> str | None:
+        found = lexicon.spaced.get((word,))
+        if found is not None and found[0] == language:
+            return found[1]
+        return word if word in english and len(word) > 3 else None
+
+    for language in likely:
+        table = lexicon.stems[language]
+        for stem in stems(folded, language):
+            if stem in table and (language in spoken or len(stem) > SHORTEST_STEM):
+                return table[stem]
+        if made := compound(folded, language, partial(meaning, language)):
+            return made
+    return None
 
 
 def _longest(folded: Sequence[str], at: int, table: Mapping[_Phrase, object], english: frozenset[str]) -> _Phrase:

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from ..score import MetreName
 from ..theory import Key
+from .notation import in_english_notation
 
 SLOWEST, FASTEST = 40.0, 180.0
 _SLOWEST_FELT, _FASTEST_FELT = 25.0, 300.0  # bpm; outside, half or double of it is not what was meant
@@ -58,6 +59,7 @@ _NOT = re.compile(
     r"\b(?:not|no|non|never|don't|dont|avoid|without|except)(?:\s+(?:in|a|the|at|too|use|any))*\s*$", re.I
 )
 _METRE = re.compile(r"\b(\d{1,2})\s*/\s*(2|4|8|16)\b(?!\s*(?:bpm|min))")
+_IN_FIGURE = re.compile(r"\bin\s+([346])(?=\s*(?:[,.;!)]|$))", re.IGNORECASE)  # "a tune in 3"
 _MINOR_MODES = ("dorian", "phrygian", "aeolian", "locrian")
 
 
@@ -78,7 +80,10 @@ class NumberReader:
 
     def read(self, text: str) -> str:
         """Read a run of words; returns it with a comma in the place of each tempo, key and metre."""
-        text = _METRE.sub(self._metre, _in_figures(text))
+        text = _METRE.sub(
+            self._metre,
+            _in_figures(_IN_FIGURE.sub(lambda m: f"{m[1]}/{8 if m[1] == '6' else 4}", in_english_notation(text))),
+        )
         for pattern in _TEMPOS:
             text = pattern.sub(self._tempo, text)
         return self._mode(self._key(text))
@@ -88,7 +93,9 @@ class NumberReader:
         if _NOT.search(found.string[: found.start()]):
             self.metre = "3/4" if said == "4/4" else "4/4"
             return " , "
-        self.metre = next((name for name in get_args(MetreName) if name == said), "6/8" if said == "12/8" else "4/4")
+        exact = next((name for name in get_args(MetreName) if name == said), None)
+        beats = int(found.group(1))
+        self.metre = exact or ("6/8" if said == "12/8" else "3/4" if beats % 3 == 0 else "4/4")
         if said not in (self.metre, "2/2", "2/4"):
             self.notes.append(f"{said} is played as {self.metre}")
         return " , "

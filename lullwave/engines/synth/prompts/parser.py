@@ -18,7 +18,20 @@ from ..score import AMBIENCES, Ambience, Feel
 from ..theory import Key
 from .intent import Avoided, Intent
 from .numbers import NumberReader
-from .tokens import AND, OR, Tokens, list_goes_on, phrase_at, tokens_of
+from .tokens import (
+    AND,
+    OR,
+    Tokens,
+    counts_bars,
+    is_number,
+    list_goes_on,
+    names_a_section,
+    phrase_at,
+    phrase_follows,
+    share_at,
+    shares_first,
+    tokens_of,
+)
 from .vocabulary import (
     ADDING,
     FILLER,
@@ -28,6 +41,7 @@ from .vocabulary import (
     MORE,
     MORE_AFTER,
     MORE_PAIRS,
+    NAMES,
     NEGATED_AFTER,
     NEGATED_AS_VALUE,
     NEGATIONS,
@@ -38,10 +52,12 @@ from .vocabulary import (
     STAND_INS,
     STOPS,
     STRENGTHS,
+    STYLE_STAND_INS,
 )
 
 _CONCRETE = {"instrument", "part", "kit", "hats", "ambience"}
 _LOUDER_DB, _SOFTER_DB = 3.0, -4.0
+_VOLUME = ("louder", "quieter", "softer")  # without a thing: the music is livelier or calmer
 
 
 def read_intent(prompt: str, options: SynthOptions | None = None) -> tuple[Intent, tuple[str, ...]]:
@@ -55,7 +71,9 @@ def read_intent(prompt: str, options: SynthOptions | None = None) -> tuple[Inten
     for part in parsed.parts:
         found.share = part.share if len(parsed.parts) > 1 else 1.0
         for span in part.spans:
-            if span.weight < 0.15:
+            if span.weight < 1.0 and names_a_section(span.text):
+                found.note(f"[{span.text.strip()}] has no effect: pieces have forms of their own")
+            elif span.weight < 0.15:
                 found.read(span.text, 0.5, avoid=True)
             else:
                 found.read(span.text, span.weight)
@@ -99,12 +117,14 @@ class _PromptReader:
         self._production: ProductionName | Literal[""] = ""
         self._feel: Feel = ""
         self._ambience: dict[Ambience, float] = {}
+        self._places: dict[Ambience, set[str]] = {}  # with the phrases that asked for them
         self._moods: dict[str, float] = {}
         self._levels: dict[str, float] = {}
         self._crackle = 0.0
         self._negation = ""  # the word whose scope this is
         self._amount = 0  # 1 more, -1 less of what comes next
         self._strength = 1.0
+        self._softly = False  # less of what is asked for: "sax, but softer"
 
     def read(self, text: str, weight: float, avoid: bool = False) -> None:
         """Take in a run of words."""
@@ -116,6 +136,10 @@ class _PromptReader:
         """See ``NumberReader.drop_negative_tempo``."""
         return self._figures.drop_negative_tempo(text)
 
+    def note(self, words: str) -> None:
+        """Tell what is done otherwise than asked."""
+        self._figures.notes.append(words)
+
     def scope_ends(self) -> None:
         self._negation, self._amount, self._strength, self._only_next = "", 0, 1.0, False
 
@@ -123,7 +147,7 @@ class _PromptReader:
         i = 0
         last = ""  # the negation of the phrase before
         bridged = False  # after "and" or "or" a negation reaches one phrase further
-        shares_first = _shares_first(words)
+        before = shares_first(words)
         while i < len(words):
             word, pair = words[i], tuple(words[i : i + 2])
             phrase, length = phrase_at(words, i)
@@ -134,8 +158,8 @@ class _PromptReader:
                 self._negation = last if goes_on else ""
                 last = self._negation
                 i += 1
-            elif _counts_bars(words, i):
-                self._figures.notes.append(f"{word} {words[i + 1]} has no effect: pieces have forms of their own")
+            elif counts_bars(words, i):
+                self.note(f"{word} {words[i + 1]} has no effect: pieces have forms of their own")
                 i += 2
             elif grammar and pair in ONLY_PAIRS:
                 self._only_next, i = True, i + 2
@@ -145,7 +169,7 @@ class _PromptReader:
                 i += 2 if pair in NEGATIVE_PAIRS else 1
             elif grammar and word == "solo":  # "solo piano" is piano alone, "piano solo" is a tune
                 alone = phrase_at(words, i + 1)[0]
-                self._only = self._only or (not avoid and alone is not None and "instrument" in PHRASES[alone])
+                self._only = self._only or (not avoid and alone is not None and bool(_CONCRETE & set(PHRASES[alone])))
                 i += 1
             elif grammar and word in STOPS:
                 self._negation = last = ""
@@ -154,7 +178,7 @@ class _PromptReader:
             elif phrase is not None:
                 if word in STOPS:
                     self._negation = last = ""
-                share = _share_at(words, i - 1 if shares_first else i + length)
+                share = share_at(words, i - 1 if before else i + length)
                 i, off = self._ending(words, i, length)
                 off = avoid or bool(self._negation) != off
                 self._take(PHRASES[phrase], weight * share, off, phrase)
@@ -169,8 +193,11 @@ class _PromptReader:
                     self._negation, self._amount = "", -1
                 elif not self._negation:  # "no more rain" is no rain
                     self._amount = 1 if word in MORE else -1
-                    if not _phrase_follows(words, i + 1):
-                        self.ignored.append(word)
+                    if not phrase_follows(words, i + 1):
+                        if word in _VOLUME:
+                            self._mood("energy", 0.4 * self._amount)
+                        else:
+                            self.ignored.append(word)
                 i += 1
             elif word in STRENGTHS:
                 self._strength *= STRENGTHS[word]
@@ -180,7 +207,7 @@ class _PromptReader:
                     bridged = True
                 elif word.endswith("%") or word == "=":
                     pass
-                elif word not in FILLER and not (i and words[i - 1] == "=" and _is_number(word)):
+                elif word not in FILLER and not (i and words[i - 1] == "=" and is_number(word)):
                     self.ignored.append(word)
                     if bridged:
                         self._negation = ""
@@ -195,6 +222,7 @@ class _PromptReader:
             return at + 1, True
         if after == "=" and value in NEGATED_AS_VALUE:
             return at + 2, True
+        self._softly = after == "softly"
         if after in MORE_AFTER or after in LESS_AFTER:
             self._amount = 1 if after in MORE_AFTER else -1
             at += 1
@@ -229,7 +257,7 @@ class _PromptReader:
                     continue
                 if amount:
                     self._level(value, amount)
-                if amount >= 0:
+                if amount >= 0 or self._softly:
                     self._instruments.setdefault(value, set()).add(phrase)
             elif kind == "metre":
                 self._figures.metre = "4/4" if off else value
@@ -248,11 +276,14 @@ class _PromptReader:
                     self._refused_styles[value] = None
                 else:
                     self._styles[value] = self._styles.get(value, 0.0) + weight * self.share
+                    if phrase in STYLE_STAND_INS:
+                        self.note(f"no {phrase} here: {NAMES.get(value, value)} instead")
             elif kind == "ambience":
                 if off:
                     self._refuse(value, phrase)
                 else:
                     self._ambience[value] = max(self._ambience.get(value, 0.0), weight)
+                    self._places.setdefault(value, set()).add(phrase)
             elif kind == "crackle":
                 if amount < 0 and not off:
                     self._crackle = -0.7
@@ -277,7 +308,9 @@ class _PromptReader:
                 self._level(part, amount)
             if amount >= 0 and part not in self._parts:
                 self._parts.append(part)
-        elif part != "instruments":  # vocals, fills, "nature sounds": there are none to be had by name
+        elif part == "vocals" and phrase in STAND_INS:
+            self._instruments.setdefault("humming_choir", set()).add(phrase)
+        elif part != "instruments":  # words, fills, "nature sounds": there are none to be had by name
             self.ignored.append(phrase)
 
     def _level(self, name: str, amount: int) -> None:
@@ -321,10 +354,10 @@ class _PromptReader:
 
     def intent(self) -> Intent:
         avoid: list[str] = []
-        named = {str(name): phrases for name, phrases in self._instruments.items()}
+        named = {str(name): phrases for name, phrases in (*self._instruments.items(), *self._places.items())}
         for name, phrases in self._refused.items():
             asking = named.get(name, set())
-            if asking and not asking & phrases:  # "guitar, not electric guitar": there is but one
+            if asking and not asking & phrases:  # "guitar, not electric guitar", "rain, no thunder": there is but one
                 self.ignored += sorted("no " + phrase for phrase in phrases)
             else:
                 avoid.append(name)
@@ -362,37 +395,3 @@ class _PromptReader:
             crackle=self._crackle,
             notes=tuple(dict.fromkeys((*figures.notes, *self._stand_ins(instruments)))),
         )
-
-
-def _counts_bars(words: Tokens, at: int) -> bool:
-    """Whether a number of bars stands here: "16 bars" are no café."""
-    number = words[at].isdigit() or words[at] in ("one", "two", "three", "four", "eight", "twelve", "sixteen")
-    return number and words[at + 1 : at + 2] in (["bar"], ["bars"], ["measures"])
-
-
-def _phrase_follows(words: Tokens, at: int) -> bool:
-    while at < len(words) and words[at] in ("of", "the", "a", "an", "that", "my"):
-        at += 1
-    return phrase_at(words, at)[0] is not None
-
-
-def _shares_first(words: Tokens) -> bool:
-    """Whether shares stand before what they are of ("70% jazz") or after it ("jazz 70%")."""
-    first = next((i for i, word in enumerate(words) if word.endswith("%")), None)
-    return (
-        first is not None and (first == 0 or words[first - 1] in (",", ";", *AND)) and _phrase_follows(words, first + 1)
-    )
-
-
-def _share_at(words: Tokens, at: int) -> float:
-    """A share that stands at a place: ``70%``, or ``= 3`` for "jazz:3"."""
-    if 0 <= at < len(words):
-        if words[at].endswith("%"):
-            return max(0.01, min(10.0, float(words[at][:-1]) / 100.0))
-        if words[at] == "=" and at + 1 < len(words) and _is_number(words[at + 1]):
-            return max(0.01, min(10.0, float(words[at + 1])))
-    return 1.0
-
-
-def _is_number(word: str) -> bool:
-    return word.replace(".", "", 1).isdigit() and word.isascii()

@@ -31,6 +31,11 @@ _TOKEN = re.compile(
     rf"\d+(?:\.\d+)?\s*%|\d+\.\d+|{_LETTERS}(?:[#&']{_LETTERS})*[#']?|[,;.!?\n:=]|&|"
     rf"[\U0001f1e6-\U0001f1ff]{{2}}|{_SIGN}(?:[\u200d\U0001f3fb-\U0001f3ff]+{_SIGN}?)*"
 )
+_SECTION = re.compile(
+    r"\s*(?:intro|outro|verse|(?:pre|post)?[ -]?chorus|bridge|hook|drop|build ?up|break ?down|break|interlude|refrain|"
+    r"end)\s*\d*\s*",
+    re.IGNORECASE,
+)
 _ENDS = re.compile(r"[;.!?\n]")
 _SIGNS = str.maketrans("♯♭’_、，،。！？؟；：｜", "#b' ,,,.!??;:|")
 _VOWEL_SIGNS = re.compile("[\u0640\u064b-\u065f]")  # of Arabic, which may be left out
@@ -42,13 +47,49 @@ _ENGLISH = frozenset(
 def tokens_of(text: str) -> list[str]:
     """The tokens of a text, in English where they are words of another language."""
     words = [_token(found) for found in _TOKEN.findall(_plain(apart(text)).replace("-", " "))]
-    return words if all(word in _ENGLISH for word in words) else in_english(words, _ENGLISH)
+    return _afterthoughts(words if all(word in _ENGLISH for word in words) else in_english(words, _ENGLISH))
 
 
 def _token(text: str) -> str:
-    if text == ":":
-        return "="
+    if text in (":", "&"):
+        return "=" if text == ":" else "and"
     return ";" if _ENDS.fullmatch(text) else text.replace(" ", "").removesuffix("'")
+
+
+def _afterthoughts(words: list[str]) -> list[str]:
+    """Words after a thing that belong to it: "drums? no." as "drums off", "sax, but not too loud" as "sax softly"."""
+    out: list[str] = []
+    i = 0
+    while i < len(words):
+        at = i
+        while at < i + 2 and words[at : at + 1] in ([","], [";"], ["but"], ["and"]):
+            at += 1
+        length = 3 if words[at + 1 : at + 2] in (["too"], ["so"]) else 2
+        softer = words[at : at + 1] == ["not"] and words[at + length - 1 : at + length] == ["loud"]
+        length = length if softer else 1
+        ends = words[at + length : at + length + 1] in ([], [";"], [","], ["and"])
+        if ends and softer and _names_a_sound(out):
+            out.append("softly")
+        elif ends and words[at : at + 1] in (["softer"], ["quieter"], ["louder"]) and _names_a_sound(out):
+            out.append("louder" if words[at] == "louder" else "softly" if at > i else words[at])
+        elif at > i and words[at : at + 1] == ["no"] and words[at + 1 : at + 2] in ([], [";"]) and _names_a_sound(out):
+            out.append("off")
+        else:
+            out.append(words[i])
+            at, length = i, 1
+        i = at + length
+    return out
+
+
+def _names_a_sound(words: Tokens) -> bool:
+    """Whether these words end with an instrument or a part, and nothing in them refuses it."""
+    if any(word in NEGATIONS for word in words):
+        return False
+    for length in range(min(LONGEST, len(words)), 0, -1):
+        found, reach = phrase_at(words, len(words) - length)
+        if found and reach == length:
+            return bool({"instrument", "part"} & set(PHRASES[found]))
+    return False
 
 
 def _plain(text: str) -> str:
@@ -59,6 +100,11 @@ def _plain(text: str) -> str:
         apart = unicodedata.normalize("NFKD", c)
         out.append("".join(a for a in apart if not unicodedata.combining(a)) if apart[0].isascii() else c)
     return "".join(out).lower().replace("\ufe0f", "")
+
+
+def names_a_section(text: str) -> bool:
+    """Whether a text is the label of a part of a song, as in "[chorus]"."""
+    return _SECTION.fullmatch(text) is not None
 
 
 def phrase_at(words: Tokens, at: int) -> tuple[str | None, int]:
@@ -103,3 +149,39 @@ def list_goes_on(words: Tokens, at: int, negation: str) -> bool:
     if negation in LISTING:
         return all({"instrument", "part", "ambience", "crackle"} & set(kind) for kind in kinds)
     return all(set(kind) == {"part"} for kind in kinds)
+
+
+def counts_bars(words: Tokens, at: int) -> bool:
+    """Whether a number of bars stands here: "16 bars" are no café."""
+    number = words[at].isdigit() or words[at] in ("one", "two", "three", "four", "eight", "twelve", "sixteen")
+    return number and words[at + 1 : at + 2] in (["bar"], ["bars"], ["measures"])
+
+
+def phrase_follows(words: Tokens, at: int) -> bool:
+    """Whether a phrase of the vocabulary comes next, articles apart."""
+    while at < len(words) and words[at] in ("of", "the", "a", "an", "that", "my"):
+        at += 1
+    return phrase_at(words, at)[0] is not None
+
+
+def shares_first(words: Tokens) -> bool:
+    """Whether shares stand before what they are of ("70% jazz") or after it ("jazz 70%")."""
+    first = next((i for i, word in enumerate(words) if word.endswith("%")), None)
+    return (
+        first is not None and (first == 0 or words[first - 1] in (",", ";", *AND)) and phrase_follows(words, first + 1)
+    )
+
+
+def share_at(words: Tokens, at: int) -> float:
+    """A share that stands at a place: ``70%``, or ``= 3`` for "jazz:3"."""
+    if 0 <= at < len(words):
+        if words[at].endswith("%"):
+            return max(0.01, min(10.0, float(words[at][:-1]) / 100.0))
+        if words[at] == "=" and at + 1 < len(words) and is_number(words[at + 1]):
+            return max(0.01, min(10.0, float(words[at + 1])))
+    return 1.0
+
+
+def is_number(word: str) -> bool:
+    """Whether a token is a plain number."""
+    return word.replace(".", "", 1).isdigit() and word.isascii()

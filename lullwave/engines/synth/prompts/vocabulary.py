@@ -49,7 +49,7 @@ PHRASES: dict[str, Effects] = {
     **_all({"style": "bossa"}, "bossa, bossa nova, brazilian, samba, latin, tropical"),
     **_all({"style": "soul"}, "soul, soulful, neo soul, r&b, rnb, motown, gospel, smooth, sexy"),
     **_all({"style": "soul", "energy": 0.2}, "funk, funky, groovy"),
-    **_all({"style": "citypop"}, "city pop, citypop, j pop, tokyo pop, disco, yacht rock, pop"),
+    **_all({"style": "citypop"}, "city pop, citypop, j pop, k pop, tokyo pop, disco, yacht rock, pop"),
     **_all(
         {"style": "piano", "instrument": "felt_piano"},
         "piano ballad, neoclassical, neo classical, nocturne",
@@ -84,17 +84,18 @@ PHRASES: dict[str, Effects] = {
     **_all({"part": "bass"}, "bass, bassline, bass line, low end, bass guitar"),
     **_all({"part": "melody"}, "melody, melodies, tune, lead, solo line, solos, lead line, topline"),
     **_all({"part": "keys"}, "chord, chords"),
-    **_all({"part": "vocals"}, "vocal, vocals, voice, singing, singer, lyric, words, rap, rapping, humming"),
+    **_all({"part": "vocals"}, "vocal, voice, female vocal, male vocal, vocalist, singing, singer, sung, humming"),
+    **_all({"part": "vocals"}, "lyric, words, rap, rapping"),
     **_all({"part": "fills"}, "fill, drum fill, break"),
     **_all({"hats": "shaker", "part": "drums"}, "shaker, maraca"),
     **_all(
         {"part": "drums", "beat": -0.6},
-        "less drums, fewer drums, quiet drums, soft drums, subtle drums, light drums",
+        "quiet drums, soft drums, subtle drums, light drums",
     ),
     **_all({"part": "drums", "beat": -0.6}, "gentle drums, quieter drums, softer drums, soft beat, light percussion"),
     **_all(
         {"part": "drums", "beat": 0.6},
-        "more drums, heavy drums, loud drums, louder drums, big drums, hard drums, strong beat, heavy beat, "
+        "heavy drums, loud drums, louder drums, big drums, hard drums, strong beat, heavy beat, "
         "heavy beats, "
         "hard beat, loud beat, loud beats, big beat, busy drums, aggressive drums",
     ),
@@ -115,7 +116,7 @@ PHRASES: dict[str, Effects] = {
     **_all(
         {"ambience": "rain"},
         "rain, rainy, raindrop, raining, drizzle, drizzly, storm, stormy, thunderstorm, downpour, monsoon, rainfall, "
-        "shower, wet streets",
+        "shower, wet streets, thunder, lightning",
     ),
     **_all(
         {"ambience": "fire", "warm": 0.2},
@@ -183,7 +184,8 @@ PHRASES: dict[str, Effects] = {
     **_all(
         {"energy": -0.4},
         "calm, calming, relaxed, relaxing, chill, chilled, mellow, gentle, soft, quiet, peaceful, tranquil, "
-        "serene, easy, lazy, laid back, soothing, relax, reading, library, background, background music",
+        "serene, easy, lazy, laid back, soothing, relax, reading, library, background, background music, "
+        "chill out, chillout, lounge, turn it down, tone it down",
     ),
     **_all(
         {"energy": -0.7, "dense": -0.4},
@@ -193,7 +195,7 @@ PHRASES: dict[str, Effects] = {
     **_all(
         {"energy": 0.55},
         "upbeat, energetic, lively, driving, fast, uptempo, up tempo, bouncy, danceable, workout, "
-        "energy, punchy, loud, aggressive, intense",
+        "energy, punchy, loud, aggressive, intense, turn it up, pump it up",
     ),
     **_all(
         {"energy": 0.25},
@@ -228,10 +230,10 @@ PHRASES: dict[str, Effects] = {
         "minimal, minimalist, sparse, simple, bare, stripped, stripped down, solitary, spare, few notes, small, tiny",
     ),
     **_all({"dense": 0.5}, "lush, rich, full, busy, dense, layered, orchestral, complex, elaborate, big, grand"),
-    **_all({"swing": 0.6}, "swing, swung, swinging, shuffle, shuffling, drunken, dilla"),
+    **_all({"swing": 0.6}, "swing, swung, swinging, shuffle, shuffling, drunken, dilla, swung eighths, swing eighths"),
     **_all({"swing": 1.0}, "hard swing, heavy swing, triplet feel, triplet swing, swing hard"),
     **_all({"swing": 0.25}, "light swing, slight swing, subtle swing, a little swing, gentle swing"),
-    **_all({"swing": -0.6}, "straight, quantized, quantised, robotic"),
+    **_all({"swing": -0.6}, "straight, straight eighths, quantized, quantised, robotic"),
     # "solo" and the like
     **_all({"only": True}, "alone, unaccompanied, by itself, nothing else"),
     **_all({"only": True, "instrument": "felt_piano"}, "solo piano"),
@@ -244,11 +246,21 @@ for _production in PRODUCTIONS.values():
 
 # Phrases for missing instruments: the instrument that replaces each; the listener is told.
 STAND_INS: dict[str, str] = {phrase: one.name for one in INSTRUMENTS.values() for phrase in one.stands_in_for}
+# Phrases for missing styles: the style that replaces each; the listener is told.
+STYLE_STAND_INS: dict[str, str] = {
+    **dict.fromkeys(("trap", "drill", "grime", "phonk"), "hiphop"),
+    **dict.fromkeys(("dubstep", "garage", "psytrance", "hardstyle", "gabber", "breakbeat"), "electronic"),
+    **dict.fromkeys(("reggae", "dub", "ska", "dancehall", "afrobeat", "afrobeats", "blues"), "soul"),
+    **dict.fromkeys(("celtic", "bluegrass", "klezmer", "polka", "flamenco", "tango", "mariachi"), "folk"),
+    **dict.fromkeys(("reggaeton", "salsa", "cumbia", "bachata", "rumba"), "bossa"),
+    **dict.fromkeys(("opera", "symphony", "symphonic", "film score", "film music"), "classical"),
+}
+PHRASES |= {phrase: {"style": style} for phrase, style in STYLE_STAND_INS.items()}
 
 NEGATIONS = _words(
     """
-    remove mute drop skip kill lose ditch silence replace swap omit forget stop hate dislike despise
-    avoid don't dont except exclude excluding lacking minus never no non not sans without zero
+    remove mute drop skip kill lose ditch silence replace swap omit forget stop hate hates dislike dislikes despise
+    avoid don't dont neither except exclude excluding lacking minus never no non not sans without zero
     """
 )
 LISTING = _words("without except excluding exclude minus avoid sans lacking remove omit skip mute drop")  # "a, b and c"
@@ -275,7 +287,7 @@ NEGATED_AS_VALUE = NEGATED_AFTER | _words("no 0 zero false never mute without")
 # How much of something: before it ("more bass", "turn up the piano") or after it ("bass louder").
 MORE = _words("more extra louder stronger")
 LESS = _words("less fewer quieter softer weaker")
-MORE_AFTER, LESS_AFTER = _words("louder up"), _words("quieter softer down")
+MORE_AFTER, LESS_AFTER = _words("louder up"), _words("quieter softer softly down")
 MORE_PAIRS, LESS_PAIRS = frozenset((("turn", "up"),)), frozenset((("turn", "down"),))
 # How strongly a mood, style or place is meant.
 STRENGTHS = {
@@ -290,11 +302,11 @@ FILLER = _words(
     & a absolutely add after again all also am an and any anything are around as at back be been before being bpm bring
     by can change completely continuous could do during each entirely every everything feel feeling feels fine for
     from get give go going good great has have her here his hour hours i i'd i'm in influenced infused inspired instead
-    instrumental into is it it's its jam keep kind less let let's like longer loop loops lot lots
+    genre genres instrumental into is it it's its jam keep key kind less let let's like longer loop loops lot lots
     made make maybe me mix mood more much music musical my near need nice nor now of on one or our over piece pieces
-    play played player playing please put rather recording set should some something song songs sort sound sounding
-    sounds style such switch tempo than that that's the their then there these they this those through time tinged to
-    too totally track tracks tune turn type under up us use using version vibe vibes want was way we were what
+    play played player playing please put rather recording set should signature some something song songs sort sound
+    sounding sounds style such switch tempo than that that's the their then there these they this those through time
+    tinged to too totally track tracks tune turn type under up us use using version vibe vibes want was way we were what
     whatsoever when where which while whole will with would you your
     """
 )
