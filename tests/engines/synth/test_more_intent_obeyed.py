@@ -101,8 +101,8 @@ PROMPTS: list[tuple[str, list[Wish], str]] = [
     ("oboe over rhodes", [plays("flute", "rhodes")], "no oboe here: flute instead"),
     (
         "late night rhodes, vocals, electronic drums",
-        [plays("rhodes"), kit("electronic"), darker],
-        "not understood: vocals",
+        [plays("rhodes", "humming_choir"), kit("electronic"), darker],
+        "no vocal here: humming choir instead",
     ),
     ("just ukulele", [only("nylon_guitar")], "no ukulele here: guitar instead"),
 ]

@@ -18,7 +18,7 @@ def _folded(text: str) -> tuple[str, ...]:
     return tuple(sorted(plain.split(), key=len, reverse=True))
 
 
-ENDINGS: Mapping[str, tuple[str, ...]] = {
+_ENDINGS: Mapping[str, tuple[str, ...]] = {
     "de": _folded("e en er es em s n"),
     "fr": _folded("e s es x"),
     "es": _folded("o a os as e es s"),
@@ -37,7 +37,7 @@ _JOINTS = ("", "es", "en", "s", "n", "e")
 
 def stems(word: str, language: str) -> Iterable[str]:
     """The stems that a word may have, the shortest cut first; none for languages without endings here."""
-    for ending in (*reversed(ENDINGS.get(language, ())), ""):
+    for ending in (*reversed(_ENDINGS.get(language, ())), ""):
         stem = word.removesuffix(ending)
         if (stem != word or not ending) and len(stem) >= SHORTEST_STEM:
             yield stem

@@ -35,6 +35,7 @@ class _Lexicon:
     spaced: Mapping[_Phrase, tuple[str, str]]  # language, English
     shared: Mapping[str, Mapping[_Phrase, str]]  # by language: words that are ambiguous alone
     unspaced: Mapping[str, str]
+    single: frozenset[str]  # the words of all languages that stand alone, ambiguous ones too
     stems: Mapping[str, Mapping[str, str]]  # by language: English, by the stems of its single words
     longest: int  # characters of the longest entry of ``unspaced``
 
@@ -57,7 +58,9 @@ def _lexicon() -> _Lexicon:
                     for stem in stems(word, language):
                         stemmed.setdefault(language, {}).setdefault(stem, english)
         shared[language] = {tuple(word.split()): english for word, english in _pairs(entries.get("shared", {}))}
-    return _Lexicon(spaced, shared, unspaced, stemmed, max(map(len, unspaced)))
+    phrases = [*spaced, *(phrase for table in shared.values() for phrase in table)]
+    single = frozenset(phrase[0] for phrase in phrases if len(phrase) == 1)
+    return _Lexicon(spaced, shared, unspaced, single, stemmed, max(map(len, unspaced)))
 
 
 def _pairs(entries: Mapping[str, str]) -> Iterable[tuple[str, str]]:
@@ -86,9 +89,8 @@ def in_english(words: Sequence[str], known: Iterable[str]) -> list[str]:
     lexicon, english = _lexicon(), frozenset(known)
     folded = [fold(word) for word in words]
     spoken = {lexicon.spaced[p][0] for i in range(len(words)) if (p := _longest(folded, i, lexicon.spaced, english))}
-    foreign = {word for table in (lexicon.spaced, *lexicon.shared.values()) for (word, *more) in table if not more}
     likely = [one for one in lexicon.stems if one in spoken]
-    if not (english & set(words)) - foreign:
+    if not (english & set(words)) - lexicon.single:
         likely += [one for one in lexicon.stems if one not in spoken]
     out: list[str] = []
     i = 0
@@ -106,8 +108,8 @@ def in_english(words: Sequence[str], known: Iterable[str]) -> list[str]:
         elif _RUN.fullmatch(words[i]):
             out += _segmented(words[i], lexicon)
             i += 1
-        elif words[i] not in english and (meant := _other_form(folded[i], likely, spoken, english)):
-            out += meant.split()
+        elif words[i] not in english and (other := _other_form(folded[i], likely, spoken, english)):
+            out += other.split()
             i += 1
         else:
             out += _without_prefix(words[i], folded[i], lexicon, english)
@@ -122,7 +124,6 @@ def known_words() -> list[str]:
 
 def _other_form(folded: str, likely: Sequence[str], spoken: set[str], english: frozenset[str]) -> str | None:
     """What a word in another form, or a compound, means in the first of the likely languages that has it."""
-
     lexicon = _lexicon()
 
     def meaning(language: str, word: str) -> str | None:

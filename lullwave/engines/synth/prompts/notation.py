@@ -20,12 +20,13 @@ _SIGNED = {  # of Japanese and Korean
 }
 _RAISED = r"#|♯|dièse|diese|diesis|sostenido|sustenido|диез|升|嬰|올림"
 _LOWERED = r"♭|bémol|bemol|bemolle|бемоль|降|変|내림"
-_MINOR = r"mineur|minore|menor|минор\w*|moll|短調|小调|小調|단조|マイナー|마이너"
-_MAJOR = r"majeur|maggiore|mayor|maior|мажор\w*|dur|長調|大调|大調|장조|メジャー|메이저"
-_MODE = rf"(?:({_MINOR})|{_MAJOR})"
+_SPACED_MODE = r"(?:(mineur|minore|menor|минор\w*)|majeur|maggiore|mayor|maior|мажор\w*)"
+_SIGNED_MODE = r"(?:(短調|小调|小調|단조|マイナー|마이너)|長調|大调|大調|장조|メジャー|메이저)"
 _KEYS = (
-    re.compile(rf"\b({'|'.join(_SUNG)})(?:[\s-]*(?:({_RAISED})|({_LOWERED})))?[\s-]+{_MODE}(?!\w)", re.IGNORECASE),
-    re.compile(rf"(?:({_RAISED})|({_LOWERED}))?([A-Ga-g{''.join(_SIGNED)}])\s?(?:(#|♯)|(♭|b))?\s*{_MODE}"),
+    re.compile(
+        rf"\b({'|'.join(_SUNG)})(?:[\s-]*(?:({_RAISED})|({_LOWERED})))?[\s-]+{_SPACED_MODE}(?!\w)", re.IGNORECASE
+    ),
+    re.compile(rf"(?:({_RAISED})|({_LOWERED}))?([A-Ga-g{''.join(_SIGNED)}])\s?(?:(#|♯)|(♭|b))?\s*{_SIGNED_MODE}"),
 )
 _GERMAN = re.compile(r"\b([a-h])(is|es|s)?[\s-]*(?:(moll|mineur)|(?:dur|majeur))\b", re.IGNORECASE)
 _FRACTION = re.compile(r"(\d{1,2})\s*(?:分の|분의)\s*(\d{1,2})\s*(?:拍子?|박자?)?|(\d{1,2})\s*por\s*(4|8)\b")

@@ -105,7 +105,7 @@ def test_amounts_of_rain_are_told():
 
 
 @pytest.mark.parametrize(
-    "prompt", ["batteries not included", "Mary had a little lamb", "chores", "the quick brown fox"]
+    "prompt", ["batteries not included", "Mary had a little lamb", "chores", "the quick brown fox", "a durable sound"]
 )
 def test_english_is_not_taken_for_another_language(prompt):
     assert not understand(prompt).recognised
