@@ -83,23 +83,6 @@ class TestStableAudio(EngineContract):
         return load_engine("stable-audio", checkpoint=self.directory, device="cpu", dtype="float32")
 
 
-class TestRemote(EngineContract):
-    """The embedded engine behind an inference server."""
-
-    heard_within_s = TestSynth.heard_within_s
-    url: str
-
-    @pytest.fixture(scope="class", autouse=True)
-    @classmethod
-    def server(cls):
-        with inferring(load_engine("synth")) as served:
-            cls.url = served.url
-            yield
-
-    def load(self):
-        return load_engine(self.url)
-
-
 class TestExample(EngineContract):
     prompt, other_prompt = "lively", "calm"
     options = {"birds": 8}  # noqa: RUF012
@@ -109,3 +92,19 @@ class TestExample(EngineContract):
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         return module.Birdsong()
+
+
+class TestRemote(TestExample):
+    """The example behind an inference server."""
+
+    url: str
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def server(cls):
+        with inferring(TestExample().load()) as served:
+            cls.url = served.url
+            yield
+
+    def load(self):
+        return load_engine(self.url)

@@ -39,7 +39,7 @@ PROMPTS = [
     "rhodes, vibraphone and flute",
     "no melody, 76 bpm",
 ]
-SEEDS = range(10)
+SEEDS = range(5)
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +184,7 @@ def test_hours_never_repeat_themselves():
     programme = Programme(Request("", 11), SynthOptions())
     specs, themes = [], []
     frame = 0
-    while frame < 3 * 3600 * RATE:
+    while frame < 2 * 3600 * RATE:
         bar = programme.next_bar()
         assert bar is not None
         assert bar.start_frame == frame
@@ -196,7 +196,7 @@ def test_hours_never_repeat_themselves():
             # What follows plays the same whatever came before, so the pieces need not be composed here.
             rest = programme.spec.sections
             programme._section, programme._given = len(rest) - 1, 0
-    assert len(specs) > 45
+    assert len(specs) > 30
     for i, spec in enumerate(specs):
         before = specs[max(0, i - 10) : i]
         assert not themes[i] & set().union(*themes[max(0, i - 10) : i])
