@@ -12,6 +12,8 @@ namespace {
 
 constexpr int kSlotRows = 2;        // rows of a cache slot: prompted, and unprompted or negative
 constexpr int kChunksPerThread = 16;  // of a product: small enough that no thread waits long for the last one
+constexpr std::size_t kFetched = 1 << 15;  // bytes, at most, that a thread asks for before it needs them
+constexpr std::size_t kCacheLine = 64;
 
 [[noreturn]] void refuse(const std::string& what, long long value, const std::string& allowed) {
   throw std::invalid_argument(what + ": " + std::to_string(value) + "; allowed: " + allowed);
@@ -25,6 +27,11 @@ std::vector<int> first(std::size_t count) {
   std::vector<int> numbers(count);
   std::iota(numbers.begin(), numbers.end(), 0);
   return numbers;
+}
+
+// Asks the memory for the beginning of `data`, while other work is done.
+void fetch(const std::uint8_t* data, std::size_t bytes) {
+  for (std::size_t at = 0; at < std::min(bytes, kFetched); at += kCacheLine) __builtin_prefetch(data + at, 0, 2);
 }
 
 }  // namespace
@@ -163,26 +170,32 @@ void Decoder::step(const std::vector<StepRow>& rows, const std::int64_t* tokens,
 }
 
 void Decoder::work(const Step& step, int thread) {
+  const int per_head = sizes_.head_size() / kTile;
   for (int l = 0; l < sizes_.layers; l++) {
     const Layer& layer = layers_[l];
+    const auto end_phase = [&](const Matrix& next, int chunk) {
+      fetch_tiles(next, thread * chunk);
+      team_.barrier(thread);
+    };
     self_attend(step, l, thread);
-    team_.barrier(thread);
+    end_phase(layer.products[kOut], chunk_of(layer.products[kOut]));
     add_product(layer.products[kOut], seen_.data(), step.all, thread);
-    team_.barrier(thread);
     if (!step.prompted.empty()) {
+      end_phase(layer.products[kCrossQuery], per_head);
       cross_attend(step, l, thread);
-      team_.barrier(thread);
+      end_phase(layer.products[kCrossOut], chunk_of(layer.products[kCrossOut]));
       add_product(layer.products[kCrossOut], seen_.data(), step.prompted, thread);
-      team_.barrier(thread);
     }
+    end_phase(layer.products[kUp], chunk_of(layer.products[kUp]));
     quantize(layer.products[kUp], &layer.norms[kFfnNorm], x_.data(), step.all, thread);
     multiply(layer.products[kUp], static_cast<int>(step.all.size()), true, thread,
              [&](int r, int at, const float* made) {
                std::copy(made, made + kTile, wide_.data() + r * std::size_t(sizes_.ffn) + at);
              });
-    team_.barrier(thread);
+    end_phase(layer.products[kDown], chunk_of(layer.products[kDown]));
     add_product(layer.products[kDown], wide_.data(), step.all, thread);
-    team_.barrier(thread);
+    if (l + 1 < sizes_.layers) end_phase(layers_[l + 1].products[kQkv], per_head);
+    else end_phase(heads_, chunk_of(heads_));
   }
   if (step.needing.empty()) return;
   quantize(heads_, &final_norm_, x_.data(), step.needing, thread);
@@ -205,11 +218,20 @@ void Decoder::quantize(const Matrix& matrix, const Norm* norm, const float* from
   }
 }
 
+int Decoder::chunk_of(const Matrix& matrix) const {
+  return std::max(1, matrix.tiles() / (kChunksPerThread * team_.size()));
+}
+
+void Decoder::fetch_tiles(const Matrix& matrix, int tile) const {
+  const MatrixView& m = matrix.view();
+  if (tile < matrix.tiles()) fetch(m.tiles + tile * m.tile_bytes, (matrix.tiles() - tile) * m.tile_bytes);
+}
+
 template <class Put>
 void Decoder::multiply(const Matrix& matrix, int rows, bool gelu, int thread, Put put) {
   Worker& worker = workers_[thread];
-  const int tiles = matrix.tiles(), unit = std::max(1, tiles / (kChunksPerThread * team_.size()));
-  for (int from = team_.next() * unit; from < tiles; from = team_.next() * unit)
+  const int tiles = matrix.tiles(), unit = chunk_of(matrix);
+  for (int from = thread * unit; from < tiles; from = team_.next() * unit)
     for (int tile = from; tile < std::min(from + unit, tiles); tile++) {
       kernels_.multiply(matrix.view(), worker.quantized.rows(), rows, tile, worker.tile.data(), gelu);
       for (int r = 0; r < rows; r++) put(r, tile * kTile, worker.tile.data() + r * kTile);
@@ -230,7 +252,16 @@ void Decoder::self_attend(const Step& step, int l, int thread) {
   Worker& worker = workers_[thread];
   const int size = sizes_.head_size(), rows = static_cast<int>(step.rows.size()), per_head = size / kTile;
   quantize(matrix, &layers_[l].norms[kSelfNorm], x_.data(), step.all, thread);
-  for (int head = team_.next(); head < sizes_.heads; head = team_.next()) {
+  const CacheView& cache = step.cache;
+  const std::size_t bytes = size * (cache.key_scales ? sizeof(std::int8_t) : sizeof(std::uint16_t));
+  const auto past = [&](int r, int head) {  // the first position of this row and head
+    const StepRow& row = step.rows[r];
+    return (((std::size_t(l) * cache.slots + row.slot) * kSlotRows + row.row) * sizes_.heads + head) * cache.length;
+  };
+  for (int head = thread, following; head < sizes_.heads; head = following) {
+    for (int r = 0; r < rows; r++)  // they arrive during the product
+      for (const void* kept : {cache.keys, cache.values})
+        fetch(static_cast<const std::uint8_t*>(kept) + past(r, head) * bytes, step.rows[r].position * bytes);
     for (int part = 0; part < 3; part++)  // queries, keys, values
       for (int i = 0; i < per_head; i++) {
         const int tile = (part * sizes_.heads + head) * per_head + i;
@@ -238,17 +269,13 @@ void Decoder::self_attend(const Step& step, int l, int thread) {
         for (int r = 0; r < rows; r++)
           std::copy_n(worker.tile.data() + r * kTile, kTile, &worker.qkv[std::size_t(3 * r + part) * size + i * kTile]);
       }
-    const CacheView& cache = step.cache;
-    const auto past = [&](int r) {  // the first position of this row and head
-      const StepRow& row = step.rows[r];
-      return (((std::size_t(l) * cache.slots + row.slot) * kSlotRows + row.row) * sizes_.heads + head) * cache.length;
-    };
+    following = team_.next();
+    if (following < sizes_.heads) fetch_tiles(matrix, following * per_head);
     for (int r = 0; r < rows; r++)
-      remember(cache, past(r) + step.rows[r].position, &worker.qkv[std::size_t(3 * r + 1) * size],
+      remember(cache, past(r, head) + step.rows[r].position, &worker.qkv[std::size_t(3 * r + 1) * size],
                &worker.qkv[std::size_t(3 * r + 2) * size]);
-    const std::size_t bytes = size * (cache.key_scales ? sizeof(std::int8_t) : sizeof(std::uint16_t));
     for (int r = 0; r < rows; r++) {
-      const std::size_t at = past(r);
+      const std::size_t at = past(r, head);
       Attended to{static_cast<const char*>(cache.keys) + at * bytes, static_cast<const char*>(cache.values) + at * bytes,
                   nullptr, step.rows[r].position + 1, size, Stored::kHalf, nullptr, nullptr};
       if (cache.key_scales) {
@@ -279,7 +306,7 @@ void Decoder::cross_attend(const Step& step, int l, int thread) {
   Worker& worker = workers_[thread];
   const int size = sizes_.head_size(), rows = static_cast<int>(step.prompted.size()), per_head = size / kTile;
   quantize(matrix, &layers_[l].norms[kCrossNorm], x_.data(), step.prompted, thread);
-  for (int head = team_.next(); head < sizes_.heads; head = team_.next()) {
+  for (int head = thread; head < sizes_.heads; head = team_.next()) {
     for (int i = 0; i < per_head; i++) {
       kernels_.multiply(matrix.view(), worker.quantized.rows(), rows, head * per_head + i, worker.tile.data(), false);
       for (int r = 0; r < rows; r++)
@@ -302,8 +329,8 @@ std::uint64_t Decoder::read_weights() {
   std::atomic<std::uint64_t> total{0};
   team_.run([&](int thread) {
     for (const Matrix* matrix : all) {
-      const int tiles = matrix->tiles(), unit = std::max(1, tiles / (kChunksPerThread * team_.size()));
-      for (int from = team_.next() * unit; from < tiles; from = team_.next() * unit)
+      const int tiles = matrix->tiles(), unit = chunk_of(*matrix);
+      for (int from = thread * unit; from < tiles; from = team_.next() * unit)
         total += kernels_.read(matrix->view().tiles + from * matrix->view().tile_bytes,
                                (std::min(from + unit, tiles) - from) * matrix->view().tile_bytes);
       team_.barrier(thread);

@@ -101,6 +101,10 @@ class Decoder {
   void cross_attend(const Step& step, int layer, int thread);
   // Quantizes the rows `which` of `from`, after `norm` if it is given.
   void quantize(const Matrix& matrix, const Norm* norm, const float* from, const std::vector<int>& which, int thread);
+  // Tiles of a chunk of a product.
+  int chunk_of(const Matrix& matrix) const;
+  // Asks the memory for tiles from `tile` on that are needed soon.
+  void fetch_tiles(const Matrix& matrix, int tile) const;
   // Multiplies quantized rows and hands (row, first output, 16 results) to `put`.
   template <class Put> void multiply(const Matrix& matrix, int rows, bool gelu, int thread, Put put);
   // The product of `from` with `matrix` is added to the rows `which` of the residual stream.

@@ -1,55 +1,10 @@
-// The kernels, compiled once for each instruction set: LEVEL is its name. Includes no templates of the standard library:
-// the linker could choose a copy of them that was compiled for a CPU that this one is not.
-#include "kernels.hpp"
-
-#include <cstring>
-#if defined(__AVX2__)
-#include <immintrin.h>
-#elif defined(__ARM_FEATURE_DOTPROD)
-#include <arm_neon.h>
-#endif
+// The kernels of the decoder, compiled once for each instruction set: LEVEL is its name.
+#include "float_kernels.hpp"
+#include "vectors.hpp"
 
 namespace lullwave {
 namespace LEVEL {
 namespace {
-
-using F8 = float __attribute__((vector_size(32)));
-using I8 = std::int32_t __attribute__((vector_size(32)));
-using B8 = signed char __attribute__((vector_size(8)));
-using U8 = std::uint32_t __attribute__((vector_size(32)));
-
-inline F8 load(const float* p) { F8 v; std::memcpy(&v, p, sizeof v); return v; }
-inline void store(float* p, F8 v) { std::memcpy(p, &v, sizeof v); }
-inline F8 all(float x) { return F8{x, x, x, x, x, x, x, x}; }
-inline F8 to_float(I8 v) { return __builtin_convertvector(v, F8); }
-inline F8 as_float(I8 v) { F8 out; std::memcpy(&out, &v, sizeof out); return out; }
-inline I8 as_int(F8 v) { I8 out; std::memcpy(&out, &v, sizeof out); return out; }
-inline F8 absolute(F8 v) { return as_float(as_int(v) & 0x7fffffff); }
-inline F8 larger(F8 a, F8 b) { return a > b ? a : b; }
-inline F8 smaller(F8 a, F8 b) { return a < b ? a : b; }
-
-inline F8 fused(F8 a, F8 b, F8 c) {
-#if defined(__FMA__)
-  return (F8)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
-#else
-  return a * b + c;
-#endif
-}
-
-inline float sum(F8 v) {
-  const F8 a = v + __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3);
-  const F8 b = a + __builtin_shufflevector(a, a, 2, 3, 0, 1, 6, 7, 4, 5);
-  return b[0] + b[1];
-}
-
-inline float largest(F8 v) {
-  float most = v[0];
-  for (int i = 1; i < kLane; i++) most = v[i] > most ? v[i] : most;
-  return most;
-}
-
-// Rounds to the nearest integer, halves to even; |v| < 2^22.
-inline F8 rounded(F8 v) { return (v + 12582912.0f) - 12582912.0f; }
 
 // Numbers of 16 bits (IEEE 754 binary16).
 inline float from_half(std::uint16_t h) {
@@ -110,6 +65,18 @@ inline F8 load(const std::int8_t* p) {
 #endif
 }
 
+// Stores eight whole numbers within -127..127.
+inline void store_bytes(std::int8_t* to, I8 v) {
+#if defined(__AVX2__)
+  const __m128i low = _mm256_castsi256_si128((__m256i)v), high = _mm256_extracti128_si256((__m256i)v, 1);
+  const __m128i shorts = _mm_packs_epi32(low, high);
+  _mm_storel_epi64((__m128i*)to, _mm_packs_epi16(shorts, shorts));
+#else
+  const B8 bytes = __builtin_convertvector(v, B8);
+  std::memcpy(to, &bytes, sizeof bytes);
+#endif
+}
+
 void to_half(const float* x, int size, std::uint16_t* out) {
   int i = 0;
 #if defined(__F16C__)
@@ -117,22 +84,6 @@ void to_half(const float* x, int size, std::uint16_t* out) {
     _mm_storeu_si128((__m128i*)(out + i), _mm256_cvtps_ph((__m256)load(x + i), _MM_FROUND_TO_NEAREST_INT));
 #endif
   for (; i < size; i++) out[i] = half_of(x[i]);
-}
-
-// e to the power of v, with the polynomial of Cephes (Moshier 1989), expf: 2 units in the last place.
-inline F8 exponential(F8 v) {
-  v = larger(smaller(v, all(88.0f)), all(-87.0f));
-  const F8 n = rounded(v * 1.44269504f);
-  v = fused(n, all(-0.693359375f), v);
-  v = fused(n, all(2.12194440e-4f), v);
-  F8 p = all(1.9875691500e-4f);
-  p = fused(p, v, all(1.3981999507e-3f));
-  p = fused(p, v, all(8.3334519073e-3f));
-  p = fused(p, v, all(4.1665795894e-2f));
-  p = fused(p, v, all(1.6666665459e-1f));
-  p = fused(p, v, all(5.0000001201e-1f));
-  p = fused(p, v * v, v) + 1.0f;
-  return p * as_float((__builtin_convertvector(n, I8) + 127) << 23);
 }
 
 // x times the normal distribution function, by Abramowitz and Stegun 7.1.26: 1.5e-7 off at most.
@@ -168,10 +119,8 @@ float to_bytes(const float* x, int size, std::int8_t* out) {
   for (int i = 0; i < size; i += kLane) most = larger(most, absolute(load(x + i)));
   const float peak = largest(most);
   const F8 factor = all(peak > 0.0f ? float(kLevels) / peak : 0.0f);
-  for (int i = 0; i < size; i += kLane) {
-    const B8 bytes = __builtin_convertvector(__builtin_convertvector(rounded(load(x + i) * factor), I8), B8);
-    std::memcpy(out + i, &bytes, sizeof bytes);
-  }
+  for (int i = 0; i < size; i += kLane)
+    store_bytes(out + i, __builtin_convertvector(rounded(load(x + i) * factor), I8));
   return peak / float(kLevels);
 }
 
@@ -195,8 +144,7 @@ void quantize(const MatrixView& m, const float* x, int row, const Rows& out, flo
     for (int i = from; i < to; i += kLane) {
       const I8 q = __builtin_convertvector(rounded(load(x + i) * factor), I8);
       total += q;
-      const B8 bytes = __builtin_convertvector(q, B8);
-      std::memcpy(values + i, &bytes, sizeof bytes);
+      store_bytes(values + i, q);
     }
     std::int32_t added = 0;
     for (int j = 0; j < kLane; j++) added += total[j];
@@ -327,26 +275,39 @@ inline F8 sums_of(const F8* v) {
 #endif
 }
 
+// The first `count` of eight floats, then zeros.
+inline F8 some(const float* p, int count) {
+  if (count >= kLane) return load(p);
+  F8 v = {};
+  for (int i = 0; i < count; i++) v[i] = p[i];
+  return v;
+}
+
 // Size is that of a head, 0 if it is not known at compile time.
 template <int Size, class Element>
 void attend_to(const float* query, const Attended& to, float* scores, float* out) {
   const int size = Size ? Size : to.size, count = to.count;
   const Element* keys = static_cast<const Element*>(to.keys);
   const Element* values = static_cast<const Element*>(to.values);
+  const I8 lane = {0, 1, 2, 3, 4, 5, 6, 7};
   F8 most = all(-3.0e38f);
   for (int t = 0; t < count; t += kLane) {
     const int here = count - t < kLane ? count - t : kLane;
+    const Element* key = keys + std::size_t(t) * size;
     F8 products[kLane] = {};
-    for (int i = 0; i < here; i++) {
-      const Element* key = keys + std::size_t(t + i) * size;
-      for (int c = 0; c < size; c += kLane) products[i] = fused(load(query + c), load(key + c), products[i]);
+    if (here == kLane) {
+      for (int c = 0; c < size; c += kLane) {
+        const F8 part = load(query + c);
+        for (int i = 0; i < kLane; i++) products[i] = fused(part, load(key + i * size + c), products[i]);
+      }
+    } else {
+      for (int i = 0; i < here; i++)
+        for (int c = 0; c < size; c += kLane) products[i] = fused(load(query + c), load(key + i * size + c), products[i]);
     }
     F8 score = sums_of(products);
-    if constexpr (sizeof(Element) == 1)
-      for (int i = 0; i < here; i++) score[i] *= to.key_scales[t + i];
-    for (int i = here; i < kLane; i++) score[i] = -3.0e38f;
-    if (to.bias)
-      for (int i = 0; i < here; i++) score[i] += to.bias[t + i];
+    if constexpr (sizeof(Element) == 1) score *= some(to.key_scales + t, here);
+    if (to.bias) score += some(to.bias + t, here);
+    score = lane < here ? score : all(-3.0e38f);
     most = larger(most, score);
     store(scores + t, score);
   }
@@ -354,10 +315,9 @@ void attend_to(const float* query, const Attended& to, float* scores, float* out
   F8 total = {};
   for (int t = 0; t < count; t += kLane) {
     F8 share = exponential(load(scores + t) - peak);
-    for (int i = count - t; i < kLane; i++) share[i] = 0.0f;
+    share = lane < count - t ? share : F8{};
     total += share;
-    if constexpr (sizeof(Element) == 1)
-      for (int i = 0; i < kLane && t + i < count; i++) share[i] *= to.value_scales[t + i];
+    if constexpr (sizeof(Element) == 1) share *= some(to.value_scales + t, count - t);
     store(scores + t, share);
   }
   const float scale = 1.0f / sum(total);
@@ -413,7 +373,8 @@ std::uint64_t read(const std::uint8_t* data, std::size_t bytes) {
 }  // namespace
 
 extern const Kernels kernels;
-const Kernels kernels = {LULLWAVE_NAME(LEVEL), quantize, multiply, normalize, attend, to_half, to_bytes, read};
+const Kernels kernels = {LULLWAVE_NAME(LEVEL), quantize, multiply, normalize, attend, to_half, to_bytes, read,
+                         product, elu, lstm_cell};
 
 }  // namespace LEVEL
 }  // namespace lullwave

@@ -1,4 +1,4 @@
-// The arithmetic of one decoder step on one thread, as a table of functions for each instruction set.
+// The arithmetic of the decoder's steps and of the codec on one thread, as a table of functions for each instruction set.
 //
 // Weights lie in tiles of 16 output channels. A tile holds, for each group of 256 inputs, the 16 scales and then the
 // weights, four inputs of one output side by side; after the groups come the float weights of the loud inputs.
@@ -46,6 +46,22 @@ struct Attended {
   const float* value_scales;  // (count) of bytes, else null
 };
 
+// A matrix of floats: panels of 16 outputs, (inputs, 16) each, the last one filled up with zeros.
+struct PanelsView {
+  int outputs, inputs;
+  const float* panels;
+  const float* bias;  // outputs, rounded up to a multiple of 16
+};
+
+// Rows of a product; those of the inputs are `in_step` floats apart and may reach into the following ones.
+struct PanelRows {
+  const float* in;
+  std::size_t in_step;
+  const float* added;  // (count, outputs) or null
+  float* out;          // (count, outputs)
+  int count;
+};
+
 struct Kernels {
   const char* name;
   // Quantizes one row of inputs; `scratch` holds as many floats as the row.
@@ -61,6 +77,13 @@ struct Kernels {
   float (*to_bytes)(const float* x, int size, std::int8_t* out);
   // A sum over memory, for measuring how fast it can be read; `bytes` is a multiple of 64.
   std::uint64_t (*read)(const std::uint8_t* data, std::size_t bytes);
+  // The outputs of one panel in float32: bias + matrix times row + `added`.
+  void (*product)(const PanelsView& matrix, int panel, const PanelRows& rows);
+  // ELU: x where it is positive, else e^x - 1; `out` may be `x`.
+  void (*elu)(const float* x, std::size_t count, float* out);
+  // 16 units of an LSTM: `sums` and `gates` of input, forget, update and output lie so many floats apart and are added.
+  void (*lstm_cell)(const float* sums, std::size_t sums_step, const float* gates, std::size_t gates_step, float* cells,
+                    float* out);
 };
 
 }  // namespace lullwave

@@ -9,6 +9,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "codec.hpp"
 #include "cpu.hpp"
 #include "decoder.hpp"
 
@@ -37,11 +38,13 @@ QuantizedWeights checked(const Array<const std::int8_t, 2>& values, const Array<
           loud_weights.data()};
 }
 
-// One product, for tests of the kernels.
+// One product with 8-bit weights: of an LSTM, and for tests of the kernels.
 class Linear {
  public:
   Linear(const QuantizedWeights& weights, const std::string& level)
       : matrix_(weights, arena_), kernels_(kernels_of(level)) {}
+
+  const Matrix& matrix() const { return matrix_; }
 
   void multiply(const Array<const float, 2>& x, const Array<float, 2>& out, bool gelu) {
     const int rows = int(x.shape(0));
@@ -117,6 +120,65 @@ class Cache {
   std::optional<ScaleArray> key_scales_, value_scales_;
 };
 
+using Rows3 = Array<const float, 3>;  // (batch, rows, width)
+
+// The team of the codec. A part of a sequence that is None has no rows.
+class PyCodecTeam {
+ public:
+  PyCodecTeam(int threads, bool pinned, const std::string& level)
+      : team_(kernels_of(level), (require(threads >= 1 && threads <= 256, "threads: 1 to 256"), threads), pinned) {}
+
+  void multiply(const FloatMatrix& matrix, int taps, const std::optional<Rows3>& before, const Rows3& x,
+                const std::optional<Rows3>& after, const std::optional<Rows3>& added_before,
+                const std::optional<Rows3>& added, const Array<float, 3>& out) {
+    const PanelsView& m = matrix.view();
+    const std::size_t batch = x.shape(0), outputs = m.outputs;
+    require(taps > 0 && x.shape(2) * taps == std::size_t(m.inputs), "x: (batch, rows, inputs / taps)");
+    std::size_t rows = 0;
+    for (const Rows3* part : {before ? &*before : nullptr, &x, after ? &*after : nullptr}) {
+      if (!part) continue;
+      require(part->shape(0) == batch && part->shape(2) == x.shape(2), "before, x, after: of one batch and width");
+      rows += part->shape(1);
+    }
+    for (const std::optional<Rows3>* part : {&added_before, &added})
+      require(!*part || ((*part)->shape(0) == batch && (*part)->shape(2) == outputs), "added: (batch, rows, outputs)");
+    require(rows >= std::size_t(taps) && rows < (1u << 24), "rows: at least as many as taps");
+    require(out.shape(0) == batch && out.shape(1) == rows - taps + 1 && out.shape(2) == outputs,
+            "out: (batch, rows - taps + 1, outputs)");
+    nb::gil_scoped_release unlocked;
+    for (std::size_t b = 0; b < batch; b++)
+      team_.multiply(matrix, taps, {part(before, b), part(x, b), part(after, b)},
+                     {part(added_before, b), part(added, b)}, out.data() + b * out.shape(1) * outputs);
+  }
+
+  void elu(const Rows3& x, const Array<float, 3>& out) {
+    for (int i = 0; i < 3; i++) require(x.shape(i) == out.shape(i), "x and out: of one shape");
+    nb::gil_scoped_release unlocked;
+    team_.elu(x.data(), x.size(), out.data());
+  }
+
+  void lstm(const Linear& weights, const Rows3& gates, const Array<float, 2>& h, const Array<float, 2>& c,
+            const Array<float, 3>& out) {
+    const std::size_t batch = gates.shape(0), steps = gates.shape(1), size = weights.matrix().view().inputs;
+    require(gates.shape(2) == 4 * size && batch < (1u << 16) && steps < (1u << 24), "gates: (batch, steps, 4 x size)");
+    for (const Array<float, 2>* state : {&h, &c})
+      require(state->shape(0) == batch && state->shape(1) == size, "h and c: (batch, size)");
+    require(out.shape(0) == batch && out.shape(1) == steps && out.shape(2) == size, "out: (batch, steps, size)");
+    nb::gil_scoped_release unlocked;
+    team_.lstm(weights.matrix(), gates.data(), int(batch), int(steps), h.data(), c.data(), out.data());
+  }
+
+ private:
+  static Part part(const std::optional<Rows3>& rows, std::size_t b) {
+    return rows ? part(*rows, b) : Part{nullptr, 0};
+  }
+  static Part part(const Rows3& rows, std::size_t b) {
+    return {rows.data() + b * rows.shape(1) * rows.shape(2), int(rows.shape(1))};
+  }
+
+  CodecTeam team_;
+};
+
 class PyDecoder {
  public:
   PyDecoder(int hidden, int layers, int heads, int ffn, int codebooks, int vocabulary, bool cross,
@@ -185,7 +247,7 @@ class PyDecoder {
 
 NB_MODULE(lullwave_native, m) {
   nb::set_leak_warnings(false);  // engines may live until the interpreter ends
-  m.doc() = "The decoder step of MusicGen with 8-bit weights, for CPUs.";
+  m.doc() = "The decoder step of MusicGen with 8-bit weights, and the layers of its codec, for CPUs.";
   m.def("levels", [] {
     std::vector<std::string> names;
     for (const Kernels* kernels : usable_kernels()) names.push_back(kernels->name);
@@ -204,6 +266,20 @@ NB_MODULE(lullwave_native, m) {
       .def(nb::init<CacheArray, CacheArray, std::optional<ScaleArray>, std::optional<ScaleArray>>(),
            nb::arg("keys").noconvert(), nb::arg("values").noconvert(), nb::arg("key_scales").noconvert() = nb::none(),
            nb::arg("value_scales").noconvert() = nb::none());
+  nb::class_<FloatMatrix>(m, "FloatMatrix")
+      .def("__init__", [](FloatMatrix* self, const Array<const float, 2>& weights, const Array<const float, 1>& bias) {
+             require(bias.shape(0) == weights.shape(0), "bias: one for each output");
+             require(weights.shape(0) < (1u << 24) && weights.shape(1) < (1u << 24), "weights: at most 2^24 a side");
+             new (self) FloatMatrix(weights.data(), bias.data(), int(weights.shape(0)), int(weights.shape(1)));
+           }, nb::arg("weights"), nb::arg("bias"));
+  nb::class_<PyCodecTeam>(m, "CodecTeam")
+      .def(nb::init<int, bool, const std::string&>(), nb::arg("threads") = 2, nb::arg("pinned") = false,
+           nb::arg("level") = "")
+      .def("multiply", &PyCodecTeam::multiply, nb::arg("matrix"), nb::arg("taps"), nb::arg("before").none(), nb::arg("x"),
+           nb::arg("after").none(), nb::arg("added_before").none(), nb::arg("added").none(), nb::arg("out").noconvert())
+      .def("elu", &PyCodecTeam::elu, nb::arg("x"), nb::arg("out").noconvert())
+      .def("lstm", &PyCodecTeam::lstm, nb::arg("weights"), nb::arg("gates"), nb::arg("h").noconvert(),
+           nb::arg("c").noconvert(), nb::arg("out").noconvert());
   nb::class_<PyDecoder>(m, "Decoder")
       .def(nb::init<int, int, int, int, int, int, bool, Array<const float, 2>, Array<const float, 2>, int, bool,
                     const std::string&>(),

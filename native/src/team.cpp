@@ -42,7 +42,8 @@ void pin(int index) {
 
 }  // namespace
 
-Team::Team(int threads, bool pinned) : size_(std::max(1, threads)), workers_(size_, Worker{kMostSpin}) {
+Team::Team(int threads, bool pinned)
+    : size_(std::max(1, threads)), chunk_(size_), workers_(size_, Worker{kMostSpin}) {
   for (int i = 1; i < size_; i++) threads_.emplace_back([this, i, pinned] { work(i, pinned); });
 }
 
@@ -53,7 +54,7 @@ Team::~Team() {
 }
 
 void Team::run(const std::function<void(int)>& job) {
-  chunk_.store(0, std::memory_order_relaxed);
+  chunk_.store(size_, std::memory_order_relaxed);
   job_ = &job;
   start_.advance();
   job(0);
@@ -75,7 +76,7 @@ void Team::barrier(int thread) {
   const std::uint32_t phase = phase_.value();
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == size_) {
     arrived_.store(0, std::memory_order_relaxed);
-    chunk_.store(0, std::memory_order_relaxed);
+    chunk_.store(size_, std::memory_order_relaxed);
     phase_.advance();
     return;
   }

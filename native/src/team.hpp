@@ -26,7 +26,7 @@ class Team {
   // Runs job(thread) on all threads, the caller being thread 0, and waits until all have returned. One caller at a time.
   void run(const std::function<void(int)>& job);
 
-  // For jobs: the next chunk of this phase.
+  // For jobs: the next chunk of this phase. Every thread begins with the chunk of its own number.
   int next() { return chunk_.fetch_add(1, std::memory_order_relaxed); }
   // For jobs: waits for all threads and begins the next phase.
   void barrier(int thread);
@@ -53,7 +53,7 @@ class Team {
   void work(int thread, bool pinned);
 
   const int size_;
-  alignas(64) std::atomic<int> chunk_{0};
+  alignas(64) std::atomic<int> chunk_;
   alignas(64) std::atomic<int> arrived_{0};
   Signal phase_, start_;
   const std::function<void(int)>* job_ = nullptr;

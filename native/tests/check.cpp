@@ -1,11 +1,12 @@
-// Exercises the decoder without Python, for the sanitizers: `make native-sanitize`. Exits with 1 if a row depends on its
-// company, on the number of threads or on how its past was computed.
+// Exercises the decoder and the codec's layers without Python, for the sanitizers: `make native-sanitize`. Exits with 1 if
+// a row depends on its company, on the number of threads, on how its past was computed or on how it was divided.
 #include <cstdio>
 #include <cstring>
 #include <random>
 #include <stdexcept>
 #include <thread>
 
+#include "codec.hpp"
 #include "cpu.hpp"
 #include "decoder.hpp"
 
@@ -115,11 +116,48 @@ bool check(const Kernels& kernels, bool bytes) {
   return fine;
 }
 
+// The codec's layers: whole, and in three parts with another number of threads.
+bool check_codec(const Kernels& kernels) {
+  CodecTeam one(kernels, 1, false), team(kernels, 3, true);
+  bool fine = true;
+  for (const int outputs : {1, 40}) {
+    constexpr int kTaps = 3, kWidth = 5, kRows = 150, kMade = kRows - kTaps + 1;
+    const std::vector<float> x = noise(kRows * kWidth), added = noise(std::size_t(kMade) * outputs);
+    const FloatMatrix matrix(noise(std::size_t(outputs) * kTaps * kWidth).data(), noise(outputs).data(), outputs,
+                             kTaps * kWidth);
+    std::vector<float> whole(added.size()), parts(added.size());
+    one.multiply(matrix, kTaps, {{{nullptr, 0}, {x.data(), kRows}, {nullptr, 0}}},
+                 {{{nullptr, 0}, {added.data(), kMade}}}, whole.data());
+    for (const int middle : {1, 140}) {
+      const int before = (kRows - middle) / 2;
+      team.multiply(matrix, kTaps,
+                    {{{x.data(), before}, {x.data() + before * kWidth, middle},
+                      {x.data() + (before + middle) * kWidth, kRows - before - middle}}},
+                    {{{added.data(), 2}, {added.data() + 2 * outputs, kMade - 2}}}, parts.data());
+      fine &= same(whole, parts.data());
+    }
+    team.elu(x.data(), 33, parts.data());
+  }
+  constexpr int kSize = 32, kSteps = 6, kBatch = 2;
+  Arena arena;
+  const std::vector<std::int8_t> values(4 * kSize * kSize, 3);
+  const std::vector<float> scales(4 * kSize, 0.01f), gates = noise(kBatch * kSteps * 4 * kSize);
+  const Matrix weights({4 * kSize, kSize, values.data(), scales.data(), 0, nullptr, nullptr}, arena);
+  std::vector<float> h(kBatch * kSize), c(h), out(kBatch * kSteps * kSize), same_h(h), same_c(c), same_out(out);
+  one.lstm(weights, gates.data(), kBatch, kSteps, h.data(), c.data(), out.data());
+  team.lstm(weights, gates.data(), kBatch, kSteps, same_h.data(), same_c.data(), same_out.data());
+  fine &= same(h, same_h.data()) && same(c, same_c.data()) && same(out, same_out.data());
+  std::printf("%s, codec: %s\n", kernels.name, fine ? "fine" : "WRONG");
+  return fine;
+}
+
 }  // namespace
 
 int main() {
   bool fine = true;
-  for (const Kernels* kernels : usable_kernels())
+  for (const Kernels* kernels : usable_kernels()) {
     for (bool bytes : {false, true}) fine &= check(*kernels, bytes);
+    fine &= check_codec(*kernels);
+  }
   return fine ? 0 : 1;
 }

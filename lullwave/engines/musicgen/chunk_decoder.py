@@ -5,8 +5,6 @@ On a GPU the codec runs on a CUDA stream of its own. The reader of the samples w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,9 +36,8 @@ class DecodedChunk:
 class ChunkDecoder:
     """Runs the codec on the tokens of songs, on the scheduler's thread; ``prime`` runs before a song is added."""
 
-    def __init__(self, codec: CodecDecoder | GraphedCodec, config: ModelConfig, threads: int | None = None) -> None:
-        """``threads``: torch's, while the codec runs; None: as many as the calling thread has."""
-        self._codec, self._config, self._threads = codec, config, threads
+    def __init__(self, codec: CodecDecoder | GraphedCodec, config: ModelConfig) -> None:
+        self._codec, self._config = codec, config
         cuda: Any = torch.cuda
         self._side: Any = cuda.Stream(codec.device) if codec.device.type == "cuda" else None
 
@@ -56,8 +53,7 @@ class ChunkDecoder:
         last = needed == song.total
         frames = CHUNK if song.total is None else min(CHUNK, song.total - song.origin - chunk * CHUNK)
         if self._side is None:
-            with self._all_threads():
-                samples, after = self._run(point, codes, needed, last, frames * self._config.hop_samples)
+            samples, after = self._run(point, codes, needed, last, frames * self._config.hop_samples)
             return DecodedChunk(samples.cpu()), after
         with torch.cuda.stream(self._side):
             samples, after = self._run(point, codes, needed, last, frames * self._config.hop_samples)
@@ -73,15 +69,6 @@ class ChunkDecoder:
             torch.cuda.synchronize()  # the state was computed on another stream than the one that uses it
         hop = self._config.hop_samples
         return CodecPoint(state, samples[:, :0], codes.shape[1], codes.shape[1] * hop - samples.shape[1])
-
-    @contextmanager
-    def _all_threads(self) -> Iterator[None]:
-        before = torch.get_num_threads()
-        torch.set_num_threads(self._threads or before)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
 
     def _run(self, point: CodecPoint, codes: Tensor, needed: int, last: bool, count: int) -> tuple[Tensor, CodecPoint]:
         device = self._codec.device

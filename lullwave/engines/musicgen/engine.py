@@ -34,6 +34,7 @@ from .model.decoder import Decoder
 from .model.graphed_codec import GraphedCodec
 from .model.huge_pages import huge_pages
 from .model.kv_cache import KVCache
+from .model.native_codec import NativeLayers
 from .model.native_decoder import NativeDecoder, fits
 from .model.text_encoder import MAX_TOKENS, TextEncoder
 from .model.weights import Weights, check_format, quiet_transformers
@@ -84,7 +85,8 @@ class MusicGenEngine(MusicGenFacts, Engine):
         self._fingerprint = f"{_fingerprint(directory)} {str(dtype).removeprefix('torch.')} {self.device.type}"
         if native is not None:
             self._fingerprint += " native"
-        if chosen.kv_dtype == "int8":
+        kv8 = chosen.kv_dtype == "int8" or (chosen.kv_dtype == "auto" and native is not None)
+        if kv8:
             self._fingerprint += " kv8"
         files = [*directory.glob("*.safetensors")] or [*directory.glob("*.bin")]
         stored = sum(file.stat().st_size for file in files)
@@ -92,12 +94,19 @@ class MusicGenEngine(MusicGenFacts, Engine):
         songs = self.reads_at_once = chosen.max_songs or (4 if self.device.type == "cpu" else 16)
         hf_config = _hf_config(directory)
         try:
-            self._load(weights, hf_config, dtype, native, songs, chosen)
+            self._load(weights, hf_config, dtype, native, songs, kv8, chosen)
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise EngineError(f"{chosen.model} does not fit into the memory of {self.device}: {error}") from None
 
     def _load(
-        self, weights: Weights, hf_config: Any, dtype: torch.dtype, native: Any, songs: int, chosen: LoadOptions
+        self,
+        weights: Weights,
+        hf_config: Any,
+        dtype: torch.dtype,
+        native: Any,
+        songs: int,
+        kv8: bool,
+        chosen: LoadOptions,
     ) -> None:
         config, device = self.config, self.device
         with torch.inference_mode():
@@ -109,13 +118,17 @@ class MusicGenEngine(MusicGenFacts, Engine):
                     self.decoder = Decoder(config, weights, device, dtype)
             state = self.decoder.state_dtype
             self._text = TextEncoder(config, weights, hf_config.text_encoder, device, state)
-            sound, compact = _sound_dtype(dtype, device), dtype == torch.int8 and device.type == "cpu"
-            codec = CodecDecoder(weights, hf_config.audio_encoder, device, sound, compact=compact)
+            if isinstance(self.decoder, NativeDecoder):
+                layers = NativeLayers(native, self.decoder.threads, chosen.pin_threads)
+                codec = CodecDecoder(weights, hf_config.audio_encoder, device, torch.float32, layers=layers)
+            else:
+                sound, compact = _sound_dtype(dtype, device), dtype == torch.int8 and device.type == "cpu"
+                codec = CodecDecoder(weights, hf_config.audio_encoder, device, sound, compact=compact)
         self._audio_encoder = AudioPromptEncoder(config, weights, hf_config.audio_encoder, device)
         conditioner = Conditioner(self.decoder, self._text, weights)
         length = _positions(config)
         slots = 2 * songs  # windows overlap: the next one is filled while the current one plays
-        kept = torch.int8 if chosen.kv_dtype == "int8" else self.decoder.cache_dtype
+        kept = torch.int8 if kv8 else self.decoder.cache_dtype
         _check_room(KVCache.bytes_per_slot(config, length, kept) * slots, device, songs)
         with torch.inference_mode():
             self._cache = KVCache(config, slots, length, kept, device)
@@ -128,7 +141,7 @@ class MusicGenEngine(MusicGenFacts, Engine):
                 stepper = RaggedStepper(self.decoder, self._cache)
             threads = torch.get_num_threads()
             graphed = GraphedCodec(codec, CHUNK, record) if device.type == "cuda" else codec
-            self._chunk_decoder = ChunkDecoder(graphed, config, threads if native is not None else None)
+            self._chunk_decoder = ChunkDecoder(graphed, config)
 
         def set_up_thread() -> None:
             if device.type == "cpu":  # torch sets the thread count per thread
@@ -193,7 +206,10 @@ class MusicGenEngine(MusicGenFacts, Engine):
     def compare_with_reference(self) -> Comparison:
         from .reference import STEPS, logits
 
-        expected, made = run_on_new_thread(lambda: logits(self._directory, self.decoder, self.config, self.device))
+        kept = self._cache.dtype
+        expected, made = run_on_new_thread(
+            lambda: logits(self._directory, self.decoder, self.config, self.device, kept)
+        )
         return compared(f"logits of {STEPS} steps", expected.float().cpu().numpy(), made.float().cpu().numpy())
 
     def close(self) -> None:

@@ -18,8 +18,12 @@ TEXT = "calm piano, rainy night"
 
 
 @torch.inference_mode()
-def logits(directory: Path, decoder: StepDecoder, config: ModelConfig, device: torch.device) -> tuple[Any, Any]:
-    """(2, K, S, vocabulary) by the reference and by ``decoder``: with and without the prompt.
+def logits(
+    directory: Path, decoder: StepDecoder, config: ModelConfig, device: torch.device, kept: torch.dtype
+) -> tuple[Any, Any]:
+    """(2, K, S, vocabulary) by the reference and by ``decoder``, with keys and values in ``kept``.
+
+    Both with and without the prompt.
 
     Raises:
         EngineError: a melody model, whose prompt is a prefix.
@@ -45,6 +49,6 @@ def logits(directory: Path, decoder: StepDecoder, config: ModelConfig, device: t
     ).logits.view(2, config.codebooks, STEPS, -1)
     projected = model.enc_to_dec_proj(states)[0].to(device, decoder.state_dtype)
     prompt = decoder.prompt_kv(projected)
-    cache = KVCache(config, 1, 8 * (STEPS // 8 + 1), decoder.cache_dtype, device)
+    cache = KVCache(config, 1, 8 * (STEPS // 8 + 1), kept, device)
     made = [decoder.step(cache, [StepInput(0, p, tokens[p], (prompt, None))]) for p in range(STEPS)]
     return expected, torch.stack(made, 2)

@@ -61,14 +61,14 @@ def test_the_list_of_engines_tells_what_is_in_use_and_why(monkeypatch):
 def test_a_song_with_keys_and_values_in_8_bits_is_resumed_to_the_bit_and_kept_apart_from_others(tiny, load):
     from songs import EXACT
 
-    small, usual = load(tiny, EXACT, kv_dtype="int8"), load(tiny, EXACT)
+    small, wide = load(tiny, EXACT, kv_dtype="int8"), load(tiny, EXACT, kv_dtype="float")
     with small.stream(Request("calm", seed=3)) as stream:
         stream.read(small.rate)
         snapshot = stream.snapshot()
         with small.restore(snapshot) as again:
             assert (again.read(small.rate // 2).samples == stream.read(small.rate // 2).samples).all()
     with pytest.raises(SnapshotError, match="kv8"):
-        usual.restore(snapshot)
+        wide.restore(snapshot)
 
 
 def test_songs_of_one_backend_are_not_restored_by_the_other(tiny, load):
@@ -76,6 +76,8 @@ def test_songs_of_one_backend_are_not_restored_by_the_other(tiny, load):
     fast, slow = load(tiny, "auto", backend="native"), load(tiny, "float32", backend="torch")
     assert not isinstance(fast.decoder, Decoder)
     assert isinstance(slow.decoder, Decoder)
+    assert "kv8" in fast._fingerprint  # unless asked for otherwise
+    assert "kv8" not in slow._fingerprint
     with fast.stream(Request("calm", seed=3)) as stream:
         stream.read(fast.rate)
         snapshot = stream.snapshot()

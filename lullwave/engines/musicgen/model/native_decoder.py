@@ -104,6 +104,11 @@ class NativeDecoder:
         """The instruction set of the kernels."""
         return str(self._native.level)
 
+    @property
+    def threads(self) -> int:
+        """Threads that compute a step."""
+        return int(self._native.threads)
+
     def read_weights(self) -> None:
         """Read the weights of a step once and do nothing else: for measuring the limit that the memory sets."""
         self._native.read_weights()
