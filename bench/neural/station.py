@@ -1,7 +1,8 @@
 """A station of a neural engine through ``lullwave serve``, with one listener that decodes what it hears.
 
 A row a minute: seconds heard and silent, share of the time in which the neural engine's music was on air (as it came,
-or from its buffer), its speed, the buffer, steps of lighter options, memory. The listener decodes all of the stream in
+or from its buffer), of replayed clips and of the embedded engine; the neural engine's speed, the buffer, steps of lighter
+options, the length of the stretches that an engine slower than real time plays, memory. The listener decodes all of the stream in
 one go, so that samples are lost where the music is shorter than the time. Sound comes in blocks, so that a row may have
 one more or less than its share.
 """
@@ -24,13 +25,18 @@ from typing import Any
 import numpy as np
 
 from lullwave.codecs.mp3 import FrameSplitter
+from lullwave.station.failover import Tier
 
 from .. import measure
 from ..radio.serving import free_port
 
 SILENT = 1e-4  # peak of a second that counts as silent
 LOADING_S = 300.0  # the most that loading may take, and making what the engine has to have ahead
-SETTLING_S = 60.0  # after the first sound, before the figures count
+_SHARES = {
+    "engine_share": (Tier.PRIMARY, Tier.RESERVE),
+    "clips_share": (Tier.ARCHIVE,),
+    "embedded_share": (Tier.EMBEDDED,),
+}
 
 
 def measure_station(topic: str, make: Callable[[Path], Path], *flags: str) -> None:
@@ -42,6 +48,7 @@ def measure_station(topic: str, make: Callable[[Path], Path], *flags: str) -> No
     ask = argparse.ArgumentParser()
     ask.add_argument("--checkpoint", type=Path, help="without one, random weights of full size")
     ask.add_argument("--minutes", type=int, default=10)
+    ask.add_argument("--settling", type=float, default=60.0, help="seconds on air before the figures count")
     ask.add_argument("--dtype", default="auto", help="precision, such as int8")
     ask.add_argument("--threads", type=int, default=2)
     given = ask.parse_args()
@@ -50,20 +57,20 @@ def measure_station(topic: str, make: Callable[[Path], Path], *flags: str) -> No
         checkpoint = given.checkpoint or make(Path(scratch) / "small")
         command = [*flags, "--checkpoint", str(checkpoint), "--engine-options", f"dtype={given.dtype}"]
         measure.wait_until_quiet()
-        rows = _played([*command, "--data-dir", str(Path(scratch) / "data")], given.minutes)
+        rows = _played([*command, "--data-dir", str(Path(scratch) / "data")], given.minutes, given.settling)
     growth = rows[-1]["rss_mb"] - rows[min(1, len(rows) - 1)]["rss_mb"]
     measure.report(
         topic,
         rows,
         heard_s=sum(row["heard_s"] for row in rows),
         of_s=sum(row["of_s"] for row in rows),
-        engine_share=measure.mean([row["engine_share"] for row in rows]),
+        **{name: measure.mean([row[name] for row in rows]) for name in _SHARES},
         growth_mb=growth,
         dtype=given.dtype,
     )
 
 
-def _played(flags: list[str], minutes: int) -> list[dict[str, Any]]:
+def _played(flags: list[str], minutes: int, settling_s: float) -> list[dict[str, Any]]:
     port = free_port()
     server = subprocess.Popen([sys.executable, "-m", "lullwave", "serve", *flags, "--port", str(port)])
     try:
@@ -74,7 +81,7 @@ def _played(flags: list[str], minutes: int) -> list[dict[str, Any]]:
             if server.poll() is not None or time.perf_counter() - began > LOADING_S:
                 raise SystemExit("the engine did not come on air")
             time.sleep(1.0)
-        time.sleep(SETTLING_S)
+        time.sleep(settling_s)
         heard, now_s = listener.heard, time.perf_counter()
         seconds, silent_s = heard.seconds, heard.silent_s
         for minute in range(1, minutes + 1):
@@ -82,7 +89,7 @@ def _played(flags: list[str], minutes: int) -> list[dict[str, Any]]:
             while (now_s := time.perf_counter()) - before_s < 60.0:
                 time.sleep(1.0)
                 found = _metrics(port)
-                on_air.append(max(found.get("engine", 0.0), found.get("its buffer", 0.0)))
+                on_air.append(found)
             seconds, silent_s = heard.seconds, heard.silent_s
             rows.append(
                 {
@@ -90,10 +97,14 @@ def _played(flags: list[str], minutes: int) -> list[dict[str, Any]]:
                     "heard_s": seconds - before,
                     "of_s": now_s - before_s,
                     "silent_s": silent_s - silent_before_s,
-                    "engine_share": measure.mean(on_air),
+                    **{
+                        name: measure.mean([sum(seen.get(tier, 0.0) for tier in tiers) for seen in on_air])
+                        for name, tiers in _SHARES.items()
+                    },
                     "speed": found.get("speed", 0.0),
                     "buffer_s": found.get("buffer", 0.0),
                     "lighter": found.get("lighter", 0.0),
+                    "stretch_s": found.get("stretch", 0.0),
                     "rss_mb": measure.rss_mb(server.pid),
                 }
             )
@@ -104,7 +115,7 @@ def _played(flags: list[str], minutes: int) -> list[dict[str, Any]]:
 
 
 def _metrics(port: int) -> dict[str, float]:
-    """What is on air, the engine's speed, the buffer and the steps of lighter options."""
+    """What is on air, the engine's speed, the buffer, steps of lighter options and the length of stretches."""
     try:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         connection.request("GET", "/metrics")
@@ -113,11 +124,11 @@ def _metrics(port: int) -> dict[str, float]:
         return {}
     found: dict[str, float] = {}
     for name, pattern in (
-        ("engine", r'lullwave_station_rung\{rung="engine",station="piano"\} (\S+)'),
-        ("its buffer", r'lullwave_station_rung\{rung="reserve",station="piano"\} (\S+)'),
+        *((tier, rf'lullwave_station_rung\{{rung="{tier}",station="piano"\}} (\S+)') for tier in Tier),
         ("speed", r'lullwave_engine_speed\{station="piano"\} (\S+)'),
         ("buffer", r'lullwave_reserve_seconds\{station="piano"\} (\S+)'),
         ("lighter", r'lullwave_lighter_steps\{station="piano"\} (\S+)'),
+        ("stretch", r'lullwave_stretch_seconds\{station="piano"\} (\S+)'),
     ):
         if match := re.search(pattern, text):
             found[name] = float(match[1])

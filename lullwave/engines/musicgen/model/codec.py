@@ -96,15 +96,15 @@ class _Residual:
     first: Conv
     second: Conv
     shortcut: Conv | None
-    elu: Callable[[Tensor], Tensor]
+    elu: Callable[[Tensor, bool], Tensor]
 
     def __call__(self, x: Tensor, state: Sequence[Tensor] | None, last: bool) -> tuple[Tensor, list[Tensor]]:
-        y, tail = self.first(self.elu(x), None if state is None else state[0], last)
+        y, tail = self.first(self.elu(x, False), None if state is None else state[0], last)
         delayed = [x] if state is None else [state[1], x]
         waiting = end_of(delayed, sum(part.shape[-1] for part in delayed) - y.shape[-1])
         if self.shortcut is not None:
             delayed = [self.shortcut(_joined(delayed)[..., : y.shape[-1]], None, False)[0]]
-        y, _ = self.second(self.elu(y), None, False, delayed)
+        y, _ = self.second(self.elu(y, True), None, False, delayed)
         return y, [tail, waiting]
 
 
@@ -202,8 +202,8 @@ class Layers:
     def lstm(self, weights: dict[str, Tensor]) -> Lstm:
         return CompactLstm(weights, self.dtype) if self._compact else _Lstm(weights, self.device)
 
-    def elu(self, x: Tensor) -> Tensor:
-        return F.elu(x)
+    def elu(self, x: Tensor, inplace: bool) -> Tensor:
+        return F.elu(x, inplace=inplace)
 
 
 class CodecDecoder:
@@ -276,10 +276,10 @@ class CodecDecoder:
         new += memory
         old = old[cells:]
         for up, residual in self._stages:
-            x, rest = up(self._elu(x), old.pop(0) if state else None, last)
+            x, rest = up(self._elu(x, True), old.pop(0) if state else None, last)
             x, pair = residual(x, [old.pop(0), old.pop(0)] if state else None, last)
             new += [rest, *pair]
-        x, tail = self._final(self._elu(x), old.pop(0) if state else None, last)
+        x, tail = self._final(self._elu(x, True), old.pop(0) if state else None, last)
         new.append(tail)
         return x[:, 0].float(), tuple(part.clone() for part in new)
 

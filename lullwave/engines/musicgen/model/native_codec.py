@@ -43,9 +43,9 @@ class NativeLayers(Layers):
             return super().lstm(weights)
         return _NativeLstm(self, weights)
 
-    def elu(self, x: Tensor) -> Tensor:
+    def elu(self, x: Tensor, inplace: bool) -> Tensor:
         rows = _rows(x)
-        out = torch.empty_like(rows)
+        out = rows if inplace else torch.empty_like(rows)
         self._team.elu(rows, out)
         return out.transpose(1, 2)
 

@@ -57,9 +57,10 @@ def test_upsampling_equals_that_of_torch(level, stride):
 @pytest.mark.parametrize("level", LEVELS)
 def test_elu_equals_that_of_torch(level):
     x = torch.cat([noise(5, 7, 11).flatten() * 4, torch.tensor([0.0, -0.0, 1e-7, -1e-7, -200.0, 200.0])])[None, None]
-    torch.testing.assert_close(
-        NativeLayers(native, 2, level=level).elu(x), torch.nn.functional.elu(x), rtol=1e-6, atol=2e-7
-    )
+    expected = torch.nn.functional.elu(x)
+    for inplace in (False, True):
+        made = NativeLayers(native, 2, level=level).elu(x, inplace)
+        torch.testing.assert_close(made, expected, rtol=1e-6, atol=2e-7)
 
 
 @pytest.mark.parametrize("level", LEVELS)
