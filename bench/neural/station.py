@@ -1,10 +1,12 @@
 """A station of a neural engine through ``lullwave serve``, with one listener that decodes what it hears.
 
-A row a minute: seconds heard and silent, share of the time in which the neural engine's music was on air (as it came,
-or from its buffer), of replayed clips and of the embedded engine; the neural engine's speed, the buffer, steps of lighter
-options, the length of the stretches that an engine slower than real time plays, memory. The listener decodes all of the stream in
-one go, so that samples are lost where the music is shorter than the time. Sound comes in blocks, so that a row may have
-one more or less than its share.
+A row a minute: seconds heard and silent; share of the time in which the neural engine's music was on air (as it came,
+or from its buffer), replayed clips, and the embedded engine; the neural engine's speed, the buffer, steps of lighter
+options, the length of the stretches that an engine slower than real time plays, memory. The listener decodes all of the
+stream in one go, so that samples are lost where the music is shorter than the time. Sound comes in blocks, so that a
+row may have one more or less than its share.
+
+An engine slower than real time is on air for the share that is its speed, at most: the rest is other music.
 """
 
 from __future__ import annotations
