@@ -62,7 +62,7 @@ def _given(engine: Any, request: Any) -> tuple[Sound, list[int]]:
     for start in range(0, latents.shape[1], step):
         track.add(latents[:, start : start + step], 1)
     lengths = Lengths.of(24.0, 8.0, engine.rate / engine.hop, engine.lookahead)
-    state = snapshot.State(engine.model, request, 0, lengths, [Steer(0, "", 0.0)], track.windows, False)
+    state = snapshot.State(engine.model, request, 0, lengths, 2, [Steer(0, "", 0.0)], track.windows, False)
     frames = (latents.shape[1] - engine.lookahead - DECODED) * engine.hop
     with engine.restore(snapshot.pack(state)) as stream:
         sound = stream.read(frames).samples

@@ -52,7 +52,7 @@ class Job(Generic[Asked, Config, Result]):
     config: Config
     batch_key: object  # jobs with equal keys can share a pass
     progress: Progress | None = None
-    urgent: bool = False  # short: it runs between two steps of a running pass
+    urgency: int = 0  # it interrupts a less urgent pass, where that tells its progress
     result: Future[Result] = field(default_factory=Future)
     cancelled: bool = False
     on_cancel: Callable[[], None] = lambda: None
@@ -65,7 +65,7 @@ class Job(Generic[Asked, Config, Result]):
 
 
 class BatchQueue(Generic[Asked, Config, Result]):
-    """Runs jobs on its own thread, urgent ones first, else first come first served. Thread-safe.
+    """Runs jobs on its own thread, the most urgent first, else first come first served. Thread-safe.
 
     ``what`` names a result in errors, such as ``"clip"``.
     """
@@ -95,15 +95,15 @@ class BatchQueue(Generic[Asked, Config, Result]):
         config: Config,
         batch_key: object,
         progress: Progress | None = None,
-        urgent: bool = False,
+        urgency: int = 0,
     ) -> Job[Asked, Config, Result]:
-        """Queue one job. ``urgent``: it is short and does not wait for a pass that has begun.
+        """Queue one job. It does not wait for the end of a pass that has begun, if that is less urgent.
 
         Raises:
             Busy: the queue is full.
             StreamClosed: the queue is closed.
         """
-        job: Job[Asked, Config, Result] = Job(request, config, batch_key, progress, urgent)
+        job: Job[Asked, Config, Result] = Job(request, config, batch_key, progress, urgency)
         job.on_cancel = lambda: self._remove(job)
         with self._changed:
             if self._closed:
@@ -149,22 +149,20 @@ class BatchQueue(Generic[Asked, Config, Result]):
                 batch = self._next()
             self._run(batch)
 
-    def _next(self, urgent: bool = False) -> list[Job[Asked, Config, Result]]:
-        """Take the jobs of the next pass from the queue; with ``urgent``, only such. The caller holds the condition."""
-        first = next((job for job in self._queue if job.urgent), None)
-        if first is None and not urgent:
-            first = self._queue[0]
-        if first is None:
+    def _next(self, above: int = -1) -> list[Job[Asked, Config, Result]]:
+        """Take the jobs of the next pass, if they are more urgent than ``above``. The caller holds the condition."""
+        first = max(self._queue, key=lambda job: job.urgency, default=None)  # of equal ones the first that came
+        if first is None or first.urgency <= above:
             return []
         batch = [job for job in self._queue if job.batch_key == first.batch_key][: self._max_batch]
         self._queue = [job for job in self._queue if job not in batch]
         return [job for job in batch if job.result.set_running_or_notify_cancel()]
 
-    def _run_urgent(self) -> None:
-        """Run the urgent jobs that wait, between two steps of a pass."""
+    def _run_urgent(self, above: int) -> None:
+        """Run the more urgent jobs that wait, while a pass tells its progress."""
         while True:
             with self._changed:
-                batch = [] if self._closed else self._next(urgent=True)
+                batch = [] if self._closed else self._next(above)
             if not batch:
                 return
             self._run(batch)
@@ -177,8 +175,8 @@ class BatchQueue(Generic[Asked, Config, Result]):
             for job in batch:
                 if job.progress is not None and not job.cancelled:
                     job.progress(done, total)
-            if not batch[0].urgent and done < total:
-                self._run_urgent()
+            if done < total:
+                self._run_urgent(batch[0].urgency)
 
         def all_cancelled() -> bool:
             return self._closed or all(job.cancelled for job in batch)
@@ -196,7 +194,7 @@ class BatchQueue(Generic[Asked, Config, Result]):
             for job in batch:
                 job.result.set_exception(failed)
         else:
-            if not batch[0].urgent:
+            if not batch[0].urgency:
                 self._last_pass_s = time.monotonic() - began
             for job, result in zip(batch, made, strict=True):
                 job.result.set_result(result)

@@ -24,19 +24,19 @@ from .model import quantization
 from .model.checkpoint import load, memory_of
 from .noise import latent_noise
 from .options import StableAudioFacts, StableAudioLoadOptions, StableAudioOptions
-from .pipeline import Config, Decode, Encode, Paint, Pipeline, Work, batch_key, sound_of
+from .pipeline import Config, Decode, Encode, Paint, Pipeline, Work, batch_key, sound_of, urgency_of
 from .rework import rework
 from .snapshot import State, unpack
 from .stream import REWINDABLE_S, StableAudioStream, StudioJob
 from .track import Track
-from .windows import FIRST_S, MIDDLING_SPEED, TAIL_S, Lengths, lengths_for
+from .windows import MIDDLING_SPEED, TAIL_S, Lengths, first_steps_for, lengths_for
 
 if TYPE_CHECKING:
     import torch
 
 MAX_WAITING = 1000  # pieces of work in the queue: a stream has one at a time
 POLL_S = 0.05  # how often a stream that waits for its window looks whether it was closed
-MEASURED_STEPS = 2  # of denoising, when the speed is measured
+MEASURED_STEPS, MEASURED_S = 2, 6.0  # of denoising and of sound, when the speed is measured
 SHORTEST_PROMPT_S = 1.0  # seconds of audio to continue, at least
 
 
@@ -70,7 +70,7 @@ class StableAudioEngine(StableAudioFacts, Engine):
         precision = "int8" if dtype == "int8" else str(torch_dtype).removeprefix("torch.")
         self.model = f"{networks.fingerprint} {precision} {torch_device.type}"
         max_batch = max_batch or (1 if torch_device.type == "cpu" else 8)
-        self.reads_at_once = max(2, max_batch)
+        self.device, self.reads_at_once = str(torch_device), max(2, max_batch)
         self._pipeline, self._directory = Pipeline(networks, threads), path
         self._queue: BatchQueue[Work, Config, torch.Tensor] = BatchQueue(
             self._pipeline, max_batch, MAX_WAITING, "window"
@@ -84,7 +84,9 @@ class StableAudioEngine(StableAudioFacts, Engine):
         passage made anew; it is made before this returns.
         """
         options: StableAudioOptions = build(StableAudioOptions, request.options, where="options.")
-        window_s, context_s = lengths_for(self._speed(self.config(options).steps))
+        config = self.config(options)
+        speed = self._speed(config)
+        window_s, context_s = lengths_for(speed)
         lengths = Lengths.of(
             options.window_s or window_s, options.context_s or context_s, self.rate / self.hop, self.lookahead
         )
@@ -98,7 +100,9 @@ class StableAudioEngine(StableAudioFacts, Engine):
             raise Unsupported("options.repaint", options.repaint, "it needs the audio that the clip is made from")
         elif before is not None:
             track = self._heard(before, lengths)
-        state = State(self.model, request, 0, lengths, [Steer(0, request.prompt, 0.0)], track.windows, False)
+        first_steps = options.first_steps or first_steps_for(config.steps, speed)
+        steers = [Steer(0, request.prompt, 0.0)]
+        state = State(self.model, request, 0, lengths, first_steps, steers, track.windows, False)
         return self._streaming(state)
 
     def restore(self, snapshot: bytes) -> StableAudioStream:
@@ -122,12 +126,14 @@ class StableAudioEngine(StableAudioFacts, Engine):
         return self.result(self.begin(work, config), closed)
 
     def begin(self, work: Work, config: Config) -> StudioJob:
-        """Queue a piece of work, batched with that of other streams; decoding does not wait for windows in progress.
+        """Queue a piece of work, batched with that of other streams.
+
+        A first window interrupts other windows, and decoding interrupts every window.
 
         Raises:
             StreamClosed: the engine closed.
         """
-        return self._queue.add(work, config, batch_key(work, config), urgent=isinstance(work, Decode))
+        return self._queue.add(work, config, batch_key(work, config), urgency=urgency_of(work))
 
     def result(self, job: StudioJob, closed: threading.Event) -> torch.Tensor:
         """The result of a piece of work; see ``Pipeline.make``.
@@ -175,9 +181,9 @@ class StableAudioEngine(StableAudioFacts, Engine):
 
     def _measure(self) -> tuple[float, float]:
         """Seconds that one step over a token takes, and the decoding of a latent; measured now."""
-        count = round(FIRST_S * self.rate / self.hop)
+        count = round(MEASURED_S * self.rate / self.hop)
         noise = latent_noise(0, 0, 0, count, self.size)
-        paint, decode = Paint({"": 1.0}, count, lambda step: noise, FIRST_S), Decode(noise)
+        paint, decode = Paint({"": 1.0}, count, lambda step: noise, MEASURED_S), Decode(noise)
 
         def taken_s(work: Work, steps: int) -> float:
             began = time.perf_counter()
@@ -189,10 +195,11 @@ class StableAudioEngine(StableAudioFacts, Engine):
         tokens = MEASURED_STEPS * (count + self._pipeline.networks.denoiser.memory_tokens)
         return max(0.0, more_s - once_s) / tokens, taken_s(decode, 1) / count
 
-    def _speed(self, steps: int) -> float:
+    def _speed(self, config: Config) -> float:
         """About how many times faster than real time windows of a middling length are made."""
         window_s, context_s = lengths_for(MIDDLING_SPEED)
         step_s, decode_s = self._latent_s
         latents_a_second = self.rate / self.hop
         painted = (window_s + context_s + TAIL_S) * latents_a_second + self._pipeline.networks.denoiser.memory_tokens
+        steps = config.steps * (2 if config.guidance > 1.0 else 1)
         return window_s / (steps * step_s * painted + decode_s * window_s * latents_a_second)

@@ -10,6 +10,7 @@ from ...errors import InvalidInput
 from ...options import check, option
 from ..base import EngineFacts, smaller_weights
 
+MAX_STEPS = 250
 DEFAULT_CHECKPOINT = "stabilityai/stable-audio-3-small-music"
 
 
@@ -45,7 +46,14 @@ class StableAudioOptions:
     """Options of a stream."""
 
     steps: int | None = option(
-        None, "denoising steps; empty: as the checkpoint is made for, 8 if it is distilled", low=1, high=250
+        None, "denoising steps; empty: as the checkpoint is made for, 8 if it is distilled", low=1, high=MAX_STEPS
+    )
+    first_steps: int | None = option(
+        None,
+        "denoising steps of the first window, after the beginning and after a change of prompt; "
+        "empty: chosen from the measured speed",
+        low=1,
+        high=MAX_STEPS,
     )
     guidance: float = option(
         1.0,

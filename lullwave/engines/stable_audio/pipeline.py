@@ -31,6 +31,7 @@ class Paint:
     known: Tensor | None = None  # (channels, T): latents, of which ``mask`` says which are known
     mask: Tensor | None = None  # (T,): 1 known, 0 to be painted
     init: Tensor | None = None  # (channels, T): latents to begin from, where the strength is below 1
+    first: bool = False  # whether it is a short first window, for which somebody waits
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +88,7 @@ class Pipeline:
         on the CPU.
 
         Raises:
-            Cancelled: ``cancelled`` became true between two steps.
+            Cancelled: ``cancelled`` became true between two layers.
         """
         if self.threads is not None:
             set_threads(self.threads)  # torch sets the number per thread
@@ -120,24 +121,24 @@ class Pipeline:
         rows = len(text) // len(requests)
         told = torch.tensor([one.told_s for one in requests] * rows, device=device)
         duration = networks.duration(told).to(dtype)
-        context = torch.cat([torch.stack(text).to(device, dtype), duration[:, None]], dim=1)
         known = _known(requests)
         if known is not None:
             known = known.to(device, dtype).repeat(rows, 1, 1)
         timesteps = torch.tensor(schedule.timesteps, device=device)
-        given = networks.denoiser.condition(context, duration, timesteps, known)
+        given = networks.denoiser.condition(torch.stack(text).to(device, dtype), duration, timesteps, known)
 
         def noise(step: int) -> Tensor:
             return torch.stack([one.noise(step) for one in requests]).to(device)
 
         def velocity(latents: Tensor, step: int) -> Tensor:
-            predicted = networks.denoiser.velocity(latents.to(dtype).repeat(rows, 1, 1), step, given).float()
+            rows_of_all = latents.to(dtype).repeat(rows, 1, 1)
+            predicted = networks.denoiser.velocity(rows_of_all, step, given, lambda: pause(step)).float()
             if not guided:
                 return predicted
             avoided, wanted = predicted.chunk(2)
             return avoided + config.guidance * (wanted - avoided)
 
-        def step_done(done: int) -> None:
+        def pause(done: int) -> None:
             if progress is not None:
                 progress(done, len(schedule.timesteps))
             if cancelled is not None and cancelled():
@@ -147,7 +148,7 @@ class Pipeline:
         if config.strength < 1.0:
             init = torch.stack([one.init for one in requests if one.init is not None]).to(device)
             latents = (1.0 - config.strength) * init + config.strength * latents
-        return list(run(schedule, latents, velocity, noise, step_done).cpu())
+        return list(run(schedule, latents, velocity, noise, pause).cpu())
 
     def _schedule(self, config: Config) -> Schedule:
         key = (config.steps, config.strength)
@@ -173,6 +174,13 @@ def batch_key(request: Work, config: Config) -> object:
     if isinstance(request, Decode):
         return ("decode", request.latents.shape, request.left, request.right)
     return ("encode", request.sound.shape)
+
+
+def urgency_of(request: Work) -> int:
+    """A request interrupts those of a lower number."""
+    if isinstance(request, Paint):
+        return 1 if request.first else 0
+    return 2
 
 
 def sound_of(audio: Audio) -> Tensor:

@@ -11,6 +11,7 @@ from ...errors import InvalidInput, SnapshotError
 from ...request import Request
 from ...storage.packing import pack_state, unpack_state
 from ..steers import Steer
+from .options import MAX_STEPS
 from .track import Window
 from .windows import Lengths
 
@@ -25,6 +26,7 @@ class State:
     request: Request
     position: int
     lengths: Lengths
+    first_steps: int  # denoising steps of first windows
     steers: Sequence[Steer]
     windows: Sequence[Window]
     trimmed: bool  # whether latents from the beginning of the stream are absent
@@ -37,6 +39,7 @@ def pack(state: State) -> bytes:
         "request": state.request.values(),
         "position": state.position,
         "lengths": asdict(state.lengths),
+        "first_steps": state.first_steps,
         "steers": [asdict(steer) for steer in state.steers],
         "windows": [{"start": w.start, "stop": w.stop, "steers": w.steers, "cut_at": w.cut_at} for w in state.windows],
         "trimmed": state.trimmed,
@@ -62,6 +65,7 @@ def unpack(snapshot: bytes, model: str, channels: int, hop: int) -> State:
             request=Request(**values["request"]),
             position=int(values["position"]),
             lengths=Lengths.restored(values["lengths"]),
+            first_steps=int(values["first_steps"]),
             steers=[Steer(**one) for one in values["steers"]],
             windows=[Window(latents=arrays[f"latents{n}"], **one) for n, one in enumerate(values["windows"])],
             trimmed=bool(values["trimmed"]),
@@ -88,5 +92,7 @@ def _check(state: State, channels: int, hop: int) -> None:
         if window.start != made or not 0 < window.stop - window.start <= held.shape[1]:
             raise SnapshotError(f"snapshot: a window from latent {window.start} to {window.stop} after {made}")
         made = window.stop
+    if not 1 <= state.first_steps <= MAX_STEPS:
+        raise SnapshotError(f"snapshot: {state.first_steps} steps; allowed: 1 to {MAX_STEPS}")
     if not state.steers or not 0 <= state.position <= max(0, made) * hop:
         raise SnapshotError(f"snapshot: position {state.position} lies outside of its windows")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -30,7 +30,7 @@ from .track import Latents, Track
 
 StudioJob = Job[Work, Config, torch.Tensor]
 
-DECODED = 48  # latents whose sound is made at a time: 4.5 s; fewer are heard sooner, more waste less on context
+DECODED = 48  # latents whose sound is made at a time, at most: 4.5 s; more waste less on context
 REWINDABLE_S = 60.0  # seconds that snapshots reach back
 
 
@@ -45,7 +45,9 @@ class Studio(Protocol):
     model: str  # weights, precision and kind of device
 
     def begin(self, work: Work, config: Config) -> StudioJob:
-        """Queue a piece of work, batched with that of other streams; decoding does not wait for windows in progress.
+        """Queue a piece of work, batched with that of other streams.
+
+        A first window interrupts other windows, and decoding interrupts every window.
 
         Raises:
             StreamClosed: the engine closed.
@@ -83,7 +85,7 @@ class StableAudioStream(BlockStream):
     def __init__(self, studio: Studio, config: Config, state: State, restore: Callable[[bytes], StableAudioStream]):
         super().__init__(state.request, studio.rate, studio.channels, state.position)
         self._studio, self._config, self._restore = studio, config, restore
-        self._lengths = state.lengths
+        self._lengths, self._first_steps = state.lengths, state.first_steps
         self._steers = list(state.steers)
         self._track = Track(list(state.windows))
         self._track.trimmed = state.trimmed
@@ -92,9 +94,10 @@ class StableAudioStream(BlockStream):
 
     def next_block(self) -> Audio:
         hop, ahead = self._studio.hop, self._studio.lookahead
-        first = self.frames_made // hop // DECODED * DECODED
-        last = first + DECODED if self._total is None else min(first + DECODED, self._total)
+        first, last = self._decoded_with(self.frames_made // hop)
         needed = last + ahead if self._total is None else min(last + ahead, self._total)
+        if self._track.made >= needed:  # after a change of prompt nothing is being painted yet
+            self._paint_ahead()
         while self._track.made < needed:
             self._paint()
         left, right = min(ahead, first - self._track.begin), min(ahead, self._track.made - last)
@@ -125,7 +128,8 @@ class StableAudioStream(BlockStream):
         first = at // hop // DECODED * DECODED - max(ahead, self._lengths.context)
         windows = self._track.as_before(at, len(steers), first)
         trimmed = self._track.trimmed or first > self._track.begin
-        return snapshots.pack(State(self._studio.model, self.request, at, self._lengths, steers, windows, trimmed))
+        state = State(self._studio.model, self.request, at, self._lengths, self._first_steps, steers, windows, trimmed)
+        return snapshots.pack(state)
 
     def fork(self, at_frame: int | None = None) -> StableAudioStream:
         return self._restore(self.snapshot(at_frame))
@@ -145,6 +149,23 @@ class StableAudioStream(BlockStream):
     def _total(self) -> int | None:
         """Latents of a finite stream."""
         return None if self.total_frames is None else -(-self.total_frames // self._studio.hop)
+
+    def _decoded_with(self, latent: int) -> tuple[int, int]:
+        """The range of latents whose sound is made together with that of ``latent``.
+
+        It follows from the number and the changes of prompt before it alone, so that whoever reads from wherever gets
+        the same samples to the bit. A range ends where the decoder has all of a first window that it can have, so that
+        the window is heard before the next one is made.
+        """
+        first, hop = self._lengths.first, self._studio.hop
+        begins = [-(-steer.frame // hop) for steer in self._steers[1:]]  # from here on the new prompt may be heard
+        borders = [border for begin in begins for border in (begin - 1, begin, begin + first)]
+        if self._total is None or self._total > self._lengths.whole:
+            borders.append(first - self._studio.lookahead)
+        start = latent // DECODED * DECODED
+        stop = start + DECODED if self._total is None else min(start + DECODED, self._total)
+        start = max([start, *(border for border in borders if border <= latent)])
+        return start, min([stop, *(border for border in borders if border > latent)])
 
     def _heard_from(self, frame: int) -> int:
         """The first latent that a change of prompt at ``frame`` may change: no earlier sample depends on it."""
@@ -178,6 +199,7 @@ class StableAudioStream(BlockStream):
             known[:, :context] = torch.from_numpy(track.latents(start - context, start))
             mask[:context] = 1.0
         whole = self._total is not None and length == self._total
+        first = start == begun and dropped > 0  # a clip in one go is none
         paint = Paint(
             prompts=shares(self._steers, (start + kept // 2) * hop, self.rate),
             length=length,
@@ -185,9 +207,13 @@ class StableAudioStream(BlockStream):
             told_s=self.request.duration_s if whole and self.request.duration_s else length * hop / self.rate,
             known=known,
             mask=mask,
+            first=first,
         )
         self._check_open()
-        self._ahead = _Ahead(kept, context, studio.begin(paint, self._config))
+        config = self._config
+        if first:
+            config = replace(config, steps=min(config.steps, self._first_steps))
+        self._ahead = _Ahead(kept, context, studio.begin(paint, config))
         if self._closed:  # just now, by another thread
             self._drop_ahead()
 

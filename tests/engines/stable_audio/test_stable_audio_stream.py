@@ -1,7 +1,7 @@
 """The endless stream on a tiny checkpoint: against a plain reference, in any block size, steered, forked, batched."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from lullwave.audio import Audio  # noqa: E402
 from lullwave.engines.stable_audio.noise import latent_noise  # noqa: E402
 from lullwave.engines.stable_audio.pipeline import Config, Decode, Paint  # noqa: E402
 from lullwave.engines.stable_audio.stream import DECODED  # noqa: E402
-from lullwave.engines.stable_audio.windows import Lengths, lengths_for  # noqa: E402
+from lullwave.engines.stable_audio.windows import Lengths, first_steps_for, lengths_for  # noqa: E402
 from lullwave.errors import InvalidInput, SnapshotError, StreamClosed  # noqa: E402
 
 RATE, HOP, SIZE, DEPTH = 8000, 1024, 8, 2
@@ -87,8 +87,9 @@ def latents(seconds):
 
 
 def test_ten_windows_equal_a_plain_reference(engine, checkpoint):
-    window, context, tail = latents(6.0), latents(2.0), latents(2.0)
-    plan = [(n * window, min(n * window, context), window, tail, "rainy piano") for n in range(10)]
+    first, window, context, tail = latents(2.0), latents(6.0), latents(2.0), latents(2.0)
+    plan = [(0, 0, first, tail, "rainy piano"), (first, context, 2 * first, tail, "rainy piano")]
+    plan += [(3 * first + n * window, context, window, tail, "rainy piano") for n in range(8)]
     expected = reference(checkpoint, plan)
     safe = len(expected) - DEPTH * HOP  # the last latents are heard with the window that follows
     with stream(engine) as playing:
@@ -98,14 +99,15 @@ def test_ten_windows_equal_a_plain_reference(engine, checkpoint):
 
 
 def test_a_steer_is_heard_from_its_frame_on_and_nothing_before_it_changes(engine, checkpoint):
-    window, context, tail = latents(6.0), latents(2.0), latents(2.0)
+    first, window, context, tail = latents(2.0), latents(6.0), latents(2.0), latents(2.0)
     at = 9 * RATE + 5
     cut = -(-at // HOP) + DEPTH
     plan = [
-        (0, 0, window, tail, "rainy piano"),
-        (window, context, window, tail, "rainy piano"),
-        (cut, context, window, tail, "warm drums"),
-        (cut + window, context, window, tail, "warm drums"),
+        (0, 0, first, tail, "rainy piano"),
+        (first, context, 2 * first, tail, "rainy piano"),
+        (3 * first, context, window, tail, "rainy piano"),
+        (cut, context, first, tail, "warm drums"),
+        (cut + first, context, 2 * first, tail, "warm drums"),
     ]
     expected = reference(checkpoint, plan)
     safe = len(expected) - DEPTH * HOP
@@ -253,6 +255,8 @@ def test_damaged_snapshots_and_those_of_others_are_refused(engine, networks):
     ):
         with pytest.raises(SnapshotError):
             engine.restore(wrong)
+    with pytest.raises(SnapshotError, match="0 steps; allowed: 1 to 250"):
+        engine.restore(saved.replace(b'"first_steps": 2', b'"first_steps": 0'))
     far = saved.replace(b'"position": 16000', b'"position": 99999')
     with pytest.raises(SnapshotError, match="outside of its windows"):
         engine.restore(far)
@@ -260,13 +264,15 @@ def test_damaged_snapshots_and_those_of_others_are_refused(engine, networks):
 
 def test_lengths_of_windows():
     lengths = Lengths.of(24.0, 8.0, 10.0, 6)
-    assert [lengths.next(start, 0, None) for start in (0, 60, 180, 420)] == [(60, 20), (120, 20), (240, 20), (240, 20)]
-    assert lengths.next(500, 480, None) == (60, 20)  # soon after a change of prompt
+    assert [lengths.next(start, 0, None) for start in (0, 20, 60, 180)] == [(20, 20), (40, 20), (120, 20), (240, 20)]
+    assert lengths.next(500, 490, None) == (20, 20)  # soon after a change of prompt
     assert lengths.next(0, 0, 1000) == (1000, 0)  # a clip in one go
-    assert lengths.next(0, 0, 1300) == (60, 20)  # a longer one in windows
+    assert lengths.next(0, 0, 1300) == (20, 20)  # a longer one in windows
     assert lengths.next(1050, 0, 1300) == (250, 0)  # which end where it ends
     assert Lengths.of(3.0, 1.0, 10.0, 60).window == 61  # a window is longer than what the decoder looks ahead
     assert lengths_for(0.3)[0] > lengths_for(2.0)[0] > lengths_for(50.0)[0]
+    assert [first_steps_for(steps, 1.0) for steps in (100, 8, 6, 4, 2)] == [38, 3, 3, 3, 2]
+    assert [first_steps_for(8, speed) for speed in (0.2, 1.3, 2.5, 60.0)] == [3, 4, 8, 8]
 
 
 def test_options_are_checked_by_name(engine):
@@ -280,7 +286,9 @@ def test_options_are_checked_by_name(engine):
     assert "drums" in understood.text
 
 
-def test_the_next_window_is_painted_while_one_is_heard_and_dropped_by_a_change_of_prompt(engine, monkeypatch):
+@pytest.fixture
+def painted(engine, monkeypatch):
+    """The windows that have begun: (work, job) each."""
     begun = []
     begin = engine.begin
 
@@ -291,6 +299,66 @@ def test_the_next_window_is_painted_while_one_is_heard_and_dropped_by_a_change_o
         return job
 
     monkeypatch.setattr(engine, "begin", noted)
+    return begun
+
+
+def test_a_first_window_has_steps_of_its_own_and_is_heard_before_the_next_one_is_made(engine, painted):
+    first, steps = latents(2.0), []
+    with stream(engine, steps=2, first_steps=1) as played:
+        for position in (0, 9 * RATE + 5):
+            played.read(position - played.position)
+            if position:
+                played.steer("fast drums", over_s=1.0)
+            painted.clear()
+            played.read(RATE)
+            assert [job.result.done() for _, job in painted][:1] == [True]
+            assert len(painted) == 2  # and one ahead
+            assert [work.first for work, _ in painted] == [True, False]
+            steps += [job.config.steps for _, job in painted]
+    assert steps == [1, 2, 1, 2]
+    assert played._decoded_with(0) == (0, first - DEPTH)
+    with stream(engine, duration_s=9.7, first_steps=1) as clip:
+        painted.clear()
+        clip.read(RATE)
+        assert [job.config.steps for _, job in painted] == [2]
+
+
+def test_a_first_window_interrupts_others_and_decoding_all(engine, monkeypatch):
+    denoiser, queued, done = engine._pipeline.networks.denoiser, threading.Event(), []
+    velocity, noise = denoiser.velocity, latent_noise(1, 0, 0, 8, engine.size)
+    window, first = (Paint({"": 1.0}, 8, lambda step: noise, 1.0, first=first) for first in (False, True))
+    engine.work(window, Config(steps=1), threading.Event())  # after what is left of the tests before
+    monkeypatch.setattr(denoiser, "velocity", lambda *args: queued.wait(20) and velocity(*args))
+    jobs = [engine.begin(work, Config(steps=2)) for work in (window, first, Decode(noise))]
+    for name, job in zip(("window", "first", "sound"), jobs, strict=True):
+        job.result.add_done_callback(lambda _, name=name: done.append(name))
+    queued.set()
+    engine.result(jobs[0], threading.Event())
+    assert done == ["sound", "first", "window"]
+
+
+def test_a_window_that_is_given_up_ends_between_two_layers(engine, monkeypatch):
+    denoiser, layers = engine._pipeline.networks.denoiser, []
+    block = denoiser._block
+    noise = latent_noise(1, 0, 0, 8, engine.size)
+    paint = Paint({"": 1.0}, 8, lambda step: noise, 1.0)
+    engine.work(paint, Config(steps=1), threading.Event())  # after what is left of the tests before
+    queued = threading.Event()
+
+    def cancelling(*args):
+        layers.append(queued.wait(20) and job.cancel())
+        return block(*args)
+
+    monkeypatch.setattr(denoiser, "_block", cancelling)
+    job = engine.begin(paint, Config(steps=3))
+    queued.set()
+    with pytest.raises(CancelledError):
+        job.result.result(20)
+    assert len(layers) == 1
+
+
+def test_the_next_window_is_painted_while_one_is_heard_and_dropped_by_a_change_of_prompt(engine, painted):
+    begun = painted
     with stream(engine) as played:
         played.read(engine.rate // 4)
         heard = len(begun) - 1  # the last one is not needed yet

@@ -7,6 +7,7 @@ them for all steps of a pass.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,28 +35,35 @@ class Denoiser:
         self.memory_tokens = int(transformer.config.num_memory_tokens)  # learned, before the latents
         self._rotary = Rotary(transformer.rotary_pos_emb.inv_freq)
 
-    def condition(self, context: Tensor, duration: Tensor, timesteps: Tensor, known: Tensor | None) -> Conditioning:
+    def condition(self, text: Tensor, duration: Tensor, timesteps: Tensor, known: Tensor | None) -> Conditioning:
         """Compute the conditioning of a pass.
 
         Args:
-            context: (B, L, D) text states and the state of the duration.
+            text: (B, L, D) text states, which all end with the same padding.
             duration: (B, D) the state of the duration.
             timesteps: (steps,) noise levels of the steps, 0 to 1.
             known: (B, 1 + latent channels, T) the mask (1: known) and the known latents; None: text to audio.
         """
         net = self._net
-        context = net.to_cond_embed(context)
-        text = [project_text(block.cross_attn, context) for block in net.transformer_blocks]
+        length, apart = text.shape[1], _before_padding(text)
+        context = net.to_cond_embed(torch.cat([duration[:, None], text[:, : apart + 1]], dim=1))
+        projected = [project_text(block.cross_attn, context) for block in net.transformer_blocks]
+        of_text = [(_padded(keys, length - apart), _padded(values, length - apart)) for keys, values in projected]
         features = net.timestep_features(timesteps.float()[:, None]).to(context.dtype)
         levels = net.to_global_embed(duration)[None] + net.to_timestep_embed(features)[:, None]
         local = None
         if known is not None:
             rows = known.transpose(1, 2)
             local = [block.to_local_embed(rows) for block in net.transformer_blocks]
-        return Conditioning(text, net.global_cond_embedder(levels), local)
+        return Conditioning(of_text, net.global_cond_embedder(levels), local)
 
-    def velocity(self, latents: Tensor, step: int, given: Conditioning) -> Tensor:
-        """(B, channels, T): the velocity of latents of the same shape at a step of the pass."""
+    def velocity(
+        self, latents: Tensor, step: int, given: Conditioning, between: Callable[[], None] = lambda: None
+    ) -> Tensor:
+        """(B, channels, T): the velocity of latents of the same shape at a step of the pass.
+
+        ``between`` is called before each layer; what it raises ends the pass.
+        """
         net = self._net
         latents = net.preprocess_conv(latents) + latents
         x = net.proj_in(latents.transpose(1, 2))
@@ -64,6 +72,7 @@ class Denoiser:
         tables = self._rotary.tables(x.shape[1])
         modulation = given.modulations[step]
         for layer, block in enumerate(net.transformer_blocks):
+            between()
             known = None if given.known is None else given.known[layer]
             x = self._block(block, x, modulation, tables, given.text[layer], known)
         out = net.proj_out(x[:, self.memory_tokens :]).transpose(1, 2)
@@ -89,6 +98,17 @@ class Denoiser:
             x[:, self.memory_tokens :] += known
         fed = _feed_forward(block.ff, _modulated(block.ff_norm, x, scale_ff, shift_ff))
         return torch.addcmul(x, fed, torch.sigmoid(1 - gate_ff))
+
+
+def _before_padding(text: Tensor) -> int:
+    """The number of (B, L, D) text states before those that equal the last of their row."""
+    differs = (text != text[:, -1:]).any(-1).any(0).nonzero()
+    return int(differs.max()) + 1 if len(differs) else 0
+
+
+def _padded(heads: Tensor, times: int) -> Tensor:
+    """(B, heads, L, D) keys or values with the last one repeated, so that it is there so many times."""
+    return torch.cat([heads[:, :, :-1], heads[:, :, -1:].expand(-1, -1, times, -1)], dim=2)
 
 
 def _modulated(norm: Any, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
