@@ -152,13 +152,17 @@ def _stream(checkpoint: Path, dtype: str, repeats: int) -> list[dict[str, Any]]:
 
 
 def _steady(engine: Any, repeats: int, **options: float) -> float:
-    """Seconds of music a second, over whole windows after the short first ones."""
+    """Seconds of music a second, from the end of a window to that of a later one, after the short first ones."""
     with engine.stream(_request(**options)) as stream:
-        stream.read(round(3.2 * options["window_s"] * stream.rate))
-        frames = round(repeats * options["window_s"] * stream.rate)
-        began = time.perf_counter()
-        stream.read(frames)
-        return frames / stream.rate / (time.perf_counter() - began)
+        stream.read(round(2.5 * options["window_s"] * stream.rate))
+        ends: list[tuple[float, int]] = []  # the time, and the latents that had been made
+        while len(ends) <= repeats:
+            made = stream._track.made
+            stream.read(stream.rate // 10)
+            if stream._track.made > made:
+                ends.append((time.perf_counter(), stream._track.made))
+        (began, first), (ended, last) = ends[0], ends[-1]
+        return float((last - first) * engine.hop / engine.rate / (ended - began))
 
 
 def _first(checkpoint: Path, dtype: str, repeats: int) -> list[dict[str, Any]]:
