@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
-from ray.exceptions import GetTimeoutError, RayError
+from ray.exceptions import ActorDiedError, GetTimeoutError, RayError
 
 from ..engines.cluster.options import NAMESPACE
 from ..errors import EngineError
 
 LOAD_S = 2.0  # an actor that does not tell its load within this time is taken as one that does not answer
 NAME_S = 5.0  # how long the name of an actor that was killed may still be taken
+Told = dict[str, Any] | str | None  # facts of an actor; why it could not start; None: it does not answer (now)
 
 
 @dataclass(eq=False)
@@ -29,9 +30,12 @@ class Actor:
     node: str = ""  # its address
     node_id: str = ""  # Ray's
     restarts: int = 0  # that this run of the pool has seen
+    failed: str = ""  # why it could not start; Ray does not try again
 
-    def take(self, facts: dict[str, Any] | None) -> None:
-        """Take over what it told; None if it did not answer."""
+    def take(self, told: Told) -> None:
+        """Take over what ``asked`` returned."""
+        facts = told if isinstance(told, dict) else None
+        self.failed = told if isinstance(told, str) else ""
         self.load, self.placed = None if facts is None else facts["load"], 0
         if facts is not None:
             self.restarts += bool(self.pid) and self.pid != facts["pid"]
@@ -65,17 +69,20 @@ def found(prefix: str, known: Sequence[Actor]) -> list[Actor]:
     ]
 
 
-def asked(actors: Sequence[Actor]) -> list[dict[str, Any] | None]:
-    """What each actor tells about itself; None for one that does not answer. Blocks for up to ``LOAD_S``."""
+def asked(actors: Sequence[Actor]) -> list[Told]:
+    """What each actor tells about itself. Blocks for up to ``LOAD_S``."""
     replies = [actor.handle.load.remote() for actor in actors]
     if replies:
         ray.wait(replies, num_returns=len(replies), timeout=LOAD_S)
     return [_told(reply) for reply in replies]
 
 
-def _told(reply: Any) -> dict[str, Any] | None:
+def _told(reply: Any) -> Told:
     try:
         facts: dict[str, Any] = ray.get(reply, timeout=0)
         return facts
+    except ActorDiedError as error:
+        lines = str(error).strip().splitlines()  # the last one of a traceback is the error itself
+        return lines[-1].strip() if error.actor_init_failed and lines else None
     except (RayError, GetTimeoutError, EngineError):
         return None

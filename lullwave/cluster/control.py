@@ -93,8 +93,8 @@ def start_stations_later(settings: Settings) -> None:
 def status(address: str) -> dict[str, list[dict[str, Any]]]:
     """One row for each actor.
 
-    ``engines``: engine, actor, where it runs, streams, waiting, speed, restarts, whether it answers. ``stations``:
-    station, where it runs, engine on air, speed, seconds written ahead, epoch, restarts, state.
+    ``engines``: engine, actor, where it runs, streams, waiting, speed, restarts, whether it answers, why it could not
+    start. ``stations``: station, where it runs, engine on air, speed, seconds written ahead, epoch, restarts, state.
 
     Raises:
         EngineLost: there is no cluster at ``address``, or nothing of ours on it.

@@ -13,9 +13,11 @@ import ray
 from ..engines import load_engine
 from ..server.inference.fair_scheduler import FairScheduler
 from ..server.inference.session import Session
+from ..server.live.idle_timer import IdleTimer
 from .scaling import ActorLoad
 
 OUTBOX = 64  # messages of a session that wait for Ray
+SILENT_S = 10.0  # a client that neither pings nor sends anything for this long is gone; it pings every two seconds
 
 Message = str | bytes
 
@@ -28,9 +30,16 @@ class ActorSessionSocket:
         self._early: dict[int, Message | None] = {}  # messages that overtook others
         self._next = 0  # number of the message that is put in next
         self._outbox: asyncio.Queue[Message | None] = asyncio.Queue(OUTBOX)
+        self._silent = IdleTimer(self.end)
+        self.heard()
+
+    def heard(self) -> None:
+        """Note that the client lives: the session ends when nothing is heard of it for ``SILENT_S``."""
+        self._silent.hold(SILENT_S)
 
     def deliver(self, number: int, message: Message | None) -> None:
         """Take a message in; Ray may bring them in another order. None ends the session."""
+        self.heard()
         self._early[number] = message
         while self._next in self._early:
             self._inbox.put_nowait(self._early.pop(self._next))
@@ -38,6 +47,7 @@ class ActorSessionSocket:
 
     def end(self) -> None:
         """End the session, whatever has been delivered."""
+        self._silent.cancel()
         self._inbox.put_nowait(None)
 
     async def sent(self) -> Message | None:
@@ -80,7 +90,7 @@ class EngineActor:
         socket = self._waiting.pop(session, None) or ActorSessionSocket()
         served = Session(socket, self._engine, self._scheduler)
         self._sessions[session] = (socket, served)
-        running = asyncio.create_task(_run(served, socket))
+        running = asyncio.create_task(self._run(session, served, socket))
         try:
             while (message := await socket.sent()) is not None:
                 yield message
@@ -96,8 +106,10 @@ class EngineActor:
         elif number == 0 or session in self._waiting:
             self._waiting.setdefault(session, ActorSessionSocket()).deliver(number, message)
 
-    async def ping(self) -> None:
-        """Answer."""
+    async def ping(self, session: str) -> None:
+        """Answer the client of a session."""
+        if session in self._sessions:
+            self._sessions[session][0].heard()
 
     async def load(self) -> dict[str, Any]:
         """What it does, for the pool: ``ActorLoad`` and where it runs."""
@@ -117,7 +129,9 @@ class EngineActor:
             "restarted": context.was_current_actor_reconstructed,
         }
 
-
-async def _run(session: Session, socket: ActorSessionSocket) -> None:
-    await session.run()
-    await socket.close()
+    async def _run(self, name: str, session: Session, socket: ActorSessionSocket) -> None:
+        try:
+            await session.run()
+        finally:
+            self._sessions.pop(name, None)  # its streams are closed, also if nobody fetches what was sent last
+        await socket.close()

@@ -116,6 +116,7 @@ class Pool:
                     "speed": actor.load.speed if actor.load else None,
                     "restarts": actor.restarts,
                     "answers": actor.load is not None,
+                    "failed": actor.failed,
                 }
                 for name, pool in self._pools.items()
                 for actor in pool.actors

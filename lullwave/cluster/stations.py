@@ -91,7 +91,9 @@ def outdated(actors: Sequence[Actor], wanted: Mapping[str, Mapping[str, Any]]) -
     return [
         actor
         for actor, facts in zip(actors, asked(actors), strict=True)
-        if actor.name not in wanted or facts is None or facts["settings"] != fingerprint(wanted[actor.name])
+        if actor.name not in wanted
+        or not isinstance(facts, dict)
+        or facts["settings"] != fingerprint(wanted[actor.name])
     ]
 
 
@@ -106,7 +108,7 @@ def end(actors: Sequence[Actor]) -> None:
 
 def _state(actor: Actor) -> str:
     if actor.load is None:
-        return "starting"
+        return f"failed: {actor.failed}" if actor.failed else "starting"
     if not actor.load.producing:
         return "standing by"
     return "asleep" if actor.load.asleep else "on air"

@@ -102,9 +102,8 @@ def _show(rows: dict[str, list[dict[str, Any]]], as_json: bool) -> None:
     for row in rows["engines"]:
         waiting = "" if row["waiting"] is None else str(row["waiting"])
         where = row["actor"], row["node"], str(row["pid"] or ""), str(row["streams"])
-        table.add_row(
-            *where, waiting, _times(row["speed"]), str(row["restarts"]), "ready" if row["answers"] else "starting"
-        )
+        state = "ready" if row["answers"] else f"failed: {row['failed']}" if row["failed"] else "starting"
+        table.add_row(*where, waiting, _times(row["speed"]), str(row["restarts"]), state)
     console.print(table)
 
 

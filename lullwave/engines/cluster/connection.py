@@ -82,7 +82,7 @@ class ActorSocket:
 
     async def _pinged(self) -> float:
         try:
-            await self._actor.ping.remote()
+            await self._actor.ping.remote(self._session)
         except RayError as error:
             raise _lost(error) from None
         return 0.0

@@ -1,0 +1,107 @@
+"""What the pool is told of a client that has died, and of an actor that could not start; without a cluster."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+from sine_engine import SineEngine
+
+from lullwave.engines.remote import protocol
+
+ray = pytest.importorskip("ray")
+actors = pytest.importorskip("lullwave.cluster.actors")
+engine_actor = pytest.importorskip("lullwave.cluster.engine_actor")
+
+
+@pytest.fixture
+def actor(monkeypatch):
+    monkeypatch.setattr(engine_actor, "load_engine", lambda name, **options: SineEngine())
+    one = []
+
+    def made():
+        one.append(engine_actor.EngineActor("sines", {}))
+        return one[0]
+
+    yield made
+    one[0]._scheduler.close()
+
+
+def open_message(stream: int) -> str:
+    return protocol.pack("open", stream=stream, id=stream, request={"prompt": "x", "seed": 1})
+
+
+async def until(true) -> None:
+    while not true():
+        await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize("fetching", [True, False])
+def test_the_streams_of_a_client_that_neither_pings_nor_speaks_end(actor, monkeypatch, fetching):
+    monkeypatch.setattr(engine_actor, "SILENT_S", 60.0)
+
+    async def scenario():
+        served = actor()
+        messages = served.connect("one")
+        assert "hello" in await anext(messages)
+        await served.deliver("one", 0, open_message(1))
+        session = served._sessions["one"][1]
+        await until(lambda: session.streams == 1)
+        monkeypatch.setattr(engine_actor, "SILENT_S", 0.0)
+        await served.ping("one")  # nothing is heard of it from now on
+        if fetching:
+            async for _ in messages:
+                pass
+        await until(lambda: not served._sessions)
+        await served.deliver("one", 1, open_message(2))  # too late
+        assert not served._sessions
+        assert not served._waiting
+        await messages.aclose()
+
+    asyncio.run(asyncio.wait_for(scenario(), 20.0))
+
+
+def test_a_client_that_pings_keeps_its_streams(actor, monkeypatch):
+    held = []
+    monkeypatch.setattr(engine_actor.IdleTimer, "hold", lambda timer, for_s: held.append(for_s))
+
+    async def scenario():
+        served = actor()
+        messages = served.connect("one")
+        await anext(messages)
+        held.clear()
+        await served.ping("one")
+        await served.deliver("one", 0, protocol.pack("here"))
+        await served.ping("other")  # of a session that has ended
+        assert held == [engine_actor.SILENT_S] * 2
+        await messages.aclose()
+
+    asyncio.run(scenario())
+
+
+def test_an_actor_that_could_not_start_says_why(monkeypatch):
+    from ray.exceptions import ActorDiedError
+
+    cause = ActorDiedError()
+    cause.error_msg = "The actor died because of an error raised in its creation task\n  File x\nSettingsError: store\n"
+    cause._actor_init_failed = True
+    lost = ActorDiedError()
+    told = {"load": 1, "pid": 7, "node": "here", "node_id": "a"}
+
+    def get(reply, timeout):
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    monkeypatch.setattr(ray, "get", get)
+    monkeypatch.setattr(ray, "wait", lambda *args, **how: None)
+    replies = [cause, lost, told]
+    handles = [SimpleNamespace(load=SimpleNamespace(remote=lambda reply=reply: reply), end=None) for reply in replies]
+    known = [actors.Actor(f"station:{n}", handle) for n, handle in enumerate(handles)]
+    for actor, facts in zip(known, actors.asked(known), strict=True):
+        actor.take(facts)
+    assert [one.failed for one in known] == ["SettingsError: store", "", ""]
+    stations = pytest.importorskip("lullwave.cluster.stations")
+    pool = stations.StationActors()
+    pool.actors = known[:2]
+    assert [row["state"] for row in pool.rows()] == ["failed: SettingsError: store", "starting"]
+    assert stations.outdated(known[:2], {"station:0": {}, "station:1": {}}) == known[:2]  # `up` starts them again
