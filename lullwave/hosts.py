@@ -204,6 +204,8 @@ class TrustedProxies:
         return self.everyone or bool(self.networks)
 
     def __contains__(self, host: str) -> bool:
+        if not self.networks:  # nothing to compare: this is asked of every request
+            return self.everyone
         address = parse_ip(host)
         if address is None:
             return self.everyone

@@ -13,6 +13,7 @@ from typing import Any
 EVERY_S = 2.0  # between two looks at the playlist: the target duration
 BEHIND_S = 6.0  # how far players are behind the end of the playlist: a segment may take so long to come
 CONNECT_S = 0.002  # pause between connections
+HEADERS = "Accept: */*\r\nAccept-Encoding: identity\r\nUser-Agent: lullwave-bench\r\n"  # about as many as players send
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 
 
@@ -28,10 +29,22 @@ class _Listener:
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), 20.0)
         self.socket.setblocking(False)
-        self.received = bytearray()
+        self.received = bytearray()  # of a reply: its head, and what came with it; all of a playlist
+        self.count = 0  # bytes of a reply that have come
+        self.body = self.whole = 0  # bytes of its body, and of all of it; 0 until its head is there
         self.asked_at = self.looked_at = 0.0
         self.asks_playlist = True
-        self.last = ""  # name of the newest segment that it has
+        self.last = b""  # name of the newest segment that it has
+
+    def take(self, data: memoryview) -> bool:
+        """Take a part of a reply; tell whether that was the last one."""
+        self.count += len(data)
+        if not self.whole or self.asks_playlist:
+            self.received += data
+        if not self.whole and (end := self.received.find(b"\r\n\r\n")) >= 0:
+            self.body = int(_LENGTH.search(self.received, 0, end)[1])  # type: ignore[index]
+            self.whole = end + 4 + self.body
+        return bool(self.whole) and self.count >= self.whole
 
 
 class HlsCrowd:
@@ -43,6 +56,7 @@ class HlsCrowd:
         self._listeners: dict[int, _Listener] = {}
         self._due: list[tuple[float, int]] = []  # when a listener looks at the playlist again
         self._random = random.Random(0)
+        self._buffer = memoryview(bytearray(262144))
         self._heard = self._nothing()
         for _ in range(count):
             one = _Listener(port)
@@ -72,42 +86,39 @@ class HlsCrowd:
         one = self._listeners[number]
         query = f"?listener=crowd-{number}" if playlist else ""
         one.asked_at, one.asks_playlist = time.perf_counter(), playlist
+        one.received.clear()
+        one.count = one.whole = 0
         if playlist:
             one.looked_at = one.asked_at
-        one.socket.sendall(f"GET {path}{query} HTTP/1.1\r\nHost: {self._host}\r\n\r\n".encode())
+        one.socket.sendall(f"GET {path}{query} HTTP/1.1\r\nHost: {self._host}\r\n{HEADERS}\r\n".encode())
 
     def _read(self, number: int) -> None:
         one = self._listeners[number]
         try:
-            data = one.socket.recv(262144)
+            count = one.socket.recv_into(self._buffer)
         except BlockingIOError:
             return
         except OSError:
-            data = b""
-        if not data:
+            count = 0
+        if not count:
             self._heard["closed"] += 1
             self._poll.unregister(number)
-            return
-        one.received += data
-        head, found, body = bytes(one.received).partition(b"\r\n\r\n")
-        if not found or len(body) < int(_LENGTH.search(head)[1]):  # type: ignore[index]
-            return
-        one.received.clear()
-        if b" 200 " in head[:20]:
-            self._answered(number, one, body)
-        else:  # the first segments are not ready
-            self._heard["refused"] += 1
-            heapq.heappush(self._due, (one.looked_at + EVERY_S, number))
+        elif one.take(self._buffer[:count]):
+            if b" 200 " in one.received[:20]:
+                self._answered(number, one)
+            else:  # the first segments are not ready
+                self._heard["refused"] += 1
+                heapq.heappush(self._due, (one.looked_at + EVERY_S, number))
 
-    def _answered(self, number: int, one: _Listener, body: bytes) -> None:
+    def _answered(self, number: int, one: _Listener) -> None:
         took = time.perf_counter() - one.asked_at
         self._heard["longest_gap_s"] = max(self._heard["longest_gap_s"], took)
-        if one.asks_playlist and (newest := segments_of(body.decode())[-1]) != one.last:
-            one.last = newest
-            self._ask(number, f"{self._folder}/{newest}", False)
+        if one.asks_playlist and (newest := one.received.rstrip().rpartition(b"\n")[2]) != one.last:
+            one.last = bytes(newest)
+            self._ask(number, f"{self._folder}/{newest.decode()}", False)
             return
         if not one.asks_playlist:
-            self._heard["bytes"] += len(body)
+            self._heard["bytes"] += one.body
             self._heard["segments"] += 1
             self._heard["late"] += took > BEHIND_S
         heapq.heappush(self._due, (one.looked_at + EVERY_S, number))

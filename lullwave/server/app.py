@@ -25,6 +25,7 @@ from .deps import Services
 from .engine_config import load_options, placed, remote_engines
 from .engine_pool import EnginePool
 from .errors import install
+from .hls.shortcut import HlsShortcut
 from .jobs.catalogue import tasks_of
 from .jobs.queue import JobQueue
 from .live.channel import Channel
@@ -166,6 +167,7 @@ def create_app(
     if settings.relay:
         app.add_middleware(PassingOn, services=services)
     app.add_middleware(BodyLimit, limit_bytes=settings.max_body_kb * 1024, larger=uploads)
+    app.add_middleware(HlsShortcut, services=services)
     app.add_middleware(
         OriginAndTokenGuard, settings=settings, owner_token=services.owner_token, is_private=services.is_private
     )

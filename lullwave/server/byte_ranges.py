@@ -12,30 +12,30 @@ _ONE_RANGE = re.compile(r"^bytes=\s*(\d*)-(\d*)\s*$")
 
 def whole_or_part(request: Request, data: bytes, etag: str, media_type: str, headers: dict[str, str]) -> Response:
     """Reply with ``data``, with the requested range of it, or with 304 or 416. ``etag`` includes its quotes."""
-    headers = {"ETag": etag, "Accept-Ranges": "bytes", **headers}
+    bare, headers = headers, {"ETag": etag, "Accept-Ranges": "bytes", **headers}
     head = request.method == "HEAD"
     if _matches(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
     asked = request.headers.get("range")
     condition = request.headers.get("if-range")
     if asked is None or head or (condition is not None and condition.strip() != etag):
-        return _reply(data, 200, media_type, headers, head)
+        return whole(data, etag, media_type, bare, head)
     span = _span(asked, len(data))
     if span is None:
-        return _reply(data, 200, media_type, headers, head)
+        return whole(data, etag, media_type, bare, head)
     start, stop = span
     if start >= stop:
         return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{len(data)}"})
     headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(data)}"
-    return _reply(data[start:stop], 206, media_type, headers, head)
+    return Response(data[start:stop], 206, media_type=media_type, headers=headers)
 
 
-def _reply(data: bytes, status: int, media_type: str, headers: dict[str, str], head: bool) -> Response:
+def whole(data: bytes, etag: str, media_type: str, headers: dict[str, str], head: bool = False) -> Response:
+    """Reply with all of ``data``, or with only its headers. ``etag`` includes its quotes."""
+    headers = {"ETag": etag, "Accept-Ranges": "bytes", **headers}
     if head:
-        return Response(
-            status_code=status, media_type=media_type, headers={**headers, "Content-Length": str(len(data))}
-        )
-    return Response(data, status, media_type=media_type, headers=headers)
+        return Response(media_type=media_type, headers={**headers, "Content-Length": str(len(data))})
+    return Response(data, media_type=media_type, headers=headers)
 
 
 def _span(asked: str, size: int) -> tuple[int, int] | None:

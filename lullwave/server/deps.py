@@ -15,6 +15,7 @@ from .clients import Clients, client_key
 from .clip_service import ClipService
 from .engine_pool import EnginePool
 from .errors import Forbidden, Full
+from .hls.replies import HlsReplies
 from .jobs.queue import JobQueue
 from .live.channel import Channel
 from .live.channels import Channels
@@ -55,6 +56,7 @@ class Services:
     changes: OwnerChanges
     pulls: ModelPulls
     clients: Clients = field(default_factory=Clients)
+    hls_replies: HlsReplies = field(default_factory=HlsReplies)
     live: Channels | None = None
     jobs: JobQueue | None = None
     prompt_queues: dict[str, PromptQueue] = field(default_factory=dict)  # by station id

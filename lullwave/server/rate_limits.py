@@ -43,6 +43,9 @@ class RateLimits:
 
     def of(self, client: str, now: float) -> RateLimit:
         """The pace of a client."""
+        if (pace := self._known.get(client)) is not None:
+            return pace
         if len(self._known) >= MAX_KNOWN:
             self._known = {known: pace for known, pace in self._known.items() if not pace.rested(now)}
-        return self._known.setdefault(client, RateLimit(self._per_s, self._burst))
+        pace = self._known[client] = RateLimit(self._per_s, self._burst)
+        return pace

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import secrets
 from collections import deque
@@ -12,6 +11,7 @@ from ...codecs.fragmented_mp4 import FragmentedAac
 from ...ring import Ring
 from ...station import CHANNELS, CHUNK_FRAMES, RATE, Epoch, PlayoutStep
 from ..live.audio_feed import follows
+from ..live.idle_timer import IdleTimer
 from .playlists import LISTED, PACKETS, SEGMENT_FRAMES, SEGMENT_S, Segment, Session
 
 KBPS = (160, 64)  # bit rates, the better one first
@@ -29,7 +29,8 @@ class HlsFeed:
 
     def __init__(self) -> None:
         self._rings: dict[int, Ring[Segment]] | None = None  # by bit rate, while somebody asks
-        self._held: asyncio.TimerHandle | None = None
+        self._files: dict[str, bytes] = {}  # by name: all segments that the rings hold, and their headers
+        self._held = IdleTimer(self.close)
         self._always = False
         self._encoding: tuple[dict[int, Ring[Segment]], list[_Variant]] | None = None  # playout thread
         self._next_number = 0  # larger than every number given so far; playout thread
@@ -49,11 +50,14 @@ class HlsFeed:
 
     def hold(self) -> None:
         """Encode for ``HOLD_S`` from now on: somebody has asked for a playlist."""
-        if self._held is not None:
-            self._held.cancel()
         if self._rings is None:
             self._rings = {kbps: Ring(KEPT) for kbps in KBPS}
-        self._held = None if self._always else asyncio.get_running_loop().call_later(HOLD_S, self.close)
+            for ring in self._rings.values():
+                ring.watch(lambda _: self._list_files())
+        if self._always:
+            self._held.cancel()
+        else:
+            self._held.hold(HOLD_S)
 
     async def segments(self, kbps: int) -> list[Segment]:
         """The segments for a playlist, at least ``READY``: waits for them. Empty if the feed is closed meanwhile."""
@@ -62,17 +66,16 @@ class HlsFeed:
         ring = self._rings[kbps]
         while ring.end < READY and not ring.closed:
             await ring.changed()
-        return ring.items(max(ring.begin, ring.end - LISTED))
+        return _listed(ring)
+
+    def ready(self, kbps: int) -> list[Segment]:
+        """The segments for a playlist now; empty if they are not ready."""
+        ring = (self._rings or {}).get(kbps)
+        return [] if ring is None or ring.end < READY else _listed(ring)
 
     def find(self, name: str) -> bytes | None:
         """The file of a name; None if there is none, or none any more."""
-        for ring in (self._rings or {}).values():
-            for segment in ring.items(ring.begin):
-                if segment.name == name:
-                    return segment.data
-                if segment.init_name == name:
-                    return segment.init
-        return None
+        return self._files.get(name)
 
     def add(self, step: PlayoutStep) -> None:
         """Encode what a step put on air; a new encoder begins with the last seconds. Playout thread."""
@@ -100,11 +103,15 @@ class HlsFeed:
 
     def close(self) -> None:
         """Stop encoding until the next request; waiting requests end."""
-        if self._held is not None:
-            self._held.cancel()
+        self._held.cancel()
         for ring in (self._rings or {}).values():
             ring.close()
-        self._rings = self._held = None
+        self._rings, self._files = None, {}
+
+    def _list_files(self) -> None:
+        """Note the names of all files that are kept, after a segment has come."""
+        kept = [one for ring in (self._rings or {}).values() for one in ring.items(ring.begin)]
+        self._files = {one.init_name: one.init for one in kept} | {one.name: one.data for one in kept}
 
     def _variants(self, begin: int, epoch: Epoch) -> list[_Variant]:
         """A new encoder for each bit rate. Their numbers follow the time of day, so that a restart does not repeat one.
@@ -114,6 +121,10 @@ class HlsFeed:
         wall = epoch.wall + (begin - epoch.frame) / RATE
         session = Session(secrets.token_hex(6), max(self._next_number, int(wall / SEGMENT_S)))
         return [_Variant(kbps, begin, session) for kbps in KBPS]
+
+
+def _listed(ring: Ring[Segment]) -> list[Segment]:
+    return ring.items(max(ring.begin, ring.end - LISTED))
 
 
 class _Variant:

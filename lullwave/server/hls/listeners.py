@@ -6,11 +6,12 @@ requests without an id count together as one listener of their station.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from contextlib import ExitStack
+from functools import partial
 
 from ..live.audience import Audience
+from ..live.idle_timer import IdleTimer
 from ..live.responses import counted
 from .feed import HOLD_S
 
@@ -23,7 +24,7 @@ class HlsListeners:
     def __init__(self, audience: Audience, by_address: Counter[str]) -> None:
         self._audience = audience
         self._by_address = by_address
-        self._leaving: dict[tuple[str, str], tuple[asyncio.TimerHandle, ExitStack]] = {}
+        self._leaving: dict[tuple[str, str], tuple[IdleTimer, ExitStack]] = {}
 
     def knows(self, station: str, listener: str | None) -> bool:
         """Tell whether a listener has asked within ``HOLD_S``."""
@@ -32,15 +33,12 @@ class HlsListeners:
     def heard(self, station: str, listener: str | None, address: str) -> None:
         """Count a listener for ``HOLD_S`` from now on."""
         key = (station, listener or UNNAMED)
-        if key in self._leaving:
-            timer, stack = self._leaving[key]
-            timer.cancel()
-        else:
+        if key not in self._leaving:
             stack = ExitStack()
             stack.enter_context(counted(self._by_address, address))
             stack.enter_context(self._audience.audio(*key))
-        timer = asyncio.get_running_loop().call_later(HOLD_S, self._left, key)
-        self._leaving[key] = timer, stack
+            self._leaving[key] = IdleTimer(partial(self._left, key)), stack
+        self._leaving[key][0].hold(HOLD_S)
 
     def close(self) -> None:
         """Count nobody any more."""

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from ...engines.remote import protocol as wire
 from ...engines.remote.connection import keep_alive
 from ..process.bounded_server import ACCEPTED_AT_ONCE, BoundedServer
 from ..process.connection_limits import ConnectionLimits
+from ..process.http_protocols import http_protocol
 from ..process.repeated_logs import limit_repeated_logs
 from ..process.sockets import most_connections, raise_file_limit
 from ..process.uvicorn_protocols import limited_websocket, with_head_timeout, with_limits, with_paced_requests
@@ -36,7 +36,7 @@ def inference_server(app: Starlette, cert: Path | None = None, key: Path | None 
     limits = ConnectionLimits(MAX_PER_ADDRESS, most_connections())
     config = uvicorn.Config(
         app,
-        http=with_head_timeout(with_paced_requests(with_limits(AutoHTTPProtocol, limits))),
+        http=with_head_timeout(with_paced_requests(with_limits(http_protocol(), limits))),
         ws=limited_websocket(WebSocketsSansIOProtocol, limits, WS_FRAMES_PER_S, WS_FRAME_BURST),
         backlog=ACCEPTED_AT_ONCE,
         log_level="warning",

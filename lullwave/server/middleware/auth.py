@@ -15,6 +15,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable
+from functools import lru_cache
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -28,6 +29,7 @@ from .forwarded import PORTLESS, came_by_proxy
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 PROBES = frozenset({"/healthz", "/readyz"})  # answered by any name: probes ask for addresses
 OPEN_TO_PAGES = frozenset({"/run_inference", "/run_inference/"})  # Riffusion's web page is on another origin
+NAMES_KEPT, LONGEST_NAME = 256, 260  # values of ``Host`` whose answer is remembered: a name has 253 characters at most
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}  # browsers leave them out
 NAME_REMEDY = "see the settings allowed_hosts and, behind a proxy, trusted_proxies"
 ORIGIN_REMEDY = (
@@ -160,10 +162,15 @@ class AnsweredNames:
     def __init__(self, allowed_hosts: str, public: bool) -> None:
         self._named = host_names(allowed_hosts, "allowed_hosts")
         self._public = public
+        self._known = lru_cache(NAMES_KEPT)(self._refused)
 
     def refused(self, headers: Headers) -> str:
         """The name in ``Host`` if the server does not answer to it, for messages; else empty."""
-        host = host_of(headers.get("host", ""))
+        value = headers.get("host", "")
+        return self._known(value) if len(value) <= LONGEST_NAME else self._refused(value)
+
+    def _refused(self, value: str) -> str:
+        host = host_of(value)
         if host in self._named or is_loopback(host) or (self._public and not self._named):
             return ""
         return repr(host[:80])

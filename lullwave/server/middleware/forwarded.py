@@ -23,14 +23,15 @@ VIA_PROXY = "lullwave.via_proxy"  # key of the scope: what shows that an untrust
 OLD_HTTP = "HTTP/1.0"  # what some proxies speak unless told otherwise; browsers and curl do not
 PORTLESS = "lullwave.portless"  # key of the scope: a trusted proxy named the host and left its port open
 # Headers that proxies, tunnels and content networks add; the first also as a prefix.
-_PREFIX = "x-forwarded"
+_PREFIX = b"x-forwarded"
 _TRACES = frozenset(
-    {
+    name.encode()
+    for name in (
         "forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "x-original-forwarded-for",
         "x-original-host", "true-client-ip", "cf-connecting-ip", "cf-ray", "cdn-loop", "fastly-client-ip",
         "fly-client-ip", "x-envoy-external-address", "x-proxyuser-ip", "x-arr-log-id", "x-azure-clientip",
         "x-amzn-trace-id", "x-appengine-user-ip", "tailscale-user-login",
-    }
+    )
 )  # fmt: skip
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[\w.-]{1,253})(:\d{1,5})?", re.ASCII)
 _PATH = re.compile(r"(/[\w.~!$&'()*+,;=:@%-]+)*", re.ASCII)
@@ -139,9 +140,9 @@ class Forwarded:
 def _trace(scope: Scope) -> str:
     """The first sign that a proxy passed the request on; empty if there is none."""
     for raw, _ in scope["headers"]:
-        name = raw.decode("latin-1").lower()
+        name = raw.lower()
         if name in _TRACES or name.startswith(_PREFIX):
-            return f"header {name}"
+            return f"header {name.decode('latin-1')}"
     return OLD_HTTP if scope.get("http_version") in ("1.0", "0.9") else ""
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from ...hosts import TrustedProxies
@@ -19,6 +18,7 @@ from ..app import release
 from ..middleware.address_limit import REQUESTS_PER_AUDIO
 from .bounded_server import ACCEPTED_AT_ONCE, BoundedServer
 from .connection_limits import SPARE, ConnectionLimits
+from .http_protocols import http_protocol
 from .repeated_logs import limit_repeated_logs
 from .sockets import address_of, check_certificate, listening_socket, most_connections, raise_file_limit
 from .uvicorn_protocols import (
@@ -69,7 +69,7 @@ def server_for(app: FastAPI, settings: Settings) -> Server:
     proxies = TrustedProxies.parse(settings.trusted_proxies)
     most = REQUESTS_PER_AUDIO * settings.max_per_address + SPARE
     limits = ConnectionLimits(most, most_connections(), lambda address: address in proxies)
-    http = with_transport_in_scope(with_head_timeout(with_paced_requests(with_limits(AutoHTTPProtocol, limits))))
+    http = with_transport_in_scope(with_head_timeout(with_paced_requests(with_limits(http_protocol(), limits))))
     config = uvicorn.Config(
         app,
         http=http,

@@ -108,10 +108,9 @@ class Origin:
 
         None if the origin has none, or does not answer.
         """
+        if (kept := self.kept(path)) is not None:
+            return kept
         now = asyncio.get_running_loop().time()
-        if path in self._files and self._files[path][0] > now:
-            self._files.move_to_end(path)
-            return self._files[path][1]
         if path not in self._fetching:
             self._fetching[path] = asyncio.create_task(self.ask("GET", path))
             self._fetching[path].add_done_callback(lambda _: self._fetching.pop(path, None))
@@ -120,6 +119,14 @@ class Origin:
             return None
         self._keep(path, now + kept_s, answer.body)
         return answer.body
+
+    def kept(self, path: str) -> bytes | None:
+        """A file that is kept here; None if the origin has to be asked."""
+        until, data = self._files.get(path, (0.0, b""))
+        if until <= asyncio.get_running_loop().time():
+            return None
+        self._files.move_to_end(path)
+        return data
 
     def _keep(self, path: str, until: float, data: bytes) -> None:
         _, before = self._files.pop(path, (0.0, b""))

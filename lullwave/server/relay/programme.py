@@ -102,7 +102,14 @@ class RelayedProgramme:
         if not self.live:
             return None
         kept_s = PLAYLIST_S if name.endswith(".m3u8") else math.inf
-        return await self._origin.file(f"/stations/{self._station.id}/hls/{name}", kept_s)
+        return await self._origin.file(self._hls_path(name), kept_s)
+
+    def kept_hls(self, name: str) -> bytes | None:
+        """The same, if it is kept here; None if the origin has to be asked."""
+        return self._origin.kept(self._hls_path(name)) if self.live and self._decided.is_set() else None
+
+    def _hls_path(self, name: str) -> str:
+        return f"/stations/{self._station.id}/hls/{name}"
 
     def set_listening(self, listening: bool) -> None:
         """Tell whether there are listeners: only while there are, one connection to the origin is open."""

@@ -18,14 +18,11 @@ from ..clients import client_key
 from ..deps import ListenerId, Services, check_room
 from ..errors import Full, problem
 from ..hls.feed import KBPS, HlsFeed
-from ..hls.playlists import Segment, master, media
+from ..hls.playlists import Segment, master
+from ..hls.replies import CACHED, CACHED_LONG, PLAYLIST_TYPE, SEGMENT_TYPE, etag, playlist_reply
 from ..live.channel import Channel
 
-PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
-SEGMENT_TYPE = "audio/mp4"
 READY_S = 10.0  # seconds that a request for a playlist waits for the first segments
-CACHED = "public, max-age=1"
-CACHED_LONG = "public, max-age=31536000, immutable"
 _SEGMENT = re.compile(r"[0-9a-f]{12}-\d{1,4}-(\d{1,12}\.m4s|init\.mp4)")
 _MEDIA = re.compile(r"(\d{1,4})\.m3u8")
 
@@ -72,7 +69,7 @@ def router(services: Services) -> APIRouter:
             data = await channel.relay.hls(name)
         if data is None:
             raise NotFound("segment", name[:64])
-        return whole_or_part(request, data, f'"{name}"', SEGMENT_TYPE, {"Cache-Control": CACHED_LONG})
+        return whole_or_part(request, data, etag(name), SEGMENT_TYPE, {"Cache-Control": CACHED_LONG})
 
     return routes
 
@@ -104,15 +101,17 @@ async def _media(
         return _playlist(request, "", CACHED)
     if not station.config.always_on:
         listeners.heard(station.id, listener, client_key(request.scope))
-    segments: list[Segment] = []
+    replies, segments = services.hls_replies, list[Segment]()
+    if (ready := replies.ready(channel, kbps)) is not None:
+        return ready
     with suppress(TimeoutError):
         async with asyncio.timeout(READY_S):
             if channel.relay is not None and (passed := await channel.relay.hls(f"{kbps}.m3u8")) is not None:
-                return _playlist(request, passed.decode(), CACHED)
+                return replies.playlist(channel, kbps, passed)
             segments = await feed.segments(kbps)
     if not segments:
         raise Full("the first segments are not ready yet", 2.0)
-    return _playlist(request, media(segments, channel.titles), CACHED)
+    return replies.media(channel, kbps, segments)
 
 
 def _admit(services: Services, request: Request, channel: Channel, listener: str | None) -> None:
@@ -133,7 +132,7 @@ def _admit(services: Services, request: Request, channel: Channel, listener: str
 
 def _playlist(request: Request, text: str, cached: str) -> Response:
     """A playlist as a reply; of a HEAD request only the headers."""
-    reply = Response(text, media_type=PLAYLIST_TYPE, headers={"Cache-Control": cached})
+    reply = playlist_reply(text.encode(), cached)
     if request.method == "HEAD":
         reply.body = b""
         del reply.headers["Content-Length"]
