@@ -138,9 +138,9 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        dependencies=[Depends(refuse_words(lambda: changes.refused_words, uploads))],
     )
     app.state.services = services
+    services.checks = [Depends(refuse_words(lambda: changes.refused_words, uploads))]
     install(app)
     for module in (
         radio,
@@ -161,8 +161,8 @@ def create_app(
         clients,
         station_links,
     ):
-        app.include_router(module.router(services))
-    app.include_router(pages.router(services, web))
+        app.router.routes += module.router(services).routes  # ``include_router`` would make each route twice
+    app.router.routes += pages.router(services, web).routes
     openapi.complete(app)
     if settings.relay:
         app.add_middleware(PassingOn, services=services)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from fastapi import Query, Request
+from fastapi import Query, Request, params
 
 from ..errors import NotFound
 from ..models.pulls import ModelPulls
@@ -55,6 +55,7 @@ class Services:
     owner_token: OwnerToken
     changes: OwnerChanges
     pulls: ModelPulls
+    checks: list[params.Depends] = field(default_factory=list)  # of every request, before its route
     clients: Clients = field(default_factory=Clients)
     hls_replies: HlsReplies = field(default_factory=HlsReplies)
     live: Channels | None = None

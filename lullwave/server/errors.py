@@ -170,13 +170,9 @@ def install(app: FastAPI) -> None:
 def _methods(request: Request) -> set[str]:
     """Every method that a route accepts at the request's path."""
     found: set[str] = set()
-    routers = [request.app.router]
-    while routers:
-        for route in routers.pop().routes:
-            if (inner := getattr(route, "original_router", None)) is not None:  # included by include_router
-                routers.append(inner)
-            elif hasattr(route, "methods") and route.matches(request.scope)[0] is not Match.NONE:
-                found |= route.methods or set()
+    for route in request.app.routes:
+        if hasattr(route, "methods") and route.matches(request.scope)[0] is not Match.NONE:
+            found |= route.methods or set()
     return found
 
 

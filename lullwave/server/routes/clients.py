@@ -35,7 +35,7 @@ class DropBody(BaseModel):
 
 def router(services: Services) -> APIRouter:
     """``/api/clients`` and ``/api/clients/drop``."""
-    routes = APIRouter(tags=["server"])
+    routes = APIRouter(tags=["server"], dependencies=services.checks)
 
     @routes.get("/api/clients", responses=OWNERS)
     async def clients(request: Request) -> JSONResponse:

@@ -24,7 +24,7 @@ from ..schema import field_of, model_of, options_schema
 
 def router(services: Services) -> APIRouter:
     """``/api/generate`` and ``/api/engines``."""
-    routes = APIRouter(tags=["music"])
+    routes = APIRouter(tags=["music"], dependencies=services.checks)
     settings, engines = services.settings, services.engines
     ClipRequest = _body_model(settings)
     request_schema = ClipRequest.model_json_schema()

@@ -17,7 +17,7 @@ from ..ownership import published
 
 def router(services: Services) -> APIRouter:
     """The routes for service managers and monitoring."""
-    routes = APIRouter(tags=["server"])
+    routes = APIRouter(tags=["server"], dependencies=services.checks)
 
     @routes.head("/healthz", include_in_schema=False)
     @routes.get("/healthz", responses={503: {"description": "a station stays silent; restart the process"}})

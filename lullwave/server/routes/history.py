@@ -44,7 +44,7 @@ _FILE: dict[str, dict[int | str, dict[str, Any]]] = {
 
 def router(services: Services) -> APIRouter:
     """``/api/stations/{station}/history`` and ``/replay``."""
-    routes = APIRouter(tags=["stations"])
+    routes = APIRouter(tags=["stations"], dependencies=services.checks)
 
     @routes.get("/api/stations/{station}/history")
     async def history(

@@ -44,7 +44,7 @@ FILE: dict[int | str, dict[str, Any]] = {
 
 def router(services: Services) -> APIRouter:
     """``/stream.m3u8`` and ``/stations/{station}/hls/…``."""
-    routes = APIRouter(tags=["radio"])
+    routes = APIRouter(tags=["radio"], dependencies=services.checks)
 
     @routes.head("/stream.m3u8", include_in_schema=False)
     @routes.get("/stream.m3u8", response_class=Response, responses=PLAYLIST)

@@ -32,7 +32,7 @@ class ClientStatus(BaseModel):
 
 def router(services: Services) -> APIRouter:
     """``/status`` and ``/client-status``."""
-    routes = APIRouter(tags=["radio"])
+    routes = APIRouter(tags=["radio"], dependencies=services.checks)
     pages = StatusPages()
 
     @routes.get(

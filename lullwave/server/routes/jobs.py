@@ -61,7 +61,7 @@ class PinBody(BaseModel):
 
 def router(services: Services) -> APIRouter:
     """The routes. A visitor without a key gets one with the first reply."""
-    routes = APIRouter(tags=["studio"])
+    routes = APIRouter(tags=["studio"], dependencies=services.checks)
 
     def queue() -> JobQueue:
         assert services.jobs is not None, "the application has not started"

@@ -20,7 +20,7 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 def router(services: Services) -> APIRouter:
     """``/metrics``."""
-    routes = APIRouter(tags=["server"])
+    routes = APIRouter(tags=["server"], dependencies=services.checks)
 
     @routes.get("/metrics", response_class=Response)
     def metrics(request: Request) -> Response:

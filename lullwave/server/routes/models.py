@@ -25,7 +25,7 @@ class PullBody(BaseModel):
 
 def router(services: Services) -> APIRouter:
     """``/api/models``."""
-    routes = APIRouter(tags=["music"])
+    routes = APIRouter(tags=["music"], dependencies=services.checks)
     listing = SharedListing(services.engines)
 
     @routes.get("/api/models")

@@ -40,7 +40,7 @@ class WordsBody(BaseModel):
 
 def router(services: Services) -> APIRouter:
     """``skip`` and ``freeze`` of a station, and ``/api/refused-words``."""
-    routes = APIRouter(tags=["server"])
+    routes = APIRouter(tags=["server"], dependencies=services.checks)
 
     @routes.post("/api/stations/{station}/skip", responses={409: {"description": "no piece is on air"}})
     async def skip(request: Request, station: str, body: Annotated[SkipBody | None, Body()] = None) -> JSONResponse:

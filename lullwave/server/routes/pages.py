@@ -79,7 +79,7 @@ def router(services: Services, web: Path | None = None) -> APIRouter:
     """The pages, ``/static/…``, files at the root of the folder under their own names, and ``/docs``."""
     page = StaticFolder(web or web_dir())
     docs = StaticFolder(Path(__file__).parents[1] / "docs")
-    routes = APIRouter(include_in_schema=False)
+    routes = APIRouter(include_in_schema=False, dependencies=services.checks)
 
     def serve(request: Request, folder: StaticFolder, name: str, **headers: str) -> Response:
         file = folder.file(name)

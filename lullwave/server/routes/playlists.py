@@ -17,7 +17,7 @@ StationName = Annotated[str | None, Query(max_length=64, description="one statio
 
 def router(services: Services) -> APIRouter:
     """``/listen.m3u``, ``/listen.pls`` and ``/status-json.xsl``."""
-    routes = APIRouter(tags=["radio"])
+    routes = APIRouter(tags=["radio"], dependencies=services.checks)
 
     @routes.get("/listen.m3u", response_class=Response)
     async def m3u(request: Request, station: StationName = None) -> Response:

@@ -30,7 +30,7 @@ class ForkBody(BaseModel):
 
 def router(services: Services) -> APIRouter:
     """``/api/stations/{station}/private``."""
-    routes = APIRouter(tags=["stations"])
+    routes = APIRouter(tags=["stations"], dependencies=services.checks)
 
     @routes.post("/api/stations/{station}/private", status_code=201)
     async def fork(request: Request, station: str, body: Annotated[ForkBody | None, Body()] = None) -> JSONResponse:

@@ -32,7 +32,7 @@ Kbps = Annotated[
 
 def router(services: Services) -> APIRouter:
     """The routes that listeners and the page use."""
-    routes = APIRouter(tags=["radio"])
+    routes = APIRouter(tags=["radio"], dependencies=services.checks)
 
     @routes.head("/stream.mp3", include_in_schema=False)
     @routes.get("/stream.mp3", response_class=Response, responses=AUDIO)

@@ -40,7 +40,7 @@ def router(services: Services) -> APIRouter:
     """The routes. They parse bodies themselves: any content type is accepted, and errors have their usual form."""
     clips = services.riffusion_jobs
     riffusion = RiffusionService(services.settings, services.engines)
-    routes = APIRouter(tags=["riffusion"])
+    routes = APIRouter(tags=["riffusion"], dependencies=services.checks)
 
     async def run_inference(request: Request) -> Response:
         """A clip between two prompts, compatible with Riffusion's own server."""

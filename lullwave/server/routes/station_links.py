@@ -50,7 +50,7 @@ ALT = {
 
 def router(services: Services) -> APIRouter:
     """``/s/{station}``."""
-    routes = APIRouter(include_in_schema=False)
+    routes = APIRouter(include_in_schema=False, dependencies=services.checks)
 
     @routes.api_route("/s/{station}", methods=["GET", "HEAD"])
     async def link(request: Request, station: str) -> HTMLResponse:

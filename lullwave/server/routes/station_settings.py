@@ -32,7 +32,7 @@ Changes = Annotated[
 
 def router(services: Services) -> APIRouter:
     """``POST /api/stations``, and ``PATCH`` and ``DELETE`` of a station."""
-    routes = APIRouter(tags=["server"])
+    routes = APIRouter(tags=["server"], dependencies=services.checks)
 
     @routes.post("/api/stations", status_code=201)
     async def add(request: Request, body: Annotated[StationSettings, Body()]) -> JSONResponse:

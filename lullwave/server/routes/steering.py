@@ -52,7 +52,7 @@ class UndoBody(BaseModel):
 
 def router(services: Services) -> APIRouter:
     """``/api/stations/{station}``, its ``prompt`` and its ``undo``."""
-    routes = APIRouter(tags=["stations"])
+    routes = APIRouter(tags=["stations"], dependencies=services.checks)
 
     @routes.get("/api/stations/{station}")
     async def station(request: Request, station: str) -> JSONResponse:
