@@ -1,5 +1,6 @@
 """Keeps the environment's settings from the tests. Modules in ``helpers`` are on the search path (pyproject.toml)."""
 
+import asyncio
 import logging
 import os
 
@@ -26,6 +27,26 @@ def log_level_as_before():
     yield
     root.setLevel(level)
     root.handlers[:] = handlers
+
+
+class BriefPauses:
+    """``asyncio`` for uvicorn, which sleeps a tenth of a second between its looks whether a server is to end."""
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(asyncio, name)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / 10)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def servers_end_soon():
+    """The tests start and stop hundreds of servers."""
+    import uvicorn.server
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(uvicorn.server, "asyncio", BriefPauses())
+        yield
 
 
 @pytest.fixture

@@ -121,11 +121,10 @@ def test_the_version_has_a_short_flag(lullwave):
     assert re.fullmatch(rb"lullwave \d+\.\d+\.\d+\S*\s+", lullwave("-V").stdout)
 
 
-def test_no_color_is_obeyed_even_on_a_terminal(environment):
+def test_no_color_is_obeyed_even_on_a_terminal(lullwave):
     color = re.compile(rb"\x1b\[[\d;]*(?:3|4|9|10)[0-7]m")
     for arguments in (("engines",), ("engines", "theremin"), ("genrate",), ("-h",)):
-        command = [sys.executable, "-m", "lullwave", *arguments]
-        ran = subprocess.run(command, capture_output=True, env=environment | {"FORCE_COLOR": "1"}, timeout=60)
+        ran = lullwave(*arguments, FORCE_COLOR="1")
         assert not color.search(ran.stdout + ran.stderr)
 
 

@@ -2,10 +2,9 @@
 
 import os
 import re
-import subprocess
-import sys
 
 import numpy as np
+from forked_program import run_forked
 
 from lullwave.codecs import decode
 from lullwave.engines.synth.engine import SynthEngine
@@ -16,26 +15,20 @@ PROMPT, SEED, SECONDS = "jazz trumpet and loud rhodes in Eb minor, bagpipes, 77 
 
 def test_title_understanding_and_stems_that_do_not_clip(tmp_path):
     arguments = ["generate", PROMPT, "-o", "a.wav", "-s", str(SECONDS), "--seed", str(SEED), "--stems", "stems"]
-    ran = subprocess.run(
-        [sys.executable, "-m", "lullwave", *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "OMP_NUM_THREADS": "1"},
-        cwd=tmp_path,
-        timeout=120,
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert re.search(r"^Title: \w", ran.stderr, re.MULTILINE)
-    told = next(line for line in ran.stderr.splitlines() if line.startswith("Understood: "))
+    ran = run_forked(arguments, {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}, tmp_path)
+    said = ran.stderr.decode()
+    assert ran.returncode == 0, said
+    assert re.search(r"^Title: \w", said, re.MULTILINE)
+    told = next(line for line in said.splitlines() if line.startswith("Understood: "))
     for words in ("jazz", "Rhodes", "trumpet", "77 bpm", "in Eb minor", "no bagpipe here: accordion instead"):
         assert words in told
     stems = [decode(path).samples.astype(np.float64) for path in sorted((tmp_path / "stems").iterdir())]
     assert max(np.abs(one).max() for one in stems) < 0.91
-    title = re.search(r"^Title: (.*)", ran.stderr, re.MULTILINE)[1]
+    title = re.search(r"^Title: (.*)", said, re.MULTILINE)[1]
     bass = (tmp_path / "stems" / "bass.wav").read_bytes()
     assert f"{title} (bass)\0".encode() in bass
     assert b'{"generated": true, "prompt": "jazz trumpet' in bass
-    found = re.search(r"all ([\d.]+) dB softer", ran.stderr)
+    found = re.search(r"all ([\d.]+) dB softer", said)
     gain = 10 ** (-float(found[1]) / 20) if found else 1.0
 
     engine = SynthEngine()
@@ -49,9 +42,7 @@ def test_title_understanding_and_stems_that_do_not_clip(tmp_path):
 def test_a_run_that_fails_leaves_nothing_behind(tmp_path):
     """A loop has no stems, which the engine tells when it is asked for them."""
     arguments = ["generate", "piano", "-o", "a.wav", "-s", "3", "--midi", "a.mid", "--stems", "stems", "--loop"]
-    ran = subprocess.run(
-        [sys.executable, "-m", "lullwave", *arguments], capture_output=True, text=True, cwd=tmp_path, timeout=120
-    )
+    ran = run_forked(arguments, os.environ, tmp_path)
     assert ran.returncode == 2
-    assert "stems are not wrapped at the seam" in ran.stderr
+    assert b"stems are not wrapped at the seam" in ran.stderr
     assert os.listdir(tmp_path) == []

@@ -3,11 +3,11 @@
 import json
 import os
 import subprocess
-import sys
 
 import av
 import numpy as np
 import pytest
+from forked_program import run_forked
 
 from lullwave.archive.clips import ClipStore
 from lullwave.archive.history import History, SavedState
@@ -25,14 +25,8 @@ BEGAN = 1_700_000_000.0
 
 
 def run(tmp_path, *arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "lullwave", "replay", *arguments, "--data-dir", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        cwd=tmp_path,
-        timeout=120,
-    )
+    done = run_forked(["replay", *arguments, "--data-dir", tmp_path], os.environ, tmp_path)
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def kept(tmp_path, engine):

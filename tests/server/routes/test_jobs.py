@@ -11,8 +11,10 @@ import pytest
 from PIL import Image
 from radio_server import serving
 from sine_engine import SineEngine
+from typer.testing import CliRunner
 
 from lullwave import Audio, Spectrogram
+from lullwave.cli.app import app
 from lullwave.codecs import decode, encode
 from lullwave.engines.base import Understanding
 from lullwave.engines.synth.engine import SynthEngine
@@ -98,6 +100,20 @@ def test_a_seed_is_drawn_and_told(served):
     assert isinstance(job["fields"]["seed"], int)
     again = make(served, "text", **job["fields"])
     assert data_of(served, job, "clip.mp3") == data_of(served, again, "clip.mp3")
+
+
+def test_a_loop_is_the_same_by_the_form_by_http_and_by_command_and_has_no_seam(served, tmp_path):
+    fields = {"engine": "synth", "prompt": "lofi beat, 120 bpm", "seed": 3, "duration_s": 3.9, "format": "wav"}
+    body = {**fields, "options": {"loop": True}}
+    by_form = data_of(served, make(served, "text", **body, image=False), "clip.wav")
+    by_http = served.ask("/api/generate", "POST", body)[1]
+    words = ["generate", fields["prompt"], "-s", "3.9", "--seed", "3", "--loop", "-q", "-o", str(tmp_path / "loop.wav")]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert by_form == by_http == (tmp_path / "loop.wav").read_bytes()
+    samples = decode(by_form).samples
+    assert len(samples) == 4 * 44100  # two bars
+    steps = np.abs(np.diff(np.concatenate([samples, samples]), axis=0)).max(axis=1)
+    assert steps[len(samples) - 1] < np.percentile(steps, 99)
 
 
 def test_every_wrong_field_is_marked(served):

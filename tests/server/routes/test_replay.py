@@ -8,7 +8,7 @@ from radio_server import TIMEOUT_S, serving
 from sine_engine import RATE
 
 from lullwave.audio import Audio
-from lullwave.errors import StreamClosed
+from lullwave.errors import SnapshotError, StreamClosed
 from lullwave.server.clip_service import REPLAYS_PER_ADDRESS
 
 
@@ -93,6 +93,16 @@ def test_a_hang_up_is_noticed_and_the_owner_is_next(radio, replays):
     until_active(radio, 1)
     replays.go.set()
     assert mine.getresponse().status == 200
+
+
+def test_a_moment_of_an_older_engine_is_refused_with_the_reason(radio, monkeypatch):
+    def older(*_moment):
+        raise SnapshotError("snapshot: made by engine 'synth' version 4; allowed: 'synth' version 5")
+
+    monkeypatch.setattr("lullwave.server.live.channels.replay_moment", older)
+    reply = asked(radio, **MINE).getresponse()
+    assert reply.status == 409
+    assert "this cannot be replayed: snapshot: made by engine 'synth' version 4" in reply.read().decode()
 
 
 def test_the_server_ends_while_a_replay_runs(tmp_path, replays):
