@@ -121,6 +121,8 @@ def clips(ask: Ask, count: int, seeds: Sequence[int], seconds: float) -> list[Ro
     hidden = np.array([r["hidden"] for (_, seed), r in zip(every, read, strict=True) if seed == seeds[0]])
     different = vendi_score(hidden) / len(hidden)
     rows.append(Row("clips", f"different clips of {len(hidden)} (Vendi), share", different, 0.6))
+    apart = vendi_score(hidden - hidden.mean(axis=0)) / len(hidden)
+    rows.append(Row("clips", "the same of their distances from their mean, share", apart))
     return rows
 
 

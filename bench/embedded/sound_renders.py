@@ -37,6 +37,7 @@ _BROKEN = tuple(
     for k in range(8)
 )
 _HELD = tuple((4 * bar, 3.9, root - 7 + step) for bar, root in enumerate(_ROOTS) for step in (0, 4, 7, 9))
+_OPEN = tuple((8 * bar, 7.9, root - 7 + step) for bar, root in enumerate(_ROOTS[:4]) for step in (0, 4, 9, 13))
 _WALK = tuple((2 * k, 1.8, step) for k, step in enumerate((0, 4, 5, 4, 3, 0, 4, 1, 0, 4, 5, 2, 1, 4, 0, 0)))
 _SIXTEENTHS = tuple(
     (0.25 * k, 0.24, (0, -2, -4, 2)[k // 32] + (0, 7, 4, 7, 9, 7, 4, 11)[k % 8]) for k in range(128)
@@ -52,7 +53,17 @@ _PENTATONIC = tuple(
         (0, 3, 5, 4, 3, 2, 1, 0, -2, -1, 0, 2, 3, 2, 0, -1, 3, 4, 6, 7, 8, 6, 4, 3, 2, 1, 0, -1, -2, -1, 1, 0) * 2
     )
 )  # figures that ring into one another
-_SINGLE = ("flute", "trumpet", "sax", "clarinet", "violin", "cello", "lead")  # monophonic instruments
+_SEQUENCE = tuple(
+    (0.25 * k, 0.24, (0, 5, 3, 4)[k // 16 % 4] + (0, 4, 2, 4, 7, 4)[k % 6]) for k in range(128)
+)  # the tones of a chord in turn, another chord in each bar
+_DRIVING = tuple((0.5 * k, 0.46, (0, -2, -4, 4)[k // 8 % 4] - 7 * (k // 8 % 4 == 3)) for k in range(64))  # eighths
+_LEAPING = tuple((beat, beats, step + 7 * (k % 2)) for k, (beat, beats, step) in enumerate(_DRIVING))  # in octaves
+_LOCKED = tuple(
+    (4 * bar + beat, beats, root - 7 * (root > 3) + step)
+    for bar, root in enumerate(_ROOTS)
+    for beat, beats, step in ((0, 1.4, 0), (1.5, 0.5, 0), (2.5, 0.9, 7), (3.5, 0.5, 4))
+)  # a bass that moves with the kick
+_SINGLE = ("flute", "trumpet", "sax", "clarinet", "violin", "cello", "slide_guitar")  # monophonic instruments
 _CENTRES = {
     "bass": 36,
     "808": 36,
@@ -96,9 +107,20 @@ def instruments() -> tuple[str, ...]:
 
 
 def phrases_of(instrument: str) -> tuple[tuple[tuple[float, float, int], ...], ...]:
-    """Three phrases in the idiom of an instrument: a melody; then held and broken chords, sequences, or more lines."""
-    if any(part in instrument for part in ("bass", "808")):
+    """Three phrases in the idiom of an instrument: a melody; then held and broken chords, sequences, or more lines.
+
+    What the engine never gives to an instrument is not asked of it: a synth lead plays sequences, pads hold chords.
+    """
+    if instrument == "synth_bass":
+        return _DRIVING, _LEAPING, _WALK
+    if instrument == "bass_808":
+        return _LOCKED, tuple((beat, beats, step + 3) for beat, beats, step in _LOCKED), _SLOW
+    if "bass" in instrument:
         return _TUNE, _SLOW, _WALK
+    if "lead" in instrument:
+        return _SIXTEENTHS, tuple((beat, beats, step + 3) for beat, beats, step in _SIXTEENTHS), _SEQUENCE
+    if "pad" in instrument:
+        return _HELD, tuple((beat, beats, step + 3) for beat, beats, step in _HELD), _OPEN
     if any(part in instrument for part in ("synth", "pluck")):
         return _TUNE, _SIXTEENTHS, tuple((beat, beats, step + 3) for beat, beats, step in _SIXTEENTHS)
     if "sitar" in instrument:

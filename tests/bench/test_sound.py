@@ -73,6 +73,28 @@ def test_medians_are_taken_over_the_right_clips(monkeypatch):
     assert rows["tag piano, mean with drums"].verdict == "pass"
 
 
+def test_what_all_clips_share_lowers_their_variety_but_not_that_about_their_mean():
+    def variety(shared):
+        def ask(read, every):
+            return [
+                {
+                    "figures": dict.fromkeys((*sound.RECORDED, "clicks"), 0.0),
+                    "tags": dict.fromkeys(sound.TAG_BARS, 0.1),
+                    "second": dict.fromkeys(sound.SECOND_TAGS, 0.1),
+                    "hidden": [shared, *(float(n == k) for k in range(30))],
+                }
+                for n in range(len(every))
+            ]
+
+        rows = sound.clips(ask, 30, (1,), 60.0)
+        return [row.value for row in rows[-2:]]
+
+    (raw, about), (shifted, shifted_about) = variety(0.0), variety(5.0)
+    assert raw == pytest.approx(1.0)
+    assert shifted < 0.1
+    assert about == pytest.approx(shifted_about) == pytest.approx(29 / 30)
+
+
 def test_readings_are_kept_until_code_changes(tmp_path, monkeypatch):
     from bench.embedded import sound_readings
 
@@ -105,6 +127,7 @@ def test_sequenced_phrases_are_for_synths_alone():
 
     assert len(sound_renders.phrases_of("synth_lead")[1]) == 128
     assert len(sound_renders.phrases_of("upright_bass")[2]) == 16
+    assert sound_renders.phrases_of("synth_bass")[1] == sound_renders._LEAPING
     assert sound_renders.phrases_of("felt_piano")[1] == sound_renders._HELD
 
 

@@ -22,6 +22,7 @@ PLACE_OF_SOUND: Mapping[str, Scene] = {
 PLACE_OF_STYLE: Mapping[str, Scene] = {
     "synthwave": "road",
     "electronic": "road",
+    "dance": "road",
     "ambient": "stars",
     "newage": "stars",
     "folk": "forest",

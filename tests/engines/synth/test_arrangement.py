@@ -169,6 +169,46 @@ def test_a_looped_piece_has_one_drum_loop_for_all_its_themes():
     assert shared > 0.9 * compared
 
 
+def test_the_drums_of_a_loop_are_two_bars_whatever_its_chords():
+    same = compared = 0
+    for seed in range(8):
+        bars = clip("lofi hip hop, 80 bpm", seed)
+        for one, other in zip(bars, bars[2:], strict=False):
+            if one.section == other.section and min(one.take, other.take) >= 0:
+                ours, theirs = ({(h.drum, round(h.start_s, 3)) for h in bar.hits} for bar in (one, other))
+                compared += 1
+                same += ours == theirs
+    assert compared > 40
+    assert same > 0.7 * compared  # but for fills and where the drums fall silent
+
+
+def test_a_beat_is_whole_from_the_first_bar_or_alone_in_a_break_in_many_loops():
+    first = alone = 0
+    for seed in range(20):
+        bars = clip("lofi hip hop", seed)
+        first += any(h.drum == "kick" for h in bars[0].hits)
+        breaks = [bar for bar in bars if bar.section == "break" and any(h.drum == "kick" for h in bar.hits)]
+        alone += bool(breaks) and {n.part for bar in breaks for n in bar.notes} <= {"bass"}
+    assert 5 < first < 18
+    assert alone >= 1
+
+
+def test_a_named_melody_is_sometimes_alone_with_drums_and_bass():
+    parts = [{n.part for bar in clip("slow beat with saxophone", seed) for n in bar.notes} for seed in range(20)]
+    bare = [one for one in parts if not one & {"keys", "pad"}]
+    assert 2 <= len(bare) <= 12
+    assert all(one >= {"bass", "lead"} for one in bare)
+
+
+def test_a_radio_has_no_lows_and_a_deep_production_more_bass():
+    def bass(production):
+        return {bar.mix.tracks["bass"] for bar in clip(f"lofi beats, sub bass, {production}", 2, 12.0)}
+
+    assert {track.thin_hz for track in bass("old radio")} == {320.0}
+    assert {track.thin_hz for track in bass("sub heavy")} == {0.0}
+    assert min(t.level_db for t in bass("sub heavy")) == max(t.level_db for t in bass("bone dry")) + 4.0
+
+
 def test_a_line_goes_round_with_the_loop():
     again = bars_seen = 0
     for seed in range(6):

@@ -1,7 +1,7 @@
 """Prompts that ask for drums and nothing melodic: the beat comes first, and the harmony leaves it room."""
 
 import pytest
-from scores import clip
+from scores import clip, layers
 
 from lullwave.engines.synth.catalogue.instruments import INSTRUMENTS
 from lullwave.engines.synth.planning.casting import beat_leads
@@ -52,3 +52,6 @@ def test_new_age_is_held_by_voices_and_pads_without_drums():
         bars = clip("new age", seed)
         assert {bar.mix.tracks["keys"].instrument for bar in bars} <= {"humming_choir", "pad"}
         assert not any(bar.hits for bar in bars)
+        assert set(layers(bars)) == {"waves"}
+    assert not layers(clip("new age, no waves", 1))
+    assert set(layers(clip("new age in the rain", 1))) == {"rain"}

@@ -1,5 +1,7 @@
 """Instruments play what they are known by: long lines, broken sixteenths, bends over a drone."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scores import clashes, clip, drums, instruments
@@ -89,3 +91,36 @@ def test_a_named_flute_rests_less_than_one_that_a_style_chose():
         return sum(n.length_s for _, n in notes_of(bars, name, "lead")) / seconds
 
     assert np.mean([share(clip("flute", seed), "flute") for seed in range(5)]) > 0.4
+
+
+@pytest.mark.parametrize("name", ["flute", "violin", "cello"])
+def test_who_is_named_alone_begins_alone_and_is_joined_later(name):
+    for seed in range(4):
+        bars = clip(name, seed)
+        assert set(instruments(bars[:4])) == {name}, seed
+        assert set(instruments(bars)) > {name}, seed
+        assert instruments(bars[:2])[name] > 0, seed
+
+
+@pytest.mark.parametrize("prompt", ["flute and guitar", "flute over a slow beat", "jazz flute", "guitar"])
+def test_who_is_named_in_company_does_not_wait_for_it(prompt):
+    for seed in range(3):
+        assert len(instruments(clip(prompt, seed)[:4])) > 1, seed
+
+
+def test_dance_music_has_a_kick_on_each_beat_open_hats_between_and_a_bass_in_octaves():
+    for seed in range(4):
+        bars = clip("dance", seed)
+        full = [bar for bar in bars if bar.section[0] in "AB" and sum(h.drum == "kick" for h in bar.hits) >= 4]
+        assert len(full) >= 8, seed
+        assert 112 < full[0].tempo_bpm <= 126
+        for bar in full[:4]:
+            beat_s = 60 / bar.tempo_bpm
+            kicks = {round(h.start_s / beat_s) for h in bar.hits if h.drum == "kick" and h.velocity > 0.4}
+            assert kicks >= {0, 1, 2, 3}
+            opened = [h.start_s / beat_s % 1 for h in bar.hits if h.drum == "open_hat"]
+            assert len(opened) >= 3  # a fill may take the last
+            assert all(0.4 < at < 0.6 for at in opened)
+    low = [n.pitch for bar in bars for n in bar.notes if n.part == "bass"]
+    leaps = [b - a for a, b in itertools.pairwise(low)]
+    assert leaps.count(12) > 0.3 * len(leaps)

@@ -27,7 +27,7 @@ INSTRUMENTS = (
     ),
     Instrument(
         "pad", "synths", "pads", ("pad", "keys"), 52, 88, midi_program=89,
-        seat=Seat(-6.0, 4200, -18, -14, chorus=0.6), voice=Voice(-1.0, 0.32, 9.0, touch=0.8, layers=2),
+        seat=Seat(-6.0, 4200, -12, -7, chorus=0.6), voice=Voice(-1.0, 0.32, 9.0, touch=0.8, layers=2),
         phrases=phrases(
             "pad, pads, synth pad, synth strings, string machine, mellotron"
         ),
@@ -35,7 +35,7 @@ INSTRUMENTS = (
     Instrument(
         "synth_pluck", "synths", "synth pluck", ("keys", "lead"), 40, 96, midi_program=87,
         seat=Seat(-2.0, 8000, -19, -18), voice=Voice(-1.5, 0.08, 2.8, layers=3),
-        comps=("broken", "halves"), phrases=phrases("synth pluck, pluck, plucks, pluck synth, plucky synth"),
+        comps=("broken", "halves", "stabs"), phrases=phrases("synth pluck, pluck, plucks, pluck synth, plucky synth"),
     ),
     Instrument(
         "pulse_pad", "synths", "pulse pad", ("pad", "keys"), 40, 92, midi_program=90,

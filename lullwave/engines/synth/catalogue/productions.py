@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-ProductionName = Literal["dusty", "clean", "tape", "night", "bright", "lo-bit"]
+ProductionName = Literal["dusty", "clean", "tape", "night", "bright", "lo-bit", "live", "hall", "deep", "radio"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,10 @@ class Production:
     scoop_db: float  # bell at 500 Hz in everything melodic but the bass
     highs_db: float  # shelf above 2.5 kHz in the same, where drums play
     crackle_db: float  # crackle and hiss, relative
+    bass_db: float = 0.0  # level of the bass, relative
+    thin_hz: float = 0.0  # least high-pass of every part
+    wet: float = 0.0  # room and plate of everything melodic, relative, -1…1
+    room_db: float = 0.0  # room of the drums, relative
 
 
 _ALL = (
@@ -67,6 +71,26 @@ _ALL = (
         7600, 0.1, 0.8, 0.3,
         crush=0.8, drums_db=2, attack_db=4.5, parallel=0.4, air_db=6.5, duck_db=3.0, scoop_db=-5.0,
         highs_db=-5.0, crackle_db=-2.0,
+    ),
+    Production(
+        "live", ("bone dry", "dry recording", "in one room", "unprocessed", "close microphones"), 13000, -0.4, 0.1, 2.2,
+        crush=-0.35, drums_db=0.5, attack_db=2.5, parallel=0.0, air_db=5.5, duck_db=-2.0, scoop_db=-1.0,
+        highs_db=-3.5, crackle_db=-12.0, wet=-0.45,
+    ),
+    Production(
+        "hall", ("big room", "warehouse", "in a hall", "church acoustics", "empty hall"), 11000, -0.2, 0.6, 2.0,
+        crush=-0.2, drums_db=1, attack_db=4.0, parallel=0.35, air_db=6.0, duck_db=2.0, scoop_db=-3.5,
+        highs_db=-5.0, crackle_db=-6.0, wet=0.45, room_db=8.0,
+    ),
+    Production(
+        "deep", ("sub heavy", "bass heavy", "heavy sub", "dubby", "dub sound"), 7000, 0.15, 0.8, 0.6,
+        crush=0.0, drums_db=1.5, attack_db=4.5, parallel=0.3, air_db=6.0, duck_db=4.5, scoop_db=-6.0,
+        highs_db=-7.0, crackle_db=-4.0, bass_db=4.0, wet=0.15,
+    ),
+    Production(
+        "radio", ("am radio", "old radio", "transistor radio", "telephone sound", "tinny"), 3900, 0.45, 1.2, 0.2,
+        crush=0.2, drums_db=2, attack_db=4.5, parallel=0.3, air_db=8.0, duck_db=1.0, scoop_db=2.0,
+        highs_db=-3.0, crackle_db=3.0, thin_hz=320.0, wet=-0.2,
     ),
 )  # fmt: skip
 PRODUCTIONS: Mapping[ProductionName, Production] = {one.name: one for one in _ALL}

@@ -10,6 +10,7 @@ from ..catalogue.instruments import INSTRUMENTS, Family, InstrumentName, Role
 from ..catalogue.productions import PRODUCTIONS, ProductionName
 from ..chance import Chance
 from ..prompts.intent import Intent
+from ..score import Ambience
 from ..spec import Band
 from ..writing.groove import HATS
 from .blend import Blend
@@ -17,9 +18,12 @@ from .memory import Memory
 from .styles import Style
 
 PAD: InstrumentName = "pad"  # holds chords in the background where the prompt names nothing for it
+_PLACE_OF_STYLE = 1.0  # weight of an ambience that a style brings, as of one that is asked for
+_BARE = 0.3  # how likely a named melody plays over drums and bass without chords
 _PAIR_GAP = 4  # pieces before the same pair of chord player and melody player may return
 
 _BEHIND_BEAT_DB = -12.0  # of melodic parts where the beat leads
+_BEHIND_SOLO_DB = -8.0  # of chords behind a soloist, beside what they are behind anything named
 _FAMILY_WEIGHTS: dict[Family, float] = {"synths": 1.5, "mallets": 0.7}  # as beds; the others 1
 _STRUCK: tuple[Family, ...] = ("pianos", "plucked", "mallets")  # families too percussive to hold chords
 _OPEN: tuple[Family, ...] = ("plucked", "mallets", "synths")  # families whose chords leave room for drums
@@ -84,6 +88,9 @@ def cast(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> dict[R
         band["answer"] = _draw(chance, others, avoid, "vibraphone")
     if not is_pad(keys) and (pads or blend.number(lambda style: style.pad) > 0.0):
         band["pad"] = pads[0] if pads else PAD
+    beat = free and blend.number(lambda style: style.drums) > 0.65 and "drums" not in avoid
+    if melodies and beat and not (chords or pads or "keys" in intent.parts) and chance.of("bare").yes(_BARE):
+        band = {role: player for role, player in band.items() if role not in ("keys", "pad")}
     refused: dict[str, tuple[Role, ...]] = {
         "pad": ("pad",), "bass": ("bass",), "melody": ("lead", "answer"), "keys": ("keys",),
     }  # fmt: skip
@@ -112,6 +119,17 @@ def every_player(roles: tuple[Role, ...], previous: str) -> dict[InstrumentName,
 def beat_leads(intent: Intent) -> bool:
     """Whether the drums are what the prompt asks for: it names neither a style nor anything melodic."""
     return intent.drums and not (intent.styles or intent.instruments or intent.parts)
+
+
+def unaccompanied(intent: Intent) -> bool:
+    """Whether the prompt names one player of melodies from chamber music and nothing that would play with it.
+
+    Such a piece begins with the player alone, and its accompaniment stays far behind.
+    """
+    if len(intent.instruments) != 1 or intent.styles or intent.parts or intent.drums or intent.kit:
+        return False
+    one = INSTRUMENTS[intent.instruments[0]]
+    return one.roles == ("lead",) and one.style == "classical"
 
 
 def featured_players(intent: Intent) -> tuple[InstrumentName, ...]:
@@ -252,14 +270,14 @@ def make_band(chance: Chance, intent: Intent, blend: Blend, memory: Memory, keep
         swing_unit=style.unit,
         feel_ms=feel,
         pan={"keys": -0.1 * near, "lead": 0.12 * near, "answer": -0.55 * side, "bass": 0.0, "pad": 0.0},
-        wet=max(0.1, min(1.0, blend.number(lambda style: style.wet) + 0.4 * intent.mood("wet"))),
+        wet=max(0.1, min(1.0, blend.number(lambda style: style.wet) + 0.4 * intent.mood("wet") + production.wet)),
         warmth=max(
             0.1,
             min(1.0, blend.number(lambda style: style.warmth) + 0.25 * intent.mood("warm") + production.warmth),
         ),
         wow=min(1.0, blend.number(lambda style: style.wow) * production.wow),
         cutoff_hz=max(
-            4800.0,
+            min(4800.0, production.cutoff_hz),
             min(
                 14000.0,
                 blend.number(lambda style: style.cutoff_hz) * production.cutoff_hz / 10000.0 * 2.0 ** (0.5 * bright),
@@ -267,7 +285,7 @@ def make_band(chance: Chance, intent: Intent, blend: Blend, memory: Memory, keep
         ),
         crackle_db=-120.0 if intent.crackle <= -1.0 else crackle,
         hiss_db=-120.0 if intent.crackle <= -1.0 else -59.0,
-        ambience_lufs={layer: -36.0 + 3.0 * min(2.0, weight) for layer, weight in intent.ambience},
+        ambience_lufs={layer: -36.0 + 3.0 * min(2.0, weight) for layer, weight in _places(draw, style, intent)},
         drums_db=2.5 * intent.mood("beat")
         + (1.5 if beat_leads(intent) else 0.0)
         + (-2.0 if intent.mood("energy") < -0.3 else 0.0)
@@ -280,9 +298,19 @@ def make_band(chance: Chance, intent: Intent, blend: Blend, memory: Memory, keep
     )
 
 
+def _places(chance: Chance, style: Style, intent: Intent) -> tuple[tuple[Ambience, float], ...]:
+    """The ambience that is asked for, or one that belongs to the style."""
+    left = {name: w for name, w in style.ambience.items() if not {name, "ambience"} & set(intent.avoid.names)}
+    if intent.ambience or not left:
+        return intent.ambience
+    return ((chance.of("place").weighted(left), _PLACE_OF_STYLE),)
+
+
 def _levels_db(intent: Intent) -> dict[str, float]:
-    """Levels of instruments and parts as they are asked for; where the beat leads, what is melodic stays behind it."""
+    """Levels of instruments and parts as they are asked for, behind a beat or a soloist that leads."""
     levels = dict.fromkeys(("keys", "melody", "pad"), _BEHIND_BEAT_DB) if beat_leads(intent) else {}
+    if unaccompanied(intent):
+        levels |= {"keys": _BEHIND_SOLO_DB, "pad": _BEHIND_SOLO_DB}
     for name, level in intent.levels_db:
         levels[name] = levels.get(name, 0.0) + level
     return levels

@@ -123,7 +123,7 @@ def _tempo(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> floa
     middle = (low + high) / 2 + energy * 12.0 + intent.mood("pace") * 8.0
     half = (high - low) / 2 * (1.0 - 0.4 * abs(energy))
     middle *= 1.25 if intent.metre == "6/8" else 1.0  # of which a beat is one and a half
-    tempo = float(round(max(58.0, min(112.0, chance.between(middle - half, middle + half)))))
+    tempo = float(round(max(58.0, min(max(112.0, high), chance.between(middle - half, middle + half)))))
     if memory.pieces:
         before = memory.pieces[-1].tempo_bpm
         lowest, highest = before * (1 - _TEMPO_STEP), before * (1 + _TEMPO_STEP)

@@ -16,11 +16,13 @@ from ..theory import Key
 from ..writing import harmony
 from ..writing.comping import HELD
 from .blend import Blend
-from .casting import beat_leads, drum_limit, is_pad, leads_by_name
+from .casting import beat_leads, drum_limit, is_pad, leads_by_name, unaccompanied
 from .form import SectionPlan
 from .themes import HALF_BARS_BPM, Theme
 
 _TONIC = {True: "m9", False: "maj9"}
+_ALONE = ("intro", "A", "A'", "break")  # sections of a soloist without accompaniment
+_BEAT_FIRST, _DRUM_BREAK = 0.6, 0.5  # how likely a loop's beat is whole from the first bar, and alone in the break
 
 
 def build_section(
@@ -44,9 +46,14 @@ def build_section(
     if theme.loop_bars or limit == 3:  # the beat is there from the first bar
         full = 3 if theme.loop_bars else 2
         drums = min(limit, max(drums, full if part.name[0] in "ABC" else 1))
+        if theme.loop_bars and part.name == "intro" and chance.of("beat").yes(_BEAT_FIRST):
+            drums = min(limit, 2)
     if intent.only and intent.drums:  # there is little else to hear
         drums = min(limit, max(2, part.drums))
     roles = _roles(chance, part, index, intent, blend, band, limit)
+    if theme.loop_bars and limit == 3 and part.name == "break" and chance.of("beat").yes(_DRUM_BREAK):
+        drums = 3
+        roles = tuple(r for r in roles if r == "bass" or band.instruments[r] in band.featured) or roles
     comp = theme.comp
     if part.name in ("break", "intro") and comp not in ("picking", "bossa"):
         comp = _calm(comp)
@@ -180,6 +187,8 @@ def _calm(comp: str) -> str:
 def _roles(
     chance: Chance, part: SectionPlan, index: int, intent: Intent, blend: Blend, band: Band, limit: int
 ) -> tuple[Role, ...]:
+    if unaccompanied(intent) and part.name in _ALONE and not part.border and not part.closing:
+        return ("lead",)
     roles = [r for r in part.roles if r in band.instruments]
     padded = blend.number(lambda style: style.pad) + 0.35 * intent.mood("dense") + 0.2 * intent.mood("wet")
     if any(is_pad(name) for name in intent.instruments):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ..catalogue.drums import KitName
 from ..catalogue.instruments import InstrumentName
 from ..catalogue.productions import ProductionName
+from ..score import Ambience
 
 Weights = Mapping[str, float]
 Players = Mapping[InstrumentName, float]
@@ -35,6 +36,7 @@ class Style:
     borrow: float = 0.5
     drums: float = 1.0  # how much drumming there is: 0 none
     pad: float = 0.5  # how likely there is a pad
+    ambience: Mapping[Ambience, float] = field(default_factory=dict)  # places that belong to it
     wet: float = 0.5
     warmth: float = 0.5
     wow: float = 0.5
@@ -49,54 +51,40 @@ class Style:
 
 _LOFI_COMPS = {"held": 7, "halves": 1.5, "chops": 1.2, "low_top": 0.6, "and_of_two": 0.4, "roll": 0.4, "late": 0.3}
 _LOFI_PRODUCTIONS: Mapping[ProductionName, float] = {
-    "dusty": 2, "clean": 1, "tape": 1.5, "night": 1, "bright": 1.5, "lo-bit": 1,
+    "dusty": 2, "clean": 1, "tape": 1.5, "night": 1, "bright": 1.5, "lo-bit": 1, "live": 1, "hall": 1, "deep": 1,
+    "radio": 0.8,
+}  # fmt: skip
+_LOFI_LEADS: Players = {
+    "vibraphone": 2, "flute": 1.5, "nylon_guitar": 1.5, "felt_piano": 1.5, "muted_trumpet": 1.5, "synth_lead": 1,
+}  # fmt: skip
+_LOFI_KITS: Mapping[KitName, float] = {
+    "dusty": 3, "acoustic": 1, "electronic": 1, "brushes": 0.5, "808": 1.2, "606": 0.5, "foley": 1, "hand": 0.5,
+}  # fmt: skip
+_JAZZ_LEADS: Players = {
+    "muted_trumpet": 3, "saxophone": 2, "trumpet": 1, "clarinet": 1, "vibraphone": 2, "felt_piano": 1, "flute": 1,
 }  # fmt: skip
 _LOFI_CELLS = {0: 1, 1: 2, 2: 2, 3: 2, 4: 2, 5: 2}
 
 STYLES: dict[str, Style] = {
     "lofi": Style(
-        tempo_bpm=(66, 92),
+        tempo_bpm=(62, 96),
         keys={"rhodes": 4, "felt_piano": 2.5, "wurli": 1.5, "nylon_guitar": 2},
-        lead={
-            "vibraphone": 2,
-            "flute": 1.5,
-            "nylon_guitar": 1.5,
-            "felt_piano": 1.5,
-            "muted_trumpet": 1.5,
-            "synth_lead": 1,
-        },
+        lead=_LOFI_LEADS,
         bass={"upright_bass": 2, "sub_bass": 2.5, "synth_bass": 0.5},
-        kits={
-            "dusty": 3,
-            "acoustic": 1,
-            "electronic": 1,
-            "brushes": 0.5,
-            "808": 1.2,
-            "606": 0.5,
-            "foley": 1,
-            "hand": 0.5,
-        },
+        kits=_LOFI_KITS,
         hats={"eighths": 4, "sixteenths": 1.5, "offbeats": 0.8, "shaker": 1},
         comps=_LOFI_COMPS,
         cells=_LOFI_CELLS,
         palette={"lofi": 1},
         swing=(0.52, 0.62),
         open=0.85,
-        loops=0.9,
+        loops=0.95,
         productions=_LOFI_PRODUCTIONS,
     ),
     "jazz": Style(
         tempo_bpm=(72, 92),
         keys={"felt_piano": 3, "rhodes": 3, "nylon_guitar": 1},
-        lead={
-            "muted_trumpet": 3,
-            "saxophone": 2,
-            "trumpet": 1,
-            "clarinet": 1,
-            "vibraphone": 2,
-            "felt_piano": 1,
-            "flute": 1,
-        },
+        lead=_JAZZ_LEADS,
         bass={"upright_bass": 1},
         kits={"brushes": 1},
         hats={"brushes": 1},
@@ -111,7 +99,7 @@ STYLES: dict[str, Style] = {
         pad=0.1,
         wow=0.35,
         minor=0.4,
-        productions={"dusty": 1, "clean": 1, "tape": 1, "night": 1},
+        productions={"dusty": 1, "clean": 1, "tape": 1, "night": 1, "live": 1.5},
     ),
     "synthwave": Style(
         tempo_bpm=(90, 104),
@@ -133,7 +121,7 @@ STYLES: dict[str, Style] = {
         gate=True,
         wow=0.4,
         cutoff_hz=11000,
-        loops=0.85,
+        loops=1.0,
         productions={"bright": 2, "clean": 1, "tape": 1, "lo-bit": 0.5},
     ),
     "ambient": Style(
@@ -155,14 +143,14 @@ STYLES: dict[str, Style] = {
         minor=0.4,
         open=0.2,
         loops=0.6,
-        productions={"clean": 1, "tape": 1, "night": 1},
+        productions={"clean": 1, "tape": 1, "night": 1, "hall": 1.5},
     ),
     "newage": Style(
         tempo_bpm=(58, 68),
-        keys={"humming_choir": 4, "pad": 1},
+        keys={"humming_choir": 1},
         lead={"vibraphone": 2, "flute": 1, "harp": 1},
-        answer={"harp": 1, "celesta": 1, "kalimba": 1},
-        bass={"sub_bass": 1},
+        answer={"harp": 1, "kalimba": 1},
+        bass={},
         kits={"hand": 1},
         hats={"shaker": 1},
         comps={"held": 1},
@@ -176,6 +164,7 @@ STYLES: dict[str, Style] = {
         wet=1.0,
         minor=0.3,
         wow=0.2,
+        ambience={"waves": 1},
         loops=0.6,
         productions={"clean": 2, "night": 1},
     ),
@@ -195,8 +184,8 @@ STYLES: dict[str, Style] = {
         pad=0.2,
         wow=0.35,
         minor=0.4,
-        loops=0.5,
-        productions={"clean": 2, "tape": 1, "dusty": 1},
+        loops=0.75,
+        productions={"clean": 1, "live": 2, "tape": 1, "dusty": 1},
     ),
     "bossa": Style(
         tempo_bpm=(70, 84),
@@ -233,7 +222,7 @@ STYLES: dict[str, Style] = {
         pad=0.3,
         minor=0.5,
         open=0.4,
-        loops=0.75,
+        loops=0.95,
     ),
     "citypop": Style(
         tempo_bpm=(84, 98),
@@ -253,7 +242,7 @@ STYLES: dict[str, Style] = {
         minor=0.3,
         cutoff_hz=11000,
         open=0.4,
-        loops=0.7,
+        loops=0.9,
         productions={"bright": 3, "clean": 2, "tape": 0.5},
     ),
     "piano": Style(
@@ -315,7 +304,30 @@ STYLES: dict[str, Style] = {
         wow=0.1,
         cutoff_hz=13000,
         loops=1.0,
-        productions={"bright": 2, "clean": 1},
+        productions={"bright": 2, "clean": 1, "deep": 0.7},
+    ),
+    "dance": Style(
+        tempo_bpm=(118, 126),
+        keys={"synth_pluck": 4, "pulse_pad": 1},
+        lead={"synth_pluck": 1, "synth_lead": 1},
+        answer={"synth_pluck": 1, "synth_lead": 1},
+        bass={"synth_bass": 1},
+        kits={"electronic": 1, "808": 1},
+        hats={"open": 1},
+        comps={"stabs": 1},
+        cells={9: 3, 7: 1},
+        palette={"plain": 1},
+        kicks="electronic",
+        swing=(0.5, 0.51),
+        minor=0.6,
+        split=0.0,
+        borrow=0.1,
+        pad=0.3,
+        wet=0.3,
+        wow=0.1,
+        cutoff_hz=14000,
+        loops=1.0,
+        productions={"bright": 1},
     ),
     "raga": Style(
         tempo_bpm=(64, 84),
@@ -380,6 +392,6 @@ STYLES: dict[str, Style] = {
         warmth=0.7,
         open=0.7,
         loops=1.0,
-        productions={"dusty": 4, "lo-bit": 2, "tape": 1, "bright": 0.5},
+        productions={"dusty": 4, "lo-bit": 2, "tape": 1, "bright": 0.5, "deep": 2, "radio": 0.5},
     ),
 }

@@ -22,7 +22,7 @@ from ..writing.event import VoicedChord
 from .blend import Blend
 from .casting import beat_leads, draw_hats, leads_by_name, pad_plays_chords
 from .memory import Memory
-from .styles import Style
+from .styles import STYLES, Style
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ _MOST_CHORDS = 7  # in all themes of a piece, not counting cadences and borrowed
 _PROGRESSION_GAP = 10  # pieces before a progression may return
 _CLEAR = 0.1  # least `harmony.clarity` of a loop
 _LOOPS = {0: 2.5, 2: 1.2, 3: 2.0, 4: 2.5}  # weights: a loop of four bars (0), or of two bars with 2 to 4 chords
-_SAME_LOOP = 0.7  # how likely another theme of a looped piece keeps chords, bass and manner of the first
+_SAME_LOOP = 0.85  # how likely another theme of a looped piece keeps chords, bass and manner of the first
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def make_themes(
     split = blend.number(lambda style: style.split) if tempo <= HALF_BARS_BPM else 0.0
     comps = _comps(blend, intent, band)
     phrases = melody.FULL if leads_by_name(band) else tuple(melody.PHRASES)
-    looped = chance.of("looped").yes(blend.number(lambda style: style.loops))
+    looped = chance.of("looped").yes(max(blend.number(lambda style: style.loops), STYLES[blend.leading()].loops))
     for letter in "ABC":
         draw = chance.of(letter)
         palette = draw.weighted(blend.weights(lambda style: style.palette))

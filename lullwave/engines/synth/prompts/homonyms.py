@@ -62,7 +62,7 @@ HOMONYMS: dict[str, Effects] = {
     "indian summer": {"bright": 0.2, "energy": 0.1, "valence": 0.2},
     "indian ocean": {"ambience": "waves"},
     "deep sleep": {"energy": -0.7, "dense": -0.4},
-    "deep house": {"style": "synthwave", "energy": 0.2},
+    "deep house": {"style": "dance", "bright": -0.2},
     "with vibes": {"instrument": "vibraphone"},
     "and vibes": {"instrument": "vibraphone"},
     "on vibes": {"instrument": "vibraphone"},

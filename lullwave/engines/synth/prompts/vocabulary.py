@@ -35,9 +35,9 @@ PHRASES: dict[str, Effects] = {
     **_all({"style": "synthwave"}, "futuristic, retro synth, arcade"),
     **_all(
         {"style": "electronic"},
-        "electronic, electro, electronica, techno, house, house music, dance music, edm, trance, rave, idm",
+        "electronic, electro, electronica, techno, trance, rave, idm",
     ),
-    **_all({"style": "electronic", "energy": 0.55}, "dance"),
+    **_all({"style": "dance", "energy": 0.3}, "dance, dance music, house, house music, edm, club music"),
     **_all({"style": "classical"}, "classical, classical music, baroque, chamber music, renaissance"),
     **_all({"style": "newage"}, "new age, healing music, reiki, crystal bowls, singing bowls"),
     **_all({"style": "raga"}, "raga, raag, indian, indian music, hindustani"),

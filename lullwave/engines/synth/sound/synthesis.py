@@ -144,6 +144,11 @@ def play_cycles(tables: Samples, cycles: npt.NDArray[np.float64]) -> Samples:
     return out
 
 
+def cycles_a_sample(pitch_hz: float, rate: int = MUSIC_RATE) -> float:
+    """By how much the phase of a voice of ``play_voices`` grows, in whole steps of 2**-32."""
+    return round(pitch_hz / rate * 2**32) / 2**32
+
+
 def play_voices(tables: Samples, voices: Sequence[tuple[float, float]], frames: int, rate: int = MUSIC_RATE) -> Samples:
     """(N, T): several periodic tables (N, size + 1), each read by all voices and summed over them.
 
@@ -157,7 +162,7 @@ def play_voices(tables: Samples, voices: Sequence[tuple[float, float]], frames: 
     for begin in range(0, frames, STRETCH):
         span = out[:, begin : begin + STRETCH]
         for pitch_hz, start in voices:
-            step = round(pitch_hz / rate * 2**32)
+            step = round(cycles_a_sample(pitch_hz, rate) * 2**32)
             phase = count[: span.shape[1]] * np.uint32(step)
             phase += np.uint32((round(start * 2**32) + begin * step) % 2**32)
             whole = (phase >> np.uint32(shift)).astype(np.intp)

@@ -22,8 +22,9 @@ CELLS: tuple[tuple[tuple[float, float], ...], ...] = (
     ((0, 1), (1, 1), (2, 1), (3, 1)),  # walking
     ((0, 0.5), (0.5, 0.5), (1, 0.5), (1.5, 0.5), (2, 0.5), (2.5, 0.5), (3, 0.5), (3.5, 0.5)),  # driving eighths
     ((0, 1.5), (1.5, 0.5), (2, 1.5), (3.5, 0.5)),  # bossa
+    ((0, 0.5), (0.5, 0.5), (1, 0.5), (1.5, 0.5), (2, 0.5), (2.5, 0.5), (3, 0.5), (3.5, 0.5)),  # eighths in octaves
 )
-WALKING, DRIVING, BOSSA = 6, 7, 8
+WALKING, DRIVING, BOSSA, LEAPING = 6, 7, 8, 9
 LOFI_CELLS = (0, 1, 2, 3, 4, 5)
 
 
@@ -58,7 +59,7 @@ def write_bass(
 
 def _figure(chance: Chance, cell: int, kick: tuple[int, ...]) -> tuple[tuple[float, float], ...]:
     """The cell of a bar; where it moves with the drums, its inner notes go to the kick."""
-    if cell in (WALKING, DRIVING, BOSSA) or not chance.yes(0.7):
+    if cell in (WALKING, DRIVING, BOSSA, LEAPING) or not chance.yes(0.7):
         return CELLS[cell]
     inner = [step / 4.0 for step in kick if 4 <= step <= 14]
     if not inner or len(CELLS[cell]) < 2:
@@ -88,6 +89,8 @@ def _pitch(
 ) -> int:
     if place == 0:
         return root
+    if cell == LEAPING:
+        return root + 12 * (place % 2)
     fifth = root + 7 if root + 7 <= HIGH else root - 5
     has_fifth = (here.chord.root + 7) % 12 in here.chord.pitch_classes
     if last and length <= 1.0 and here.beats - beat <= 1.0 and (cell == WALKING or chance.yes(0.5)):

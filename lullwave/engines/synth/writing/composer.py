@@ -163,9 +163,9 @@ def _tune(
             chance, chords, key, motif, section.phrase, section.bars, answer=second, shifts=shifts,
             again=bool(section.loop_bars),
         )  # fmt: skip
-    if lead.line:
-        write = lines.write_slow_line if lead.line == "slow" else lines.write_sequence
-        answers = [event for event in tune if event.part == "answer"]
+    if lead.line or (lead.family == "winds" and section.roles == ("lead",)):  # alone, it goes on where the tune rests
+        write = lines.write_sequence if lead.line == "sequence" else lines.write_slow_line
+        answers = [event for event in tune if event.part == "answer" or not lead.line]
         line = [
             replace(event, beat=event.beat + at)
             for at, passed in _passes(section, chords)
@@ -257,7 +257,7 @@ def _place(section: Section, bar: int) -> int:
 
 def _hits(chance: Chance, take: Chance, spec: PieceSpec, section: Section, bar: int, beat_s: float) -> tuple[Hit, ...]:
     band = spec.band
-    place = _place(section, bar)
+    place = 2 + bar % 2 if section.loop_bars else bar  # a loop's drums are two bars
     draw = take.of("drums", place)
     fill = groove.pick_fill(chance.of("drums", bar, "fill"), bar, section.bars, section.fill, bool(section.loop_bars))
     silent = 12 if section.drop and bar == section.bars - 1 else 16

@@ -20,7 +20,7 @@ STYLE_KICKS: dict[str, tuple[tuple[int, ...], ...]] = {
     "soul": ((0, 7, 10), (0, 3, 10), (0, 2, 10)),
     "citypop": ((0, 8, 10), (0, 6, 8), (0, 3, 8)),
 }
-HATS = ("eighths", "sixteenths", "offbeats", "ride", "shaker", "brushes", "bossa")
+HATS = ("open", "eighths", "sixteenths", "offbeats", "ride", "shaker", "brushes", "bossa")
 
 _SPREAD_MS = {"drums": 3.5, "bass": 4.5, "keys": 7.0, "lead": 7.0, "answer": 7.0, "pad": 8.0}
 _SWUNG = {"hat": 1.0, "drums": 0.85, "bass": 0.8, "keys": 0.6, "lead": 0.8, "answer": 0.8, "pad": 0.0}
@@ -130,6 +130,10 @@ def _cymbals(chance: Chance, hats: str, level: int, energy: float, bar: int) -> 
         return [
             ("ride", s, loud * (0.85 if s % 4 == 0 else 0.6)) for s in range(0, 16, 2) if s % 4 == 0 or chance.yes(0.9)
         ]
+    if hats == "open":  # as dance music has them: opened between the beats
+        out += [("open_hat", step, loud * 0.95) for step in (2, 6, 10, 14)]
+        out += [("hat", s, loud * (0.6 if s % 4 == 0 else 0.35)) for s in range(16) if s % 4 != 2 and chance.yes(0.9)]
+        return out
     drum: DrumName = "shaker" if hats in ("shaker", "bossa") else "hat"
     if hats in ("sixteenths", "shaker", "bossa"):
         for step in range(16):

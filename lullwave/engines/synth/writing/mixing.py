@@ -37,6 +37,7 @@ def mix_of(spec: PieceSpec, section: Section, bar: int) -> Mix:
         instrument = section.players.get(role) or own
         seat = INSTRUMENTS[instrument].seat
         level = seat.level_db + _ROLE_DB[role]
+        level += production.bass_db if role == "bass" else 0.0
         level += band.levels_db.get(instrument, 0.0) + band.levels_db.get(_PARTS.get(role, ""), 0.0)
         if instrument in band.featured:
             level += _FEATURED_DB
@@ -54,7 +55,7 @@ def mix_of(spec: PieceSpec, section: Section, bar: int) -> Mix:
                 seat.cutoff_hz * (bright if role in ("keys", "pad") else 0.5 + 0.5 * bright),
                 _CHOPS_HZ if role == "keys" and section.comp == CHOPS else 20000.0,
             ),
-            thin_hz=_THIN_HZ.get(role, 0.0),
+            thin_hz=max(_THIN_HZ.get(role, 0.0), production.thin_hz),
             scoop_db=production.scoop_db * _SCOOP.get(role, 0.0),
             highs_db=_highs_db(production.highs_db, role, instrument in band.featured) if section.drums >= 2 else 0.0,
             room_db=seat.room_db + 4.0 * (band.wet - 0.5),
@@ -69,7 +70,7 @@ def mix_of(spec: PieceSpec, section: Section, bar: int) -> Mix:
         drums_db=_DRUMS_DB + band.drums_db + production.drums_db + 1.5 * (section.energy - 0.7),
         drums_cutoff_hz=kit.cutoff_hz * (0.75 + 0.25 * bright),
         drums_crush=max(0.0, min(1.0, kit.crush + production.crush)),
-        drums_room_db=-12.0 if band.gate else -22.0 + 3.0 * band.wet,
+        drums_room_db=-12.0 if band.gate else -22.0 + 3.0 * band.wet + production.room_db,
         drums_attack_db=production.attack_db,
         drums_parallel=production.parallel,
         drums_air_db=production.air_db,

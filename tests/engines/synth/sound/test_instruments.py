@@ -22,7 +22,7 @@ from lullwave.engines.synth.sound.synthesis import (
 
 BASS = {name for name, one in INSTRUMENTS.items() if one.role == "bass"}
 PITCHED = tuple(INSTRUMENTS)
-ENSEMBLES = {"choir", "humming_choir", "string_section", "synth_pluck", "pulse_pad"}  # voices apart in pitch
+ENSEMBLES = {"choir", "humming_choir", "string_section", "synth_pluck", "pulse_pad", "pad"}  # voices apart in pitch
 
 
 def fundamental_hz(samples, near_hz):

@@ -21,14 +21,13 @@ from ..synthesis import (
     noise,
     phase_of,
     play_cycle,
-    play_cycles,
     rise,
     shaped,
-    wavering,
 )
 
 _SOFT_S = (0.016, 0.036)  # how fast a finger of flesh lets low and high harmonics go
 _SHARP_S = (0.008, 0.012)  # the same of a nail, a quill or a plectrum
+_BAR_CENTS, _BAR_S = 110.0, 0.1  # how far below its pitch a slide begins, and for how long it glides
 
 
 def _string(
@@ -151,21 +150,20 @@ def electric_guitar(pitch_hz: float, velocity: float, variant: int, seconds: flo
 
 
 def slide_guitar(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
-    """Lap steel: a bar glides up to the pitch and wavers around it."""
+    """Lap steel: a plucked steel string; the bar glides up to the pitch and wavers around it once the note is long."""
     frames = round(seconds * MUSIC_RATE)
     key = ("slide", round(pitch_hz, 2), variant)
-    spread = generator(*key)
-    cycles, _ = wavering(frames, pitch_hz, 5.2, 20.0, 0.35, 0.0, 170.0)
-    count = int(np.clip(0.42 * MUSIC_RATE / pitch_hz, 3, 36))
-    n = np.arange(1, count + 1, dtype=np.float64)
-    amps = (np.abs(np.sin(np.pi * n * 0.15)) + 0.03) / n * (np.abs(np.sin(np.pi * n * 0.12)) + 0.1)
-    amps *= spread.uniform(0.85, 1.15, count)
-    tables = [cycle(amps / (1 + (n * pitch_hz / hz) ** 2), turned=True) for hz in (900.0, 4500.0)]
-    dull, bright = play_cycles(np.stack(tables), cycles)
-    fading = decay(frames, 3.5) * np.float32(0.5 + 0.5 * velocity)
-    wave = (dull + (bright - dull) * fading) * decay(frames, 5.5) * rise(frames, 0.012)
-    wave = _with_touch(wave, 0.015, 0.02, 4500.0, 1200.0, key)
-    return levelled(shaped(wave, low_hz=5000.0, high_hz=85.0))
+    t = np.arange(frames, dtype=np.float32) / MUSIC_RATE
+    t60 = float(np.clip(5.5 * (196.0 / pitch_hz) ** 0.4, 2.5, 8.0))
+    string = _string(
+        frames, pitch_hz, t60, 3.0, 0.13, 2800.0 + 3200.0 * velocity, key, apart=1.0004, rise_s=_SHARP_S
+    )  # fmt: skip
+    cents = -_BAR_CENTS * (0.5 + 0.5 * np.cos(np.pi * np.minimum(1.0, t / np.float32(_BAR_S))))
+    cents += 13.0 * np.sin(np.float32(2 * np.pi * 5.3) * t) * np.clip((t - 0.55) / 0.5, 0.0, 1.0)
+    places = np.cumsum(np.exp2(cents / 1200.0))
+    wave = np.interp(places - places[0], np.arange(frames), string).astype(np.float32)
+    wave = _with_touch(wave, 0.025, 0.02, 5500.0, 1500.0, key)
+    return levelled(shaped(wave, high_hz=80.0, peaks=((110.0, 3.0, 0.7), (210.0, 3.5, 0.7), (420.0, 2.5, 0.4))))
 
 
 def harp(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:

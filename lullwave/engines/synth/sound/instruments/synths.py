@@ -7,19 +7,21 @@ import numpy as np
 from .....audio import Samples
 from ..synthesis import (
     MUSIC_RATE,
+    STRETCH,
     cycle,
+    cycles_a_sample,
     decay,
     generator,
     levelled,
     phase_of,
-    play_cycles,
     play_voices,
     rise,
     shaped,
     sine,
 )
 
-_PAD_CENTS = (-11.0, -7.0, -3.0, 0.0, 4.0, 7.5, 11.5)  # how far the seven saws of the pad are out of tune
+_PAD_CENTS = (-16.0, -5.0, 5.0, 16.0, 1200.0)  # how far the saws of the pad lie from its pitch
+_PAD_SWEEP_S = 6.0  # of its filter, there and back
 
 
 def sub_bass(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
@@ -31,70 +33,6 @@ def sub_bass(pitch_hz: float, velocity: float, variant: int, seconds: float) -> 
     warm = np.tanh(pure * np.float32(1.6 + velocity) + np.float32(0.18)) - np.float32(np.tanh(0.18))
     wave = (0.82 * pure + 0.22 * warm) * body * rise(frames, 0.015)
     return levelled(shaped(wave.astype(np.float32), low_hz=900.0, high_hz=24.0))
-
-
-def synth_bass(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
-    """A band-limited saw whose filter closes after the attack, over its own fundamental."""
-    frames = round(seconds * MUSIC_RATE)
-    count = int(np.clip(5000.0 / pitch_hz, 4, 64))
-    n = np.arange(1, count + 1, dtype=np.float64)
-
-    def saw(cutoff_hz: float) -> Samples:
-        return cycle(1 / n / np.sqrt(1 + (n * pitch_hz / cutoff_hz) ** 4), turned=True)
-
-    cycles = phase_of(pitch_hz, frames)
-    t = np.arange(frames, dtype=np.float32) / MUSIC_RATE
-    open_ = np.exp(-t / np.float32(0.16)) * np.float32(0.35 + 0.5 * velocity)
-    dark, bright = play_cycles(np.stack([saw(320.0), saw(1300.0)]), cycles)
-    wave = dark + (bright - dark) * open_ + 0.35 * sine(cycles)
-    wave *= (0.8 + 0.2 * np.exp(-t / np.float32(0.25))) * rise(frames, 0.016)
-    return levelled(shaped(wave.astype(np.float32), high_hz=28.0))
-
-
-def synth_lead(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
-    """A saw and a square seven cents apart; the filter opens with velocity and closes as the note goes on."""
-    frames = round(seconds * MUSIC_RATE)
-    spread = generator("lead", round(pitch_hz, 2), variant)
-    t = np.arange(frames, dtype=np.float32) / MUSIC_RATE
-    grow = np.clip((t - 0.3) / 0.5, 0, 1)
-    bend = 7.0 * sine(phase_of(spread.uniform(4.8, 5.4), frames)) * grow
-    freq = pitch_hz * 2.0 ** (bend / 1200.0)
-    count = int(np.clip(6000.0 / pitch_hz, 3, 40))
-    n = np.arange(1, count + 1, dtype=np.float64)
-
-    def saw(cutoff_hz: float) -> Samples:
-        return cycle(1 / n / (1 + (n * pitch_hz / cutoff_hz) ** 2), turned=True)
-
-    def square(cutoff_hz: float) -> Samples:
-        return cycle((n % 2) / n / (1 + (n * pitch_hz / cutoff_hz) ** 2), turned=True)
-
-    one = phase_of(freq * 2 ** (3.5 / 1200), frames, spread.uniform(0, 1))
-    two = phase_of(freq * 2 ** (-3.5 / 1200), frames, spread.uniform(0, 1))
-    low, high = 500.0 + 300 * velocity, 1600.0 + 1600.0 * velocity
-    saws = play_cycles(np.stack([saw(low), saw(high)]), one)
-    dark, bright = saws + np.float32(0.7) * play_cycles(np.stack([square(low), square(high)]), two)
-    wave = dark + (bright - dark) * (0.3 + 0.7 * np.exp(-t / np.float32(0.45)))
-    return levelled(shaped((wave * rise(frames, 0.014)).astype(np.float32), low_hz=6000.0, high_hz=120.0))
-
-
-def pad(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
-    """Band-limited saws within 12 cents, low-passed between about 600 and 1800 Hz."""
-    frames = round(seconds * MUSIC_RATE)
-    spread = generator("pad", round(pitch_hz, 2), variant)
-    count = int(np.clip(7000.0 / pitch_hz, 2, 60))
-    n = np.arange(1, count + 1, dtype=np.float64)
-    low, high = 1000.0 + 600.0 * velocity, 3000.0 + 2000.0 * velocity
-
-    def saw(cutoff_hz: float) -> Samples:
-        return cycle(n**-1.0 / (1 + (n * pitch_hz / cutoff_hz) ** 2), 1024)
-
-    dark, bright = saw(low), saw(high)
-    move = 0.45 + 0.4 * sine(phase_of(spread.uniform(0.07, 0.13), frames, spread.uniform(0, 1)))
-    table = np.stack([dark, bright])
-    voices = [(pitch_hz * 2 ** (c * spread.uniform(0.8, 1.05) / 1200), spread.uniform(0, 1)) for c in _PAD_CENTS]
-    total = play_voices(table, voices, frames)
-    wave = total[0] + (total[1] - total[0]) * move
-    return levelled(wave, window_s=0.4) * rise(frames, min(0.9, 0.25 + 0.5 * (1 - velocity)))
 
 
 _CUTOFFS_HZ = (250.0, 600.0, 1300.0, 2800.0, 6000.0)  # of the cycles between which ``_swept`` fades
@@ -116,12 +54,52 @@ def _swept(
     )
     at = np.interp(np.log(cutoff_hz), np.log(_CUTOFFS_HZ), np.arange(len(_CUTOFFS_HZ)))
     shares = np.clip(1.0 - np.abs(at - np.arange(len(_CUTOFFS_HZ))[:, None]), 0.0, 1.0).astype(np.float32)
-    return np.asarray(np.einsum("kt,kt->t", shares, play_voices(tables, voices, frames)), np.float32)
+    out = np.zeros(frames, np.float32)
+    for begin in range(0, frames, STRETCH):
+        heard = shares[:, begin : begin + STRETCH]
+        rows = heard.any(axis=1)
+        late = [(hz, start + begin * cycles_a_sample(hz)) for hz, start in voices]
+        out[begin : begin + STRETCH] = np.einsum(
+            "kt,kt->t", heard[rows], play_voices(tables[rows], late, heard.shape[1])
+        )
+    return out
 
 
 def _saws(pitch_hz: float, cents: tuple[float, ...], *key: object) -> list[tuple[float, float]]:
     spread = generator(*key)
     return [(pitch_hz * 2 ** (c / 1200), spread.uniform(0, 1)) for c in cents]
+
+
+def synth_bass(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
+    """Two saws, a little apart, behind a resonant filter that closes within a tenth of a second, over a sine."""
+    frames = round(seconds * MUSIC_RATE)
+    t = np.arange(frames, dtype=np.float32) / MUSIC_RATE
+    cutoff: Samples = np.float32(220.0) + np.float32(900.0 + 1700.0 * velocity) * np.exp(-t / np.float32(0.11))
+    wave = _swept(pitch_hz, frames, cutoff, _saws(pitch_hz, (-3.0, 3.0), "synth bass", variant), 1.3)
+    wave = levelled(wave) + np.float32(0.05) * sine(phase_of(pitch_hz, frames))
+    wave *= (0.75 + 0.25 * np.exp(-t / np.float32(0.2))) * rise(frames, 0.008)
+    return levelled(shaped(wave.astype(np.float32), high_hz=28.0))
+
+
+def synth_lead(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
+    """Two saws and one an octave higher behind a resonant filter, which opens with velocity and closes quickly."""
+    frames = round(seconds * MUSIC_RATE)
+    t = np.arange(frames, dtype=np.float32) / MUSIC_RATE
+    cutoff: Samples = np.float32(650.0) + np.float32(1100.0 + 3400.0 * velocity) * np.exp(-t / np.float32(0.13))
+    voices = _saws(pitch_hz, (-3.5, 3.5, 1202.0), "lead", round(pitch_hz, 2), variant)
+    wave = _swept(pitch_hz, frames, cutoff, voices, 1.6)
+    wave *= (0.6 + 0.4 * np.exp(-t / np.float32(0.25))) * rise(frames, 0.008)
+    return levelled(shaped(wave, high_hz=110.0))
+
+
+def pad(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
+    """Saws, one of them an octave higher, behind a dark filter that opens and closes every six seconds."""
+    frames = round(seconds * MUSIC_RATE)
+    t = np.arange(frames, dtype=np.float32) / MUSIC_RATE
+    open_ = 0.5 - 0.5 * np.cos(np.float32(2 * np.pi / _PAD_SWEEP_S) * t)
+    cutoff: Samples = np.float32(260.0) * np.exp2(np.float32(1.0 + velocity) * open_)
+    wave = _swept(pitch_hz, frames, cutoff, _saws(pitch_hz, _PAD_CENTS, "pad", round(pitch_hz, 2), variant), 0.5)
+    return levelled(wave, window_s=0.4) * rise(frames, min(0.9, 0.35 + 0.5 * (1 - velocity)))
 
 
 def synth_pluck(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
@@ -134,9 +112,9 @@ def synth_pluck(pitch_hz: float, velocity: float, variant: int, seconds: float) 
 
 
 def pulse_pad(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
-    """Four saws cut into pulses of a third of a second by a soft gate, which opens their filter, too."""
+    """Four saws cut into pulses of half a second by a soft gate, which opens their filter, too."""
     frames = round(seconds * MUSIC_RATE)
-    phase = (np.arange(frames, dtype=np.float32) / np.float32(0.34 * MUSIC_RATE)) % np.float32(1.0)
+    phase = (np.arange(frames, dtype=np.float32) / np.float32(0.5 * MUSIC_RATE)) % np.float32(1.0)
     gate = np.minimum(phase / np.float32(0.06), np.exp(-phase * np.float32(2.2)))
     gate *= np.clip((1 - phase) / np.float32(0.05), 0.0, 1.0)
     cutoff: Samples = np.float32(350.0) + np.float32(2000.0 + 2500.0 * velocity) * gate
