@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import Any
 
 HEAD_BYTES = 64 * 1024  # of a request's head, or of what follows its body: as h11 allows
+LENGTH = b"\r\ncontent-length: "  # as uvicorn writes it
 PARSED_BYTES = 4096  # bytes that are parsed between two looks at these limits
 
 
@@ -53,8 +54,10 @@ def bounded(protocol: type[Any]) -> type[Any]:
                 raise ValueError("a request names one host")  # httptools lets uvicorn answer 400
             super().on_headers_complete()
             self._head = 0
-            if version == "1.0" and self.cycle is not None and self.cycle.scope is self.scope:
-                _leave_unchunked(self.cycle)
+            if self.cycle is not None and self.cycle.scope is self.scope:
+                self.cycle.transport = HeadWithBody(self.transport, asyncio.get_running_loop())
+                if version == "1.0":
+                    _leave_unchunked(self.cycle)
 
         def on_body(self, body: bytes) -> None:
             super().on_body(body)
@@ -82,6 +85,41 @@ def bounded(protocol: type[Any]) -> type[Any]:
                 self.flow.pause_reading()
 
     return Bounded
+
+
+class HeadWithBody:
+    """The transport of one reply: a head that tells a length goes out with what follows in this turn of the event loop.
+
+    uvicorn writes a head and its body apart; each write is a call of the system, the dearest part of a short reply.
+    Replies without a length are streams, which may write past this transport.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._head: bytes | None = None  # None before the first write; empty once it is out
+
+    def write(self, data: bytes) -> None:
+        if self._head is None and LENGTH in data:
+            self._head = data
+            self._loop.call_soon(self._write_head)
+        elif self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head + data)
+        else:
+            self._head = b""
+            self._transport.write(data)
+
+    def close(self) -> None:
+        self._write_head()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def _write_head(self) -> None:
+        if self._head:
+            self._transport.write(self._head)
+            self._head = b""
 
 
 def _leave_unchunked(cycle: Any) -> None:

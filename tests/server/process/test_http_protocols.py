@@ -1,5 +1,6 @@
 """Both parsers of HTTP serve alike: old players, heads without end, pipelines, hosts."""
 
+import asyncio
 import socket
 from functools import partial
 
@@ -8,7 +9,7 @@ from radio_server import TIMEOUT_S, serving
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lullwave.server.process import http_protocols, run
-from lullwave.server.process.http_protocols import HEAD_BYTES, PARSED_BYTES
+from lullwave.server.process.http_protocols import HEAD_BYTES, PARSED_BYTES, HeadWithBody
 
 HOST = b"Host: 127.0.0.1\r\n"
 ASK = b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"
@@ -101,3 +102,46 @@ def test_requests_behind_one_that_waits_are_not_parsed(tmp_path, monkeypatch):
             pass
         for _ in range(20):
             assert served.on_loop(waiting) <= PARSED_BYTES // len(ASK) + 1
+
+
+class Written:
+    """A transport that notes what is done to it."""
+
+    def __init__(self):
+        self.done = []
+
+    def write(self, data):
+        self.done.append(data)
+
+    def close(self):
+        self.done.append("closed")
+
+    def is_closing(self):
+        return "closed" in self.done
+
+
+def test_a_head_is_written_with_its_body_or_soon_alone():
+    async def replies():
+        loop, head = asyncio.get_running_loop(), b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n"
+        whole, slow, none, over, endless = (Written() for _ in range(5))
+        reply = HeadWithBody(whole, loop)
+        for part in (head, b"body", b"more"):
+            reply.write(part)
+        first = HeadWithBody(slow, loop)
+        first.write(head)
+        HeadWithBody(none, loop).write(head)
+        last = HeadWithBody(over, loop)
+        last.write(head)
+        last.close()
+        stream = HeadWithBody(endless, loop)
+        for part in (b"HTTP/1.1 200 OK\r\n\r\n", b"a part"):
+            stream.write(part)
+        assert endless.done == [b"HTTP/1.1 200 OK\r\n\r\n", b"a part"]
+        assert (slow.done, none.done, over.done, last.is_closing()) == ([], [], [head, "closed"], True)
+        await asyncio.sleep(0)
+        assert (slow.done, none.done) == ([head], [head])
+        first.write(b"body")
+        assert (whole.done, slow.done) == ([head + b"body", b"more"], [head, b"body"])
+        assert (none.done, over.done) == ([head], [head, "closed"])
+
+    asyncio.run(replies())
