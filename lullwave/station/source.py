@@ -76,6 +76,7 @@ class Source:
         self.piece: Mark | None = None  # the last piece that was taken, in source frames
         self.measured = True  # whether its pace is measured: not while another stream of its engine disturbs it
         self.resumed = False  # it continues a lost stream, sample for sample
+        self.fork_s = 0.0  # that its last fork took until it was ready; of the source thread
         self._lookahead_s = LOOKAHEAD_S
         self._call_began: float | None = clock.now()  # when the engine call in progress began
         self._opener = opener
@@ -91,6 +92,10 @@ class Source:
         self._waiter = clock.waiter()
         self._thread = threading.Thread(target=self._run, name=f"engine-{name}", daemon=True)
         self._thread.start()
+
+    def now(self) -> float:
+        """The time of its clock, in seconds."""
+        return self._clock.now()
 
     @property
     def opened(self) -> bool:

@@ -22,6 +22,7 @@ from .switcher import Switcher
 
 STEER_LEAD_S = 0.8  # a fork begins at least this long after the next frame to go on air: time to render its margin
 MARGIN_S = 1.0  # a fork replaces the reserve once it is this far ahead
+SPARE = 1.25  # a fork gets this many times as long as the last one took
 MAX_TRIES = 3  # sources that may fail over one request before it fails
 _STEP_S = 0.5  # length of one read
 
@@ -183,9 +184,9 @@ def steer_by_fork(source: Source, reserve: Reserve, request: SteerRequest, on_ai
     """
     stream = source.stream
     assert stream is not None
-    lead_s = max(STEER_LEAD_S, 1.5 * MARGIN_S / source.pace.speed + _STEP_S)
+    lead_s = max(STEER_LEAD_S, 1.5 * MARGIN_S / source.pace.speed + _STEP_S, SPARE * source.fork_s)
     while (at := _fork_frame(source, stream, reserve, lead_s, on_air)) is not None:
-        source_frame = at - source.offset
+        source_frame, began = at - source.offset, source.now()
         try:
             fork = stream.fork(source_frame)
         except (EngineFailed, StreamClosed):
@@ -205,6 +206,7 @@ def steer_by_fork(source: Source, reserve: Reserve, request: SteerRequest, on_ai
         except BaseException:
             fork.close()
             raise
+        source.fork_s = source.now() - began
         with reserve.lock:
             if not on_air():
                 fork.close()
@@ -221,7 +223,7 @@ def steer_by_fork(source: Source, reserve: Reserve, request: SteerRequest, on_ai
             stream.close()
             return SteerResult(at, understanding)
         fork.close()
-        lead_s *= 2.0
+        lead_s = max(2.0 * lead_s, SPARE * source.fork_s)
     return _steer_at_end(source, stream, reserve, request, on_air)
 
 

@@ -1,0 +1,61 @@
+"""Steering an engine that takes seconds until its first music: a fork gets as long as the last one took."""
+
+from recorded_station import RecordedStation
+from sine_engine import RATE, SineEngine, SineStream
+
+from lullwave.clock import SimulatedClock
+from lullwave.server.engine_pool import EnginePool
+
+TURN_S = 2.0  # until the first music after a change of prompt
+
+
+class Slow:
+    """The clock of the station, and the frames at which a fork was steered."""
+
+    def __init__(self):
+        self.clock, self.steered = SimulatedClock(), []
+
+    def engine(self):
+        slow = self
+
+        class SlowEngine(SineEngine):
+            def open(self, request, **audio_prompts):
+                opened = super().open(request, **audio_prompts)
+                return SlowStream(self, request, opened._hz, 0, [])
+
+            def restore(self, snapshot):
+                made = super().restore(snapshot)
+                return SlowStream(self, made.request, made._hz, made.position, made._steers)
+
+        class SlowStream(SineStream):
+            ready = 0.0
+
+            def steer(self, prompt, over_s=8.0):
+                slow.steered.append(self.position)
+                self.ready = slow.clock.now() + TURN_S
+                return super().steer(prompt, over_s)
+
+            def read(self, frames):
+                if self.ready > slow.clock.now():
+                    waiter = slow.clock.waiter()
+                    waiter.wait_until(self.ready)
+                    waiter.close()
+                return super().read(frames)
+
+        return SlowEngine
+
+
+def test_a_slow_fork_is_tried_once_more_and_the_next_one_has_time_at_once():
+    slow = Slow()
+    engines = EnginePool({"synth": SineEngine, "sines": slow.engine()})
+    with RecordedStation("sines", engines=engines, clock=slow.clock) as tape:
+        tape.play(30)
+        for turn, (tries, least_s, most_s) in enumerate([(2, 4.4, 5.4), (1, 2.4, 3.4)]):
+            edge = tape.station.edge
+            slow.steered.clear()
+            asked = tape.station.steer(f"more of it {turn}", over_s=1.0)
+            while not asked.done():
+                tape.play(0.25)
+            assert len(slow.steered) == tries
+            assert least_s <= (asked.result().frame - edge) / RATE <= most_s
+            tape.play(20)
