@@ -113,8 +113,10 @@ def called(names: Mapping[str, str]) -> Iterator[None]:
     try:
         yield
     except InvalidInput as error:
-        if error.field not in names or isinstance(error, Unsupported):
+        if error.field not in names:
             raise
+        if isinstance(error, Unsupported):
+            raise Unsupported(names[error.field], error.value, error.reason) from None
         allowed = error.allowed.removesuffix(", or none")  # to give none, a flag is left out
         raise InvalidInput(names[error.field], error.value, allowed) from None
 

@@ -157,7 +157,7 @@ def generate(
             parts, gain_db = _stems(stems, loaded, request, FORMATS["flac"] if named.lossy else named, taken)
             files |= parts
             made["stems"], made["stems_gain_db"] = [str(file) for file in parts], round(gain_db, 2)
-        with loaded.stream(request, **heard) as stream:
+        with called({"duration_s": "--seconds"}), loaded.stream(request, **heard) as stream:
             made["seconds"] = round((stream.total_frames or 0) / stream.rate, 3)
             file = written.enter_context(_opened(output))
             made["speed"] = round(_clip(stream, loaded.made_by, file, delivery, console), 2)

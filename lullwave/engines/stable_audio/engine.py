@@ -24,7 +24,7 @@ from .model import quantization
 from .model.checkpoint import load, memory_of
 from .noise import latent_noise
 from .options import StableAudioFacts, StableAudioLoadOptions, StableAudioOptions
-from .pipeline import Config, Decode, Encode, Paint, Pipeline, Work, batch_key, sound_of, urgency_of
+from .pipeline import Config, Decode, Encode, Paint, Pipeline, Work, batch_key, fitted, sound_of, urgency_of
 from .rework import rework
 from .snapshot import State, unpack
 from .stream import REWINDABLE_S, StableAudioStream, StudioJob
@@ -169,7 +169,7 @@ class StableAudioEngine(StableAudioFacts, Engine):
 
     def _heard(self, audio: Audio, lengths: Lengths) -> Track:
         """The latents of the end of ``audio``, before the beginning of a stream."""
-        audio = audio.resample(self.rate).to_channels(self.channels)
+        audio = fitted(audio, self.rate, self.channels)
         count = min(lengths.context + self.lookahead, audio.frames // self.hop)
         if audio.duration_s < SHORTEST_PROMPT_S or not count:
             raise InvalidInput(

@@ -183,6 +183,13 @@ def urgency_of(request: Work) -> int:
     return 2
 
 
+def fitted(audio: Audio, rate: int, channels: int) -> Audio:
+    """``audio`` at another rate and number of channels; surround sound becomes mono first."""
+    if audio.channels not in (1, channels):
+        audio = audio.to_channels(1)
+    return audio.resample(rate).to_channels(channels)
+
+
 def sound_of(audio: Audio) -> Tensor:
     """(C, frames) of an audio value."""
     return torch.from_numpy(audio.samples.T.copy())

@@ -13,7 +13,7 @@ from ...errors import InvalidInput, Unsupported
 from ...request import Request
 from .noise import latent_noise
 from .options import StableAudioOptions
-from .pipeline import Config, Encode, Paint, sound_of
+from .pipeline import Config, Encode, Paint, fitted, sound_of
 from .stream import Studio
 from .track import Latents
 
@@ -42,7 +42,7 @@ def rework(studio: Studio, source: Audio, request: Request, options: StableAudio
     if length > longest:
         allowed = f"at most {longest * studio.hop / studio.rate:.0f} seconds for a clip made from audio"
         raise InvalidInput("duration_s", seconds, allowed)
-    sound = source.resample(studio.rate).to_channels(studio.channels)[:frames]
+    sound = fitted(source, studio.rate, studio.channels)[:frames]
     closed = threading.Event()
     encoded = torch.zeros(studio.size, length)
     if sound.frames:

@@ -72,6 +72,17 @@ def test_a_longer_clip_goes_on_after_its_source_and_a_shorter_one_ends_before(en
         made(engine, source, seconds=200.0)
 
 
+@pytest.mark.parametrize("channels", [1, 6])
+def test_sources_of_any_rate_and_number_of_channels_are_taken(engine, channels):
+    tone = 0.3 * np.sin(2 * np.pi * 330 * np.arange(round(SECONDS * RATE)) / RATE)
+    mono = Audio.of(tone[:, None], RATE)
+    other = Audio(np.repeat(mono.samples, channels, axis=1), RATE).resample(24 * RATE)
+    expected = made(engine, mono.to_channels(2), strength=0.3).samples
+    clip = made(engine, other, strength=0.3).samples
+    assert clip.shape == expected.shape
+    assert np.abs(clip - expected).max() < 0.05 * np.abs(expected).max()
+
+
 def test_what_cannot_be_made_from_audio_is_refused(engine, source):
     with pytest.raises(Unsupported, match="endless"):
         engine.stream("harp", source=source)
