@@ -62,13 +62,17 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def visit(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Opens pages, each in a browser profile of its own; complaints of a page fail the test."""
+    """Opens pages, each in a browser profile of its own; complaints of a page fail the test.
+
+    Pages are without motion, whose pictures cost more than all else; tests of motion ask for "no-preference".
+    """
     contexts: list[Any] = []
     complaints: list[str] = []
 
     def open_page(url: str, **options: Any) -> Any:
         may_complain = options.pop("may_complain", False)
-        contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options}))
+        usual = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}
+        contexts.append(browser.new_context(**{**usual, **options}))
         page = contexts[-1].new_page()
         page.set_default_timeout(45_000)
         page.on("pageerror", lambda error: complaints.append(str(error)))

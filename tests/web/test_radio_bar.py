@@ -31,7 +31,7 @@ REACHABLE = """(selector) => [...document.querySelectorAll(selector)].some((elem
 
 
 def test_everything_is_reachable_at_every_size(serve: Callable[..., Radio], visit: Callable[..., Any]):
-    page = visit(serve(stations=STATIONS).url + "#long", reduced_motion="reduce")
+    page = visit(serve(stations=STATIONS).url + "#long")
     page.get_by_role("radio", name="LLL", checked=True).wait_for(state="attached")  # the link's station
     page.get_by_role("textbox", name="Your request").wait_for()
     for width, height in SIZES:

@@ -63,8 +63,8 @@ def faulty(serve: Callable[..., Radio], *waits_s: float, **more: Any) -> tuple[R
 
 
 def opened(visit: Callable[..., Any], url: str, script: str = EAR, **options: Any) -> Any:
-    """A page with a script before its own; without motion, which costs the least."""
-    page = visit("about:blank", **{"reduced_motion": "reduce", **options})
+    """A page with a script before its own."""
+    page = visit("about:blank", **options)
     page.add_init_script(script)
     page.goto(url)
     return page

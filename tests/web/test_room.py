@@ -39,7 +39,7 @@ def unmarked(text: str) -> str:
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844), (320, 640)])
 def test_everybody_can_use_it(radio: Radio, visit: Callable[..., Any], scheme: str, width: int, height: int):
-    page = visit(radio.url, color_scheme=scheme, viewport={"width": width, "height": height}, reduced_motion="reduce")
+    page = visit(radio.url, color_scheme=scheme, viewport={"width": width, "height": height})
     page.get_by_role("radio", name="First light").wait_for(state="attached")
     assert violations(page) == []
     play(page)
@@ -49,7 +49,7 @@ def test_everybody_can_use_it(radio: Radio, visit: Callable[..., Any], scheme: s
 
 
 def test_the_cat_meows_and_a_hundred_make_a_friend(radio: Radio, visit: Callable[..., Any]):
-    page = visit(radio.url)
+    page = visit(radio.url, reduced_motion="no-preference")
     cat = page.get_by_role("button", name="The cat.")
     cat.click()
     page.locator(".heart").first.wait_for(state="attached")
@@ -227,13 +227,13 @@ def test_dots_lean_away_from_the_mouse_unless_motion_is_unwelcome(radio: Radio, 
       const canvas = document.querySelector('.dots');
       return canvas.getContext('2d').getImageData(0, 0, 200, 200).data.reduce((sum, x) => sum + x, 0);
     }"""
-    page = visit(radio.url)
+    page = visit(radio.url, reduced_motion="no-preference")
     rest = page.evaluate(dots)
     page.mouse.move(60, 60)
     page.mouse.move(70, 70)
     until(page, f"({dots})() !== {rest}")
 
-    calm = visit(radio.url, reduced_motion="reduce")
+    calm = visit(radio.url)
     before = calm.evaluate(dots)
     calm.mouse.move(60, 60)
     calm.mouse.move(70, 70)

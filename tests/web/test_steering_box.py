@@ -38,7 +38,7 @@ def test_two_browsers_hear_the_same_steering(radio: Radio, visit: Callable[..., 
 
 
 def test_the_city_lights_up_with_what_is_heard(radio: Radio, visit: Callable[..., Any]):
-    page = visit(radio.url)
+    page = visit(radio.url, reduced_motion="no-preference")
     lights = """(() => {
       const view = document.querySelector('.view');
       const { data } = view.getContext('2d').getImageData(0, 60, view.width, 44);

@@ -32,7 +32,7 @@ TASKS = (
 
 def test_no_view_overflows_complains_or_fails_axe(serve: Callable[..., Radio], visit: Callable[..., Any]):
     radio = serve()
-    page = visit(radio.url + "studio", reduced_motion="reduce")  # no colour is on its way
+    page = visit(radio.url + "studio")
     page.get_by_label("How it should sound", exact=True).fill("W" * 500)
     page.get_by_label("Length in seconds", exact=True).fill("1")
     page.get_by_role("button", name="Make it").click()
