@@ -42,6 +42,22 @@ def bounded(protocol: type[Any]) -> type[Any]:
             super().connection_made(transport)
             self._unparsed = b""
             self._head = 0  # bytes parsed since the last head or part of a body was complete
+            self._cycles: list[Any] = []  # requests whose replies are not finished, or were finished a moment ago
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            for cycle in self._cycles:  # uvicorn tells the last one only
+                if not cycle.response_complete:
+                    cycle.disconnected = True
+                cycle.message_event.set()
+            super().connection_lost(exc)
+
+        def handle_websocket_upgrade(self) -> None:
+            if self._leave_replies():
+                super().handle_websocket_upgrade()
+
+        def send_400_response(self, msg: str) -> None:
+            if self._leave_replies():
+                super().send_400_response(msg)
 
         def data_received(self, data: bytes) -> None:
             self._unparsed += data
@@ -55,6 +71,11 @@ def bounded(protocol: type[Any]) -> type[Any]:
             super().on_headers_complete()
             self._head = 0
             if self.cycle is not None and self.cycle.scope is self.scope:
+                for cycle in self._cycles:
+                    if cycle.response_complete:
+                        cycle.transport.flush()
+                self._cycles = [cycle for cycle in self._cycles if not cycle.response_complete]
+                self._cycles.append(self.cycle)
                 self.cycle.transport = HeadWithBody(self.transport, asyncio.get_running_loop())
                 if version == "1.0":
                     _leave_unchunked(self.cycle)
@@ -67,6 +88,15 @@ def bounded(protocol: type[Any]) -> type[Any]:
             super().on_response_complete()
             if self._unparsed:
                 self._parse()
+
+        def _leave_replies(self) -> bool:
+            """Tell whether all replies are finished; otherwise close the connection behind what was written of them."""
+            for cycle in self._cycles:
+                cycle.transport.flush()
+            finished = all(cycle.response_complete for cycle in self._cycles)
+            if not finished:
+                self.transport.close()
+            return finished
 
         def _parse(self) -> None:
             """Parse what was received, until a request waits for the one before it."""
@@ -101,7 +131,7 @@ class HeadWithBody:
     def write(self, data: bytes) -> None:
         if self._head is None and LENGTH in data:
             self._head = data
-            self._loop.call_soon(self._write_head)
+            self._loop.call_soon(self.flush)
         elif self._head:
             head, self._head = self._head, b""
             self._transport.write(head + data)
@@ -110,13 +140,14 @@ class HeadWithBody:
             self._transport.write(data)
 
     def close(self) -> None:
-        self._write_head()
+        self.flush()
         self._transport.close()
 
     def is_closing(self) -> bool:
         return self._transport.is_closing()
 
-    def _write_head(self) -> None:
+    def flush(self) -> None:
+        """Write a head that waits for its body."""
         if self._head:
             self._transport.write(self._head)
             self._head = b""

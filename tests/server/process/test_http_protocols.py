@@ -6,7 +6,10 @@ from functools import partial
 
 import pytest
 from radio_server import TIMEOUT_S, serving
+from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
 
 from lullwave.server.process import http_protocols, run
 from lullwave.server.process.http_protocols import HEAD_BYTES, PARSED_BYTES, HeadWithBody
@@ -145,3 +148,85 @@ def test_a_head_is_written_with_its_body_or_soon_alone():
         assert (none.done, over.done) == ([head], [head, "closed"])
 
     asyncio.run(replies())
+
+
+class Wire(Written):
+    """A connection without a network."""
+
+    protocol = None
+
+    def get_extra_info(self, name, default=None):
+        return {"peername": ("192.0.2.1", 1), "sockname": ("192.0.2.2", 2)}.get(name, default)
+
+    def write(self, data):
+        assert not self.is_closing()
+        super().write(data)
+
+    def pause_reading(self):
+        pass
+
+    def resume_reading(self):
+        pass
+
+    def get_protocol(self):
+        return self.protocol
+
+    def set_protocol(self, protocol):
+        self.protocol = protocol
+
+
+GET = b" HTTP/1.1\r\n" + HOST + b"\r\n"
+UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
+WEBSOCKET = b"GET /socket HTTP/1.1\r\n" + HOST + UPGRADE + b"dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+
+@pytest.mark.parametrize("name", ["h11", "httptools"])
+@pytest.mark.parametrize(
+    ("first", "then", "last"),
+    [
+        (b"GET /stream" + GET + b"GET /a" + GET, b"", b"sound"),
+        (b"GET /stream" + GET, b"GET /a" + GET, b"sound"),
+        (b"GET /stream" + GET, WEBSOCKET, b"sound"),
+        (b"GET /stream" + GET, b"\0garbage\r\n\r\n", b"sound"),
+        (b"HEAD /a" + GET, b"\0garbage\r\n\r\n", b"request received."),
+        (b"GET /a" + GET, b"\0garbage\r\n\r\n", b"request received."),
+    ],
+)
+def test_whatever_follows_a_request_its_reply_stays_whole_and_it_hears_of_the_end(name, first, then, last):
+    told = []
+
+    async def app(scope, receive, send):
+        assert scope["type"] == "http"
+        length = [] if scope["path"] == "/stream" else [(b"content-length", b"4")]
+        await send({"type": "http.response.start", "status": 200, "headers": length})
+        if scope["path"] == "/stream":
+            await send({"type": "http.response.body", "body": b"sound", "more_body": True})
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            told.append(scope["path"])
+        else:
+            await send({"type": "http.response.body", "body": b"body"})
+
+    async def connection():
+        config, wire = Config(app, ws=WebSocketsSansIOProtocol, log_config=None), Wire()
+        config.load()
+        wire.protocol = protocol(name)(config=config, server_state=ServerState(), app_state={})
+        wire.protocol.connection_made(wire)
+        wire.protocol.data_received(first)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        if then:
+            wire.protocol.data_received(then)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        said = b"".join(part for part in wire.done if part != "closed")
+        wire.done.append("closed")
+        wire.protocol.connection_lost(None)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        return said
+
+    said = asyncio.run(connection())
+    assert said.count(b"HTTP/1.1 ") == (1 if last == b"sound" else 2)
+    assert last in said
+    assert told == (["/stream"] if last == b"sound" else [])
