@@ -6,8 +6,10 @@ from types import SimpleNamespace
 import pytest
 from sine_engine import SineEngine
 
+from lullwave.engines.cluster.options import use_token
 from lullwave.engines.remote import protocol
 
+use_token()  # for the tests of a cluster in the same process: Ray reads it when it is imported
 ray = pytest.importorskip("ray")
 actors = pytest.importorskip("lullwave.cluster.actors")
 engine_actor = pytest.importorskip("lullwave.cluster.engine_actor")
