@@ -241,7 +241,10 @@ const answer = (status, body) => async () => new Response(JSON.stringify(body), 
 test('addresses stay below the page’s own, so that a path prefix works', () => {
   const api = Api({ t, base: 'https://example.org/radio/', listener: 'me', fetch: answer(200, {}) });
   assert.equal(api.streamUrl('a b', 3), 'https://example.org/radio/stations/a%20b/stream.mp3?connection=3&listener=me');
-  assert.match(api.streamUrl('a', 3, true), /stream\.mp3\?connection=3&kbps=64&listener=me$/);
+  for (const hls of [false, true]) {
+    assert.match(api.streamUrl('a', 3, { savesData: true, hls }), /stream\.mp3\?connection=3&kbps=64&listener=me$/);
+  }
+  assert.match(api.streamUrl('a', 3, { hls: true }), /stations\/a\/hls\/index\.m3u8\?connection=3&listener=me$/);
   assert.equal(api.socketUrl(), 'wss://example.org/radio/ws?listener=me');
 });
 

@@ -12,6 +12,7 @@ from radio_server import read_exactly, serving
 from reverse_proxy import proxied
 from sine_engine import RATE
 
+from lullwave.codecs import fragmented_mp4
 from lullwave.engines.synth.engine import SynthEngine
 from tests.web.browsing import EAR, STATIONS, Radio, play, until
 
@@ -59,6 +60,25 @@ def test_play_sounds_across_a_join(
     until(page, "document.querySelector('audio').currentTime > 1 && ear.levelDb > -60")
     page.get_by_role("button", name="Back to live").click()
     page.get_by_text("Live", exact=True).wait_for()
+
+
+TELLS_DATES = "HTMLMediaElement.prototype.getStartDate = () => new Date(NaN);"  # as Safari does, which plays HLS
+
+
+def test_a_browser_that_tells_the_date_of_hls_plays_it_and_mp3_where_the_server_has_none(
+    serve: Callable[..., Radio], visit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+):
+    pytest.importorskip("av")
+    for file in ("hls/index.m3u8?", "stream.mp3?"):
+        page = visit("about:blank", may_complain=True)
+        page.add_init_script(TELLS_DATES)
+        page.goto(serve().url)
+        play(page)
+        until(page, f"document.querySelector('audio').src.includes({file!r})")
+        until(page, "document.querySelector('audio').currentTime > 0.5")
+        page.evaluate(EAR)
+        until(page, "ear.levelDb > -60")
+        monkeypatch.setattr(fragmented_mp4, "installed", lambda: False)
 
 
 def test_pause_closes_the_connection_and_play_rejoins(radio: Radio, visit: Callable[..., Any]):

@@ -176,14 +176,14 @@ def test_colours_follow_the_system_until_somebody_chooses(radio: Radio, visit: C
     paper = "getComputedStyle(document.documentElement).backgroundColor"
     light = page.evaluate(paper)
     page.emulate_media(color_scheme="dark")
+    until(page, f"{paper} !== {light!r}")
     dark = page.evaluate(paper)
-    assert dark != light
     page.get_by_role("button", name="Colours").click()
     page.get_by_role("button", name="Colours: dark").click()
-    assert page.evaluate(paper) == light
+    until(page, f"{paper} === {light!r}")
     page.reload()
     page.get_by_role("button", name="Colours: light").wait_for()
-    assert page.evaluate(paper) == light
+    until(page, f"{paper} === {light!r}")
 
 
 def test_it_can_be_installed(radio: Radio, visit: Callable[..., Any]):

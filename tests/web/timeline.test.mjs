@@ -24,6 +24,17 @@ test('without sound, or before the first frame is known, the frame on air counts
   assert.equal(Time.lagS(timeline, 4 * RATE), 1);
 });
 
+test('a stream that tells its date is heard where that date was on air', () => {
+  const hello = { rate: RATE, frame: 50 * RATE, wall: 1050, first_frame: null };
+  const timeline = Time.greet(Time.emptyTimeline(RATE), hello);
+  assert.equal(Time.heardFrame(timeline, 3, 1040), 43 * RATE);
+  assert.equal(Time.lagS(timeline, Time.heardFrame(timeline, 3, 1040)), 7);
+  assert.equal(Time.heardFrame(timeline, 3, null), 50 * RATE);
+  assert.equal(Time.heardFrame(timeline, null, 1040), 50 * RATE);
+  const withoutWall = Time.greet(timeline, { rate: RATE, frame: 50 * RATE, first_frame: 48 * RATE });
+  assert.equal(Time.heardFrame(withoutWall, 1, 1040), 49 * RATE);
+});
+
 test('events may come twice and out of order', () => {
   let timeline = Time.emptyTimeline(RATE);
   for (const frame of [300, 100, 200, 100]) timeline = Time.stamp(timeline, piece(frame, String(frame)));

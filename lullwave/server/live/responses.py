@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from ...clock import Clock
 from ...ring import FellBehind
 from ...station import RATE, Chunk, Event
 from .. import streaming
@@ -168,11 +169,17 @@ class LiveEvents(Response):
     media_type = streaming.EVENTS_TYPE
 
     def __init__(
-        self, channel: Channel, audience: Audience, listener: str | None, hello: Callable[[], list[Event]]
+        self,
+        channel: Channel,
+        audience: Audience,
+        listener: str | None,
+        clock: Clock,
+        hello: Callable[[], list[Event]],
     ) -> None:
         self._channel = channel
         self._audience = audience
         self._listener = listener
+        self._clock = clock
         self._hello = hello
         self.background = None
         self.status_code = 200
@@ -195,6 +202,7 @@ class LiveEvents(Response):
             "station": self._channel.station.id,
             "rate": RATE,
             "frame": self._channel.edge,
+            "wall": round(self._clock.wall(), 3),
             "first_frame": first_frame,
         }
         text = (

@@ -92,7 +92,7 @@ def router(services: Services) -> APIRouter:
         """What happens at a station while it happens, stamped with stream frames."""
         channels = services.channels
         channel = channels.default if station is None else services.heard_channel(station)
-        return LiveEvents(channel, channels.audience, listener, lambda: _present(channel, channels))
+        return LiveEvents(channel, channels.audience, listener, channels.clock, lambda: _present(channel, channels))
 
     @routes.websocket("/ws")
     async def listeners_socket(socket: WebSocket) -> None:

@@ -77,7 +77,7 @@ function Embed(el, t) {
   function loseConnection({ connection }) {
     if (connection !== player.connection) return;
     const silent = player.phase === 'connecting';
-    const url = api.streamUrl(station, connection);
+    const url = api.streamUrl(station, connection, { hls: stream.hls });
     move((now) => Player.lost(player, now, Math.random()));
     if (silent) void askWhyNot(url, connection);
   }
@@ -104,12 +104,12 @@ function Embed(el, t) {
   function update() {
     const wanted = Player.isWanted(player);
     const open = Player.isOpen(player);
-    const frame = Time.heardFrame(timeline, open ? stream.time : null);
+    const frame = Time.heardFrame(timeline, open ? stream.time : null, stream.startWall);
     const piece = Time.latest(timeline, 'piece', frame) ?? Time.oldest(timeline, 'piece');
     lastTitle = piece?.title ?? lastTitle;
     feed.update({ url: wanted ? api.eventsUrl(station) : null });
     stream.update({
-      url: open ? api.streamUrl(station, player.connection) : null,
+      url: open ? api.streamUrl(station, player.connection, { hls: stream.hls }) : null,
       connection: player.connection,
       volume,
       sleepGain: 1,

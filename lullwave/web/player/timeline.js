@@ -11,6 +11,7 @@
  * @property {number} rate frames a second
  * @property {number | null} first the frame that this listener was given first; null while unknown
  * @property {number} live the newest frame that is known to be on air
+ * @property {number | null} zero when frame 0 was on air, in seconds since 1970; null while unknown
  * @property {Stamped[]} events in the order of their frames
  */
 
@@ -18,7 +19,7 @@
 const MOST = 64;
 
 /** @returns {Timeline} */
-export const emptyTimeline = (rate = 44_100) => ({ rate, first: null, live: 0, events: [] });
+export const emptyTimeline = (rate = 44_100) => ({ rate, first: null, live: 0, zero: null, events: [] });
 
 /** @param {Timeline} timeline @param {Stamped} event @returns {Timeline} */
 export function stamp(timeline, event) {
@@ -38,11 +39,12 @@ export function advance(timeline, frame) {
  * The event stream opened, or opened again. What was stamped before stays, unless the station's clock went
  * back: then it has started anew.
  *
- * @param {Timeline} timeline @param {{rate: number, frame: number, first_frame: number | null}} hello
+ * @param {Timeline} timeline @param {{rate: number, frame: number, wall?: number, first_frame: number | null}} hello
  */
-export function greet(timeline, { rate, frame, first_frame: first }) {
+export function greet(timeline, { rate, frame, wall, first_frame: first }) {
   const goesOn = rate === timeline.rate && frame >= timeline.live;
-  return { ...(goesOn ? timeline : emptyTimeline(rate)), first, live: frame };
+  const zero = wall === undefined ? null : wall - frame / rate;
+  return { ...(goesOn ? timeline : emptyTimeline(rate)), first, zero, live: frame };
 }
 
 /** A connection was given `first` as its first frame (null: a new connection, nothing known yet). */
@@ -53,9 +55,12 @@ export const begin = (timeline, first) => ({ ...timeline, first });
  *
  * @param {Timeline} timeline
  * @param {number | null} currentTime the audio element's clock in seconds; null while it is silent
+ * @param {number | null} [startWall] the date of that clock's 0, in seconds since 1970, where the stream tells it
  */
-export function heardFrame(timeline, currentTime) {
-  if (currentTime === null || timeline.first === null) return timeline.live;
+export function heardFrame(timeline, currentTime, startWall = null) {
+  if (currentTime === null) return timeline.live;
+  if (startWall !== null && timeline.zero !== null) return Math.floor((startWall + currentTime - timeline.zero) * timeline.rate);
+  if (timeline.first === null) return timeline.live;
   return timeline.first + Math.floor(currentTime * timeline.rate);
 }
 

@@ -70,7 +70,7 @@ export function Radio(el, t) {
 
   const stream = AudioStream(el.querySelector('.audio-stream'));
   const heardTime = () => (Player.isOpen(state.player) ? stream.time : null);
-  const heardFrame = () => Time.heardFrame(state.timeline, heardTime());
+  const heardFrame = () => Time.heardFrame(state.timeline, heardTime(), stream.startWall);
   const room = Room(el, t, preferences, api, shownLevels, jobs.fileUrl);
   const news = { state, listener: api.listener, tune, learn, refreshStations, refreshQueue, update };
   const feed = EventFeed(stationNews(news));
@@ -179,7 +179,8 @@ export function Radio(el, t) {
   function audioUrl() {
     const { player, station } = state;
     if (!Player.isOpen(player) || !station) return null;
-    return player.clip?.url ?? (tape.isOn() ? null : api.streamUrl(tuned(), player.connection, state.savesData));
+    const how = { savesData: state.savesData, hls: stream.hls && !state.private.stream };
+    return player.clip?.url ?? (tape.isOn() ? null : api.streamUrl(tuned(), player.connection, how));
   }
 
   function tick() {

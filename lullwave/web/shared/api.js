@@ -59,10 +59,12 @@ export function Api({ base, t, listener, fetch = globalThis.fetch.bind(globalThi
     address,
     /**
      * @param {string} station @param {number} connection a new address for every connection: nothing is reused
-     * @param {boolean} [savesData] at the low bit rate
+     * @param {{savesData?: boolean, hls?: boolean}} [how] `savesData`: MP3 at the low bit rate; `hls`: the browser plays HLS
      */
-    streamUrl: (station, connection, savesData = false) =>
-      mine(`stations/${encodeURIComponent(station)}/stream.mp3?connection=${connection}${savesData ? '&kbps=64' : ''}`),
+    streamUrl: (station, connection, { savesData = false, hls = false } = {}) => {
+      const file = hls && !savesData ? 'hls/index.m3u8' : 'stream.mp3';
+      return mine(`stations/${encodeURIComponent(station)}/${file}?connection=${connection}${savesData ? '&kbps=64' : ''}`);
+    },
     eventsUrl: (station) => mine(`api/events?station=${encodeURIComponent(station)}`),
     socketUrl: () => mine('ws').replace(/^http/, 'ws'),
     stations: () => call('api/stations'),
