@@ -177,7 +177,6 @@ def test_colours_follow_the_system_until_somebody_chooses(radio: Radio, visit: C
     light = page.evaluate(paper)
     page.emulate_media(color_scheme="dark")
     until(page, f"{paper} !== {light!r}")
-    dark = page.evaluate(paper)
     page.get_by_role("button", name="Colours").click()
     page.get_by_role("button", name="Colours: dark").click()
     until(page, f"{paper} === {light!r}")
