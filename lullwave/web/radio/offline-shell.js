@@ -14,8 +14,13 @@ export async function keepShell(later = []) {
     if (document.readyState !== 'complete') await new Promise((done) => window.addEventListener('load', done, { once: true }));
     await navigator.serviceWorker.register('sw.js');
     const { active } = await navigator.serviceWorker.ready;
-    const loaded = performance.getEntriesByType('resource').map((entry) => entry.name);
-    active.postMessage([document.baseURI, ...loaded, ...[...WORDS, ...later].map((path) => new URL(path, document.baseURI).href)]);
+    const keep = () => {
+      const loaded = performance.getEntriesByType('resource').map((entry) => entry.name);
+      active.postMessage([document.baseURI, ...loaded, ...[...WORDS, ...later].map((path) => new URL(path, document.baseURI).href)]);
+    };
+    // What loads before the worker serves this page passes it by.
+    if (!navigator.serviceWorker.controller) navigator.serviceWorker.addEventListener('controllerchange', keep, { once: true });
+    keep();
   } catch {
     // Without a service worker, the page needs the server.
   }
