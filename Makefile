@@ -21,11 +21,10 @@ run: $(VENV)/.run
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-# Ray on this machine: two nodes, engines that die, grow and shrink (part of `make test`, too), and what a stream through
-# Ray costs beside one in this process.
+# Ray on this machine: two nodes, engines that die, grow and shrink. Part of `make test`, too.
+# `make bench-ray-streams` tells what a stream through Ray costs beside one in this process.
 test-ray: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/cluster $(ARGS)
-	$(BIN)/python -m bench.radio.ray_streams --seconds 20 --kills 1
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
