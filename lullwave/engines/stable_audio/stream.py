@@ -153,9 +153,9 @@ class StableAudioStream(BlockStream):
     def _decoded_with(self, latent: int) -> tuple[int, int]:
         """The range of latents whose sound is made together with that of ``latent``.
 
-        It follows from the number and the changes of prompt before it alone, so that whoever reads from wherever gets
-        the same samples to the bit. A range ends where the decoder has all of a first window that it can have, so that
-        the window is heard before the next one is made.
+        It depends only on the latent's number and on the changes of prompt before it. So every reader gets the same
+        samples to the bit, wherever it begins. A range ends where the decoder has all of a first window that it can
+        have: the window is then heard before the next one is made.
         """
         first, hop = self._lengths.first, self._studio.hop
         begins = [-(-steer.frame // hop) for steer in self._steers[1:]]  # from here on the new prompt may be heard

@@ -107,7 +107,7 @@ def _before_padding(text: Tensor) -> int:
 
 
 def _padded(heads: Tensor, times: int) -> Tensor:
-    """(B, heads, L, D) keys or values with the last one repeated, so that it is there so many times."""
+    """Keys or values (B, heads, L, D) → (B, heads, L - 1 + times, D): the last one stands ``times`` times."""
     return torch.cat([heads[:, :, :-1], heads[:, :, -1:].expand(-1, -1, times, -1)], dim=2)
 
 
