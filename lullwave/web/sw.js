@@ -8,7 +8,7 @@ const PAGES = ['', 'riff', 'studio'];
 
 self.addEventListener('install', () => self.skipWaiting());
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
-self.addEventListener('message', ({ data }) => void keepAll(data));
+self.addEventListener('message', (event) => event.waitUntil(keepAll(event.data)));
 self.addEventListener('fetch', (event) => {
   if (event.request.method === 'GET' && isShell(event.request.url)) event.respondWith(freshOrKept(event.request));
 });
@@ -33,12 +33,16 @@ async function freshOrKept(request) {
   }
 }
 
-/** Keep what a page loaded before this worker was there. @param {string[]} addresses */
+/** Keep what a page loaded past this worker, and try again what a busy server refuses. @param {string[]} addresses */
 async function keepAll(addresses) {
   const shell = await caches.open(SHELL);
-  const kept = new Set((await shell.keys()).map((request) => request.url));
-  const lacking = [...new Set(addresses.filter(isShell).map(plain))].filter((address) => !kept.has(address));
-  await Promise.allSettled(lacking.map((address) => shell.add(address)));
+  for (let wait = 500; wait <= 8000; wait *= 2) {
+    const kept = new Set((await shell.keys()).map((request) => request.url));
+    const lacking = [...new Set(addresses.filter(isShell).map(plain))].filter((address) => !kept.has(address));
+    const tried = await Promise.allSettled(lacking.map((address) => shell.add(address)));
+    if (tried.every(({ status }) => status === 'fulfilled')) return;
+    await new Promise((done) => setTimeout(done, wait));
+  }
 }
 
 /** An address without query and fragment. @param {string} address */

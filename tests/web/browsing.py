@@ -102,9 +102,10 @@ def shell_kept(page: Any, *files: str) -> None:
           const loaded = performance.getEntriesByType('resource').map((entry) => entry.name);
           const own = loaded.filter((name) => /\\/static\\/.*\\.(js|css)$/.test(name));
           const all = [...own, ...files].map((name) => new URL(name, document.baseURI));
-          const kept = () => Promise.all(all.map((url) => caches.match(url)));
-          for (let tries = 0; !(await kept()).every(Boolean); tries += 1) {
-            if (tries > 400) throw new Error('the shell is not kept');
+          for (let tries = 0; ; tries += 1) {
+            const kept = await Promise.all(all.map((url) => caches.match(url)));
+            if (kept.every(Boolean)) return;
+            if (tries > 400) throw new Error(`not kept: ${all.filter((_, at) => !kept[at])}`);
             await new Promise((done) => setTimeout(done, 100));
           }
         }""",

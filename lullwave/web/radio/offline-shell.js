@@ -14,13 +14,14 @@ export async function keepShell(later = []) {
     if (document.readyState !== 'complete') await new Promise((done) => window.addEventListener('load', done, { once: true }));
     await navigator.serviceWorker.register('sw.js');
     const { active } = await navigator.serviceWorker.ready;
-    const keep = () => {
-      const loaded = performance.getEntriesByType('resource').map((entry) => entry.name);
-      active.postMessage([document.baseURI, ...loaded, ...[...WORDS, ...later].map((path) => new URL(path, document.baseURI).href)]);
+    const keep = (addresses) => {
+      const worker = navigator.serviceWorker.controller ?? active;
+      worker.postMessage(addresses.map((address) => new URL(address, document.baseURI).href));
     };
-    // What loads before the worker serves this page passes it by.
-    if (!navigator.serviceWorker.controller) navigator.serviceWorker.addEventListener('controllerchange', keep, { once: true });
-    keep();
+    keep([document.baseURI, ...WORDS, ...later]);
+    // What is on its way when the worker begins to serve this page passes it by, so it is told of all that has come.
+    const loaded = new PerformanceObserver((list) => keep(list.getEntries().map((entry) => entry.name)));
+    loaded.observe({ type: 'resource', buffered: true });
   } catch {
     // Without a service worker, the page needs the server.
   }
