@@ -97,12 +97,12 @@ def test_a_hang_up_is_noticed_and_the_owner_is_next(radio, replays):
 
 def test_a_moment_of_an_older_engine_is_refused_with_the_reason(radio, monkeypatch):
     def older(*_moment):
-        raise SnapshotError("snapshot: made by engine 'synth' version 4; allowed: 'synth' version 5")
+        raise SnapshotError("snapshot: made by engine 'synth' version 5; allowed: 'synth' version 6")
 
     monkeypatch.setattr("lullwave.server.live.channels.replay_moment", older)
     reply = asked(radio, **MINE).getresponse()
     assert reply.status == 409
-    assert "this cannot be replayed: snapshot: made by engine 'synth' version 4" in reply.read().decode()
+    assert "this cannot be replayed: snapshot: made by engine 'synth' version 5" in reply.read().decode()
 
 
 def test_the_server_ends_while_a_replay_runs(tmp_path, replays):

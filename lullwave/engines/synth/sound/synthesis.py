@@ -320,10 +320,10 @@ def rise(frames: int, attack_s: float) -> Samples:
     return out
 
 
-def swell(frames: int, attack_s: float, depth_db: float = 24.0) -> Samples:
-    """1 after an exponential rise from -``depth_db``: loud noise may begin so within 30 ms without a click.
+def swell(frames: int, attack_s: float, depth_db: float = 36.0) -> Samples:
+    """1 after an exponential rise from -``depth_db``: loud noise may begin so within 46 ms without a click.
 
-    A steady slope in dB: in no moment is the noise far above what it was 10 ms before. Out of silence, 46 dB in 23 ms
+    A steady slope in dB: in no moment is the noise far above what it was 10 ms before. Out of silence, 46 dB in 30 ms
     begin unheard, and are sharper at their end.
     """
     out = np.ones(frames, np.float32)

@@ -40,7 +40,7 @@ def _layered(s: Stroke, wave: Samples, amount: float, t60_s: float) -> Samples:
     """A stroke with noise between 2 and 9 kHz on top of it, at ``amount``: all bands begin at once."""
     frames = min(len(wave), round(1.6 * t60_s * MUSIC_RATE))
     top = shaped(s.noise(frames / MUSIC_RATE, "top")[:frames], low_hz=8500.0 * s.tilt, high_hz=2200.0)
-    top *= decay(frames, t60_s * s.length) * swell(frames, 0.03)
+    top *= decay(frames, t60_s * s.length) * swell(frames, 0.046)
     out = wave.copy()
     out[:frames] += top * np.float32(amount * (0.4 + 0.8 * s.hard))
     return out
@@ -55,7 +55,7 @@ def _kick(s: Stroke) -> Samples:
     body = np.tanh(1.3 * body) * decay(frames, s.kit.kick_s * 1.5 * s.length)
     beater = shaped(s.noise(0.03, "beater"), low_hz=2600.0, high_hz=500.0, order=2)
     beater *= decay(len(beater), 0.022)
-    beater *= swell(len(beater), 0.016)
+    beater *= swell(len(beater), 0.026, 44.0)
     knock = modes(len(beater), [230.0 * s.pitch, 410.0], [0.5, 0.3], [0.05, 0.03]) * rise(len(beater), 0.012)
     body[: len(beater)] += (0.2 * beater * s.tilt + knock) * np.float32(s.kit.kick_click * (0.4 + 0.8 * s.hard))
     return np.asarray(_layered(s, body, 0.35 * s.kit.kick_click, 0.05), np.float32)
@@ -70,7 +70,7 @@ def _snare(s: Stroke) -> Samples:
         s.noise(seconds, "wires"), low_hz=s.kit.snare_bright_hz * (0.75 + 0.3 * s.hard) * s.tilt, high_hz=900.0, order=2
     )
     wires *= decay(frames, s.kit.snare_s * s.length * (0.7 + 0.3 * s.hard))
-    wave = shell * rise(frames, 0.008) + wires * swell(frames, 0.032) * np.float32(
+    wave = shell * rise(frames, 0.008) + wires * swell(frames, 0.046) * np.float32(
         s.kit.snare_noise * (0.55 + 0.45 * s.hard)
     )
     return np.asarray(_layered(s, wave, 0.16 * s.kit.snare_noise, 0.16), np.float32)
@@ -96,7 +96,7 @@ def _clap(s: Stroke) -> Samples:
             level * np.exp(-6.9 * np.maximum(age, 0) / length) * np.sin(0.5 * np.pi * np.clip(age / 0.026, 0, 1)) ** 2
         )
         envelope = np.maximum(envelope, np.where(age > 0, burst, 0))
-    return np.asarray(grain * envelope, np.float32)
+    return np.asarray(grain * envelope * swell(frames, 0.05, 20.0), np.float32)
 
 
 def _metal(s: Stroke, seconds: float, t60_s: float, bright: float = 1.0) -> Samples:
@@ -108,7 +108,7 @@ def _metal(s: Stroke, seconds: float, t60_s: float, bright: float = 1.0) -> Samp
     wave = 0.7 * tones + 0.6 * s.noise(seconds, "metal")
     wave = shaped(wave, low_hz=0.8 * s.kit.hat_bright_hz * bright, high_hz=3900.0, order=4)
     wave = shaped(wave, high_hz=3400.0)
-    return np.asarray(wave * decay(frames, t60_s * s.length) * swell(frames, 0.023, 46.0), np.float32)
+    return np.asarray(wave * decay(frames, t60_s * s.length) * swell(frames, 0.03, 46.0), np.float32)
 
 
 def _hat(s: Stroke) -> Samples:
@@ -150,7 +150,7 @@ def _brush_tap(s: Stroke) -> Samples:
     skin = modes(frames, [205.0 * s.pitch, 345.0 * s.pitch], [0.5, 0.25], [0.12, 0.08])
     wires = shaped(s.noise(seconds, "bristles"), low_hz=3000.0 * s.tilt, high_hz=700.0, order=2)
     return np.asarray(
-        0.6 * skin * rise(frames, 0.006) + 0.68 * wires * decay(frames, 0.17 * s.length) * swell(frames, 0.03),
+        0.6 * skin * rise(frames, 0.006) + 0.68 * wires * decay(frames, 0.17 * s.length) * swell(frames, 0.046),
         np.float32,
     )
 

@@ -36,7 +36,7 @@ def _machine_snare(s: Stroke) -> Samples:
     wires = shaped(
         s.noise(len(shells) / MUSIC_RATE, "wires"), low_hz=s.kit.snare_bright_hz * s.tilt, high_hz=1200.0, order=2
     )
-    wires *= decay(frames, s.kit.snare_s * s.length * (0.8 + 0.4 * s.hard)) * swell(frames, 0.032)
+    wires *= decay(frames, s.kit.snare_s * s.length * (0.8 + 0.4 * s.hard)) * swell(frames, 0.046)
     return np.asarray(shells + wires * np.float32(s.kit.snare_noise * (0.5 + 0.5 * s.hard)), np.float32)
 
 
@@ -56,7 +56,7 @@ def _skin(hz: float, t60_s: float, slap: float) -> Callable[[Stroke], Samples]:
         freqs = hz * s.pitch * np.array([1.0, 1.59, 2.14, 2.65])
         body = modes(frames, freqs, [1.0, 0.4, 0.25, 0.12], t60_s * s.length * np.array([1.0, 0.6, 0.45, 0.3]))
         fingers = shaped(s.noise(0.4, "fingers"), low_hz=2600.0 * s.tilt, high_hz=700.0, order=2) * decay(frames, 0.08)
-        fingers *= swell(frames, 0.03)
+        fingers *= swell(frames, 0.046)
         return np.asarray(body * rise(frames, 0.007) + np.float32(slap * (0.5 + s.hard)) * fingers, np.float32)
 
     return made
@@ -69,7 +69,7 @@ def _tambourine(s: Stroke) -> Samples:
         frames, spread.uniform(4800, 9400, 20), 0.2, s.length * spread.uniform(0.06, 0.22, 20), spread.uniform(0, 6, 20)
     )
     rush = shaped(s.noise(0.3, "rush"), high_hz=5500.0) * decay(frames, 0.12 * s.length)
-    return np.asarray((jingles + 0.5 * rush) * rise(frames, 0.03), np.float32)
+    return np.asarray((jingles + 0.5 * rush) * swell(frames, 0.042, 40.0), np.float32)
 
 
 def _knock(s: Stroke) -> Samples:

@@ -88,7 +88,7 @@ def synth_lead(pitch_hz: float, velocity: float, variant: int, seconds: float) -
     cutoff: Samples = np.float32(650.0) + np.float32(1100.0 + 3400.0 * velocity) * np.exp(-t / np.float32(0.13))
     voices = _saws(pitch_hz, (-3.5, 3.5, 1202.0), "lead", round(pitch_hz, 2), variant)
     wave = _swept(pitch_hz, frames, cutoff, voices, 1.6)
-    wave *= (0.6 + 0.4 * np.exp(-t / np.float32(0.25))) * rise(frames, 0.008)
+    wave *= (0.6 + 0.4 * np.exp(-t / np.float32(0.25))) * rise(frames, 0.012)
     return levelled(shaped(wave, high_hz=110.0))
 
 
