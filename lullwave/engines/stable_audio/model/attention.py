@@ -29,28 +29,52 @@ class Rotary:
         return self._cos, self._sin
 
 
-def rms_norm(norm: Any, x: Tensor) -> Tensor:
-    """The root-mean-square norm (Zhang and Sennrich 2019) of the last dimension, in float32; a new tensor.
+def norm(layer: Any, x: Tensor) -> Tensor:
+    """The norm of the last dimension of ``x`` in its dtype; ``layer`` holds the weights. A new tensor.
 
-    ``norm`` holds the weights. Norms of another kind are called as they are.
+    Root-mean-square norms (Zhang and Sennrich 2019) and tanh norms (Zhu et al. 2025, "Transformers without
+    normalization") take as few passes over memory as torch allows; others are called as they are.
     """
-    out: Tensor
-    if not hasattr(norm, "gamma") or not hasattr(norm, "eps"):
-        out = norm(x)
-        return out
-    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
-    inverse = length.square_().div_(x.shape[-1]).add_(norm.eps).rsqrt_()
-    out = (x.float() * inverse).mul_(norm.gamma).to(x.dtype)
+    if hasattr(layer, "eps"):
+        return _rms_norm(x, layer.gamma, layer.eps).to(x.dtype)
+    if hasattr(layer, "alpha"):
+        scaled: Tensor = torch.addcmul(layer.beta, torch.tanh_(x * layer.alpha), layer.gamma)
+        return scaled
+    out: Tensor = layer(x)
     return out
 
 
-def rotate(x: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:
-    """Rotate (B, T, heads, D) in place by the positions 0 to T - 1; the channels from R on stay as they are."""
+def _rms_norm(x: Tensor, gamma: Tensor, eps: float) -> Tensor:
+    """The root-mean-square norm in float32."""
+    x = x.float()
+    length: Tensor = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    inverse = length.square_().div_(x.shape[-1]).add_(eps).rsqrt_()
+    return (x * inverse).mul_(gamma)
+
+
+def _norm_both(attn: Any, x: Tensor, maps: int) -> Tensor:
+    """The norms of queries and keys (B, T, 2 x maps, heads, D), queries first, in float32: a new tensor."""
+    queries, keys = attn.q_norm, attn.k_norm
+
+    def both(name: str) -> Tensor:
+        """(2 x maps, 1, D or 1): a weight of both norms."""
+        return torch.stack([getattr(queries, name), getattr(keys, name)]).repeat_interleave(maps, 0)[:, None]
+
+    if hasattr(queries, "alpha"):
+        scaled = torch.tanh_(x * both("alpha"))
+        return torch.addcmul(both("beta"), scaled, both("gamma")).float()
+    if hasattr(queries, "eps") and queries.eps == keys.eps:
+        return _rms_norm(x, both("gamma").float(), queries.eps)
+    return torch.cat([queries(x[:, :, :maps]), keys(x[:, :, maps:])], dim=2).float()
+
+
+def _rotate(x: Tensor, tables: tuple[Tensor, Tensor]) -> Tensor:
+    """Rotate (B, T, maps, heads, D) float32 in place by the positions 0 to T - 1; channels from R on stay."""
     half = tables[0].shape[-1] // 2  # the tables hold each angle twice
-    cos, sin = (table[:, None, :half] for table in tables)
+    cos, sin = (table[:, None, None, :half] for table in tables)
     first, second = x[..., :half], x[..., half : 2 * half]
-    turned = torch.addcmul(first.float() * cos, second.float(), sin, value=-1)
-    second.copy_(torch.addcmul(second.float() * cos, first.float(), sin))
+    turned = (first * cos).addcmul_(second, sin, value=-1)
+    second.mul_(cos).addcmul_(first, sin)
     first.copy_(turned)
     return x
 
@@ -63,16 +87,15 @@ def project(attn: Any, x: Tensor, tables: tuple[Tensor, Tensor]) -> tuple[Tensor
     """
     maps = 2 if attn.use_differential else 1
     parts = attn.to_qkv(x).unflatten(-1, (2 * maps + 1, attn.heads, attn.dim_heads))
-    queries = rotate(rms_norm(attn.q_norm, parts[:, :, :maps]).flatten(2, 3), tables)
-    keys = rotate(rms_norm(attn.k_norm, parts[:, :, maps : 2 * maps]).flatten(2, 3), tables)
-    return queries, keys, _repeated(parts[:, :, 2 * maps :], maps)
+    both = _rotate(_norm_both(attn, parts[:, :, : 2 * maps], maps), tables).to(x.dtype)
+    return both[:, :, :maps].flatten(2, 3), both[:, :, maps:].flatten(2, 3), _repeated(parts[:, :, 2 * maps :], maps)
 
 
 def project_text(attn: Any, context: Tensor) -> tuple[Tensor, Tensor]:
     """Keys and values of (B, L, D) text states: (B, heads, L, D) each."""
     maps = 2 if attn.use_differential else 1
     parts = attn.to_kv(context).unflatten(-1, (maps + 1, attn.heads, attn.dim_heads))
-    keys = rms_norm(attn.k_norm, parts[:, :, :maps]).flatten(2, 3)
+    keys = norm(attn.k_norm, parts[:, :, :maps]).flatten(2, 3)
     values = _repeated(parts[:, :, maps:], maps)
     return keys.transpose(1, 2).contiguous(), values.transpose(1, 2).contiguous()
 

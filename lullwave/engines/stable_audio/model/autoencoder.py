@@ -6,7 +6,6 @@ A chunk is computed with ``context`` latents around it, which are then dropped.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .banded_attention import use_banded_attention
+from .decoder import Decoder
 
 CHUNK = 64  # latents at a time: 6 s of sound; bounds the memory of long files
 
@@ -29,13 +29,13 @@ class Autoencoder:
         self.channels = int(config.audio_channels)
         self.hop = int(network.downsampling_ratio)  # frames per latent
         self.size = int(config.latent_dim)
-        self.context = _context(network)  # latents on each side that a latent's sound depends on
+        self._decoder = Decoder(network)
+        self.context = self._decoder.context  # latents on each side that a latent's sound depends on
 
     @torch.inference_mode()
     def decode(self, latents: Tensor, left: int = 0, right: int = 0) -> Tensor:
         """(B, C, frames) float32: the sound of (B, channels, T) latents but the first ``left`` and last ``right``."""
-        sound: Tensor = self._net.decode(latents.to(self._device, self._dtype)).sample
-        return sound[..., left * self.hop : (latents.shape[-1] - right) * self.hop].float().cpu()
+        return self._decoder(latents.to(self._device, self._dtype), left, right).float().cpu()
 
     def decode_whole(self, latents: Tensor) -> Tensor:
         """(B, C, T x hop) float32: the sound of (B, channels, T) latents, chunk by chunk."""
@@ -60,12 +60,3 @@ class Autoencoder:
             left, right = min(self.context, start), min(self.context, count - stop)
             parts.append((whole[..., (start - left) * size : (stop + right) * size], left, right))
         return parts
-
-
-def _context(network: Any) -> int:
-    """Latents on each side that the deepest path through the layers reaches."""
-    reach, per_latent = 0.0, 1
-    for block in network.decoder.blocks:
-        reach += len(block.transformers) * block.sliding_window / per_latent
-        per_latent *= block.stride
-    return math.ceil(reach)

@@ -7,6 +7,7 @@ them for all steps of a pass.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .attention import Rotary, combine, project, project_text, rms_norm
+from .attention import Rotary, combine, norm, project, project_text
+from .packing import PackedFeedForward
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +25,7 @@ class Conditioning:
     """What a pass of B rows is conditioned on, at each of its steps."""
 
     text: list[tuple[Tensor, Tensor]]  # per layer: keys and values, (B, heads, L, D)
+    text_bias: Tensor  # (L,) float32, added to the scores of the text
     modulations: Tensor  # (steps, B, 6 x width)
     known: list[Tensor] | None  # per layer: (B, T, width); None: nothing is known of the sound
 
@@ -47,15 +50,16 @@ class Denoiser:
         net = self._net
         length, apart = text.shape[1], _before_padding(text)
         context = net.to_cond_embed(torch.cat([duration[:, None], text[:, : apart + 1]], dim=1))
-        projected = [project_text(block.cross_attn, context) for block in net.transformer_blocks]
-        of_text = [(_padded(keys, length - apart), _padded(values, length - apart)) for keys, values in projected]
+        of_text = [project_text(block.cross_attn, context) for block in net.transformer_blocks]
+        bias = torch.zeros(context.shape[1], device=context.device)
+        bias[-1] = math.log(length - apart)  # the last one stands for all of the padding, in the sum of a softmax, too
         features = net.timestep_features(timesteps.float()[:, None]).to(context.dtype)
         levels = net.to_global_embed(duration)[None] + net.to_timestep_embed(features)[:, None]
         local = None
         if known is not None:
             rows = known.transpose(1, 2)
             local = [block.to_local_embed(rows) for block in net.transformer_blocks]
-        return Conditioning(of_text, net.global_cond_embedder(levels), local)
+        return Conditioning(of_text, bias, net.global_cond_embedder(levels), local)
 
     def velocity(
         self, latents: Tensor, step: int, given: Conditioning, between: Callable[[], None] = lambda: None
@@ -74,7 +78,7 @@ class Denoiser:
         for layer, block in enumerate(net.transformer_blocks):
             between()
             known = None if given.known is None else given.known[layer]
-            x = self._block(block, x, modulation, tables, given.text[layer], known)
+            x = self._block(block, x, modulation, tables, (*given.text[layer], given.text_bias), known)
         out = net.proj_out(x[:, self.memory_tokens :]).transpose(1, 2)
         velocity: Tensor = net.postprocess_conv(out) + out
         return velocity
@@ -85,7 +89,7 @@ class Denoiser:
         x: Tensor,
         modulation: Tensor,
         tables: tuple[Tensor, Tensor],
-        text: tuple[Tensor, Tensor],
+        text: tuple[Tensor, Tensor, Tensor],
         known: Tensor | None,
     ) -> Tensor:
         """One layer on (B, T, width): self-attention, attention to the text, the known sound, feed-forward."""
@@ -93,7 +97,7 @@ class Denoiser:
         scale, shift, gate, scale_ff, shift_ff, gate_ff = parts
         attended = _self_attention(block.self_attn, _modulated(block.pre_norm, x, scale, shift), tables)
         x = torch.addcmul(x, attended, torch.sigmoid(1 - gate))
-        x = x + _text_attention(block.cross_attn, rms_norm(block.cross_attend_norm, x), text)
+        x = x + _text_attention(block.cross_attn, norm(block.cross_attend_norm, x), text)
         if known is not None:
             x[:, self.memory_tokens :] += known
         fed = _feed_forward(block.ff, _modulated(block.ff_norm, x, scale_ff, shift_ff))
@@ -106,18 +110,15 @@ def _before_padding(text: Tensor) -> int:
     return int(differs.max()) + 1 if len(differs) else 0
 
 
-def _padded(heads: Tensor, times: int) -> Tensor:
-    """Keys or values (B, heads, L, D) → (B, heads, L - 1 + times, D): the last one stands ``times`` times."""
-    return torch.cat([heads[:, :, :-1], heads[:, :, -1:].expand(-1, -1, times, -1)], dim=2)
-
-
-def _modulated(norm: Any, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+def _modulated(layer: Any, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """The norm of (B, T, width), times (B, 1, width) 1 + scale, plus shift."""
-    return torch.addcmul(shift, rms_norm(norm, x), 1 + scale)
+    return torch.addcmul(shift, norm(layer, x), 1 + scale)
 
 
 def _feed_forward(ff: Any, x: Tensor) -> Tensor:
     """The gated layers ("SwiGLU", Shazeer 2020) of (B, T, width)."""
+    if isinstance(ff, PackedFeedForward):
+        return ff.forward(x)
     inner, gate = ff.proj_in(x).chunk(2, dim=-1)
     out: Tensor = ff.proj_out(F.silu(gate).mul_(inner))
     return out
@@ -128,11 +129,13 @@ def _self_attention(attn: Any, x: Tensor, tables: tuple[Tensor, Tensor]) -> Tens
     return _attend(attn, queries, keys.transpose(1, 2), values.transpose(1, 2))
 
 
-def _text_attention(attn: Any, x: Tensor, text: tuple[Tensor, Tensor]) -> Tensor:
+def _text_attention(attn: Any, x: Tensor, text: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     queries = attn.to_q(x).unflatten(-1, (-1, attn.dim_heads))
-    return _attend(attn, rms_norm(attn.q_norm, queries), *text)
+    return _attend(attn, norm(attn.q_norm, queries), *text)
 
 
-def _attend(attn: Any, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """Attention of (B, T, heads, D) queries to (B, heads, L, D) keys and values."""
-    return combine(attn, F.scaled_dot_product_attention(queries.transpose(1, 2), keys, values).transpose(1, 2))
+def _attend(attn: Any, queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Attention of (B, T, heads, D) queries to (B, heads, L, D) keys and values, whose scores get an (L,) ``bias``."""
+    mask = None if bias is None else bias.expand(queries.shape[0], 1, queries.shape[1], -1)
+    out = F.scaled_dot_product_attention(queries.transpose(1, 2), keys, values, attn_mask=mask)
+    return combine(attn, out.transpose(1, 2))

@@ -43,9 +43,13 @@ def quantize_denoiser(transformer: Any) -> None:
 
 def quantize_decoder(autoencoder: Any) -> None:
     """Replace the linear layers of an ``AutoencoderSAME``'s decoder. Their weights are freed."""
-    for block in autoencoder.decoder.blocks:
-        for layer in block.transformers:
-            _quantize(layer, DECODER)
+    for layer in decoder_layers(autoencoder):
+        _quantize(layer, DECODER)
+
+
+def decoder_layers(autoencoder: Any) -> list[Any]:
+    """The transformer layers of an ``AutoencoderSAME``'s decoder."""
+    return [layer for block in autoencoder.decoder.blocks for layer in block.transformers]
 
 
 def _quantize(layer: Any, parts: Sequence[tuple[str, Sequence[str]]]) -> None:

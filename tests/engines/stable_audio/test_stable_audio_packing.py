@@ -1,0 +1,97 @@
+"""Packed bfloat16 products against float32 ones, and text whose padding is attended to as one token."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("diffusers")
+
+import torch.nn.functional as F  # noqa: E402
+
+from lullwave.engines.stable_audio.model.checkpoint import load  # noqa: E402
+from lullwave.engines.stable_audio.model.packing import PackedFeedForward, PackedLinear, available, pack  # noqa: E402
+
+CPU = torch.device("cpu")
+packs = pytest.mark.skipif(not available(CPU, torch.bfloat16), reason="no bfloat16 products of oneDNN here")
+ROUNDING = 2**-8  # of a bfloat16 value, at most
+
+
+def _error(made, exact):
+    return float((made.float() - exact).norm() / exact.norm())
+
+
+@packs
+@pytest.mark.parametrize("rows", [1, 3, 70])
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_packed_product_is_that_of_the_weights(rows, bias):
+    torch.manual_seed(rows)
+    linear = torch.nn.Linear(48, 80, bias=bias).bfloat16()
+    x = torch.randn(2, rows, 48).bfloat16()
+    exact = F.linear(x.float(), linear.weight.float(), linear.bias.float() if bias else None)
+    packed = PackedLinear(linear.weight, linear.bias)
+    with torch.inference_mode():
+        assert _error(packed(x), exact) < ROUNDING
+        assert _error(packed(x.transpose(0, 1)), exact.transpose(0, 1)) < ROUNDING  # not contiguous
+        assert _error(packed(x, "swish"), F.silu(exact)) < 2 * ROUNDING
+
+
+@packs
+@pytest.mark.parametrize("sinusoidal", [True, False])
+def test_packed_feed_forward_layers_are_those_of_the_network(sinusoidal):
+    from diffusers.models.autoencoders.autoencoder_same import TransformerBlock
+
+    torch.manual_seed(1)
+    layer = TransformerBlock(32, dim_heads=16, sinusoidal=sinusoidal).requires_grad_(False)
+    layer.ff.proj_out.weight.normal_()
+    x = torch.randn(1, 20, 32)
+    exact = layer.ff(x)
+    layer.bfloat16()
+    pack([layer])
+    assert isinstance(layer.ff, PackedFeedForward) != sinusoidal
+    assert isinstance(layer.ff.proj_out, PackedLinear)
+    assert isinstance(layer.attn.to_qkv, PackedLinear)
+    with torch.inference_mode():
+        assert _error(layer.ff(x.bfloat16()), exact) < 3 * ROUNDING
+
+
+@packs
+@pytest.mark.parametrize("which", ["checkpoint", "base_checkpoint"])
+def test_networks_in_bfloat16_stay_near_those_in_float32(which, request):
+    directory = request.getfixturevalue(which)
+    generator = torch.Generator().manual_seed(1)
+    latents, text, duration = (torch.randn(2, *shape, generator=generator) for shape in ((8, 40), (20, 16), (16,)))
+    velocities, sounds = [], []
+    for dtype in (torch.float32, torch.bfloat16):
+        loaded = load(directory, CPU, dtype)
+        with torch.inference_mode():
+            known = torch.ones(2, 9, 40, dtype=dtype)
+            given = loaded.denoiser.condition(text.to(dtype), duration.to(dtype), torch.tensor([0.4]), known)
+            velocities.append(loaded.denoiser.velocity(latents.to(dtype), 0, given))
+        sounds.append(loaded.autoencoder.decode(latents, 3, 2))
+    assert _error(velocities[1], velocities[0].float()) < 0.02
+    assert _error(sounds[1], sounds[0]) < 0.02
+
+
+def test_padding_counts_as_often_as_it_stands_in_the_text(networks):
+    generator = torch.Generator().manual_seed(2)
+    latents, text, duration = (torch.randn(1, *shape, generator=generator) for shape in ((8, 30), (24, 16), (16,)))
+    text[:, 5:] = text[:, 5:6]
+    velocities = []
+    for nudged in (0.0, 1e-7):  # so that no two tokens are equal, and none is taken for padding
+        different = text + nudged * torch.arange(24)[None, :, None]
+        with torch.inference_mode():
+            given = networks.denoiser.condition(different, duration, torch.tensor([0.4]), None)
+            velocities.append(networks.denoiser.velocity(latents, 0, given))
+        assert given.text[0][0].shape[2] == (1 + 24 if nudged else 1 + 6)
+    assert torch.allclose(*velocities, atol=1e-4)
+    assert not torch.equal(*velocities)
+
+
+@pytest.mark.parametrize(("left", "right"), [(0, 0), (1, 5), (2, 2), (9, 0), (0, 7)])
+def test_sound_without_its_context_is_that_of_the_whole(networks, left, right):
+    latents = torch.randn(2, 8, 30, generator=torch.Generator().manual_seed(3))
+    auto = networks.autoencoder
+    whole = auto.decode(latents)[..., left * auto.hop : (30 - right) * auto.hop]
+    # what is dropped on a side is context, of which a stream gives as much as the layers reach
+    made = auto.decode(latents, left, right)
+    assert made.shape == whole.shape
+    assert float((made - whole).abs().max()) < 1e-5 * float(whole.abs().max())
