@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ WEIGHTS = re.compile(
     r"(diffusion_pytorch_model|pytorch_model|model)(\.(?P<variant>\w+))?(-\d+-of-\d+)?(\.(?P<also>\w+))?"
     r"\.(?P<format>safetensors|bin)"
 )
+
+PART_BYTES = 200_000_000  # of a file that is mapped at a time
 
 
 def load_network(kind: Any, directory: Path, dtype: Any) -> Any:
@@ -32,6 +34,51 @@ def load_network(kind: Any, directory: Path, dtype: Any) -> Any:
         return kind.from_pretrained(directory, dtype=dtype, **options)
     frugal = find_spec("accelerate") is not None  # otherwise diffusers warns at every start
     return kind.from_pretrained(directory, torch_dtype=dtype, low_cpu_mem_usage=frugal, **options)
+
+
+def load_in_parts(kind: Any, directory: Path, dtype: Any) -> Any:
+    """Load one network of diffusers, part by part: the memory is that of the network, not that of its file, too.
+
+    It is for architectures whose files name the parameters as the network does. Without accelerate, and for ``.bin``
+    files, it is ``load_network``.
+
+    Raises:
+        CheckpointError: the folder has no weights, or they are those of another network.
+    """
+    _, form, files = _weights(directory)
+    if form != "safetensors" or find_spec("accelerate") is None:
+        return load_network(kind, directory, dtype)
+    from accelerate import init_empty_weights
+
+    with init_empty_weights(include_buffers=False):
+        network = kind.from_config(kind.load_config(directory, local_files_only=True))
+    missing = set(network.state_dict())
+    for tensors in _converted(files, dtype):
+        unknown = network.load_state_dict(tensors, strict=False, assign=True).unexpected_keys
+        if unknown:
+            raise CheckpointError(f"{directory} has weights that its network does not have, such as {unknown[0]}")
+        missing -= set(tensors)
+    if missing:
+        raise CheckpointError(f"{directory} lacks weights of its network, such as {min(missing)}")
+    return network.eval()
+
+
+def _converted(files: Sequence[Path], dtype: Any) -> Iterator[dict[str, Any]]:
+    """The tensors of safetensors files, about ``PART_BYTES`` at a time: a file is unmapped after each part of it."""
+    from safetensors import safe_open
+
+    for file in files:
+        with safe_open(file, framework="pt") as opened:
+            names = list(opened.keys())
+        while names:
+            part, size = {}, 0
+            with safe_open(file, framework="pt") as opened:
+                while names and size < PART_BYTES:
+                    mapped = opened.get_tensor(names[0])
+                    size += mapped.nbytes
+                    part[names.pop(0)] = mapped.to(dtype if mapped.is_floating_point() else None, copy=True)
+                    del mapped  # it would keep the file mapped
+            yield part
 
 
 def check_networks_fit(model: str, networks: Mapping[Path, int], device: Any) -> None:

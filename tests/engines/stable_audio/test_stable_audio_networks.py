@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 diffusers = pytest.importorskip("diffusers")
 
 from lullwave.engines.linear import int8_available  # noqa: E402
-from lullwave.engines.networks import check_networks_fit, parameters  # noqa: E402
+from lullwave.engines.networks import check_networks_fit, load_in_parts, load_network, parameters  # noqa: E402
 from lullwave.engines.stable_audio.engine import StableAudioEngine  # noqa: E402
 from lullwave.engines.stable_audio.model.autoencoder import CHUNK  # noqa: E402
 from lullwave.engines.stable_audio.model.checkpoint import load, memory_of  # noqa: E402
@@ -116,6 +116,36 @@ def test_a_checkpoint_that_does_not_fit_is_refused_with_the_sizes_before_it_is_l
     monkeypatch.setattr("lullwave.device.free_bytes", lambda device: needed - 1)
     with pytest.raises(EngineError, match="tiny does not fit"):
         check_networks_fit("tiny", sizes, CPU)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_network_that_is_loaded_in_parts_is_the_same(checkpoint, monkeypatch, dtype):
+    monkeypatch.setattr("lullwave.engines.networks.PART_BYTES", 20_000)
+    for kind, part in ((diffusers.StableAudio3DiTModel, "transformer"), (diffusers.AutoencoderSAME, "vae")):
+        made, whole = load_in_parts(kind, checkpoint / part, dtype), load_network(kind, checkpoint / part, dtype)
+        expected = whole.state_dict()
+        assert made.state_dict().keys() == expected.keys()
+        for name, tensor in made.state_dict().items():
+            assert tensor.dtype == dtype
+            assert torch.equal(tensor, expected[name].to(dtype))
+        assert not made.training
+        assert not any(tensor.is_meta for tensor in (*made.parameters(), *made.buffers()))
+
+
+@pytest.mark.parametrize("change", ["lacks", "does not have"])
+def test_weights_of_another_network_are_refused(checkpoint, tmp_path, change):
+    from safetensors.torch import load_file, save_file
+
+    other = shutil.copytree(checkpoint / "transformer", tmp_path / "transformer")
+    file = other / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(file)
+    tensors["proj_sideways.weight"] = tensors["proj_in.weight"].clone()
+    if change == "lacks":
+        del tensors["proj_sideways.weight"], tensors["proj_in.weight"]
+    save_file(tensors, file)
+    name = "proj_in.weight" if change == "lacks" else "proj_sideways.weight"
+    with pytest.raises(CheckpointError, match=f"{change}.*{name}"):
+        load_in_parts(diffusers.StableAudio3DiTModel, other, torch.float32)
 
 
 def test_checkpoints_of_another_form_are_refused(checkpoint, tmp_path):

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from ....errors import CheckpointError
-from ...networks import load_network
+from ...networks import load_in_parts, load_network
 from .autoencoder import Autoencoder
 from .denoiser import Denoiser
 from .packing import available, pack
@@ -82,13 +82,13 @@ def load(directory: Path, device: torch.device, dtype: torch.dtype, int8: bool =
     try:
         from diffusers.pipelines.stable_audio_3 import StableAudio3DurationEmbedder
 
-        transformer = load_network(diffusers.StableAudio3DiTModel, directory / "transformer", dtype)
+        encoder = load_network(transformers.T5GemmaEncoderModel, directory / "text_encoder", dtype)
+        transformer = load_in_parts(diffusers.StableAudio3DiTModel, directory / "transformer", dtype)
         if int8:
             quantize_denoiser(transformer)  # before the next network needs memory
-        vae = load_network(diffusers.AutoencoderSAME, directory / "vae", dtype)
+        vae = load_in_parts(diffusers.AutoencoderSAME, directory / "vae", dtype)
         if int8:
             quantize_decoder(vae)
-        encoder = load_network(transformers.T5GemmaEncoderModel, directory / "text_encoder", dtype)
         angles = torch.float32  # of hundreds of turns, which fewer bits would round to any angle
         duration = load_network(StableAudio3DurationEmbedder, directory / "duration_embedder", angles)
         tokenizer = transformers.AutoTokenizer.from_pretrained(directory / "tokenizer", local_files_only=True)
