@@ -11,6 +11,12 @@
 
 namespace lullwave {
 
+#if defined(LULLWAVE_AVX2)
+const bool reads_once_well = (__builtin_cpu_init(), __builtin_cpu_is("amd"));
+#else
+const bool reads_once_well = true;
+#endif
+
 namespace portable { extern const Kernels kernels; }
 #if defined(LULLWAVE_AVX2)
 namespace avx2 { extern const Kernels kernels; }

@@ -270,14 +270,17 @@ void Decoder::self_attend(const Step& step, int l, int thread) {
           std::copy_n(worker.tile.data() + r * kTile, kTile, &worker.qkv[std::size_t(3 * r + part) * size + i * kTile]);
       }
     following = team_.next();
-    if (following < sizes_.heads) fetch_tiles(matrix, following * per_head);
     for (int r = 0; r < rows; r++)
       remember(cache, past(r, head) + step.rows[r].position, &worker.qkv[std::size_t(3 * r + 1) * size],
                &worker.qkv[std::size_t(3 * r + 2) * size]);
     for (int r = 0; r < rows; r++) {
       const std::size_t at = past(r, head);
       Attended to{static_cast<const char*>(cache.keys) + at * bytes, static_cast<const char*>(cache.values) + at * bytes,
-                  nullptr, step.rows[r].position + 1, size, Stored::kHalf, nullptr, nullptr};
+                  nullptr, step.rows[r].position + 1, size, Stored::kHalf, nullptr, nullptr, nullptr, 0};
+      if (following < sizes_.heads && r < 3) {  // the next head's weights for queries, keys or values
+        to.ahead = matrix.view().tiles + std::size_t(r * sizes_.heads + following) * per_head * matrix.view().tile_bytes;
+        to.ahead_bytes = per_head * matrix.view().tile_bytes;
+      }
       if (cache.key_scales) {
         to.stored = Stored::kByte;
         to.key_scales = cache.key_scales + at;
@@ -317,7 +320,7 @@ void Decoder::cross_attend(const Step& step, int l, int thread) {
       const std::size_t at = (std::size_t(l) * sizes_.heads + head) * prompt.count * size;
       kernels_.attend(&worker.qkv[std::size_t(r) * size],
                       {prompt.keys + at, prompt.values + at, prompt.bias, prompt.count, size, Stored::kFloat,
-                       nullptr, nullptr},
+                       nullptr, nullptr, nullptr, 0},
                       worker.scores.data(), seen_.data() + std::size_t(r) * sizes_.hidden + head * size);
     }
   }

@@ -7,32 +7,38 @@ namespace lullwave {
 namespace LEVEL {
 namespace {
 
-constexpr int kMostRows = 6;    // of a block: 12 sums, two vectors of weights and one input fill 15 of 16 registers
+constexpr int kVectors = kTile / kWide;
+// Rows of a block: with vectors of eight, 12 sums, two vectors of weights and one input fill 15 of 16 registers.
+constexpr int kMostRows = kVectors == 1 ? 12 : 6;
 constexpr int kAhead = 32 * 16; // floats of weights that are fetched ahead
 
 // R rows of one panel. Every row is summed in the order of the inputs, so it has the same bits in each block.
 template <int R>
 void multiply_block(const float* weights, const float* bias, int inputs, const float* in, std::size_t in_step,
                     float (*out)[kTile]) {
-  F8 total[R][2];
-  for (int r = 0; r < R; r++) {
-    total[r][0] = load(bias);
-    total[r][1] = load(bias + kLane);
-  }
+  Wide total[R][kVectors];
+  for (int r = 0; r < R; r++)
+    for (int v = 0; v < kVectors; v++) total[r][v] = load_wide(bias + v * kWide);
 #pragma GCC unroll 4
   for (int k = 0; k < inputs; k++, weights += kTile) {
     __builtin_prefetch(weights + kAhead);
-    const F8 first = load(weights), second = load(weights + kLane);
+    Wide column[kVectors];
+    for (int v = 0; v < kVectors; v++) column[v] = load_wide(weights + v * kWide);
     for (int r = 0; r < R; r++) {
-      const F8 x = all(in[r * in_step + k]);
-      total[r][0] = fused(x, first, total[r][0]);
-      total[r][1] = fused(x, second, total[r][1]);
+      const Wide x = spread(in[r * in_step + k]);
+      for (int v = 0; v < kVectors; v++) total[r][v] = fused(x, column[v], total[r][v]);
     }
   }
-  for (int r = 0; r < R; r++) {
-    store(out[r], total[r][0]);
-    store(out[r] + kLane, total[r][1]);
-  }
+  for (int r = 0; r < R; r++)
+    for (int v = 0; v < kVectors; v++) store_wide(out[r] + v * kWide, total[r][v]);
+}
+
+// The same for `rows` rows, at most R.
+template <int R>
+void multiply_up_to(int rows, const float* weights, const float* bias, int inputs, const float* in, std::size_t in_step,
+                    float (*out)[kTile]) {
+  if (rows == R) return multiply_block<R>(weights, bias, inputs, in, in_step, out);
+  if constexpr (R > 1) multiply_up_to<R - 1>(rows, weights, bias, inputs, in, in_step, out);
 }
 
 inline F8 sigmoid(F8 v) { return all(1.0f) / (exponential(-v) + 1.0f); }
@@ -49,14 +55,7 @@ void product(const PanelsView& m, int panel, const PanelRows& rows) {
   for (int block = 0, row = 0; block < blocks; block++) {
     const int here = (rows.count - row + blocks - block - 1) / (blocks - block);  // blocks of nearly one size
     const float* in = rows.in + row * rows.in_step;
-    switch (here) {
-      case 1: multiply_block<1>(weights, bias, m.inputs, in, rows.in_step, made); break;
-      case 2: multiply_block<2>(weights, bias, m.inputs, in, rows.in_step, made); break;
-      case 3: multiply_block<3>(weights, bias, m.inputs, in, rows.in_step, made); break;
-      case 4: multiply_block<4>(weights, bias, m.inputs, in, rows.in_step, made); break;
-      case 5: multiply_block<5>(weights, bias, m.inputs, in, rows.in_step, made); break;
-      default: multiply_block<6>(weights, bias, m.inputs, in, rows.in_step, made);
-    }
+    multiply_up_to<kMostRows>(here, weights, bias, m.inputs, in, rows.in_step, made);
     for (int r = 0; r < here; r++, row++) {
       const std::size_t at = std::size_t(row) * m.outputs + first;
       if (rows.added)

@@ -44,6 +44,8 @@ struct Attended {
   Stored stored;
   const float* key_scales;    // (count) of bytes, else null
   const float* value_scales;  // (count) of bytes, else null
+  const std::uint8_t* ahead;  // what is needed afterwards: asked for while this is computed, as far as time allows
+  std::size_t ahead_bytes;
 };
 
 // A matrix of floats: panels of 16 outputs, (inputs, 16) each, the last one filled up with zeros.
@@ -61,6 +63,9 @@ struct PanelRows {
   float* out;          // (count, outputs)
   int count;
 };
+
+// Whether the CPU is faster at reading data once if it is told so. AMD's Zen 3 is; Intel's read half as fast then.
+extern const bool reads_once_well;
 
 struct Kernels {
   const char* name;

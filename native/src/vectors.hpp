@@ -1,4 +1,4 @@
-// Vectors of eight floats in GCC's and Clang's extension, for the kernels: LEVEL is the name of the instruction set that the
+// Vectors of eight floats, and of as many as a register holds, in GCC's and Clang's extension, for the kernels: LEVEL is the name of the instruction set that the
 // including source is compiled for. Includes no templates of the standard library: the linker could choose a copy of them
 // that was compiled for a CPU that this one is not.
 #pragma once
@@ -36,6 +36,41 @@ inline F8 fused(F8 a, F8 b, F8 c) {
   return (F8)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 #else
   return a * b + c;
+#endif
+}
+
+// Vectors as long as the registers, for what is computed most. kTile and the size of a head are multiples of them.
+// Where an instruction has a mask, all of it is set: without one, GCC 12 warns of its own header.
+#if defined(__AVX512F__)
+using Wide = float __attribute__((vector_size(64)));
+inline Wide load_wide(const float* p) { return (Wide)_mm512_loadu_ps(p); }
+inline void store_wide(float* p, Wide v) { _mm512_storeu_ps(p, (__m512)v); }
+inline Wide spread(float x) { return (Wide)_mm512_set1_ps(x); }
+inline Wide fused(Wide a, Wide b, Wide c) { return (Wide)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+inline F8 halves(Wide v) {  // their sum
+  F8 parts[2];
+  std::memcpy(parts, &v, sizeof v);
+  return parts[0] + parts[1];
+}
+#else
+using Wide = F8;
+inline Wide load_wide(const float* p) { return load(p); }
+inline void store_wide(float* p, Wide v) { store(p, v); }
+inline Wide spread(float x) { return all(x); }
+inline F8 halves(Wide v) { return v; }
+#endif
+constexpr int kWide = sizeof(Wide) / sizeof(float);
+static_assert(kTile % kWide == 0);
+
+// Stores eight whole numbers within -127..127.
+inline void store_bytes(std::int8_t* to, I8 v) {
+#if defined(__AVX2__)
+  const __m128i low = _mm256_castsi256_si128((__m256i)v), high = _mm256_extracti128_si256((__m256i)v, 1);
+  const __m128i shorts = _mm_packs_epi32(low, high);
+  _mm_storel_epi64((__m128i*)to, _mm_packs_epi16(shorts, shorts));
+#else
+  const B8 bytes = __builtin_convertvector(v, B8);
+  std::memcpy(to, &bytes, sizeof bytes);
 #endif
 }
 

@@ -51,7 +51,7 @@ def byte_cache(config, slots, length=96):
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("inputs", [8, 256, 264, 1024])
+@pytest.mark.parametrize("inputs", [8, 256, 264, 1024, 1800])  # groups alone, side by side, both and a part of one
 def test_products_equal_the_definition(level, inputs):
     weight, _ = heavy_tailed(48, inputs)
     linear = GroupedInt8Linear(weight)
@@ -68,7 +68,7 @@ def test_products_equal_the_definition(level, inputs):
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("signs", [(1, 1), (1, -1), (-1, 1), (-1, -1)])
 def test_sums_of_the_largest_values_are_not_clipped(level, signs):
-    weight, x = signs[0] * torch.full((16, 512), 127.0), signs[1] * torch.full((2, 512), 127.0)
+    weight, x = signs[0] * torch.full((16, 1024), 127.0), signs[1] * torch.full((2, 1024), 127.0)
     assert torch.equal(product(quantize(weight), level, x), x @ weight.T)
 
 
