@@ -17,12 +17,13 @@ from collections.abc import Iterable
 import numpy as np
 
 from lullwave.clock import SimulatedClock
-from lullwave.codecs.fragmented_mp4 import PACKET_FRAMES
+from lullwave.codecs.fragmented_mp4 import PACKET_FRAMES, header
 from lullwave.engines import load_engine
-from lullwave.server.hls.feed import KBPS, HlsFeed
-from lullwave.server.hls.playlists import PACKETS, SEGMENT_FRAMES, Segment
+from lullwave.server.hls.feed import KBPS
+from lullwave.server.hls.playlists import PACKETS, SEGMENT_FRAMES
+from lullwave.server.hls.playout_feed import PlayoutHls
 from lullwave.settings import load
-from lullwave.station import RATE, PlayoutStep, Station
+from lullwave.station import CHANNELS, RATE, PlayoutStep, Station
 
 from ..measure import report
 
@@ -41,16 +42,16 @@ def main() -> None:
     report("hls sound", [compared(kbps, segments[kbps], made, steps[0].mastered_frame) for kbps in KBPS])
 
 
-async def played(seconds: float, steps: list[PlayoutStep]) -> dict[int, list[Segment]]:
-    """What a station puts on air in ``seconds``, as ``steps`` and as segments of each bit rate."""
+async def played(seconds: float, steps: list[PlayoutStep]) -> dict[int, dict[int, bytes]]:
+    """What a station puts on air in ``seconds``: as ``steps``, and as segments of each bit rate by first frame."""
     settings, clock = load({"log_level": "error", "seed": 1}), SimulatedClock()
     engine = load_engine("synth")
     station = Station(settings.stations[0], settings, lambda name: engine, clock)
-    feed = HlsFeed()
+    feed = PlayoutHls()
     feed.keep(True)
     station.subscribe(steps.append)
     station.subscribe(feed.add)
-    found: dict[int, dict[str, Segment]] = {kbps: {} for kbps in KBPS}
+    found: dict[int, dict[int, bytes]] = {kbps: {} for kbps in KBPS}
     station.set_listening(True)
     try:
         while not steps or len(steps) * len(steps[0].mastered) < seconds * RATE:
@@ -58,18 +59,19 @@ async def played(seconds: float, steps: list[PlayoutStep]) -> dict[int, list[Seg
             await asyncio.sleep(0)
             if steps and steps[-1].block.frame > 10 * RATE:
                 for kbps in KBPS:
-                    found[kbps] |= {one.name: one for one in await feed.segments(kbps)}
+                    for one in await feed.segments(kbps):
+                        found[kbps].setdefault(one.frame, feed.find(one.name) or b"")
     finally:
         station.stop()
         station.join()
         feed.close()
-    return {kbps: list(of.values()) for kbps, of in found.items()}
+    return found
 
 
-def compared(kbps: int, segments: list[Segment], made: np.ndarray, begin: int) -> dict[str, float | str]:
+def compared(kbps: int, segments: dict[int, bytes], made: np.ndarray, begin: int) -> dict[str, float | str]:
     """The row of one bit rate; ``made`` (T, 2) begins at the station frame ``begin``."""
-    heard = decoded([segments[0].init, *(one.data for one in segments)])
-    at = segments[0].frame - begin  # of the first decoded sample, in `made`; negative by the codec's delay
+    heard = decoded([header(RATE, CHANNELS, kbps), *segments.values()])
+    at = min(segments) - begin  # of the first decoded sample, in `made`
     skip = max(0, -at)
     length = min(len(heard) - skip, len(made) - at - skip)
     sound, reference = heard[skip : skip + length], made[at + skip : at + skip + length]

@@ -1,12 +1,19 @@
-"""AAC in fragmented MP4 (ISO/IEC 14496-12, 8.8), endless: one encoder and one muxer whose fragments join without a gap.
+"""AAC in fragmented MP4 (ISO/IEC 14496-12, 8.8) whose fragments depend on the sound around them and on nothing else.
 
+An endless timeline of sound is cut into fragments of equal length, numbered from frame 0. Each has an encoder of its
+own, which begins ``WARM_PACKETS`` before it. So a fragment has the same bytes wherever its encoding began, in whatever
+process, and a decoder overlaps the last packet of one with the first packet of the next as it does within a fragment.
 Needs PyAV (extra ``media``).
 """
 
 from __future__ import annotations
 
+import functools
+from collections import deque
 from fractions import Fraction
 from importlib.util import find_spec
+from struct import pack
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +21,10 @@ from ..audio import Audio, Samples
 from ..errors import MissingExtra
 
 PACKET_FRAMES = 1024  # samples per channel in one AAC packet
+WARM_PACKETS = 43  # packets that an encoder makes before its fragment, about a second, and that are dropped
+LOOKAHEAD_FRAMES = 2 * PACKET_FRAMES  # of sound after a fragment, which its last packet depends on
+_CODER = {"aac_coder": "fast"}  # takes a quarter of the time of the default one
+_SYNC = 0x02000000  # sample flags of a packet that depends on no other one (8.8.3.1)
 
 
 def installed() -> bool:
@@ -26,96 +37,138 @@ def missing() -> MissingExtra:
     return MissingExtra("HLS", "media", "av")
 
 
-class FragmentedAac:
-    """Encodes an endless run of sound into fragments of ``packets`` AAC packets each. One thread.
+@functools.lru_cache
+def header(rate: int, channels: int, kbps: int) -> bytes:
+    """The boxes ``ftyp`` and ``moov`` that a player needs before any fragment.
 
-    ``init`` comes first, then every fragment; they may also begin with any later one. Sample k of the decoded stream
-    is sample ``k - delay_frames`` of the input. A fragment is complete when the first packet after it is.
+    Raises:
+        MissingExtra: PyAV is not installed.
+    """
+    sink = _Sink()
+    # "bitexact" leaves the muxer's version out: servers of different versions give the same header.
+    options = {"movflags": "empty_moov+default_base_moof+skip_trailer", "fflags": "+bitexact"}
+    with _av().open(sink, "w", format="mp4", options=options) as container:
+        stream = container.add_stream("aac", rate=rate, layout=_layout(channels), options=_CODER)
+        stream.bit_rate = 1000 * kbps
+        container.start_encoding()
+        return bytes(sink.data)
+
+
+class AacFragments:
+    """Encodes a run of sound that begins at frame ``begin`` of the timeline, as fragments of ``packets``. One thread.
+
+    The first fragment is the first one for whose encoder there is enough sound before it; before frame 0 there is
+    silence. The decoded samples of fragment n are frames ``n * size`` to ``(n + 1) * size``.
 
     Raises:
         MissingExtra: PyAV is not installed.
     """
 
-    delay_frames = 1024  # what FFmpeg's AAC encoder puts before the first sample
+    def __init__(self, rate: int, channels: int, kbps: int, packets: int, begin: int) -> None:
+        _av()
+        self.rate, self.channels, self.kbps, self.packets = rate, channels, kbps, packets
+        self.size = packets * PACKET_FRAMES  # frames of a fragment
+        self._at = begin  # frame of the next sample
+        warm = WARM_PACKETS * PACKET_FRAMES
+        self._next = 0 if begin <= 0 else -(-(begin + warm) // self.size)  # fragment that is begun next
+        self._silence = max(0, begin + warm) if begin <= 0 else 0  # frames before the first sample, for fragment 0
+        self._open: deque[_FragmentEncoder] = deque()  # oldest first
 
-    def __init__(self, rate: int, channels: int, kbps: int, packets: int) -> None:
-        try:
-            import av
-        except ModuleNotFoundError:
-            raise missing() from None
-        self.rate, self.channels, self.packets = rate, channels, packets
-        self.init = b""
-        self._av = av
-        self._sink = _Sink()
-        # A fragment ends with the packet that reaches this duration; half a packet less allows for rounding.
-        duration_us = round((packets - 0.5) * PACKET_FRAMES * 1e6 / rate)
-        options = {
-            "movflags": "empty_moov+default_base_moof+skip_trailer",
-            "frag_duration": str(duration_us),
-            "flush_packets": "1",
-        }
-        self._container = av.open(self._sink, "w", format="mp4", options=options)
-        layout = "stereo" if channels == 2 else "mono"
-        # The coder "fast" takes a quarter of the time of the default one.
-        self._stream = self._container.add_stream("aac", rate=rate, layout=layout, options={"aac_coder": "fast"})
-        self._stream.bit_rate = 1000 * kbps
-        self._time_base = Fraction(1, rate)
-        self._waiting: Samples = np.zeros((0, channels), np.float32)
-        self._given = 0  # samples that the encoder was given
-        self._packets = 0  # that it made
-        self._container.start_encoding()
-        self.init = b"".join(self._sink.boxes())
-
-    def encode(self, audio: Audio) -> list[bytes]:
-        """The fragments (``moof`` and ``mdat``) that ``audio`` completes, often none.
+    def encode(self, audio: Audio) -> list[tuple[int, bytes]]:
+        """The fragments that ``audio`` completes, often none: each with its number.
 
         Raises:
             InvalidInput: the audio has another rate or number of channels.
         """
         audio.check_shape(self.rate, self.channels)
-        sound = np.concatenate([self._waiting, audio.samples])
+        sound, begin = audio.samples, self._at
+        if self._silence:
+            sound = np.concatenate([np.zeros((self._silence, self.channels), np.float32), sound])
+            begin, self._silence = begin - self._silence, 0
+        self._at += audio.frames
+        while self._next * self.size - WARM_PACKETS * PACKET_FRAMES < self._at:
+            self._open.append(_FragmentEncoder(self, self._next))
+            self._next += 1
+        made = []
+        for one in list(self._open):
+            data = one.encode(sound[max(0, one.begin - begin) :])
+            if data is not None:
+                made.append((one.number, data))
+                self._open.remove(one)
+        return made
+
+
+class _FragmentEncoder:
+    """The encoder of one fragment."""
+
+    def __init__(self, of: AacFragments, number: int) -> None:
+        self.number, self.begin = number, number * of.size - WARM_PACKETS * PACKET_FRAMES
+        self._of = of
+        self._codec = _av().CodecContext.create("aac", "w")
+        self._codec.sample_rate, self._codec.layout, self._codec.format = of.rate, _layout(of.channels), "fltp"
+        self._codec.bit_rate, self._codec.time_base = 1000 * of.kbps, Fraction(1, of.rate)
+        self._codec.options = _CODER
+        self._waiting: Samples = np.zeros((0, of.channels), np.float32)
+        self._packets: list[bytes] = []
+
+    def encode(self, samples: Samples) -> bytes | None:
+        """The fragment (``moof`` and ``mdat``) once ``samples`` complete it."""
+        sound = np.concatenate([self._waiting, samples])
         whole = len(sound) // PACKET_FRAMES * PACKET_FRAMES
         self._waiting = sound[whole:]
+        first = WARM_PACKETS + 1  # packet 0 is what the encoder puts before the first sample
         for start in range(0, whole, PACKET_FRAMES):
-            self._encode_packet(sound[start : start + PACKET_FRAMES])
-        found = self._sink.boxes()
-        return [moof + mdat for moof, mdat in zip(found[::2], found[1::2], strict=True)]
+            self._packets += self._encode_packet(sound[start : start + PACKET_FRAMES])
+            if len(self._packets) == first + self._of.packets:
+                return _fragment(self.number, self.number * self._of.size, self._packets[first:])
+        return None
 
-    def close(self) -> None:
-        """Free the encoder; what no fragment holds yet is lost."""
-        self._container.close()
-
-    def _encode_packet(self, samples: Samples) -> None:
-        layout = "stereo" if self.channels == 2 else "mono"
-        frame = self._av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout=layout)
-        frame.sample_rate, frame.time_base, frame.pts = self.rate, self._time_base, self._given
-        self._given += len(samples)
-        for packet in self._stream.encode(frame):
-            packet.pts = packet.dts = self._packets * PACKET_FRAMES  # the timeline begins at 0, with the delay
-            self._packets += 1
-            self._container.mux(packet)
+    def _encode_packet(self, samples: Samples) -> list[bytes]:
+        layout = _layout(self._of.channels)
+        frame = _av().AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout=layout)
+        frame.sample_rate, frame.time_base = self._of.rate, self._codec.time_base
+        return [bytes(packet) for packet in self._codec.encode(frame)]
 
 
 class _Sink:
-    """The file that the muxer writes to: keeps new bytes until they are whole boxes."""
+    """The file that the muxer writes to."""
 
     def __init__(self) -> None:
-        self._data = bytearray()
+        self.data = bytearray()
 
     def write(self, data: bytes) -> int:
-        self._data += data
+        self.data += data
         return len(data)
 
-    def boxes(self) -> list[bytes]:
-        """The whole boxes since the last call; an unpaired ``moof`` at the end waits for its ``mdat``."""
-        found, at = [], 0
-        while len(self._data) - at >= 8:
-            size = int.from_bytes(self._data[at : at + 4], "big")
-            if at + size > len(self._data):
-                break
-            found.append(bytes(self._data[at : at + size]))
-            at += size
-        if found and found[-1][4:8] == b"moof":
-            at -= len(found.pop())
-        del self._data[:at]
-        return found
+
+def _fragment(number: int, begin: int, packets: list[bytes]) -> bytes:
+    """The boxes of a fragment that is decoded at time ``begin``, in frames (8.8.4 to 8.8.12)."""
+    mfhd = _box(b"mfhd", pack(">II", 0, (number + 1) & 0xFFFFFFFF))
+    tfhd = _box(b"tfhd", pack(">IIII", 0x020028, 1, PACKET_FRAMES, _SYNC))  # offsets count from the moof
+    tfdt = _box(b"tfdt", pack(">IQ", 0x01000000, begin))
+    sizes = pack(f">{len(packets)}I", *(len(packet) for packet in packets))
+    moof_size = 8 + len(mfhd) + 8 + len(tfhd) + len(tfdt) + 20 + len(sizes)
+    trun = _box(b"trun", pack(">IIi", 0x000201, len(packets), moof_size + 8) + sizes)
+    moof = _box(b"moof", mfhd + _box(b"traf", tfhd + tfdt + trun))
+    return moof + _box(b"mdat", b"".join(packets))
+
+
+def _box(kind: bytes, content: bytes) -> bytes:
+    return pack(">I", 8 + len(content)) + kind + content
+
+
+def _layout(channels: int) -> str:
+    return "stereo" if channels == 2 else "mono"
+
+
+def _av() -> Any:
+    """The package PyAV.
+
+    Raises:
+        MissingExtra
+    """
+    try:
+        import av
+    except ModuleNotFoundError:
+        raise missing() from None
+    return av

@@ -121,6 +121,7 @@ class Manifest:
     runs: tuple[Run, ...]  # of the segments kept, oldest first; the last one is the producer's
     state: int | None = None  # number of the segment from whose beginning on the latest state goes on
     state_epoch: int = 0  # of the producer that wrote that state
+    began: float = 0.0  # when frame 0 went on air, in seconds since 1970; tells it from other programmes of the station
 
     @property
     def epoch(self) -> int:
@@ -135,6 +136,18 @@ class Manifest:
         """When segment ``number`` goes on air, in seconds since 1970."""
         run = self.run_of(number)
         return run.wall + (number - run.first) * SEGMENT_S
+
+    def frame_air(self, frame: int) -> float:
+        """When a frame goes on air, in seconds since 1970."""
+        number = frame // SEGMENT_FRAMES
+        return self.air(number) + (frame - number * SEGMENT_FRAMES) / RATE
+
+    def aired(self, wall: float) -> int:
+        """The frame before which everything has been on air at a time of day (seconds since 1970)."""
+        frame = self.frame_at(wall)
+        if frame is not None:
+            return frame
+        return (self.first if wall < self.air(self.first) else self.next) * SEGMENT_FRAMES
 
     def frame_at(self, wall: float) -> int | None:
         """The frame that is on air at a time of day (seconds since 1970); None before the first and after the last.
@@ -169,7 +182,8 @@ class Manifest:
             found: Any = json.loads(data)
             runs = tuple(Run(int(r["epoch"]), int(r["first"]), float(r["wall"])) for r in found["runs"])
             state = None if found["state"] is None else int(found["state"])
-            manifest = cls(int(found["first"]), int(found["next"]), runs, state, int(found["state_epoch"]))
+            began = float(found.get("began", 0.0))
+            manifest = cls(int(found["first"]), int(found["next"]), runs, state, int(found["state_epoch"]), began)
         except (ValueError, KeyError, TypeError):
             raise StorageUnavailable(f"a damaged manifest: {data[:80]!r}") from None
         if not runs or not 0 <= manifest.first <= manifest.next or runs[0].first > manifest.first:

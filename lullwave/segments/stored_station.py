@@ -16,6 +16,7 @@ from ..station.station import STOP_S, Station
 from ..storage.objects import ObjectStore
 from .following_playout import FollowingPlayout
 from .present import Present
+from .segment import Manifest
 from .tail import ProgrammeTail
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,15 @@ class StoredStation(Station):
     def watch_facts(self, watcher: Callable[[Present], None]) -> None:
         """Call back on a thread of the station when what the producer tells has changed."""
         self._fact_watchers.append(watcher)
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """The manifest of its programme as it was read last; None before the first."""
+        return self._tail.manifest
+
+    @property
+    def pieces(self) -> list[tuple[int, str]]:
+        return [(frame, str(data.get("title", ""))) for frame, data in self.facts.pieces]
 
     @property
     def playing_engine(self) -> str:

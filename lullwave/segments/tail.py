@@ -69,6 +69,11 @@ class ProgrammeTail:
     def alive(self) -> bool:
         return self._thread.is_alive()
 
+    @property
+    def manifest(self) -> Manifest | None:
+        """The manifest as it was read last, while somebody listens; None before the first."""
+        return self._manifest
+
     def start(self) -> None:
         self._waiter = self._clock.waiter()
         self._thread.start()
@@ -105,8 +110,7 @@ class ProgrammeTail:
         manifest = self._manifest
         if manifest is None or frame < manifest.runs[0].first * SEGMENT_FRAMES:
             return None
-        number = frame // SEGMENT_FRAMES
-        return manifest.air(number) + (frame - number * SEGMENT_FRAMES) / RATE
+        return manifest.frame_air(frame)
 
     def events(self, until: int) -> list[Event]:
         """The events before a frame that no block carries and that were not given yet."""

@@ -47,7 +47,7 @@ class SegmentWriter:
         for _ in range(_TRIES):
             found = store.get(keys.manifest)
             if found is None:
-                manifest = Manifest(0, 0, (Run(epoch, 0, wall),))
+                manifest = Manifest(0, 0, (Run(epoch, 0, wall),), began=wall)
                 version = store.put_if_absent(keys.manifest, manifest.encode())
             else:
                 before = Manifest.decode(found.data)
@@ -106,9 +106,8 @@ class SegmentWriter:
         """The manifest that also has segment ``number``, without segments that are too old."""
         first = max(before.first, number + 1 - self._kept)
         runs = tuple(run for run in before.runs if run.first >= before.run_of(min(first, number)).first)
-        if has_state:
-            return Manifest(first, number + 1, runs, number + 1, self.epoch)
-        return Manifest(first, number + 1, runs, before.state, before.state_epoch)
+        written = replace(before, first=first, next=number + 1, runs=runs)
+        return replace(written, state=number + 1, state_epoch=self.epoch) if has_state else written
 
     def _put_new(self, key: str, data: bytes) -> None:
         """Write an object that no other producer writes.

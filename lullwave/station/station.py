@@ -132,6 +132,11 @@ class Station:
         return self._reserve.frames / RATE
 
     @property
+    def pieces(self) -> list[tuple[int, str]]:
+        """The latest pieces as another process tells them: (first frame, title). Empty where events tell them all."""
+        return []
+
+    @property
     def playing_engine(self) -> str:
         """The name of the engine whose music goes into the reserve."""
         return self._producer.failover.engine

@@ -23,10 +23,11 @@ _HEADROOM_BPS = 12_000  # bits per second by which a segment may exceed its enco
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One run of the encoders, with a timeline of its own."""
+    """A timeline of sound without a jump. Segment k of it is frames ``k * SEGMENT_FRAMES`` and so on."""
 
-    name: str  # random: no cache mixes the files of two sessions
-    first: int  # number of its first segment, larger than all numbers of earlier sessions
+    name: str  # of 12 hexadecimal digits: no cache mixes the files of two sessions
+    first: int  # number of its segment 0
+    jumps: int  # EXT-X-DISCONTINUITY-SEQUENCE: one more than that of the session before
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,22 @@ class Segment:
 
     session: Session
     kbps: int
-    number: int  # EXT-X-MEDIA-SEQUENCE; the same at all bit rates
-    frame: int  # station frame that is heard at its beginning
-    epoch: Epoch  # when that frame goes on air
-    init: bytes  # the MP4 header that a player needs first; one object for the whole session
-    data: bytes
+    index: int  # within the session
+    epoch: Epoch  # when its frames go on air
+
+    @property
+    def number(self) -> int:
+        """Its media sequence number, the same at all bit rates."""
+        return self.session.first + self.index
+
+    @property
+    def frame(self) -> int:
+        """The frame that is heard at its beginning."""
+        return self.index * SEGMENT_FRAMES
 
     @property
     def init_name(self) -> str:
+        """The name of the MP4 header that a player needs first."""
         return f"{self.session.name}-{self.kbps}-init.mp4"
 
     @property
@@ -50,7 +59,7 @@ class Segment:
         return f"{self.session.name}-{self.kbps}-{self.number}.m4s"
 
     def date(self, frame: int) -> str:
-        """When a station frame goes on air, as the playlist says it."""
+        """When a frame goes on air, as the playlist says it."""
         return date(self.epoch.wall + (frame - self.epoch.frame) / RATE)
 
 
@@ -73,11 +82,13 @@ def media(segments: Sequence[Segment], titles: Sequence[tuple[int, str]]) -> str
         f"#EXT-X-VERSION:{VERSION}",
         f"#EXT-X-TARGETDURATION:{TARGET_S}",
         f"#EXT-X-MEDIA-SEQUENCE:{first.number}",
-        f"#EXT-X-DISCONTINUITY-SEQUENCE:{first.session.first}",
+        f"#EXT-X-DISCONTINUITY-SEQUENCE:{first.session.jumps}",
         f'#EXT-X-MAP:URI="{first.init_name}"',
     ]
-    lines += _date_ranges(segments, titles)
-    for segment in segments:
+    lines += _date_ranges([one for one in segments if one.session == segments[-1].session], titles)
+    for before, segment in zip([first, *segments], segments, strict=False):
+        if segment.session != before.session:
+            lines += ["#EXT-X-DISCONTINUITY", f'#EXT-X-MAP:URI="{segment.init_name}"']
         lines += [
             f"#EXT-X-PROGRAM-DATE-TIME:{segment.date(segment.frame)}",
             f"#EXTINF:{SEGMENT_S:.6f},",

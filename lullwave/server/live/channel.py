@@ -13,6 +13,7 @@ from ...ring import Ring
 from ...settings import Settings
 from ...station import Event, PlayoutStep, Station
 from ..hls.feed import HlsFeed
+from ..hls.playout_feed import PlayoutHls
 from ..relay.origin import Origin
 from ..relay.programme import RelayedProgramme, moved_facts
 from .audio_feed import AudioFeed, LowFeed
@@ -31,7 +32,15 @@ class Channel:
     ``_titles``, publish to the rings, which are thread-safe, and feed ``low`` and ``hls``.
     """
 
-    def __init__(self, station: Station, settings: Settings, hls: bool = True, origin: Origin | None = None) -> None:
+    def __init__(
+        self,
+        station: Station,
+        settings: Settings,
+        hls: bool = True,
+        origin: Origin | None = None,
+        stored: Callable[[], HlsFeed] | None = None,
+    ) -> None:
+        """``stored`` makes the HLS of a station in a shared store; without it, HLS is made of what is on air here."""
         self._loop = loop = asyncio.get_running_loop()
         self.station = station
         self.events: Ring[Event] = Ring(EVENTS_KEPT, loop)
@@ -47,7 +56,7 @@ class Channel:
         self._count_due: asyncio.TimerHandle | None = None
         self.main = AudioFeed(settings, settings.bitrate_kbps, self._count_drop)
         self.low = LowFeed(settings, self._count_drop)
-        self.hls = HlsFeed() if hls and fragmented_mp4.installed() else None
+        self.hls: HlsFeed | None = (stored or PlayoutHls)() if hls and fragmented_mp4.installed() else None
         self.releasing: set[asyncio.Future[None]] = set()  # one per audio connection; cancelling it ends the connection
         self.relay: RelayedProgramme | None = None  # of a server that passes on another one's stations
         if origin is not None:
@@ -82,7 +91,9 @@ class Channel:
     @property
     def titles(self) -> list[tuple[int, str]]:
         """The latest pieces: (first frame, title), oldest first."""
-        return list(self._titles)  # a copy: the playout thread may append at any time
+        titles = list(self._titles)  # a copy: the playout thread may append at any time
+        told = self.station.pieces
+        return sorted({**dict(titles), **dict(told)}.items()) if told else titles
 
     @contextmanager
     def reply(self) -> Iterator[None]:

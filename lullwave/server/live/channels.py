@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...archive.clip_recorder import ClipRecorder
@@ -169,8 +170,10 @@ class Channels:
         settings, paths = self.settings, self.settings.paths
         if self.store is not None:
             from ...segments.stored_station import StoredStation
+            from ..hls.stored_feed import StoredHls
 
-            return Channel(StoredStation(config, settings, self.engines.get, self.clock, self.store), settings)
+            stored = StoredStation(config, settings, self.engines.get, self.clock, self.store)
+            return Channel(stored, settings, stored=partial(StoredHls, self.store, stored, self.clock))
         kept = KeptPrompt(paths.steered(config.id), self.clock, self._keeping)
         archive = self.archive_engine if config.id == settings.default_station else None
         steered = kept.read(config) if settings.keep_steered else None

@@ -65,8 +65,8 @@ def router(services: Services) -> APIRouter:
         if (found := _MEDIA.fullmatch(name)) and int(found[1]) in KBPS:
             return await _media(services, request, channel, channel.hls, int(found[1]), listener)
         data = channel.hls.find(name)
-        if data is None and channel.relay is not None and _SEGMENT.fullmatch(name):
-            data = await channel.relay.hls(name)
+        if data is None and _SEGMENT.fullmatch(name):
+            data = await (channel.hls.fetch(name) if channel.relay is None else channel.relay.hls(name))
         if data is None:
             raise NotFound("segment", name[:64])
         return whole_or_part(request, data, etag(name), SEGMENT_TYPE, {"Cache-Control": CACHED_LONG})

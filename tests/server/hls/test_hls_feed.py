@@ -9,8 +9,10 @@ import pytest
 from pyav_decoder import decoded
 
 from lullwave.server.hls import feed as hls_feed
-from lullwave.server.hls.feed import KBPS, READY, HlsFeed
+from lullwave.server.hls import playout_feed
+from lullwave.server.hls.feed import KBPS, READY
 from lullwave.server.hls.playlists import LISTED, SEGMENT_FRAMES, media
+from lullwave.server.hls.playout_feed import PlayoutHls
 from lullwave.station import CHUNK_FRAMES, RATE, Epoch
 
 pytest.importorskip("av")
@@ -32,7 +34,7 @@ def sound() -> np.ndarray:
 class Air:
     """Puts ``sound`` on air step by step."""
 
-    def __init__(self, feed: HlsFeed, sound: np.ndarray) -> None:
+    def __init__(self, feed: PlayoutHls, sound: np.ndarray) -> None:
         self.feed, self.sound, self.steps, self.epoch = feed, sound, 0, EPOCH
 
     async def play(self, seconds: float) -> None:
@@ -47,7 +49,7 @@ class Air:
 class Player:
     """A listener: reads playlists as text and fetches the files that they name."""
 
-    def __init__(self, feed: HlsFeed, kbps: int) -> None:
+    def __init__(self, feed: PlayoutHls, kbps: int) -> None:
         self.feed, self.kbps = feed, kbps
         self.files: dict[str, bytes] = {}
         self.began = None  # the date that the first segment's playlist stated
@@ -75,7 +77,7 @@ def frame_of(heard: np.ndarray, sound: np.ndarray) -> int:
 
 def test_three_listeners_hear_the_sound_by_one_clock(sound):
     async def scenario():
-        feed = HlsFeed()
+        feed = PlayoutHls()
         air = Air(feed, sound)
         await air.play(8)
         players = [Player(feed, 160)]
@@ -107,11 +109,11 @@ def test_three_listeners_hear_the_sound_by_one_clock(sound):
         assert np.square(error).mean() < 0.1 * np.square(made).mean()
 
 
-def test_it_encodes_only_while_somebody_asks_and_each_time_under_new_names(sound, monkeypatch):
+def test_it_encodes_only_while_somebody_asks_and_goes_on_with_its_numbers(sound, monkeypatch):
     monkeypatch.setattr(hls_feed, "HOLD_S", 0.0)
 
     async def scenario():
-        feed = HlsFeed()
+        feed = PlayoutHls()
         air = Air(feed, sound)
         await air.play(10)
         assert not feed.active
@@ -129,7 +131,7 @@ def test_it_encodes_only_while_somebody_asks_and_each_time_under_new_names(sound
                 range(segments[0].number, segments[0].number + len(segments))
             )
             assert {one.frame for one in segments} == {one.frame for one in await feed.segments(64)}
-            seen.append(segments)
+            seen.append({one.name: feed.find(one.name) for one in segments})
             monkeypatch.setattr(hls_feed, "HOLD_S", 0.0)
             feed.hold()
             while feed.active:
@@ -137,26 +139,58 @@ def test_it_encodes_only_while_somebody_asks_and_each_time_under_new_names(sound
             assert feed.find(segments[0].name) is None
             await air.play(0.5)
         first, second = seen
-        assert second[0].session.first > max(one.number for one in first)
-        assert not {one.name for one in first} & {one.name for one in second}
-        assert first[0].init_name != second[0].init_name
+        assert {name: second[name] for name in first if name in second} == {n: first[n] for n in first if n in second}
+        assert {name.partition("-")[0] for name in first} == {name.partition("-")[0] for name in second}
 
     asyncio.run(scenario())
 
 
+def test_a_jump_of_the_sound_is_a_discontinuity_and_numbers_go_on(sound):
+    async def scenario():
+        feed = PlayoutHls()
+        feed.hold()
+        air = Air(feed, sound)
+        await air.play(9)
+        before = await feed.segments(160)
+        air.steps -= 100  # this sound comes again, as other frames
+        feed.add(SimpleNamespace(mastered=sound[:CHUNK_FRAMES], mastered_frame=0, epoch=Epoch(0, EPOCH.wall + 9)))
+        for step in range(1, 30):
+            part = sound[step * CHUNK_FRAMES : (step + 1) * CHUNK_FRAMES]
+            feed.add(SimpleNamespace(mastered=part, mastered_frame=step * CHUNK_FRAMES, epoch=Epoch(0, EPOCH.wall + 9)))
+            await asyncio.sleep(0)
+        after = await feed.segments(160)
+        text = media(after, [])
+        feed.close()
+        return before, after, text
+
+    before, after, text = asyncio.run(scenario())
+    numbers = [one.number for one in after]
+    assert numbers == list(range(numbers[0], numbers[0] + len(after)))
+    assert after[: len(before)] == before
+    assert len({one.name for one in after}) == len(after) > len(before)
+    playlist = m3u8.loads(text)
+    jumps = [one.discontinuity for one in playlist.segments]
+    assert jumps == [False] * len(before) + [True] + [False] * (len(after) - len(before) - 1)
+    headers = [one.init_section.uri for one in playlist.segments]
+    assert headers == [one.init_name for one in after]
+    later = m3u8.loads(media(after[len(before) :], []))
+    assert later.discontinuity_sequence == playlist.discontinuity_sequence + 1
+
+
 def test_memory_is_bounded_and_what_was_listed_can_still_be_fetched(sound, monkeypatch):
-    monkeypatch.setattr(hls_feed, "LISTED", 3)
-    monkeypatch.setattr(hls_feed, "KEPT", 8)
+    monkeypatch.setattr(playout_feed, "LISTED", 3)
+    monkeypatch.setattr(playout_feed, "KEPT", 8)
 
     async def scenario():
-        feed = HlsFeed()
+        feed = PlayoutHls()
         air = Air(feed, sound)
         feed.keep(True)
         await air.play(10)
         listed = await feed.segments(160)
         assert len(listed) == 3
+        data = {one.name: feed.find(one.name) for one in listed}
         await air.play(3 * SEGMENT_FRAMES / RATE)
-        assert all(feed.find(one.name) == one.data for one in listed)
+        assert all(feed.find(name) == file is not None for name, file in data.items())
         await air.play(16)
         rings = feed._rings
         assert [ring.end - ring.begin for ring in rings.values()] == [8] * len(KBPS)
@@ -169,7 +203,7 @@ def test_memory_is_bounded_and_what_was_listed_can_still_be_fetched(sound, monke
 
 def test_who_waits_when_the_feed_closes_is_let_go():
     async def scenario():
-        feed = HlsFeed()
+        feed = PlayoutHls()
         waiting = asyncio.create_task(feed.segments(64))
         await asyncio.sleep(0)
         feed.close()

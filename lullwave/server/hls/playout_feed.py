@@ -1,0 +1,112 @@
+"""The HLS of a station whose music this process plays: segments of what is on air here, encoded while somebody asks."""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+
+from ...audio import Audio, Samples
+from ...codecs.fragmented_mp4 import LOOKAHEAD_FRAMES, PACKET_FRAMES, WARM_PACKETS, AacFragments, header
+from ...ring import Ring
+from ...station import CHANNELS, CHUNK_FRAMES, RATE, PlayoutStep
+from ..live.audio_feed import follows
+from .feed import KBPS, KEPT, READY, HlsFeed
+from .playlists import LISTED, PACKETS, SEGMENT_FRAMES, SEGMENT_S, Segment, Session
+
+# Sound from which an encoder that begins makes ``READY`` segments at once, wherever they begin in it.
+_PAST_FRAMES = (READY + 1) * SEGMENT_FRAMES + WARM_PACKETS * PACKET_FRAMES + LOOKAHEAD_FRAMES
+
+
+class PlayoutHls(HlsFeed):
+    """Encodes each step of a station's playout.
+
+    A session ends where the station's frames jump; the next one has a name of its own and goes on with the numbers.
+    Event loop only, except for ``add``, which the playout thread calls.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rings: dict[int, Ring[tuple[Segment, bytes]]] | None = None  # by bit rate, while somebody asks
+        self._files: dict[str, bytes] = {}  # by name: all segments that the rings hold, and their headers
+        # The rest is of the playout thread.
+        self._encoding: tuple[dict[int, Ring[tuple[Segment, bytes]]], list[AacFragments]] | None = None
+        self._session: Session | None = None
+        self._next_number = 0  # larger than every number given so far
+        self._jumps = 0  # of the next session
+        self._recent: deque[tuple[int, Samples]] = deque(maxlen=-(-_PAST_FRAMES // CHUNK_FRAMES))  # (frame, (T, 2))
+
+    @property
+    def active(self) -> bool:
+        return self._rings is not None
+
+    async def segments(self, kbps: int) -> list[Segment]:
+        self.hold()
+        assert self._rings is not None
+        ring = self._rings[kbps]
+        while ring.end < READY and not ring.closed:
+            await ring.changed()
+        return _listed(ring)
+
+    def ready(self, kbps: int) -> list[Segment]:
+        ring = (self._rings or {}).get(kbps)
+        return [] if ring is None or ring.end < READY else _listed(ring)
+
+    def find(self, name: str) -> bytes | None:
+        return self._files.get(name)
+
+    def add(self, step: PlayoutStep) -> None:
+        newest = (step.mastered_frame, step.mastered)
+        if not follows(self._recent, step.mastered_frame):
+            self._recent.clear()
+            self._encoding = self._session = None
+        self._recent.append(newest)
+        rings = self._rings
+        if self._encoding is not None and self._encoding[0] is not rings:
+            self._encoding = None
+        if rings is None:
+            return
+        sounds = [newest]
+        if self._encoding is None:
+            sounds = list(self._recent)
+            begin = sounds[0][0]
+            self._encoding = rings, [AacFragments(RATE, CHANNELS, kbps, PACKETS, begin) for kbps in KBPS]
+        for _, samples in sounds:
+            for encoder in self._encoding[1]:
+                for index, data in encoder.encode(Audio(samples, RATE)):
+                    session = self._session or self._new_session(index, step)
+                    segment = Segment(session, encoder.kbps, index, step.epoch)
+                    self._next_number = max(self._next_number, segment.number + 1)
+                    rings[encoder.kbps].publish((segment, data))
+
+    def _begin(self) -> None:
+        if self._rings is None:
+            self._rings = {kbps: Ring(KEPT) for kbps in KBPS}
+            for ring in self._rings.values():
+                ring.watch(lambda _: self._list_files())
+
+    def _end(self) -> None:
+        for ring in (self._rings or {}).values():
+            ring.close()
+        self._rings, self._files = None, {}
+
+    def _list_files(self) -> None:
+        """Note the names of all files that are kept, after a segment has come."""
+        kept = [one for ring in (self._rings or {}).values() for one in ring.items(ring.begin)]
+        headers = {one.init_name: header(RATE, CHANNELS, one.kbps) for one, _ in kept}
+        self._files = headers | {one.name: data for one, data in kept}
+
+    def _new_session(self, index: int, step: PlayoutStep) -> Session:
+        """A session whose first segment has this index. Playout thread.
+
+        The first number follows the time of day, so that a process that starts again repeats none.
+        """
+        if not self._next_number:
+            wall = step.epoch.wall + (index * SEGMENT_FRAMES - step.epoch.frame) / RATE
+            self._next_number = self._jumps = int(wall / SEGMENT_S)
+        self._session = Session(secrets.token_hex(6), self._next_number - index, self._jumps)
+        self._jumps += 1
+        return self._session
+
+
+def _listed(ring: Ring[tuple[Segment, bytes]]) -> list[Segment]:
+    return [segment for segment, _ in ring.items(max(ring.begin, ring.end - LISTED))]

@@ -1,0 +1,264 @@
+"""The HLS of a station in a shared store: the same segments, under the same names, from every server of the store.
+
+The segments divide the programme: number n begins at its frame ``n * SEGMENT_FRAMES``, whoever encodes it. What is
+listed follows from the manifest and the time of day. So a server that has just started, or restarted, gives any segment
+that another one has listed: from the sound in the store, for as long as that is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hashlib
+import itertools
+import logging
+import re
+from contextlib import suppress
+
+import numpy as np
+
+from ...audio import Audio, Samples
+from ...clock import Clock
+from ...codecs.fragmented_mp4 import LOOKAHEAD_FRAMES, PACKET_FRAMES, WARM_PACKETS, AacFragments, header
+from ...errors import CodecError, StorageUnavailable
+from ...ring import FellBehind
+from ...segments import segment as stored
+from ...segments.reader import SegmentReader
+from ...segments.segment import Manifest
+from ...segments.stored_station import StoredStation
+from ...station import CHANNELS, RATE, Epoch
+from ...storage.objects import ObjectStore
+from ..errors import Full
+from .feed import KBPS, KEPT, READY, HlsFeed
+from .playlists import LISTED, PACKETS, SEGMENT_FRAMES, SEGMENT_S, Segment, Session
+
+EARLY_S = 2.0  # a segment is given this long before it has been on air: clocks of servers differ
+PAUSE_S = 60.0  # a programme that was not on air for longer has slept: playlists begin after that
+LOOK_S = 0.25  # between two looks for new segments
+MOST_WAITING = 64  # requests for segments that have to be made
+_ENCODING = f"aac-fast-{PACKETS}-{WARM_PACKETS}-1"  # segments that are encoded otherwise get other names
+_NAME = re.compile(r"([0-9a-f]{12})-([0-9]{1,4})-(?:([0-9]{1,12})\.m4s|init\.mp4)")
+
+log = logging.getLogger(__name__)
+
+
+class StoredHls(HlsFeed):
+    """Encodes the programme of a store ahead of what is on air, while somebody asks, and any segment on request."""
+
+    def __init__(self, store: ObjectStore, station: StoredStation, clock: Clock) -> None:
+        super().__init__()
+        self._station, self._clock, self._store = station, clock, store
+        self._reader = SegmentReader(store, station.id)  # of the manifest
+        self._read: Manifest | None = None  # the manifest that it read last
+        self._read_at = -LOOK_S  # in the event loop's time
+        self._reading = asyncio.Lock()
+        self._listed: tuple[Manifest, int, dict[int, list[Segment]]] | None = None  # manifest, end of the list, lists
+        self._files: dict[str, tuple[int, float, bytes]] = {}  # segments by name: index, when it has been on air, data
+        self._headers: dict[str, bytes] = {}  # of the programme that is listed, by name
+        self._making: dict[str, asyncio.Task[bytes | None]] = {}  # by name
+        self._encoding = asyncio.Lock()  # one thread encodes; it owns the next line
+        self._sound: tuple[float, int, Samples] | None = None  # of the last segment: its programme, its index
+        self._ahead: asyncio.Task[None] | None = None  # while somebody asks
+
+    @property
+    def active(self) -> bool:
+        return self._ahead is not None
+
+    async def segments(self, kbps: int) -> list[Segment]:
+        self.hold()
+        while self.active and not self.ready(kbps):
+            with suppress(StorageUnavailable):
+                if await self._fresh() is not None and self.ready(kbps):
+                    break
+            await asyncio.sleep(LOOK_S)
+        return self.ready(kbps) if self.active else []
+
+    def ready(self, kbps: int) -> list[Segment]:
+        manifest, wall = self._newest(), self._clock.wall()
+        if manifest is None:
+            return []
+        end = _aired(manifest, wall)
+        if self._listed is None or self._listed[0] is not manifest or self._listed[1] != end:
+            self._listed = manifest, end, {rate: self._segments(manifest, rate, end) for rate in KBPS}
+            lists = self._listed[2].items()
+            self._headers = {one.init_name: header(RATE, CHANNELS, rate) for rate, found in lists for one in found[-1:]}
+        found = self._listed[2].get(kbps, [])
+        if len(found) < READY or wall - manifest.frame_air(end * SEGMENT_FRAMES - 1) > PAUSE_S:
+            return []  # the programme has just begun, or has not gone on yet
+        return found
+
+    def find(self, name: str) -> bytes | None:
+        if (found := self._files.get(name)) is None:
+            return self._headers.get(name)
+        _, air, data = found
+        return data if air <= self._clock.wall() + EARLY_S else None
+
+    async def fetch(self, name: str) -> bytes | None:
+        parts = _NAME.fullmatch(name)
+        if parts is None or int(parts[2]) not in KBPS:
+            return None
+        if (data := self.find(name)) is not None:
+            return data
+        manifest = await self._fresh()
+        if manifest is None or (session := _session(self._station.id, manifest.began)).name != parts[1]:
+            return None
+        if parts[3] is None:
+            return await asyncio.to_thread(header, RATE, CHANNELS, int(parts[2]))
+        index = int(parts[3]) - session.first
+        if not _first_kept(manifest) <= index < _made_until(manifest):
+            return None
+        if _air(manifest, index) > self._clock.wall() + EARLY_S:
+            return None
+        return await self._made(manifest, index, int(parts[2]))
+
+    def _begin(self) -> None:
+        if self._ahead is None:
+            self._ahead = asyncio.create_task(self._encode_ahead())
+
+    def _end(self) -> None:
+        if self._ahead is not None:
+            self._ahead.cancel()
+        self._ahead, self._files, self._listed, self._sound = None, {}, None, None
+
+    def _newest(self) -> Manifest | None:
+        """The newest manifest that was read by this process."""
+        one, other = self._station.manifest, self._read
+        if one is None or other is None:
+            return one or other
+        return max(one, other, key=lambda found: (found.began, found.next, found.epoch))
+
+    async def _fresh(self) -> Manifest | None:
+        """The manifest as it was at most ``LOOK_S`` ago.
+
+        Raises:
+            StorageUnavailable
+        """
+        loop = asyncio.get_running_loop()
+        async with self._reading:
+            if loop.time() - self._read_at >= LOOK_S:
+                self._read = await asyncio.to_thread(self._reader.manifest)
+                self._read_at = loop.time()
+        return self._newest()
+
+    def _segments(self, manifest: Manifest, kbps: int, end: int) -> list[Segment]:
+        """Those of a playlist that ends before index ``end``. Where the programme has slept, it begins after that."""
+        begin = max(_first_kept(manifest), end - LISTED)
+        for before, run in itertools.pairwise(manifest.runs):
+            pause_s = run.wall - before.wall - (run.first - before.first) * stored.SEGMENT_S
+            awoken = -(-run.first * stored.SEGMENT_FRAMES // SEGMENT_FRAMES)
+            if pause_s > PAUSE_S and run.first * stored.SEGMENT_FRAMES < end * SEGMENT_FRAMES:
+                begin = max(begin, awoken)
+        return [_segment(self._station.id, manifest, kbps, index) for index in range(begin, end)]
+
+    async def _encode_ahead(self) -> None:
+        """Encode all that is in the store, so that an outage of the store is not heard."""
+        while True:
+            try:
+                if (manifest := self._newest()) is not None:
+                    begin = max(_first_kept(manifest), _aired(manifest, self._clock.wall()) - READY - 1)
+                    for index in range(begin, _made_until(manifest)):
+                        for kbps in KBPS:
+                            await self._made(manifest, index, kbps)
+            except StorageUnavailable:
+                pass  # the station's reader tells it
+            except Exception:  # an error of our own must not end the segments for good
+                log.exception("station %s: error while it encodes its HLS; trying again", self._station.id)
+            await asyncio.sleep(LOOK_S)
+
+    async def _made(self, manifest: Manifest, index: int, kbps: int) -> bytes | None:
+        """A segment, made once however many ask for it; None if its sound is no longer kept.
+
+        Raises:
+            StorageUnavailable
+            Full: too many others have to be made.
+        """
+        name = _segment(self._station.id, manifest, kbps, index).name
+        if name in self._files:
+            return self._files[name][2]
+        if (making := self._making.get(name)) is None:
+            if len(self._making) >= MOST_WAITING:
+                raise Full("too many segments are being made", SEGMENT_S)
+            making = self._making[name] = asyncio.create_task(self._make(manifest, index, kbps, name))
+            making.add_done_callback(lambda done: self._forget(name, done))
+        return await asyncio.shield(making)
+
+    def _forget(self, name: str, done: asyncio.Task[bytes | None]) -> None:
+        del self._making[name]
+        if not done.cancelled():
+            done.exception()  # whoever waits for it raises it
+
+    async def _make(self, manifest: Manifest, index: int, kbps: int, name: str) -> bytes | None:
+        async with self._encoding:
+            data = await asyncio.to_thread(self._encoded, manifest.began, index, kbps)
+        if data is not None and self.active:
+            self._files[name] = index, _air(manifest, index), data
+            ahead = max(0, _made_until(manifest) - _aired(manifest, self._clock.wall()))
+            while len(self._files) > len(KBPS) * (KEPT + ahead):
+                del self._files[min(self._files, key=lambda one: self._files[one][0])]
+        return data
+
+    def _encoded(self, began: float, index: int, kbps: int) -> bytes | None:
+        """A segment of the programme that began at a time; None if its sound is no longer kept.
+
+        Raises:
+            StorageUnavailable
+        """
+        begin = max(0, index * SEGMENT_FRAMES - WARM_PACKETS * PACKET_FRAMES)
+        if self._sound is None or self._sound[:2] != (began, index):
+            sound = self._read_sound(began, begin, (index + 1) * SEGMENT_FRAMES + LOOKAHEAD_FRAMES)
+            if sound is None:
+                return None
+            self._sound = began, index, sound
+        encoder = AacFragments(RATE, CHANNELS, kbps, PACKETS, begin)
+        ((_, data),) = encoder.encode(Audio(self._sound[2], RATE))
+        return data
+
+    def _read_sound(self, began: float, begin: int, end: int) -> Samples | None:
+        """Frames of the programme, (T, 2); None if they are not all kept."""
+        first, last = begin // stored.SEGMENT_FRAMES, (end - 1) // stored.SEGMENT_FRAMES
+        reader, parts = SegmentReader(self._store, self._station.id, first), list[Samples]()
+        try:
+            for segment in reader.ready():
+                parts.append(segment.audio.samples)
+                if segment.number == last:
+                    break
+        except (FellBehind, CodecError):
+            return None
+        if reader.latest is None or reader.latest.began != began or len(parts) <= last - first:
+            return None
+        return np.concatenate(parts)[begin - first * stored.SEGMENT_FRAMES : end - first * stored.SEGMENT_FRAMES]
+
+
+@functools.lru_cache
+def _session(station: str, began: float) -> Session:
+    """The whole programme, the same in every process. Its numbers follow those of an earlier programme."""
+    number = int(began / SEGMENT_S)
+    name = hashlib.blake2b(f"{station} {began!r} {_ENCODING}".encode(), digest_size=6).hexdigest()
+    return Session(name, number, number)
+
+
+def _segment(station: str, manifest: Manifest, kbps: int, index: int) -> Segment:
+    frame = index * SEGMENT_FRAMES
+    return Segment(_session(station, manifest.began), kbps, index, Epoch(frame, manifest.frame_air(frame)))
+
+
+def _first_kept(manifest: Manifest) -> int:
+    """The index of the oldest segment that can be made: an encoder also needs what was before it."""
+    if not manifest.first:
+        return 0
+    return -(-(manifest.first * stored.SEGMENT_FRAMES + WARM_PACKETS * PACKET_FRAMES) // SEGMENT_FRAMES)
+
+
+def _made_until(manifest: Manifest) -> int:
+    """The index of the first segment that cannot be made yet."""
+    return max(0, (manifest.next * stored.SEGMENT_FRAMES - LOOKAHEAD_FRAMES) // SEGMENT_FRAMES)
+
+
+def _aired(manifest: Manifest, wall: float) -> int:
+    """The index of the first segment that has not wholly been on air at a time of day."""
+    return min(manifest.aired(wall) // SEGMENT_FRAMES, _made_until(manifest))
+
+
+def _air(manifest: Manifest, index: int) -> float:
+    """When a segment has been on air, in seconds since 1970."""
+    return manifest.frame_air((index + 1) * SEGMENT_FRAMES - 1)
