@@ -122,6 +122,14 @@ test('the wait counts down, second by second', () => {
   assert.match(Words.steeringAnswer(t, Steer.counted(later, -0.3)), /any moment/);
   const queued = Steer.answered(Steer.sending('rain'), { ...reply, state: 'queued' });
   assert.equal(Steer.counted(queued, 1), queued);
+  for (const leftS of [4.55, 1.2, 0.8]) {
+    const wait = Steer.nextCountS(turning, leftS);
+    assert.ok(wait > 0 && wait <= 1);
+    assert.equal(Math.round(leftS - wait + 0.01), Math.round(leftS));
+    assert.equal(Math.round(leftS - wait - 0.01), Math.round(leftS) - 1);
+  }
+  assert.equal(Steer.nextCountS(turning, -0.1), Infinity);
+  assert.equal(Steer.nextCountS(queued, 1), Infinity);
 });
 
 test('a request that the station does not understand changes nothing, and a known word is proposed', () => {

@@ -361,7 +361,10 @@ export function Radio(el, t) {
     if (!player.clip && !isPrivate && !state.moment && !isTape) history.update({ station, piece });
     if (steered) state.steering = Steer.heard(state.steering, steered);
     if (state.steering.frame !== null && player.phase === 'playing') {
-      state.steering = Steer.counted(state.steering, Time.untilS(state.timeline, state.steering.frame, frame));
+      const leftS = Time.untilS(state.timeline, state.steering.frame, frame);
+      state.steering = Steer.counted(state.steering, leftS);
+      const againMs = 1000 * Steer.nextCountS(state.steering, leftS);
+      if (againMs < TICK_MS) setTimeout(tick, againMs + 5);
     }
 
     if (station) feed.update({ url: isTape ? null : api.eventsUrl(tuned()) });

@@ -59,6 +59,10 @@ export function counted(state, leftS) {
   return Math.round(heardInS) === Math.round(state.heardInS) ? state : { ...state, heardInS };
 }
 
+/** After how many seconds another number is told, `leftS` before the change sounds; never if nothing counts down. */
+export const nextCountS = (state, leftS) =>
+  state.phase === 'turning' && leftS > 0 ? leftS + 0.5 - Math.round(leftS) : Infinity;
+
 /** Another prompt is heard: ours, if it has our frame, or, where that was not known yet, our words. */
 export function heard(state, steer) {
   if (!['turning', 'queued', 'voted'].includes(state.phase)) return state;
