@@ -53,7 +53,7 @@ _DRUMS = (
     Drum("hat", "hat", 42, -28.0, pan=0.22),
     Drum("pedal_hat", "hat", 44, -28.0, pan=0.22),
     Drum("open_hat", "hat", 46, -29.0, pan=0.22),
-    Drum("ride", "hat", 51, -30.0, pan=-0.3),
+    Drum("ride", "hat", 51, -31.0, pan=-0.3),
     Drum("shaker", "hat", 70, -28.5, pan=-0.35),
     Drum("brush_tap", "snare", 38, -20.5),
     Drum("brush_sweep", "hat", 40, -19.0, pan=0.12),

@@ -133,7 +133,7 @@ def _ride(s: Stroke) -> Samples:
         [0.1, 0.7, 1.9, 2.7, 4.0],
     )
     wash = shaped(s.noise(1.4, "wash"), low_hz=7000.0, high_hz=3800.0) * decay(frames, 1.3 * s.length)
-    return np.asarray((ping + 0.09 * s.tilt * wash) * rise(frames, 0.024), np.float32)
+    return np.asarray((ping + 0.09 * s.tilt * wash) * swell(frames, 0.045, 44.0), np.float32)
 
 
 def _shaker(s: Stroke) -> Samples:
