@@ -33,6 +33,7 @@
     ├── IcecastRefused          an Icecast server that does not take the music
     │   └── WrongPassword           it refuses user or password
     ├── ServerUnreachable       a server that does not answer its client
+    │   └── NotConnected            no connection to it could be made
     ├── RequestRefused          a server's reply of an error status
     ├── ProtocolError           a message that does not follow the protocol between two machines
     └── EngineError

@@ -13,7 +13,7 @@ from websockets.exceptions import WebSocketException
 
 from ..generation import DEFAULT_SECONDS
 from . import calls
-from .calls import Call, EventReader, ProgressMeter, ServerUnreachable, error_of
+from .calls import Call, EventReader, NotConnected, ProgressMeter, ServerUnreachable, error_of
 from .sync_client import CONNECT_S, DEFAULT_KBPS, REPLY_S
 from .values import Clip, ClipProgress, EngineListing, Event, HistoryEntry, Station, SteerReceipt
 
@@ -152,9 +152,16 @@ class AsyncClient:
     async def pass_on(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, Mapping[str, str], bytes]:
-        """Send somebody else's request as it is; returns the reply's status, headers and body. Keeps no cookie."""
+        """Send somebody else's request as it is; returns the reply's status, headers and body. Keeps no cookie.
+
+        Raises:
+            NotConnected: no connection could be made.
+            ServerUnreachable: it failed otherwise.
+        """
         try:
             response = await self._http.request(method, path, headers=dict(headers), content=body)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise NotConnected(f"{self.server}: {error or type(error).__name__}") from None
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
             raise ServerUnreachable(f"{self.server}: {error or type(error).__name__}") from None
         return response.status_code, response.headers, response.content

@@ -34,6 +34,10 @@ class ServerUnreachable(LullwaveError):
     """The server does not answer, or broke off."""
 
 
+class NotConnected(ServerUnreachable):
+    """No connection to the server could be made."""
+
+
 class RequestRefused(LullwaveError):
     """The server refused a request for a reason that no other error tells; ``status`` is that of HTTP."""
 

@@ -7,6 +7,7 @@ is replaced under a lock of its folder, by a rename. So no object is ever half w
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -20,6 +21,9 @@ from .objects import ObjectStore, StoredObject, check_key, version_of
 
 LOCK_WAIT_S = 5.0  # a process that was stopped while it held the lock may hold it for longer
 _LOCK_RETRY_S = 0.005  # between two attempts to lock
+SWEEP_S = 60.0  # between two looks of a process for what killed writers have left in a folder
+LEFT_S = 120.0  # a hidden copy that is so much older than a new one is left over; writing takes 5 s at most
+_COPY = re.compile(r"\.[0-9a-f]{16}\.(new|part)")
 _LOCK = ".lock"  # name of the lock file of a folder; hidden files are no objects
 
 
@@ -28,6 +32,7 @@ class DirectoryStore(ObjectStore):
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._swept: dict[Path, float] = {}  # folder → when, by the monotonic clock
 
     def get(self, key: str) -> StoredObject | None:
         with _failures():
@@ -40,6 +45,7 @@ class DirectoryStore(ObjectStore):
     def put_if_absent(self, key: str, data: bytes) -> str | None:
         path = self._path(key)
         with _failures(), _hidden_copy(path, data) as copy:
+            self._sweep(copy)
             try:
                 os.link(copy, path)
             except FileExistsError:
@@ -58,6 +64,7 @@ class DirectoryStore(ObjectStore):
             if before is None or before.version != version:
                 return None
             write_bytes(path, data)
+            self._sweep(path)
         return version_of(data)
 
     def list(self, folder: str) -> list[str]:
@@ -68,6 +75,23 @@ class DirectoryStore(ObjectStore):
     def delete(self, key: str) -> None:
         with _failures():
             self._path(key).unlink(missing_ok=True)
+
+    def _sweep(self, new: Path) -> None:
+        """Delete the copies that killed writers have left beside a file that was written just now.
+
+        Ages are differences of the file system's own times. The writer of a copy that is deleted although it goes on
+        (it was stopped for minutes) gets an error and tries again.
+        """
+        now = time.monotonic()
+        if now < self._swept.get(new.parent, -SWEEP_S) + SWEEP_S:
+            return
+        self._swept[new.parent] = now
+        with suppress(OSError):
+            written = new.stat().st_mtime
+            for entry in list(os.scandir(new.parent)):
+                with suppress(OSError):
+                    if _COPY.fullmatch(entry.name) and entry.stat().st_mtime < written - LEFT_S:
+                        os.unlink(entry.path)
 
     def _path(self, key: str) -> Path:
         return self.root / check_key(key)

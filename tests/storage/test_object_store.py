@@ -143,3 +143,40 @@ def test_without_the_extra_a_cloud_names_it():
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert told.startswith(MissingExtra.__name__)
     assert "lullwave[cloud]" in told
+
+
+def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path, monkeypatch):
+    store = DirectoryStore(tmp_path)
+    store.put_if_absent("piano/segments/1", b"one")
+    folder = tmp_path / "piano" / "segments"
+    old, young = folder / ".00112233445566aa.new", folder / ".00112233445566ab.new"
+    part, other = folder / ".00112233445566ac.part", folder / ".kept.new"
+    for path in (old, young, part, other):
+        path.write_bytes(b"half")
+    written = folder.joinpath("1").stat().st_mtime
+    for path in (old, part, other, folder / "1"):
+        os.utime(path, (written - directory_store.LEFT_S - 5,) * 2)
+    store.put_if_absent("piano/segments/2", b"two")
+    assert old.exists()  # it looks only once in a while
+    monkeypatch.setattr(directory_store, "SWEEP_S", 0.0)
+    version = store.put_if_absent("piano/segments/3", b"three")
+    assert [path.exists() for path in (old, part, young, other)] == [False, False, True, True]
+    assert store.list("piano") == [f"piano/segments/{name}" for name in "123"]
+    part.write_bytes(b"half")
+    os.utime(part, (written - directory_store.LEFT_S - 5,) * 2)
+    store.put_if_matches("piano/segments/3", b"3", version)  # a replacement looks, too
+    assert not part.exists()
+
+
+def test_a_writer_whose_copy_was_swept_is_told_and_writes_again(tmp_path, monkeypatch):
+    store, link = DirectoryStore(tmp_path), os.link
+
+    def swept(copy, path):
+        copy.unlink()
+        link(copy, path)
+
+    monkeypatch.setattr(os, "link", swept)
+    with pytest.raises(StorageUnavailable):
+        store.put_if_absent("piano/x", b"x")
+    monkeypatch.undo()
+    assert store.put_if_absent("piano/x", b"x") is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from ...station import PlayoutStep
 from ..live.idle_timer import IdleTimer
@@ -20,6 +21,7 @@ class HlsFeed(ABC):
     def __init__(self) -> None:
         self._held = IdleTimer(self.close)
         self._always = False
+        self.on_close: Callable[[], None] = lambda: None
 
     @property
     @abstractmethod
@@ -68,6 +70,7 @@ class HlsFeed(ABC):
         """Stop encoding until the next request; waiting requests end."""
         self._held.cancel()
         self._end()
+        self.on_close()
 
     @abstractmethod
     def _begin(self) -> None:

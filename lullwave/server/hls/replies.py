@@ -78,9 +78,10 @@ class HlsReplies:
         data = channel.hls.find(name) if channel.hls is not None else None
         if data is None and channel.relay is not None:
             data = channel.relay.kept_hls(name)
-        if data is None:
-            return None
         made = self._made(channel).files
+        if data is None:
+            made.pop(name, None)
+            return None
         if (reply := made.get(name)) is None or reply.body is not data:
             while len(made) >= _FILES:
                 del made[next(iter(made))]
@@ -90,4 +91,6 @@ class HlsReplies:
     def _made(self, channel: Channel) -> _Made:
         if (made := self._stations.get(channel)) is None:
             made = self._stations[channel] = _Made()
+            if channel.hls is not None:
+                channel.hls.on_close = made.files.clear  # what the feed forgets is not kept here
         return made

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ANSWER_S = 5.0  # longest wait for facts and files; a past moment that is made again takes longer
 MADE_S = 120.0
-AWAY_S = 2.0  # after a failure, requests are not tried for this long
+AWAY_S = 2.0  # after no connection could be made, requests are not tried for this long
 CACHE_BYTES = 32 << 20  # bytes of files kept
 NEVER_PASSED = frozenset(  # headers that concern one connection (RFC 9110, 7.6.1), or that this server sets itself
     {
@@ -83,14 +83,18 @@ class Origin:
         self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> Answer | None:
         """The reply to a request; None if the origin does not answer."""
+        from ...client.calls import NotConnected
+
         loop = asyncio.get_running_loop()
         if loop.time() < self._away_until:
             return None
         try:
             async with asyncio.timeout(MADE_S if "/replay" in path else ANSWER_S):
                 status, named, data = await self._client.pass_on(method, path, headers or {}, body)
-        except (LullwaveError, TimeoutError):
+        except NotConnected:
             self._away_until = loop.time() + AWAY_S
+            return None
+        except (LullwaveError, TimeoutError):  # of this request alone: it is slow, or broken
             return None
         kept = {name: value for name, value in named.items() if name.lower() not in NEVER_PASSED}
         return Answer(status, kept, data)

@@ -125,3 +125,15 @@ def test_each_request_takes_a_turn_of_its_address_and_counts_as_open(tmp_path, t
             noted.clear()
         assert exchange(served, segment)[0] == 200
     assert (turns, opened, taken) == (["127.0.0.1"], [segment], [True])
+
+
+def test_replies_are_forgotten_when_nobody_asks_any_more(tmp_path):
+    with serving(tmp_path) as served:
+        segment, _ = begun(served)
+        services = served.app.state.services
+        channel = services.channels.default
+        assert both_ways(served, segment) == 200
+        assert served.on_loop(lambda: list(services.hls_replies._made(channel).files)) == [segment.rpartition("/")[2]]
+        served.on_loop(channel.hls.close)
+        assert served.on_loop(lambda: services.hls_replies._made(channel).files) == {}
+        assert both_ways(served, segment) == 404

@@ -1,5 +1,6 @@
 """Origin and relay in one process: the same frames, the fallback without the origin, and whose token goes where."""
 
+import asyncio
 import json
 import time
 from contextlib import contextmanager
@@ -204,3 +205,32 @@ def test_frames_are_moved_at_any_depth():
     told = {"frame": 5, "now": {"started_frame": 1, "frames": 9}, "next": [{"frame": 7}], "epoch": None}
     moved = programme.moved_facts(told, 100)
     assert moved == {"frame": 105, "now": {"started_frame": 101, "frames": 9}, "next": [{"frame": 107}], "epoch": None}
+
+
+def test_a_request_that_fails_or_is_slow_says_nothing_about_the_others(tmp_path, monkeypatch):
+    import httpx
+
+    monkeypatch.setattr(relay_origin, "AWAY_S", 60.0)
+    monkeypatch.setattr(relay_origin, "ANSWER_S", 0.2)
+    faults = {"/slow": None, "/broken": httpx.ReadError("broke off"), "/gone": httpx.ConnectError("refused")}
+
+    async def reply(request: httpx.Request) -> httpx.Response:
+        fault = faults.get(request.url.path, ...)
+        if fault is None:
+            await asyncio.sleep(TIMEOUT_S)
+        if isinstance(fault, Exception):
+            raise fault
+        return httpx.Response(200, content=b"here")
+
+    async def scenario() -> None:
+        origin = relay_origin.Origin("http://origin.example")
+        await origin._client._http.aclose()
+        origin._client._http = httpx.AsyncClient(base_url="http://origin.example", transport=httpx.MockTransport(reply))
+        for path in ("/slow", "/broken"):
+            assert await origin.ask("GET", path) is None
+            assert (await origin.ask("GET", "/other")).body == b"here"
+        assert await origin.ask("GET", "/gone") is None
+        assert await origin.ask("GET", "/other") is None  # nobody has to wait for another attempt
+        await origin.close()
+
+    asyncio.run(scenario())
