@@ -29,6 +29,7 @@ class ActorSessionSocket:
         self._inbox: asyncio.Queue[Message | None] = asyncio.Queue()
         self._early: dict[int, Message | None] = {}  # messages that overtook others
         self._next = 0  # number of the message that is put in next
+        self._gone = False  # whether nobody fetches what is sent
         self._outbox: asyncio.Queue[Message | None] = asyncio.Queue(OUTBOX)
         self._silent = IdleTimer(self.end)
         self.heard()
@@ -46,13 +47,19 @@ class ActorSessionSocket:
             self._next += 1
 
     def end(self) -> None:
-        """End the session, whatever has been delivered."""
+        """End the session of a client that is gone, whatever has been delivered and sent."""
+        self._gone = True
         self._silent.cancel()
         self._inbox.put_nowait(None)
 
     async def sent(self) -> Message | None:
         """The next message of the session; None after the last."""
         return await self._outbox.get()
+
+    async def all_sent(self) -> list[Message | None]:
+        """The messages of the session that wait, at least one; the last of all is None."""
+        first = await self._outbox.get()
+        return [first, *(self._outbox.get_nowait() for _ in range(self._outbox.qsize()))]
 
     # ---- what ``Session`` calls
 
@@ -71,7 +78,9 @@ class ActorSessionSocket:
         await self._outbox.put(message.get("text") or message.get("bytes"))
 
     async def close(self, code: int = 1000, reason: str | None = None) -> None:
-        """End the session; the client sees that its generator ended."""
+        """End the session; the client sees that no more messages come."""
+        while self._gone and not self._outbox.empty():
+            self._outbox.get_nowait()
         await self._outbox.put(None)
 
 
@@ -82,15 +91,14 @@ class EngineActor:
         self._engine = load_engine(engine, **options)
         self._scheduler = FairScheduler(self._engine.reads_at_once)
         self._sessions: dict[str, tuple[ActorSessionSocket, Session]] = {}
-        self._waiting: dict[str, ActorSessionSocket] = {}  # messages that came before the session's generator has begun
+        self._waiting: dict[str, ActorSessionSocket] = {}  # messages that came before their session has begun
+        self._fetched: dict[str, ActorSessionSocket] = {}  # sessions whose messages are fetched by calls
         self._idle_since = time.monotonic()
 
     async def connect(self, session: str) -> AsyncIterator[Message]:
         """Begin a session; its messages to the client."""
         socket = self._waiting.pop(session, None) or ActorSessionSocket()
-        served = Session(socket, self._engine, self._scheduler)
-        self._sessions[session] = (socket, served)
-        running = asyncio.create_task(self._run(session, served, socket))
+        running = self._begun(session, socket)
         try:
             while (message := await socket.sent()) is not None:
                 yield message
@@ -98,6 +106,17 @@ class EngineActor:
             socket.end()
             running.cancel()
             self._sessions.pop(session, None)
+
+    async def fetch(self, session: str) -> list[Message | None]:
+        """The messages to the client of a session that wait, at least one; the last of all is None.
+
+        For Ray's client, which carries no streaming generators. The first call begins the session. One at a time.
+        """
+        if session not in self._fetched:
+            socket = self._waiting.pop(session, None) or ActorSessionSocket()
+            self._fetched[session] = socket
+            self._begun(session, socket).add_done_callback(lambda _: self._forget(session))
+        return await self._fetched[session].all_sent()
 
     async def deliver(self, session: str, number: int, message: Message | None) -> None:
         """Take in message ``number`` of a session; of one that has ended, it is dropped."""
@@ -128,6 +147,16 @@ class EngineActor:
             "node_id": context.get_node_id(),
             "restarted": context.was_current_actor_reconstructed,
         }
+
+    def _begun(self, name: str, socket: ActorSessionSocket) -> asyncio.Task[None]:
+        """The task of a session that begins."""
+        served = Session(socket, self._engine, self._scheduler)
+        self._sessions[name] = (socket, served)
+        return asyncio.create_task(self._run(name, served, socket))
+
+    def _forget(self, name: str) -> None:
+        """Let what a session sent last be fetched for a while."""
+        asyncio.get_running_loop().call_later(SILENT_S, self._fetched.__delitem__, name)
 
     async def _run(self, name: str, session: Session, socket: ActorSessionSocket) -> None:
         try:

@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     cluster: str = Field(
         default="",
         description="Ray cluster whose engines play, as `lullwave cluster up` started them: `auto` (that of this "
-        "machine) or `HOST:PORT`; empty: none",
+        "machine), `HOST:PORT` or, from outside the cluster, `ray://HOST:PORT`; empty: none",
     )
     checkpoint: str = Field(
         default="",
@@ -282,9 +282,8 @@ class Settings(BaseSettings):
     @field_validator("cluster")
     @classmethod
     def _cluster_is_an_address(cls, address: str) -> str:
-        if not re.fullmatch(r"(auto|[^\s/@?#:]+:\d+)?", address):
-            why = " of a cluster to which this machine belongs: Ray's client (ray://) carries no streams"
-            raise SettingsError("cluster", address, "auto or HOST:PORT" + why * address.startswith("ray://"))
+        if not re.fullmatch(r"(auto|(ray://)?[^\s/@?#:]+:\d+)?", address):
+            raise SettingsError("cluster", address, "auto, HOST:PORT or ray://HOST:PORT")
         return address
 
     @field_validator("store")

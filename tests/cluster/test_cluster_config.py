@@ -71,24 +71,15 @@ def test_an_engine_that_is_not_there(tmp_path):
         ClusterConfig.read(tmp_path / "none.toml")
 
 
-@pytest.mark.parametrize("address", ["auto", "10.0.0.1:6379"])
+@pytest.mark.parametrize("address", ["auto", "10.0.0.1:6379", "ray://head:10001"])
 def test_addresses(address):
     assert check_address(address) == load({"cluster": address}).cluster == address
 
 
 @pytest.mark.parametrize("address", ["ray://head", "http://head:1", "head", "ray://user@head:1", "a b:1"])
 def test_addresses_that_are_none(address):
-    with pytest.raises(InvalidInput, match=r"auto, HOST:PORT or ray://HOST:PORT"):
-        check_address(address, by_client=True)
-    with pytest.raises(InvalidInput, match="auto or HOST:PORT"):
-        load({"cluster": address})
-
-
-def test_the_address_of_rays_client_does_for_commands_but_not_for_streams():
-    address = "ray://head:10001"
-    assert check_address(address, by_client=True) == address
     for refused in (lambda: check_address(address), lambda: load({"cluster": address})):
-        with pytest.raises(InvalidInput, match=r"HOST:PORT of a cluster .*carries no streams"):
+        with pytest.raises(InvalidInput, match=r"auto, HOST:PORT or ray://HOST:PORT"):
             refused()
 
 

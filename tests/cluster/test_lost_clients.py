@@ -1,6 +1,7 @@
 """What the pool is told of a client that has died, and of an actor that could not start; without a cluster."""
 
 import asyncio
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -58,6 +59,41 @@ def test_the_streams_of_a_client_that_neither_pings_nor_speaks_end(actor, monkey
         assert not served._sessions
         assert not served._waiting
         await messages.aclose()
+
+    asyncio.run(asyncio.wait_for(scenario(), 20.0))
+
+
+@pytest.mark.parametrize("fetching", [True, False])
+def test_the_streams_of_rays_client_that_neither_pings_nor_speaks_end(actor, monkeypatch, fetching):
+    async def scenario():
+        served = actor()
+        assert "hello" in (await served.fetch("one"))[0]
+        await served.deliver("one", 0, open_message(1))
+        session = served._sessions["one"][1]
+        await until(lambda: session.streams == 1)
+        monkeypatch.setattr(engine_actor, "SILENT_S", 0.0)
+        await served.ping("one")  # nothing is heard of it from now on
+        while fetching and (await served.fetch("one"))[-1] is not None:
+            pass
+        await until(lambda: not served._sessions)
+        await until(lambda: not served._fetched)
+
+    asyncio.run(asyncio.wait_for(scenario(), 20.0))
+
+
+def test_rays_client_fetches_all_that_waits_and_then_the_end(actor):
+    async def scenario():
+        served = actor()
+        await served.deliver("one", 0, open_message(1))  # may overtake the call that begins the session
+        await served.fetch("one")
+        socket, session = served._sessions["one"]
+        await served.deliver("one", 1, open_message(2))
+        await until(lambda: socket._outbox.qsize() == session.streams == 2)
+        opened = [json.loads(message)["stream"] for message in await served.fetch("one")]
+        assert sorted(opened) == [1, 2]
+        await served.deliver("one", 2, None)
+        while (last := (await served.fetch("one"))[-1]) is not None:
+            assert isinstance(last, str | bytes)
 
     asyncio.run(asyncio.wait_for(scenario(), 20.0))
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -54,7 +57,12 @@ def cluster():
         quick = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 3}
         nodes = Cluster(
             initialize_head=True,
-            head_node_args={"num_cpus": 1, "include_dashboard": False, "_system_config": quick},
+            head_node_args={
+                "num_cpus": 1,
+                "include_dashboard": False,
+                "_system_config": quick,
+                "ray_client_server_port": free_port(),
+            },
         )
         nodes.second = nodes.add_node(num_cpus=2, labels=SECOND)
         patch.setenv("RAY_ADDRESS", nodes.address)
@@ -67,6 +75,12 @@ def cluster():
         finally:
             ray.shutdown()
             nodes.shutdown()
+
+
+def free_port():
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        return bound.getsockname()[1]
 
 
 def rows():
@@ -122,6 +136,48 @@ def test_two_streams_are_on_two_nodes_and_sound_as_here(cluster):
         assert len({row["pid"] for row in rows()}) == 2
         one.close(), other.close()
         eventually(lambda: sum(row["streams"] for row in rows()) == 0)
+
+
+# Plays through Ray's client in a process of its own; the way to the cluster is cut on the way.
+OUTSIDE = """
+import subprocess, sys
+import numpy as np
+from lullwave.engines.cluster.options import use_token
+use_token()
+from lullwave import Request, load_engine
+from lullwave.errors import EngineLost
+
+request = Request("rainy night piano", 7)
+with load_engine("cluster:synth", address=sys.argv[1]) as engine, load_engine("synth") as here:
+    stream, expected = engine.stream(request), here.stream(request)
+    assert np.array_equal(stream.read(500_000).samples, expected.read(500_000).samples)
+    snapshot = stream.snapshot()
+    ours = f"ray.util.client.server --address={sys.argv[2]} .*specific-server"
+    subprocess.run(["pkill", "-9", "-f", ours], check=True)
+    try:
+        while True:
+            stream.read(44100)
+    except EngineLost:
+        pass
+    with engine.restore(snapshot) as again:
+        assert np.array_equal(again.read(44100).samples, expected.read(44100).samples)
+print("the same samples")
+"""
+
+
+def test_a_process_outside_the_cluster_plays_and_comes_back_when_its_way_there_was_cut(cluster):
+    address = f"ray://127.0.0.1:{cluster.head_node._ray_params.ray_client_server_port}"
+    assert len(control.status(os.environ["RAY_ADDRESS"])["engines"]) == 2
+    told = subprocess.run(
+        [sys.executable, "-c", OUTSIDE, address, cluster.address],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (told.returncode, told.stdout.strip()) == (0, "the same samples"), told.stderr
+    assert "Traceback" not in told.stderr
+    eventually(lambda: sum(row["streams"] for row in rows()) == 0)
 
 
 def test_a_pool_that_is_not_there(cluster):

@@ -83,7 +83,7 @@ def down(
 
 
 def _checked(address: str) -> str:
-    return check_address(address or default_address(), by_client=True)
+    return check_address(address or default_address())
 
 
 def _show(rows: dict[str, list[dict[str, Any]]], as_json: bool) -> None:

@@ -3,7 +3,7 @@
 ::
 
     options.py       the names of such engines, and the address of the cluster
-    connection.py    a connection whose messages travel through an actor's streaming generator
+    connection.py    a connection whose messages travel through an actor's streaming generator, or calls
     engine.py        the engine: each stream on the actor that the pool chooses
 
 The pool and the actors are in ``lullwave.cluster``.

@@ -1,7 +1,8 @@
 """A connection to an engine actor: the messages of ``lullwave.v1`` through Ray instead of a websocket.
 
-What the actor sends is one streaming generator, which waits while ``BACKPRESSURE`` messages have not been fetched. What
-it receives are calls; Ray may start these in another order, so each has a number.
+What the actor sends is one streaming generator, which waits while ``BACKPRESSURE`` messages have not been fetched;
+Ray's client (``ray://``) carries no such generators, so its messages are fetched by calls, all that wait with each.
+What the actor receives are calls; Ray may start these in another order, so each has a number.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable
+from contextlib import suppress
 from typing import Any
 
 import ray
@@ -29,8 +31,8 @@ class ActorSocket:
         self._actor = actor
         self._session = secrets.token_hex(8)
         self._sent = 0
-        streaming = {"num_returns": "streaming", "_generator_backpressure_num_objects": BACKPRESSURE}
-        self._messages = actor.connect.options(**streaming).remote(self._session)
+        by_client = ray.util.client.ray.is_connected()
+        self._messages = (_fetched if by_client else _streamed)(actor, self._session)
 
     @property
     def subprotocol(self) -> str:
@@ -52,11 +54,11 @@ class ActorSocket:
             ConnectionError: the actor is lost, or has ended the session.
         """
         try:
-            message: Message = await (await anext(self._messages))
+            message = await anext(self._messages)
         except StopAsyncIteration:
             raise ConnectionError("the engine ended the session") from None
         except RayError as error:
-            raise _lost(error) from None
+            raise ConnectionError(first_line(error)) from None
         return message
 
     async def send(self, message: Message, /) -> None:
@@ -73,18 +75,22 @@ class ActorSocket:
 
     def abort(self) -> None:
         """End the session at once: nothing more is fetched."""
-        self._deliver(None)
         self._messages = _ended()
+        with suppress(ConnectionError):
+            self._deliver(None)
 
     def _deliver(self, message: Message | None) -> None:
-        self._actor.deliver.remote(self._session, self._sent, message)
+        try:
+            self._actor.deliver.remote(self._session, self._sent, message)
+        except Exception as error:  # Ray's client raises nothing more special where it is not connected
+            raise ConnectionError(first_line(error)) from None
         self._sent += 1
 
     async def _pinged(self) -> float:
         try:
-            await self._actor.ping.remote(self._session)
+            await asyncio.wrap_future(self._actor.ping.remote(self._session).future())
         except RayError as error:
-            raise _lost(error) from None
+            raise ConnectionError(first_line(error)) from None
         return 0.0
 
     async def _all(self) -> AsyncIterator[Message]:
@@ -105,10 +111,27 @@ class ActorConnection(Connection):
         return ActorSocket(self._actor)
 
 
-def _lost(error: RayError) -> ConnectionError:
-    return ConnectionError(str(error).strip().partition("\n")[0] or type(error).__name__)
+def first_line(error: Exception) -> str:
+    """The first line of what an error says; those of Ray have many."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
-async def _ended() -> AsyncIterator[Any]:
+async def _streamed(actor: Any, session: str) -> AsyncIterator[Message]:
+    """The messages of a session, of the actor's generator."""
+    streaming = {"num_returns": "streaming", "_generator_backpressure_num_objects": BACKPRESSURE}
+    async for message in actor.connect.options(**streaming).remote(session):
+        yield await message
+
+
+async def _fetched(actor: Any, session: str) -> AsyncIterator[Message]:
+    """The messages of a session, fetched by calls."""
+    while True:
+        for message in await asyncio.wrap_future(actor.fetch.remote(session).future()):
+            if message is None:
+                return
+            yield message
+
+
+async def _ended() -> AsyncIterator[Message]:
     return
     yield  # pragma: no cover

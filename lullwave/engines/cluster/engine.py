@@ -21,7 +21,7 @@ from ...request import Request
 from ..base import Engine, EngineFacts, Stream, Understanding
 from ..remote.connection import Connection
 from ..remote.engine import RemoteEngine
-from .connection import ActorConnection
+from .connection import ActorConnection, first_line
 from .options import CLUSTER, NAMESPACE, POOL, ClusterOptions, check_address, default_address, engine_of
 
 ANSWER_S = 20.0  # how long the pool may take to answer
@@ -42,10 +42,11 @@ def join_cluster(address: str) -> None:
             return
         if address.startswith("ray://") and find_spec("grpc") is None:
             raise EngineLost(f"{address} needs Ray's client: pip install 'ray[client]'")
+        ray.shutdown()  # Ray's client stays half connected when its connection breaks
         try:
             ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
         except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
-            raise EngineLost(f"no Ray cluster at {address}: {str(error).strip().partition(chr(10))[0]}") from None
+            raise EngineLost(f"no Ray cluster at {address}: {first_line(error)}") from None
 
 
 def find_pool(address: str) -> Any:
@@ -59,6 +60,8 @@ def find_pool(address: str) -> Any:
         return ray.get_actor(POOL, NAMESPACE)
     except ValueError:
         raise EngineLost(f"the Ray cluster at {address} has no engines yet: run lullwave cluster up") from None
+    except (RayError, ConnectionError) as error:
+        raise EngineLost(f"the Ray cluster at {address}: {first_line(error)}") from None
 
 
 def answered(reply: Any, what: str) -> Any:
@@ -72,8 +75,8 @@ def answered(reply: Any, what: str) -> Any:
         return ray.get(reply, timeout=ANSWER_S)
     except ray.exceptions.RayTaskError as error:
         raise error.cause from None
-    except (RayError, TimeoutError) as error:
-        raise EngineLost(f"{what}: {str(error).strip().partition(chr(10))[0] or type(error).__name__}") from None
+    except (RayError, TimeoutError, ConnectionError) as error:
+        raise EngineLost(f"{what}: {first_line(error)}") from None
 
 
 class ActorEngine(RemoteEngine):

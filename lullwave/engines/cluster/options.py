@@ -14,8 +14,8 @@ NAMESPACE = "lullwave"  # Ray's namespace of our actors
 POOL = "pool"  # name of the actor that knows all others
 ADDRESS_VARIABLE = "RAY_ADDRESS"  # Ray's own
 NEXT_TO_THIS = "auto"  # the cluster to which this machine belongs
-_ADDRESS = re.compile(r"auto|[^\s/@?#:]+:\d+")
-_CLIENT = re.compile(r"ray://[^\s/@?#]+:\d+")  # of Ray's client, which carries no streams
+ADDRESSES = "auto, HOST:PORT or ray://HOST:PORT"  # the last one is for Ray's client, from outside the cluster
+_ADDRESS = re.compile(r"auto|(ray://)?[^\s/@?#:]+:\d+")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*(@[a-z0-9][a-z0-9_-]*)?")
 
 
@@ -29,18 +29,15 @@ def default_address() -> str:
     return os.environ.get(ADDRESS_VARIABLE) or NEXT_TO_THIS
 
 
-def check_address(address: str, by_client: bool = False) -> str:
-    """Return ``address`` if it has the form of a cluster's; ``by_client``: that of Ray's client does, too.
+def check_address(address: str) -> str:
+    """Return ``address`` if it has the form of a cluster's.
 
     Raises:
         InvalidInput
     """
-    if _ADDRESS.fullmatch(address) or (by_client and _CLIENT.fullmatch(address)):
+    if _ADDRESS.fullmatch(address):
         return address
-    allowed = "auto, HOST:PORT or ray://HOST:PORT" if by_client else "auto or HOST:PORT"
-    if _CLIENT.fullmatch(address):
-        allowed += " of a cluster to which this machine belongs: Ray's client (ray://) carries no streams"
-    raise InvalidInput("cluster", address, allowed)
+    raise InvalidInput("cluster", address, ADDRESSES)
 
 
 def engine_of(pool: str) -> str:
@@ -58,4 +55,4 @@ def engine_of(pool: str) -> str:
 class ClusterOptions:
     """How an engine reaches the cluster. How it is loaded there says the cluster's own file."""
 
-    address: str = option("", "cluster: auto or HOST:PORT; empty: RAY_ADDRESS, else auto")
+    address: str = option("", f"cluster: {ADDRESSES}; empty: RAY_ADDRESS, else auto")
