@@ -14,7 +14,7 @@ using namespace lullwave;
 
 namespace {
 
-constexpr Sizes kSizes{96, 2, 3, 320, 4, 60, 40, true};
+constexpr Sizes kSizes{96, 2, 3, 1360, 4, 60, 40, true};  // 1360: groups side by side, alone, and a part of one
 constexpr int kLength = 40, kSlots = 4;
 
 std::mt19937 generator(1);
