@@ -95,3 +95,26 @@ def test_sound_without_its_context_is_that_of_the_whole(networks, left, right):
     made = auto.decode(latents, left, right)
     assert made.shape == whole.shape
     assert float((made - whole).abs().max()) < 1e-5 * float(whole.abs().max())
+
+
+TWO_LEVELS = {"encoder_c_mults": (1, 2), "encoder_strides": (4, 4), "encoder_transformer_depths": (2, 3)}
+
+
+@pytest.mark.parametrize("shape", [{"decoder_sinusoidal_blocks": (2,)}, {**TWO_LEVELS, "sliding_window": 2}])
+def test_decoders_of_other_shapes_make_the_sound_of_diffusers(shape):
+    from diffusers import AutoencoderSAME
+
+    from lullwave.engines.stable_audio.model.autoencoder import Autoencoder
+
+    torch.manual_seed(5)
+    tiny = {"encoder_c_mults": (2,), "encoder_strides": (16,), "encoder_transformer_depths": (2,)}
+    sizes = {"patch_size": 64, "encoder_channels": 16, "latent_dim": 8, "dim_heads": 16}
+    theirs = AutoencoderSAME(**sizes, **{**tiny, **shape}).requires_grad_(False).eval()
+    for parameter in theirs.parameters():
+        parameter.add_(0.3 * torch.randn_like(parameter))
+    latents = torch.randn(2, 8, 30)
+    whole = theirs.decode(latents).sample
+    ours = Autoencoder(theirs, CPU, torch.float32)
+    edge = ours.context
+    made = ours.decode(latents, edge, edge)
+    assert float((made - whole[..., edge * ours.hop : (30 - edge) * ours.hop]).abs().max()) < 1e-5 * whole.abs().max()

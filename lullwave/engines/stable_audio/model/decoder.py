@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .attention import norm
+
 
 @dataclass(frozen=True, eq=False)
 class _Block:
@@ -54,7 +56,8 @@ def _upsampled(block: _Block, x: Tensor, left: int, right: int) -> tuple[Tensor,
     size = network.stride + 1  # tokens of a position: its own, and one for each new position
     x = torch.cat([x.reshape(rows * length, 1, width), new], dim=1).view(rows, length * size, width)
     for layer, margin in zip(network.transformers, block.margins, strict=True):
-        x = layer(x)
+        x = x + layer.attn(norm(layer.norm_attn, x))
+        x = x + layer.ff(norm(layer.norm_ff, x))
         spare_left, spare_right = max(0, left - margin), max(0, right - margin)
         x = x[:, spare_left * size : x.shape[1] - spare_right * size]
         left, right = left - spare_left, right - spare_right
