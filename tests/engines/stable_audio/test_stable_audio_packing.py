@@ -111,7 +111,9 @@ def test_decoders_of_other_shapes_make_the_sound_of_diffusers(shape):
     sizes = {"patch_size": 64, "encoder_channels": 16, "latent_dim": 8, "dim_heads": 16}
     theirs = AutoencoderSAME(**sizes, **{**tiny, **shape}).requires_grad_(False).eval()
     for parameter in theirs.parameters():
-        parameter.add_(0.3 * torch.randn_like(parameter))
+        parameter.add_(
+            torch.randn_like(parameter) * (0.5 * parameter[0].numel() ** -0.5 if parameter.dim() > 1 else 0.3)
+        )
     latents = torch.randn(2, 8, 30)
     whole = theirs.decode(latents).sample
     ours = Autoencoder(theirs, CPU, torch.float32)
