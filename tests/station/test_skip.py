@@ -17,8 +17,9 @@ def pieces(tape) -> list[int]:
 
 
 def test_another_piece_follows_within_seconds_and_the_prompt_stays():
-    with FaultyStation() as tape:
-        assert not tape.station.skip()  # nothing is on air yet
+    tape = FaultyStation()
+    assert not tape.station.skip()  # nothing is on air yet
+    with tape:
         tape.play(6)
         tape.station.steer("brighter").result(30)
         tape.play(2)
