@@ -58,17 +58,21 @@ class AacFragments:
     """Encodes a run of sound that begins at frame ``begin`` of the timeline, as fragments of ``packets``. One thread.
 
     The first fragment is the first one for whose encoder there is enough sound before it; before frame 0 there is
-    silence. The decoded samples of fragment n are frames ``n * size`` to ``(n + 1) * size``.
+    silence. No fragment from number ``until`` on is begun. The decoded samples of fragment n are frames ``n * size`` to
+    ``(n + 1) * size``.
 
     Raises:
         MissingExtra: PyAV is not installed.
     """
 
-    def __init__(self, rate: int, channels: int, kbps: int, packets: int, begin: int) -> None:
+    def __init__(
+        self, rate: int, channels: int, kbps: int, packets: int, begin: int, until: int | None = None
+    ) -> None:
         _av()
         self.rate, self.channels, self.kbps, self.packets = rate, channels, kbps, packets
         self.size = packets * PACKET_FRAMES  # frames of a fragment
         self._at = begin  # frame of the next sample
+        self._until = until  # number of the first fragment that is not wanted; None: all are
         warm = WARM_PACKETS * PACKET_FRAMES
         self._next = 0 if begin <= 0 else -(-(begin + warm) // self.size)  # fragment that is begun next
         self._silence = max(0, begin + warm) if begin <= 0 else 0  # frames before the first sample, for fragment 0
@@ -86,7 +90,7 @@ class AacFragments:
             sound = np.concatenate([np.zeros((self._silence, self.channels), np.float32), sound])
             begin, self._silence = begin - self._silence, 0
         self._at += audio.frames
-        while self._next * self.size - WARM_PACKETS * PACKET_FRAMES < self._at:
+        while self._next != self._until and self._next * self.size - WARM_PACKETS * PACKET_FRAMES < self._at:
             self._open.append(_FragmentEncoder(self, self._next))
             self._next += 1
         made = []

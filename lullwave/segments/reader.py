@@ -52,13 +52,23 @@ class SegmentReader:
         if self.number is None:
             self.number = manifest.first
         for number in range(self.number, manifest.next):
-            key = self._keys.segment(number, manifest.run_of(max(number, manifest.first)).epoch)
-            found = self._store.get(key) if number >= manifest.first else None
-            if found is None:
-                raise FellBehind(f"{self._keys.station}: segment {number} is no longer kept")
-            segment = Segment.decode(number, found.data)
+            segment = self.read(manifest, number)
             self.number = number + 1
             yield segment
+
+    def read(self, manifest: Manifest, number: int) -> Segment:
+        """A segment that a manifest has: what a manifest says of its segments is true of all later ones.
+
+        Raises:
+            FellBehind: it was deleted, because it is older than is kept.
+            StorageUnavailable: the store does not answer.
+            CodecError: it is damaged.
+        """
+        key = self._keys.segment(number, manifest.run_of(max(number, manifest.first)).epoch)
+        found = self._store.get(key) if number >= manifest.first else None
+        if found is None:
+            raise FellBehind(f"{self._keys.station}: segment {number} is no longer kept")
+        return Segment.decode(number, found.data)
 
     def tail(self, clock: Clock, stopped: Callable[[], bool] = lambda: False) -> Iterator[Segment]:
         """All segments from now on, as they are written, until ``stopped()`` is true.

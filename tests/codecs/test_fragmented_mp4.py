@@ -5,6 +5,7 @@ import pytest
 from pyav_decoder import decoded
 
 from lullwave.audio import Audio
+from lullwave.codecs import fragmented_mp4
 from lullwave.codecs.fragmented_mp4 import LOOKAHEAD_FRAMES, PACKET_FRAMES, WARM_PACKETS, AacFragments, header
 from lullwave.errors import MissingExtra
 
@@ -79,6 +80,17 @@ def test_the_bytes_are_the_same_wherever_the_encoder_begins(kbps):
     alone = sound[3 * FRAGMENT - WARM : 4 * FRAGMENT + LOOKAHEAD_FRAMES]
     assert encoded(alone, kbps, begin=3 * FRAGMENT - WARM) == {3: whole[3]}
     assert encoded(alone[:-1], kbps, begin=3 * FRAGMENT - WARM) == {}
+
+
+def test_an_encoder_for_one_fragment_begins_no_other(monkeypatch):
+    sound, begun = knocks(9), []
+    alone, begin = sound[2 * FRAGMENT - WARM : 3 * FRAGMENT + LOOKAHEAD_FRAMES], 2 * FRAGMENT - WARM
+    begin_one = fragmented_mp4._FragmentEncoder
+    monkeypatch.setattr(fragmented_mp4, "_FragmentEncoder", lambda of, n: begun.append(n) or begin_one(of, n))
+    encoder = AacFragments(RATE, 2, 160, PACKETS, begin, until=3)
+    made = dict(encoder.encode(Audio(alone, RATE)))
+    assert begun == [2]
+    assert made == {2: encoded(sound)[2]}
 
 
 def test_before_the_timeline_there_is_silence():

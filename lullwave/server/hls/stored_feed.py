@@ -2,7 +2,8 @@
 
 The segments divide the programme: number n begins at its frame ``n * SEGMENT_FRAMES``, whoever encodes it. What is
 listed follows from the manifest and the time of day. So a server that has just started, or restarted, gives any segment
-that another one has listed: from the sound in the store, for as long as that is kept.
+that another one has listed lately, from the sound in the store. Each is made once and kept while it may be asked for,
+and those of the playlist go before older ones: whatever is asked for, listeners get theirs in time.
 """
 
 from __future__ import annotations
@@ -15,13 +16,10 @@ import logging
 import re
 from contextlib import suppress
 
-import numpy as np
-
-from ...audio import Audio, Samples
+from ...audio import Audio
 from ...clock import Clock
 from ...codecs.fragmented_mp4 import LOOKAHEAD_FRAMES, PACKET_FRAMES, WARM_PACKETS, AacFragments, header
-from ...errors import CodecError, StorageUnavailable
-from ...ring import FellBehind
+from ...errors import StorageUnavailable
 from ...segments import segment as stored
 from ...segments.reader import SegmentReader
 from ...segments.segment import Manifest
@@ -29,13 +27,16 @@ from ...segments.stored_station import StoredStation
 from ...station import CHANNELS, RATE, Epoch
 from ...storage.objects import ObjectStore
 from ..errors import Full
-from .feed import KBPS, KEPT, READY, HlsFeed
+from .feed import HOLD_S, KBPS, KEPT, READY, HlsFeed
 from .playlists import LISTED, PACKETS, SEGMENT_FRAMES, SEGMENT_S, Segment, Session
+from .stored_sound import StoredSound
+from .turns import Turns
 
 EARLY_S = 2.0  # a segment is given this long before it has been on air: clocks of servers differ
+LATE_S = KEPT * SEGMENT_S + 60.0  # and for this long after: playlists listed it lately, and clients may be slow
 PAUSE_S = 60.0  # a programme that was not on air for longer has slept: playlists begin after that
 LOOK_S = 0.25  # between two looks for new segments
-MOST_WAITING = 64  # requests for segments that have to be made
+MOST_WAITING = 2  # segments older than those of the playlist that have to be made at the same time
 _ENCODING = f"aac-fast-{PACKETS}-{WARM_PACKETS}-1"  # segments that are encoded otherwise get other names
 _NAME = re.compile(r"([0-9a-f]{12})-([0-9]{1,4})-(?:([0-9]{1,12})\.m4s|init\.mp4)")
 
@@ -43,7 +44,7 @@ log = logging.getLogger(__name__)
 
 
 class StoredHls(HlsFeed):
-    """Encodes the programme of a store ahead of what is on air, while somebody asks, and any segment on request."""
+    """Encodes the programme of a store ahead of what is on air, while somebody asks, and late segments on request."""
 
     def __init__(self, store: ObjectStore, station: StoredStation, clock: Clock) -> None:
         super().__init__()
@@ -56,8 +57,9 @@ class StoredHls(HlsFeed):
         self._files: dict[str, tuple[int, float, bytes]] = {}  # segments by name: index, when it has been on air, data
         self._headers: dict[str, bytes] = {}  # of the programme that is listed, by name
         self._making: dict[str, asyncio.Task[bytes | None]] = {}  # by name
-        self._encoding = asyncio.Lock()  # one thread encodes; it owns the next line
-        self._sound: tuple[float, int, Samples] | None = None  # of the last segment: its programme, its index
+        self._old: set[str] = set()  # those of them that are older than the playlist
+        self._turns = Turns()  # one thread encodes, and reads the sound
+        self._sound = StoredSound(store, station.id)
         self._ahead: asyncio.Task[None] | None = None  # while somebody asks
 
     @property
@@ -99,17 +101,24 @@ class StoredHls(HlsFeed):
             return None
         if (data := self.find(name)) is not None:
             return data
-        manifest = await self._fresh()
-        if manifest is None or (session := _session(self._station.id, manifest.began)).name != parts[1]:
-            return None
+        manifest = self._newest()
+        if manifest is None or not self._has(manifest, parts):
+            manifest = await self._fresh()
+            if manifest is None or not self._has(manifest, parts):
+                return None
         if parts[3] is None:
             return await asyncio.to_thread(header, RATE, CHANNELS, int(parts[2]))
-        index = int(parts[3]) - session.first
-        if not _first_kept(manifest) <= index < _made_until(manifest):
-            return None
-        if _air(manifest, index) > self._clock.wall() + EARLY_S:
+        index = int(parts[3]) - _session(self._station.id, manifest.began).first
+        if not -LATE_S <= _air(manifest, index) - self._clock.wall() <= EARLY_S:
             return None
         return await self._made(manifest, index, int(parts[2]))
+
+    def _has(self, manifest: Manifest, parts: re.Match[str]) -> bool:
+        """Tell whether a name is that of a file that can be made from what a manifest has."""
+        session = _session(self._station.id, manifest.began)
+        if session.name != parts[1]:
+            return False
+        return parts[3] is None or _first_kept(manifest) <= int(parts[3]) - session.first < _made_until(manifest)
 
     def _begin(self) -> None:
         if self._ahead is None:
@@ -118,7 +127,8 @@ class StoredHls(HlsFeed):
     def _end(self) -> None:
         if self._ahead is not None:
             self._ahead.cancel()
-        self._ahead, self._files, self._listed, self._sound = None, {}, None, None
+        self._ahead, self._files, self._listed = None, {}, None
+        self._sound = StoredSound(self._store, self._station.id)  # the encoder may still be at work with the one before
 
     def _newest(self) -> Manifest | None:
         """The newest manifest that was read by this process."""
@@ -168,65 +178,56 @@ class StoredHls(HlsFeed):
     async def _made(self, manifest: Manifest, index: int, kbps: int) -> bytes | None:
         """A segment, made once however many ask for it; None if its sound is no longer kept.
 
+        Those of the playlist, of one that was sent lately, and those to come go before older ones, without a limit:
+        there are only so many.
+
         Raises:
             StorageUnavailable
-            Full: too many others have to be made.
+            Full: it is older, and so are too many others that have to be made.
         """
         name = _segment(self._station.id, manifest, kbps, index).name
         if name in self._files:
             return self._files[name][2]
         if (making := self._making.get(name)) is None:
-            if len(self._making) >= MOST_WAITING:
-                raise Full("too many segments are being made", SEGMENT_S)
-            making = self._making[name] = asyncio.create_task(self._make(manifest, index, kbps, name))
+            urgent = index >= _aired(manifest, self._clock.wall()) - LISTED - READY
+            if not urgent:
+                if len(self._old) >= MOST_WAITING:
+                    raise Full("too many old segments are being made", SEGMENT_S)
+                self._old.add(name)
+            making = self._making[name] = asyncio.create_task(self._make(manifest, index, kbps, name, urgent))
             making.add_done_callback(lambda done: self._forget(name, done))
         return await asyncio.shield(making)
 
     def _forget(self, name: str, done: asyncio.Task[bytes | None]) -> None:
         del self._making[name]
+        self._old.discard(name)
         if not done.cancelled():
             done.exception()  # whoever waits for it raises it
 
-    async def _make(self, manifest: Manifest, index: int, kbps: int, name: str) -> bytes | None:
-        async with self._encoding:
-            data = await asyncio.to_thread(self._encoded, manifest.began, index, kbps)
-        if data is not None and self.active:
+    async def _make(self, manifest: Manifest, index: int, kbps: int, name: str, urgent: bool) -> bytes | None:
+        async with self._turns.turn(urgent):
+            data = await asyncio.to_thread(self._encoded, manifest, index, kbps)
+        if data is not None:
             self._files[name] = index, _air(manifest, index), data
-            ahead = max(0, _made_until(manifest) - _aired(manifest, self._clock.wall()))
-            while len(self._files) > len(KBPS) * (KEPT + ahead):
-                del self._files[min(self._files, key=lambda one: self._files[one][0])]
+            oldest = self._clock.wall() - LATE_S
+            self._files = {one: kept for one, kept in self._files.items() if kept[1] >= oldest}
+            if not self.active:
+                self._held.hold(HOLD_S)  # it may be asked for again
         return data
 
-    def _encoded(self, began: float, index: int, kbps: int) -> bytes | None:
-        """A segment of the programme that began at a time; None if its sound is no longer kept.
+    def _encoded(self, manifest: Manifest, index: int, kbps: int) -> bytes | None:
+        """A segment of a programme; None if its sound is no longer kept. The encoder's thread.
 
         Raises:
             StorageUnavailable
         """
         begin = max(0, index * SEGMENT_FRAMES - WARM_PACKETS * PACKET_FRAMES)
-        if self._sound is None or self._sound[:2] != (began, index):
-            sound = self._read_sound(began, begin, (index + 1) * SEGMENT_FRAMES + LOOKAHEAD_FRAMES)
-            if sound is None:
-                return None
-            self._sound = began, index, sound
-        encoder = AacFragments(RATE, CHANNELS, kbps, PACKETS, begin)
-        ((_, data),) = encoder.encode(Audio(self._sound[2], RATE))
+        sound = self._sound.read(manifest, begin, (index + 1) * SEGMENT_FRAMES + LOOKAHEAD_FRAMES)
+        if sound is None:
+            return None
+        encoder = AacFragments(RATE, CHANNELS, kbps, PACKETS, begin, until=index + 1)
+        ((_, data),) = encoder.encode(Audio(sound, RATE))
         return data
-
-    def _read_sound(self, began: float, begin: int, end: int) -> Samples | None:
-        """Frames of the programme, (T, 2); None if they are not all kept."""
-        first, last = begin // stored.SEGMENT_FRAMES, (end - 1) // stored.SEGMENT_FRAMES
-        reader, parts = SegmentReader(self._store, self._station.id, first), list[Samples]()
-        try:
-            for segment in reader.ready():
-                parts.append(segment.audio.samples)
-                if segment.number == last:
-                    break
-        except (FellBehind, CodecError):
-            return None
-        if reader.latest is None or reader.latest.began != began or len(parts) <= last - first:
-            return None
-        return np.concatenate(parts)[begin - first * stored.SEGMENT_FRAMES : end - first * stored.SEGMENT_FRAMES]
 
 
 @functools.lru_cache

@@ -1,6 +1,7 @@
 """HLS of a programme in a store: what is listed follows from the manifest and the time, the same for every reader."""
 
 import asyncio
+import functools
 from types import SimpleNamespace
 
 import m3u8
@@ -11,16 +12,16 @@ from pyav_decoder import decoded
 
 from lullwave.audio import Audio
 from lullwave.clock import SimulatedClock
-from lullwave.codecs.fragmented_mp4 import header
+from lullwave.codecs.fragmented_mp4 import AacFragments, header
 from lullwave.segments.segment import SEGMENT_FRAMES as STORED_FRAMES
 from lullwave.segments.segment import SEGMENT_S as STORED_S
 from lullwave.segments.segment import Segment
 from lullwave.segments.writer import SegmentWriter
 from lullwave.server.errors import Full
 from lullwave.server.hls import stored_feed
-from lullwave.server.hls.feed import KBPS
+from lullwave.server.hls.feed import KBPS, KEPT
 from lullwave.server.hls.playlists import LISTED, SEGMENT_FRAMES, SEGMENT_S, media
-from lullwave.server.hls.stored_feed import PAUSE_S, StoredHls
+from lullwave.server.hls.stored_feed import LATE_S, MOST_WAITING, PAUSE_S, StoredHls
 from lullwave.station import RATE
 from lullwave.storage.objects import MemoryStore
 
@@ -65,7 +66,12 @@ class Programme:
 
 def scenario(function):
     """Run a test that awaits."""
-    return lambda: asyncio.run(function())
+
+    @functools.wraps(function)
+    def run(**fixtures):
+        asyncio.run(function(**fixtures))
+
+    return run
 
 
 @scenario
@@ -184,22 +190,124 @@ async def test_what_is_written_ahead_is_given_while_the_store_is_away():
     assert feed.find(newest.name) is None
 
 
+class Counted:
+    """Notes the segments that a feed encodes, in their order, and the keys that it reads."""
+
+    def __init__(self, programme: Programme, feed: StoredHls) -> None:
+        self.made: list[tuple[int, int]] = []  # index, bit rate
+        self.read: list[str] = []
+        encoded, get = feed._encoded, programme.store.get
+        feed._encoded = lambda manifest, *which: self.made.append(which) or encoded(manifest, *which)
+        programme.store.get = lambda key: self.read.append(key) or get(key)
+
+
+def names_of(feed: StoredHls, kbps: int = 160) -> tuple[int, list[str]]:
+    """The index of the oldest segment of the playlist, and the names of all segments up to its newest, by index."""
+    listed = feed.ready(kbps)
+    stem, session = listed[-1].name.rpartition("-")[0], listed[-1].session
+    return listed[0].index, [f"{stem}-{session.first + index}.m4s" for index in range(listed[-1].index + 1)]
+
+
 @scenario
-async def test_a_segment_is_made_once_for_all_and_only_so_many_wait():
+async def test_a_segment_is_made_once_for_all_also_where_nobody_listens():
     programme = Programme()
     programme.write(40)
     feed = programme.reader()
-    made = []
-    encoded = feed._encoded
-    feed._encoded = lambda *which: made.append(which) or encoded(*which)
-    one = feed.ready(160)[-1]
-    given = await asyncio.gather(*(feed.fetch(one.name) for _ in range(20)))
-    assert len(set(given)) == len(made) == 1
-    names = [f"{one.name.rpartition('-')[0]}-{one.session.first + index}.m4s" for index in range(one.index)]
-    limit = stored_feed.MOST_WAITING
-    stored_feed.MOST_WAITING = 4
-    try:
-        told = await asyncio.gather(*(feed.fetch(name) for name in names[:8]), return_exceptions=True)
-    finally:
-        stored_feed.MOST_WAITING = limit
-    assert [isinstance(one, Full) for one in told] == [False] * 4 + [True] * 4
+    counted = Counted(programme, feed)
+    oldest, names = names_of(feed)
+    for name in (names[-1], names[oldest - 4]):  # of the playlist, and older
+        given = await asyncio.gather(*(feed.fetch(name) for _ in range(20)))
+        assert len(set(given)) == 1
+        assert await feed.fetch(name) == given[0] is not None
+    for name in names[oldest - 4 :]:
+        await feed.fetch(name)
+        await feed.fetch(name)
+    assert sorted(counted.made) == sorted({(index, 160) for index in range(oldest - 4, len(names))})
+    assert not feed.active
+    feed._held._over()  # nobody has asked for a while
+    assert feed._files == {}
+
+
+@scenario
+async def test_old_segments_wait_for_those_of_the_playlist_and_few_of_them_wait():
+    programme = Programme()
+    programme.write(40)
+    feed = programme.reader()
+    counted = Counted(programme, feed)
+    oldest, names = names_of(feed)
+    old = [asyncio.create_task(feed.fetch(name)) for name in names[oldest - 12 : oldest - 4]]
+    await asyncio.sleep(0)
+    listed = await asyncio.gather(*(feed.fetch(name) for name in names[oldest:]))
+    told = await asyncio.gather(*old, return_exceptions=True)
+    assert [isinstance(one, Full) for one in told] == [False] * MOST_WAITING + [True] * (8 - MOST_WAITING)
+    assert all(isinstance(data, bytes) for data in [*listed, *told[:MOST_WAITING]])
+    order = [index for index, _ in counted.made]
+    assert order == [oldest - 12, *range(oldest, len(names)), oldest - 11]  # the first one was begun already
+
+
+@scenario
+async def test_what_no_playlist_listed_lately_costs_the_store_nothing():
+    programme = Programme()
+    programme.write(120)
+    feed = programme.reader()
+    counted = Counted(programme, feed)
+    oldest, names = names_of(feed)
+    wall, manifest = programme.clock.wall(), programme.writer.manifest
+    aired = [manifest.frame_air((index + 1) * SEGMENT_FRAMES - 1) for index in range(len(names))]
+    late = [index for index in range(len(names)) if aired[index] < wall - LATE_S]
+    assert 20 < len(late) == late[-1] + 1 < oldest - KEPT
+    for index in late:
+        assert await feed.fetch(names[index]) is None
+    assert counted.made == counted.read == []
+    assert await feed.fetch(names[late[-1] + 1]) is not None
+
+
+@scenario
+async def test_it_encodes_ahead_whatever_is_asked_for(caplog):
+    programme = Programme()
+    programme.write(60)
+    feed = programme.reader()
+    counted = Counted(programme, feed)
+    oldest, names = names_of(feed)
+    low = [name.replace("-160-", "-64-") for name in names]
+    asked = [asyncio.create_task(feed.fetch(name)) for name in [*names[: oldest - 4], *low[: oldest - 4]]]
+    await asyncio.sleep(0)
+    feed.hold()
+    last = (programme.writer.manifest.next * STORED_FRAMES - 2048) // SEGMENT_FRAMES - 1
+    while not {(last, kbps) for kbps in KBPS} <= set(counted.made):
+        await asyncio.sleep(0.01)
+    before = len(counted.made)
+    assert before <= 2 + len(KBPS) * (last - len(names) + 5)  # of the old ones hardly any came between
+    await asyncio.gather(*asked, return_exceptions=True)
+    feed.close()
+    assert caplog.records == []
+
+
+@scenario
+async def test_sound_that_follows_is_read_once_and_the_manifest_of_the_station_is_used():
+    programme = Programme()
+    programme.write(40)
+    feed = programme.reader()
+    counted = Counted(programme, feed)
+    oldest, names = names_of(feed)
+    for name in names[oldest:]:
+        for kbps in KBPS:
+            assert await feed.fetch(name.replace("-160-", f"-{kbps}-")) is not None
+    begin, end = oldest * SEGMENT_FRAMES - 43 * 1024, len(names) * SEGMENT_FRAMES + 2048
+    segments = range(begin // STORED_FRAMES, -(-end // STORED_FRAMES))
+    assert counted.read == [f"piano/segments/{number:010d}-00000001.flac" for number in segments]
+
+
+@scenario
+async def test_a_feed_may_close_while_it_encodes(monkeypatch):
+    programme = Programme()
+    programme.write(20)
+    feed = programme.reader()
+
+    class Closing(AacFragments):
+        def __init__(self, *how, **more) -> None:
+            super().__init__(*how, **more)
+            feed._end()
+
+    monkeypatch.setattr(stored_feed, "AacFragments", Closing)
+    assert await feed.fetch(feed.ready(160)[-1].name) is not None
