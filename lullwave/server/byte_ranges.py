@@ -25,7 +25,8 @@ def whole_or_part(request: Request, data: bytes, etag: str, media_type: str, hea
         return whole(data, etag, media_type, bare, head)
     start, stop = span
     if start >= stop:
-        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{len(data)}"})
+        refused = {**headers, "Content-Range": f"bytes */{len(data)}", "Cache-Control": "no-store"}
+        return Response(status_code=416, headers=refused)
     headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(data)}"
     return Response(data[start:stop], 206, media_type=media_type, headers=headers)
 

@@ -86,9 +86,9 @@ def problem(
     allowed: str | None = None,
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:
-    """The reply that reports an error."""
+    """The reply that reports an error. Caches do not keep it: what is not there may be there a second later."""
     body = {"error": {"field": field, "message": message, "allowed": allowed}}
-    return JSONResponse(body, status, headers=headers)
+    return JSONResponse(body, status, headers={"Cache-Control": "no-store", **(headers or {})})
 
 
 def reply(error: Exception, scope: Scope) -> JSONResponse:

@@ -20,7 +20,8 @@ _PAST_FRAMES = (READY + 1) * SEGMENT_FRAMES + WARM_PACKETS * PACKET_FRAMES + LOO
 class PlayoutHls(HlsFeed):
     """Encodes each step of a station's playout.
 
-    A session ends where the station's frames jump; the next one has a name of its own and goes on with the numbers.
+    A session ends where the station's frames jump, and with ``begin_anew``. The next one has a name of its own. It goes
+    on with the numbers where it follows another one in a playlist; else they also follow the time of day.
     Event loop only, except for ``add``, which the playout thread calls.
     """
 
@@ -28,9 +29,12 @@ class PlayoutHls(HlsFeed):
         super().__init__()
         self._rings: dict[int, Ring[tuple[Segment, bytes]]] | None = None  # by bit rate, while somebody asks
         self._files: dict[str, bytes] = {}  # by name: all segments that the rings hold, and their headers
+        self._least = 0, 0  # the next session's numbers are no less
+        self._anew = False  # what has been on air is not to be used any more
         # The rest is of the playout thread.
         self._encoding: tuple[dict[int, Ring[tuple[Segment, bytes]]], list[AacFragments]] | None = None
         self._session: Session | None = None
+        self._numbered: dict[int, Ring[tuple[Segment, bytes]]] | None = None  # the rings of the newest segment
         self._next_number = 0  # larger than every number given so far
         self._jumps = 0  # of the next session
         self._recent: deque[tuple[int, Samples]] = deque(maxlen=-(-_PAST_FRAMES // CHUNK_FRAMES))  # (frame, (T, 2))
@@ -39,13 +43,29 @@ class PlayoutHls(HlsFeed):
     def active(self) -> bool:
         return self._rings is not None
 
+    @property
+    def next_number(self) -> int:
+        """A media sequence number that is larger than all that were given."""
+        return self._next_number
+
+    @property
+    def next_jumps(self) -> int:
+        """A discontinuity sequence number that is larger than all that were given."""
+        return self._jumps
+
+    def begin_anew(self, number: int, jumps: int) -> None:
+        """Forget what was on air. What comes is a new session, whose numbers are no less than these."""
+        self._least, self._anew = (number, jumps), True
+        if self.active:
+            self._end()
+            self._begin()
+            self.on_close()
+
     async def segments(self, kbps: int) -> list[Segment]:
         self.hold()
-        assert self._rings is not None
-        ring = self._rings[kbps]
-        while ring.end < READY and not ring.closed:
-            await ring.changed()
-        return _listed(ring)
+        while (rings := self._rings) is not None and rings[kbps].end < READY:
+            await rings[kbps].changed()
+        return self.ready(kbps)
 
     def ready(self, kbps: int) -> list[Segment]:
         ring = (self._rings or {}).get(kbps)
@@ -56,7 +76,8 @@ class PlayoutHls(HlsFeed):
 
     def add(self, step: PlayoutStep) -> None:
         newest = (step.mastered_frame, step.mastered)
-        if not follows(self._recent, step.mastered_frame):
+        if self._anew or not follows(self._recent, step.mastered_frame):
+            self._anew = False
             self._recent.clear()
             self._encoding = self._session = None
         self._recent.append(newest)
@@ -73,7 +94,8 @@ class PlayoutHls(HlsFeed):
         for _, samples in sounds:
             for encoder in self._encoding[1]:
                 for index, data in encoder.encode(Audio(samples, RATE)):
-                    session = self._session or self._new_session(index, step)
+                    session = self._session or self._new_session(index, step, continued=self._numbered is rings)
+                    self._numbered = rings
                     segment = Segment(session, encoder.kbps, index, step.epoch)
                     self._next_number = max(self._next_number, segment.number + 1)
                     rings[encoder.kbps].publish((segment, data))
@@ -95,14 +117,16 @@ class PlayoutHls(HlsFeed):
         headers = {one.init_name: header(RATE, CHANNELS, one.kbps) for one, _ in kept}
         self._files = headers | {one.name: data for one, data in kept}
 
-    def _new_session(self, index: int, step: PlayoutStep) -> Session:
-        """A session whose first segment has this index. Playout thread.
+    def _new_session(self, index: int, step: PlayoutStep, continued: bool) -> Session:
+        """A session whose first segment has this index; ``continued``: it follows another one in a playlist.
 
-        The first number follows the time of day, so that a process that starts again repeats none.
+        Else its first number follows the time of day: a process that starts again repeats none. Playout thread.
         """
-        if not self._next_number:
+        if not continued:
             wall = step.epoch.wall + (index * SEGMENT_FRAMES - step.epoch.frame) / RATE
-            self._next_number = self._jumps = int(wall / SEGMENT_S)
+            number, jumps = self._least
+            self._next_number = max(self._next_number, number, int(wall / SEGMENT_S))
+            self._jumps = max(self._jumps, jumps, int(wall / SEGMENT_S))
         self._session = Session(secrets.token_hex(6), self._next_number - index, self._jumps)
         self._jumps += 1
         return self._session

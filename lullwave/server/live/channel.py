@@ -61,7 +61,13 @@ class Channel:
         self.relay: RelayedProgramme | None = None  # of a server that passes on another one's stations
         if origin is not None:
             self.relay = RelayedProgramme(
-                station, origin, self.main, self.events, lambda *title: self._titles.append(title), settings.burst_s
+                station,
+                origin,
+                self.main,
+                self.events,
+                lambda *title: self._titles.append(title),
+                settings.burst_s,
+                self.hls if isinstance(self.hls, PlayoutHls) else None,
             )
         self._publish_event = self._own_event if self.relay is None else self.relay.local_event
         station.subscribe(self._on_step, self._publish_event)

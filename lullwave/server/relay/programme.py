@@ -22,7 +22,9 @@ from ...errors import LullwaveError
 from ...ring import Ring
 from ...station import RATE, Chunk, Event, PlayoutStep, Station
 from ...station.backoff import Backoff
+from ..hls.playout_feed import PlayoutHls
 from ..live.audio_feed import AudioFeed
+from .hls_numbers import HlsNumbers
 from .origin import Origin
 
 if TYPE_CHECKING:
@@ -61,8 +63,11 @@ class RelayedProgramme:
         events: Ring[Event],
         on_title: Callable[[int, str], None],
         burst_s: float,
+        own_hls: PlayoutHls | None = None,
     ) -> None:
+        """``own_hls`` encodes what the own station plays; None if there is no HLS."""
         self._station, self._origin, self._feed, self._events = station, origin, feed, events
+        self._own_hls, self._hls_numbers = own_hls, HlsNumbers()
         self._on_title = on_title
         self._burst_s = burst_s
         self._loop = asyncio.get_running_loop()
@@ -101,12 +106,16 @@ class RelayedProgramme:
         await self._decided.wait()
         if not self.live:
             return None
-        kept_s = PLAYLIST_S if name.endswith(".m3u8") else math.inf
-        return await self._origin.file(self._hls_path(name), kept_s)
+        playlist = name.endswith(".m3u8")
+        data = await self._origin.file(self._hls_path(name), PLAYLIST_S if playlist else math.inf)
+        if data is None or not playlist:
+            return data
+        return self._hls_numbers.passed(name, data) if self.live else None
 
     def kept_hls(self, name: str) -> bytes | None:
         """The same, if it is kept here; None if the origin has to be asked."""
-        return self._origin.kept(self._hls_path(name)) if self.live and self._decided.is_set() else None
+        data = self._origin.kept(self._hls_path(name)) if self.live and self._decided.is_set() else None
+        return self._hls_numbers.passed(name, data) if data is not None and name.endswith(".m3u8") else data
 
     def _hls_path(self, name: str) -> str:
         return f"/stations/{self._station.id}/hls/{name}"
@@ -128,6 +137,7 @@ class RelayedProgramme:
         if self._task is not None:
             self._task.cancel()
         self._task = self._source = None
+        self._decided.set()  # requests that wait get nothing
         self._decided.clear()
         self._station.set_listening(False)
         self._feed.cut()
@@ -155,6 +165,8 @@ class RelayedProgramme:
             return
         log.info("station %s: the origin is away; own music plays", self._station.id)
         self._source = _Source("own")
+        if self._own_hls is not None:
+            self._own_hls.begin_anew(self._hls_numbers.next, self._hls_numbers.next_jumps)
         station, now = self._station, self._station.now
         tier = {**station.tier_event().data, "rung": "embedded", "cause": "lost"}
         self._source.held += [
@@ -261,6 +273,8 @@ class RelayedProgramme:
         if self._source is not None:
             log.info("station %s: the origin is back", self._station.id)
         self._source = source
+        if self._own_hls is not None:
+            self._hls_numbers.follow_own(self._own_hls.next_number, self._own_hls.next_jumps)
         self._station.set_listening(False)
         self._station.sleep_early()
         self._begin(source, begin)

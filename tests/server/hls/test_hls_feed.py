@@ -11,7 +11,7 @@ from pyav_decoder import decoded
 from lullwave.server.hls import feed as hls_feed
 from lullwave.server.hls import playout_feed
 from lullwave.server.hls.feed import KBPS, READY
-from lullwave.server.hls.playlists import LISTED, SEGMENT_FRAMES, media
+from lullwave.server.hls.playlists import LISTED, SEGMENT_FRAMES, SEGMENT_S, media
 from lullwave.server.hls.playout_feed import PlayoutHls
 from lullwave.station import CHUNK_FRAMES, RATE, Epoch
 
@@ -175,6 +175,33 @@ def test_a_jump_of_the_sound_is_a_discontinuity_and_numbers_go_on(sound):
     assert headers == [one.init_name for one in after]
     later = m3u8.loads(media(after[len(before) :], []))
     assert later.discontinuity_sequence == playlist.discontinuity_sequence + 1
+
+
+def test_what_is_begun_anew_has_numbers_by_the_time_of_day_and_lists_nothing_of_before(sound):
+    async def scenario():
+        feed = PlayoutHls()
+        feed.keep(True)
+        air = Air(feed, sound)
+        await air.play(9)
+        told = [await feed.segments(160)]
+        for least in (0, 10**9):
+            feed.begin_anew(least, least)
+            waiting = asyncio.create_task(feed.segments(64))
+            await asyncio.sleep(0)
+            air.epoch = Epoch(BEGIN + air.steps * CHUNK_FRAMES, air.epoch.wall + 1000)
+            await air.play(9)  # the frames go on
+            told.append(await feed.segments(160))
+            assert {one.session for one in await waiting} == {told[-1][0].session}
+        feed.close()
+        return told
+
+    first, second, third = asyncio.run(scenario())
+    for before, after in ((first, second), (second, third)):
+        assert after[0].number > before[-1].number
+        assert after[0].session.jumps > before[0].session.jumps
+        assert {one.session.name for one in before} & {one.session.name for one in after} == set()
+    assert second[0].number == pytest.approx((EPOCH.wall + 1000) / SEGMENT_S, rel=0, abs=3)
+    assert (third[0].number, third[0].session.jumps) == (10**9, 10**9)
 
 
 def test_memory_is_bounded_and_what_was_listed_can_still_be_fetched(sound, monkeypatch):

@@ -90,6 +90,8 @@ def test_it_answers_as_the_routes_do(tmp_path, taken):
         ):
             assert both_ways(served, path, method, **headers) == status, (path, method, headers)
         assert not any(taken)
+        response, _ = served.ask(segment, headers={"Range": "bytes=9999999-"})
+        assert response.headers["Cache-Control"] == "no-store"
         served.clock.advance(2.5)  # the playlist has changed, and neither way gives the old one
         before = exchange(served, f"{HLS}/160.m3u8?listener=ann")
         served.clock.advance(2.5)

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import m3u8
 import pytest
@@ -13,6 +15,8 @@ pytest.importorskip("httpx")
 
 from lullwave.codecs import FrameSplitter, decode
 from lullwave.errors import SettingsError
+from lullwave.ring import Ring
+from lullwave.server.hls.playlists import LISTED, SEGMENT_S
 from lullwave.server.relay import origin as relay_origin
 from lullwave.server.relay import programme, stations
 from lullwave.settings import load
@@ -188,6 +192,86 @@ def test_hls_is_passed_on(tmp_path):
         assert relay.ask("/stations/piano/hls/0123456789ab-160-7.m4s")[0].status == 404
         assert read_exactly(direct, 1000)
         assert read_exactly(stream, 1000)
+
+
+def test_numbers_of_hls_never_decrease_when_the_origin_is_lost_twice(tmp_path):
+    pytest.importorskip("av")
+    told: list[tuple[int, int]] = []  # EXT-X-MEDIA-SEQUENCE, EXT-X-DISCONTINUITY-SEQUENCE
+    named: dict[int, str] = {}  # the segment of each number
+
+    def drained(stream) -> None:
+        while stream.read1(65536):
+            pass
+
+    def poll(relay: Served, *playing: Served) -> None:
+        """Ask for a playlist while time passes, three times."""
+        for _ in range(3):
+            with ThreadPoolExecutor(1) as pool:
+                asking = pool.submit(relay.ask, "/stations/piano/hls/160.m3u8?listener=ben")
+                while not asking.done():
+                    for served in playing:
+                        served.clock.advance(0.1)
+                response, data = asking.result()
+            assert response.status == 200, data
+            found = m3u8.loads(data.decode())
+            told.append((found.media_sequence, found.discontinuity_sequence))
+            for number, one in enumerate(found.segments, found.media_sequence):
+                assert named.setdefault(number, one.uri) == one.uri
+            for served in playing:
+                served.clock.advance(3.0)
+
+    with (
+        ThreadPoolExecutor(1) as reading,
+        serving(tmp_path / "origin", stations=STATIONS) as origin,
+        relaying(tmp_path / "relay", origin) as relay,
+        relay.listening() as stream,
+    ):
+        reading.submit(drained, stream)
+        try:
+            for outage in range(2):
+                eventually(lambda: relay_of(relay).live)
+                poll(relay, origin)
+                origin.stop()
+                eventually(lambda: relay_of(relay).own)
+                poll(relay, relay)
+                assert told[-1][0] >= int(relay.clock.wall() / SEGMENT_S) - LISTED  # by the time of day each time
+                relay.clock.advance(20.0)
+                origin = restarted(origin, tmp_path / f"again-{outage}")
+                origin.start()
+            eventually(lambda: relay_of(relay).live)
+            poll(relay, origin)
+        finally:
+            origin.stop()
+    assert told == sorted(told)
+    assert [number for number, _ in told] == sorted(number for number, _ in told)
+    runs = [told[at][1] for at in range(0, len(told), 3)]
+    assert sorted(set(runs)) == runs  # each change is told as one
+
+
+def test_who_waits_for_a_segment_is_told_when_the_last_listener_goes():
+    class Silent:
+        """An origin that says nothing."""
+
+        async def listen(self, station, listener):
+            await asyncio.Event().wait()
+            yield b""
+
+        async def events(self, station, listener):
+            await asyncio.Event().wait()
+            yield None
+
+    async def scenario() -> None:
+        ignored = dict.fromkeys(("start", "set_listening"), lambda *_: None)
+        station = SimpleNamespace(id="piano", playing_engine="synth", **ignored)
+        feed = SimpleNamespace(cut=lambda: None)
+        relayed = programme.RelayedProgramme(station, Silent(), feed, Ring(8), lambda *_: None, 5.0)
+        relayed.set_listening(True)
+        waiting = asyncio.create_task(relayed.hls("0123456789ab-160-7.m4s"))
+        await asyncio.sleep(0)
+        relayed.close()
+        assert await asyncio.wait_for(waiting, 5.0) is None
+
+    asyncio.run(scenario())
 
 
 def test_the_stations_are_the_origins_and_are_kept_for_a_start_without_it(tmp_path):

@@ -111,7 +111,8 @@ def test_heads_wake_nobody_and_what_is_not_there_is_not_found(radio):
         assert (response.status, data) == (200, b"")
     assert radio.json("/api/stations/organic")["state"] == "asleep"
     for name in ("96.m3u8", "x-160-1.m4s", "..%2findex.m3u8", "index.m3u"):
-        assert radio.ask(f"/stations/organic/hls/{name}")[0].status == 404
+        response, _ = radio.ask(f"/stations/organic/hls/{name}")
+        assert (response.status, response.headers["Cache-Control"]) == (404, "no-store")  # no cache keeps "not yet"
     assert radio.ask("/stations/attic/hls/index.m3u8")[0].status == 404
     assert radio.ask("/stream.m3u8?listener=no%20spaces")[0].status == 422
     assert radio.ask("/stations/piano/hls/160.m3u8", headers={"Host": "evil.example"})[0].status == 403
@@ -119,7 +120,8 @@ def test_heads_wake_nobody_and_what_is_not_there_is_not_found(radio):
 
 def test_it_is_refused_where_there_is_no_room(tmp_path):
     with serving(tmp_path, max_listeners=1, max_awake=1) as served:
-        assert served.ask("/stations/organic/hls/index.m3u8")[0].status == 503  # only the default station may be awake
+        response, _ = served.ask("/stations/organic/hls/index.m3u8")  # only the default station may be awake
+        assert (response.status, response.headers["Cache-Control"]) == (503, "no-store")
         playlist(served, "/stations/piano/hls/160.m3u8?listener=ann")
         response, data = served.ask("/stations/piano/hls/160.m3u8?listener=ben")
         assert (response.status, "full" in json.loads(data)["error"]["message"]) == (503, True)
