@@ -71,10 +71,13 @@ def test_networks_in_bfloat16_stay_near_those_in_float32(which, request):
     assert _error(sounds[1], sounds[0]) < 0.02
 
 
-def test_padding_counts_as_often_as_it_stands_in_the_text(networks):
+@pytest.mark.parametrize("left", [False, True], ids=["padded right", "padded left"])
+def test_padding_counts_as_often_as_it_stands_in_the_text(networks, left):
     generator = torch.Generator().manual_seed(2)
-    latents, text, duration = (torch.randn(1, *shape, generator=generator) for shape in ((8, 30), (24, 16), (16,)))
-    text[:, 5:] = text[:, 5:6]
+    latents, text, duration = (torch.randn(2, *shape, generator=generator) for shape in ((8, 30), (24, 16), (16,)))
+    padding = text[0, 5].clone()
+    text[0, 3:] = text[1, 5:] = padding  # two prompts, the longer one of five tokens
+    text = text.flip(1) if left else text
     velocities = []
     for nudged in (0.0, 1e-7):  # so that no two tokens are equal, and none is taken for padding
         different = text + nudged * torch.arange(24)[None, :, None]

@@ -42,17 +42,17 @@ class Denoiser:
         """Compute the conditioning of a pass.
 
         Args:
-            text: (B, L, D) text states, which all end with the same padding.
+            text: (B, L, D) text states, which begin or end with the same padding.
             duration: (B, D) the state of the duration.
             timesteps: (steps,) noise levels of the steps, 0 to 1.
             known: (B, 1 + latent channels, T) the mask (1: known) and the known latents; None: text to audio.
         """
         net = self._net
-        length, apart = text.shape[1], _before_padding(text)
-        context = net.to_cond_embed(torch.cat([duration[:, None], text[:, : apart + 1]], dim=1))
+        words, padding, count = _without_padding(text)
+        context = net.to_cond_embed(torch.cat([duration[:, None], words, padding], dim=1))
         of_text = [project_text(block.cross_attn, context) for block in net.transformer_blocks]
         bias = torch.zeros(context.shape[1], device=context.device)
-        bias[-1] = math.log(length - apart)  # the last one stands for all of the padding, in the sum of a softmax, too
+        bias[-1] = math.log(count)  # the last one stands for all of the padding, in the sum of a softmax, too
         features = net.timestep_features(timesteps.float()[:, None]).to(context.dtype)
         levels = net.to_global_embed(duration)[None] + net.to_timestep_embed(features)[:, None]
         local = None
@@ -104,10 +104,15 @@ class Denoiser:
         return torch.addcmul(x, fed, torch.sigmoid(1 - gate_ff))
 
 
-def _before_padding(text: Tensor) -> int:
-    """The number of (B, L, D) text states before those that equal the last of their row."""
-    differs = (text != text[:, -1:]).any(-1).any(0).nonzero()
-    return int(differs.max()) + 1 if len(differs) else 0
+def _without_padding(text: Tensor) -> tuple[Tensor, Tensor, int]:
+    """(B, L, D) text states without those that equal the first or the last of their row, one of these, how many it is.
+
+    Tokenizers pad on either side. Without padding, the first or last state stands for itself. The order of text states
+    does not matter: nothing tells the denoiser their positions.
+    """
+    first, last = ((text == text[:, at : at + 1 or None]).all(-1).all(0) for at in (0, -1))
+    same, at = (first, 0) if first.sum() > last.sum() else (last, -1)
+    return text[:, ~same], text[:, at : at + 1 or None], int(same.sum())
 
 
 def _modulated(layer: Any, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
