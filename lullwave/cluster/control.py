@@ -52,9 +52,9 @@ def up(config: ClusterConfig, address: str, settings: Settings | None = None) ->
         )
         .remote(values)
     )
-    answered(pool.configure.remote(values), "cluster up")
+    answered(lambda: pool.configure.remote(values), "cluster up")
     if stations is not None:
-        answered(pool.start_stations.remote(stations, True), "cluster up")
+        answered(lambda: pool.start_stations.remote(stations, True), "cluster up")
     return _rows(pool, "cluster up")
 
 
@@ -67,7 +67,7 @@ def start_stations(settings: Settings) -> list[str]:
     """
     wanted = station_values(settings)
     pool = find_pool(settings.cluster)
-    names: list[str] = answered(pool.start_stations.remote(wanted, False), "stations")
+    names: list[str] = answered(lambda: pool.start_stations.remote(wanted, False), "stations")
     return names
 
 
@@ -109,7 +109,7 @@ def down(address: str) -> tuple[int, int]:
         EngineLost: there is no cluster at ``address``, or nothing of ours on it.
     """
     pool = find_pool(address)
-    engines, stations = answered(pool.stop.remote(), "cluster down")
+    engines, stations = answered(lambda: pool.stop.remote(), "cluster down")
     ray.kill(pool)
     return engines, stations
 
@@ -144,7 +144,7 @@ def has_cluster(address: str) -> bool:
 
 
 def _rows(pool: Any, what: str) -> dict[str, list[dict[str, Any]]]:
-    rows: dict[str, list[dict[str, Any]]] = answered(pool.status.remote(), what)
+    rows: dict[str, list[dict[str, Any]]] = answered(lambda: pool.status.remote(), what)
     return rows
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import ray
@@ -23,13 +23,17 @@ Message = str | bytes
 
 
 class ActorSessionSocket:
-    """What a websocket is elsewhere: its messages are put in by calls and taken out by a generator. Event loop only."""
+    """What a websocket is elsewhere: its messages are put in by calls and taken out by a generator. Event loop only.
 
-    def __init__(self) -> None:
+    ``on_end`` is called when the client is gone.
+    """
+
+    def __init__(self, on_end: Callable[[], object]) -> None:
+        self._on_end = on_end
         self._inbox: asyncio.Queue[Message | None] = asyncio.Queue()
         self._early: dict[int, Message | None] = {}  # messages that overtook others
         self._next = 0  # number of the message that is put in next
-        self._gone = False  # whether nobody fetches what is sent
+        self._gone = False  # whether nothing is sent any more: the client is gone
         self._outbox: asyncio.Queue[Message | None] = asyncio.Queue(OUTBOX)
         self._silent = IdleTimer(self.end)
         self.heard()
@@ -51,6 +55,10 @@ class ActorSessionSocket:
         self._gone = True
         self._silent.cancel()
         self._inbox.put_nowait(None)
+        while not self._outbox.empty():  # nobody fetches it, and ``send`` or ``close`` may wait for room
+            self._outbox.get_nowait()
+        self._outbox.put_nowait(None)
+        self._on_end()
 
     async def sent(self) -> Message | None:
         """The next message of the session; None after the last."""
@@ -74,14 +82,14 @@ class ActorSessionSocket:
         return {"type": "websocket.receive", "text" if isinstance(message, str) else "bytes": message}
 
     async def send(self, message: Mapping[str, Any]) -> None:
-        """Send a message to the client, as ASGI has it."""
-        await self._outbox.put(message.get("text") or message.get("bytes"))
+        """Send a message to the client, as ASGI has it; to one that is gone, nothing."""
+        if not self._gone:
+            await self._outbox.put(message.get("text") or message.get("bytes"))
 
     async def close(self, code: int = 1000, reason: str | None = None) -> None:
         """End the session; the client sees that no more messages come."""
-        while self._gone and not self._outbox.empty():
-            self._outbox.get_nowait()
-        await self._outbox.put(None)
+        if not self._gone:
+            await self._outbox.put(None)
 
 
 class EngineActor:
@@ -97,7 +105,7 @@ class EngineActor:
 
     async def connect(self, session: str) -> AsyncIterator[Message]:
         """Begin a session; its messages to the client."""
-        socket = self._waiting.pop(session, None) or ActorSessionSocket()
+        socket = self._waiting.pop(session, None) or self._socket(session)
         running = self._begun(session, socket)
         try:
             while (message := await socket.sent()) is not None:
@@ -107,13 +115,16 @@ class EngineActor:
             running.cancel()
             self._sessions.pop(session, None)
 
-    async def fetch(self, session: str) -> list[Message | None]:
+    async def fetch(self, session: str, first: bool) -> list[Message | None]:
         """The messages to the client of a session that wait, at least one; the last of all is None.
 
-        For Ray's client, which carries no streaming generators. The first call begins the session. One at a time.
+        For Ray's client, which carries no streaming generators. The ``first`` call begins the session; a later one, of
+        a session that is forgotten, gets its end. One call at a time.
         """
         if session not in self._fetched:
-            socket = self._waiting.pop(session, None) or ActorSessionSocket()
+            if not first:
+                return [None]
+            socket = self._waiting.pop(session, None) or self._socket(session)
             self._fetched[session] = socket
             self._begun(session, socket).add_done_callback(lambda _: self._forget(session))
         return await self._fetched[session].all_sent()
@@ -123,7 +134,9 @@ class EngineActor:
         if session in self._sessions:
             self._sessions[session][0].deliver(number, message)
         elif number == 0 or session in self._waiting:
-            self._waiting.setdefault(session, ActorSessionSocket()).deliver(number, message)
+            if session not in self._waiting:
+                self._waiting[session] = self._socket(session)
+            self._waiting[session].deliver(number, message)
 
     async def ping(self, session: str) -> None:
         """Answer the client of a session."""
@@ -147,6 +160,10 @@ class EngineActor:
             "node_id": context.get_node_id(),
             "restarted": context.was_current_actor_reconstructed,
         }
+
+    def _socket(self, session: str) -> ActorSessionSocket:
+        """The socket of a session; messages that wait for a session are dropped when its client is gone."""
+        return ActorSessionSocket(lambda: self._waiting.pop(session, None))
 
     def _begun(self, name: str, socket: ActorSessionSocket) -> asyncio.Task[None]:
         """The task of a session that begins."""

@@ -67,16 +67,18 @@ def test_the_streams_of_a_client_that_neither_pings_nor_speaks_end(actor, monkey
 def test_the_streams_of_rays_client_that_neither_pings_nor_speaks_end(actor, monkeypatch, fetching):
     async def scenario():
         served = actor()
-        assert "hello" in (await served.fetch("one"))[0]
+        assert "hello" in (await served.fetch("one", True))[0]
         await served.deliver("one", 0, open_message(1))
         session = served._sessions["one"][1]
         await until(lambda: session.streams == 1)
         monkeypatch.setattr(engine_actor, "SILENT_S", 0.0)
         await served.ping("one")  # nothing is heard of it from now on
-        while fetching and (await served.fetch("one"))[-1] is not None:
+        while fetching and None not in await served.fetch("one", False):
             pass
         await until(lambda: not served._sessions)
         await until(lambda: not served._fetched)
+        assert await served.fetch("one", False) == [None]  # too late: this begins no other session of that name
+        assert not served._sessions
 
     asyncio.run(asyncio.wait_for(scenario(), 20.0))
 
@@ -85,15 +87,50 @@ def test_rays_client_fetches_all_that_waits_and_then_the_end(actor):
     async def scenario():
         served = actor()
         await served.deliver("one", 0, open_message(1))  # may overtake the call that begins the session
-        await served.fetch("one")
+        await served.fetch("one", True)
         socket, session = served._sessions["one"]
         await served.deliver("one", 1, open_message(2))
         await until(lambda: socket._outbox.qsize() == session.streams == 2)
-        opened = [json.loads(message)["stream"] for message in await served.fetch("one")]
+        opened = [json.loads(message)["stream"] for message in await served.fetch("one", False)]
         assert sorted(opened) == [1, 2]
         await served.deliver("one", 2, None)
-        while (last := (await served.fetch("one"))[-1]) is not None:
+        while (last := (await served.fetch("one", False))[-1]) is not None:
             assert isinstance(last, str | bytes)
+
+    asyncio.run(asyncio.wait_for(scenario(), 20.0))
+
+
+def test_messages_whose_session_never_begins_are_dropped(actor, monkeypatch):
+    monkeypatch.setattr(engine_actor, "SILENT_S", 0.0)
+
+    async def scenario():
+        served = actor()
+        await served.deliver("one", 0, open_message(1))
+        assert served._waiting
+        await until(lambda: not served._waiting)
+        await served.deliver("one", 1, open_message(2))
+        assert not served._waiting
+
+    asyncio.run(asyncio.wait_for(scenario(), 20.0))
+
+
+@pytest.mark.parametrize("waiting", ["close", "send"])
+def test_a_session_whose_messages_nobody_fetches_ends_although_there_is_no_room_for_another_one(waiting):
+    async def scenario():
+        gone = []
+        socket = engine_actor.ActorSessionSocket(lambda: gone.append(True))
+        for _ in range(engine_actor.OUTBOX):
+            await socket.send({"text": "x"})
+        last = asyncio.create_task(socket.close() if waiting == "close" else socket.send({"text": "y"}))
+        await asyncio.sleep(0)
+        assert not last.done()
+        socket.end()
+        await last
+        for _ in range(2 * engine_actor.OUTBOX):  # there is always room from now on
+            await socket.send({"text": "z"})
+        await socket.close()
+        assert (await socket.all_sent())[0] is None
+        assert gone == [True]
 
     asyncio.run(asyncio.wait_for(scenario(), 20.0))
 

@@ -18,8 +18,10 @@ from ray.exceptions import RayError
 
 from ..remote import protocol
 from ..remote.connection import Connection
+from .calls import ActorCalls, by_client, calls_of, first_line
 
 BACKPRESSURE = 16  # messages of the generator that wait to be fetched
+ABORTED = "the connection was ended"
 
 Message = str | bytes
 
@@ -28,11 +30,12 @@ class ActorSocket:
     """What a websocket is elsewhere: carries the messages of one session. Event loop only."""
 
     def __init__(self, actor: Any) -> None:
-        self._actor = actor
+        self._calls = calls_of(actor)
         self._session = secrets.token_hex(8)
         self._sent = 0
-        by_client = ray.util.client.ray.is_connected()
-        self._messages = (_fetched if by_client else _streamed)(actor, self._session)
+        self._messages = _fetched(self._calls, self._session) if by_client() else _streamed(actor, self._session)
+        self._receiving: asyncio.Future[Message] | None = None
+        self._aborted = False
 
     @property
     def subprotocol(self) -> str:
@@ -51,15 +54,21 @@ class ActorSocket:
         """The next message.
 
         Raises:
-            ConnectionError: the actor is lost, or has ended the session.
+            ConnectionError: the actor is lost, it has ended the session, or ``abort`` was called.
         """
+        if self._aborted:
+            raise ConnectionError(ABORTED)
+        self._receiving = asyncio.ensure_future(anext(self._messages))
         try:
-            message = await anext(self._messages)
+            return await self._receiving
         except StopAsyncIteration:
             raise ConnectionError("the engine ended the session") from None
         except RayError as error:
             raise ConnectionError(first_line(error)) from None
-        return message
+        except asyncio.CancelledError:
+            if self._aborted:
+                raise ConnectionError(ABORTED) from None
+            raise
 
     async def send(self, message: Message, /) -> None:
         """Send a message; how it fares tells ``recv``."""
@@ -74,23 +83,22 @@ class ActorSocket:
         self._deliver(None)
 
     def abort(self) -> None:
-        """End the session at once: nothing more is fetched."""
-        self._messages = _ended()
+        """End the session at once, whatever the actor does: nothing more is fetched."""
+        if self._aborted:
+            return
+        self._aborted = True
+        if self._receiving is not None:
+            self._receiving.cancel()
         with suppress(ConnectionError):
             self._deliver(None)
+        self._calls.end()
 
     def _deliver(self, message: Message | None) -> None:
-        try:
-            self._actor.deliver.remote(self._session, self._sent, message)
-        except Exception as error:  # Ray's client raises nothing more special where it is not connected
-            raise ConnectionError(first_line(error)) from None
+        self._calls.tell("deliver", self._session, self._sent, message)
         self._sent += 1
 
     async def _pinged(self) -> float:
-        try:
-            await asyncio.wrap_future(self._actor.ping.remote(self._session).future())
-        except RayError as error:
-            raise ConnectionError(first_line(error)) from None
+        await self._calls.call("ping", self._session)
         return 0.0
 
     async def _all(self) -> AsyncIterator[Message]:
@@ -111,11 +119,6 @@ class ActorConnection(Connection):
         return ActorSocket(self._actor)
 
 
-def first_line(error: Exception) -> str:
-    """The first line of what an error says; those of Ray have many."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__
-
-
 async def _streamed(actor: Any, session: str) -> AsyncIterator[Message]:
     """The messages of a session, of the actor's generator."""
     streaming = {"num_returns": "streaming", "_generator_backpressure_num_objects": BACKPRESSURE}
@@ -123,15 +126,12 @@ async def _streamed(actor: Any, session: str) -> AsyncIterator[Message]:
         yield await message
 
 
-async def _fetched(actor: Any, session: str) -> AsyncIterator[Message]:
+async def _fetched(calls: ActorCalls, session: str) -> AsyncIterator[Message]:
     """The messages of a session, fetched by calls."""
+    first = True
     while True:
-        for message in await asyncio.wrap_future(actor.fetch.remote(session).future()):
+        for message in await calls.call("fetch", session, first):
             if message is None:
                 return
             yield message
-
-
-async def _ended() -> AsyncIterator[Message]:
-    return
-    yield  # pragma: no cover
+        first = False

@@ -21,7 +21,8 @@ from ...request import Request
 from ..base import Engine, EngineFacts, Stream, Understanding
 from ..remote.connection import Connection
 from ..remote.engine import RemoteEngine
-from .connection import ActorConnection, first_line
+from .calls import first_line, within
+from .connection import ActorConnection
 from .options import CLUSTER, NAMESPACE, POOL, ClusterOptions, check_address, default_address, engine_of
 
 ANSWER_S = 20.0  # how long the pool may take to answer
@@ -57,22 +58,22 @@ def find_pool(address: str) -> Any:
     """
     join_cluster(address)
     try:
-        return ray.get_actor(POOL, NAMESPACE)
+        return within(ANSWER_S, lambda: ray.get_actor(POOL, NAMESPACE))
     except ValueError:
         raise EngineLost(f"the Ray cluster at {address} has no engines yet: run lullwave cluster up") from None
-    except (RayError, ConnectionError) as error:
+    except (RayError, TimeoutError, ConnectionError) as error:
         raise EngineLost(f"the Ray cluster at {address}: {first_line(error)}") from None
 
 
-def answered(reply: Any, what: str) -> Any:
-    """The answer of an actor.
+def answered(call: Callable[[], Any], what: str) -> Any:
+    """The answer of an actor to ``call``, which returns Ray's reference to it.
 
     Raises:
         EngineLost: there was none within ``ANSWER_S``.
         LullwaveError: what the actor raised.
     """
     try:
-        return ray.get(reply, timeout=ANSWER_S)
+        return within(ANSWER_S, lambda: ray.get(call(), timeout=ANSWER_S))
     except ray.exceptions.RayTaskError as error:
         raise error.cause from None
     except (RayError, TimeoutError, ConnectionError) as error:
@@ -101,7 +102,8 @@ class ClusterEngine(Engine):
         self._lock = threading.Lock()
         self._actors: dict[str, ActorEngine] = {}
         self._closed = False
-        names = answered(find_pool(self._address).names.remote(), self.name)
+        found = find_pool(self._address)
+        names = answered(lambda: found.names.remote(), self.name)
         if self.pool not in names:
             raise UnknownEngine(self.name, [CLUSTER + name for name in names])
 
@@ -182,7 +184,8 @@ class ClusterEngine(Engine):
     def _placed(self, avoided: Sequence[str]) -> tuple[str, ActorEngine]:
         if self._closed:
             raise StreamClosed("the engine was closed")
-        name, actor = answered(find_pool(self._address).place.remote(self.pool, list(avoided)), self.name)
+        found = find_pool(self._address)
+        name, actor = answered(lambda: found.place.remote(self.pool, list(avoided)), self.name)
         with self._lock:
             if name not in self._actors:
                 self._actors[name] = ActorEngine(actor, f"{self.name} ({name})")
