@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,14 +60,24 @@ def started(name: str, kind: type, options: dict[str, Any], *args: Any) -> Actor
             time.sleep(0.1)
 
 
-def found(prefix: str, known: Sequence[Actor]) -> list[Actor]:
-    """The actors whose names begin with ``prefix`` that are not known yet: an earlier run of the pool started them."""
-    names = {actor.name for actor in known}
-    return [
-        Actor(one["name"], ray.get_actor(one["name"], NAMESPACE))
-        for one in ray.util.list_named_actors(all_namespaces=True)
-        if one["namespace"] == NAMESPACE and one["name"].startswith(prefix) and one["name"] not in names
-    ]
+def killed(name: str, handle: Any) -> None:
+    """Kill an actor, and wait until another one may have its name. Blocks for up to ``NAME_S``."""
+    ray.kill(handle)
+    until = time.monotonic() + NAME_S
+    with suppress(ValueError):  # there is none any more
+        while time.monotonic() < until:
+            ray.get_actor(name, NAMESPACE)
+            time.sleep(0.1)
+
+
+def found(wanted: Callable[[str], bool]) -> list[Actor]:
+    """The actors whose names are ``wanted``: an earlier pool has started them."""
+    actors = []
+    for one in ray.util.list_named_actors(all_namespaces=True):
+        if one["namespace"] == NAMESPACE and wanted(one["name"]):
+            with suppress(ValueError):  # it has just ended
+                actors.append(Actor(one["name"], ray.get_actor(one["name"], NAMESPACE)))
+    return actors
 
 
 def asked(actors: Sequence[Actor]) -> list[Told]:

@@ -14,6 +14,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +29,11 @@ from ..errors import InvalidInput
 from ..options import build
 from ..pydantic_errors import allowed_words
 from .scaling import PoolLimits
+
+
+def fingerprint(values: Mapping[str, Any]) -> str:
+    """The same for the same values."""
+    return hashlib.blake2b(json.dumps(values, sort_keys=True, default=str).encode(), digest_size=8).hexdigest()
 
 
 class Placement(BaseModel):
@@ -78,6 +85,11 @@ class PoolConfig(Placement):
     def engine(self) -> str:
         """The engine's name."""
         return engine_of(self.name)
+
+    @property
+    def fingerprint(self) -> str:
+        """Another one where a running actor does not do any more: all but the name and the limits of the pool."""
+        return fingerprint(self.model_dump(exclude={"name", "streams", "smallest", "largest", "idle_s"}))
 
     @property
     def limits(self) -> PoolLimits:

@@ -17,11 +17,13 @@ from ..engines.cluster.engine import answered, find_pool, join_cluster
 from ..engines.cluster.options import ADDRESS_VARIABLE, NAMESPACE, NEXT_TO_THIS, POOL
 from ..errors import EngineError, EngineLost
 from ..settings import Settings
+from .actors import killed, started
 from .config import ClusterConfig
 from .pool import Pool
 from .stations import station_values
 
 START_S = 60.0  # how long Ray may take to start on this machine
+CALLS = 64  # calls of the pool that are answered at the same time
 AGAIN_S = 10.0  # between two attempts to start stations
 
 log = logging.getLogger(__name__)
@@ -38,21 +40,7 @@ def up(config: ClusterConfig, address: str, settings: Settings | None = None) ->
     """
     stations = None if settings is None else station_values(settings)
     join_cluster(address)
-    values = config.model_dump()
-    pool = (
-        ray.remote(Pool)
-        .options(
-            name=POOL,
-            namespace=NAMESPACE,
-            lifetime="detached",
-            get_if_exists=True,
-            max_restarts=-1,
-            max_concurrency=64,
-            num_cpus=0,
-        )
-        .remote(values)
-    )
-    answered(lambda: pool.configure.remote(values), "cluster up")
+    pool = _pool_with(config.model_dump())
     if stations is not None:
         answered(lambda: pool.start_stations.remote(stations, True), "cluster up")
     return _rows(pool, "cluster up")
@@ -141,6 +129,24 @@ def has_cluster(address: str) -> bool:
     except EngineLost:
         return False
     return True
+
+
+def _pool_with(values: dict[str, Any]) -> Any:
+    """The pool with a configuration (as ``Pool`` takes it).
+
+    A pool with another one is replaced, not changed: Ray starts an actor again with what it was made with.
+    """
+    try:
+        pool = ray.get_actor(POOL, NAMESPACE)
+    except ValueError:
+        pool = None
+    if pool is not None:
+        if answered(lambda: pool.runs_with.remote(values), "cluster up"):
+            answered(lambda: pool.renew.remote(), "cluster up")
+            return pool
+        answered(lambda: pool.leave.remote(), "cluster up")
+        killed(POOL, pool)
+    return started(POOL, Pool, {"max_concurrency": CALLS, "num_cpus": 0}, values).handle
 
 
 def _rows(pool: Any, what: str) -> dict[str, list[dict[str, Any]]]:

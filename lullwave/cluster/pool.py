@@ -1,7 +1,8 @@
 """The actor that knows all others: it starts engines and stations, chooses an engine for each stream, scales the pools.
 
-It holds nothing that it cannot find again: its own configuration comes with the call that made it, and the actors have
-names. When it dies, Ray starts it again, streams go on meanwhile, and only new ones wait.
+It holds nothing that it cannot find again: its configuration never changes, so Ray starts it again with the same one,
+and the actors have names: ``POOL:NUMBER:FINGERPRINT`` where they have an engine. When it dies, streams go on
+meanwhile, and only new ones wait. For another configuration, another pool takes its place.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from typing import Any
 
 import ray
 
+from ..engines.cluster.options import POOL
 from ..errors import EngineLost
 from .actors import Actor, asked, found, started
-from .config import ClusterConfig, PoolConfig, StationPlacement
+from .config import ClusterConfig, PoolConfig
 from .engine_actor import EngineActor
 from .scaling import actors_wanted
-from .stations import StationActors, end, outdated
+from .stations import PREFIX, StationActors, end, outdated
 
 LOOK_S = 1.0  # between two looks at the actors
 WAIT_S = 15.0  # how long a stream waits for an actor that is being started
@@ -39,41 +41,57 @@ class Pool:
     """An actor of Ray with several threads; ``config`` as ``ClusterConfig.of`` takes it."""
 
     def __init__(self, config: dict[str, Any]) -> None:
+        self._config = ClusterConfig.of(config)
         self._lock = threading.Lock()
-        self._pools: dict[str, _Pool] = {}
-        self._stations, self._placement = StationActors(), StationPlacement()
+        self._pools = {own.name: _Pool(own) for own in self._config.engines}
+        self._stations = StationActors()
         self._starting = threading.Lock()  # of stations: one caller at a time
         self._stopped = False
-        self.configure(config)
+        self._find()
         self._stations.find()
+        with self._lock:
+            for pool in self._pools.values():
+                self._scale(pool)
         threading.Thread(target=self._watch, name="pool", daemon=True).start()
 
-    def configure(self, config: dict[str, Any]) -> None:
-        """Start what ``config`` names, and stop what it names no longer."""
-        checked = ClusterConfig.of(config)
+    def runs_with(self, config: dict[str, Any]) -> bool:
+        """Tell whether its configuration is ``config``.
+
+        Raises:
+            InvalidInput, UnknownEngine, MissingExtra: no pool could run with it.
+        """
+        return ClusterConfig.of(config) == self._config
+
+    def renew(self) -> None:
+        """Start engines again that could not start."""
         with self._lock:
-            self._placement = checked.stations
-            for name in self._pools.keys() - {pool.name for pool in checked.engines}:
-                for actor in self._pools.pop(name).actors:
-                    ray.kill(actor.handle)
-            for config_of in checked.engines:
-                pool = self._pools.setdefault(config_of.name, _Pool(config_of))
-                pool.config = config_of
-                self._find(pool)
+            for pool in self._pools.values():
+                pool.actors = [actor for actor in pool.actors if not actor.failed]
                 self._scale(pool)
+
+    def leave(self) -> None:
+        """Start and stop nothing any more: another pool takes over."""
+        with self._starting, self._lock:
+            self._stopped = True
 
     def start_stations(self, wanted: dict[str, dict[str, Any]], replace: bool) -> list[str]:
         """Start the actors of ``wanted`` (``station_values``) that are missing; returns their names.
 
-        With ``replace``, those that ``wanted`` does not have or has with other settings end first.
+        With ``replace``, those that ``wanted`` does not have or has with other settings end first, and so do those
+        that were placed otherwise.
+
+        Raises:
+            EngineLost: another pool takes over.
         """
         with self._starting:
-            old = outdated(self._stations.actors, wanted) if replace else []
+            if self._stopped:
+                raise EngineLost("the pool is being replaced")
+            old = outdated(self._stations.actors, wanted, self._config.stations) if replace else []
             end(old)
             with self._lock:
                 self._stations.actors = [actor for actor in self._stations.actors if actor not in old]
                 names = self._stations.missing(wanted)
-                self._stations.start(names, wanted, self._placement)
+                self._stations.start(names, wanted, self._config.stations)
             return names
 
     def names(self) -> list[str]:
@@ -92,11 +110,11 @@ class Pool:
                 if name not in self._pools:
                     raise EngineLost(f"the cluster has no engine {name} any more")
                 answering = [actor for actor in self._pools[name].actors if actor.load is not None]
-                chosen = [actor for actor in answering if actor.name not in avoided] or answering
+                chosen = [actor for actor in answering if _label(actor) not in avoided] or answering
                 if chosen:
                     best = min(chosen, key=_streams)
                     best.placed += 1
-                    return best.name, best.handle
+                    return _label(best), best.handle
             if time.monotonic() > until:
                 raise EngineLost(f"no actor of {name} answers: Ray has no room for it, or it is being loaded")
             time.sleep(LOOK_S / 4)
@@ -107,7 +125,7 @@ class Pool:
             engines = [
                 {
                     "engine": name,
-                    "actor": actor.name,
+                    "actor": _label(actor),
                     "node": actor.node,
                     "node_id": actor.node_id,
                     "pid": actor.pid,
@@ -153,15 +171,26 @@ class Pool:
         with self._lock:
             for actor, facts in zip(actors, told, strict=True):
                 actor.take(facts)
+            if self._stopped:
+                return
             for pool in self._pools.values():
                 self._scale(pool)
 
-    # ---- under the lock
+    def _find(self) -> None:
+        """Find the engines that an earlier pool has started; those that were started otherwise end."""
+        for actor in found(lambda name: name != POOL and not name.startswith(PREFIX)):
+            label, _, made_by = actor.name.rpartition(":")
+            name, _, number = label.partition(":")
+            pool = self._pools.get(name) if number.isdigit() else None
+            if pool is not None:
+                pool.last = max(pool.last, int(number))
+            if pool is not None and made_by == pool.config.fingerprint:
+                pool.actors.append(actor)
+            else:
+                log.info("%s has another configuration; it is stopped", actor.name)
+                ray.kill(actor.handle)
 
-    def _find(self, pool: _Pool) -> None:
-        """Find actors that an earlier run of this actor has started."""
-        pool.actors += found(f"{pool.config.name}:", pool.actors)
-        pool.last = max((int(actor.name.rpartition(":")[2]) for actor in pool.actors), default=0)
+    # ---- under the lock
 
     def _scale(self, pool: _Pool) -> None:
         answering = [actor for actor in pool.actors if actor.load is not None]
@@ -172,15 +201,20 @@ class Pool:
         if wanted < len(answering) and not silent:
             idle = [actor for actor in answering if not _streams(actor)]
             if idle:
-                log.info("%s has been idle; it is stopped", idle[-1].name)
+                log.info("%s has been idle; it is stopped", _label(idle[-1]))
                 pool.actors.remove(idle[-1])
                 ray.kill(idle[-1].handle)
 
     def _start(self, pool: _Pool) -> None:
         pool.last += 1
         config = pool.config
-        options = config.actor_options()
-        pool.actors.append(started(f"{config.name}:{pool.last}", EngineActor, options, config.engine, config.options))
+        name = f"{config.name}:{pool.last}:{config.fingerprint}"
+        pool.actors.append(started(name, EngineActor, config.actor_options(), config.engine, config.options))
+
+
+def _label(actor: Actor) -> str:
+    """The name of an actor with an engine, without the fingerprint."""
+    return actor.name.rpartition(":")[0]
 
 
 def _streams(actor: Actor) -> int:

@@ -5,8 +5,6 @@ Each is named after its station and holds what it needs, so the pool finds it ag
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +15,7 @@ from ..engines.cluster.options import NEXT_TO_THIS
 from ..errors import SettingsError
 from ..settings import Settings
 from .actors import Actor, asked, found, started
-from .config import StationPlacement
+from .config import StationPlacement, fingerprint
 from .station_actor import StationActor
 
 PREFIX = "station:"  # of the names of such actors
@@ -43,11 +41,6 @@ def station_values(settings: Settings) -> dict[str, dict[str, Any]]:
     return {PREFIX + own["id"]: {**shared, "stations": [own]} for own in shared["stations"]}
 
 
-def fingerprint(values: Mapping[str, Any]) -> str:
-    """The same for the same settings."""
-    return hashlib.blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=8).hexdigest()
-
-
 class StationActors:
     """The actors of stations as the pool knows them. Not thread-safe."""
 
@@ -55,8 +48,8 @@ class StationActors:
         self.actors: list[Actor] = []
 
     def find(self) -> None:
-        """Find actors that an earlier run of the pool has started."""
-        self.actors += found(PREFIX, self.actors)
+        """Find actors that an earlier pool has started."""
+        self.actors = found(lambda name: name.startswith(PREFIX))
 
     def missing(self, wanted: Mapping[str, Mapping[str, Any]]) -> list[str]:
         """The names of ``wanted`` that no actor has."""
@@ -65,7 +58,9 @@ class StationActors:
     def start(self, names: Sequence[str], wanted: Mapping[str, dict[str, Any]], placement: StationPlacement) -> None:
         """Start an actor for each name."""
         options = {**placement.actor_options(), "max_concurrency": THREADS}
-        self.actors += [started(name, StationActor, options, wanted[name], fingerprint(wanted[name])) for name in names]
+        self.actors += [
+            started(name, StationActor, options, wanted[name], _fingerprint(wanted[name], placement)) for name in names
+        ]
 
     def rows(self) -> list[dict[str, Any]]:
         """One row for each actor."""
@@ -86,14 +81,16 @@ class StationActors:
         ]
 
 
-def outdated(actors: Sequence[Actor], wanted: Mapping[str, Mapping[str, Any]]) -> list[Actor]:
-    """The actors that ``wanted`` does not have, or has with other settings. Blocks."""
+def outdated(
+    actors: Sequence[Actor], wanted: Mapping[str, Mapping[str, Any]], placement: StationPlacement
+) -> list[Actor]:
+    """The actors that ``wanted`` does not have, or that have other settings or another placement. Blocks."""
     return [
         actor
         for actor, facts in zip(actors, asked(actors), strict=True)
         if actor.name not in wanted
         or not isinstance(facts, dict)
-        or facts["settings"] != fingerprint(wanted[actor.name])
+        or facts["settings"] != _fingerprint(wanted[actor.name], placement)
     ]
 
 
@@ -104,6 +101,10 @@ def end(actors: Sequence[Actor]) -> None:
         ray.wait(ending, num_returns=len(ending), timeout=END_S)
     for actor in actors:
         ray.kill(actor.handle)
+
+
+def _fingerprint(values: Mapping[str, Any], placement: StationPlacement) -> str:
+    return fingerprint({"settings": values, "placement": placement.model_dump()})
 
 
 def _state(actor: Actor) -> str:

@@ -179,4 +179,5 @@ def test_an_actor_that_could_not_start_says_why(monkeypatch):
     pool = stations.StationActors()
     pool.actors = known[:2]
     assert [row["state"] for row in pool.rows()] == ["failed: SettingsError: store", "starting"]
-    assert stations.outdated(known[:2], {"station:0": {}, "station:1": {}}) == known[:2]  # `up` starts them again
+    wanted, placement = {"station:0": {}, "station:1": {}}, stations.StationPlacement()
+    assert stations.outdated(known[:2], wanted, placement) == known[:2]  # `up` starts them again

@@ -17,7 +17,7 @@ from lullwave import Audio, Request, load_engine
 from lullwave.clock import SystemClock
 from lullwave.cluster.config import ClusterConfig
 from lullwave.engines import engine_class
-from lullwave.engines.cluster.options import NAMESPACE, use_token
+from lullwave.engines.cluster.options import NAMESPACE, POOL, use_token
 from lullwave.errors import EngineLost, UnknownEngine
 from lullwave.mastering import Master
 from lullwave.segments.reader import SegmentReader
@@ -229,6 +229,48 @@ def test_an_actor_dies_and_the_music_goes_on_with_the_same_samples(cluster):
             assert np.array_equal(samples(again), samples(expected))
         eventually(lambda: {row["actor"]: row["restarts"] for row in rows()}[busy["actor"]] == 1)
         eventually(lambda: [row["answers"] for row in rows()] == [True, True])
+
+
+def test_engines_with_other_options_take_the_place_of_those_that_run_and_the_music_goes_on(cluster):
+    other = ClusterConfig.of({"engines": [{**ENGINES, "options": {"cache_mb": 31}}], "stations": {"cpus": 0}})
+    with load_engine("cluster:synth") as engine, load_engine("synth") as here:
+        stream, expected = engine.stream(PIANO), here.stream(PIANO)
+        assert np.array_equal(samples(stream), samples(expected))
+        snapshot, before = stream.snapshot(), {row["pid"] for row in rows()}
+        control.up(CONFIG, cluster.address)
+        assert {row["pid"] for row in rows()} == before  # the same configuration changes nothing
+        control.up(other, cluster.address)
+        until_lost(stream)
+        with engine.restore(snapshot) as again:
+            assert np.array_equal(samples(again), samples(expected))
+        eventually(lambda: [row["answers"] for row in rows()] == [True, True])
+        assert before.isdisjoint(row["pid"] for row in rows())
+    control.up(CONFIG, cluster.address)
+    eventually(lambda: [row["answers"] for row in rows()] == [True, True])
+
+
+def test_a_pool_that_dies_comes_back_as_the_last_up_made_it(cluster):
+    before = {row["pid"] for row in rows()}
+    spare = {"name": "synth@spare", "cpus": 0}
+    control.up(ClusterConfig.of({"engines": [ENGINES, spare]}), cluster.address)
+    eventually(lambda: [row["answers"] for row in rows()] == [True] * 3)
+    last = ClusterConfig.of({"engines": [ENGINES], "stations": {"cpus": 0, "labels": SECOND}})
+    control.up(last, cluster.address)
+    pool = ray.get_actor(POOL, NAMESPACE)
+
+    def pid():
+        try:
+            return ray.get(pool.__ray_call__.remote(lambda pool: os.getpid()), timeout=10.0)
+        except ray.exceptions.RayError:
+            return 0
+
+    died = pid()
+    os.kill(died, signal.SIGKILL)
+    eventually(lambda: pid() not in (0, died))
+    assert ray.get(pool.runs_with.remote(last.model_dump()))
+    eventually(lambda: [row["answers"] for row in rows()] == [True, True])
+    assert {row["pid"] for row in rows()} == before
+    assert not [one["name"] for one in ours() if "spare" in one["name"]]
 
 
 def test_two_stations_on_two_actors_go_on_together_on_the_one_that_is_left(cluster, tmp_path):
