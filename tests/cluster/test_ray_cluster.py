@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -347,6 +349,47 @@ def in_this_process(request, frames):
     with load_engine("synth") as here:
         made = Master(RATE, CHANNELS, -15.0, -1.0).process(here.stream(request).read(frames))
     return Audio(made.samples, RATE).to_int16()
+
+
+def asked(port, path, size=None):
+    """A server's reply, or its first ``size`` bytes; none while it is not there."""
+    try:
+        with urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE_S) as reply:
+            return reply.read(size)
+    except OSError:
+        return b""
+
+
+def test_a_server_outside_the_cluster_starts_its_stations_there_and_plays_them(cluster, tmp_path):
+    outside, port = f"ray://127.0.0.1:{cluster.head_node._ray_params.ray_client_server_port}", free_port()
+    station = 'id = "outside"\nprompts = ["rainy night piano"]\nseed = 7\nalways_on = true\n'
+    own = f'store = "file://{tmp_path}/store"\nstore_ahead_s = {AHEAD_S}\nsteer_every_s = 0.0\n'
+    (tmp_path / "radio.toml").write_text(f"{own}\n[[stations]]\n{station}")
+    settings = load({"store": f"file://{tmp_path}/store", "data_dir": tmp_path})
+    lullwave = [sys.executable, "-m", "lullwave"]
+    flags = ["--config", f"{tmp_path}/radio.toml", "--cluster", outside, "--data-dir", f"{tmp_path}/web"]
+    with subprocess.Popen([*lullwave, "serve", "--port", str(port), *flags]) as server:
+        try:
+            eventually(lambda: "outside" in [row["station"] for row in control.status(cluster.address)["stations"]])
+            eventually(lambda: station_row("outside")["state"] == "on air")
+            eventually(lambda: b'"produces":[]' in asked(port, "/readyz").replace(b" ", b""))
+            assert len(asked(port, "/stations/outside/stream.mp3", 24_000)) == 24_000
+            told = subprocess.run(
+                [*lullwave, "cluster", "status", "--address", outside, "--json"],
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=True,
+            )
+            shown, row = json.loads(told.stdout), station_row("outside")
+            assert [(one["station"], one["pid"]) for one in shown["stations"]] == [("outside", row["pid"])]
+            assert [one["pid"] for one in shown["engines"]] == [one["pid"] for one in rows()]
+        finally:
+            server.terminate()
+        assert server.wait(PATIENCE_S) in (0, -signal.SIGTERM)
+    number = written(settings, "outside").next
+    eventually(lambda: written(settings, "outside").next > number)  # the station outlives its server
+    assert len(programme(settings, "outside")) > 0
 
 
 def test_stations_outlive_their_actors_and_a_web_server_of_their_store_plays_and_steers_them(cluster, tmp_path):
