@@ -65,9 +65,7 @@ class AacFragments:
         MissingExtra: PyAV is not installed.
     """
 
-    def __init__(
-        self, rate: int, channels: int, kbps: int, packets: int, begin: int, until: int | None = None
-    ) -> None:
+    def __init__(self, rate: int, channels: int, kbps: int, packets: int, begin: int, until: int | None = None) -> None:
         _av()
         self.rate, self.channels, self.kbps, self.packets = rate, channels, kbps, packets
         self.size = packets * PACKET_FRAMES  # frames of a fragment

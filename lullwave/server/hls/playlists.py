@@ -37,7 +37,7 @@ class Segment:
     session: Session
     kbps: int
     index: int  # within the session
-    epoch: Epoch  # when its frames go on air
+    epochs: tuple[Epoch, ...]  # of the session: each tells when frames go on air from its own frame on, oldest first
 
     @property
     def number(self) -> int:
@@ -58,9 +58,13 @@ class Segment:
     def name(self) -> str:
         return f"{self.session.name}-{self.kbps}-{self.number}.m4s"
 
-    def date(self, frame: int) -> str:
-        """When a frame goes on air, as the playlist says it."""
-        return date(self.epoch.wall + (frame - self.epoch.frame) / RATE)
+    def air(self, frame: int) -> float:
+        """When a frame of the session, up to its own last one, goes on air, in seconds since 1970.
+
+        That of a frame never changes: later segments have the same epochs up to it.
+        """
+        epoch = next((one for one in reversed(self.epochs) if one.frame <= frame), self.epochs[0])
+        return epoch.wall + (frame - epoch.frame) / RATE
 
 
 def master(kbps: Sequence[int], folder: str, listener: str | None) -> str:
@@ -90,7 +94,7 @@ def media(segments: Sequence[Segment], titles: Sequence[tuple[int, str]]) -> str
         if segment.session != before.session:
             lines += ["#EXT-X-DISCONTINUITY", f'#EXT-X-MAP:URI="{segment.init_name}"']
         lines += [
-            f"#EXT-X-PROGRAM-DATE-TIME:{segment.date(segment.frame)}",
+            f"#EXT-X-PROGRAM-DATE-TIME:{date(segment.air(segment.frame))}",
             f"#EXTINF:{SEGMENT_S:.6f},",
             segment.name,
         ]
@@ -103,16 +107,15 @@ def date(wall: float) -> str:
 
 
 def _date_ranges(segments: Sequence[Segment], titles: Sequence[tuple[int, str]]) -> list[str]:
-    """The piece that is on air where the playlist begins, and each later one."""
-    begin, end = segments[0].frame, segments[-1].frame + SEGMENT_FRAMES
-    shown = [(frame, title) for frame, title in titles if begin < frame < end]
+    """The piece that is on air where the playlist begins, and each later one.
+
+    The same ID has the same date in every playlist (RFC 8216, 4.3.2.7), also where the sound has paused since.
+    """
+    begin, newest = segments[0].frame, segments[-1]
+    shown = [(frame, title) for frame, title in titles if begin < frame < newest.frame + SEGMENT_FRAMES]
     before = [(frame, title) for frame, title in titles if frame <= begin]
-    lines = []
-    for frame, title in [*before[-1:], *shown]:
-        # the last segment that begins no later: epochs may change between segments
-        at = next((one for one in reversed(segments) if one.frame <= frame), segments[0])
-        lines.append(
-            f'#EXT-X-DATERANGE:ID="piece-{at.session.name}-{frame}",CLASS="lullwave.piece",START-DATE="{at.date(frame)}",'
-            f'END-ON-NEXT=YES,X-TITLE="{clean(title)}"'
-        )
-    return lines
+    return [
+        f'#EXT-X-DATERANGE:ID="piece-{newest.session.name}-{frame}",CLASS="lullwave.piece",'
+        f'START-DATE="{date(newest.air(frame))}",END-ON-NEXT=YES,X-TITLE="{clean(title)}"'
+        for frame, title in [*before[-1:], *shown]
+    ]

@@ -8,11 +8,12 @@ from collections import deque
 from ...audio import Audio, Samples
 from ...codecs.fragmented_mp4 import LOOKAHEAD_FRAMES, PACKET_FRAMES, WARM_PACKETS, AacFragments, header
 from ...ring import Ring
-from ...station import CHANNELS, CHUNK_FRAMES, RATE, PlayoutStep
+from ...station import CHANNELS, CHUNK_FRAMES, RATE, Epoch, PlayoutStep
 from ..live.audio_feed import follows
 from .feed import KBPS, KEPT, READY, HlsFeed
 from .playlists import LISTED, PACKETS, SEGMENT_FRAMES, SEGMENT_S, Segment, Session
 
+EPOCHS = 64  # kept of a session: one for each time that the station woke, or the system clock was set
 # Sound from which an encoder that begins makes ``READY`` segments at once, wherever they begin in it.
 _PAST_FRAMES = (READY + 1) * SEGMENT_FRAMES + WARM_PACKETS * PACKET_FRAMES + LOOKAHEAD_FRAMES
 
@@ -35,6 +36,8 @@ class PlayoutHls(HlsFeed):
         self._encoding: tuple[dict[int, Ring[tuple[Segment, bytes]]], list[AacFragments]] | None = None
         self._session: Session | None = None
         self._numbered: dict[int, Ring[tuple[Segment, bytes]]] | None = None  # the rings of the newest segment
+        self._epoch: Epoch | None = None  # of the step before
+        self._epochs: tuple[Epoch, ...] = ()  # of the session, each from the first frame that it holds for
         self._next_number = 0  # larger than every number given so far
         self._jumps = 0  # of the next session
         self._recent: deque[tuple[int, Samples]] = deque(maxlen=-(-_PAST_FRAMES // CHUNK_FRAMES))  # (frame, (T, 2))
@@ -79,7 +82,12 @@ class PlayoutHls(HlsFeed):
         if self._anew or not follows(self._recent, step.mastered_frame):
             self._anew = False
             self._recent.clear()
-            self._encoding = self._session = None
+            self._encoding = self._session = self._epoch = None
+            self._epochs = ()
+        if step.epoch != self._epoch:
+            self._epoch = step.epoch
+            since = Epoch(step.mastered_frame, _air(step.epoch, step.mastered_frame))
+            self._epochs = (*self._epochs[1 - EPOCHS :], since)
         self._recent.append(newest)
         rings = self._rings
         if self._encoding is not None and self._encoding[0] is not rings:
@@ -96,7 +104,7 @@ class PlayoutHls(HlsFeed):
                 for index, data in encoder.encode(Audio(samples, RATE)):
                     session = self._session or self._new_session(index, step, continued=self._numbered is rings)
                     self._numbered = rings
-                    segment = Segment(session, encoder.kbps, index, step.epoch)
+                    segment = Segment(session, encoder.kbps, index, self._epochs)
                     self._next_number = max(self._next_number, segment.number + 1)
                     rings[encoder.kbps].publish((segment, data))
 
@@ -123,13 +131,18 @@ class PlayoutHls(HlsFeed):
         Else its first number follows the time of day: a process that starts again repeats none. Playout thread.
         """
         if not continued:
-            wall = step.epoch.wall + (index * SEGMENT_FRAMES - step.epoch.frame) / RATE
+            wall = _air(step.epoch, index * SEGMENT_FRAMES)
             number, jumps = self._least
             self._next_number = max(self._next_number, number, int(wall / SEGMENT_S))
             self._jumps = max(self._jumps, jumps, int(wall / SEGMENT_S))
         self._session = Session(secrets.token_hex(6), self._next_number - index, self._jumps)
         self._jumps += 1
         return self._session
+
+
+def _air(epoch: Epoch, frame: int) -> float:
+    """When a frame goes on air by an epoch, in seconds since 1970."""
+    return epoch.wall + (frame - epoch.frame) / RATE
 
 
 def _listed(ring: Ring[tuple[Segment, bytes]]) -> list[Segment]:

@@ -238,9 +238,13 @@ def _session(station: str, began: float) -> Session:
     return Session(name, number, number)
 
 
+@functools.lru_cache
+def _epochs(manifest: Manifest) -> tuple[Epoch, ...]:
+    return tuple(Epoch(run.first * stored.SEGMENT_FRAMES, run.wall) for run in manifest.runs)
+
+
 def _segment(station: str, manifest: Manifest, kbps: int, index: int) -> Segment:
-    frame = index * SEGMENT_FRAMES
-    return Segment(_session(station, manifest.began), kbps, index, Epoch(frame, manifest.frame_air(frame)))
+    return Segment(_session(station, manifest.began), kbps, index, _epochs(manifest))
 
 
 def _first_kept(manifest: Manifest) -> int:

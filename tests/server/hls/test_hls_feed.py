@@ -1,6 +1,7 @@
 """HLS segments are the station's sound at the station's frames, encoded while somebody asks."""
 
 import asyncio
+from datetime import datetime
 from types import SimpleNamespace
 
 import m3u8
@@ -202,6 +203,30 @@ def test_what_is_begun_anew_has_numbers_by_the_time_of_day_and_lists_nothing_of_
         assert {one.session.name for one in before} & {one.session.name for one in after} == set()
     assert second[0].number == pytest.approx((EPOCH.wall + 1000) / SEGMENT_S, rel=0, abs=3)
     assert (third[0].number, third[0].session.jumps) == (10**9, 10**9)
+
+
+def test_titles_and_segments_keep_their_dates_when_the_clock_is_set(sound):
+    async def scenario():
+        feed = PlayoutHls()
+        feed.keep(True)
+        air = Air(feed, sound)
+        dates, frame = {}, BEGIN + 3 * RATE + 7
+        for turn in range(8):
+            if turn == 3:  # an epoch begins with a later frame than the master puts out
+                air.epoch = Epoch(BEGIN + air.steps * CHUNK_FRAMES + 441, EPOCH.wall + 50)
+            await air.play(3 if turn else 6)
+            listed = m3u8.loads(media(await feed.segments(160), [(frame, "Rain")]))
+            for one in [*listed.segments, *listed.segments[0].dateranges]:
+                name = getattr(one, "uri", None) or one.id
+                dates.setdefault(name, set()).add(getattr(one, "start_date", None) or one.current_program_date_time)
+        feed.close()
+        return frame, dates
+
+    frame, dates = asyncio.run(scenario())
+    assert {len(told) for told in dates.values()} == {1}
+    (piece,) = [told for name, told in dates.items() if name.startswith("piece-")]
+    told = datetime.fromisoformat(piece.pop()).timestamp()
+    assert told == pytest.approx(EPOCH.wall + (frame - EPOCH.frame) / RATE, rel=0, abs=2e-6)
 
 
 def test_memory_is_bounded_and_what_was_listed_can_still_be_fetched(sound, monkeypatch):

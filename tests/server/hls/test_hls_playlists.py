@@ -11,9 +11,9 @@ from lullwave.station import RATE, Epoch
 EPOCH = Epoch(0, 1_700_000_000.0)
 
 
-def segments(count: int, first: int = 500, epoch: Epoch = EPOCH) -> list[Segment]:
+def segments(count: int, first: int = 500, epochs: tuple[Epoch, ...] = (EPOCH,)) -> list[Segment]:
     session = Session("cafe", 500, 7)
-    return [Segment(session, 160, n - 500, epoch) for n in range(first, first + count)]
+    return [Segment(session, 160, n - 500, epochs) for n in range(first, first + count)]
 
 
 def test_the_media_playlist_states_every_segment_its_clock_and_its_number():
@@ -43,6 +43,16 @@ def test_titles_are_date_ranges_that_stay_the_same_from_playlist_to_playlist():
     assert (again[-1].id, again[-1].start_date) == (next_one.id, next_one.start_date)
     began = datetime.fromisoformat(next_one.start_date) - datetime.fromisoformat(on_air.start_date)
     assert began.total_seconds() == pytest.approx((late - 50_000) / RATE, abs=2e-6)
+
+
+def test_a_piece_keeps_its_date_when_the_clock_is_set_or_the_sound_pauses_later():
+    titles, dates = [(123_457, "Rain")], set()
+    later = (Epoch(0, EPOCH.wall + 0.1), Epoch(3 * SEGMENT_FRAMES, EPOCH.wall + 60.3), Epoch(10**7, EPOCH.wall + 999.7))
+    for first in range(501, 520):
+        known = tuple(one for one in later if one.frame < (first - 498) * SEGMENT_FRAMES)
+        (one,) = m3u8.loads(media(segments(3, first, known), titles)).segments[0].dateranges
+        dates.add((one.id, one.start_date))
+    assert dates == {("piece-cafe-123457", date(EPOCH.wall + 0.1 + 123_457 / RATE))}
 
 
 def test_the_first_playlist_leads_to_the_bit_rates_with_the_listeners_id():

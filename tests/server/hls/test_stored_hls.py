@@ -20,7 +20,7 @@ from lullwave.segments.writer import SegmentWriter
 from lullwave.server.errors import Full
 from lullwave.server.hls import stored_feed
 from lullwave.server.hls.feed import KBPS, KEPT
-from lullwave.server.hls.playlists import LISTED, SEGMENT_FRAMES, SEGMENT_S, media
+from lullwave.server.hls.playlists import LISTED, SEGMENT_FRAMES, SEGMENT_S, date, media
 from lullwave.server.hls.stored_feed import LATE_S, MOST_WAITING, PAUSE_S, StoredHls
 from lullwave.station import RATE
 from lullwave.storage.objects import MemoryStore
@@ -122,7 +122,24 @@ async def test_a_short_pause_is_no_jump_and_a_list_begins_after_a_long_one():
     after = programme.reader().ready(160)
     assert after[0].frame >= woken.first * STORED_FRAMES > after[0].frame - SEGMENT_FRAMES
     assert after[0].session == before[0].session
-    assert after[0].epoch.wall == pytest.approx(woken.wall + (after[0].frame / STORED_FRAMES - woken.first) * STORED_S)
+    assert after[0].air(after[0].frame) == pytest.approx(
+        woken.wall + (after[0].frame / STORED_FRAMES - woken.first) * STORED_S
+    )
+
+
+@scenario
+async def test_a_title_has_the_same_date_in_every_playlist_also_after_a_pause():
+    programme = Programme()
+    programme.write(14)
+    frame, dates = 11 * STORED_FRAMES + 12_345, set()
+    expected = programme.writer.manifest.frame_air(frame)
+    for turn in range(12):
+        if turn == 3:
+            programme.pause(5.0)
+        programme.write(1)
+        listed = m3u8.loads(media(programme.reader().ready(160), [(0, "Gone"), (frame, "Rain")]))
+        dates |= {one.start_date for one in listed.segments[0].dateranges if one.id.endswith(f"-{frame}")}
+    assert dates == {date(expected)}
 
 
 @scenario
