@@ -149,8 +149,15 @@ use_token()
 from lullwave import Request, load_engine
 from lullwave.errors import EngineLost
 
+def joined():
+    while True:
+        try:
+            return load_engine("cluster:synth", address=sys.argv[1])
+        except EngineLost:  # a busy machine takes Ray's client for lost before its server has started
+            pass
+
 request = Request("rainy night piano", 7)
-with load_engine("cluster:synth", address=sys.argv[1]) as engine, load_engine("synth") as here:
+with joined() as engine, load_engine("synth") as here:
     stream, expected = engine.stream(request), here.stream(request)
     assert np.array_equal(stream.read(500_000).samples, expected.read(500_000).samples)
     snapshot = stream.snapshot()
@@ -205,7 +212,7 @@ def test_a_process_outside_the_cluster_plays_and_comes_back_when_the_network_doe
         [sys.executable, "-c", how + OUTSIDE, address, cluster.address],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert (told.returncode, told.stdout.strip()) == (0, "the same samples"), told.stderr
