@@ -1,7 +1,8 @@
 """A station: one endless programme with a name, from its engine to numbered chunks and events.
 
 Joins the producer, which renders music ahead, and playout, which puts it on air by the clock. Knows nothing of HTTP:
-chunks and events go to subscribers, on the station's own threads.
+chunks and events go to subscribers, on the station's own threads. It is longer than most modules, as the one face of all
+parts of a station: each of its methods passes a call on.
 """
 
 from __future__ import annotations

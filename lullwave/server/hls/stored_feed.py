@@ -1,6 +1,6 @@
 """The HLS of a station in a shared store: the same segments, under the same names, from every server of the store.
 
-The segments divide the programme: number n begins at its frame ``n * SEGMENT_FRAMES``, whoever encodes it. What is
+The segments divide the programme: number n begins at its frame ``n * SEGMENT_FRAMES`` on every server. What is
 listed follows from the manifest and the time of day. So a server that has just started, or restarted, gives any segment
 that another one has listed lately, from the sound in the store. Each is made once and kept while it may be asked for,
 and those of the playlist go before older ones: whatever is asked for, listeners get theirs in time.
@@ -179,7 +179,7 @@ class StoredHls(HlsFeed):
         """A segment, made once however many ask for it; None if its sound is no longer kept.
 
         Those of the playlist, of one that was sent lately, and those to come go before older ones, without a limit:
-        there are only so many.
+        they are a few dozen at most.
 
         Raises:
             StorageUnavailable
@@ -202,7 +202,7 @@ class StoredHls(HlsFeed):
         del self._making[name]
         self._old.discard(name)
         if not done.cancelled():
-            done.exception()  # whoever waits for it raises it
+            done.exception()  # raised where it is waited for; asyncio complains of errors that nobody reads
 
     async def _make(self, manifest: Manifest, index: int, kbps: int, name: str, urgent: bool) -> bytes | None:
         async with self._turns.turn(urgent):

@@ -87,6 +87,11 @@ export function withTape(stations, keeping, tape, clip, t) {
   return [...stations, own];
 }
 
+/** What a random order follows from, another one in every visit. @param {boolean} shuffles @param {number} random 0 to 1 */
+export function shuffleSeed(shuffles, random) {
+  return shuffles ? Math.floor(random * 2 ** 31) : null;
+}
+
 /** A number that follows from a seed and a name (FNV-1a, with the last mixing step of MurmurHash3). @param {number} seed @param {string} name */
 function chance(seed, name) {
   let hash = 2166136261 ^ seed;

@@ -60,7 +60,7 @@ export function Radio(el, t) {
     kept: true,
     elsewhere: false,
     keeping: NOTHING_KEPT,
-    tape: { ...Tape.EMPTY_TAPE, shuffle: shuffleSeed(preferences.read('shuffles', false)) },
+    tape: { ...Tape.EMPTY_TAPE, shuffle: Tape.shuffleSeed(preferences.read('shuffles', false), Math.random()) },
     steering: Steer.NO_REQUEST,
     sleep: Sleep.remembered(visit.read('sleep', {})),
     volume: preferences.read('volume', 0.7),
@@ -94,7 +94,7 @@ export function Radio(el, t) {
     'set-theme': (theme) => remember('theme', theme),
     'set-shuffles'(shuffles) {
       preferences.write('shuffles', shuffles);
-      change({ tape: { ...state.tape, shuffle: shuffleSeed(shuffles) } });
+      change({ tape: { ...state.tape, shuffle: Tape.shuffleSeed(shuffles, Math.random()) } });
     },
     'set-sleep': setSleep,
     'choose-station': chooseStation,
@@ -391,11 +391,6 @@ export function Radio(el, t) {
       canUndo: Time.oldest(state.timeline, 'steer') !== null,
     });
   }
-}
-
-/** What a random order of the tape follows from, another one in every visit. @param {boolean} shuffles */
-function shuffleSeed(shuffles) {
-  return shuffles ? Math.floor(Math.random() * 2 ** 31) : null;
 }
 
 Radio(document.querySelector('.radio'), await strings);
