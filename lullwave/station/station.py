@@ -1,8 +1,8 @@
 """A station: one endless programme with a name, from its engine to numbered chunks and events.
 
 Joins the producer, which renders music ahead, and playout, which puts it on air by the clock. Knows nothing of HTTP:
-chunks and events go to subscribers, on the station's own threads. It is longer than most modules, as the one face of all
-parts of a station: each of its methods passes a call on.
+chunks and events go to subscribers, on the station's own threads. It is longer than most modules: all that others ask
+of a station is asked here, and most of it is passed on to its parts.
 """
 
 from __future__ import annotations
