@@ -1,8 +1,9 @@
 """Kills what makes the music of a station on a Ray cluster, while people listen to a web server of the same store.
 
 A cluster of three nodes on this machine, an actor with the station on one of the two without the cluster's head, two
-actors with engines, a web server that makes music only while no actor does. The columns are those of ``store_faults``;
-``restarts`` of the station's actor; ``produced_by``: who makes the music at the end.
+actors with engines, a web server that makes music only while no actor does; over a directory and over moto's S3 server.
+The columns are those of ``store_faults``; ``restarts`` of the station's actor; ``produced_by``: who makes the music at
+the end.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import argparse
 import os
 import secrets
 import signal
-import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ from lullwave.station import RATE
 
 from ..measure import other_load, report
 from ..radio.recorded_crowd import RecordedCrowd, missing_bytes
-from .store_faults import AFTER_S, KBPS, misplaced, read_programme, wait_for
-from .store_scene import STATION, DirectoryScene, Watch, Web
+from .store_faults import AFTER_S, KBPS, misplaced, read_programme, suffered_all, wait_for
+from .store_scene import STATION, STORES, Scene, Watch, Web
 
 use_token()
 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
@@ -79,24 +80,24 @@ FAULTS: dict[str, Callable[[Cluster], int]] = {  # the process that is killed
 def main() -> None:
     """Run the faults one after the other and print the table."""
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask.add_argument("--store", choices=STORES, nargs="+", default=list(STORES))
     ask.add_argument("--only", nargs="+", metavar="WORD", help="faults whose name has one of these in it")
     ask.add_argument("--listeners", type=int, default=100)
     given = ask.parse_args()
     chosen = [name for name in FAULTS if not given.only or any(word in name for word in given.only)]
-    load_before, rows = other_load(), []
-    for name in chosen:
-        with tempfile.TemporaryDirectory() as folder:
-            rows.append({"killed (-9)": name, **suffered(name, Path(folder), given.listeners)})
+    load_before = other_load()
+    rows = suffered_all(given.store, chosen, partial(suffered, listeners=given.listeners))
     report("ray faults", rows, other_load=round(load_before, 2), listeners=given.listeners)
 
 
-def suffered(name: str, folder: Path, listeners: int) -> dict[str, Any]:
+def suffered(store: type[Scene], name: str, folder: Path, listeners: int) -> dict[str, Any]:
     """Let everybody listen, kill one process, and compare what was heard with the programme."""
     from lullwave.cluster import control
     from lullwave.cluster.config import ClusterConfig
 
-    scene, cluster = DirectoryScene(folder), Cluster()
+    scene = store(folder)
     with scene.running():
+        cluster = Cluster()  # its processes find the S3 server by the variables of this one
         web = Web(folder, "web", scene, True, "--cluster", cluster.address)
         crowd = RecordedCrowd(web.port, listeners)
         try:

@@ -17,6 +17,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from lullwave.storage.objects import open_store
 
 from ..measure import other_load, report
 from ..radio.recorded_crowd import RecordedCrowd, missing_bytes
-from .store_scene import STATION, DirectoryScene, S3Scene, Watch, Web
+from .store_scene import STATION, STORES, Scene, Watch, Web
 
 KBPS = 192
 OUTAGE_S = 20.0  # how long a store stalls or refuses writes
@@ -46,7 +47,7 @@ SEARCHED_S = 1.0  # how far a piece that is not in its place is searched
 class Faults:
     """The servers, and what is done to them."""
 
-    def __init__(self, scene: DirectoryScene | S3Scene, producers: list[Web], webs: list[Web]) -> None:
+    def __init__(self, scene: Scene, producers: list[Web], webs: list[Web]) -> None:
         self.scene, self.producers, self.webs = scene, producers, webs
 
     @property
@@ -84,7 +85,6 @@ FAULTS: dict[str, Callable[[Faults], None]] = {
     "store stalls": Faults.store_stalls,
     "store refuses writes": Faults.store_refuses_writes,
 }
-STORES: dict[str, type[DirectoryScene | S3Scene]] = {"directory": DirectoryScene, "s3": S3Scene}
 
 
 def main() -> None:
@@ -97,21 +97,26 @@ def main() -> None:
     given = parser.parse_args()
     chosen = [name for name in FAULTS if not given.only or any(word in name for word in given.only)]
     load = other_load()
-    rows = []
-    for store in given.store:
-        for name in chosen:
-            with tempfile.TemporaryDirectory() as folder:
-                found = suffered(STORES[store], name, Path(folder), given.listeners, given.ahead)
-            row = {"store": store, "fault": name, **found}
-            print(json.dumps(row), flush=True)
-            rows.append(row)
+    rows = suffered_all(given.store, chosen, partial(suffered, listeners=given.listeners, ahead_s=given.ahead))
     facts = {"listeners": given.listeners, "outage_s": OUTAGE_S, "ahead_s": given.ahead}
     report("store faults", rows, other_load=round(load, 2), **facts)
 
 
-def suffered(
-    store: type[DirectoryScene | S3Scene], name: str, folder: Path, listeners: int, ahead_s: float
-) -> dict[str, Any]:
+def suffered_all(
+    stores: list[str], faults: list[str], suffered: Callable[[type[Scene], str, Path], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """A row for each store and fault, printed as it ends."""
+    rows = []
+    for store in stores:
+        for name in faults:
+            with tempfile.TemporaryDirectory() as folder:
+                row = {"store": store, "fault": name, **suffered(STORES[store], name, Path(folder))}
+            print(json.dumps(row), flush=True)
+            rows.append(row)
+    return rows
+
+
+def suffered(store: type[Scene], name: str, folder: Path, listeners: int, ahead_s: float) -> dict[str, Any]:
     """Let everybody listen, cause the fault, and compare what was heard with the programme."""
     scene = store(folder)
     with scene.running():

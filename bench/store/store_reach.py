@@ -19,11 +19,10 @@ from lullwave.server.process.run import raise_file_limit
 
 from ..measure import cpu_s, other_load, report, rss_mb
 from ..radio.listeners import FLAGS, IDLE_S, client
-from .store_scene import DirectoryScene, S3Scene, Web
+from .store_scene import STORES, Web
 
 SETTLE_S = 60.0  # longest wait
 QUIET_CORES = 0.4  # what four servers with three listeners use, and a little more
-STORES: dict[str, type[DirectoryScene | S3Scene]] = {"directory": DirectoryScene, "s3": S3Scene}
 
 
 def main() -> None:

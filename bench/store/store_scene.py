@@ -118,10 +118,14 @@ class S3Scene:
         flag.unlink()
 
 
+Scene = DirectoryScene | S3Scene
+STORES: dict[str, type[Scene]] = {"directory": DirectoryScene, "s3": S3Scene}
+
+
 class Web(Served):
     """A server of the store."""
 
-    def __init__(self, folder: Path, name: str, scene: DirectoryScene | S3Scene, produce: bool, *flags: str) -> None:
+    def __init__(self, folder: Path, name: str, scene: Scene, produce: bool, *flags: str) -> None:
         self.name, self.port = name, free_port()
         self.killed = False
         command = ["serve", "--store", scene.url, "--port", str(self.port), "--data-dir", str(folder / name), *flags]

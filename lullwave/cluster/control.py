@@ -13,7 +13,7 @@ from typing import Any
 
 import ray
 
-from ..engines.cluster.engine import answered, find_pool, join_cluster
+from ..engines.cluster.engine import ANSWER_S, answered, find_pool, join_cluster
 from ..engines.cluster.options import ADDRESS_VARIABLE, NAMESPACE, NEXT_TO_THIS, POOL
 from ..errors import EngineError, EngineLost
 from ..settings import Settings
@@ -22,7 +22,7 @@ from .config import ClusterConfig
 from .pool import Pool
 from .stations import station_values
 
-START_S = 60.0  # how long Ray may take to start on this machine
+START_S = 60.0  # how long Ray may take to start on this machine, or a process of the pool
 CALLS = 64  # calls of the pool that are answered at the same time
 AGAIN_S = 10.0  # between two attempts to start stations
 
@@ -42,8 +42,8 @@ def up(config: ClusterConfig, address: str, settings: Settings | None = None) ->
     join_cluster(address)
     pool = _pool_with(config.model_dump())
     if stations is not None:
-        answered(lambda: pool.start_stations.remote(stations, True), "cluster up")
-    return _rows(pool, "cluster up")
+        answered(lambda: pool.start_stations.remote(stations, True), "cluster up", START_S)
+    return _rows(pool, "cluster up", START_S)
 
 
 def start_stations(settings: Settings) -> list[str]:
@@ -149,8 +149,8 @@ def _pool_with(values: dict[str, Any]) -> Any:
     return started(POOL, Pool, {"max_concurrency": CALLS, "num_cpus": 0}, values).handle
 
 
-def _rows(pool: Any, what: str) -> dict[str, list[dict[str, Any]]]:
-    rows: dict[str, list[dict[str, Any]]] = answered(lambda: pool.status.remote(), what)
+def _rows(pool: Any, what: str, patience_s: float = ANSWER_S) -> dict[str, list[dict[str, Any]]]:
+    rows: dict[str, list[dict[str, Any]]] = answered(lambda: pool.status.remote(), what, patience_s)
     return rows
 
 

@@ -1,4 +1,4 @@
-"""What the pool is told of a client that has died, and of an actor that could not start; without a cluster."""
+"""Clients that die or cannot join at once, and actors that could not start; without a cluster."""
 
 import asyncio
 import json
@@ -9,11 +9,13 @@ from sine_engine import SineEngine
 
 from lullwave.engines.cluster.options import use_token
 from lullwave.engines.remote import protocol
+from lullwave.errors import EngineLost
 
 use_token()  # for the tests of a cluster in the same process: Ray reads it when it is imported
 ray = pytest.importorskip("ray")
 actors = pytest.importorskip("lullwave.cluster.actors")
 engine_actor = pytest.importorskip("lullwave.cluster.engine_actor")
+engine = pytest.importorskip("lullwave.engines.cluster.engine")
 
 
 @pytest.fixture
@@ -181,3 +183,33 @@ def test_an_actor_that_could_not_start_says_why(monkeypatch):
     assert [row["state"] for row in pool.rows()] == ["failed: SettingsError: store", "starting"]
     wanted, placement = {"station:0": {}, "station:1": {}}, stations.StationPlacement()
     assert stations.outdated(known[:2], wanted, placement) == known[:2]  # `up` starts them again
+
+
+@pytest.mark.parametrize(
+    ("failures", "calls"),
+    [
+        ([ConnectionAbortedError("Initialization failure")], 2),  # the cluster could not start the client's process
+        ([ConnectionAbortedError("Initialization failure")] * 2, 3),
+        ([ConnectionAbortedError("Initialization failure")] * 3, None),
+        ([ConnectionError("ray client connection timeout")], None),  # there is no cluster
+        ([RuntimeError("another version of Ray")], None),
+    ],
+)
+def test_a_busy_cluster_is_asked_again_to_let_a_client_join(monkeypatch, failures, calls):
+    left, joined = list(failures), []
+
+    def join(**_):
+        if left:
+            raise left.pop(0)
+        joined.append(True)
+
+    monkeypatch.setattr(engine.ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(engine.ray, "shutdown", lambda: joined.append(False))
+    monkeypatch.setattr(engine.ray, "init", join)
+    if calls is None:
+        with pytest.raises(EngineLost, match="no Ray cluster at ray"):
+            engine.join_cluster("ray://127.0.0.1:1")
+        assert joined.count(True) == 0
+    else:
+        engine.join_cluster("ray://127.0.0.1:1")
+        assert (joined.count(False), joined[-1]) == (calls, True)

@@ -385,9 +385,10 @@ def test_a_server_outside_the_cluster_starts_its_stations_there_and_plays_them(c
                 [*lullwave, "cluster", "status", "--address", outside, "--json"],
                 capture_output=True,
                 text=True,
-                timeout=120,
-                check=True,
+                timeout=240,
+                check=False,
             )
+            assert told.returncode == 0, told.stderr
             shown, row = json.loads(told.stdout), station_row("outside")
             assert [(one["station"], one["pid"]) for one in shown["stations"]] == [("outside", row["pid"])]
             assert [one["pid"] for one in shown["engines"]] == [one["pid"] for one in rows()]

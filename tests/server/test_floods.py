@@ -1,19 +1,24 @@
 """Endless and repeated input on one connection: it is bounded or closed, and the music and the others go on."""
 
+import asyncio
 import signal
 import socket
 import struct
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from functools import partial
 
 import pytest
+import uvicorn
 from inference_servers import inferring
 from radio_server import TIMEOUT_S, read_exactly, serving
 from sine_engine import SineEngine
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from lullwave.server.process import run
+from lullwave.server.process import run, uvicorn_protocols
 
 HEAD = b" HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 UPGRADE = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -169,6 +174,38 @@ HANGING = textwrap.dedent("""
     server.ready = lambda: print("ready", flush=True)
     asyncio.run(server.serve())
 """)
+
+
+@pytest.mark.parametrize("unread", [0, 1 << 24])
+def test_a_stop_while_a_listener_closes_its_websocket_ends_as_always(unread):
+    """The listener may not read what is still on its way to it."""
+    seen = []
+
+    async def app(scope, receive, send):
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.send", "bytes": bytes(unread)})
+            await asyncio.sleep(0.6)  # as an application that has not noticed yet
+            return
+        for stage in ("startup", "shutdown"):
+            await receive()
+            seen.append(stage)
+            await send({"type": f"lifespan.{stage}.complete"})
+
+    bound = socket.create_server(("127.0.0.1", 0))
+    ws = uvicorn_protocols.limited_websocket(WebSocketsSansIOProtocol, None, 40.0, 80)
+    server = uvicorn.Server(uvicorn.Config(app, ws=ws, timeout_graceful_shutdown=1, log_config=None))
+    thread = threading.Thread(target=partial(server.run, [bound]))
+    thread.start()
+    with socket.create_connection(bound.getsockname(), timeout=TIMEOUT_S) as one:
+        one.sendall(b"GET /" + HEAD + UPGRADE)
+        assert one.recv(512).startswith(b"HTTP/1.1 101")
+        one.sendall(frame(8, struct.pack(">H", 1000)))
+        time.sleep(0.3)
+        server.should_exit = True
+        thread.join(TIMEOUT_S)
+    bound.close()
+    assert seen == ["startup", "shutdown"]
 
 
 def test_a_stop_that_hangs_ends_within_its_limit():

@@ -75,6 +75,33 @@ def test_the_last_change_can_be_undone_and_all_of_them(serve: Callable[..., Radi
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "How the music should sound"
 
 
+def test_a_request_that_is_sent_before_the_last_one_is_answered_follows_it(
+    serve: Callable[..., Radio], visit: Callable[..., Any]
+):
+    page = visit(serve(steer_every_s=0).url)
+    play(page)
+    asked: list[str] = []
+
+    def held(route: Any) -> None:
+        asked.append(route.request.post_data_json["prompt"])
+        if asked[0] != asked[-1]:
+            route.continue_()
+            return
+        words.fill("calmer")
+        for _ in range(3):
+            page.keyboard.press("Enter")
+        words.fill("half a thought")
+        assert asked == ["brighter"]
+        route.continue_()
+
+    page.route("**/prompt", held)
+    words = page.get_by_role("textbox", name="How the music should sound")
+    steer(page, "brighter")
+    page.get_by_text("Understood: a tone for 'calmer'").wait_for()
+    assert asked == ["brighter", "calmer"]
+    assert words.input_value() == "half a thought"
+
+
 def test_a_vote_and_an_owners_token(tmp_path: Path, serve: Callable[..., Radio], visit: Callable[..., Any]):
     stations = (
         StationSettings(id="voted", policy="vote", prompts=("a tone",)),

@@ -26,6 +26,7 @@ from .connection import ActorConnection
 from .options import CLUSTER, NAMESPACE, POOL, ClusterOptions, check_address, default_address, engine_of
 
 ANSWER_S = 20.0  # how long the pool may take to answer
+JOINS = 3  # attempts to join through Ray's client: a busy cluster gives up starting the process that it joins by
 ATTEMPTS = 3  # actors that are tried for one stream
 
 T = TypeVar("T")
@@ -43,11 +44,14 @@ def join_cluster(address: str) -> None:
             return
         if address.startswith("ray://") and find_spec("grpc") is None:
             raise EngineLost(f"{address} needs Ray's client: pip install 'ray[client]'")
-        ray.shutdown()  # Ray's client stays half connected when its connection breaks
-        try:
-            ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
-        except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
-            raise EngineLost(f"no Ray cluster at {address}: {first_line(error)}") from None
+        for left in reversed(range(JOINS)):
+            ray.shutdown()  # Ray's client stays half connected when its connection breaks
+            try:
+                ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
+                return
+            except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
+                if not (left and isinstance(error, ConnectionAbortedError)):  # which a cluster that is there answers
+                    raise EngineLost(f"no Ray cluster at {address}: {first_line(error)}") from None
 
 
 def find_pool(address: str) -> Any:
@@ -65,15 +69,15 @@ def find_pool(address: str) -> Any:
         raise EngineLost(f"the Ray cluster at {address}: {first_line(error)}") from None
 
 
-def answered(call: Callable[[], Any], what: str) -> Any:
+def answered(call: Callable[[], Any], what: str, patience_s: float = ANSWER_S) -> Any:
     """The answer of an actor to ``call``, which returns Ray's reference to it.
 
     Raises:
-        EngineLost: there was none within ``ANSWER_S``.
+        EngineLost: there was none within ``patience_s``.
         LullwaveError: what the actor raised.
     """
     try:
-        return within(ANSWER_S, lambda: ray.get(call(), timeout=ANSWER_S))
+        return within(patience_s, lambda: ray.get(call(), timeout=patience_s))
     except ray.exceptions.RayTaskError as error:
         raise error.cause from None
     except (RayError, TimeoutError, ConnectionError) as error:

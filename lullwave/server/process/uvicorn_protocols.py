@@ -161,6 +161,12 @@ def limited_websocket(protocol: type[Any], limits: ConnectionLimits | None, per_
                     return
                 super().data_received(data[at : at + PARSED_BYTES])
 
+        def shutdown(self) -> None:
+            try:
+                super().shutdown()
+            except InvalidState:  # the peer has begun to close, and does not read the rest
+                self.transport.close()
+
         def handle_events(self) -> None:
             frames = len(self.conn.events)
             super().handle_events()

@@ -319,7 +319,17 @@ export function Radio(el, t) {
     return state.player.clip ?? state.moment ?? (tape.isOn() ? tape.clip() : live);
   }
 
-  async function ask(prompt, send) {
+  const unanswered = []; // the words of the requests that are not answered yet
+  let answered = Promise.resolve(); // once all are
+
+  /** Send a request once the one before it is answered; the same words again meanwhile are the same request. */
+  function ask(prompt, send) {
+    if (prompt && prompt === unanswered.at(-1)) return;
+    unanswered.push(prompt);
+    answered = answered.then(() => request(prompt, send)).then(() => unanswered.shift());
+  }
+
+  async function request(prompt, send) {
     change({ steering: Steer.sending(prompt) });
     try {
       const reply = await send(tuned());

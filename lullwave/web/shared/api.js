@@ -3,6 +3,8 @@
  * that the radio works behind a path prefix.
  */
 
+const ANSWER_MS = 30_000; // for how long a request's answer is awaited: the next request waits for it
+
 export class ApiError extends Error {
   /**
    * @param {string} message @param {number} status @param {string | null} field what was wrong @param {number} retryAfterS
@@ -50,7 +52,8 @@ export function Api({ base, t, listener, fetch = globalThis.fetch.bind(globalThi
     if (token) headers.authorization = `Bearer ${token}`;
     return { method: 'POST', headers, body };
   };
-  const post = (path, body, token) => call(path, posting(JSON.stringify(body), token));
+  const post = (path, body, token) =>
+    call(path, { ...posting(JSON.stringify(body), token), signal: AbortSignal.timeout(ANSWER_MS) });
   const station = (id) => `api/stations/${encodeURIComponent(id)}`;
   const replay = (id, { wall, seconds }, part = '') => `${station(id)}/replay${part}?at=${wall}&seconds=${seconds}`;
 

@@ -45,9 +45,8 @@ export function Steering(el, t) {
       offer(find('.own-programme'), steered && !frozen);
       if (steering === shown) return;
       const done = ['turning', 'queued', 'voted'].includes(steering.phase);
-      if (done && shown?.phase === 'sending') input.value = '';
+      if (done && shown?.phase === 'sending' && input.value.trim() === shown.prompt) input.value = '';
       shown = steering;
-      find('.send').disabled = steering.phase === 'sending';
       if (steering.wantsToken) token.hidden = false;
       answer.hidden = steering.phase === 'idle';
       answer.dataset.phase = steering.phase;
