@@ -147,7 +147,7 @@ class _Page:
         """Wait until a frame is heard; when that is, and the largest error of what the page said until then."""
         listener = self._page.evaluate("new URL(document.querySelector('audio').src).searchParams.get('listener')")
         first = _first_frame(self._port, listener)
-        said: list[tuple[float, int]] = []
+        said: list[tuple[float, float]] = []
         while True:
             at, text = self._page.evaluate(
                 "[document.querySelector('audio').currentTime, document.querySelector('.steering .what').textContent]"
@@ -155,8 +155,8 @@ class _Page:
             left_s = (frame - first) / 44100 - at
             if left_s <= 0:
                 break
-            if number := re.search(r"in (\d+) second", text):
-                said.append((left_s, int(number.group(1))))
+            if number := re.search(r"in ([\d.]+) second", text):
+                said.append((left_s, float(number.group(1))))
             time.sleep(0.02)
         errors = [abs(left_s - number) for left_s, number in said]
         return {

@@ -20,7 +20,7 @@ from .reserve import Block, Reserve, join
 from .source import Source
 from .switcher import Switcher
 
-STEER_LEAD_S = 0.8  # a fork begins at least this long after the next frame to go on air: time to render its margin
+STEER_LEAD_S = 0.6  # a fork begins at least this long after the next frame to go on air: time to render its margin
 MARGIN_S = 1.0  # a fork replaces the reserve once it is this far ahead
 SPARE = 1.25  # a fork gets this many times as long as the last one took
 MAX_TRIES = 3  # sources that may fail over one request before it fails

@@ -33,6 +33,15 @@ test('running dry is buffering, and sound ends it', () => {
   assert.equal(Player.sounding(dry, 1_200).phase, 'playing');
 });
 
+test('connections begin with little music until that was too little', () => {
+  assert.equal(Player.burstS(playing()), 2);
+  assert.equal(Player.burstS(Player.pause(Player.starved(playing(), 1_000))), null);
+  assert.equal(Player.burstS(Player.lost(playing(), 1_000, 0)), null);
+  assert.equal(Player.burstS(Player.lost(Player.play(INITIAL, 0), 1_000, 0)), 2); // there was no sound at all
+  const past = Player.sounding(Player.playClip(INITIAL, { url: 'x', title: '', seconds: 9 }, 0), 500);
+  assert.equal(Player.burstS(Player.starved(past, 1_000)), 2);
+});
+
 test('a loss waits, then connects again by itself', () => {
   const lost = Player.lost(playing(), 1_000, 0);
   assert.equal(lost.phase, 'waiting');

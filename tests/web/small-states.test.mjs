@@ -104,7 +104,7 @@ test('a request is sent, understood and heard, or refused', () => {
   assert.equal(turning.phase, 'turning');
   assert.deepEqual(turning.ignored, ['xyzzy']);
   assert.equal(Steer.answered(sent, reply, 3).heardInS, 7.6);
-  assert.equal(Words.steeringAnswer(t, turning), 'You will hear it in 5 seconds.');
+  assert.equal(Words.steeringAnswer(t, turning), 'You will hear it in 4.5 seconds.');
   assert.equal(Steer.heard(turning, { prompt: 'rain', frame: 800 }), turning);
   const heard = Steer.heard(turning, { prompt: 'rain', frame: 900 });
   assert.match(Words.steeringAnswer(t, heard), /now you hear it.*rain/i);
@@ -113,7 +113,7 @@ test('a request is sent, understood and heard, or refused', () => {
   assert.equal(Steer.refused(sent, { message: 'no', wantsToken: true }).wantsToken, true);
 });
 
-test('the wait counts down, second by second', () => {
+test('the wait counts down in half seconds, never more than a quarter of a second wrong', () => {
   const turning = Steer.answered(Steer.sending('rain'), reply);
   assert.equal(Steer.counted(turning, 4.55), turning);
   const later = Steer.counted(turning, 1.2);
@@ -122,12 +122,15 @@ test('the wait counts down, second by second', () => {
   assert.match(Words.steeringAnswer(t, Steer.counted(later, -0.3)), /any moment/);
   const queued = Steer.answered(Steer.sending('rain'), { ...reply, state: 'queued' });
   assert.equal(Steer.counted(queued, 1), queued);
-  for (const leftS of [4.55, 1.2, 0.8]) {
+  for (const leftS of [4.55, 1.2, 0.8, 0.3]) {
     const wait = Steer.nextCountS(turning, leftS);
-    assert.ok(wait > 0 && wait <= 1);
-    assert.equal(Math.round(leftS - wait + 0.01), Math.round(leftS));
-    assert.equal(Math.round(leftS - wait - 0.01), Math.round(leftS) - 1);
+    assert.ok(wait > 0 && wait <= 0.5);
+    assert.equal(Steer.toldS(leftS - wait + 0.01), Steer.toldS(leftS));
+    assert.equal(Steer.toldS(leftS - wait - 0.01), Steer.toldS(leftS) - 0.5);
+    assert.ok(Math.abs(Steer.toldS(leftS) - leftS) <= 0.25);
   }
+  const half = Words.steeringAnswer(translator(german), Steer.counted(turning, 2.6));
+  assert.equal(half, 'Du hörst es in 2,5 Sekunden.');
   assert.equal(Steer.nextCountS(turning, -0.1), Infinity);
   assert.equal(Steer.nextCountS(queued, 1), Infinity);
 });
@@ -252,6 +255,8 @@ test('addresses stay below the page’s own, so that a path prefix works', () =>
   for (const hls of [false, true]) {
     assert.match(api.streamUrl('a', 3, { savesData: true, hls }), /stream\.mp3\?connection=3&kbps=64&listener=me$/);
   }
+  assert.match(api.streamUrl('a', 3, { burstS: 2 }), /stream\.mp3\?connection=3&burst_s=2&listener=me$/);
+  assert.match(api.streamUrl('a', 3, { hls: true, burstS: 2 }), /index\.m3u8\?connection=3&listener=me$/);
   assert.match(api.streamUrl('a', 3, { hls: true }), /stations\/a\/hls\/index\.m3u8\?connection=3&listener=me$/);
   assert.equal(api.socketUrl(), 'wss://example.org/radio/ws?listener=me');
 });

@@ -24,16 +24,17 @@ class AudioFeed:
         self.kbps = kbps
         self.chunks: Ring[Chunk] = Ring(max(8, round(settings.ring_s / CHUNK_S)), asyncio.get_running_loop())
         self.fanout = Fanout(self.chunks, settings.stall_s, on_drop)
-        self._burst_frames = round(settings.burst_s * RATE)
+        self._burst_s = settings.burst_s
         self._begin = 0  # number of the first chunk that new listeners may get
 
-    def burst_start(self) -> int:
-        """The number of the first chunk for a new listener, at most ``burst_s`` before the newest."""
+    def burst_start(self, burst_s: float | None = None) -> int:
+        """The number of the first chunk for a new listener, at most ``burst_s`` (or the setting) before the newest."""
         newest = self.chunks.newest()
         if newest is None:
             return self.chunks.end
         end = newest.frame + newest.frames
-        return max(self._begin, self.chunks.since(lambda chunk: end - chunk.frame <= self._burst_frames))
+        burst_frames = round(min(self._burst_s, burst_s or self._burst_s) * RATE)
+        return max(self._begin, self.chunks.since(lambda chunk: end - chunk.frame <= burst_frames))
 
     def cut(self) -> None:
         """Give new listeners nothing of what was published so far: what follows does not continue it."""

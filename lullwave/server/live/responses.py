@@ -39,7 +39,10 @@ def counted(counts: Counter[str], key: str) -> Iterator[None]:
 
 
 class LiveAudio(Response):
-    """The endless MP3 of a station, with titles between the bytes if ``titles``. Event loop only."""
+    """The endless MP3 of a station, with titles between the bytes if ``titles``. Event loop only.
+
+    ``burst_s``: seconds of past music to send at once, at most those of the setting, which is the default.
+    """
 
     media_type = "audio/mpeg"
 
@@ -50,12 +53,14 @@ class LiveAudio(Response):
         listener: str | None,
         titles: bool = False,
         kbps: int | None = None,
+        burst_s: float | None = None,
         by_address: Counter[str] | None = None,
         address: str = "",
     ) -> None:
         self._by_address = by_address if by_address is not None else Counter()
         self._address = address
         self._kbps = channel.main.kbps if kbps is None or channel.relay is not None else kbps
+        self._burst_s = burst_s
         self._channel = channel
         self._icy = Interleaver() if titles else None
         self._audience = audience
@@ -107,7 +112,7 @@ class LiveAudio(Response):
     ) -> None:
         """Let the fanout write to the socket until the client disconnects or the station ends."""
         channel, chunked = self._channel, scope["http_version"] == "1.1"
-        connection = AudioConnection(transport, feed.burst_start(), chunked, self._icy, channel.title_at)
+        connection = AudioConnection(transport, feed.burst_start(self._burst_s), chunked, self._icy, channel.title_at)
         feed.fanout.add(connection)
         self._publish_first(listener, connection, feed)
         gone = asyncio.ensure_future(until_gone(receive))
@@ -139,7 +144,7 @@ class LiveAudio(Response):
         channel.events.publish(Event("first", frame, {"listener": listener}))
 
     async def _send(self, listener: str, send: Send, feed: AudioFeed) -> None:
-        cursor = feed.chunks.cursor(feed.burst_start())
+        cursor = feed.chunks.cursor(feed.burst_start(self._burst_s))
         first = True
         while True:
             try:

@@ -28,6 +28,15 @@ Kbps = Annotated[
     int | None,
     Query(description=f"{LOW_KBPS}: the same music for slow networks; without it, the server's own bit rate"),
 ]
+BurstS = Annotated[
+    float | None,
+    Query(
+        ge=0.5,
+        le=3,
+        description="seconds of past music to send at once: changes are heard sooner with less, and slow networks need "
+        "more; at most, and without it, those of the setting `burst_s`",
+    ),
+]
 
 
 def router(services: Services) -> APIRouter:
@@ -36,17 +45,19 @@ def router(services: Services) -> APIRouter:
 
     @routes.head("/stream.mp3", include_in_schema=False)
     @routes.get("/stream.mp3", response_class=Response, responses=AUDIO)
-    async def stream(request: Request, listener: ListenerId = None, kbps: Kbps = None) -> Response:
+    async def stream(
+        request: Request, listener: ListenerId = None, kbps: Kbps = None, burst_s: BurstS = None
+    ) -> Response:
         """The default station, endlessly."""
-        return _stream(services, request, services.channels.default, listener, kbps)
+        return _stream(services, request, services.channels.default, listener, kbps, burst_s)
 
     @routes.head("/stations/{station}/stream.mp3", include_in_schema=False)
     @routes.get("/stations/{station}/stream.mp3", response_class=Response, responses=AUDIO)
     async def station_stream(
-        request: Request, station: str, listener: ListenerId = None, kbps: Kbps = None
+        request: Request, station: str, listener: ListenerId = None, kbps: Kbps = None, burst_s: BurstS = None
     ) -> Response:
         """A station or a private stream, endlessly."""
-        return _stream(services, request, services.heard_channel(station), listener, kbps)
+        return _stream(services, request, services.heard_channel(station), listener, kbps, burst_s)
 
     @routes.head("/current.mp3", include_in_schema=False)
     @routes.get("/current.mp3", response_class=Response, responses=AUDIO)
@@ -112,7 +123,14 @@ def router(services: Services) -> APIRouter:
     return routes
 
 
-def _stream(services: Services, request: Request, channel: Channel, listener: str | None, kbps: int | None) -> Response:
+def _stream(
+    services: Services,
+    request: Request,
+    channel: Channel,
+    listener: str | None,
+    kbps: int | None,
+    burst_s: float | None,
+) -> Response:
     channels, settings = services.channels, services.settings
     if kbps not in (None, LOW_KBPS, settings.bitrate_kbps):
         raise InvalidInput("kbps", kbps, f"{LOW_KBPS} or {settings.bitrate_kbps}")
@@ -122,7 +140,8 @@ def _stream(services: Services, request: Request, channel: Channel, listener: st
     else:
         channels.awake.admit(channel.station.id)
     titles = request.headers.get("icy-metadata", "").strip() == "1"
-    return LiveAudio(channel, channels.audience, listener, titles, kbps, channels.by_address, client_key(request.scope))
+    by_address, address = channels.by_address, client_key(request.scope)
+    return LiveAudio(channel, channels.audience, listener, titles, kbps, burst_s, by_address, address)
 
 
 def _present(channel: Channel, channels: Channels) -> list[Event]:

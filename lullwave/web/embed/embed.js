@@ -77,7 +77,7 @@ function Embed(el, t) {
   function loseConnection({ connection }) {
     if (connection !== player.connection) return;
     const silent = player.phase === 'connecting';
-    const url = api.streamUrl(station, connection, { hls: stream.hls });
+    const url = api.streamUrl(station, connection, { hls: stream.hls, burstS: Player.burstS(player) });
     move((now) => Player.lost(player, now, Math.random()));
     if (silent) void askWhyNot(url, connection);
   }
@@ -109,7 +109,7 @@ function Embed(el, t) {
     lastTitle = piece?.title ?? lastTitle;
     feed.update({ url: wanted ? api.eventsUrl(station) : null });
     stream.update({
-      url: open ? api.streamUrl(station, player.connection, { hls: stream.hls }) : null,
+      url: open ? api.streamUrl(station, player.connection, { hls: stream.hls, burstS: Player.burstS(player) }) : null,
       connection: player.connection,
       volume,
       sleepGain: 1,

@@ -26,6 +26,12 @@ const LONGEST_WAIT_MS = 3_000;
 const SETTLED_MS = 5_000;
 
 /**
+ * Seconds of music that a connection begins with, which is also how far behind the station it is heard: enough for the
+ * usual hiccups of a network, and little, so that changes are heard soon.
+ */
+const SHORT_BURST_S = 2;
+
+/**
  * @typedef {object} Clip
  * @property {string} url
  * @property {string} title
@@ -45,6 +51,7 @@ const SETTLED_MS = 5_000;
  * @property {number} heardTime the audio element's clock when it last moved, in seconds
  * @property {number} movedAt when it last moved
  * @property {number} soundingSince when this connection began to sound
+ * @property {boolean} ranDry the live stream broke off or ran out of data while it played
  */
 
 /** @type {PlayerState} */
@@ -61,6 +68,7 @@ export const INITIAL = Object.freeze({
   heardTime: 0,
   movedAt: 0,
   soundingSince: 0,
+  ranDry: false,
 });
 
 /** @param {PlayerState} state */
@@ -68,6 +76,9 @@ export const isWanted = (state) => state.phase !== 'paused';
 
 /** @param {PlayerState} state */
 export const isOpen = (state) => state.phase !== 'paused' && state.phase !== 'waiting';
+
+/** With how many seconds a connection should begin; null, as many as the server gives, once few were too few. @param {PlayerState} state */
+export const burstS = (state) => (state.ranDry ? null : SHORT_BURST_S);
 
 /** The listener asks for the live stream. */
 export function play(state, now) {
@@ -103,7 +114,7 @@ export function sounding(state, now) {
 
 /** The audio element ran out of data. */
 export function starved(state, now) {
-  return state.phase === 'playing' ? { ...state, phase: 'buffering', movedAt: now } : state;
+  return state.phase === 'playing' ? { ...state, phase: 'buffering', movedAt: now, ranDry: state.ranDry || !state.clip } : state;
 }
 
 /** The connection broke or ended. */
@@ -111,7 +122,8 @@ export function lost(state, now, random) {
   if (!isOpen(state)) return state;
   if (state.clip && !state.clip.isOnTape) return { ...connect({ ...state, clip: null }, now), missed: state.phase === 'connecting' };
   const attempt = state.attempt + 1;
-  return { ...state, phase: 'waiting', attempt, retryAt: now + retryDelayMs(attempt, random, LONGEST_WAIT_MS) };
+  const ranDry = state.ranDry || (state.phase !== 'connecting' && !state.clip);
+  return { ...state, ranDry, phase: 'waiting', attempt, retryAt: now + retryDelayMs(attempt, random, LONGEST_WAIT_MS) };
 }
 
 /**

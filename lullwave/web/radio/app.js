@@ -179,7 +179,7 @@ export function Radio(el, t) {
   function audioUrl() {
     const { player, station } = state;
     if (!Player.isOpen(player) || !station) return null;
-    const how = { savesData: state.savesData, hls: stream.hls && !state.private.stream };
+    const how = { savesData: state.savesData, hls: stream.hls && !state.private.stream, burstS: Player.burstS(player) };
     return player.clip?.url ?? (tape.isOn() ? null : api.streamUrl(tuned(), player.connection, how));
   }
 

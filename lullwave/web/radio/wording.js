@@ -1,5 +1,7 @@
 /** The words of the radio page that follow from its state, by the keys of `strings/`; pure. `t` is the translator of the page. */
 
+import { toldS } from '../station/steering-state.js';
+
 /** @typedef {ReturnType<import('../shared/strings.js').translator>} Translator */
 
 /** @param {Translator} t @param {number | null} count */
@@ -173,7 +175,7 @@ export function withoutEffect(t, { ignored, suggestions }) {
 
 /** When a steering will be heard. @param {Translator} t @param {number} seconds */
 export function heardIn(t, seconds) {
-  return seconds < 0.5 ? t('steering.heard-soon') : t.count('steering.heard-in', Math.round(seconds));
+  return toldS(seconds) < 0.5 ? t('steering.heard-soon') : t.count('steering.heard-in', toldS(seconds));
 }
 
 /**

@@ -62,11 +62,13 @@ export function Api({ base, t, listener, fetch = globalThis.fetch.bind(globalThi
     address,
     /**
      * @param {string} station @param {number} connection a new address for every connection: nothing is reused
-     * @param {{savesData?: boolean, hls?: boolean}} [how] `savesData`: MP3 at the low bit rate; `hls`: the browser plays HLS
+     * @param {{savesData?: boolean, hls?: boolean, burstS?: number | null}} [how] `savesData`: MP3 at the low bit rate;
+     *   `hls`: the browser plays HLS; `burstS`: seconds of MP3 that the server sends at once, null: as many as it likes
      */
-    streamUrl: (station, connection, { savesData = false, hls = false } = {}) => {
-      const file = hls && !savesData ? 'hls/index.m3u8' : 'stream.mp3';
-      return mine(`stations/${encodeURIComponent(station)}/${file}?connection=${connection}${savesData ? '&kbps=64' : ''}`);
+    streamUrl: (station, connection, { savesData = false, hls = false, burstS = null } = {}) => {
+      const isHls = hls && !savesData;
+      const query = `connection=${connection}${savesData ? '&kbps=64' : ''}${burstS && !isHls ? `&burst_s=${burstS}` : ''}`;
+      return mine(`stations/${encodeURIComponent(station)}/${isHls ? 'hls/index.m3u8' : 'stream.mp3'}?${query}`);
     },
     eventsUrl: (station) => mine(`api/events?station=${encodeURIComponent(station)}`),
     socketUrl: () => mine('ws').replace(/^http/, 'ws'),

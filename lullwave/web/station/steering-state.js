@@ -52,16 +52,19 @@ export const refused = (state, error) => ({
   wantsToken: error.wantsToken ?? false,
 });
 
-/** `leftS` seconds are left until the change sounds; the state is new where another second begins. */
+/** A wait as it is told, in whole and half seconds: a quarter of a second off at most. @param {number} seconds */
+export const toldS = (seconds) => Math.max(0, Math.round(2 * seconds) / 2);
+
+/** `leftS` seconds are left until the change sounds; the state is new where another number is told. */
 export function counted(state, leftS) {
   if (state.phase !== 'turning') return state;
   const heardInS = Math.max(0, leftS);
-  return Math.round(heardInS) === Math.round(state.heardInS) ? state : { ...state, heardInS };
+  return toldS(heardInS) === toldS(state.heardInS) ? state : { ...state, heardInS };
 }
 
 /** After how many seconds another number is told, `leftS` before the change sounds; never if nothing counts down. */
 export const nextCountS = (state, leftS) =>
-  state.phase === 'turning' && leftS > 0 ? leftS + 0.5 - Math.round(leftS) : Infinity;
+  state.phase === 'turning' && leftS > 0 ? leftS + 0.25 - toldS(leftS) : Infinity;
 
 /** Another prompt is heard: ours, if it has our frame, or, where that was not known yet, our words. */
 export function heard(state, steer) {

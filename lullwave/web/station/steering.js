@@ -46,6 +46,7 @@ export function Steering(el, t) {
       if (steering === shown) return;
       const done = ['turning', 'queued', 'voted'].includes(steering.phase);
       if (done && shown?.phase === 'sending' && input.value.trim() === shown.prompt) input.value = '';
+      answer.setAttribute('aria-live', steering.phase === shown?.phase ? 'off' : 'polite'); // the countdown is for eyes
       shown = steering;
       if (steering.wantsToken) token.hidden = false;
       answer.hidden = steering.phase === 'idle';

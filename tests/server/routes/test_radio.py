@@ -49,11 +49,12 @@ def test_two_listeners_get_the_same_bytes(radio):
         assert shorter in first or first[5000:60000] in second
 
 
-def test_who_comes_in_gets_at_most_three_seconds_of_the_past(radio):
+@pytest.mark.parametrize(("path", "seconds"), [("/stream.mp3", 3.0), ("/stream.mp3?burst_s=2", 2.0)])
+def test_who_comes_in_gets_at_most_three_seconds_of_the_past_or_those_asked_for(radio, path, seconds):
     with radio.listening() as old:
         play(radio, old, 10)
-        with radio.listening() as new:
-            burst = read_exactly(new, int(2.4 * 24000))
+        with radio.listening(path) as new:
+            burst = read_exactly(new, int((seconds - 0.6) * 24000))
             assert burst[:1] == b"\xff"
             new.fp.raw._sock.settimeout(0.3)
             rest = b""
@@ -62,7 +63,13 @@ def test_who_comes_in_gets_at_most_three_seconds_of_the_past(radio):
                     rest += part
             except TimeoutError:
                 pass
-            assert len(burst + rest) <= 3.2 * 24000
+            assert len(burst + rest) <= (seconds + 0.2) * 24000
+
+
+def test_a_burst_longer_than_allowed_is_refused(radio):
+    with radio.listening("/stream.mp3?burst_s=9") as stream:
+        assert stream.status == 422
+        assert b"burst_s" in stream.read()
 
 
 def test_events_are_stamped_and_a_listener_is_told_its_first_frame(radio):
