@@ -1,9 +1,9 @@
 """Kills what makes the music of a station on a Ray cluster, while people listen to a web server of the same store.
 
 A cluster of three nodes on this machine, an actor with the station on one of the two without the cluster's head, two
-actors with engines, a web server that makes music only while no actor does; over a directory and over moto's S3 server.
-The columns are those of ``store_faults``; ``restarts`` of the station's actor; ``produced_by``: who makes the music at
-the end.
+actors with engines, a web server that makes music only while no actor does; over a directory, moto's S3 server and,
+where it is installed, Ceph's. The columns are those of ``store_faults``; ``restarts`` of the station's actor;
+``produced_by``: who makes the music at the end.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from lullwave.station import RATE
 from ..measure import other_load, report
 from ..radio.recorded_crowd import RecordedCrowd, missing_bytes
 from .store_faults import AFTER_S, KBPS, misplaced, read_programme, suffered_all, wait_for
-from .store_scene import STATION, STORES, Scene, Watch, Web
+from .store_scene import STATION, Watch, Web
+from .stores import INSTALLED, STORES, Scene
 
 use_token()
 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
@@ -80,7 +81,7 @@ FAULTS: dict[str, Callable[[Cluster], int]] = {  # the process that is killed
 def main() -> None:
     """Run the faults one after the other and print the table."""
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ask.add_argument("--store", choices=STORES, nargs="+", default=list(STORES))
+    ask.add_argument("--store", choices=STORES, nargs="+", default=INSTALLED)
     ask.add_argument("--only", nargs="+", metavar="WORD", help="faults whose name has one of these in it")
     ask.add_argument("--listeners", type=int, default=100)
     given = ask.parse_args()

@@ -1,12 +1,13 @@
 """Kills and stops the servers of a shared store and the store itself, while people listen, and counts lost samples.
 
-Five processes: three web servers that make no music, and two servers that may; over a directory and over moto's S3
-server. The listeners are spread over the web servers; all that they receive is kept with its time. Afterwards it is
-decoded and compared with the programme in the store. ``lost``: samples of the programme that a listener of a surviving
-server did not get, or got twice or in another place; one listener of each server is decoded, ``missing`` are the bytes
-that the others lack of that one's. ``silent_s``: longest time for which a player that starts at the first byte has
-nothing to play. ``takeover_s``: from the fault until another process has written a segment. ``least_ahead_s``: the
-least that was written ahead. ``runs_apart``: places at which the programme went on later than it should have.
+Five processes: three web servers that make no music, and two servers that may; over a directory, moto's S3 server
+and, where it is installed, Ceph's. The listeners are spread over the web servers; all that they receive is kept with
+its time. Afterwards it is decoded and compared with the programme in the store. ``lost``: samples of the programme
+that a listener of a surviving server did not get, or got twice or in another place; one listener of each server is
+decoded, ``missing`` are the bytes that the others lack of that one's. ``silent_s``: longest time for which a player
+that starts at the first byte has nothing to play. ``takeover_s``: from the fault until another process has written a
+segment. ``least_ahead_s``: the least that was written ahead. ``runs_apart``: places at which the programme went on
+later than it should have.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ from lullwave.storage.objects import open_store
 
 from ..measure import other_load, report
 from ..radio.recorded_crowd import RecordedCrowd, missing_bytes
-from .store_scene import STATION, STORES, Scene, Watch, Web
+from .store_scene import STATION, Watch, Web
+from .stores import INSTALLED, STORES, Scene
 
 KBPS = 192
 OUTAGE_S = 20.0  # how long a store stalls or refuses writes
@@ -90,7 +92,7 @@ FAULTS: dict[str, Callable[[Faults], None]] = {
 def main() -> None:
     """Run the faults one after the other; print each as it ends, then the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--store", choices=STORES, nargs="+", default=list(STORES))
+    parser.add_argument("--store", choices=STORES, nargs="+", default=INSTALLED)
     parser.add_argument("--only", nargs="+", metavar="WORD", help="faults whose name has one of these in it")
     parser.add_argument("--listeners", type=int, default=100)
     parser.add_argument("--ahead", type=float, default=24.0, help="the servers' store_ahead_s")

@@ -19,7 +19,8 @@ from lullwave.server.process.run import raise_file_limit
 
 from ..measure import cpu_s, other_load, report, rss_mb
 from ..radio.listeners import FLAGS, IDLE_S, client
-from .store_scene import STORES, Web
+from .store_scene import Web
+from .stores import STORES
 
 SETTLE_S = 60.0  # longest wait
 QUIET_CORES = 0.4  # what four servers with three listeners use, and a little more

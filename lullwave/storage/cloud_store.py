@@ -43,6 +43,7 @@ class CloudStore(ObjectStore):
             )
         except (obstore.exceptions.BaseError, ValueError) as error:
             raise InvalidInput("store", redacted(url), f"an address that obstore accepts ({_reason(error)})") from None
+        self._bare_tags = False  # the server has been seen to want tags without quotes
 
     def get(self, key: str) -> StoredObject | None:
         with self._failures():
@@ -56,7 +57,14 @@ class CloudStore(ObjectStore):
         return self._put(key, data, "create")
 
     def put_if_matches(self, key: str, data: bytes, version: str) -> str | None:
-        return self._put(key, data, json.loads(version))
+        wanted = json.loads(version)
+        written = self._put(key, data, _without_quotes(wanted) if self._bare_tags else wanted)
+        if written is None and not self._bare_tags and _without_quotes(wanted) != wanted:
+            current = self.get(key)
+            if current is not None and current.version == version:  # refused although nobody has written
+                written = self._put(key, data, _without_quotes(wanted))
+                self._bare_tags = written is not None
+        return written
 
     def list(self, folder: str) -> list[str]:
         with self._failures():
@@ -76,7 +84,11 @@ class CloudStore(ObjectStore):
         with self._failures():
             try:
                 return _version(self._obstore.put(self._store, check_key(key), data, mode=mode))
-            except (refused.AlreadyExistsError, refused.PreconditionError, FileNotFoundError):
+            except (refused.AlreadyExistsError, refused.PreconditionError):
+                return None
+            except FileNotFoundError as error:
+                if mode == "create":
+                    raise StorageUnavailable(f"the store has no such bucket: {_reason(error)}") from None
                 return None
 
     @contextmanager
@@ -86,6 +98,11 @@ class CloudStore(ObjectStore):
             yield
         except (self._obstore.exceptions.BaseError, OSError) as error:
             raise StorageUnavailable(f"the store does not answer: {_reason(error)}") from None
+
+
+def _without_quotes(version: dict[str, str]) -> dict[str, str]:
+    """A version as servers want it that compare the tag of ``If-Match`` without its quotes (Ceph 16)."""
+    return {name: value.strip('"') for name, value in version.items()}
 
 
 def _version(meta: Any) -> str:
