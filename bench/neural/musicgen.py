@@ -32,17 +32,19 @@ def main() -> None:
     parser.add_argument("--parts", default="steps,songs,shared,codec,clip,error")
     parser.add_argument(
         "--backends",
-        default="native,native+kv16,torch",
-        help="kernels of Lullwave on a CPU, for the part steps; +kv16: with keys and values in 16 bits",
+        default="native,native+int4,native+kv16,torch",
+        help="kernels of Lullwave on a CPU, for the part steps; +int4: with weights of 4 bits; +kv16: with keys and "
+        "values in 16 bits",
     )
     parser.add_argument("--peers", default="fp32,bf16,int8", help="kinds of transformers, for the part steps on a CPU")
     parser.add_argument("--seconds", default="10,30", help="lengths of clips, for the part clip")
     parser.add_argument("--contexts", default="250,500,1450", help="steps in the cache, for the part steps")
+    parser.add_argument("--dtype", default="auto", help="precision of the weights, for the part clip")
     parser.add_argument("--clip", action="store_true", help=argparse.SUPPRESS)  # internal: measure memory
     chosen = parser.parse_args()
     measure.pin(THREADS)
     if chosen.clip:
-        _clip(chosen.checkpoint, [float(length) for length in chosen.seconds.split(",")])
+        _clip(chosen.checkpoint, [float(length) for length in chosen.seconds.split(",")], chosen.dtype)
         return
     with tempfile.TemporaryDirectory() as scratch:
         directory = chosen.checkpoint
@@ -56,7 +58,7 @@ def main() -> None:
                 contexts = [int(context) for context in chosen.contexts.split(",")]
                 _steps(directory, contexts, chosen.backends.split(","), chosen.peers.split(","))
             elif part == "clip":
-                _end_to_end(directory, chosen.seconds)
+                _end_to_end(directory, chosen.seconds, chosen.dtype)
             else:
                 _PARTS[part](directory)
 
@@ -177,22 +179,22 @@ def _codec(directory: Path) -> None:
     measure.report("musicgen codec", rows)
 
 
-def _end_to_end(directory: Path, seconds: str) -> None:
+def _end_to_end(directory: Path, seconds: str, dtype: str) -> None:
     """Clips through the public interface, in a separate process: speed, memory, and load at rest."""
     command = [sys.executable, "-m", "bench.neural.musicgen", "--clip", "--checkpoint", str(directory)]
-    done = subprocess.run([*command, "--seconds", seconds], capture_output=True, text=True)
+    done = subprocess.run([*command, "--seconds", seconds, "--dtype", dtype], capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(done.stderr)
     row = json.loads(done.stdout.splitlines()[-1])
-    measure.report("musicgen clip", row.pop("clips"), **row)
+    measure.report("musicgen clip", row.pop("clips"), dtype=dtype, **row)
 
 
-def _clip(directory: Path, lengths: Sequence[float]) -> None:
+def _clip(directory: Path, lengths: Sequence[float], dtype: str) -> None:
     from lullwave.engines import load_engine
     from lullwave.request import Request
 
     began = time.perf_counter()
-    engine: Any = load_engine("musicgen", model=str(directory), threads=THREADS)
+    engine: Any = load_engine("musicgen", model=str(directory), threads=THREADS, dtype=dtype)
     row: dict[str, Any] = {"load_s": time.perf_counter() - began, "load_peak_mb": measure.peak_rss_mb()}
     row["loaded_mb"] = measure.rss_mb()
     clips = []
@@ -225,12 +227,13 @@ class _Ours:
         from lullwave.engines.musicgen.engine import MusicGenEngine
 
         torch.set_num_threads(THREADS)
-        kernels, _, kept = backend.partition("+")
+        kernels, *kinds = backend.split("+")
         self._engine = MusicGenEngine(
             model=str(directory),
             max_songs=songs,
             backend=kernels,
-            kv_dtype="float" if kept == "kv16" else "auto",
+            dtype="int4" if "int4" in kinds else "auto",
+            kv_dtype="float" if "kv16" in kinds else "auto",
             threads=THREADS,
         )
         self.decoder, self.cache = self._engine.decoder, self._engine._cache

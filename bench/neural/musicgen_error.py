@@ -1,4 +1,4 @@
-"""The error of MusicGen's logits in 8 bits against float32, with keys and values in 16 and in 8 bits."""
+"""The error of MusicGen's logits in 8 and in 4 bits against float32, with keys and values in 8 bits (+kv16: in 16)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from .. import measure
 
 
 def measure_error(directory: Path) -> None:
-    """Relative L2 error of 8-bit logits over 200 teacher-forced steps, for two kinds of weights."""
+    """Relative L2 error of quantized logits over 200 teacher-forced steps, for two kinds of weights."""
     import torch
 
     from lullwave.engines.musicgen.model.attention import StepDecoder, StepInput
     from lullwave.engines.musicgen.model.config import ModelConfig
     from lullwave.engines.musicgen.model.decoder import Decoder
+    from lullwave.engines.musicgen.model.grouped_int4 import FOUR_BITS
     from lullwave.engines.musicgen.model.kv_cache import KVCache
     from lullwave.engines.musicgen.model.native_decoder import NativeDecoder
     from lullwave.engines.musicgen.native import find_native
@@ -28,16 +29,17 @@ def measure_error(directory: Path) -> None:
     for kind in ("gaussian", "student-t, 6 loud inputs"):
         weights: Any = _Drawn(directory, heavy=kind != "gaussian")
         logits = []
-        for backend in ("float32", "torch", "native", "native+kv16"):
+        for backend in ("float32", "torch", "native", "native+kv16", "native+int4"):
             if backend.startswith("native") and module is None:
                 continue
             with torch.inference_mode():
                 decoder: StepDecoder
                 if backend.startswith("native"):
-                    decoder = NativeDecoder(module, config, weights)
+                    four_bits = FOUR_BITS if backend == "native+int4" else frozenset()
+                    decoder = NativeDecoder(module, config, weights, four_bits=four_bits)
                 else:
                     decoder = Decoder(config, weights, cpu, torch.float32 if backend == "float32" else torch.int8)
-                kept = torch.int8 if backend == "native" else decoder.cache_dtype
+                kept = torch.int8 if backend in ("native", "native+int4") else decoder.cache_dtype
                 cache = KVCache(config, 1, 200, kept, cpu)
                 prompt_kv = decoder.prompt_kv(states)
                 logits.append(decoder.step(cache, [StepInput(0, p, tokens[p], (prompt_kv, None)) for p in range(200)]))
@@ -45,7 +47,7 @@ def measure_error(directory: Path) -> None:
             if backend != "float32":
                 error = float((logits[-1] - logits[0]).norm() / logits[0].norm())
                 rows.append({"weights": kind, "backend": backend, "relative error": error})
-    measure.report("musicgen 8-bit error", rows)
+    measure.report("musicgen error", rows)
 
 
 class _Drawn:

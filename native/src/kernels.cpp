@@ -1,24 +1,12 @@
 // The kernels of the decoder's products and norms, compiled once for each instruction set: LEVEL is its name.
 #include "attention_kernels.hpp"
 #include "float_kernels.hpp"
-#include "vectors.hpp"
+#include "nibble_kernels.hpp"
+#include "products.hpp"
 
 namespace lullwave {
 namespace LEVEL {
 namespace {
-
-// x times the normal distribution function, by Abramowitz and Stegun 7.1.26: 1.5e-7 off at most.
-inline F8 gelu(F8 x) {
-  const F8 z = absolute(x) * 0.70710678f;
-  const F8 t = all(1.0f) / fused(z, all(0.3275911f), all(1.0f));
-  F8 p = all(1.061405429f);
-  p = fused(p, t, all(-1.453152027f));
-  p = fused(p, t, all(1.421413741f));
-  p = fused(p, t, all(-0.284496736f));
-  p = fused(p, t, all(0.254829592f));
-  const F8 rest = p * t * exponential(-(z * z));  // 1 - erf(z)
-  return x * 0.5f * (x < all(0.0f) ? rest : all(2.0f) - rest);
-}
 
 void normalize(const float* x, const float* weight, const float* bias, int size, float* out) {
   F8 total = {};
@@ -51,92 +39,38 @@ void quantize(const MatrixView& m, const float* x, int row, const Rows& out, flo
     for (int i = from; i < to; i += kLane) most = larger(most, absolute(load(x + i)));
     const float peak = largest(most);
     const F8 factor = all(peak > 0.0f ? float(kLevels) / peak : 0.0f);
-    I8 total = {};
-    for (int i = from; i < to; i += kLane) {
-      const I8 q = __builtin_convertvector(rounded(load(x + i) * factor), I8);
-      total += q;
-      store_bytes(values + i, q);
+    const int summed = m.bits == 4 ? kSubgroup : kGroup;
+    for (int first = from; first < to; first += summed) {
+      I8 total = {};
+      const int end = first + summed < to ? first + summed : to;
+      for (int i = first; i < end; i += kLane) {
+        const I8 q = __builtin_convertvector(rounded(load(x + i) * factor), I8);
+        total += q;
+        store_bytes(values + i, q);
+      }
+      std::int32_t added = 0;
+      for (int j = 0; j < kLane; j++) added += total[j];
+      out.sums[std::size_t(row) * m.summed() + first / summed] = added;
     }
-    std::int32_t added = 0;
-    for (int j = 0; j < kLane; j++) added += total[j];
     out.scales[row * m.groups + g] = peak / float(kLevels);
-    out.sums[row * m.groups + g] = added;
   }
 }
 
-#if defined(__AVX512VNNI__) && defined(__AVX512F__)
-using Sum = __m512i;
-constexpr int kParts = 1;  // registers that hold the sums of one row
-#elif defined(__AVX2__)
-using Sum = __m256i;
-constexpr int kParts = 2;
-#elif defined(__ARM_FEATURE_DOTPROD)
-using Sum = int32x4_t;
-constexpr int kParts = 4;
-#else
-struct Sum { std::int32_t v[kTile]; };
-constexpr int kParts = 1;
-#endif
-#if defined(__AVX512VNNI__) || defined(__AVXVNNI__)
-constexpr int kOffset = 128;  // added to the weights: the instruction multiplies unsigned by signed bytes
-#else
-constexpr int kOffset = 0;
-#endif
-
-#if defined(__AVX512VNNI__) && defined(__AVX512F__)
-constexpr int kTogether = 4;  // groups that are read side by side: more requests to the memory, and shorter chains of sums
-#elif defined(__AVXVNNI__)
-constexpr int kTogether = 2;
-#else
-constexpr int kTogether = 1;
-#endif
 constexpr int kGroupBytes = kTile * (kGroup + int(sizeof(float)));
-// Bytes of weights that are fetched ahead: where groups are read side by side, those that follow them.
-constexpr int kAhead = kTogether > 1 ? kTogether * kGroupBytes : 4096;
-constexpr int kAheadOnce = 1024;  // the same, for weights that are kept out of the outer caches
 
-// Asks the memory for weights that are needed soon. `once`: keep them out of the outer caches.
-inline void fetch_ahead(const std::uint8_t* w, bool once) {
-  if (kTogether == 1 && once) __builtin_prefetch(w + kAheadOnce, 0, 0);
-  else __builtin_prefetch(w + kAhead);
-}
-
-inline std::int32_t four(const std::int8_t* x) { std::int32_t v; std::memcpy(&v, x, sizeof v); return v; }
-
-// Adds the products of four inputs with the weights of a tile to the sums of R rows.
-template <int R>
-inline void accumulate(const std::uint8_t* w, const std::int8_t* const* x, int at, Sum (*sums)[kParts]) {
+// The weights of four inputs, as add_products wants them.
+inline void load_weights(const std::uint8_t* w, Bytes (&weights)[kParts]) {
 #if defined(__AVX512VNNI__) && defined(__AVX512F__)
-  const __m512i weights = _mm512_xor_si512(_mm512_loadu_si512(w), _mm512_set1_epi8(-128));
-  for (int r = 0; r < R; r++)
-    sums[r][0] = _mm512_dpbusd_epi32(sums[r][0], weights, _mm512_set1_epi32(four(x[r] + at)));
+  weights[0] = _mm512_xor_si512(_mm512_loadu_si512(w), _mm512_set1_epi8(-128));
 #elif defined(__AVX2__)
   for (int part = 0; part < kParts; part++) {
-    const __m256i weights = _mm256_loadu_si256((const __m256i*)(w + 32 * part));
-#if defined(__AVXVNNI__)
-    const __m256i shifted = _mm256_xor_si256(weights, _mm256_set1_epi8(-128));
-    for (int r = 0; r < R; r++)
-      sums[r][part] = _mm256_dpbusd_avx_epi32(sums[r][part], shifted, _mm256_set1_epi32(four(x[r] + at)));
-#else
-    // |w| times sign(w) x: two products of at most 127 x 127 fit in 16 bits, nothing is clipped
-    const __m256i size = _mm256_abs_epi8(weights), ones = _mm256_set1_epi16(1);
-    for (int r = 0; r < R; r++) {
-      const __m256i inputs = _mm256_sign_epi8(_mm256_set1_epi32(four(x[r] + at)), weights);
-      sums[r][part] = _mm256_add_epi32(sums[r][part], _mm256_madd_epi16(_mm256_maddubs_epi16(size, inputs), ones));
-    }
-#endif
+    weights[part] = _mm256_loadu_si256((const __m256i*)(w + 32 * part));
+    if (kOffset) weights[part] = _mm256_xor_si256(weights[part], _mm256_set1_epi8(-128));
   }
 #elif defined(__ARM_FEATURE_DOTPROD)
-  for (int part = 0; part < kParts; part++) {
-    const int8x16_t weights = vld1q_s8((const std::int8_t*)w + 16 * part);
-    for (int r = 0; r < R; r++)
-      sums[r][part] = vdotq_s32(sums[r][part], weights, vreinterpretq_s8_s32(vdupq_n_s32(four(x[r] + at))));
-  }
+  for (int part = 0; part < kParts; part++) weights[part] = vld1q_s8((const std::int8_t*)w + 16 * part);
 #else
-  const std::int8_t* weights = (const std::int8_t*)w;
-  for (int r = 0; r < R; r++)
-    for (int i = 0; i < kTile; i++)
-      for (int j = 0; j < kStep; j++) sums[r][0].v[i] += int(weights[kStep * i + j]) * int(x[r][at + j]);
+  std::memcpy(weights, w, sizeof weights);
 #endif
 }
 
@@ -154,18 +88,15 @@ inline const std::uint8_t* add_groups(const MatrixView& m, const Rows& x, int ro
 #pragma GCC unroll 4
   for (int at = 0; at < count; at += kStep, weights += kTile * kStep)
     for (int i = 0; i < G; i++) {
-      fetch_ahead(weights + i * group_bytes, once);
-      accumulate<R>(weights + i * group_bytes, values[i], at, sums[i]);
+      fetch_ahead<kGroupBytes>(weights + i * group_bytes, once);
+      Bytes loaded[kParts];
+      load_weights(weights + i * group_bytes, loaded);
+      add_products<R>(loaded, values[i], at, sums[i]);
     }
   for (int i = 0; i < G; i++, tile += group_bytes)
     for (int r = 0; r < R; r++) {
-      I8 exact[2];
-      static_assert(sizeof exact == sizeof sums[i][r]);
-      std::memcpy(exact, sums[i][r], sizeof exact);
       const std::size_t at = std::size_t(row + r) * m.groups + g + i;
-      for (int half = 0; half < 2; half++)
-        total[r][half] = fused(to_float(exact[half] - kOffset * x.sums[at]) * x.scales[at],
-                               load((const float*)tile + half * kLane), total[r][half]);
+      add_scaled(sums[i][r], kOffset * x.sums[at], x.scales[at], (const float*)tile, total[r]);
     }
   return tile;
 }
@@ -180,24 +111,14 @@ void multiply_rows(const MatrixView& m, const Rows& x, int row, const std::uint8
     tile = add_groups<R, kTogether>(m, x, row, g, kGroup, tile, once, total);
   for (; g < m.groups; g++)
     tile = add_groups<R, 1>(m, x, row, g, g < whole ? kGroup : m.inputs - g * kGroup, tile, once, total);
-  for (int j = 0; j < m.loud_count; j++, tile += kTile * sizeof(float))
-    for (int r = 0; r < R; r++)
-      for (int half = 0; half < 2; half++)
-        total[r][half] = fused(all(x.loud[std::size_t(row + r) * m.loud_count + j]),
-                               load((const float*)tile + half * kLane), total[r][half]);
-  for (int r = 0; r < R; r++)
-    for (int half = 0; half < 2; half++)
-      store(out + (row + r) * kTile + half * kLane, with_gelu ? gelu(total[r][half]) : total[r][half]);
+  finish<R>(m, x, row, tile, total, out, with_gelu);
 }
 
 void multiply(const MatrixView& m, const Rows& x, int rows, int number, float* out, bool with_gelu) {
   const std::uint8_t* tile = m.tiles + std::size_t(number) * m.tile_bytes;
   const bool once = reads_once_well && rows <= 4;  // else the next block of rows reads the tile again
-  int row = 0;
-  for (; row + 4 <= rows; row += 4) multiply_rows<4>(m, x, row, tile, once, out, with_gelu);
-  if (rows - row == 3) multiply_rows<3>(m, x, row, tile, once, out, with_gelu);
-  if (rows - row == 2) multiply_rows<2>(m, x, row, tile, once, out, with_gelu);
-  if (rows - row == 1) multiply_rows<1>(m, x, row, tile, once, out, with_gelu);
+  if (m.bits == 4) return multiply_nibbles(m, x, rows, tile, once, out, with_gelu);
+  in_blocks(rows, [&](int row, auto count) { multiply_rows<count.value>(m, x, row, tile, once, out, with_gelu); });
 }
 
 // In the order of the products, with the same requests ahead.
@@ -216,7 +137,7 @@ std::uint64_t read(const std::uint8_t* data, std::size_t bytes) {
     for (; at + kTogether * kStream <= bytes; at += kTogether * kStream)
       for (std::size_t line = at; line < at + kStream; line += kLine)
         for (int i = 0; i < kTogether; i++) {
-          fetch_ahead(data + line + i * kStream, false);
+          fetch_ahead<kGroupBytes>(data + line + i * kStream, false);
           add(data + line + i * kStream);
         }
   for (; at < bytes; at += kLine) add(data + at);
@@ -232,7 +153,7 @@ std::uint64_t read(const std::uint8_t* data, std::size_t bytes) {
 }  // namespace
 
 extern const Kernels kernels;
-const Kernels kernels = {LULLWAVE_NAME(LEVEL), quantize, multiply, normalize, attend, to_half, to_bytes, read,
+const Kernels kernels = {LULLWAVE_NAME(LEVEL), quantize, to_nibbles, multiply, normalize, attend, to_half, to_bytes, read,
                          product, elu, lstm_cell};
 
 }  // namespace LEVEL

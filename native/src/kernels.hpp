@@ -2,6 +2,8 @@
 //
 // Weights lie in tiles of 16 output channels. A tile holds, for each group of 256 inputs, the 16 scales and then the
 // weights, four inputs of one output side by side; after the groups come the float weights of the loud inputs.
+// With 4 bits, the whole-number scales of the subgroups, 16 each, stand between scales and weights; a weight is the number
+// of a level, and a byte holds that of an input in its low half and that of the input four further on in its high half.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -10,25 +12,29 @@ namespace lullwave {
 
 constexpr int kTile = 16;    // output channels that are computed together
 constexpr int kGroup = 256;  // inputs that share a scale; sums of a group are exact in float32
+constexpr int kSubgroup = 16;  // inputs of 4-bit weights that share a whole-number scale within their group
 constexpr int kStep = 4;     // inputs that one instruction adds up
 constexpr int kLevels = 127; // weights and inputs are quantized to -127..127
+constexpr std::int8_t kNibbles[16] = {-127, -105, -78, -59, -44, -30, -18, -8, 0, 9, 20, 33, 47, 63, 80, 100};  // of 4 bits
 constexpr int kLane = 8;     // floats of a vector; sizes of states are multiples of it
 
 // A packed matrix of `outputs` rows and `inputs` columns.
 struct MatrixView {
   int outputs, inputs;
+  int bits;  // of a weight: 8 or 4
   int groups;
   const std::uint8_t* tiles;
   std::size_t tile_bytes;
   const std::int32_t* loud;  // inputs that are multiplied in float
   int loud_count;
+  int summed() const { return bits == 4 ? inputs / kSubgroup : groups; }  // sums of a row's values
 };
 
 // Quantized inputs of a product.
 struct Rows {
   std::int8_t* values;   // (rows, inputs)
   float* scales;         // (rows, groups)
-  std::int32_t* sums;    // (rows, groups): sums of the values
+  std::int32_t* sums;    // (rows, groups), with 4 bits (rows, subgroups): sums of the values
   float* loud;           // (rows, loud inputs)
 };
 
@@ -71,6 +77,8 @@ struct Kernels {
   const char* name;
   // Quantizes one row of inputs; `scratch` holds as many floats as the row.
   void (*quantize)(const MatrixView& matrix, const float* x, int row, const Rows& out, float* scratch);
+  // Quantizes the weights of one output to numbers of levels, and to scales of subgroups and groups.
+  void (*to_nibbles)(const float* weights, int inputs, std::int8_t* values, std::int8_t* parts, float* scales);
   // The outputs of one tile, (rows, 16), through GELU if asked for.
   void (*multiply)(const MatrixView& matrix, const Rows& x, int rows, int tile, float* out, bool gelu);
   // Layer normalization with its affine part.

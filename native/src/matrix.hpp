@@ -1,4 +1,4 @@
-// A matrix of 8-bit weights, packed for the kernels, and inputs quantized for it.
+// A matrix of 8-bit or 4-bit weights, packed for the kernels, and inputs quantized for it.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -11,11 +11,12 @@ namespace lullwave {
 // Quantized weights as Python hands them over, row-major. The loud columns of `values` are zero.
 struct QuantizedWeights {
   int outputs, inputs;
-  const std::int8_t* values;    // (outputs, inputs)
+  const std::int8_t* values;    // (outputs, inputs); with 4 bits, numbers of levels
   const float* scales;          // (outputs, groups)
   int loud_count;
   const std::int32_t* loud;     // (loud_count), columns
   const float* loud_weights;    // (outputs, loud_count)
+  const std::int8_t* parts = nullptr;  // (outputs, inputs / 16): scales of subgroups, if the weights have 4 bits
 };
 
 class Matrix {

@@ -19,6 +19,7 @@ using namespace lullwave;
 namespace {
 
 template <class T, int Dimensions> using Array = nb::ndarray<T, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
+using Parts = std::optional<Array<const std::int8_t, 2>>;  // scales of subgroups: the weights have 4 bits
 using CacheArray = nb::ndarray<nb::ndim<6>, nb::c_contig, nb::device::cpu>;
 using ScaleArray = nb::ndarray<float, nb::ndim<5>, nb::c_contig, nb::device::cpu>;
 
@@ -27,18 +28,21 @@ void require(bool holds, const char* message) {
 }
 
 QuantizedWeights checked(const Array<const std::int8_t, 2>& values, const Array<const float, 2>& scales,
-                         const Array<const std::int32_t, 1>& loud, const Array<const float, 2>& loud_weights) {
+                         const Array<const std::int32_t, 1>& loud, const Array<const float, 2>& loud_weights,
+                         const Parts& parts) {
   const std::size_t outputs = values.shape(0), inputs = values.shape(1);
   require(outputs < (1u << 24) && inputs < (1u << 24), "weights: at most 2^24 outputs and inputs");
   require(scales.shape(0) == outputs && scales.shape(1) == (inputs + kGroup - 1) / kGroup,
           "scales: (outputs, groups of 256 inputs)");
   require(loud_weights.shape(0) == outputs && loud_weights.shape(1) == loud.shape(0) && loud.shape(0) <= inputs,
           "loud weights: (outputs, loud inputs)");
+  require(!parts || (parts->shape(0) == outputs && parts->shape(1) == inputs / kSubgroup),
+          "parts: (outputs, subgroups of 16 inputs)");
   return {int(outputs), int(inputs), values.data(), scales.data(), int(loud.shape(0)), loud.data(),
-          loud_weights.data()};
+          loud_weights.data(), parts ? parts->data() : nullptr};
 }
 
-// One product with 8-bit weights: of an LSTM, and for tests of the kernels.
+// One product with quantized weights: of an LSTM, and for tests of the kernels.
 class Linear {
  public:
   Linear(const QuantizedWeights& weights, const std::string& level)
@@ -67,6 +71,22 @@ class Linear {
   Matrix matrix_;
   const Kernels& kernels_;
 };
+
+// Quantizes weights to 4 bits.
+void to_nibbles(const Array<const float, 2>& weights, const Array<std::int8_t, 2>& values,
+                const Array<std::int8_t, 2>& parts, const Array<float, 2>& scales, const std::string& level) {
+  const std::size_t outputs = weights.shape(0), inputs = weights.shape(1);
+  require(inputs > 0 && inputs % kSubgroup == 0 && inputs < (1u << 24), "weights: a multiple of 16 inputs");
+  require(values.shape(0) == outputs && values.shape(1) == inputs, "values: as the weights");
+  require(parts.shape(0) == outputs && parts.shape(1) == inputs / kSubgroup, "parts: (outputs, subgroups of 16 inputs)");
+  const std::size_t groups = (inputs + kGroup - 1) / kGroup;
+  require(scales.shape(0) == outputs && scales.shape(1) == groups, "scales: (outputs, groups of 256 inputs)");
+  const Kernels& kernels = kernels_of(level);
+  nb::gil_scoped_release unlocked;
+  for (std::size_t i = 0; i < outputs; i++)
+    kernels.to_nibbles(weights.data() + i * inputs, int(inputs), values.data() + i * inputs,
+                       parts.data() + i * (inputs / kSubgroup), scales.data() + i * groups);
+}
 
 // Keys and values of a prompt; keeps the arrays alive.
 class Prompt {
@@ -193,8 +213,9 @@ class PyDecoder {
   }
 
   void set_product(int layer, int which, const Array<const std::int8_t, 2>& values, const Array<const float, 2>& scales,
-                   const Array<const std::int32_t, 1>& loud, const Array<const float, 2>& loud_weights) {
-    decoder_->set_product(layer, Product(which), checked(values, scales, loud, loud_weights));
+                   const Array<const std::int32_t, 1>& loud, const Array<const float, 2>& loud_weights,
+                   const Parts& parts) {
+    decoder_->set_product(layer, Product(which), checked(values, scales, loud, loud_weights, parts));
   }
 
   void set_norm(int layer, int which, const Array<const float, 1>& weight, const Array<const float, 1>& bias) {
@@ -247,17 +268,22 @@ class PyDecoder {
 
 NB_MODULE(lullwave_native, m) {
   nb::set_leak_warnings(false);  // engines may live until the interpreter ends
-  m.doc() = "The decoder step of MusicGen with 8-bit weights, and the layers of its codec, for CPUs.";
+  m.doc() = "The decoder step of MusicGen with 8-bit or 4-bit weights, and the layers of its codec, for CPUs.";
   m.def("levels", [] {
     std::vector<std::string> names;
     for (const Kernels* kernels : usable_kernels()) names.push_back(kernels->name);
     return names;
   }, "Names of the instruction sets that this CPU has kernels for, the fastest first.");
+  m.def("to_nibbles", &to_nibbles, nb::arg("weights"), nb::arg("values").noconvert(), nb::arg("parts").noconvert(),
+        nb::arg("scales").noconvert(), nb::arg("level") = "",
+        "Quantizes weights (outputs, inputs) to numbers of levels, scales of 16 inputs and scales of 256 inputs.");
   nb::class_<Linear>(m, "Linear")
       .def("__init__", [](Linear* self, const Array<const std::int8_t, 2>& values, const Array<const float, 2>& scales,
                           const Array<const std::int32_t, 1>& loud, const Array<const float, 2>& loud_weights,
-                          const std::string& level) { new (self) Linear(checked(values, scales, loud, loud_weights), level); },
-           nb::arg("values"), nb::arg("scales"), nb::arg("loud"), nb::arg("loud_weights"), nb::arg("level") = "")
+                          const std::string& level, const Parts& parts) {
+             new (self) Linear(checked(values, scales, loud, loud_weights, parts), level);
+           }, nb::arg("values"), nb::arg("scales"), nb::arg("loud"), nb::arg("loud_weights"), nb::arg("level") = "",
+           nb::arg("parts") = nb::none())
       .def("multiply", &Linear::multiply, nb::arg("x"), nb::arg("out").noconvert(), nb::arg("gelu") = false);
   nb::class_<Prompt>(m, "Prompt")
       .def(nb::init<Array<const float, 4>, Array<const float, 4>, std::optional<Array<const float, 1>>>(),
@@ -286,7 +312,8 @@ NB_MODULE(lullwave_native, m) {
            nb::arg("hidden"), nb::arg("layers"), nb::arg("heads"), nb::arg("ffn"), nb::arg("codebooks"),
            nb::arg("vocabulary"), nb::arg("cross"), nb::arg("table"), nb::arg("positions"), nb::arg("threads") = 2,
            nb::arg("pinned") = false, nb::arg("level") = "")
-      .def("set_product", &PyDecoder::set_product)
+      .def("set_product", &PyDecoder::set_product, nb::arg("layer"), nb::arg("which"), nb::arg("values"),
+           nb::arg("scales"), nb::arg("loud"), nb::arg("loud_weights"), nb::arg("parts") = nb::none())
       .def("set_norm", &PyDecoder::set_norm)
       .def("step", &PyDecoder::step, nb::arg("cache"), nb::arg("rows"), nb::arg("tokens").none(),
            nb::arg("states").none(), nb::arg("prompts"), nb::arg("logits").noconvert())

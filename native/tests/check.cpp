@@ -26,13 +26,23 @@ std::vector<float> noise(std::size_t count) {
   return out;
 }
 
-void set_random(Decoder& decoder, int layer, Product which, int outputs, int inputs) {
+void set_random(const Kernels& kernels, int bits, Decoder& decoder, int layer, Product which, int outputs, int inputs) {
   const std::size_t groups = (inputs + kGroup - 1) / kGroup;
   std::vector<std::int8_t> values(std::size_t(outputs) * inputs);
   for (std::int8_t& value : values) value = std::int8_t(int(generator() % 255) - 127);
   const std::vector<float> scales(outputs * groups, 0.002f), loud_weights = noise(std::size_t(outputs) * 2);
   const std::int32_t loud[] = {3, inputs - 1};
-  decoder.set_product(layer, which, {outputs, inputs, values.data(), scales.data(), 2, loud, loud_weights.data()});
+  QuantizedWeights weights{outputs, inputs, values.data(), scales.data(), 2, loud, loud_weights.data(), nullptr};
+  if (bits == 8) return decoder.set_product(layer, which, weights);
+  const std::vector<float> exact = noise(std::size_t(outputs) * inputs);
+  std::vector<std::int8_t> parts(std::size_t(outputs) * (inputs / kSubgroup));
+  std::vector<float> found(outputs * groups);
+  for (int i = 0; i < outputs; i++)
+    kernels.to_nibbles(&exact[std::size_t(i) * inputs], inputs, &values[std::size_t(i) * inputs],
+                       &parts[std::size_t(i) * (inputs / kSubgroup)], &found[i * groups]);
+  weights.scales = found.data();
+  weights.parts = parts.data();
+  decoder.set_product(layer, which, weights);
 }
 
 struct Model {
@@ -41,15 +51,15 @@ struct Model {
   std::vector<float> keys = noise(2 * 3 * 5 * 32), values = noise(2 * 3 * 5 * 32), bias = noise(5);
   Decoder decoder;
 
-  Model(const Kernels& kernels, int threads, bool pinned)
+  Model(const Kernels& kernels, int bits, int threads, bool pinned)
       : decoder(kSizes, kernels, threads, pinned, table.data(), positions.data()) {
     for (int l = 0; l < kSizes.layers; l++) {
       const int d = kSizes.hidden, outputs[] = {3 * d, d, d, d, kSizes.ffn, d};
       for (int i = 0; i < kProducts; i++)
-        set_random(decoder, l, Product(i), outputs[i], i == kDown ? kSizes.ffn : d);
+        set_random(kernels, bits, decoder, l, Product(i), outputs[i], i == kDown ? kSizes.ffn : d);
       for (int i = 0; i < kNorms; i++) decoder.set_norm(l, NormPlace(i), noise(d), noise(d));
     }
-    set_random(decoder, 0, kHeads, kSizes.outputs(), kSizes.hidden);
+    set_random(kernels, bits, decoder, 0, kHeads, kSizes.outputs(), kSizes.hidden);
     decoder.set_norm(0, kFinalNorm, noise(kSizes.hidden), noise(kSizes.hidden));
   }
 };
@@ -82,8 +92,8 @@ std::vector<float> run(Model& model, Past& past, const std::vector<StepRow>& row
 
 bool same(const std::vector<float>& a, const float* b) { return !std::memcmp(a.data(), b, a.size() * sizeof(float)); }
 
-bool check(const Kernels& kernels, bool bytes) {
-  Model one(kernels, 1, false), team(kernels, 3, true);
+bool check(const Kernels& kernels, int weight_bits, bool bytes) {
+  Model one(kernels, weight_bits, 1, false), team(kernels, weight_bits, 3, true);
   Past alone(bytes), company(bytes), again(bytes);
   bool fine = true;
   std::vector<StepRow> all;
@@ -112,7 +122,8 @@ bool check(const Kernels& kernels, bool bytes) {
     });
   for (std::thread& caller : callers) caller.join();
   team.decoder.read_weights();
-  std::printf("%s, %d bits: %s\n", kernels.name, bytes ? 8 : 16, fine ? "fine" : "WRONG");
+  std::printf("%s, weights of %d bits, keys and values of %d: %s\n", kernels.name, weight_bits, bytes ? 8 : 16,
+              fine ? "fine" : "WRONG");
   return fine;
 }
 
@@ -142,7 +153,7 @@ bool check_codec(const Kernels& kernels) {
   Arena arena;
   const std::vector<std::int8_t> values(4 * kSize * kSize, 3);
   const std::vector<float> scales(4 * kSize, 0.01f), gates = noise(kBatch * kSteps * 4 * kSize);
-  const Matrix weights({4 * kSize, kSize, values.data(), scales.data(), 0, nullptr, nullptr}, arena);
+  const Matrix weights({4 * kSize, kSize, values.data(), scales.data(), 0, nullptr, nullptr, nullptr}, arena);
   std::vector<float> h(kBatch * kSize), c(h), out(kBatch * kSteps * kSize), same_h(h), same_c(c), same_out(out);
   one.lstm(weights, gates.data(), kBatch, kSteps, h.data(), c.data(), out.data());
   team.lstm(weights, gates.data(), kBatch, kSteps, same_h.data(), same_c.data(), same_out.data());
@@ -156,7 +167,8 @@ bool check_codec(const Kernels& kernels) {
 int main() {
   bool fine = true;
   for (const Kernels* kernels : usable_kernels()) {
-    for (bool bytes : {false, true}) fine &= check(*kernels, bytes);
+    for (int bits : {8, 4})
+      for (bool bytes : {false, true}) fine &= check(*kernels, bits, bytes);
     fine &= check_codec(*kernels);
   }
   return fine ? 0 : 1;

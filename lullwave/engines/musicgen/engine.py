@@ -32,6 +32,7 @@ from .model.codec import CodecDecoder
 from .model.config import FRAME_RATE, ModelConfig
 from .model.decoder import Decoder
 from .model.graphed_codec import GraphedCodec
+from .model.grouped_int4 import FOUR_BITS
 from .model.huge_pages import huge_pages
 from .model.kv_cache import KVCache
 from .model.native_codec import NativeLayers
@@ -78,13 +79,15 @@ class MusicGenEngine(MusicGenFacts, Engine):
         self.config = ModelConfig.read(directory)
         self.rate, self.channels = self.config.rate, self.config.channels
         if native is not None and not fits(self.config):
-            if chosen.backend == "native":
-                raise EngineError("backend native: its kernels want heads and layers of multiples of 16")
+            if chosen.backend == "native" or chosen.dtype == "int4":
+                raise EngineError(
+                    "backend native and dtype int4: their kernels want heads and layers of multiples of 16"
+                )
             native, dtype = None, _dtype(chosen.dtype, self.device)
         weights = Weights(directory)
         self._fingerprint = f"{_fingerprint(directory)} {str(dtype).removeprefix('torch.')} {self.device.type}"
         if native is not None:
-            self._fingerprint += " native"
+            self._fingerprint += " native int4" if chosen.dtype == "int4" else " native"
         kv8 = chosen.kv_dtype == "int8" or (chosen.kv_dtype == "auto" and native is not None)
         if kv8:
             self._fingerprint += " kv8"
@@ -112,7 +115,10 @@ class MusicGenEngine(MusicGenFacts, Engine):
         with torch.inference_mode():
             self.decoder: StepDecoder
             if native is not None:
-                self.decoder = NativeDecoder(native, config, weights, chosen.threads, chosen.pin_threads)
+                four_bits = FOUR_BITS if chosen.dtype == "int4" else frozenset()
+                self.decoder = NativeDecoder(
+                    native, config, weights, chosen.threads, chosen.pin_threads, four_bits=four_bits
+                )
             else:
                 with huge_pages() if device.type == "cpu" else nullcontext():
                     self.decoder = Decoder(config, weights, device, dtype)

@@ -41,15 +41,17 @@ def choose_native(backend: str, device: str, dtype: str) -> Any:
     """The module to run the decoder with, or None for torch.
 
     Raises:
-        InvalidInput: ``native`` on another device than a CPU, or with other weights than 8-bit ones.
-        EngineError: ``native``, and the package is missing.
+        InvalidInput: ``native`` on another device than a CPU, or with weights in floating point; 4 bits without it.
+        EngineError: ``native`` or 4 bits, and the package is missing.
     """
-    fits = device == "cpu" and dtype in ("auto", "int8")
+    fits = device == "cpu" and dtype in ("auto", "int8", "int4")
+    if dtype == "int4" and (backend == "torch" or not fits):
+        raise InvalidInput("dtype", dtype, f"int4 with native kernels on a CPU, not with backend {backend} on {device}")
     if backend == "torch" or (backend == "auto" and not fits):
         return None
     if not fits:
-        raise InvalidInput("backend", backend, f"auto or torch with {dtype} on {device} (native: 8 bits on a CPU)")
+        raise InvalidInput("backend", backend, f"auto or torch with {dtype} on {device} (native: 8 or 4 bits on a CPU)")
     found = find_native()
-    if found.module is None and backend == "native":
-        raise EngineError(f"backend native: {found.problem}")
+    if found.module is None and (backend == "native" or dtype == "int4"):
+        raise EngineError(f"{'dtype int4' if dtype == 'int4' else 'backend native'}: {found.problem}")
     return found.module

@@ -20,7 +20,12 @@ class LoadOptions:
     )
     smaller: str = smaller_weights()
     device: str = option("auto", "torch device: auto, cpu, cuda, cuda:1, mps", max_length=20)
-    dtype: str = option("auto", "precision of the weights; auto is int8 on a CPU and bfloat16 on a GPU", choices=DTYPES)
+    dtype: str = option(
+        "auto",
+        "precision of the weights; auto is int8 on a CPU and bfloat16 on a GPU; int4 needs lullwave-native on a CPU: "
+        "faster, at a larger error",
+        choices=(*DTYPES, "int4"),
+    )
     max_songs: int | None = option(None, "songs that play at once; empty: 4 on a CPU, 16 on a GPU", low=1, high=512)
     threads: int | None = option(
         None, "CPU threads; empty: 2 for native kernels, else as torch chooses", low=1, high=256

@@ -31,6 +31,7 @@ def test_auto_takes_the_package_for_8_bits_on_a_cpu_and_torch_for_all_else(found
     found(PRESENT)
     assert native.choose_native("auto", "cpu", "auto") is Kernels
     assert native.choose_native("auto", "cpu", "int8") is Kernels
+    assert native.choose_native("auto", "cpu", "int4") is Kernels
     assert native.choose_native("auto", "cpu", "float32") is None
     assert native.choose_native("auto", "cuda", "auto") is None
     assert native.choose_native("torch", "cpu", "int8") is None
@@ -44,9 +45,13 @@ def test_native_where_it_cannot_be_says_why(found):
         native.choose_native("native", "cpu", "float32")
     with pytest.raises(InvalidInput, match="cuda"):
         native.choose_native("native", "cuda", "auto")
+    for backend, device in (("torch", "cpu"), ("auto", "cuda"), ("native", "cuda")):
+        with pytest.raises(InvalidInput, match="int4"):
+            native.choose_native(backend, device, "int4")
     found(ABSENT)
-    with pytest.raises(EngineError, match="make native"):
-        native.choose_native("native", "cpu", "int8")
+    for backend, dtype in (("native", "int8"), ("native", "int4"), ("auto", "int4")):
+        with pytest.raises(EngineError, match="make native"):
+            native.choose_native(backend, "cpu", dtype)
 
 
 def test_the_list_of_engines_tells_what_is_in_use_and_why(monkeypatch):
@@ -85,6 +90,19 @@ def test_songs_of_one_backend_are_not_restored_by_the_other(tiny, load):
             assert (again.read(fast.rate // 2).samples == stream.read(fast.rate // 2).samples).all()
     with pytest.raises(SnapshotError, match="native"):
         slow.restore(snapshot)
+
+
+def test_songs_with_4_bit_weights_are_resumed_and_kept_apart_from_those_with_8(tiny, load):
+    pytest.importorskip("lullwave_native", reason="lullwave-native is not installed: make native")
+    small, wide = load(tiny, "int4"), load(tiny, "auto", backend="native")
+    assert small.decoder.weight_bytes < wide.decoder.weight_bytes
+    with small.stream(Request("calm", seed=3)) as stream:
+        stream.read(small.rate)
+        snapshot = stream.snapshot()
+        with small.restore(snapshot) as again:
+            assert (again.read(small.rate // 2).samples == stream.read(small.rate // 2).samples).all()
+    with pytest.raises(SnapshotError, match="int4"):
+        wide.restore(snapshot)
 
 
 @pytest.mark.parametrize(

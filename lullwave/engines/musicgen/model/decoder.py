@@ -19,7 +19,7 @@ from torch import Tensor
 from ...linear import FloatLinear, Int8Linear, Linear
 from .attention import Attention, ChunkAttention, PromptKV, RaggedAttention, StepInput
 from .config import ModelConfig
-from .decoder_weights import DecoderWeights
+from .decoder_weights import DecoderWeights, ProductName
 from .grouped_int8 import WeightOnlyLinear
 from .kv_cache import KVCache
 from .weights import Weights
@@ -70,9 +70,9 @@ class Decoder:
         weights: Weights,
         device: torch.device,
         dtype: torch.dtype,
-        int8_linear: Callable[[Tensor], Linear] = Int8Linear,
+        quantized: Callable[[str, Tensor], Linear] = lambda product, weight: Int8Linear(weight),
     ) -> None:
-        """Load the weights. ``int8_linear`` makes the products of 8-bit weights on a CPU.
+        """Load the weights. ``quantized`` makes the products of quantized weights on a CPU, by their names.
 
         Raises:
             CheckpointError: weights are absent or of another config.
@@ -86,10 +86,13 @@ class Decoder:
         self.batch_invariant = on_cpu and dtype == torch.int8
         read = DecoderWeights(config, weights)
 
-        def linear(weight: Tensor) -> Linear:
+        def linear(product: str, weight: Tensor) -> Linear:
             if dtype != torch.int8:
                 return FloatLinear(weight, dtype, device)
-            return int8_linear(weight) if on_cpu else WeightOnlyLinear(weight, half, device)
+            return quantized(product, weight) if on_cpu else WeightOnlyLinear(weight, half, device)
+
+        def of_layer(layer: int, product: ProductName) -> Linear:
+            return linear(product, read.product(layer, product))
 
         def norm(pair: tuple[Tensor, Tensor]) -> Norm:
             return Norm(*(self._state(part) for part in pair))
@@ -103,23 +106,23 @@ class Decoder:
                 float_dtype = dtype if dtype.is_floating_point else torch.bfloat16 if on_cpu else half
                 cross = CrossAttention(
                     norm(read.norm(i, "cross_norm")),
-                    linear(read.product(i, "cross_query")),
+                    of_layer(i, "cross_query"),
                     FloatLinear(read.product(i, "cross_key_value"), float_dtype, device),
-                    linear(read.product(i, "cross_out")),
+                    of_layer(i, "cross_out"),
                 )
             self.layers.append(
                 Layer(
                     norm(read.norm(i, "norm")),
-                    linear(read.product(i, "qkv")),
-                    linear(read.product(i, "out")),
+                    of_layer(i, "qkv"),
+                    of_layer(i, "out"),
                     cross,
                     norm(read.norm(i, "ffn_norm")),
-                    linear(read.product(i, "up")),
-                    linear(read.product(i, "down")),
+                    of_layer(i, "up"),
+                    of_layer(i, "down"),
                 )
             )
         self.norm = norm(read.final_norm())
-        self.heads = linear(read.heads())
+        self.heads = linear("heads", read.heads())
         self.positions = self._state(sinusoids(POSITIONS, config.hidden))
 
     @property

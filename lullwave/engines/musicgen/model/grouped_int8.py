@@ -37,11 +37,11 @@ class GroupedWeights:
 def quantize(weight: Tensor) -> GroupedWeights:
     """Quantize (out, in) weights."""
     weight = weight.detach().float()
-    loud = _loud_inputs(weight)
+    loud = loud_inputs(weight)
     loud_weights = weight[:, loud].contiguous()
     if loud.numel():
         weight = weight.index_fill(1, loud, 0.0)
-    values, peaks = _levels(_grouped(weight))
+    values, peaks = _levels(grouped(weight))
     size = weight.shape
     return GroupedWeights(
         values.to(torch.int8).view(size[0], -1)[:, : size[1]].contiguous(),
@@ -56,13 +56,13 @@ class GroupedInt8Linear:
 
     def __init__(self, weight: Tensor) -> None:
         self.weights = quantize(weight)
-        self._values = _grouped(self.weights.values.float())
+        self._values = grouped(self.weights.values.float())
 
     def __call__(self, x: Tensor) -> Tensor:
         loud = self.weights.loud.long()
-        values, peaks = _levels(_grouped(x.index_fill(1, loud, 0.0)))
+        values, scales = row_levels(x.index_fill(1, loud, 0.0))
         exact = torch.einsum("rgi,ogi->rog", values, self._values)
-        scaled = exact * (peaks / LEVELS)[:, None] * self.weights.scales
+        scaled = exact * scales[:, None] * self.weights.scales
         return scaled.sum(-1) + x[:, loud] @ self.weights.loud_weights.T
 
 
@@ -86,7 +86,7 @@ class WeightOnlyLinear:
         return product.to(x.dtype)
 
 
-def _loud_inputs(weight: Tensor) -> Tensor:
+def loud_inputs(weight: Tensor) -> Tensor:
     """The numbers of the loud inputs, rising."""
     rms = weight.square().mean(0).sqrt()
     most = int(weight.shape[1] * MOST_LOUD)
@@ -94,9 +94,15 @@ def _loud_inputs(weight: Tensor) -> Tensor:
     return found[rms[found] > LOUD * rms.median()].sort().values
 
 
-def _grouped(x: Tensor) -> Tensor:
+def grouped(x: Tensor) -> Tensor:
     """(n, in) → (n, groups, 256), the last group filled up with zeros."""
     return F.pad(x, (0, -x.shape[1] % GROUP)).view(x.shape[0], -1, GROUP)
+
+
+def row_levels(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Quantize rows (R, in): whole numbers (R, groups, 256) and the scale of each group (R, groups)."""
+    values, peaks = _levels(grouped(x))
+    return values, peaks / LEVELS
 
 
 def _levels(groups: Tensor) -> tuple[Tensor, Tensor]:

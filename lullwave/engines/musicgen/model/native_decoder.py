@@ -1,12 +1,13 @@
 """The decoder by the native package: a step of any rows is one call that computes outside the GIL.
 
-``decoder.py`` with ``GroupedInt8Linear`` and keys and values in 16 bits is its definition; logits differ by rounding.
+``decoder.py`` with ``GroupedInt8Linear`` (with 4 bits, ``grouped_int4.linear_of``) and keys and values in 16 bits is
+its definition; logits differ by rounding.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -14,11 +15,11 @@ import torch
 from torch import Tensor
 
 from ...linear import FloatLinear
+from . import grouped_int4, grouped_int8
 from .attention import PromptKV, StepInput
 from .config import ModelConfig
 from .decoder import POSITIONS, sinusoids
 from .decoder_weights import NORMS, PRODUCTS, DecoderWeights
-from .grouped_int8 import quantize
 from .kv_cache import KVCache
 from .weights import Weights
 
@@ -33,7 +34,7 @@ def fits(config: ModelConfig) -> bool:
 
 
 class NativeDecoder:
-    """The whole transformer with 8-bit weights, on a CPU; used like ``Decoder``."""
+    """The whole transformer with 8-bit or 4-bit weights, on a CPU; used like ``Decoder``."""
 
     dtype = torch.int8
     state_dtype = torch.float32
@@ -48,8 +49,11 @@ class NativeDecoder:
         threads: int | None = None,
         pinned: bool = False,
         level: str = "",
+        four_bits: Set[str] = frozenset(),
     ) -> None:
         """Quantize and pack the weights, tensor by tensor. ``module`` is ``lullwave_native``.
+
+        ``four_bits`` names the products whose weights get 4 bits, such as ``grouped_int4.FOUR_BITS``; others get 8.
 
         Raises:
             CheckpointError: weights are absent or of another config.
@@ -76,7 +80,7 @@ class NativeDecoder:
         for layer in range(config.layers):
             for place, product in enumerate(PRODUCTS):
                 if cross or not product.startswith("cross"):
-                    self._set(layer, place, read.product(layer, product))
+                    self._set(layer, place, read.product(layer, product), product in four_bits)
             for place, norm in enumerate(NORMS):
                 if cross or not norm.startswith("cross"):
                     self._native.set_norm(layer, place, *read.norm(layer, norm))
@@ -84,15 +88,16 @@ class NativeDecoder:
                 both = read.product(layer, "cross_key_value")
                 self._key_values.append(FloatLinear(both, torch.bfloat16, self.device))
             weights.close()
-        self._set(0, len(PRODUCTS), read.heads())
+        self._set(0, len(PRODUCTS), read.heads(), "heads" in four_bits)
         self._native.set_norm(0, len(NORMS), *read.final_norm())
         weights.close()
         self._caches: WeakKeyDictionary[KVCache, Any] = WeakKeyDictionary()
         self._prompts: WeakKeyDictionary[PromptKV, Any] = WeakKeyDictionary()
 
-    def _set(self, layer: int, place: int, weight: Tensor) -> None:
-        packed = quantize(weight)
-        self._native.set_product(layer, place, packed.values, packed.scales, packed.loud, packed.loud_weights)
+    def _set(self, layer: int, place: int, weight: Tensor, four_bits: bool) -> None:
+        packed = grouped_int4.quantize(weight, self._module) if four_bits else grouped_int8.quantize(weight)
+        parts = (packed.parts,) if isinstance(packed, grouped_int4.NibbleWeights) else ()
+        self._native.set_product(layer, place, packed.values, packed.scales, packed.loud, packed.loud_weights, *parts)
 
     @property
     def weight_bytes(self) -> int:

@@ -10,9 +10,11 @@ native = pytest.importorskip("lullwave_native", reason="lullwave-native is not i
 
 from test_musicgen_grouped_int8 import heavy_tailed  # noqa: E402
 
+from lullwave.engines.musicgen.model import grouped_int4  # noqa: E402
 from lullwave.engines.musicgen.model.attention import PromptKV, StepInput  # noqa: E402
 from lullwave.engines.musicgen.model.config import ModelConfig  # noqa: E402
 from lullwave.engines.musicgen.model.decoder import Decoder  # noqa: E402
+from lullwave.engines.musicgen.model.grouped_int4 import FOUR_BITS, GroupedInt4Linear  # noqa: E402
 from lullwave.engines.musicgen.model.grouped_int8 import GroupedInt8Linear, quantize  # noqa: E402
 from lullwave.engines.musicgen.model.kv_cache import KVCache  # noqa: E402
 from lullwave.engines.musicgen.model.native_decoder import NativeDecoder, fits  # noqa: E402
@@ -25,7 +27,8 @@ ROUNDING = 6e-3  # of the logits, relative L2
 
 
 def product(weights, level, x, gelu=False):
-    packed = native.Linear(weights.values, weights.scales, weights.loud, weights.loud_weights, level)
+    parts = getattr(weights, "parts", None)
+    packed = native.Linear(weights.values, weights.scales, weights.loud, weights.loud_weights, level, parts)
     out = torch.empty(x.shape[0], weights.values.shape[0])
     packed.multiply(x, out, gelu)
     return out
@@ -34,6 +37,10 @@ def product(weights, level, x, gelu=False):
 def decoders(directory, **options):
     config, weights = ModelConfig.read(directory), Weights(directory)
     return config, NativeDecoder(native, config, weights, **options)
+
+
+def by_8_bits(product, weight):
+    return GroupedInt8Linear(weight)
 
 
 def tokens_of(config, count):
@@ -51,10 +58,11 @@ def byte_cache(config, slots, length=96):
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("inputs", [8, 256, 264, 1024, 1800])  # groups alone, side by side, both and a part of one
-def test_products_equal_the_definition(level, inputs):
+@pytest.mark.parametrize("kind", [GroupedInt8Linear, GroupedInt4Linear], ids=["8 bits", "4 bits"])
+@pytest.mark.parametrize("inputs", [16, 256, 272, 1024, 1808])  # groups alone, side by side, both and a part of one
+def test_products_equal_the_definition(level, inputs, kind):
     weight, _ = heavy_tailed(48, inputs)
-    linear = GroupedInt8Linear(weight)
+    linear = kind(weight)
     x = torch.randn(6, inputs, generator=torch.Generator().manual_seed(1))
     expected = linear(x)
     for rows in range(1, 7):  # blocks of every size; a row has the same bits in each
@@ -70,6 +78,31 @@ def test_products_equal_the_definition(level, inputs):
 def test_sums_of_the_largest_values_are_not_clipped(level, signs):
     weight, x = signs[0] * torch.full((16, 1024), 127.0), signs[1] * torch.full((2, 1024), 127.0)
     assert torch.equal(product(quantize(weight), level, x), x @ weight.T)
+    assert torch.equal(product(grouped_int4.quantize(weight), level, x), x @ weight.T)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_weights_get_the_4_bits_of_the_definition(level):
+    """Sums in another order decide otherwise where two scales, or two levels, are equally good."""
+    for weight in (heavy_tailed(64, 1808)[0], torch.randn(64, 1024, generator=torch.Generator().manual_seed(3))):
+        weight[:, 256:512] = 0.0
+        expected = grouped_int4.quantize(weight)
+        found = grouped_int4.quantize(weight, _Level(level))
+        assert (found.values == expected.values).float().mean() > 0.999
+        assert (found.parts == expected.parts).float().mean() > 0.999
+        assert torch.allclose(found.scales, expected.scales, rtol=1e-5)
+        assert torch.equal(found.loud, expected.loud)
+        assert torch.equal(found.loud_weights, expected.loud_weights)
+
+
+class _Level:
+    """Stands for the module, with kernels of one level."""
+
+    def __init__(self, level):
+        self._level = level
+
+    def to_nibbles(self, *arrays):
+        native.to_nibbles(*arrays, level=self._level)
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -82,7 +115,7 @@ def test_sums_of_the_largest_values_are_not_clipped(level, signs):
 def test_ragged_steps_equal_the_definition(checkpoints_dir, kind, cache_of, level):
     """One to three songs at other positions, with guidance, without, and with a negative prompt that has weights."""
     config, fast = decoders(checkpoints_dir / kind, level=level)
-    slow = Decoder(config, Weights(checkpoints_dir / kind), CPU, torch.int8, GroupedInt8Linear)
+    slow = Decoder(config, Weights(checkpoints_dir / kind), CPU, torch.int8, by_8_bits)
     assert fast.level == level
     torch.manual_seed(0)
     plain = fast.prompt_kv(torch.randn(7, config.hidden))
@@ -101,11 +134,29 @@ def test_ragged_steps_equal_the_definition(checkpoints_dir, kind, cache_of, leve
     assert (made - expected).norm() / expected.norm() < ROUNDING
 
 
+@pytest.mark.parametrize("kind", ["musicgen-tiny", "musicgen-tiny-melody"])
+@pytest.mark.parametrize("level", LEVELS)
+@torch.inference_mode()
+def test_steps_with_4_bit_weights_equal_the_definition(checkpoints_dir, kind, level):
+    directory = checkpoints_dir / kind
+    config, fast = decoders(directory, level=level, four_bits=FOUR_BITS)
+    _, wide = decoders(directory, level=level)
+    slow = Decoder(config, Weights(directory), CPU, torch.int8, grouped_int4.linear_of)
+    assert fast.weight_bytes < wide.weight_bytes  # the logits keep 8 bits
+    prompt = None if config.melody else fast.prompt_kv(torch.randn(7, config.hidden))
+    tokens = tokens_of(config, 30)
+    items = [StepInput(0, p, tokens[p], (prompt, None)) for p in range(30)]
+    expected, other = (decoder.step(half_cache(config, 1), items) for decoder in (slow, wide))
+    made = fast.step(half_cache(config, 1), items)
+    assert (made - expected).norm() / expected.norm() < ROUNDING
+    assert (made - other).norm() / other.norm() > ROUNDING  # it is not the 8-bit decoder
+
+
 @torch.inference_mode()
 def test_a_prefix_of_states_equals_the_definition(checkpoints_dir):
     directory = checkpoints_dir / "musicgen-tiny-melody"
     config, fast = decoders(directory)
-    slow = Decoder(config, Weights(directory), CPU, torch.int8, GroupedInt8Linear)
+    slow = Decoder(config, Weights(directory), CPU, torch.int8, by_8_bits)
     states, tokens = torch.randn(2, 50, config.hidden), tokens_of(config, 2)
     caches = [half_cache(config, 1), half_cache(config, 1)]
     fast.chunk(caches[0], 0, 0, states, (None, None))
@@ -117,11 +168,13 @@ def test_a_prefix_of_states_equals_the_definition(checkpoints_dir):
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("cache_of", [half_cache, byte_cache])
+@pytest.mark.parametrize(
+    ("cache_of", "four_bits"), [(half_cache, frozenset()), (byte_cache, frozenset()), (byte_cache, FOUR_BITS)]
+)
 @torch.inference_mode()
-def test_a_song_has_the_same_bits_in_company_with_more_threads_and_all_at_once(tiny, cache_of, level):
-    config, alone = decoders(tiny, threads=1, level=level)
-    _, team = decoders(tiny, threads=3, pinned=True, level=level)
+def test_a_song_has_the_same_bits_in_company_with_more_threads_and_all_at_once(tiny, cache_of, four_bits, level):
+    config, alone = decoders(tiny, threads=1, level=level, four_bits=four_bits)
+    _, team = decoders(tiny, threads=3, pinned=True, level=level, four_bits=four_bits)
     prompt = alone.prompt_kv(torch.randn(5, config.hidden, generator=torch.Generator().manual_seed(2)))
     tokens = tokens_of(config, 60)
     first, second, third = cache_of(config, 1), cache_of(config, 4), cache_of(config, 1)
@@ -183,6 +236,31 @@ def test_wrong_arguments_raise_and_leave_the_decoder_working(tiny):
         NativeDecoder(native, config, Weights(tiny), level="abacus")
     assert decoder.step(cache, []).shape == (0, config.codebooks, config.vocabulary)
     assert torch.equal(decoder.step(cache, [right]), before)
+
+
+def test_wrong_4_bit_weights_raise():
+    values, scales, loud = torch.zeros(16, 32, dtype=torch.int8), torch.zeros(16, 1), torch.zeros(0, dtype=torch.int32)
+    rest, parts = torch.zeros(16, 0), torch.zeros(16, 2, dtype=torch.int8)
+    native.Linear(values, scales, loud, rest, "", parts)
+    for wrong_values, wrong_parts in (
+        (values, parts[:, :1].contiguous()),
+        (values, parts[:8]),
+        (values + 16, parts),
+        (values - 1, parts),
+        (values[:, :24].contiguous(), parts[:, :1].contiguous()),
+    ):
+        with pytest.raises((TypeError, ValueError)):
+            native.Linear(wrong_values, scales, loud, rest, "", wrong_parts)
+    weight = torch.zeros(16, 32)
+    for arrays in (
+        (weight[:, :24].contiguous(), values, parts, scales),
+        (weight, values[:8], parts, scales),
+        (weight, values, parts[:, :1].contiguous(), scales),
+        (weight, values, parts, torch.zeros(16, 2)),
+        (weight, values, parts.float(), scales),
+    ):
+        with pytest.raises((TypeError, ValueError)):
+            native.to_nibbles(*arrays)
 
 
 def test_a_decoder_that_lacks_weights_does_not_step():
