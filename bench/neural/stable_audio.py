@@ -1,10 +1,11 @@
 """Stable Audio 3 on this machine: a full-size checkpoint of random weights beside diffusers' own pipeline.
 
-``python -m bench.neural.stable_audio [--checkpoint DIR] [--part clip|stream|first|busy|borders] [--dtype TYPE]``.
+``python -m bench.neural.stable_audio [--checkpoint DIR] [--part clip|pairs|stream|first|busy|borders] [--dtype TYPE]``.
 Without a checkpoint one of 3 GB is made and deleted afterwards; without a type, every one that suits the part is
 measured. Each part and each pipeline runs in a process of its own, so that peak memory is that of one, and diffusers
-runs with PyTorch's own thread policy. bfloat16 and its figures need a CPU that multiplies it; the table names the
-precision of each row.
+runs with PyTorch's own thread policy. In ``pairs`` both processes are loaded and make a clip by turns, for machines
+whose speed changes from minute to minute: the ratio of each pair counts. bfloat16 and its figures need a CPU that
+multiplies it; the table names the precision of each row.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from .. import measure
 
-PARTS = ("clip", "stream", "first", "busy", "borders")
+PARTS = ("clip", "pairs", "stream", "first", "busy", "borders")
 CLIP_S = 30.0
 PROMPT = "lo-fi hip hop, warm electric piano, soft drums, 80 bpm"
 WINDOWS = ((36.0, 6.0), (24.0, 8.0), (12.0, 12.0))  # seconds of window and context
@@ -35,9 +37,13 @@ def main() -> None:
     ask.add_argument("--threads", type=int, default=2)
     ask.add_argument("--repeats", type=int, default=3)
     ask.add_argument("--child", help=argparse.SUPPRESS)  # internal: one part in this process
+    ask.add_argument("--by-turns", action="store_true", help=argparse.SUPPRESS)  # internal: a clip for each line read
     ask.add_argument("--dtype", choices=("float32", "bfloat16", "int8"), help="only the engine, in this precision")
     given = ask.parse_args()
     measure.pin(given.threads)
+    if given.by_turns:
+        _by_turns(_CLIPS[given.child], given.checkpoint, given.dtype)
+        return
     if given.child:
         print("ROWS " + json.dumps(_CHILDREN[given.child](given.checkpoint, given.dtype, given.repeats)))
         return
@@ -47,7 +53,10 @@ def main() -> None:
         rows = []
         for part in given.part or PARTS:
             for child, dtype in _runs(part, given.dtype):
-                rows += _run(child, dtype, checkpoint, given.threads, given.repeats)
+                if part == "pairs":
+                    rows += _pairs(dtype, checkpoint, given.threads, given.repeats)
+                else:
+                    rows += _run(child, dtype, checkpoint, given.threads, given.repeats)
     _compare(rows)
     measure.report("stable-audio", rows, other_load=load, threads=given.threads, repeats=given.repeats)
 
@@ -67,12 +76,67 @@ def _runs(part: str, only: str | None) -> list[tuple[str, str]]:
     return [(part, "float32" if part == "borders" else auto)]
 
 
-def _run(child: str, dtype: str, checkpoint: Path, threads: int, repeats: int) -> list[dict[str, Any]]:
+def _command(child: str, dtype: str, checkpoint: Path, threads: int) -> list[str]:
     command = [sys.executable, "-m", "bench.neural.stable_audio", "--child", child, "--dtype", dtype]
-    command += ["--checkpoint", str(checkpoint), "--threads", str(threads), "--repeats", str(repeats)]
+    return [*command, "--checkpoint", str(checkpoint), "--threads", str(threads)]
+
+
+def _run(child: str, dtype: str, checkpoint: Path, threads: int, repeats: int) -> list[dict[str, Any]]:
+    command = [*_command(child, dtype, checkpoint, threads), "--repeats", str(repeats)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     rows = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("ROWS "))[5:])
     return [{"what": row.pop("what"), "dtype": dtype, **row} for row in rows]
+
+
+def _pairs(dtype: str, checkpoint: Path, threads: int, repeats: int) -> list[dict[str, Any]]:
+    """Clips by diffusers, in bfloat16 if the engine is in 8 bits, and by the engine, one after the other."""
+    others = "bfloat16" if dtype == "int8" else dtype
+    children = [
+        subprocess.Popen(
+            [*_command(child, type_, checkpoint, threads), "--by-turns"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for child, type_ in (("stock", others), ("clip", dtype))
+    ]
+
+    def told(child: subprocess.Popen[str]) -> list[float]:
+        assert child.stdout is not None
+        return [float(word) for word in next(line for line in child.stdout if line.startswith("TURN")).split()[1:]]
+
+    try:
+        rows = []
+        for child in children:
+            told(child)  # it has loaded and made a first clip
+        for turn in range(repeats):
+            seconds, peaks = [], []
+            for child in children:
+                assert child.stdin is not None
+                child.stdin.write(f"{turn}\n")
+                child.stdin.flush()
+                taken, peak = told(child)
+                seconds.append(taken)
+                peaks.append(peak)
+            row = {"what": f"pair {turn + 1}", "dtype": dtype, "diffusers": seconds[0], "seconds": seconds[1]}
+            rows.append({**row, "times diffusers": seconds[0] / seconds[1], "peak_mb": peaks[1]})
+    finally:
+        for child in children:
+            child.kill()
+            child.wait()
+    ratio = measure.median([row["times diffusers"] for row in rows])
+    return [*rows, {"what": "median of the pairs", "dtype": dtype, "times diffusers": ratio}]
+
+
+def _by_turns(clips: Callable[[Path, str], Any], checkpoint: Path, dtype: str) -> None:
+    """Make a clip, then one for each line of the standard input, and tell the seconds and the peak memory of each."""
+    with clips(checkpoint, dtype) as clip:
+        clip(-1)
+        print("TURN 0 0", flush=True)
+        for line in sys.stdin:
+            began = time.perf_counter()
+            clip(int(line))
+            print(f"TURN {time.perf_counter() - began} {measure.peak_rss_mb()}", flush=True)
 
 
 def _compare(rows: list[dict[str, Any]]) -> None:
@@ -113,25 +177,36 @@ def _timed(job: Callable[[int], object], repeats: int) -> float:
     return measure.median(seconds[1:])
 
 
-def _stock(checkpoint: Path, dtype: str, repeats: int) -> list[dict[str, Any]]:
-    """A clip by the pipeline of diffusers."""
+@contextmanager
+def _stock_clips(checkpoint: Path, dtype: str) -> Iterator[Callable[[int], object]]:
+    """What makes the clip of a turn by the pipeline of diffusers."""
     import torch
     from diffusers import StableAudio3Pipeline
 
     pipeline = StableAudio3Pipeline.from_pretrained(checkpoint, torch_dtype=getattr(torch, dtype))
     pipeline.set_progress_bar_config(disable=True)
-    seconds = _timed(lambda turn: pipeline(PROMPT, CLIP_S, generator=torch.Generator().manual_seed(turn)), repeats)
-    return [_clip_row("diffusers, clip of 30 s", seconds)]
+    yield lambda turn: pipeline(PROMPT, CLIP_S, generator=torch.Generator().manual_seed(turn + 1))
 
 
-def _clip(checkpoint: Path, dtype: str, repeats: int) -> list[dict[str, Any]]:
-    """The same clip by the engine."""
+@contextmanager
+def _engine_clips(checkpoint: Path, dtype: str) -> Iterator[Callable[[int], object]]:
+    """What makes the same clip by the engine."""
     with _engine(checkpoint, dtype) as engine:
 
         def clip(turn: int) -> None:
-            with engine.stream(_request(turn, CLIP_S)) as stream:
+            with engine.stream(_request(turn + 1, CLIP_S)) as stream:
                 assert stream.read(round(CLIP_S * stream.rate)).peak_dbfs > -60
 
+        yield clip
+
+
+def _stock(checkpoint: Path, dtype: str, repeats: int) -> list[dict[str, Any]]:
+    with _stock_clips(checkpoint, dtype) as clip:
+        return [_clip_row("diffusers, clip of 30 s", _timed(clip, repeats))]
+
+
+def _clip(checkpoint: Path, dtype: str, repeats: int) -> list[dict[str, Any]]:
+    with _engine_clips(checkpoint, dtype) as clip:
         return [_clip_row("clip of 30 s", _timed(clip, repeats))]
 
 
@@ -219,6 +294,7 @@ def _borders(checkpoint: Path, dtype: str, repeats: int) -> list[dict[str, Any]]
         return border_rows(engine, _request(steps=2, window_s=6.0, context_s=4.0))
 
 
+_CLIPS = {"stock": _stock_clips, "clip": _engine_clips}
 _CHILDREN = {"stock": _stock, "clip": _clip, "stream": _stream, "first": _first, "busy": _busy, "borders": _borders}
 
 if __name__ == "__main__":

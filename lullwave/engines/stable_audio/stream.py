@@ -30,7 +30,8 @@ from .track import Latents, Track
 
 StudioJob = Job[Work, Config, torch.Tensor]
 
-DECODED = 48  # latents whose sound is made at a time, at most: 4.5 s; more waste less on context
+DECODED = 48  # latents of a stream whose sound is made at a time, at most: 4.5 s; more would have to be painted before
+DECODED_OF_CLIP = 96  # of a clip in one window, all of which is painted before: less is wasted on context
 REWINDABLE_S = 60.0  # seconds that snapshots reach back
 
 
@@ -121,11 +122,11 @@ class StableAudioStream(BlockStream):
         self._check_open()
         at = self.position if at_frame is None else at_frame
         hop, ahead = self._studio.hop, self._studio.lookahead
-        oldest = -(-(self._track.begin + ahead) // DECODED) * DECODED * hop if self._track.trimmed else 0
+        oldest = -(-(self._track.begin + ahead) // self._decoded) * self._decoded * hop if self._track.trimmed else 0
         if not oldest <= at <= self.position:
             raise SnapshotError(f"at_frame: got {at}; allowed: from {oldest} to {self.position}")
         steers = [steer for n, steer in enumerate(self._steers) if n == 0 or steer.frame <= at]
-        first = at // hop // DECODED * DECODED - max(ahead, self._lengths.context)
+        first = at // hop // self._decoded * self._decoded - max(ahead, self._lengths.context)
         windows = self._track.as_before(at, len(steers), first)
         trimmed = self._track.trimmed or first > self._track.begin
         state = State(self._studio.model, self.request, at, self._lengths, self._first_steps, steers, windows, trimmed)
@@ -150,6 +151,12 @@ class StableAudioStream(BlockStream):
         """Latents of a finite stream."""
         return None if self.total_frames is None else -(-self.total_frames // self._studio.hop)
 
+    @property
+    def _decoded(self) -> int:
+        """Latents whose sound is made at a time, at most."""
+        clip = self._total is not None and self._total <= self._lengths.whole
+        return DECODED_OF_CLIP if clip else DECODED
+
     def _decoded_with(self, latent: int) -> tuple[int, int]:
         """The range of latents whose sound is made together with that of ``latent``.
 
@@ -162,8 +169,8 @@ class StableAudioStream(BlockStream):
         borders = [border for begin in begins for border in (begin - 1, begin, begin + first)]
         if self._total is None or self._total > self._lengths.whole:
             borders.append(first - self._studio.lookahead)
-        start = latent // DECODED * DECODED
-        stop = start + DECODED if self._total is None else min(start + DECODED, self._total)
+        start = latent // self._decoded * self._decoded
+        stop = start + self._decoded if self._total is None else min(start + self._decoded, self._total)
         start = max([start, *(border for border in borders if border <= latent)])
         return start, min([stop, *(border for border in borders if border > latent)])
 
@@ -181,7 +188,7 @@ class StableAudioStream(BlockStream):
         self._check_open()
         self._track.add(painted[:, ahead.context : ahead.context + ahead.kept].copy(), len(self._steers))
         oldest = int((self.position - REWINDABLE_S * self.rate) // self._studio.hop)
-        self._track.trim(oldest - DECODED - max(self._studio.lookahead, self._lengths.context))
+        self._track.trim(oldest - self._decoded - max(self._studio.lookahead, self._lengths.context))
 
     def _paint_ahead(self) -> None:
         """Begin the next window, unless it has begun or the stream needs no more."""

@@ -1,5 +1,7 @@
 """Packed bfloat16 products against float32 ones, and text whose padding is attended to as one token."""
 
+import copy
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -8,6 +10,7 @@ pytest.importorskip("diffusers")
 import torch.nn.functional as F  # noqa: E402
 
 from lullwave.engines.stable_audio.model.checkpoint import load  # noqa: E402
+from lullwave.engines.stable_audio.model.packed_layers import _unit  # noqa: E402
 from lullwave.engines.stable_audio.model.packing import PackedFeedForward, PackedLinear, available, pack  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -32,6 +35,10 @@ def test_a_packed_product_is_that_of_the_weights(rows, bias):
         assert _error(packed(x), exact) < ROUNDING
         assert _error(packed(x.transpose(0, 1)), exact.transpose(0, 1)) < ROUNDING  # not contiguous
         assert _error(packed(x, "swish"), F.silu(exact)) < 2 * ROUNDING
+        assert _error(packed(x, "tanh"), torch.tanh(exact)) < 2 * ROUNDING
+        other = torch.randn_like(exact).bfloat16()
+        assert _error(packed.plus(x, other), exact + other.float()) < 2 * ROUNDING
+        assert _error(packed.times(x, other), exact * other.float()) < 2 * ROUNDING
 
 
 @packs
@@ -69,6 +76,82 @@ def test_networks_in_bfloat16_stay_near_those_in_float32(which, request):
         sounds.append(loaded.autoencoder.decode(latents, 3, 2))
     assert _error(velocities[1], velocities[0].float()) < 0.02
     assert _error(sounds[1], sounds[0]) < 0.02
+
+
+def _disturb(network):
+    """Give every parameter, those of the norms included, a value of its own that bfloat16 has."""
+    for parameter in network.parameters():
+        spread = 0.7 * parameter[0].numel() ** -0.5 if parameter.dim() > 1 else 0.2
+        parameter.add_(torch.randn_like(parameter) * spread)
+        parameter.copy_(parameter.bfloat16().float())
+
+
+@packs
+@pytest.mark.parametrize("differential", [True, False])
+@pytest.mark.parametrize("length", [30, 64, 97])  # with memory tokens, multiples of 32 and others
+def test_packed_layers_of_a_denoiser_predict_what_diffusers_does(differential, length):
+    from diffusers import StableAudio3DiTModel
+
+    from lullwave.engines.stable_audio.model.denoiser import Denoiser
+
+    torch.manual_seed(length)
+    sizes = {"io_channels": 8, "embed_dim": 48, "num_heads": 3, "cond_token_dim": 16, "global_cond_dim": 16}
+    sizes |= {"local_add_cond_dim": 9, "timestep_features_dim": 16, "depth": 3, "num_memory_tokens": 4}
+    theirs = StableAudio3DiTModel(**sizes, use_differential_attention=differential).requires_grad_(False).eval()
+    _disturb(theirs)
+    latents, text, duration = torch.randn(2, 8, length), torch.randn(2, 11, 16), torch.randn(2, 16)
+    known = torch.cat([torch.ones(2, 1, length), torch.randn(2, 8, length)], dim=1)
+    for given in (None, known):
+        context = torch.cat([duration[:, None], text], dim=1)
+        exact = theirs(latents, torch.full((2,), 0.4), context, duration, local_add_cond=given).sample
+        packed = Denoiser(copy.deepcopy(theirs).bfloat16(), packed=True)
+        plain = copy.deepcopy(theirs).bfloat16()
+        with torch.inference_mode():
+            inputs = [one.bfloat16() for one in (text, duration)]
+            told = packed.condition(*inputs, torch.tensor([0.9, 0.4]), None if given is None else given.bfloat16())
+            made = packed.velocity(latents.bfloat16(), 1, told)
+            rounded = plain(
+                latents.bfloat16(),
+                torch.full((2,), 0.4),
+                context.bfloat16(),
+                inputs[1],
+                local_add_cond=None if given is None else given.bfloat16(),
+            ).sample
+        assert _error(made, exact) < 1.5 * _error(rounded, exact)  # the reference itself in bfloat16
+        assert _error(made, exact) < 0.05
+
+
+@packs
+@pytest.mark.parametrize("differential", [True, False])
+@pytest.mark.parametrize("length", [5, 40])
+def test_packed_layers_of_a_decoder_make_the_sound_of_diffusers(differential, length):
+    from diffusers import AutoencoderSAME
+
+    from lullwave.engines.stable_audio.model.autoencoder import Autoencoder
+
+    torch.manual_seed(length)
+    sizes = {"patch_size": 64, "encoder_channels": 16, "encoder_c_mults": (3,), "encoder_strides": (16,)}
+    sizes |= {"encoder_transformer_depths": (3,), "latent_dim": 8, "dim_heads": 16}
+    theirs, again = (
+        AutoencoderSAME(**sizes, use_differential_attention=differential).requires_grad_(False).eval() for _ in range(2)
+    )
+    _disturb(theirs)
+    again.load_state_dict(theirs.state_dict())
+    latents = torch.randn(2, 8, length)
+    exact = theirs.decode(latents).sample
+    rounded = theirs.bfloat16().decode(latents.bfloat16()).sample
+    made = Autoencoder(again.bfloat16(), CPU, torch.bfloat16).decode(latents)
+    assert _error(made, exact) < 1.5 * _error(rounded, exact)
+    assert _error(made, exact) < 0.05
+
+
+@packs
+@pytest.mark.parametrize("size", [1.0, 1e-3, 0.0])
+def test_short_vectors_feel_the_epsilon_of_their_norm(size):
+    x = (size * torch.randn(2, 5, 64)).bfloat16()
+    x[0, 0] = 1.0
+    exact = F.rms_norm(x.double(), (64,), eps=1e-6) / 8  # of unit length
+    assert _error(_unit(x, 1e-6), exact) < ROUNDING
 
 
 @pytest.mark.parametrize("left", [False, True], ids=["padded right", "padded left"])

@@ -36,15 +36,15 @@ def norm(layer: Any, x: Tensor) -> Tensor:
     normalization") take as few passes over memory as torch allows; others are called as they are.
     """
     if hasattr(layer, "eps"):
-        return _rms_norm(x, layer.gamma, layer.eps).to(x.dtype)
+        return rms_norm(x, layer.gamma, layer.eps).to(x.dtype)
     if hasattr(layer, "alpha"):
         return _tanh_norm(x, layer.alpha, layer.gamma, layer.beta).to(x.dtype)
     out: Tensor = layer(x)
     return out
 
 
-def _rms_norm(x: Tensor, gamma: Tensor, eps: float) -> Tensor:
-    """The root-mean-square norm in float32."""
+def rms_norm(x: Tensor, gamma: Tensor, eps: float) -> Tensor:
+    """The root-mean-square norm (Zhang and Sennrich 2019) in float32."""
     x = x.float()
     length: Tensor = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
     inverse = length.square_().div_(x.shape[-1]).add_(eps).rsqrt_()
@@ -67,7 +67,7 @@ def _norm_both(attn: Any, x: Tensor, maps: int) -> Tensor:
     if hasattr(queries, "alpha"):
         return _tanh_norm(x, both("alpha"), both("gamma"), both("beta"))
     if hasattr(queries, "eps") and queries.eps == keys.eps:
-        return _rms_norm(x, both("gamma").float(), queries.eps)
+        return rms_norm(x, both("gamma").float(), queries.eps)
     return torch.cat([queries(x[:, :, :maps]), keys(x[:, :, maps:])], dim=2).float()
 
 

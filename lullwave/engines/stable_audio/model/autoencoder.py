@@ -14,8 +14,9 @@ from torch import Tensor
 
 from .banded_attention import use_banded_attention
 from .decoder import Decoder
+from .packing import available
 
-CHUNK = 64  # latents at a time: 6 s of sound; bounds the memory of long files
+CHUNK = 96  # latents at a time: 9 s of sound; bounds the memory of long files
 
 
 class Autoencoder:
@@ -29,7 +30,7 @@ class Autoencoder:
         self.channels = int(config.audio_channels)
         self.hop = int(network.downsampling_ratio)  # frames per latent
         self.size = int(config.latent_dim)
-        self._decoder = Decoder(network)
+        self._decoder = Decoder(network, packed=available(device, dtype))
         self.context = self._decoder.context  # latents on each side that a latent's sound depends on
 
     @torch.inference_mode()

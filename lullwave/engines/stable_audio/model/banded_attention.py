@@ -23,15 +23,15 @@ class BandedAttention:
     def __init__(self, band: int, rotary: Rotary) -> None:
         self._band = band
         self._block = max(BLOCK, band)
-        self._rotary = rotary
+        self.rotary = rotary
         self._masks: dict[tuple[int, torch.device], Tensor] = {}
 
     def __call__(self, attn: Any, hidden_states: Tensor, attn_mask: Tensor | None = None) -> Tensor:
         """(B, N, width) attention; the dense ``attn_mask`` of the caller says what ``band`` says."""
-        queries, keys, values = project(attn, hidden_states, self._rotary.tables(hidden_states.shape[1]))
-        return combine(attn, self._attend(queries, keys, values))
+        queries, keys, values = project(attn, hidden_states, self.rotary.tables(hidden_states.shape[1]))
+        return combine(attn, self.attend(queries, keys, values))
 
-    def _attend(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    def attend(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Attention of (B, N, heads, D) within the band."""
         rows, length, heads, size = queries.shape
         block, band = self._block, self._band

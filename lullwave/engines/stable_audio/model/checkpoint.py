@@ -15,8 +15,8 @@ from ....errors import CheckpointError
 from ...networks import load_in_parts, load_network
 from .autoencoder import Autoencoder
 from .denoiser import Denoiser
-from .packing import available, pack
-from .quantization import decoder_layers, quantize_decoder, quantize_denoiser
+from .packing import available
+from .quantization import quantize_decoder, quantize_denoiser
 from .text_states import TextStates
 
 log = logging.getLogger(__name__)
@@ -105,12 +105,10 @@ def load(directory: Path, device: torch.device, dtype: torch.dtype, int8: bool =
             network.to(device).requires_grad_(False).eval()
     except torch.OutOfMemoryError as error:
         raise MemoryError(str(error)) from error
-    if available(device, dtype):
-        pack([*transformer.transformer_blocks, *decoder_layers(vae)])
     log.info("loaded %s on %s in %s", directory, device, "int8" if int8 else str(dtype).removeprefix("torch."))
     return Networks(
         transformer=transformer,
-        denoiser=Denoiser(transformer),
+        denoiser=Denoiser(transformer, packed=available(device, dtype) and not int8),
         autoencoder=Autoencoder(vae, device, dtype),
         text=TextStates(tokenizer, encoder, transformer.prompt_padding_embedding),
         duration=duration,

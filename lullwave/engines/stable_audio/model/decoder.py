@@ -7,13 +7,17 @@ no later layer sees is dropped.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from .attention import norm
+from .packed_layers import PackedDecoderLayer, packable
+from .packing import pack
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,20 +25,23 @@ class _Block:
     """A block of the decoder and the context that it needs."""
 
     network: Any
+    layers: tuple[Callable[[Tensor], Tensor], ...]
     margins: tuple[int, ...]  # positions on each side that are needed after each of its layers
 
 
 class Decoder:
     """(B, channels, T) latents → (B, C, frames) of sound. ``context``: latents on each side that sound depends on."""
 
-    def __init__(self, autoencoder: Any) -> None:
+    def __init__(self, autoencoder: Any, packed: bool = False) -> None:
+        """``packed``: layers whose products can be packed are, for bfloat16 on a CPU; see ``packing.available``."""
         self._net = autoencoder
         self._blocks: list[_Block] = []
         margin = 0  # positions on each side that later blocks need
         for block in reversed(autoencoder.decoder.blocks):
             after = math.ceil(margin / block.stride)
             deeper = [after + block.sliding_window * n for n in range(len(block.transformers) + 1)]
-            self._blocks.insert(0, _Block(block, tuple(reversed(deeper[:-1]))))
+            layers = tuple(_prepared(layer, packed) for layer in block.transformers)
+            self._blocks.insert(0, _Block(block, layers, tuple(reversed(deeper[:-1]))))
             margin = deeper[-1]
         self.context = margin
 
@@ -55,12 +62,27 @@ def _upsampled(block: _Block, x: Tensor, left: int, right: int) -> tuple[Tensor,
     new = network.new_tokens.expand(rows * length, network.stride, width)
     size = network.stride + 1  # tokens of a position: its own, and one for each new position
     x = torch.cat([x.reshape(rows * length, 1, width), new], dim=1).view(rows, length * size, width)
-    for layer, margin in zip(network.transformers, block.margins, strict=True):
-        x = x + layer.attn(norm(layer.norm_attn, x))
-        x = x + layer.ff(norm(layer.norm_ff, x))
+    for layer, margin in zip(block.layers, block.margins, strict=True):
+        x = layer(x)
         spare_left, spare_right = max(0, left - margin), max(0, right - margin)
         x = x[:, spare_left * size : x.shape[1] - spare_right * size]
         left, right = left - spare_left, right - spare_right
     x = x.reshape(rows, -1, size, width)[:, :, 1:].flatten(1, 2)
     mapped = network.mapping(x.transpose(1, 2)).transpose(1, 2)
     return mapped, left * network.stride, right * network.stride
+
+
+def _prepared(layer: Any, packed: bool) -> Callable[[Tensor], Tensor]:
+    """What computes a layer."""
+    if packed and packable(layer):
+        return PackedDecoderLayer(layer)
+    if packed:
+        pack([layer])
+    return partial(_layer, layer)
+
+
+def _layer(layer: Any, x: Tensor) -> Tensor:
+    """(B, T, width) → the same: attention within the band, feed-forward."""
+    x = x + layer.attn(norm(layer.norm_attn, x))
+    fed: Tensor = layer.ff(norm(layer.norm_ff, x))
+    return x + fed

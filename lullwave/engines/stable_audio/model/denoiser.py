@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .attention import Rotary, combine, norm, project, project_text
-from .packing import PackedFeedForward
+from .packed_layers import MULTIPLE, PackedDenoiserLayer
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +33,18 @@ class Conditioning:
 class Denoiser:
     """The velocity of noisy latents. One thread at a time."""
 
-    def __init__(self, transformer: Any) -> None:
+    def __init__(self, transformer: Any, packed: bool = False) -> None:
+        """``packed``: pack the products of all layers, for bfloat16 on a CPU; see ``packing.available``."""
         self._net = transformer
         self.memory_tokens = int(transformer.config.num_memory_tokens)  # learned, before the latents
         self._rotary = Rotary(transformer.rotary_pos_emb.inv_freq)
+        self._packed: list[PackedDenoiserLayer] = []
+        if packed:
+            blocks = transformer.transformer_blocks
+            root = math.sqrt(transformer.config.embed_dim)
+            self._gammas = torch.stack([torch.stack((one.pre_norm.gamma, one.ff_norm.gamma)) for one in blocks]) * root
+            self._own_modulation = torch.stack([one.to_scale_shift_gate for one in blocks])
+            self._packed = [PackedDenoiserLayer(one, self._rotary) for one in blocks]
 
     def condition(self, text: Tensor, duration: Tensor, timesteps: Tensor, known: Tensor | None) -> Conditioning:
         """Compute the conditioning of a pass.
@@ -51,6 +59,9 @@ class Denoiser:
         words, padding, count = _without_padding(text)
         context = net.to_cond_embed(torch.cat([duration[:, None], words, padding], dim=1))
         of_text = [project_text(block.cross_attn, context) for block in net.transformer_blocks]
+        if self._packed:
+            scales = [layer.key_scale for layer in self._packed]
+            of_text = [((k * scale).to(k.dtype), v) for (k, v), scale in zip(of_text, scales, strict=True)]
         bias = torch.zeros(context.shape[1], device=context.device)
         bias[-1] = math.log(count)  # the last one stands for all of the padding, in the sum of a softmax, too
         features = net.timestep_features(timesteps.float()[:, None]).to(context.dtype)
@@ -73,15 +84,38 @@ class Denoiser:
         x = net.proj_in(latents.transpose(1, 2))
         if self.memory_tokens:
             x = torch.cat([net.memory_tokens.expand(len(x), -1, -1), x], dim=1)
+        if self._packed:
+            x = self._packed_layers(x, step, given, between)
+            return self._predicted(x)
         tables = self._rotary.tables(x.shape[1])
         modulation = given.modulations[step]
         for layer, block in enumerate(net.transformer_blocks):
             between()
             known = None if given.known is None else given.known[layer]
             x = self._block(block, x, modulation, tables, (*given.text[layer], given.text_bias), known)
-        out = net.proj_out(x[:, self.memory_tokens :]).transpose(1, 2)
-        velocity: Tensor = net.postprocess_conv(out) + out
+        return self._predicted(x)
+
+    def _predicted(self, x: Tensor) -> Tensor:
+        """(B, channels, T): the velocity, of the states after the last layer."""
+        out = self._net.proj_out(x[:, self.memory_tokens :]).transpose(1, 2)
+        velocity: Tensor = self._net.postprocess_conv(out) + out
         return velocity
+
+    def _packed_layers(self, x: Tensor, step: int, given: Conditioning, between: Callable[[], None]) -> Tensor:
+        """(B, T, width) → the same by all packed layers."""
+        count = x.shape[1]
+        x = torch.cat([x, x[:, -1:].expand(-1, -count % MULTIPLE, -1)], dim=1)  # what is added is seen by nobody
+        own = self._own_modulation[:, None] + given.modulations[step]  # (layers, B, 6 x width)
+        scale, shift, gate, scale_ff, shift_ff, gate_ff = own[:, :, None].chunk(6, dim=-1)
+        factor = (1 + scale) * self._gammas[:, 0, None, None]
+        factor_ff = (1 + scale_ff) * self._gammas[:, 1, None, None]
+        of_layers = (factor, shift, torch.sigmoid(1 - gate), factor_ff, shift_ff, torch.sigmoid(1 - gate_ff))
+        for number, layer in enumerate(self._packed):
+            between()
+            known = None if given.known is None else given.known[number]
+            modulation = tuple(one[number] for one in of_layers)
+            x = layer(x, count, modulation, (*given.text[number], given.text_bias), known)
+        return x[:, :count]
 
     def _block(
         self,
@@ -122,8 +156,6 @@ def _modulated(layer: Any, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
 
 def _feed_forward(ff: Any, x: Tensor) -> Tensor:
     """The gated layers ("SwiGLU", Shazeer 2020) of (B, T, width)."""
-    if isinstance(ff, PackedFeedForward):
-        return ff.forward(x)
     inner, gate = ff.proj_in(x).chunk(2, dim=-1)
     out: Tensor = ff.proj_out(F.silu(gate).mul_(inner))
     return out

@@ -24,13 +24,21 @@ class PackedLinear(nn.Module):
         self._bias = None if bias is None else bias.detach().clone()
 
     def forward(self, x: Tensor, activation: str = "none") -> Tensor:
-        """``activation``: ``none``, or ``swish`` for SiLU."""
+        """``activation``: ``none``, ``tanh``, or ``swish`` for SiLU."""
         out: Tensor = torch.ops.mkldnn._linear_pointwise(x.contiguous(), self._weight, self._bias, activation, [], "")
         return out
 
     def times(self, x: Tensor, factor: Tensor) -> Tensor:
         """The result for ``x`` times a factor of its shape."""
-        out: Tensor = torch.ops.mkldnn._linear_pointwise.binary(x.contiguous(), factor, self._weight, self._bias, "mul")
+        return self._with(x, factor, "mul")
+
+    def plus(self, x: Tensor, summand: Tensor) -> Tensor:
+        """The result for ``x`` plus a summand of its shape."""
+        return self._with(x, summand, "add")
+
+    def _with(self, x: Tensor, other: Tensor, operation: str) -> Tensor:
+        x, other = x.contiguous(), other.contiguous()
+        out: Tensor = torch.ops.mkldnn._linear_pointwise.binary(x, other, self._weight, self._bias, operation)
         return out
 
 
@@ -58,6 +66,11 @@ class PackedFeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.proj_out(self.gated(x))
+        return out
+
+    def plus(self, x: Tensor, summand: Tensor) -> Tensor:
+        """The result for ``x`` plus a summand of its shape."""
+        out: Tensor = self.proj_out.plus(self.gated(x), summand)
         return out
 
 
