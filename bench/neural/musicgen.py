@@ -33,8 +33,8 @@ def main() -> None:
     parser.add_argument(
         "--backends",
         default="native,native+int4,native+kv16,torch",
-        help="kernels of Lullwave on a CPU, for the part steps; +int4: with weights of 4 bits; +kv16: with keys and "
-        "values in 16 bits",
+        help="kernels of Lullwave on a CPU, for the parts steps and error; +int4: with weights of 4 bits; +kv16: with "
+        "keys and values in 16 bits",
     )
     parser.add_argument("--peers", default="fp32,bf16,int8", help="kinds of transformers, for the part steps on a CPU")
     parser.add_argument("--seconds", default="10,30", help="lengths of clips, for the part clip")
@@ -59,6 +59,8 @@ def main() -> None:
                 _steps(directory, contexts, chosen.backends.split(","), chosen.peers.split(","))
             elif part == "clip":
                 _end_to_end(directory, chosen.seconds, chosen.dtype)
+            elif part == "error":
+                measure_error(directory, chosen.backends.split(","))
             else:
                 _PARTS[part](directory)
 
@@ -356,7 +358,6 @@ _PARTS: dict[str, Callable[[Path], None]] = {
     "songs": _songs,
     "shared": _shared,
     "codec": _codec,
-    "error": measure_error,
 }
 
 if __name__ == "__main__":

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from .. import measure
 
 
-def measure_error(directory: Path) -> None:
+def measure_error(directory: Path, backends: Sequence[str]) -> None:
     """Relative L2 error of quantized logits over 200 teacher-forced steps, for two kinds of weights."""
     import torch
 
@@ -29,7 +30,7 @@ def measure_error(directory: Path) -> None:
     for kind in ("gaussian", "student-t, 6 loud inputs"):
         weights: Any = _Drawn(directory, heavy=kind != "gaussian")
         logits = []
-        for backend in ("float32", "torch", "native", "native+kv16", "native+int4"):
+        for backend in ("float32", *backends):
             if backend.startswith("native") and module is None:
                 continue
             with torch.inference_mode():

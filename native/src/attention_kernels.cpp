@@ -116,6 +116,16 @@ struct Ahead {
   }
 };
 
+constexpr int kSoon = 48;  // keys or values that are asked for before they are needed
+
+// Asks the memory for the eight keys or values that are needed soon after `at`.
+template <class Element>
+inline void fetch_soon(const Element* at, int size) {
+  const char* from = reinterpret_cast<const char*>(at + std::size_t(kSoon) * size);
+  const std::size_t bytes = std::size_t(kLane) * size * sizeof(Element);
+  for (std::size_t line = 0; line < bytes; line += Ahead::kLine) __builtin_prefetch(from + line);
+}
+
 // Products of a query with the keys at `key`; of fewer than eight, the last one fills up.
 template <class Element>
 inline F8 scores_of(const float* query, const Element* key, int count, int size) {
@@ -137,7 +147,10 @@ inline void mix(const Element* values, const float* shares, int count, int size,
   Wide even[Count] = {}, odd[Count] = {};  // two sums: each addition waits for the one before
   int t = 0;
   for (; t + 2 <= count; t += 2) {
-    if (t % kLane == 0) ahead.fetch();
+    if (t % kLane == 0) {
+      ahead.fetch();
+      if (t + kSoon < count) fetch_soon(values + std::size_t(t) * size, size);
+    }
     const Element *first = values + std::size_t(t) * size, *second = first + size;
     const Wide a = spread(shares[t]), b = spread(shares[t + 1]);
     for (int c = 0; c < Count; c++) {
@@ -164,6 +177,7 @@ void attend_to(const float* query, const Attended& to, float* scores, float* out
   Ahead ahead{to.ahead, to.ahead + to.ahead_bytes};
   for (int t = 0; t < count; t += kLane) {
     ahead.fetch();
+    if (t + kSoon < count) fetch_soon(keys + std::size_t(t) * size, size);
     const int here = count - t < kLane ? count - t : kLane;
     F8 score = scores_of(query, keys + std::size_t(t) * size, here, size);
     if constexpr (sizeof(Element) == 1) score *= some(to.key_scales + t, here);
