@@ -87,7 +87,7 @@ def compared(kbps: int, segments: dict[int, bytes], made: np.ndarray, begin: int
         "kbps": kbps,
         "segments": len(segments),
         "seconds": round(len(heard) / RATE, 1),
-        "frames_off": len(heard) - len(segments) * SEGMENT_FRAMES,
+        "frames_off": len(heard) - (max(segments) + SEGMENT_FRAMES - min(segments)),
         "lag": lag(sound[RATE:], reference[RATE:]),
         "error_db": round(float(10 * np.log10(error.mean() / np.square(reference).mean())), 1),
         "join_db": round(float(10 * np.log10(packets[joins].mean() / packets[others].mean())), 2),

@@ -43,6 +43,7 @@ AFTER_S = 26.0  # how long everybody listens after the fault: longer than what w
 SKIPPED_S = 0.5  # at the beginning of a stream, where decoders settle
 COMPARED_S = 0.5  # length of the pieces that are compared
 ALIKE = 0.9  # least correlation with the programme: MP3 keeps more, other music much less
+SILENT = 1e-6  # mean square
 SEARCHED_S = 1.0  # how far a piece that is not in its place is searched
 
 
@@ -208,11 +209,13 @@ def misplaced(sound: np.ndarray, programme: np.ndarray) -> int:
 
 
 def alike(one: np.ndarray, other: np.ndarray) -> float:
-    """The correlation of two sounds of one length; 1 for two that are silent."""
+    """The correlation of two sounds of one length; 1 for two that are silent, 0 if only one of them is."""
     if len(one) != len(other):
         return 0.0
-    power = float(np.sqrt(np.dot(one, one) * np.dot(other, other)))
-    return float(np.dot(one, other)) / power if power > 1e-6 * len(one) else 1.0
+    softer, louder = sorted(float(np.dot(sound, sound)) / max(1, len(sound)) for sound in (one, other))
+    if softer <= SILENT:
+        return float(louder <= 4 * SILENT)
+    return float(np.dot(one, other)) / (len(one) * float(np.sqrt(softer * louder)))
 
 
 def place(heard: np.ndarray, area: np.ndarray) -> int | None:

@@ -5,7 +5,6 @@ Each can stall and refuse writes. Ceph's needs root and Debian's packages ``ceph
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -24,7 +23,6 @@ from typing import Any
 from lullwave.storage.objects import ObjectStore, open_store
 
 from ..radio.serving import free_port
-from .store_scene import STATION
 
 BUCKET = "radio"
 DISK_MB = 96  # of the small disk that holds a directory
@@ -62,18 +60,20 @@ rgw frontends = beast endpoint=127.0.0.1:{port}
 
 
 class DirectoryScene:
-    """A store in a directory on a small disk of its own."""
+    """A store in a directory on a small disk of its own: ext4 in a file."""
 
     def __init__(self, folder: Path) -> None:
-        self._disk = folder / "disk"
+        self._image, self._disk = folder / "disk.img", folder / "disk"
         self.url = f"file://{self._disk}/store"
         self.environment: dict[str, str] = {}
 
     @contextmanager
     def running(self) -> Iterator[None]:
         self._disk.mkdir()
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", str(self._disk)]
-        subprocess.run(mount, check=True, capture_output=True)
+        with self._image.open("wb") as file:
+            file.truncate(DISK_MB << 20)
+        _run("mkfs.ext4", "-q", "-m", "0", str(self._image))
+        _run("mount", "-o", "loop", str(self._image), str(self._disk))
         try:
             yield
         finally:
@@ -81,10 +81,12 @@ class DirectoryScene:
 
     @contextmanager
     def stalling(self) -> Iterator[None]:
-        """Hold the lock that every replacement of an object of the station takes."""
-        with open(self._disk / "store" / STATION / ".lock", "r+b") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        """Freeze the disk: whoever writes waits until it thaws."""
+        _run("fsfreeze", "-f", str(self._disk))
+        try:
             yield
+        finally:
+            _run("fsfreeze", "-u", str(self._disk))
 
     @contextmanager
     def refusing(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ meanwhile, and only new ones wait. For another configuration, another pool takes
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ from .stations import PREFIX, StationActors, end, outdated
 
 LOOK_S = 1.0  # between two looks at the actors
 WAIT_S = 15.0  # how long a stream waits for an actor that is being started
+WAITING = 32  # streams that wait at once: each holds a thread, which others need who ask for the status
+RETRY_S = 60.0  # until an engine that could not start is started again
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,7 @@ class _Pool:
     config: PoolConfig
     actors: list[Actor] = field(default_factory=list)
     last: int = 0  # number of the actor started last
+    retry_at: float = math.inf  # when those that could not start are started again
 
 
 class Pool:
@@ -47,6 +51,7 @@ class Pool:
         self._stations = StationActors()
         self._starting = threading.Lock()  # of stations: one caller at a time
         self._stopped = False
+        self._waiting = 0  # streams, for an actor
         self._find()
         self._stations.find()
         with self._lock:
@@ -63,10 +68,10 @@ class Pool:
         return ClusterConfig.of(config) == self._config
 
     def renew(self) -> None:
-        """Start engines again that could not start."""
+        """Start engines again that could not start, without waiting for the next attempt."""
         with self._lock:
             for pool in self._pools.values():
-                pool.actors = [actor for actor in pool.actors if not actor.failed]
+                pool.retry_at = -math.inf
                 self._scale(pool)
 
     def leave(self) -> None:
@@ -105,19 +110,28 @@ class Pool:
             EngineLost: there is no such pool any more, or none of its actors answers within ``WAIT_S``.
         """
         until = time.monotonic() + WAIT_S
-        while True:
+        waits = False
+        try:
+            while True:
+                with self._lock:
+                    if name not in self._pools:
+                        raise EngineLost(f"the cluster has no engine {name} any more")
+                    answering = [actor for actor in self._pools[name].actors if actor.load is not None]
+                    chosen = [actor for actor in answering if _label(actor) not in avoided] or answering
+                    if chosen:
+                        best = min(chosen, key=_streams)
+                        best.placed += 1
+                        return _label(best), best.handle
+                    if not waits and self._waiting >= WAITING:
+                        raise EngineLost(f"no actor of {name} answers, and {WAITING} other streams wait for one")
+                    self._waiting += not waits
+                    waits = True
+                if time.monotonic() > until:
+                    raise EngineLost(f"no actor of {name} answers: Ray has no room for it, or it is being loaded")
+                time.sleep(LOOK_S / 4)
+        finally:
             with self._lock:
-                if name not in self._pools:
-                    raise EngineLost(f"the cluster has no engine {name} any more")
-                answering = [actor for actor in self._pools[name].actors if actor.load is not None]
-                chosen = [actor for actor in answering if _label(actor) not in avoided] or answering
-                if chosen:
-                    best = min(chosen, key=_streams)
-                    best.placed += 1
-                    return _label(best), best.handle
-            if time.monotonic() > until:
-                raise EngineLost(f"no actor of {name} answers: Ray has no room for it, or it is being loaded")
-            time.sleep(LOOK_S / 4)
+                self._waiting -= waits
 
     def status(self) -> dict[str, list[dict[str, Any]]]:
         """One row for each actor: ``engines`` and ``stations``."""
@@ -193,8 +207,10 @@ class Pool:
     # ---- under the lock
 
     def _scale(self, pool: _Pool) -> None:
+        self._drop_failed(pool)
         answering = [actor for actor in pool.actors if actor.load is not None]
-        silent = len(pool.actors) - len(answering)  # they are being loaded, or restarted elsewhere
+        failed = sum(bool(actor.failed) for actor in pool.actors)
+        silent = len(pool.actors) - len(answering) - failed  # they are being loaded, or restarted elsewhere
         wanted = actors_wanted([actor.load for actor in answering if actor.load is not None], pool.config.limits)
         while len(pool.actors) < (wanted if not silent else pool.config.smallest):
             self._start(pool)
@@ -204,6 +220,14 @@ class Pool:
                 log.info("%s has been idle; it is stopped", _label(idle[-1]))
                 pool.actors.remove(idle[-1])
                 ray.kill(idle[-1].handle)
+
+    def _drop_failed(self, pool: _Pool) -> None:
+        """Forget the actors that could not start, once they are to be started again."""
+        now = time.monotonic()
+        if now >= pool.retry_at:
+            pool.actors = [actor for actor in pool.actors if not actor.failed]
+        failed = any(actor.failed for actor in pool.actors)
+        pool.retry_at = (now + RETRY_S if math.isinf(pool.retry_at) else pool.retry_at) if failed else math.inf
 
     def _start(self, pool: _Pool) -> None:
         pool.last += 1

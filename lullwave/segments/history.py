@@ -11,6 +11,7 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -26,6 +27,7 @@ from .segment import SEGMENT_FRAMES, Keys, Segment
 from .writer import SegmentWriter
 
 DAYS = 31  # of silence after which the history ends
+READ_AT_ONCE = 8  # objects
 CACHED = 4096  # objects that a server remembers
 RUN = 1  # frames count on, whatever process makes the music, so all is one run
 
@@ -48,16 +50,14 @@ def add_entries(store: ObjectStore, segment: Segment, writer: SegmentWriter) -> 
         store.put_if_absent(f"{day}/{name}", json.dumps(found, default=str).encode())
 
 
-def delete_old(store: ObjectStore, station: str, before: float) -> None:
-    """Delete the days that ended before a time of day (seconds since 1970).
+def keys_before(store: ObjectStore, station: str, before: float) -> list[str]:
+    """The keys of the days that ended before a time of day (seconds since 1970).
 
     Raises:
         StorageUnavailable
     """
     oldest, folder = _day(datetime.fromtimestamp(before, UTC).date()), f"{station}/history"
-    for key in store.list(folder):
-        if key.removeprefix(folder + "/").partition("/")[0] < oldest:
-            store.delete(key)
+    return [key for key in store.list(folder) if key.removeprefix(folder + "/").partition("/")[0] < oldest]
 
 
 class StoreHistory:
@@ -137,7 +137,8 @@ class StoreHistory:
         keys: dict[str, str] = {}  # segment → key; of two producers' the later counts
         for key in self._store.list(Keys(station).history(_day(day))):
             keys[key.rpartition("/")[2].partition("-")[0]] = key
-        return [entry for key in keys.values() for entry in self._entries(key)]
+        with ThreadPoolExecutor(READ_AT_ONCE) as pool:
+            return [entry for entries in pool.map(self._entries, keys.values()) for entry in entries]
 
     def _entries(self, key: str) -> list[HistoryEntry]:
         with self._lock:

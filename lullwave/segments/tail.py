@@ -10,11 +10,14 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+import numpy as np
+
+from ..audio import Audio
 from ..clock import FOREVER, Clock, Waiter
 from ..engines.base import Mark
 from ..errors import CodecError, StorageUnavailable
 from ..ring import FellBehind
-from ..station import RATE, Event
+from ..station import CHANNELS, RATE, Event
 from ..station.playout import CHUNK_FRAMES
 from ..station.reserve import Block, Reserve
 from ..storage.objects import ObjectStore
@@ -146,7 +149,7 @@ class ProgrammeTail:
             if self._answers:
                 log.warning("station %s: %s; trying again", self._station, error)
             self._answers = False
-        except (FellBehind, CodecError) as error:
+        except FellBehind as error:
             log.warning("station %s: %s; going on where the programme is now", self._station, error)
             self._jump = True
         return POLL_S
@@ -178,11 +181,17 @@ class ProgrammeTail:
         if self._reader is None and not self._place():
             return
         assert self._reader is not None
-        for segment in self._reader.ready():
-            self._manifest = self._reader.latest
-            if self._jump or self._stopping.is_set():
-                return
-            self._take(segment)
+        try:
+            for segment in self._reader.ready():
+                self._manifest = self._reader.latest
+                if self._jump or self._stopping.is_set():
+                    return
+                self._take(segment)
+        except CodecError as error:
+            log.warning("station %s: %s; there is silence instead", self._station, error)
+            number = self._reader.number or 0
+            self._reader.number = number + 1
+            self._take(Segment(number, Audio(np.zeros((SEGMENT_FRAMES, CHANNELS), np.float32), RATE)))
         self._manifest = self._reader.latest
 
     def _place(self) -> bool:

@@ -7,7 +7,8 @@ at its next manifest: nothing of the new one's is touched, and the old one's las
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from contextlib import suppress
 from dataclasses import replace
 
 from ..errors import StorageUnavailable
@@ -16,6 +17,7 @@ from .lease import LeaseLost
 from .segment import SEGMENT_S, Keys, Manifest, ProgrammeState, Run, Segment
 
 RETENTION_S = 3600.0
+DELETED_AT_ONCE = 8  # objects with each segment: the lease is renewed between two segments
 _TRIES = 8  # attempts to replace the manifest of a producer that still writes; it writes every two seconds
 
 
@@ -30,6 +32,7 @@ class SegmentWriter:
         self.station, self.epoch = keys.station, manifest.epoch
         self._store, self._keys, self._version = store, keys, version
         self._kept = max(1, round(retention_s / SEGMENT_S))  # segments
+        self._old: deque[str] = deque()  # keys to be deleted
 
     @classmethod
     def begin(
@@ -89,7 +92,8 @@ class SegmentWriter:
             self._put_new(self._keys.state(number + 1, self.epoch), state.encode())
         self._put_new(self._keys.segment(number, self.epoch), segment.encode())
         self._replace(self._with_segment(before, number, state is not None))
-        self._delete_old(before)
+        self._old.extend(self._dropped(before))
+        self._delete_some()
 
     def _replace(self, manifest: Manifest) -> None:
         """Write the manifest, if it still is the one that this producer wrote last."""
@@ -120,14 +124,14 @@ class SegmentWriter:
             if found is None or found.data != data:
                 raise LeaseLost(f"{key} is written by two producers of epoch {self.epoch}")
 
-    def _delete_old(self, before: Manifest) -> None:
-        """Delete what the manifest before had and the present one has not. What fails is deleted by ``_sweep``."""
+    def _dropped(self, before: Manifest) -> list[str]:
+        """The keys of what the manifest before had and the present one has not."""
         now, keys = self.manifest, self._keys
         old = [keys.segment(n, before.run_of(n).epoch) for n in range(before.first, now.first)]
         if before.state not in (None, now.state):
             assert before.state is not None
             old.append(keys.state(before.state, before.state_epoch))
-        self._delete(old)
+        return old
 
     def _sweep(self) -> None:
         """Delete the objects of earlier epochs that the manifest does not have: a producer died or was fenced."""
@@ -139,24 +143,13 @@ class SegmentWriter:
         def earlier(key: str) -> bool:
             return int(key.rpartition("-")[2].partition(".")[0]) < self.epoch
 
-        self._attempt(
-            lambda: self._delete(
-                [
-                    key
-                    for folder in (keys.segments, keys.states)
-                    for key in self._store.list(folder)
-                    if key not in wanted and earlier(key)
-                ]
-            )
-        )
+        with suppress(StorageUnavailable, ValueError):  # the next producer sweeps, too
+            for folder in (keys.segments, keys.states):
+                self._old.extend(key for key in self._store.list(folder) if key not in wanted and earlier(key))
+        self._delete_some()
 
-    def _delete(self, old: list[str]) -> None:
-        for key in old:
-            self._attempt(lambda key=key: self._store.delete(key))  # type: ignore[misc]
-
-    def _attempt(self, action: Callable[[], None]) -> None:
-        """Do something that may fail: what is not deleted now is deleted at the next takeover."""
-        try:
-            action()
-        except (StorageUnavailable, ValueError):
-            return
+    def _delete_some(self) -> None:
+        """Delete a few of the old objects. What fails is left to the next producer's ``_sweep``."""
+        for _ in range(min(DELETED_AT_ONCE, len(self._old))):
+            with suppress(StorageUnavailable):
+                self._store.delete(self._old.popleft())

@@ -97,7 +97,7 @@ class CloudStore(ObjectStore):
         try:
             yield
         except (self._obstore.exceptions.BaseError, OSError) as error:
-            raise StorageUnavailable(f"the store does not answer: {_reason(error)}") from None
+            raise StorageUnavailable(f"the store does not answer or refuses: {_reason(error)}") from None
 
 
 def _without_quotes(version: dict[str, str]) -> dict[str, str]:

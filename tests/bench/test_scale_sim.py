@@ -55,5 +55,5 @@ def test_a_fleet_at_its_limit_breaks_and_spares_mend_it():
 
 
 def test_a_death_that_is_noticed_after_the_buffer_breaks_every_station():
-    outcome = simulate(replace(SMALL, detect_s=(25.0,), node_detect_s=25.0), 100)
+    outcome = simulate(replace(SMALL, detect_s=(25.0,), node_detect_s=(25.0,)), 100)
     assert outcome.broken == outcome.moved > 0

@@ -19,3 +19,12 @@ def test_other_sound_is_lost():
     heard = NOISE[5 * RATE : 17 * RATE].copy()
     heard[6 * RATE : 7 * RATE] = NOISE[RATE : 2 * RATE]
     assert misplaced(heard, NOISE) == RATE
+
+
+def test_silence_is_lost_where_the_programme_sounds_and_only_there():
+    programme = NOISE.copy()
+    programme[12 * RATE : 14 * RATE] = 0
+    heard = programme[5 * RATE : 17 * RATE].copy()
+    assert misplaced(heard, programme) == 0
+    heard[10 * RATE : 11 * RATE] = 0
+    assert misplaced(heard, programme) == RATE

@@ -11,6 +11,7 @@ from lullwave.errors import EngineLost, InvalidInput
 use_token()  # for the tests of a cluster in the same process: Ray reads it when it is imported
 ray = pytest.importorskip("ray")
 pool_module = pytest.importorskip("lullwave.cluster.pool")
+
 Actor = pool_module.Actor
 
 SYNTH = {"name": "synth", "cpus": 0.5, "options": {"cache_mb": 30}, "smallest": 2, "largest": 3}

@@ -19,7 +19,7 @@ from lullwave.segments.producer import SegmentProducer, Timing
 from lullwave.segments.reader import POLL_S, SegmentReader
 from lullwave.segments.rendering import StreamRenderer
 from lullwave.segments.segment import SEGMENT_FRAMES, SEGMENT_S, Manifest, ProgrammeState, Segment
-from lullwave.segments.writer import SegmentWriter
+from lullwave.segments.writer import DELETED_AT_ONCE, SegmentWriter
 from lullwave.station import CHANNELS, RATE, Event, OutputLevels
 from lullwave.storage.objects import MemoryStore
 
@@ -271,6 +271,33 @@ def test_what_is_older_than_is_kept_is_deleted_and_a_reader_that_lags_is_told():
     with pytest.raises(FellBehind):
         next(slow.ready())
     assert next(SegmentReader(store, "piano").ready()).number == manifest.first
+
+
+class CountingStore(MemoryStore):
+    deleted = 0
+
+    def delete(self, key):
+        self.deleted += 1
+        super().delete(key)
+
+
+def test_a_shorter_retention_deletes_a_few_objects_with_each_segment():
+    """Thousands in a row would take longer than the lease lasts."""
+    store = CountingStore()
+    begin = SegmentWriter.begin(store, "piano", 1, 0.0, retention_s=1000.0)
+    sound = Audio(np.zeros((SEGMENT_FRAMES, 2), np.float32), RATE)
+    for number in range(100):
+        begin.add(Segment(number, sound, ()))
+    after = SegmentWriter.begin(store, "piano", 2, 0.0, retention_s=20.0)
+    counts = []
+    for number in range(100, 116):
+        before = store.deleted
+        after.add(Segment(number, sound, ()))
+        counts.append(store.deleted - before)
+    assert max(counts) == DELETED_AT_ONCE
+    assert counts[-1] == 1
+    assert len(store.list("piano/segments")) == 10
+    assert SegmentReader(store, "piano").manifest().first == 106
 
 
 def test_a_takeover_goes_on_from_a_state_that_is_older_than_the_segments_kept():

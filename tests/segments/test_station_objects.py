@@ -8,7 +8,7 @@ from lullwave.audio import Audio
 from lullwave.clock import SimulatedClock
 from lullwave.errors import NotFound, StorageUnavailable
 from lullwave.segments.heartbeat import RENEW_S, Heartbeat
-from lullwave.segments.history import StoreHistory, add_entries, delete_old
+from lullwave.segments.history import StoreHistory, add_entries, keys_before
 from lullwave.segments.lease import TTL_S, Lease
 from lullwave.segments.present import Present, PresentWriter, read_present
 from lullwave.segments.requests import RequestReader, StationRequest, answer_to, send
@@ -110,7 +110,9 @@ def test_the_history_tells_what_was_heard_newest_first_and_no_entry_twice():
     assert entries[0].wall == pytest.approx(BEGIN + 10.0, abs=0.001)
     older = history.entries("piano", 3, cursor=(entries[-1].wall, entries[-1].id), now=now)
     assert [entry.data["title"] for entry in older] == ["T2", "T1", "T0"]
-    delete_old(store, "piano", BEGIN + 86400 * 2)
+    assert keys_before(store, "piano", BEGIN - 86400) == []
+    for key in keys_before(store, "piano", BEGIN + 86400 * 2):
+        store.delete(key)
     assert StoreHistory(store).entries("piano", 3, now=now) == []
 
 

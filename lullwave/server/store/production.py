@@ -22,13 +22,14 @@ from ...engines.base import Engine
 from ...errors import LullwaveError, StorageUnavailable
 from ...ring import Ring
 from ...segments.heartbeat import LAPSE_S, Heartbeat
-from ...segments.history import delete_old
+from ...segments.history import keys_before
 from ...segments.precedence import Precedence, Rank
 from ...segments.present import Present, PresentWriter, read_present
 from ...segments.produced_station import ProducedStation, StationRenderer
 from ...segments.producer import RETRY_S, STAND_BY_S, SegmentProducer, Timing
 from ...segments.requests import OLD_S, RequestReader, StationRequest
 from ...segments.segment import Keys
+from ...segments.writer import DELETED_AT_ONCE
 from ...settings import Settings
 from ...settings.stations import StationSettings
 from ...station import ArchiveEngine, Event, Station
@@ -40,7 +41,7 @@ from .answers import error_json, receipt_json
 EVENTS_KEPT = 64  # of the queue; they are passed on at once
 DROPPED_KEPT = 8  # requests that came to nothing
 LOOK_S = 1.0  # between two looks whether somebody listens
-PRUNE_S = 3600.0  # between two deletions of old history
+PRUNE_S = 3600.0  # between two looks for old history
 REQUESTS_S = 0.25  # between two looks for requests
 JOIN_S = 5.0  # how long `stop` waits for a store that does not answer
 
@@ -111,6 +112,7 @@ class StationProduction:
         self._requests: RequestReader | None = None
         self._answering: dict[int, Future[dict[str, Any]]] = {}  # by number of the request
         self._look_at = self._requests_at = self._prune_at = 0.0
+        self._old: list[str] = []  # keys of history to be deleted
         self._stopping = threading.Event()
         self._waiter: Waiter | None = None  # set by `start`
         self._failing = False
@@ -195,7 +197,11 @@ class StationProduction:
             self._wanted.look()
         if self._settings.max_history_days and now >= self._prune_at:
             self._prune_at = now + PRUNE_S
-            delete_old(self._store, self.id, self._clock.wall() - self._settings.max_history_days * 86400)
+            before = self._clock.wall() - self._settings.max_history_days * 86400
+            self._old = keys_before(self._store, self.id, before)
+        for _ in range(min(DELETED_AT_ONCE, len(self._old))):
+            self._store.delete(self._old[-1])
+            self._old.pop()
         if now >= self._requests_at:
             self._requests_at = now + REQUESTS_S
             self._serve(self._requests)

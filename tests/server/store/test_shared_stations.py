@@ -13,7 +13,7 @@ from shared_servers import ON_CLUSTER, Shared, channel, channels, programme
 from lullwave.audio import Audio
 from lullwave.codecs import decode
 from lullwave.segments.reader import SegmentReader
-from lullwave.segments.segment import SEGMENT_FRAMES
+from lullwave.segments.segment import SEGMENT_FRAMES, Segment
 from lullwave.server.store.production import StationProduction
 from lullwave.station import CHUNK_FRAMES, RATE
 
@@ -83,6 +83,27 @@ def test_all_servers_play_what_one_process_would_and_a_dead_producer_is_not_hear
     manifest = SegmentReader(channels(first).store, "piano").manifest()
     assert [run.epoch for run in manifest.runs] == [1, 2]
     assert manifest.contiguous_from(manifest.next - 1) == manifest.first
+
+
+def test_a_damaged_segment_is_silence_and_the_music_goes_on(shared, monkeypatch):
+    number, encoded = 8, Segment.encode
+    monkeypatch.setattr(Segment, "encode", lambda one: encoded(one)[: 3000 if one.number == number else None])
+    shared.add(produce=True)
+    web = shared.add()
+    shared.run(2.0)
+    with web.listening("/stream.mp3?listener=ann") as stream:
+        shared.until(on_air(web))
+        first = heard_frame(web, "ann")
+        shared.run(24.0)
+        sound = decode(read_exactly(stream, 22 * 24_000)).samples
+    made = programme(45.0)
+    made[number * SEGMENT_FRAMES : (number + 1) * SEGMENT_FRAMES] = 0
+    at, blur = 2 * LEAD, 1152  # of an encoder, where silence begins and ends
+    error = np.abs(sound[at:] - made[first + at : first + len(sound)]).max(axis=1)
+    for edge in (number, number + 1):
+        error[edge * SEGMENT_FRAMES - first - at - blur :][: 2 * blur] = 0
+    assert error.max() < 0.01
+    assert first + len(sound) > (number + 2) * SEGMENT_FRAMES
 
 
 def test_servers_leave_a_station_to_an_actor_of_a_cluster_as_long_as_it_works(shared):
