@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from lullwave.cluster.config import ClusterConfig
+from lullwave.cluster.scaling import ActorLoad
 from lullwave.engines.cluster.options import use_token
 from lullwave.errors import EngineLost, InvalidInput
 
@@ -92,6 +93,41 @@ def test_an_engine_that_could_not_start_is_started_again(cluster):
     pool.renew()
     assert cluster.labels() == ["synth:2", "synth:3"]
     assert [row["failed"] for row in pool.status()["engines"]] == ["", ""]
+
+
+def test_an_engine_that_cannot_start_is_tried_again_later_and_does_not_keep_the_pool_from_growing(cluster, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(pool_module.time, "monotonic", lambda: now[0])
+    pool = cluster.pool(SYNTH)
+    broken, working = cluster.running.values()
+    busy = {"load": ActorLoad(streams=50, waiting=5, speed=1.0), "pid": 1, "node": "a", "node_id": "a"}
+    told = {broken: "InvalidInput: model: got '/nowhere'", working: busy}
+    monkeypatch.setattr(pool_module, "asked", lambda actors: [told.get(actor) for actor in actors])
+    del cluster.running[broken.name]
+    pool._look()
+    assert cluster.labels() == ["synth:2", "synth:3"]  # three are wanted, and the broken one is the third
+    now[0] += pool_module.RETRY_S - 1.0
+    pool._look()
+    assert [bool(row["failed"]) for row in pool.status()["engines"]] == [True, False, False]
+    now[0] += 1.0
+    pool._look()
+    assert [bool(row["failed"]) for row in pool.status()["engines"]] == [False, False]
+    told.update((actor, busy) for name, actor in cluster.running.items() if name.startswith("synth:3:"))
+    pool._look()
+    assert cluster.labels() == ["synth:2", "synth:3", "synth:4"]
+
+
+def test_when_many_streams_wait_for_an_engine_others_are_told_at_once(cluster, monkeypatch):
+    pool = cluster.pool(SYNTH)
+    monkeypatch.setattr(pool_module, "WAITING", 0)
+    with pytest.raises(EngineLost, match="0 other streams wait"):
+        pool.place("synth")
+    monkeypatch.setattr(pool_module, "WAITING", 1)
+    monkeypatch.setattr(pool_module, "WAIT_S", 0.0)
+    monkeypatch.setattr(pool_module, "LOOK_S", 0.0)
+    for _ in range(3):  # those that gave up do not count
+        with pytest.raises(EngineLost, match="it is being loaded"):
+            pool.place("synth")
 
 
 def test_a_pool_tells_whether_another_one_must_take_its_place_and_refuses_what_none_could_run_with(cluster):

@@ -12,6 +12,7 @@ from lullwave.clock import SimulatedClock
 from lullwave.codecs import decode
 from lullwave.errors import PromptError
 from lullwave.station import CHUNK_S
+from lullwave.station.steering import STEER_LEAD_S
 
 
 def test_the_programme_goes_on_air_by_the_clock_and_to_the_sample():
@@ -132,7 +133,7 @@ def test_steering_is_heard_soon_on_a_beat_and_without_a_click(engine):
         tape.play(31.3)
         edge = tape.station.edge
         steered = tape.station.steer("more of it", over_s=2.0).result(30)
-        assert edge + 0.8 * RATE <= steered.frame <= edge + 1.4 * RATE
+        assert edge + STEER_LEAD_S * RATE <= steered.frame <= edge + 1.4 * RATE
         assert steered.frame % (RATE // 2) == 0
         assert "more of it" in steered.understanding.text
         tape.play(20)

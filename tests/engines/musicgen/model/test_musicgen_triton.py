@@ -132,7 +132,7 @@ class Drawn:
 
 def decoder_of(dtype=torch.float32, **sizes):
     config = dataclasses.replace(config_of(32, 1), vocabulary=32, codebooks=2, **sizes)
-    return Decoder(config, Drawn(), DEVICE, dtype, lambda weight: WeightOnlyLinear(weight, torch.float32, DEVICE))
+    return Decoder(config, Drawn(), DEVICE, dtype, lambda _, weight: WeightOnlyLinear(weight, torch.float32, DEVICE))
 
 
 @pytest.mark.parametrize(
