@@ -81,7 +81,7 @@ class DirectoryScene:
 
     @contextmanager
     def stalling(self) -> Iterator[None]:
-        """Freeze the disk: whoever writes waits until it thaws."""
+        """Freeze the disk (``fsfreeze``): every write waits until it is released."""
         _run("fsfreeze", "-f", str(self._disk))
         try:
             yield

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from functools import partial
 
 import pytest
@@ -179,14 +178,16 @@ HANGING = textwrap.dedent("""
 @pytest.mark.parametrize("unread", [0, 1 << 24])
 def test_a_stop_while_a_listener_closes_its_websocket_ends_as_always(unread):
     """The listener may not read what is still on its way to it."""
-    seen = []
+    seen, leaving = [], threading.Event()
 
     async def app(scope, receive, send):
         if scope["type"] == "websocket":
             await send({"type": "websocket.accept"})
             await send({"type": "websocket.send", "bytes": bytes(unread)})
-            await asyncio.sleep(0.6)  # as an application that has not noticed yet
-            return
+            while (await receive())["type"] != "websocket.disconnect":
+                pass
+            leaving.set()
+            await asyncio.Event().wait()  # as an application that has not ended yet
         for stage in ("startup", "shutdown"):
             await receive()
             seen.append(stage)
@@ -201,7 +202,7 @@ def test_a_stop_while_a_listener_closes_its_websocket_ends_as_always(unread):
         one.sendall(b"GET /" + HEAD + UPGRADE)
         assert one.recv(512).startswith(b"HTTP/1.1 101")
         one.sendall(frame(8, struct.pack(">H", 1000)))
-        time.sleep(0.3)
+        assert leaving.wait(TIMEOUT_S)
         server.should_exit = True
         thread.join(TIMEOUT_S)
     bound.close()

@@ -27,6 +27,7 @@ import { named } from './wording.js';
 import { Room } from '../scene/room.js';
 import * as Sleep from '../player/sleep-state.js';
 import { stationNews } from '../station/station-news.js';
+import { SteeringRequests } from '../station/steering-requests.js';
 import * as Steer from '../station/steering-state.js';
 import { strings } from '../shared/page-strings.js';
 import * as Tape from '../kept/tape-state.js';
@@ -72,6 +73,7 @@ export function Radio(el, t) {
   const heardTime = () => (Player.isOpen(state.player) ? stream.time : null);
   const heardFrame = () => Time.heardFrame(state.timeline, heardTime(), stream.startWall);
   const room = Room(el, t, preferences, api, shownLevels, jobs.fileUrl);
+  const ask = SteeringRequests({ state, change, tuned, lagS: () => Time.lagS(state.timeline, heardFrame()) });
   const news = { state, listener: api.listener, tune, learn, refreshStations, refreshQueue, update };
   const feed = EventFeed(stationNews(news));
   const history = HistoryFeed((station) => api.history(station), change);
@@ -317,26 +319,6 @@ export function Radio(el, t) {
     const frame = heardFrame();
     const live = Time.latest(state.timeline, 'piece', frame) ?? Time.oldest(state.timeline, 'piece');
     return state.player.clip ?? state.moment ?? (tape.isOn() ? tape.clip() : live);
-  }
-
-  const unanswered = []; // the words of the requests that are not answered yet
-  let answered = Promise.resolve(); // once all are
-
-  /** Send a request once the one before it is answered; the same words again meanwhile are the same request. */
-  function ask(prompt, send) {
-    if (prompt && prompt === unanswered.at(-1)) return;
-    unanswered.push(prompt);
-    answered = answered.then(() => request(prompt, send)).then(() => unanswered.shift());
-  }
-
-  async function request(prompt, send) {
-    change({ steering: Steer.sending(prompt) });
-    try {
-      const reply = await send(tuned());
-      change({ steering: Steer.answered(state.steering, reply, Time.lagS(state.timeline, heardFrame())) });
-    } catch (error) {
-      change({ steering: Steer.refused(state.steering, error) });
-    }
   }
 
   /** What this page listens to, with the fields of a station. */

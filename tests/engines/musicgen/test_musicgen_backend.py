@@ -63,15 +63,21 @@ def test_the_list_of_engines_tells_what_is_in_use_and_why(monkeypatch):
     assert "kernels" not in entry_of("synth").as_json()
 
 
+def resumed(engine):
+    """A snapshot of a song, which was seen to go on to the bit from there."""
+    with engine.stream(Request("calm", seed=3)) as stream:
+        stream.read(engine.rate)
+        snapshot = stream.snapshot()
+        with engine.restore(snapshot) as again:
+            assert (again.read(engine.rate // 2).samples == stream.read(engine.rate // 2).samples).all()
+    return snapshot
+
+
 def test_a_song_with_keys_and_values_in_8_bits_is_resumed_to_the_bit_and_kept_apart_from_others(tiny, load):
     from songs import EXACT
 
     small, wide = load(tiny, EXACT, kv_dtype="int8"), load(tiny, EXACT, kv_dtype="float")
-    with small.stream(Request("calm", seed=3)) as stream:
-        stream.read(small.rate)
-        snapshot = stream.snapshot()
-        with small.restore(snapshot) as again:
-            assert (again.read(small.rate // 2).samples == stream.read(small.rate // 2).samples).all()
+    snapshot = resumed(small)
     with pytest.raises(SnapshotError, match="kv8"):
         wide.restore(snapshot)
 
@@ -83,11 +89,7 @@ def test_songs_of_one_backend_are_not_restored_by_the_other(tiny, load):
     assert isinstance(slow.decoder, Decoder)
     assert "kv8" in fast._fingerprint  # unless asked for otherwise
     assert "kv8" not in slow._fingerprint
-    with fast.stream(Request("calm", seed=3)) as stream:
-        stream.read(fast.rate)
-        snapshot = stream.snapshot()
-        with fast.restore(snapshot) as again:
-            assert (again.read(fast.rate // 2).samples == stream.read(fast.rate // 2).samples).all()
+    snapshot = resumed(fast)
     with pytest.raises(SnapshotError, match="native"):
         slow.restore(snapshot)
 
@@ -96,11 +98,7 @@ def test_songs_with_4_bit_weights_are_resumed_and_kept_apart_from_those_with_8(t
     pytest.importorskip("lullwave_native", reason="lullwave-native is not installed: make native")
     small, wide = load(tiny, "int4"), load(tiny, "auto", backend="native")
     assert small.decoder.weight_bytes < wide.decoder.weight_bytes
-    with small.stream(Request("calm", seed=3)) as stream:
-        stream.read(small.rate)
-        snapshot = stream.snapshot()
-        with small.restore(snapshot) as again:
-            assert (again.read(small.rate // 2).samples == stream.read(small.rate // 2).samples).all()
+    snapshot = resumed(small)
     with pytest.raises(SnapshotError, match="int4"):
         wide.restore(snapshot)
 
