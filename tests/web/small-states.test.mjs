@@ -10,6 +10,7 @@ import * as Sleep from '../../lullwave/web/player/sleep-state.js';
 import { INITIAL } from '../../lullwave/web/player/player-state.js';
 import { isForPlayer } from '../../lullwave/web/player/space-bar.js';
 import { translator } from '../../lullwave/web/shared/strings.js';
+import { SteeringRequests } from '../../lullwave/web/station/steering-requests.js';
 import * as Steer from '../../lullwave/web/station/steering-state.js';
 import english from '../../lullwave/web/strings/en.js';
 import german from '../../lullwave/web/strings/de.js';
@@ -373,4 +374,35 @@ test('a paused page says why', () => {
   assert.equal(Words.lead(t, { ...INITIAL, phase: 'connecting' }, 'Drift', 'asleep'), 'On air now on Drift');
   assert.equal(Words.untitled(t, INITIAL), 'Press play');
   assert.match(Words.playerStatus(t, INITIAL, 'asleep', true), /^Another tab plays already/);
+});
+
+test('requests follow one another, each to the station it was made for, and the same words are sent once', async () => {
+  const state = { steering: Steer.NO_REQUEST };
+  let station = 'piano';
+  const page = { state, change: (next) => Object.assign(state, next), tuned: () => station, lagS: () => 0 };
+  const ask = SteeringRequests(page);
+  const sent = [];
+  const release = [];
+  const send = (words) => (to) => {
+    sent.push(`${words} at ${to}`);
+    return new Promise((_, fail) => release.push(() => fail(new Error('no answer'))));
+  };
+  const turn = () => new Promise((done) => setTimeout(done));
+  ask('rain', send('rain'));
+  ask('rain', send('rain'));
+  ask('sun', send('sun'));
+  station = 'guitar';
+  ask('', send('undo'));
+  await turn();
+  assert.deepEqual(sent, ['rain at piano']);
+  for (const count of [2, 3]) {
+    release.at(-1)();
+    await turn();
+    assert.equal(sent.length, count);
+  }
+  assert.deepEqual(sent, ['rain at piano', 'sun at piano', 'undo at guitar']);
+  ask('rain', send('rain'));
+  release.at(-1)();
+  await turn();
+  assert.equal(sent.at(-1), 'rain at guitar');
 });
