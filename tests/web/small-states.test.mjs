@@ -376,33 +376,60 @@ test('a paused page says why', () => {
   assert.match(Words.playerStatus(t, INITIAL, 'asleep', true), /^Another tab plays already/);
 });
 
-test('requests follow one another, each to the station it was made for, and the same words are sent once', async () => {
+/** Requests from a page that listens to `here.station`; `sent` tells what went out, `release` refuses the last one. */
+function requests() {
   const state = { steering: Steer.NO_REQUEST };
-  let station = 'piano';
-  const page = { state, change: (next) => Object.assign(state, next), tuned: () => station, lagS: () => 0 };
-  const ask = SteeringRequests(page);
+  const here = { station: 'piano' };
+  const ask = SteeringRequests({ state, change: (next) => Object.assign(state, next), tuned: () => here.station, lagS: () => 0 });
   const sent = [];
-  const release = [];
-  const send = (words) => (to) => {
-    sent.push(`${words} at ${to}`);
-    return new Promise((_, fail) => release.push(() => fail(new Error('no answer'))));
-  };
+  const waiting = [];
   const turn = () => new Promise((done) => setTimeout(done));
-  ask('rain', send('rain'));
-  ask('rain', send('rain'));
-  ask('sun', send('sun'));
-  station = 'guitar';
-  ask('', send('undo'));
+  return {
+    here,
+    sent,
+    turn,
+    ask: (prompt, token = '') =>
+      ask({ prompt, token }, (to) => {
+        sent.push(`${prompt || 'undo'} at ${to}${token && ` with ${token}`}`);
+        return new Promise((_, fail) => waiting.push(() => fail(new Error('no answer'))));
+      }),
+    release: () => {
+      waiting.at(-1)();
+      return turn();
+    },
+  };
+}
+
+test('requests follow one another, each to the station it was made for, and the same request is sent once', async () => {
+  const { here, sent, turn, ask, release } = requests();
+  ask('rain');
+  ask('rain');
+  ask('sun');
+  here.station = 'guitar';
+  ask('');
   await turn();
   assert.deepEqual(sent, ['rain at piano']);
   for (const count of [2, 3]) {
-    release.at(-1)();
-    await turn();
+    await release();
     assert.equal(sent.length, count);
   }
   assert.deepEqual(sent, ['rain at piano', 'sun at piano', 'undo at guitar']);
-  ask('rain', send('rain'));
-  release.at(-1)();
-  await turn();
+  ask('rain');
+  await release();
   assert.equal(sent.at(-1), 'rain at guitar');
+});
+
+test('the same words are another request with a token, at another station, or after undo', async () => {
+  const { here, sent, turn, ask, release } = requests();
+  ask('rain');
+  ask('rain', 'sesame'); // typed while the refusal was under way
+  ask('rain', 'sesame');
+  here.station = 'guitar';
+  ask('rain', 'sesame');
+  ask('', 'sesame');
+  ask('rain', 'sesame');
+  await turn();
+  for (let count = 1; count < 5; count++) await release();
+  const guitar = ['rain', 'undo', 'rain'].map((words) => `${words} at guitar with sesame`);
+  assert.deepEqual(sent, ['rain at piano', 'rain at piano with sesame', ...guitar]);
 });

@@ -121,6 +121,14 @@ def test_a_vote_and_an_owners_token(tmp_path: Path, serve: Callable[..., Radio],
     one.get_by_role("radio", name="Owned").check(force=True)
     one.get_by_text("Only the owner").first.wait_for()
     steer(one, "rain")
-    one.get_by_label("Admin token").fill("open sesame")
+    token = one.get_by_label("Admin token")
+    token.fill("guessed")
+
+    def held(route: Any) -> None:  # the right token is there before the wrong one is answered
+        token.fill("open sesame")
+        steer(one, "rain")
+        route.continue_()
+
+    one.route("**/owned/prompt", held, times=1)
     steer(one, "rain")
     one.get_by_text("You will hear it").wait_for()

@@ -7,18 +7,21 @@ import * as Steer from './steering-state.js';
  *   `tuned`: the station that is listened to; `lagS`: how long after it goes on air a change is heard here
  */
 export function SteeringRequests({ state, change, tuned, lagS }) {
-  const unanswered = []; // the words of the requests that are not answered yet
+  const unanswered = []; // what was asked, where and with which token, and is not answered yet
   let answered = Promise.resolve(); // once all are
 
   /**
-   * Send a request once the one before it is answered; the same words again meanwhile are the same request.
+   * Send a request once the one before it is answered. The same words with the same token to the same station again
+   * meanwhile are the same request.
    *
-   * @param {string} prompt empty for the ways back @param {(station: string) => Promise<object>} send
+   * @param {{prompt: string, token: string}} request an empty prompt for the ways back
+   * @param {(station: string) => Promise<object>} send
    */
-  return function ask(prompt, send) {
-    if (prompt && prompt === unanswered.at(-1)) return;
+  return function ask({ prompt, token }, send) {
     const station = tuned(); // where the listener is now, and may not be later
-    unanswered.push(prompt);
+    const asked = JSON.stringify([station, prompt, token]);
+    if (prompt && asked === unanswered.at(-1)) return;
+    unanswered.push(asked);
     answered = answered.then(() => request(prompt, () => send(station))).then(() => unanswered.shift());
   };
 
