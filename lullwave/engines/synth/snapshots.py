@@ -13,16 +13,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from ...audio import Samples
 from ...errors import SnapshotError
 from ...storage.packing import pack_arrays, parse_values, unpack_arrays
 from ..base import Engine
 from .score import Mix, Track
 from .sound.effects.dynamics import PunchState
+from .sound.effects.onsets import OnsetState
 from .sound.renderer import ActiveHit, ActiveNote, PartState, RendererState
 from .sound.synthesis import MUSIC_RATE
 
 MAGIC = b"LULLSNAP"
-VERSION = 6  # of the layout and of the sound: a change that alters samples makes old snapshots useless
+VERSION = 7  # of the layout and of the sound: a change that alters samples makes old snapshots useless
 _HEAD = struct.Struct("<8sIQ")
 _MAX_SOUNDING, _MAX_PARTS = 4096, 64  # notes, strokes and parts at once; a full band has about 60 and 8
 _MAX_HELD = 120 * MUSIC_RATE  # samples of the longest note, with what rings after it
@@ -31,7 +33,7 @@ _ARRAYS = ("room", "plate", "drums", "bus", "tape")
 
 def pack(engine: type[Engine], head: Mapping[str, Any], state: RendererState) -> bytes:
     """One snapshot of the JSON-able ``head`` and a renderer's state."""
-    arrays = {name: getattr(state, name) for name in _ARRAYS}
+    arrays = {name: getattr(state, name) for name in _ARRAYS} | {"onsets": state.onsets.kept}
     for n, part in enumerate(state.parts.values()):
         arrays[f"lowpass{n}"], arrays[f"chorus{n}"] = part.lowpass, part.chorus
     sound = {
@@ -43,6 +45,7 @@ def pack(engine: type[Engine], head: Mapping[str, Any], state: RendererState) ->
         "kicks": state.kicks,
         "parts": {name: asdict(part.track) for name, part in state.parts.items()},
         "punch": asdict(state.punch),
+        "onsets": {"heard": state.onsets.heard, "edges": state.onsets.edges, "gain": state.onsets.gain},
         "level": state.level,
         "gain": state.gain,
         "ending": state.ending,
@@ -93,8 +96,10 @@ def _check(state: RendererState) -> None:
         SnapshotError
     """
     fresh = RendererState()
-    for name in _ARRAYS:
-        if (got := getattr(state, name).shape) != (allowed := getattr(fresh, name).shape):
+    shapes = {name: (getattr(state, name).shape, getattr(fresh, name).shape) for name in _ARRAYS}
+    shapes["onsets"] = state.onsets.kept.shape, fresh.onsets.kept.shape
+    for name, (got, allowed) in shapes.items():
+        if got != allowed:
             raise SnapshotError(f"snapshot: {name} of shape {got}; allowed: {allowed}")
     if len(state.sounding) + len(state.struck) + len(state.kicks) > _MAX_SOUNDING or len(state.parts) > _MAX_PARTS:
         raise SnapshotError(f"snapshot: more than {_MAX_SOUNDING} notes or {_MAX_PARTS} parts sound at once")
@@ -122,11 +127,17 @@ def _state_in(sound: Mapping[str, Any], arrays: Mapping[str, Any]) -> RendererSt
         kicks=tuple((at, velocity) for at, velocity in sound["kicks"]),
         parts=parts,
         punch=PunchState(**sound["punch"]),
+        onsets=_onsets_in(sound["onsets"], arrays["onsets"]),
         level=sound["level"],
         gain=sound["gain"],
         ending=sound["ending"],
     )
     return replace(state, **{name: arrays[name] for name in _ARRAYS})
+
+
+def _onsets_in(words: Mapping[str, Any], kept: Samples) -> OnsetState:
+    before, last = (float(edge) for edge in words["edges"])
+    return OnsetState(kept, float(words["heard"]), (before, last), float(words["gain"]))
 
 
 def _mix_out(mix: Mix) -> dict[str, Any]:

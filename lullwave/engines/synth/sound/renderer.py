@@ -6,7 +6,7 @@
                                                                    └ sends ─┴ room, plate ─┤
     hits ─ kit ─ punch ─ bit reduction ─ low-pass, air ────────────────────────────────────┤ at MUSIC_RATE
                                                                                            ▼
-                    compressor ─ low-pass, high-pass ─ (twice the rate) ─ saturation, tape ─┬─▶ at RATE
+           compressor ─ onsets ─ low-pass, high-pass ─ (twice the rate) ─ saturation, tape ─┬─▶ at RATE
                                                            crackle, hiss, ambience ─────────┘
 
 The sound lags the score by ``LATENCY`` frames, because an event may begin a little before its bar. The whole state
@@ -26,7 +26,7 @@ from ..catalogue.drums import DRUMS, DrumName, KitName
 from ..catalogue.instruments import INSTRUMENTS, InstrumentName
 from ..score import LOOKAHEAD_S, RATE, Ambience, Bar, Mix, Track
 from . import ambience
-from .effects import dynamics, modulation, surface_noise, tape
+from .effects import dynamics, modulation, onsets, surface_noise, tape
 from .effects.filtering import HISTORY, Tone, colour
 from .effects.reverb import PLATE_HISTORY, ROOM_HISTORY, reverberate
 from .effects.upsampling import BUS_HISTORY, LOOK, double
@@ -99,6 +99,7 @@ class RendererState:
     bus: Samples = field(default_factory=lambda: np.zeros((2, BUS_HISTORY), np.float32))
     tape: Samples = field(default_factory=lambda: np.zeros((2, _TAPE_HISTORY), np.float32))
     punch: dynamics.PunchState = field(default_factory=dynamics.PunchState)
+    onsets: onsets.OnsetState = field(default_factory=onsets.OnsetState)
     level: float = 0.0
     gain: float = 1.0
     ending: float = 0.0  # power of the music's last second
@@ -109,6 +110,7 @@ class BusGains:
     """By what the bus multiplied a bar of the mix. Its stems are multiplied by the same, and so add up to the mix."""
 
     compressor: Samples  # (T,) at MUSIC_RATE
+    onsets: Samples  # (T,) at MUSIC_RATE, of the highs
     saturation: Samples  # (2, T) at twice RATE
     join: Samples | None  # (T,) at RATE, where a piece begins
 
@@ -158,6 +160,8 @@ class Renderer:
         else:
             curve = gains.compressor
         bus *= curve
+        held_by = None if gains is None else gains.onsets
+        bus, highs, onsets_kept = onsets.hold_back(bus, was.music, was.onsets, held_by)
         fast, bus_kept = double(bus, was.bus, old.cutoff_hz, bar.mix.cutoff_hz, ramp)
         drive = old.warmth + (bar.mix.warmth - old.warmth) * np.linspace(0, 1, fast.shape[1], dtype=np.float32)
         saturation = tape.saturation_gain(fast, drive) if self._keeps_gains else None
@@ -171,12 +175,12 @@ class Renderer:
             out *= join
         ending = dynamics.weighted_power(out[:, -RATE:]) if gains is None else 0.0
         if saturation is not None:
-            self.gains = BusGains(curve, saturation, join)
+            self.gains = BusGains(curve, highs, saturation, join)
         self._add_noise_and_ambience(out, bar, old)
         self.state = RendererState(
             end, music_end, bar.mix, sounding, struck,
             tuple(k for k in kicks if k[0] > music_end - round(dynamics.DUCK_S * MUSIC_RATE)),
-            parts, room_kept, plate_kept, drums_kept, bus_kept, tape_kept, punch, level, gain, ending,
+            parts, room_kept, plate_kept, drums_kept, bus_kept, tape_kept, punch, onsets_kept, level, gain, ending,
         )  # fmt: skip
         return np.ascontiguousarray(out.T)
 
@@ -317,7 +321,8 @@ class Renderer:
     def _play_tape(self, bar: Bar, old: Mix, fast: Samples, music_end: int) -> tuple[Samples, Samples]:
         """Apply the tape's transport and head: (2, ``bar.frames``) and the next tape history."""
         whole = np.concatenate([self.state.tape, fast], axis=1)
-        first = 2 * (music_end - LOOK) - whole.shape[1] + tape.HEAD_REACH  # score frame of the first column of `whole`
+        end = 2 * (music_end - LOOK - onsets.DELAY)  # score frame after the last column of `whole`
+        first = end - whole.shape[1] + tape.HEAD_REACH
         ramp = np.linspace(0, 1, bar.frames, dtype=np.float32)
         depth = old.wow + (bar.mix.wow - old.wow) * ramp
         shift = tape.transport(bar.start_frame, bar.frames, self.seed) * depth

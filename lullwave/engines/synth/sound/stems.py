@@ -94,6 +94,7 @@ def _stem_state(state: RendererState, name: str) -> RendererState:
         drums=state.drums if name == "drums" else fresh.drums,
         room=shared.room,
         plate=shared.plate,
+        onsets=shared.onsets,
         bus=shared.bus,
         tape=shared.tape,
     )

@@ -16,6 +16,7 @@ _THIN_HZ: dict[Role, float] = {"keys": 170.0, "pad": 220.0, "lead": 150.0, "answ
 _SCOOP: dict[Role, float] = {"keys": 1.0, "pad": 1.0, "lead": 0.5, "answer": 0.5}  # share of the production's bell
 _HIGHS: dict[Role, float] = {"keys": 1.0, "pad": 1.0, "lead": 0.6, "answer": 0.8}  # share of the production's shelf
 _HIGHS_FEATURED = 0.4  # the same of what is named
+_EDGE_DB = 1.3  # of intros and outros, where few play: two in a row would make a minute too quiet
 _CHOPS_HZ = 2600.0  # low-pass of a chopped recording
 _PARTS: dict[Role, str] = {
     "keys": "keys",
@@ -67,7 +68,7 @@ def mix_of(spec: PieceSpec, section: Section, bar: int) -> Mix:
     return Mix(
         tracks=tracks,
         kit=band.kit,
-        drums_db=_DRUMS_DB + band.drums_db + production.drums_db + 1.5 * (section.energy - 0.7),
+        drums_db=mix_drums_db(band.drums_db + production.drums_db, section.energy),
         drums_cutoff_hz=kit.cutoff_hz * (0.75 + 0.25 * bright),
         drums_crush=max(0.0, min(1.0, kit.crush + production.crush)),
         drums_room_db=-12.0 if band.gate else -22.0 + 3.0 * band.wet + production.room_db,
@@ -80,9 +81,14 @@ def mix_of(spec: PieceSpec, section: Section, bar: int) -> Mix:
         wow=band.wow,
         crackle_db=band.crackle_db,
         hiss_db=band.hiss_db,
-        music_db=-5.0 if ringing else _border_db(section, bar),
+        music_db=-5.0 if ringing else _border_db(section, bar) + _EDGE_DB * (section.name in ("intro", "outro")),
         ambience_lufs=dict(band.ambience_lufs),
     )
+
+
+def mix_drums_db(asked_db: float, energy: float) -> float:
+    """The level of the drum bus where a prompt and a production ask for ``asked_db``."""
+    return _DRUMS_DB + asked_db + 1.5 * (energy - 0.7)
 
 
 def _highs_db(shelf_db: float, role: Role, featured: bool) -> float:

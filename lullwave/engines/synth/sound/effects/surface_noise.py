@@ -41,7 +41,9 @@ def looped(loop: Samples, start: int, frames: int) -> Samples:
 
 def hiss(start: int, frames: int) -> Samples:
     """Tape hiss of unit power a channel, a little stereo."""
-    loop = noise_loop("hiss", ((60, -18), (400, -6), (2500, 0), (7000, 0), (11000, -9), (15000, -30), (20000, -50)))
+    loop = noise_loop(
+        "hiss", ((60, -18), (400, -6), (2500, 0), (7000, 0), (8500, -3), (10000, -30), (11000, -70), (20000, -90))
+    )
     common = looped(loop, start, frames)
     out = np.empty((2, frames), np.float32)
     for ear, shift in enumerate((88211, 171103)):

@@ -70,7 +70,7 @@ def _snare(s: Stroke) -> Samples:
         s.noise(seconds, "wires"), low_hz=s.kit.snare_bright_hz * (0.75 + 0.3 * s.hard) * s.tilt, high_hz=900.0, order=2
     )
     wires *= decay(frames, s.kit.snare_s * s.length * (0.7 + 0.3 * s.hard))
-    wave = shell * rise(frames, 0.008) + wires * swell(frames, 0.046) * np.float32(
+    wave = shell * rise(frames, 0.014) + wires * swell(frames, 0.046) * np.float32(
         s.kit.snare_noise * (0.55 + 0.45 * s.hard)
     )
     return np.asarray(_layered(s, wave, 0.16 * s.kit.snare_noise, 0.16), np.float32)
@@ -82,7 +82,7 @@ def _rim(s: Stroke) -> Samples:
     ring = modes(
         frames, np.array([1690.0, 2450.0]) * s.pitch, [0.8 * s.tilt, 0.25 * s.hard], np.array([0.05, 0.035]) * s.length
     )
-    return np.asarray(wood * rise(frames, 0.010) + ring * rise(frames, 0.018), np.float32)
+    return np.asarray(wood * rise(frames, 0.018) + ring * rise(frames, 0.024), np.float32)
 
 
 def _clap(s: Stroke) -> Samples:
@@ -96,7 +96,7 @@ def _clap(s: Stroke) -> Samples:
             level * np.exp(-6.9 * np.maximum(age, 0) / length) * np.sin(0.5 * np.pi * np.clip(age / 0.026, 0, 1)) ** 2
         )
         envelope = np.maximum(envelope, np.where(age > 0, burst, 0))
-    return np.asarray(grain * envelope * swell(frames, 0.05, 20.0), np.float32)
+    return np.asarray(grain * envelope * swell(frames, 0.06, 24.0), np.float32)
 
 
 def _metal(s: Stroke, seconds: float, t60_s: float, bright: float = 1.0) -> Samples:

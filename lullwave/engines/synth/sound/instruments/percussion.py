@@ -36,7 +36,7 @@ def _machine_snare(s: Stroke) -> Samples:
     wires = shaped(
         s.noise(len(shells) / MUSIC_RATE, "wires"), low_hz=s.kit.snare_bright_hz * s.tilt, high_hz=1200.0, order=2
     )
-    wires *= decay(frames, s.kit.snare_s * s.length * (0.8 + 0.4 * s.hard)) * swell(frames, 0.046)
+    wires *= decay(frames, s.kit.snare_s * s.length * (0.8 + 0.4 * s.hard)) * swell(frames, 0.06)
     return np.asarray(shells + wires * np.float32(s.kit.snare_noise * (0.5 + 0.5 * s.hard)), np.float32)
 
 
