@@ -42,7 +42,7 @@ bench-%: $(VENV)/.dev
 native: | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet ./native
 
-# Its decoder under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer, without Python.
+# Its decoder and layers under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer, without Python.
 native-sanitize:
 	for kind in address,undefined thread; do \
 	  cmake -S native -B build/$$kind -DLULLWAVE_CHECK=ON -DLULLWAVE_SANITIZE=$$kind && \

@@ -143,7 +143,7 @@ def _codec(directory: Path) -> None:
     from lullwave.engines.musicgen.model.codec import CodecDecoder
     from lullwave.engines.musicgen.model.native_codec import NativeLayers
     from lullwave.engines.musicgen.model.weights import Weights
-    from lullwave.engines.musicgen.native import find_native
+    from lullwave.engines.native_package import find_native
 
     config = transformers.AutoConfig.from_pretrained(directory).audio_encoder
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -19,7 +19,7 @@ def measure_error(directory: Path, backends: Sequence[str]) -> None:
     from lullwave.engines.musicgen.model.grouped_int4 import FOUR_BITS
     from lullwave.engines.musicgen.model.kv_cache import KVCache
     from lullwave.engines.musicgen.model.native_decoder import NativeDecoder
-    from lullwave.engines.musicgen.native import find_native
+    from lullwave.engines.native_package import find_native
 
     module: Any = find_native().module
     config, cpu = ModelConfig.read(directory), torch.device("cpu")

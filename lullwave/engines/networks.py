@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +20,13 @@ WEIGHTS = re.compile(
 )
 
 PART_BYTES = 200_000_000  # of a file that is mapped at a time
+
+
+def return_memory() -> None:
+    """Give memory that was freed back to the system, where the C library would keep it (glibc, malloc_trim)."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
 
 
 def load_network(kind: Any, directory: Path, dtype: Any) -> Any:

@@ -12,6 +12,7 @@
 #include "codec.hpp"
 #include "cpu.hpp"
 #include "decoder.hpp"
+#include "transformer_module.hpp"
 
 namespace nb = nanobind;
 using namespace lullwave;
@@ -268,12 +269,14 @@ class PyDecoder {
 
 NB_MODULE(lullwave_native, m) {
   nb::set_leak_warnings(false);  // engines may live until the interpreter ends
-  m.doc() = "The decoder step of MusicGen with 8-bit or 4-bit weights, and the layers of its codec, for CPUs.";
+  m.doc() = "The decoder step of MusicGen with 8-bit or 4-bit weights, the layers of its codec, and transformer layers in "
+            "bfloat16, for CPUs.";
   m.def("levels", [] {
     std::vector<std::string> names;
     for (const Kernels* kernels : usable_kernels()) names.push_back(kernels->name);
     return names;
   }, "Names of the instruction sets that this CPU has kernels for, the fastest first.");
+  bind_transformer(m);
   m.def("to_nibbles", &to_nibbles, nb::arg("weights"), nb::arg("values").noconvert(), nb::arg("parts").noconvert(),
         nb::arg("scales").noconvert(), nb::arg("level") = "",
         "Quantizes weights (outputs, inputs) to numbers of levels, scales of 16 inputs and scales of 256 inputs.");

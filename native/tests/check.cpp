@@ -12,6 +12,8 @@
 
 using namespace lullwave;
 
+bool check_layers();  // check_layers.cpp
+
 namespace {
 
 constexpr Sizes kSizes{96, 2, 3, 1360, 4, 60, 40, true};  // 1360: groups side by side, alone, and a part of one
@@ -165,7 +167,7 @@ bool check_codec(const Kernels& kernels) {
 }  // namespace
 
 int main() {
-  bool fine = true;
+  bool fine = check_layers();
   for (const Kernels* kernels : usable_kernels()) {
     for (int bits : {8, 4})
       for (bool bytes : {false, true}) fine &= check(*kernels, bits, bytes);

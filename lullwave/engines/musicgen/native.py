@@ -1,40 +1,11 @@
-"""Finds the optional package ``lullwave-native``: kernels of the decoder for CPUs. Imports nothing heavy."""
+"""Chooses between the decoder of the optional package ``lullwave-native`` and torch's. Imports nothing heavy."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 from ...errors import EngineError, InvalidInput
-
-Backend = Literal["auto", "native", "torch"]
-BACKENDS: tuple[Backend, ...] = ("auto", "native", "torch")
-INSTALL = "run make native in a checkout, or pip install ./native"
-
-
-@dataclass(frozen=True)
-class NativePackage:
-    """The package as it is on this machine."""
-
-    module: Any  # None: it cannot be used
-    level: str  # the instruction set of its fastest kernels here, such as "avx2"
-    problem: str  # why it cannot be used; empty if it can
-
-    def __str__(self) -> str:
-        return f"native kernels, {self.level}" if self.module else f"torch kernels ({self.problem})"
-
-
-@cache
-def find_native() -> NativePackage:
-    """Import the package, once."""
-    try:
-        import lullwave_native as module
-    except ImportError as error:
-        absent = getattr(error, "name", None) == "lullwave_native" and isinstance(error, ModuleNotFoundError)
-        told = "lullwave-native is not installed" if absent else f"lullwave-native cannot be loaded: {error}"
-        return NativePackage(None, "", f"{told}; {INSTALL}")
-    return NativePackage(module, module.levels()[0], "")
+from ..native_package import find_native
 
 
 def choose_native(backend: str, device: str, dtype: str) -> Any:

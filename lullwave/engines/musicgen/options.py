@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from ...device import DTYPES
 from ...options import check, option
 from ..base import EngineFacts, smaller_weights
-from .native import BACKENDS, find_native
+from ..native_package import BACKENDS, find_native
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from ..steers import Steer
 from . import openmp as openmp  # before torch
 from .model import quantization
 from .model.checkpoint import load, memory_of
+from .model.native_layers import choose_layers
 from .noise import latent_noise
 from .options import StableAudioFacts, StableAudioLoadOptions, StableAudioOptions
 from .pipeline import Config, Decode, Encode, Paint, Pipeline, Work, batch_key, fitted, sound_of, urgency_of
@@ -53,21 +54,27 @@ class StableAudioEngine(StableAudioFacts, Engine):
         threads: int | None = None,
         max_batch: int | None = None,
         offline: bool = False,
+        backend: str = "auto",
     ) -> None:
         path = locate(checkpoint, offline)
         torch_device = choose_device(device)
         torch_dtype = choose_dtype(dtype, torch_device)
         if dtype == "int8" and not quantization.available():
             raise InvalidInput("dtype", dtype, "bfloat16 or float32 on this machine (int8 is for x86 CPUs)")
+        int8 = dtype == "int8"
+        native = choose_layers(backend, torch_device, torch_dtype, int8)
         try:
             check_networks_fit(checkpoint, memory_of(path, torch_dtype), torch_device)
-            networks = run_on_new_thread(lambda: load(path, torch_device, torch_dtype, dtype == "int8"))
+            networks = run_on_new_thread(lambda: load(path, torch_device, torch_dtype, int8, native))
         except MemoryError as error:
             raise EngineError(f"{checkpoint} does not fit into the memory of {torch_device}: {error}") from None
+        if backend == "native" and not networks.denoiser.native:
+            raise EngineError(f"backend native: its kernels do not know the sizes of {checkpoint}'s layers")
         sound = networks.autoencoder
         self.rate, self.channels, self.hop = sound.rate, sound.channels, sound.hop
         self.size, self.lookahead = sound.size, sound.context
-        precision = "int8" if dtype == "int8" else str(torch_dtype).removeprefix("torch.")
+        precision = "int8" if int8 else str(torch_dtype).removeprefix("torch.")
+        precision += " native" if networks.denoiser.native else ""
         self.model = f"{networks.fingerprint} {precision} {torch_device.type}"
         max_batch = max_batch or (1 if torch_device.type == "cpu" else 8)
         self.device, self.reads_at_once = str(torch_device), max(2, max_batch)

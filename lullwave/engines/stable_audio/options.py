@@ -9,6 +9,7 @@ from ...device import DTYPES
 from ...errors import InvalidInput
 from ...options import check, option
 from ..base import EngineFacts, smaller_weights
+from ..native_package import BACKENDS, FAST_LAYERS, find_native
 
 MAX_STEPS = 250
 DEFAULT_CHECKPOINT = "stabilityai/stable-audio-3-small-music"
@@ -36,6 +37,12 @@ class StableAudioLoadOptions:
         high=64,
     )
     offline: bool = option(False, "never download; fail if the checkpoint is not installed")
+    backend: str = option(
+        "auto",
+        "kernels of the layers; auto: in bfloat16 those of lullwave-native, where it is installed and the CPU has AMX, "
+        "else torch's",
+        choices=BACKENDS,
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -107,3 +114,10 @@ class StableAudioFacts(EngineFacts):
     options = StableAudioOptions
     lighter = ({"steps": 6}, {"steps": 4})
     audio_prompts = ("continue_from", "source")
+
+    @classmethod
+    def kernels(cls) -> str:
+        found = find_native()
+        if FAST_LAYERS in found.layer_levels:
+            return f"in bfloat16 on a CPU: native kernels, {FAST_LAYERS}; else torch kernels"
+        return f"torch kernels ({found.problem or 'native ones gain where the CPU has AMX'})"

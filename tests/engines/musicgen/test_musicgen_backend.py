@@ -8,17 +8,18 @@ pytest.importorskip("transformers")
 from lullwave.cli.commands.engines import entry_of
 from lullwave.engines.musicgen import engine, native
 from lullwave.engines.musicgen.model.decoder import Decoder
+from lullwave.engines.native_package import NativePackage
 from lullwave.errors import EngineError, InvalidInput, SnapshotError
 from lullwave.request import Request
 
-ABSENT = native.NativePackage(None, "", "lullwave-native is not installed; run make native")
+ABSENT = NativePackage(None, "", "lullwave-native is not installed; run make native")
 
 
 class Kernels:
     """Stands for the module."""
 
 
-PRESENT = native.NativePackage(Kernels, "avx2", "")
+PRESENT = NativePackage(Kernels, "avx2", "")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
 import torch.nn.functional as F  # noqa: E402
+from rounding import disturb, error  # noqa: E402
 
 from lullwave.engines.stable_audio.model.checkpoint import load  # noqa: E402
 from lullwave.engines.stable_audio.model.packed_layers import _unit  # noqa: E402
@@ -16,10 +17,6 @@ from lullwave.engines.stable_audio.model.packing import PackedFeedForward, Packe
 CPU = torch.device("cpu")
 packs = pytest.mark.skipif(not available(CPU, torch.bfloat16), reason="no bfloat16 products of oneDNN here")
 ROUNDING = 2**-8  # of a bfloat16 value, at most
-
-
-def _error(made, exact):
-    return float((made.float() - exact).norm() / exact.norm())
 
 
 @packs
@@ -32,13 +29,13 @@ def test_a_packed_product_is_that_of_the_weights(rows, bias):
     exact = F.linear(x.float(), linear.weight.float(), linear.bias.float() if bias else None)
     packed = PackedLinear(linear.weight, linear.bias)
     with torch.inference_mode():
-        assert _error(packed(x), exact) < ROUNDING
-        assert _error(packed(x.transpose(0, 1)), exact.transpose(0, 1)) < ROUNDING  # not contiguous
-        assert _error(packed(x, "swish"), F.silu(exact)) < 2 * ROUNDING
-        assert _error(packed(x, "tanh"), torch.tanh(exact)) < 2 * ROUNDING
+        assert error(packed(x), exact) < ROUNDING
+        assert error(packed(x.transpose(0, 1)), exact.transpose(0, 1)) < ROUNDING  # not contiguous
+        assert error(packed(x, "swish"), F.silu(exact)) < 2 * ROUNDING
+        assert error(packed(x, "tanh"), torch.tanh(exact)) < 2 * ROUNDING
         other = torch.randn_like(exact).bfloat16()
-        assert _error(packed.plus(x, other), exact + other.float()) < 2 * ROUNDING
-        assert _error(packed.times(x, other), exact * other.float()) < 2 * ROUNDING
+        assert error(packed.plus(x, other), exact + other.float()) < 2 * ROUNDING
+        assert error(packed.times(x, other), exact * other.float()) < 2 * ROUNDING
 
 
 @packs
@@ -57,7 +54,7 @@ def test_packed_feed_forward_layers_are_those_of_the_network(sinusoidal):
     assert isinstance(layer.ff.proj_out, PackedLinear)
     assert isinstance(layer.attn.to_qkv, PackedLinear)
     with torch.inference_mode():
-        assert _error(layer.ff(x.bfloat16()), exact) < 3 * ROUNDING
+        assert error(layer.ff(x.bfloat16()), exact) < 3 * ROUNDING
 
 
 @packs
@@ -74,16 +71,8 @@ def test_networks_in_bfloat16_stay_near_those_in_float32(which, request):
             given = loaded.denoiser.condition(text.to(dtype), duration.to(dtype), torch.tensor([0.4]), known)
             velocities.append(loaded.denoiser.velocity(latents.to(dtype), 0, given))
         sounds.append(loaded.autoencoder.decode(latents, 3, 2))
-    assert _error(velocities[1], velocities[0].float()) < 0.02
-    assert _error(sounds[1], sounds[0]) < 0.02
-
-
-def _disturb(network):
-    """Give every parameter, those of the norms included, a value of its own that bfloat16 has."""
-    for parameter in network.parameters():
-        spread = 0.7 * parameter[0].numel() ** -0.5 if parameter.dim() > 1 else 0.2
-        parameter.add_(torch.randn_like(parameter) * spread)
-        parameter.copy_(parameter.bfloat16().float())
+    assert error(velocities[1], velocities[0].float()) < 0.02
+    assert error(sounds[1], sounds[0]) < 0.02
 
 
 @packs
@@ -98,7 +87,7 @@ def test_packed_layers_of_a_denoiser_predict_what_diffusers_does(differential, l
     sizes = {"io_channels": 8, "embed_dim": 48, "num_heads": 3, "cond_token_dim": 16, "global_cond_dim": 16}
     sizes |= {"local_add_cond_dim": 9, "timestep_features_dim": 16, "depth": 3, "num_memory_tokens": 4}
     theirs = StableAudio3DiTModel(**sizes, use_differential_attention=differential).requires_grad_(False).eval()
-    _disturb(theirs)
+    disturb(theirs)
     latents, text, duration = torch.randn(2, 8, length), torch.randn(2, 11, 16), torch.randn(2, 16)
     known = torch.cat([torch.ones(2, 1, length), torch.randn(2, 8, length)], dim=1)
     for given in (None, known):
@@ -117,8 +106,8 @@ def test_packed_layers_of_a_denoiser_predict_what_diffusers_does(differential, l
                 inputs[1],
                 local_add_cond=None if given is None else given.bfloat16(),
             ).sample
-        assert _error(made, exact) < 1.5 * _error(rounded, exact)  # the reference itself in bfloat16
-        assert _error(made, exact) < 0.05
+        assert error(made, exact) < 1.5 * error(rounded, exact)  # the reference itself in bfloat16
+        assert error(made, exact) < 0.05
 
 
 @packs
@@ -135,14 +124,14 @@ def test_packed_layers_of_a_decoder_make_the_sound_of_diffusers(differential, le
     theirs, again = (
         AutoencoderSAME(**sizes, use_differential_attention=differential).requires_grad_(False).eval() for _ in range(2)
     )
-    _disturb(theirs)
+    disturb(theirs)
     again.load_state_dict(theirs.state_dict())
     latents = torch.randn(2, 8, length)
     exact = theirs.decode(latents).sample
     rounded = theirs.bfloat16().decode(latents.bfloat16()).sample
     made = Autoencoder(again.bfloat16(), CPU, torch.bfloat16).decode(latents)
-    assert _error(made, exact) < 1.5 * _error(rounded, exact)
-    assert _error(made, exact) < 0.05
+    assert error(made, exact) < 1.5 * error(rounded, exact)
+    assert error(made, exact) < 0.05
 
 
 @packs
@@ -151,7 +140,7 @@ def test_short_vectors_feel_the_epsilon_of_their_norm(size):
     x = (size * torch.randn(2, 5, 64)).bfloat16()
     x[0, 0] = 1.0
     exact = F.rms_norm(x.double(), (64,), eps=1e-6) / 8  # of unit length
-    assert _error(_unit(x, 1e-6), exact) < ROUNDING
+    assert error(_unit(x, 1e-6), exact) < ROUNDING
 
 
 @pytest.mark.parametrize("left", [False, True], ids=["padded right", "padded left"])

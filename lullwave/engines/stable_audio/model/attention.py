@@ -28,6 +28,16 @@ class Rotary:
             self._cos, self._sin, self._length = angles.cos(), angles.sin(), length
         return self._cos, self._sin
 
+    @property
+    def angles(self) -> int:
+        """R / 2: a pair of channels turns by each."""
+        return len(self._inverse)
+
+    def halves(self, length: int) -> tuple[Tensor, Tensor]:
+        """The tables without repetition: (T, R / 2)."""
+        cos, sin = self.tables(length)
+        return cos[:, : self.angles].contiguous(), sin[:, : self.angles].contiguous()
+
 
 def norm(layer: Any, x: Tensor) -> Tensor:
     """The norm of the last dimension of ``x`` in its dtype; ``layer`` holds the weights. A new tensor.

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .banded_attention import use_banded_attention
 from .decoder import Decoder
+from .native_layers import NativeLayers
 from .packing import available
 
 CHUNK = 96  # latents at a time: 9 s of sound; bounds the memory of long files
@@ -22,7 +23,10 @@ CHUNK = 96  # latents at a time: 9 s of sound; bounds the memory of long files
 class Autoencoder:
     """An ``AutoencoderSAME`` on one device. One thread at a time."""
 
-    def __init__(self, network: Any, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self, network: Any, device: torch.device, dtype: torch.dtype, native: NativeLayers | None = None
+    ) -> None:
+        """``native``: layers of the decoder are computed by the native package, where it knows their sizes."""
         use_banded_attention(network)
         self._net, self._device, self._dtype = network, device, dtype
         config = network.config
@@ -30,7 +34,7 @@ class Autoencoder:
         self.channels = int(config.audio_channels)
         self.hop = int(network.downsampling_ratio)  # frames per latent
         self.size = int(config.latent_dim)
-        self._decoder = Decoder(network, packed=available(device, dtype))
+        self._decoder = Decoder(network, packed=available(device, dtype), native=native)
         self.context = self._decoder.context  # latents on each side that a latent's sound depends on
 
     @torch.inference_mode()

@@ -21,7 +21,7 @@ class BandedAttention:
     """A processor for the attention of ``AutoencoderSAME`` with ``band`` visible neighbours on each side."""
 
     def __init__(self, band: int, rotary: Rotary) -> None:
-        self._band = band
+        self.band = band
         self._block = max(BLOCK, band)
         self.rotary = rotary
         self._masks: dict[tuple[int, torch.device], Tensor] = {}
@@ -34,7 +34,7 @@ class BandedAttention:
     def attend(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Attention of (B, N, heads, D) within the band."""
         rows, length, heads, size = queries.shape
-        block, band = self._block, self._band
+        block, band = self._block, self.band
         blocks = -(-length // block)
         spare = blocks * block - length
         cut = F.pad(queries, (0, 0, 0, 0, 0, spare)).view(rows * blocks, block, heads, size).transpose(1, 2)
@@ -52,7 +52,7 @@ class BandedAttention:
         """(blocks, 1, block, block + 2 bands): True where a query sees a key."""
         key = (length, device)
         if key not in self._masks:
-            block, band = self._block, self._band
+            block, band = self._block, self.band
             starts = torch.arange(0, length, block, device=device)[:, None, None]
             query = starts + torch.arange(block, device=device)[:, None]
             there = starts + torch.arange(-band, block + band, device=device)

@@ -15,6 +15,7 @@ from ....errors import CheckpointError
 from ...networks import load_in_parts, load_network
 from .autoencoder import Autoencoder
 from .denoiser import Denoiser
+from .native_layers import NativeLayers
 from .packing import available
 from .quantization import quantize_decoder, quantize_denoiser
 from .text_states import TextStates
@@ -66,8 +67,12 @@ def check_parts(directory: Path) -> None:
             )
 
 
-def load(directory: Path, device: torch.device, dtype: torch.dtype, int8: bool = False) -> Networks:
+def load(
+    directory: Path, device: torch.device, dtype: torch.dtype, int8: bool = False, native: NativeLayers | None = None
+) -> Networks:
     """Load a directory; with ``int8``, the denoiser and the decoder multiply in 8 bits.
+
+    ``native``: in bfloat16 on a CPU, layers are computed by the native package, where it knows their sizes.
 
     Raises:
         CheckpointError: a part is missing or damaged, or it is another architecture.
@@ -108,8 +113,8 @@ def load(directory: Path, device: torch.device, dtype: torch.dtype, int8: bool =
     log.info("loaded %s on %s in %s", directory, device, "int8" if int8 else str(dtype).removeprefix("torch."))
     return Networks(
         transformer=transformer,
-        denoiser=Denoiser(transformer, packed=available(device, dtype) and not int8),
-        autoencoder=Autoencoder(vae, device, dtype),
+        denoiser=Denoiser(transformer, packed=available(device, dtype) and not int8, native=native),
+        autoencoder=Autoencoder(vae, device, dtype, native),
         text=TextStates(tokenizer, encoder, transformer.prompt_padding_embedding),
         duration=duration,
         scheduler=scheduler,

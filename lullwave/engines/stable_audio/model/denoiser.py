@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .attention import Rotary, combine, norm, project, project_text
+from .native_layers import NativeDenoiserLayer, NativeLayers
 from .packed_layers import MULTIPLE, PackedDenoiserLayer
 
 
@@ -33,18 +34,36 @@ class Conditioning:
 class Denoiser:
     """The velocity of noisy latents. One thread at a time."""
 
-    def __init__(self, transformer: Any, packed: bool = False) -> None:
-        """``packed``: pack the products of all layers, for bfloat16 on a CPU; see ``packing.available``."""
+    def __init__(self, transformer: Any, packed: bool = False, native: NativeLayers | None = None) -> None:
+        """Prepare the layers.
+
+        Args:
+            transformer: a ``StableAudio3DiTModel``, whose weights may be taken out.
+            packed: pack the products of all layers, for bfloat16 on a CPU; see ``packing.available``.
+            native: compute the layers by the native package instead, if it knows their sizes.
+        """
         self._net = transformer
         self.memory_tokens = int(transformer.config.num_memory_tokens)  # learned, before the latents
         self._rotary = Rotary(transformer.rotary_pos_emb.inv_freq)
         self._packed: list[PackedDenoiserLayer] = []
-        if packed:
-            blocks = transformer.transformer_blocks
-            root = math.sqrt(transformer.config.embed_dim)
-            self._gammas = torch.stack([torch.stack((one.pre_norm.gamma, one.ff_norm.gamma)) for one in blocks]) * root
+        self._native: list[NativeDenoiserLayer] = []
+        blocks = transformer.transformer_blocks
+        if packed or native is not None:
+            self._gammas = torch.stack([torch.stack((one.pre_norm.gamma, one.ff_norm.gamma)) for one in blocks])
             self._own_modulation = torch.stack([one.to_scale_shift_gate for one in blocks])
+        if native is not None and all(
+            native.takes(one.self_attn, one.ff, self._rotary, one.pre_norm, one.cross_attend_norm, one.ff_norm)
+            for one in blocks
+        ):
+            self._native = [NativeDenoiserLayer(native, one, self._rotary) for one in blocks]
+        elif packed:
+            self._gammas = self._gammas * math.sqrt(transformer.config.embed_dim)
             self._packed = [PackedDenoiserLayer(one, self._rotary) for one in blocks]
+
+    @property
+    def native(self) -> bool:
+        """Tell whether the native package computes the layers."""
+        return bool(self._native)
 
     def condition(self, text: Tensor, duration: Tensor, timesteps: Tensor, known: Tensor | None) -> Conditioning:
         """Compute the conditioning of a pass.
@@ -70,6 +89,9 @@ class Denoiser:
         if known is not None:
             rows = known.transpose(1, 2)
             local = [block.to_local_embed(rows) for block in net.transformer_blocks]
+        if self._native:
+            of_text = [(k.float(), v.float()) for k, v in of_text]
+            local = local and [one.float() for one in local]
         return Conditioning(of_text, bias, net.global_cond_embedder(levels), local)
 
     def velocity(
@@ -84,9 +106,10 @@ class Denoiser:
         x = net.proj_in(latents.transpose(1, 2))
         if self.memory_tokens:
             x = torch.cat([net.memory_tokens.expand(len(x), -1, -1), x], dim=1)
+        if self._native:
+            return self._predicted(self._native_layers(x, step, given, between).to(x.dtype))
         if self._packed:
-            x = self._packed_layers(x, step, given, between)
-            return self._predicted(x)
+            return self._predicted(self._packed_layers(x, step, given, between))
         tables = self._rotary.tables(x.shape[1])
         modulation = given.modulations[step]
         for layer, block in enumerate(net.transformer_blocks):
@@ -105,17 +128,32 @@ class Denoiser:
         """(B, T, width) → the same by all packed layers."""
         count = x.shape[1]
         x = torch.cat([x, x[:, -1:].expand(-1, -count % MULTIPLE, -1)], dim=1)  # what is added is seen by nobody
-        own = self._own_modulation[:, None] + given.modulations[step]  # (layers, B, 6 x width)
-        scale, shift, gate, scale_ff, shift_ff, gate_ff = own[:, :, None].chunk(6, dim=-1)
-        factor = (1 + scale) * self._gammas[:, 0, None, None]
-        factor_ff = (1 + scale_ff) * self._gammas[:, 1, None, None]
-        of_layers = (factor, shift, torch.sigmoid(1 - gate), factor_ff, shift_ff, torch.sigmoid(1 - gate_ff))
+        modulations = self._modulations(given.modulations[step])
         for number, layer in enumerate(self._packed):
             between()
             known = None if given.known is None else given.known[number]
-            modulation = tuple(one[number] for one in of_layers)
+            modulation = tuple(one[number, :, None] for one in modulations)
             x = layer(x, count, modulation, (*given.text[number], given.text_bias), known)
         return x[:, :count]
+
+    def _native_layers(self, x: Tensor, step: int, given: Conditioning, between: Callable[[], None]) -> Tensor:
+        """(B, T, width) → the same in float32 by all native layers."""
+        x = x.float().contiguous()
+        modulations = torch.stack(self._modulations(given.modulations[step].float()), dim=1)  # (layers, 6, B, width)
+        for number, layer in enumerate(self._native):
+            between()
+            known = None if given.known is None else given.known[number]
+            layer(x, modulations[number], (*given.text[number], given.text_bias), known)
+        return x
+
+    def _modulations(self, given: Tensor) -> tuple[Tensor, ...]:
+        """Factor, summand and gate of the attention, and of the feed-forward, of all layers: (layers, B, width) each.
+
+        ``given``: (B, 6 x width). A factor stands for the weights of the norm, too.
+        """
+        scale, shift, gate, scale_ff, shift_ff, gate_ff = (self._own_modulation[:, None] + given).chunk(6, dim=-1)
+        factor, factor_ff = (1 + scale) * self._gammas[:, :1], (1 + scale_ff) * self._gammas[:, 1:]
+        return factor, shift, torch.sigmoid(1 - gate), factor_ff, shift_ff, torch.sigmoid(1 - gate_ff)
 
     def _block(
         self,
