@@ -4,6 +4,9 @@
 #include <cstring>
 
 #include "tiles.hpp"
+#if defined(__AMX_BF16__)
+#include "tile_registers.hpp"
+#endif
 
 namespace lullwave {
 namespace LEVEL {
@@ -56,34 +59,14 @@ inline V sine_of_turn(V v) {  // sin(pi·v)
 
 #if defined(__AMX_BF16__)
 
-struct TileConfig {
-  std::uint8_t palette, start_row, reserved[14];
-  std::uint16_t bytes[16];
-  std::uint8_t rows[16];
-};
-static_assert(sizeof(TileConfig) == 64);
-
-// The compiler does not know which memory an instruction of tiles reads and writes (amxtileintrin.h of GCC 12).
-inline void memory_as_written() { asm volatile("" ::: "memory"); }
-
-// Other libraries keep a configuration of their own on the same thread.
 void begin(void* state) {
-  _tile_storeconfig(state);
-  memory_as_written();
-  TileConfig config = {};
-  config.palette = 1;
-  for (int i = 0; i < 8; i++) config.bytes[i] = 64, config.rows[i] = kRows;
-  memory_as_written();
-  _tile_loadconfig(&config);
+  keep_shapes(state);
+  TileShapes shapes;
+  for (int i = 0; i < 8; i++) shapes.columns[i] = 64, shapes.rows[i] = kRows;
+  shapes.use();
 }
 
-void end(void* state) {
-  memory_as_written();
-  if (static_cast<const TileConfig*>(state)->palette)
-    _tile_loadconfig(state);
-  else
-    _tile_release();
-}
+void end(void* state) { give_back_shapes(state); }
 
 // Two blocks of rows, or one, times a panel.
 template <bool kTwo>
