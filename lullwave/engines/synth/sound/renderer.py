@@ -110,7 +110,7 @@ class BusGains:
     """By what the bus multiplied a bar of the mix. Its stems are multiplied by the same, and so add up to the mix."""
 
     compressor: Samples  # (T,) at MUSIC_RATE
-    onsets: Samples  # (T,) at MUSIC_RATE, of the highs
+    onsets: Samples  # (T,) at MUSIC_RATE, of the highs of drums
     saturation: Samples  # (2, T) at twice RATE
     join: Samples | None  # (T,) at RATE, where a piece begins
 
@@ -153,7 +153,8 @@ class Renderer:
         room += (drums[0] + drums[1]) * (0.5 * _glide_db(old.drums_room_db, bar.mix.drums_room_db, ramp))
         wet, room_kept, plate_kept = reverberate(room, plate, was.room, was.plate)
         bus += wet
-        bus *= _glide_db(old.music_db + MUSIC_GAIN_DB, bar.mix.music_db + MUSIC_GAIN_DB, ramp)
+        music_gain = _glide_db(old.music_db + MUSIC_GAIN_DB, bar.mix.music_db + MUSIC_GAIN_DB, ramp)
+        bus *= music_gain
         level, gain = was.level, was.gain
         if gains is None:
             curve, level, gain = dynamics.compress(bus, level, gain)
@@ -161,7 +162,7 @@ class Renderer:
             curve = gains.compressor
         bus *= curve
         held_by = None if gains is None else gains.onsets
-        bus, highs, onsets_kept = onsets.hold_back(bus, was.music, was.onsets, held_by)
+        bus, highs, onsets_kept = onsets.hold_back(bus, drums * (music_gain * curve), was.music, was.onsets, held_by)
         fast, bus_kept = double(bus, was.bus, old.cutoff_hz, bar.mix.cutoff_hz, ramp)
         drive = old.warmth + (bar.mix.warmth - old.warmth) * np.linspace(0, 1, fast.shape[1], dtype=np.float32)
         saturation = tape.saturation_gain(fast, drive) if self._keeps_gains else None

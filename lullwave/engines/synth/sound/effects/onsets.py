@@ -1,7 +1,7 @@
-"""Onsets: what is bright after darkness rises no faster than an attack does, so that no stroke begins with a click.
+"""Onsets of drums: what is bright after darkness rises no faster than an attack does, so that no stroke clicks.
 
-Out of a dark chord the first milliseconds of a hat or of a plucked string stand alone in the highs. Where other
-highs sound already nothing is held back, so that dense music keeps its attacks.
+Out of a dark chord the first milliseconds of a hat stand alone in the highs. Where other highs sound already, of drums
+or of anything else, nothing is held back, so that dense music keeps its attacks.
 """
 
 from __future__ import annotations
@@ -31,32 +31,32 @@ _OPEN = 10 ** (0.9 * 1000 * STEP / MUSIC_RATE / 20)  # most growth of the gain i
 class OnsetState:
     """The last input, how loud the highs were before, and the last gains."""
 
-    kept: Samples = field(default_factory=lambda: np.zeros((2, _KEPT), np.float32))
+    kept: Samples = field(default_factory=lambda: np.zeros((4, _KEPT), np.float32))  # the mix, then its drums
     heard: float = _UNHEARD
     edges: tuple[float, float] = (1.0, 1.0)  # at the last two borders between steps
     gain: float = 1.0  # of the last whole step
 
 
 def hold_back(
-    bus: Samples, start: int, state: OnsetState, curve: Samples | None = None
+    mix: Samples, drums: Samples, start: int, state: OnsetState, curve: Samples | None = None
 ) -> tuple[Samples, Samples, OnsetState]:
-    """The bus (2, T) from sample ``start`` on, ``DELAY`` late; the gain of its highs (T,); and the state after.
+    """The mix (2, T) from sample ``start`` on, ``DELAY`` late; the gain of the highs of its drums; and the state after.
 
-    The parts of a mix are given its ``curve``, and so add up to it.
+    ``drums`` (2, T) is their share of the mix. The parts of a mix are given its ``curve`` (T,), and so add up to it.
     """
-    frames = bus.shape[1]
-    whole = np.concatenate([state.kept, bus], axis=1)
+    frames = mix.shape[1]
+    whole = np.concatenate([state.kept, np.concatenate([mix, drums])], axis=1)
     origin = start - _KEPT  # of the first column
     kept = whole[:, -_KEPT:].copy()
     if curve is None:
         curve, state = _gains(whole, start, start + frames, state)
-    out = whole[:, _KEPT - DELAY : _KEPT - DELAY + frames].copy()
+    out = whole[:2, _KEPT - DELAY : _KEPT - DELAY + frames].copy()
     held = np.flatnonzero(curve < 1.0)
     for run in np.split(held, np.flatnonzero(np.diff(held) > 1) + 1) if len(held) else ():
         low, high = int(run[0]), int(run[-1]) + 1
         at = start - DELAY + low - origin
         for ear in range(2):
-            highs = np.convolve(whole[ear, at - _REACH : at + high - low + _REACH], _highpass(), "valid")
+            highs = np.convolve(whole[2 + ear, at - _REACH : at + high - low + _REACH], _highpass(), "valid")
             out[ear, low:high] -= highs * (1 - curve[low:high])
     return out, curve, OnsetState(kept, state.heard, state.edges, state.gain)
 
@@ -68,10 +68,10 @@ def _gains(whole: Samples, start: int, end: int, state: OnsetState) -> tuple[Sam
     heard, gain, edges = state.heard, state.gain, list(state.edges)
     if last > first:
         steps = whole[:, first * STEP - origin - _ORDER : last * STEP - origin]
-        bend = np.abs(np.diff(steps, _ORDER, axis=1)).max(axis=0)
-        for peak in bend.reshape(-1, STEP).max(axis=1).tolist():
-            now = min(1.0, gain * _OPEN, _AT_ONCE * heard / (peak + 1e-9))
-            heard = max(_UNHEARD, heard * _FADE, min(peak, heard * _RISE))
+        bend = np.abs(np.diff(steps, _ORDER, axis=1)).reshape(2, 2, -1, STEP).max(axis=(1, 3))
+        for every, struck in bend.T.tolist():
+            now = min(1.0, gain * _OPEN, _AT_ONCE * heard / (struck + 1e-9))
+            heard = max(_UNHEARD, heard * _FADE, min(every, heard * _RISE))
             edges.append(min(gain, now))
             gain = now
     places = np.arange(first - 2, last) * STEP
