@@ -268,7 +268,7 @@ class _Ours:
             jobs = [
                 StepJob(
                     StepInput(song, step, tokens[song], (self._prompt_kv, None)),
-                    None,
+                    (),
                     Sampling(3.0, 1.0, 250, 1.0),
                     uniforms(song, step, tokens.shape[1]),
                 )

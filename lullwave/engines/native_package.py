@@ -34,5 +34,6 @@ def find_native() -> NativePackage:
         absent = getattr(error, "name", None) == "lullwave_native" and isinstance(error, ModuleNotFoundError)
         told = "lullwave-native is not installed" if absent else f"lullwave-native cannot be loaded: {error}"
         return NativePackage(None, "", f"{told}; {INSTALL}")
-    layers = getattr(module, "layer_levels", tuple)  # a package that was built before there were any has none
-    return NativePackage(module, module.levels()[0], "", tuple(layers()))
+    if not hasattr(module, "draw"):
+        return NativePackage(None, "", f"lullwave-native is older than lullwave; {INSTALL}")
+    return NativePackage(module, module.levels()[0], "", tuple(module.layer_levels()))

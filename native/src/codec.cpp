@@ -96,7 +96,7 @@ void CodecTeam::multiply(const FloatMatrix& matrix, int taps, const std::array<P
   const int unit = std::max(1, panels / std::max(1, wanted / rows));  // panels of a chunk
   const int per_panels = (panels + unit - 1) / unit;
   team_.run([&](int thread) {
-    for (int chunk = thread; chunk < rows * per_panels; chunk = team_.next()) {
+    for (int chunk; (chunk = team_.next(thread, rows * per_panels)) < rows * per_panels;) {
       const int first = chunk % per_panels * unit;
       for (int panel = first; panel < std::min(first + unit, panels); panel++)
         kernels_.product(m, panel, work[chunk / per_panels]);
@@ -106,9 +106,12 @@ void CodecTeam::multiply(const FloatMatrix& matrix, int taps, const std::array<P
 
 void CodecTeam::elu(const float* x, std::size_t count, float* out) {
   std::lock_guard<std::mutex> lock(mutex_);
+  const int chunks = static_cast<int>((count + kEluChunk - 1) / kEluChunk);
   team_.run([&](int thread) {
-    for (std::size_t from = thread * kEluChunk; from < count; from = team_.next() * kEluChunk)
+    for (int chunk; (chunk = team_.next(thread, chunks)) < chunks;) {
+      const std::size_t from = chunk * kEluChunk;
       kernels_.elu(x + from, std::min(kEluChunk, count - from), out + from);
+    }
   });
 }
 
@@ -132,7 +135,7 @@ void CodecTeam::lstm(const Matrix& weights, const float* gates, int batch, int s
       for (int b = 0; b < batch; b++)
         kernels_.quantize(m, t ? out + (std::size_t(b) * steps + t - 1) * size : h + b * size, b, rows,
                           buffers[thread].scratch());
-      for (int unit = thread; unit < units; unit = team_.next()) {
+      for (int unit; (unit = team_.next(thread, units)) < units;) {
         for (int g = 0; g < kGates; g++)
           kernels_.multiply(m, rows, batch, g * units + unit, made + std::size_t(g) * batch * kTile, false);
         for (int b = 0; b < batch; b++) {

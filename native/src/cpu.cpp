@@ -4,6 +4,10 @@
 #if defined(LULLWAVE_AVX2)
 #include <cpuid.h>
 #endif
+#if defined(LULLWAVE_AVX512_AMX)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #if defined(LULLWAVE_NEON) && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -22,6 +26,9 @@ namespace portable { extern const Kernels kernels; }
 namespace avx2 { extern const Kernels kernels; }
 namespace avx512_vnni { extern const Kernels kernels; }
 #endif
+#if defined(LULLWAVE_AVX512_AMX)
+namespace avx512_amx { extern const Kernels kernels; }
+#endif
 #if defined(LULLWAVE_AVX_VNNI)
 namespace avx_vnni { extern const Kernels kernels; }
 #endif
@@ -39,6 +46,16 @@ bool has_avx_vnni() {
 }
 #endif
 
+#if defined(LULLWAVE_AVX512_AMX)
+// AMX-TILE and AMX-INT8: CPUID leaf 7, EDX bits 24 and 25 (Intel SDM). Linux lets a process use the registers if it asks.
+bool has_amx() {
+  constexpr long kAskPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 24 & 3u) == 3u &&
+         syscall(SYS_arch_prctl, kAskPermission, kTileData) == 0;
+}
+#endif
+
 }  // namespace
 
 std::vector<const Kernels*> usable_kernels() {
@@ -46,9 +63,12 @@ std::vector<const Kernels*> usable_kernels() {
 #if defined(LULLWAVE_AVX2)
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
-  if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni"))
-    found.push_back(&avx512_vnni::kernels);
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+#if defined(LULLWAVE_AVX512_AMX)
+  if (avx512 && has_amx()) found.push_back(&avx512_amx::kernels);
+#endif
+  if (avx512) found.push_back(&avx512_vnni::kernels);
 #if defined(LULLWAVE_AVX_VNNI)
   if (avx2 && has_avx_vnni()) found.push_back(&avx_vnni::kernels);
 #endif

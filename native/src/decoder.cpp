@@ -42,6 +42,7 @@ struct Decoder::Step {
   const std::vector<PromptView>& prompts;
   float* logits;
   std::vector<int> all, prompted, needing;  // rows, rows with a prompt, rows that need logits
+  std::vector<int> by_past;  // rows, those next to one another that share keys and values: they stay in the core's cache
 };
 
 Decoder::Decoder(const Sizes& sizes, const Kernels& kernels, int threads, bool pinned, const float* table,
@@ -130,7 +131,7 @@ void Decoder::reserve(int rows, int longest) {
     worker.normal.resize(d);
     worker.tile.resize(std::size_t(rows) * kTile);
     worker.qkv.resize(rows * std::size_t(3 * sizes_.head_size()));
-    worker.scores.resize((std::size_t(longest) + kLane) / kLane * kLane);
+    worker.scores.resize((std::size_t(longest) + kTile - 1) / kTile * kTile);
   }
 }
 
@@ -154,7 +155,10 @@ void Decoder::step(const std::vector<StepRow>& rows, const std::int64_t* tokens,
   if (rows.empty()) return;
   std::lock_guard<std::mutex> lock(mutex_);
   check(rows, tokens, cache, prompts);
-  Step step{rows, cache, prompts, logits, first(rows.size()), {}, {}};
+  Step step{rows, cache, prompts, logits, first(rows.size()), {}, {}, first(rows.size())};
+  std::stable_sort(step.by_past.begin(), step.by_past.end(), [&](int a, int b) {
+    return rows[a].slot != rows[b].slot ? rows[a].slot < rows[b].slot : rows[a].row < rows[b].row;
+  });
   int longest = 0;
   for (int r : step.all) {
     longest = std::max(longest, rows[r].position + 1);
@@ -170,32 +174,32 @@ void Decoder::step(const std::vector<StepRow>& rows, const std::int64_t* tokens,
 }
 
 void Decoder::work(const Step& step, int thread) {
-  const int per_head = sizes_.head_size() / kTile;
+  const int per_head = sizes_.head_size() / kTile, head = sizes_.heads * thread / team_.size();
   for (int l = 0; l < sizes_.layers; l++) {
     const Layer& layer = layers_[l];
-    const auto end_phase = [&](const Matrix& next, int chunk) {
-      fetch_tiles(next, thread * chunk);
+    const auto end_phase = [&](const Matrix& next, int tile) {
+      fetch_tiles(next, tile);
       team_.barrier(thread);
     };
     self_attend(step, l, thread);
-    end_phase(layer.products[kOut], chunk_of(layer.products[kOut]));
+    end_phase(layer.products[kOut], first_tile(layer.products[kOut], thread));
     add_product(layer.products[kOut], seen_.data(), step.all, thread);
     if (!step.prompted.empty()) {
-      end_phase(layer.products[kCrossQuery], per_head);
+      end_phase(layer.products[kCrossQuery], head * per_head);
       cross_attend(step, l, thread);
-      end_phase(layer.products[kCrossOut], chunk_of(layer.products[kCrossOut]));
+      end_phase(layer.products[kCrossOut], first_tile(layer.products[kCrossOut], thread));
       add_product(layer.products[kCrossOut], seen_.data(), step.prompted, thread);
     }
-    end_phase(layer.products[kUp], chunk_of(layer.products[kUp]));
+    end_phase(layer.products[kUp], first_tile(layer.products[kUp], thread));
     quantize(layer.products[kUp], &layer.norms[kFfnNorm], x_.data(), step.all, thread);
     multiply(layer.products[kUp], static_cast<int>(step.all.size()), true, thread,
              [&](int r, int at, const float* made) {
                std::copy(made, made + kTile, wide_.data() + r * std::size_t(sizes_.ffn) + at);
              });
-    end_phase(layer.products[kDown], chunk_of(layer.products[kDown]));
+    end_phase(layer.products[kDown], first_tile(layer.products[kDown], thread));
     add_product(layer.products[kDown], wide_.data(), step.all, thread);
-    if (l + 1 < sizes_.layers) end_phase(layers_[l + 1].products[kQkv], per_head);
-    else end_phase(heads_, chunk_of(heads_));
+    if (l + 1 < sizes_.layers) end_phase(layers_[l + 1].products[kQkv], head * per_head);
+    else end_phase(heads_, first_tile(heads_, thread));
   }
   if (step.needing.empty()) return;
   quantize(heads_, &final_norm_, x_.data(), step.needing, thread);
@@ -222,6 +226,11 @@ int Decoder::chunk_of(const Matrix& matrix) const {
   return std::max(1, matrix.tiles() / (kChunksPerThread * team_.size()));
 }
 
+int Decoder::first_tile(const Matrix& matrix, int thread) const {
+  const int unit = chunk_of(matrix), chunks = (matrix.tiles() + unit - 1) / unit;
+  return chunks * thread / team_.size() * unit;
+}
+
 void Decoder::fetch_tiles(const Matrix& matrix, int tile) const {
   const MatrixView& m = matrix.view();
   if (tile < matrix.tiles()) fetch(m.tiles + tile * m.tile_bytes, (matrix.tiles() - tile) * m.tile_bytes);
@@ -230,9 +239,9 @@ void Decoder::fetch_tiles(const Matrix& matrix, int tile) const {
 template <class Put>
 void Decoder::multiply(const Matrix& matrix, int rows, bool gelu, int thread, Put put) {
   Worker& worker = workers_[thread];
-  const int tiles = matrix.tiles(), unit = chunk_of(matrix);
-  for (int from = thread * unit; from < tiles; from = team_.next() * unit)
-    for (int tile = from; tile < std::min(from + unit, tiles); tile++) {
+  const int tiles = matrix.tiles(), unit = chunk_of(matrix), chunks = (tiles + unit - 1) / unit;
+  for (int chunk; (chunk = team_.next(thread, chunks)) < chunks;)
+    for (int tile = chunk * unit; tile < std::min((chunk + 1) * unit, tiles); tile++) {
       kernels_.multiply(matrix.view(), worker.quantized.rows(), rows, tile, worker.tile.data(), gelu);
       for (int r = 0; r < rows; r++) put(r, tile * kTile, worker.tile.data() + r * kTile);
     }
@@ -258,10 +267,13 @@ void Decoder::self_attend(const Step& step, int l, int thread) {
     const StepRow& row = step.rows[r];
     return (((std::size_t(l) * cache.slots + row.slot) * kSlotRows + row.row) * sizes_.heads + head) * cache.length;
   };
-  for (int head = thread, following; head < sizes_.heads; head = following) {
-    for (int r = 0; r < rows; r++)  // they arrive during the product
+  for (int head = team_.next(thread, sizes_.heads), following; head < sizes_.heads; head = following) {
+    for (int i = 0; i < rows; i++) {  // they arrive during the product
+      const int r = step.by_past[i];
+      if (i + 1 < rows && past(step.by_past[i + 1], head) == past(r, head)) continue;
       for (const void* kept : {cache.keys, cache.values})
         fetch(static_cast<const std::uint8_t*>(kept) + past(r, head) * bytes, step.rows[r].position * bytes);
+    }
     for (int part = 0; part < 3; part++)  // queries, keys, values
       for (int i = 0; i < per_head; i++) {
         const int tile = (part * sizes_.heads + head) * per_head + i;
@@ -269,16 +281,17 @@ void Decoder::self_attend(const Step& step, int l, int thread) {
         for (int r = 0; r < rows; r++)
           std::copy_n(worker.tile.data() + r * kTile, kTile, &worker.qkv[std::size_t(3 * r + part) * size + i * kTile]);
       }
-    following = team_.next();
+    following = team_.next(thread, sizes_.heads);
     for (int r = 0; r < rows; r++)
       remember(cache, past(r, head) + step.rows[r].position, &worker.qkv[std::size_t(3 * r + 1) * size],
                &worker.qkv[std::size_t(3 * r + 2) * size]);
-    for (int r = 0; r < rows; r++) {
+    for (int i = 0; i < rows; i++) {
+      const int r = step.by_past[i];
       const std::size_t at = past(r, head);
       Attended to{static_cast<const char*>(cache.keys) + at * bytes, static_cast<const char*>(cache.values) + at * bytes,
                   nullptr, step.rows[r].position + 1, size, Stored::kHalf, nullptr, nullptr, nullptr, 0};
-      if (following < sizes_.heads && r < 3) {  // the next head's weights for queries, keys or values
-        to.ahead = matrix.view().tiles + std::size_t(r * sizes_.heads + following) * per_head * matrix.view().tile_bytes;
+      if (following < sizes_.heads && i < 3) {  // the next head's weights for queries, keys or values
+        to.ahead = matrix.view().tiles + std::size_t(i * sizes_.heads + following) * per_head * matrix.view().tile_bytes;
         to.ahead_bytes = per_head * matrix.view().tile_bytes;
       }
       if (cache.key_scales) {
@@ -309,7 +322,7 @@ void Decoder::cross_attend(const Step& step, int l, int thread) {
   Worker& worker = workers_[thread];
   const int size = sizes_.head_size(), rows = static_cast<int>(step.prompted.size()), per_head = size / kTile;
   quantize(matrix, &layers_[l].norms[kCrossNorm], x_.data(), step.prompted, thread);
-  for (int head = thread; head < sizes_.heads; head = team_.next()) {
+  for (int head; (head = team_.next(thread, sizes_.heads)) < sizes_.heads;) {
     for (int i = 0; i < per_head; i++) {
       kernels_.multiply(matrix.view(), worker.quantized.rows(), rows, head * per_head + i, worker.tile.data(), false);
       for (int r = 0; r < rows; r++)
@@ -332,10 +345,10 @@ std::uint64_t Decoder::read_weights() {
   std::atomic<std::uint64_t> total{0};
   team_.run([&](int thread) {
     for (const Matrix* matrix : all) {
-      const int tiles = matrix->tiles(), unit = chunk_of(*matrix);
-      for (int from = thread * unit; from < tiles; from = team_.next() * unit)
-        total += kernels_.read(matrix->view().tiles + from * matrix->view().tile_bytes,
-                               (std::min(from + unit, tiles) - from) * matrix->view().tile_bytes);
+      const int tiles = matrix->tiles(), unit = chunk_of(*matrix), chunks = (tiles + unit - 1) / unit;
+      for (int chunk; (chunk = team_.next(thread, chunks)) < chunks;)
+        total += kernels_.read(matrix->view().tiles + chunk * unit * matrix->view().tile_bytes,
+                               (std::min((chunk + 1) * unit, tiles) - chunk * unit) * matrix->view().tile_bytes);
       team_.barrier(thread);
     }
   });

@@ -103,6 +103,8 @@ class Decoder {
   void quantize(const Matrix& matrix, const Norm* norm, const float* from, const std::vector<int>& which, int thread);
   // Tiles of a chunk of a product.
   int chunk_of(const Matrix& matrix) const;
+  // The first tile that a thread multiplies.
+  int first_tile(const Matrix& matrix, int thread) const;
   // Asks the memory for tiles from `tile` on that are needed soon.
   void fetch_tiles(const Matrix& matrix, int tile) const;
   // Multiplies quantized rows and hands (row, first output, 16 results) to `put`.

@@ -1,6 +1,7 @@
 // The kernels of the decoder's products and norms, compiled once for each instruction set: LEVEL is its name.
 #include "attention_kernels.hpp"
 #include "float_kernels.hpp"
+#include "matrix_unit.hpp"
 #include "nibble_kernels.hpp"
 #include "products.hpp"
 
@@ -23,6 +24,52 @@ void normalize(const float* x, const float* weight, const float* bias, int size,
     store(out + i, fused((load(x + i) - mean) * scale, load(weight + i), load(bias + i)));
 }
 
+#if defined(__AVX512VNNI__) && defined(__AVX512F__)
+constexpr int kQuantized = 64;  // inputs that are quantized together
+
+// Quantizes 64 inputs; returns the sums of 16 each, in the first element of each part of 128 bits.
+inline __m512i quantize_64(const float* x, __m512 factor, std::int8_t* values) {
+  constexpr __mmask16 kAll = __mmask16(-1);
+  __m512i bytes = _mm512_setzero_si512();
+  const auto levels = [&](int i) {
+    return _mm512_maskz_cvtsepi32_epi8(kAll, _mm512_maskz_cvtps_epi32(kAll, _mm512_loadu_ps(x + 16 * i) * factor));
+  };
+  bytes = _mm512_maskz_inserti32x4(kAll, bytes, levels(0), 0);
+  bytes = _mm512_maskz_inserti32x4(kAll, bytes, levels(1), 1);
+  bytes = _mm512_maskz_inserti32x4(kAll, bytes, levels(2), 2);
+  bytes = _mm512_maskz_inserti32x4(kAll, bytes, levels(3), 3);
+  _mm512_storeu_si512(values, bytes);
+  __m512i sums = _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_set1_epi8(1), bytes);
+  sums = _mm512_add_epi32(sums, _mm512_maskz_shuffle_epi32(kAll, sums, _MM_PERM_BADC));
+  return _mm512_add_epi32(sums, _mm512_maskz_shuffle_epi32(kAll, sums, _MM_PERM_CDAB));
+}
+
+// Quantizes a group of a multiple of 64 inputs; writes its sums, of 16 inputs each or of all. Returns the scale.
+inline float quantize_group(const float* x, int count, bool subgroups, std::int8_t* values, std::int32_t* sums) {
+  Wide most = {};
+  for (int i = 0; i < count; i += kWide) {
+    const Wide size = (Wide)_mm512_abs_ps((__m512)load_wide(x + i));
+    most = most > size ? most : size;
+  }
+  F8 parts[2];
+  std::memcpy(parts, &most, sizeof most);
+  const float peak = largest(larger(parts[0], parts[1]));
+  const __m512 factor = _mm512_set1_ps(peak > 0.0f ? float(kLevels) / peak : 0.0f);
+  __m512i total = _mm512_setzero_si512();
+  for (int i = 0; i < count; i += kQuantized) {
+    const __m512i found = quantize_64(x + i, factor, values + i);
+    if (subgroups) _mm512_mask_compressstoreu_epi32(sums + i / kSubgroup, 0x1111, found);
+    else total = _mm512_add_epi32(total, found);
+  }
+  if (!subgroups) {
+    std::int32_t all[16];
+    _mm512_storeu_si512(all, total);
+    *sums = all[0] + all[4] + all[8] + all[12];
+  }
+  return peak / float(kLevels);
+}
+#endif
+
 void quantize(const MatrixView& m, const float* x, int row, const Rows& out, float* scratch) {
   std::int8_t* values = out.values + std::size_t(row) * m.inputs;
   if (m.loud_count) {
@@ -35,6 +82,14 @@ void quantize(const MatrixView& m, const float* x, int row, const Rows& out, flo
   }
   for (int g = 0; g < m.groups; g++) {
     const int from = g * kGroup, to = from + kGroup < m.inputs ? from + kGroup : m.inputs;
+#if defined(__AVX512VNNI__) && defined(__AVX512F__)
+    if ((to - from) % kQuantized == 0) {
+      const int at = m.bits == 4 ? from / kSubgroup : g;
+      out.scales[row * m.groups + g] =
+          quantize_group(x + from, to - from, m.bits == 4, values + from, out.sums + std::size_t(row) * m.summed() + at);
+      continue;
+    }
+#endif
     F8 most = {};
     for (int i = from; i < to; i += kLane) most = larger(most, absolute(load(x + i)));
     const float peak = largest(most);
@@ -116,6 +171,7 @@ void multiply_rows(const MatrixView& m, const Rows& x, int row, const std::uint8
 
 void multiply(const MatrixView& m, const Rows& x, int rows, int number, float* out, bool with_gelu) {
   const std::uint8_t* tile = m.tiles + std::size_t(number) * m.tile_bytes;
+  if (multiply_by_matrix_unit(m, x, rows, tile, out, with_gelu)) return;
   const bool once = reads_once_well && rows <= 4;  // else the next block of rows reads the tile again
   if (m.bits == 4) return multiply_nibbles(m, x, rows, tile, once, out, with_gelu);
   in_blocks(rows, [&](int row, auto count) { multiply_rows<count.value>(m, x, row, tile, once, out, with_gelu); });

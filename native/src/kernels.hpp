@@ -83,7 +83,7 @@ struct Kernels {
   void (*multiply)(const MatrixView& matrix, const Rows& x, int rows, int tile, float* out, bool gelu);
   // Layer normalization with its affine part.
   void (*normalize)(const float* x, const float* weight, const float* bias, int size, float* out);
-  // Softmax attention of one scaled query; `scores` holds count floats, rounded up to a multiple of kLane.
+  // Softmax attention of one scaled query; `scores` holds count floats, rounded up to a multiple of 16.
   void (*attend)(const float* query, const Attended& to, float* scores, float* out);
   void (*to_half)(const float* x, int size, std::uint16_t* out);
   // Quantizes to -127..127; returns the scale.

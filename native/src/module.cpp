@@ -5,6 +5,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -12,6 +13,7 @@
 #include "codec.hpp"
 #include "cpu.hpp"
 #include "decoder.hpp"
+#include "sampling.hpp"
 #include "transformer_module.hpp"
 
 namespace nb = nanobind;
@@ -265,6 +267,50 @@ class PyDecoder {
   std::unique_ptr<Decoder> decoder_;
 };
 
+// Attention of one query to bytes, for tests of the kernels.
+void attend(const Array<const float, 1>& query, const Array<const std::int8_t, 2>& keys,
+            const Array<const float, 1>& key_scales, const Array<const std::int8_t, 2>& values,
+            const Array<const float, 1>& value_scales, const Array<float, 1>& out, const std::string& level) {
+  const std::size_t count = keys.shape(0), size = keys.shape(1);
+  require(count > 0 && count < (1u << 24) && size > 0 && size % kTile == 0, "keys: (count, a multiple of 16)");
+  require(values.shape(0) == count && values.shape(1) == size, "values: as the keys");
+  require(key_scales.shape(0) == count && value_scales.shape(0) == count, "scales: (count)");
+  require(query.shape(0) == size && out.shape(0) == size, "query and out: the size of the keys");
+  std::vector<float> scores((count + kTile - 1) / kTile * kTile);
+  kernels_of(level).attend(query.data(),
+                           {keys.data(), values.data(), nullptr, int(count), int(size), Stored::kByte, key_scales.data(),
+                            value_scales.data(), nullptr, 0},
+                           scores.data(), out.data());
+}
+
+// Draws the tokens of songs, each of which has one row of logits or two.
+void draw_songs(const Array<const float, 3>& logits, const Array<const std::int32_t, 1>& rows,
+                const Array<const float, 2>& settings, const Array<const float, 2>& chance,
+                const Array<std::int64_t, 2>& tokens) {
+  const std::size_t songs = rows.shape(0), books = logits.shape(1), size = logits.shape(2);
+  std::size_t all = 0;
+  for (std::size_t i = 0; i < songs; i++) {
+    require(rows.data()[i] == 1 || rows.data()[i] == 2, "rows: one or two for each song");
+    all += rows.data()[i];
+  }
+  require(logits.shape(0) == all && size > 0 && size < (1u << 24), "logits: (rows of all songs, codebooks, vocabulary)");
+  require(settings.shape(0) == songs && settings.shape(1) == 4,
+          "settings: (songs, 4): guidance, temperature, top-k, top-p");
+  require(chance.shape(0) == songs && chance.shape(1) == books && tokens.shape(0) == songs && tokens.shape(1) == books,
+          "chance and tokens: (songs, codebooks)");
+  nb::gil_scoped_release unlocked;
+  std::vector<Ranked> room;
+  const float* wanted = logits.data();
+  for (std::size_t i = 0; i < songs; i++) {
+    const float* of = settings.data() + 4 * i;
+    const SamplingSettings chosen{of[0], of[1], int(std::clamp(of[2], 0.0f, float(size))), of[3]};
+    for (std::size_t k = 0; k < books; k++)
+      tokens.data()[i * books + k] = draw(wanted + k * size, rows.data()[i] == 2 ? wanted + (books + k) * size : nullptr,
+                                          int(size), chosen, chance.data()[i * books + k], room);
+    wanted += rows.data()[i] * books * size;
+  }
+}
+
 }  // namespace
 
 NB_MODULE(lullwave_native, m) {
@@ -280,6 +326,11 @@ NB_MODULE(lullwave_native, m) {
   m.def("to_nibbles", &to_nibbles, nb::arg("weights"), nb::arg("values").noconvert(), nb::arg("parts").noconvert(),
         nb::arg("scales").noconvert(), nb::arg("level") = "",
         "Quantizes weights (outputs, inputs) to numbers of levels, scales of 16 inputs and scales of 256 inputs.");
+  m.def("attend", &attend, nb::arg("query"), nb::arg("keys"), nb::arg("key_scales"), nb::arg("values"),
+        nb::arg("value_scales"), nb::arg("out").noconvert(), nb::arg("level") = "",
+        "Softmax attention of one scaled query to keys and values in 8 bits.");
+  m.def("draw", &draw_songs, nb::arg("logits"), nb::arg("rows"), nb::arg("settings"), nb::arg("chance"),
+        nb::arg("tokens").noconvert(), "Draws tokens (songs, codebooks) from logits (rows, codebooks, vocabulary).");
   nb::class_<Linear>(m, "Linear")
       .def("__init__", [](Linear* self, const Array<const std::int8_t, 2>& values, const Array<const float, 2>& scales,
                           const Array<const std::int32_t, 1>& loud, const Array<const float, 2>& loud_weights,

@@ -56,6 +56,7 @@ template <int GroupBytes>
 inline void fetch_ahead(const std::uint8_t* w, bool once) {
   constexpr int kAhead = kTogether > 1 ? kTogether * GroupBytes : 4096, kAheadOnce = 1024;  // bytes
   if (kTogether == 1 && once) __builtin_prefetch(w + kAheadOnce, 0, 0);
+  else if (kTogether > 1) __builtin_prefetch(w + kAhead, 0, 2);  // the core's outer cache takes more requests at once
   else __builtin_prefetch(w + kAhead);
 }
 

@@ -43,7 +43,8 @@ void pin(int index) {
 }  // namespace
 
 Team::Team(int threads, bool pinned)
-    : size_(std::max(1, threads)), chunk_(size_), workers_(size_, Worker{kMostSpin}) {
+    : size_(std::max(1, threads)), chunk_(size_), workers_(size_) {
+  for (Worker& worker : workers_) worker.spin_us = kMostSpin;
   for (int i = 1; i < size_; i++) threads_.emplace_back([this, i, pinned] { work(i, pinned); });
 }
 
@@ -72,11 +73,28 @@ void Team::work(int thread, bool pinned) {
   }
 }
 
+int Team::next(int thread, int count) {
+  constexpr std::uint32_t kFront = 1, kBack = 1 << 16;
+  for (int i = 0; i < size_; i++) {
+    const int whose = (thread + i) % size_;
+    const int begin = int(std::int64_t(count) * whose / size_), end = int(std::int64_t(count) * (whose + 1) / size_);
+    std::atomic<std::uint32_t>& taken = workers_[whose].taken;
+    for (std::uint32_t seen = taken.load(std::memory_order_relaxed);;) {
+      const int front = int(seen % kBack), back = int(seen / kBack);
+      if (begin + front >= end - back) break;
+      if (taken.compare_exchange_weak(seen, seen + (i ? kBack : kFront), std::memory_order_relaxed))
+        return i ? end - back - 1 : begin + front;
+    }
+  }
+  return count;
+}
+
 void Team::barrier(int thread) {
   const std::uint32_t phase = phase_.value();
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == size_) {
     arrived_.store(0, std::memory_order_relaxed);
     chunk_.store(size_, std::memory_order_relaxed);
+    for (Worker& worker : workers_) worker.taken.store(0, std::memory_order_relaxed);
     phase_.advance();
     return;
   }

@@ -26,8 +26,11 @@ class Team {
   // Runs job(thread) on all threads, the caller being thread 0, and waits until all have returned. One caller at a time.
   void run(const std::function<void(int)>& job);
 
-  // For jobs: the next chunk of this phase. Every thread begins with the chunk of its own number.
+  // For jobs: the next chunk of this phase, whoever takes it. Every thread begins with the chunk of its own number.
   int next() { return chunk_.fetch_add(1, std::memory_order_relaxed); }
+  // For jobs: the next of `count` chunks of this phase, or `count` if all are taken. A thread takes those of its own part
+  // in their order, so that it reads on where it was, and then the last ones of the others' parts.
+  int next(int thread, int count);
   // For jobs: waits for all threads and begins the next phase.
   void barrier(int thread);
 
@@ -48,6 +51,7 @@ class Team {
   };
   struct alignas(64) Worker {
     int spin_us;
+    std::atomic<std::uint32_t> taken{0};  // chunks of its part in this phase: from the front, times 2^16 those from the back
   };
 
   void work(int thread, bool pinned);

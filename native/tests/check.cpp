@@ -9,6 +9,7 @@
 #include "codec.hpp"
 #include "cpu.hpp"
 #include "decoder.hpp"
+#include "sampling.hpp"
 
 using namespace lullwave;
 
@@ -16,7 +17,9 @@ bool check_layers();  // check_layers.cpp
 
 namespace {
 
-constexpr Sizes kSizes{96, 2, 3, 1360, 4, 60, 40, true};  // 1360: groups side by side, alone, and a part of one
+// Groups side by side, alone, and a part of one; the second fits the matrix unit and the attention to bytes.
+constexpr Sizes kOfModels[] = {{96, 2, 3, 1360, 4, 60, 40, true}, {128, 2, 2, 1344, 4, 60, 40, true}};
+Sizes sizes = kOfModels[0];
 constexpr int kLength = 40, kSlots = 4;
 
 std::mt19937 generator(1);
@@ -49,28 +52,28 @@ void set_random(const Kernels& kernels, int bits, Decoder& decoder, int layer, P
 
 struct Model {
   int seeded = (generator.seed(7), 7);  // first: every model gets the same numbers
-  std::vector<float> table = noise(4 * 61 * 96), positions = noise(40 * 96);
-  std::vector<float> keys = noise(2 * 3 * 5 * 32), values = noise(2 * 3 * 5 * 32), bias = noise(5);
+  std::vector<float> table = noise(4 * 61 * sizes.hidden), positions = noise(40 * sizes.hidden);
+  std::vector<float> keys = noise(2 * 5 * sizes.hidden), values = noise(keys.size()), bias = noise(5);
   Decoder decoder;
 
   Model(const Kernels& kernels, int bits, int threads, bool pinned)
-      : decoder(kSizes, kernels, threads, pinned, table.data(), positions.data()) {
-    for (int l = 0; l < kSizes.layers; l++) {
-      const int d = kSizes.hidden, outputs[] = {3 * d, d, d, d, kSizes.ffn, d};
+      : decoder(sizes, kernels, threads, pinned, table.data(), positions.data()) {
+    for (int l = 0; l < sizes.layers; l++) {
+      const int d = sizes.hidden, outputs[] = {3 * d, d, d, d, sizes.ffn, d};
       for (int i = 0; i < kProducts; i++)
-        set_random(kernels, bits, decoder, l, Product(i), outputs[i], i == kDown ? kSizes.ffn : d);
+        set_random(kernels, bits, decoder, l, Product(i), outputs[i], i == kDown ? sizes.ffn : d);
       for (int i = 0; i < kNorms; i++) decoder.set_norm(l, NormPlace(i), noise(d), noise(d));
     }
-    set_random(kernels, bits, decoder, 0, kHeads, kSizes.outputs(), kSizes.hidden);
-    decoder.set_norm(0, kFinalNorm, noise(kSizes.hidden), noise(kSizes.hidden));
+    set_random(kernels, bits, decoder, 0, kHeads, sizes.outputs(), sizes.hidden);
+    decoder.set_norm(0, kFinalNorm, noise(sizes.hidden), noise(sizes.hidden));
   }
 };
 
 struct Past {
   std::vector<std::uint16_t> keys, values;
   std::vector<float> key_scales, value_scales;
-  explicit Past(bool bytes) : keys(std::size_t(2) * kSlots * 2 * 3 * kLength * 32 / (bytes ? 2 : 1)), values(keys.size()) {
-    if (bytes) key_scales.resize(std::size_t(2) * kSlots * 2 * 3 * kLength);
+  explicit Past(bool bytes) : keys(std::size_t(2) * kSlots * 2 * sizes.hidden * kLength / (bytes ? 2 : 1)), values(keys.size()) {
+    if (bytes) key_scales.resize(std::size_t(2) * kSlots * 2 * sizes.heads * kLength);
     value_scales.resize(key_scales.size());
   }
   CacheView view() {
@@ -86,7 +89,7 @@ std::vector<float> run(Model& model, Past& past, const std::vector<StepRow>& row
     for (int k = 0; k < 4; k++) tokens.push_back((row.position * 7 + k * 13 + row.slot) % 61);
   std::size_t needing = 0;
   for (const StepRow& row : rows) needing += row.needs_logits;
-  std::vector<float> logits(needing * kSizes.outputs());
+  std::vector<float> logits(needing * sizes.outputs());
   model.decoder.step(rows, tokens.data(), nullptr, past.view(),
                      {{model.keys.data(), model.values.data(), model.bias.data(), 5}}, logits.data());
   return logits;
@@ -124,8 +127,20 @@ bool check(const Kernels& kernels, int weight_bits, bool bytes) {
     });
   for (std::thread& caller : callers) caller.join();
   team.decoder.read_weights();
-  std::printf("%s, weights of %d bits, keys and values of %d: %s\n", kernels.name, weight_bits, bytes ? 8 : 16,
-              fine ? "fine" : "WRONG");
+  std::printf("%s, heads of %d, weights of %d bits, keys and values of %d: %s\n", kernels.name, sizes.head_size(),
+              weight_bits, bytes ? 8 : 16, fine ? "fine" : "WRONG");
+  return fine;
+}
+
+// Draws from logits that rise: with the largest chance the least token that is kept, without any the likeliest.
+bool check_draws() {
+  std::vector<float> logits(50), other(50);
+  for (int i = 0; i < 50; i++) logits[i] = 0.1f * float(i);
+  std::vector<Ranked> room;
+  const bool fine = draw(logits.data(), other.data(), 50, {2.0f, 1.0f, 10, 1.0f}, 0.9999999f, room) == 40 &&
+                    draw(logits.data(), nullptr, 50, {1.0f, 0.0f, 0, 1.0f}, 0.5f, room) == 49 &&
+                    draw(logits.data(), nullptr, 50, {1.0f, 1.0f, 0, 1e-3f}, 0.9f, room) == 49;
+  std::printf("draws: %s\n", fine ? "fine" : "WRONG");
   return fine;
 }
 
@@ -168,9 +183,13 @@ bool check_codec(const Kernels& kernels) {
 
 int main() {
   bool fine = check_layers();
+  fine &= check_draws();
   for (const Kernels* kernels : usable_kernels()) {
-    for (int bits : {8, 4})
-      for (bool bytes : {false, true}) fine &= check(*kernels, bits, bytes);
+    for (const Sizes& one : kOfModels) {
+      sizes = one;
+      for (int bits : {8, 4})
+        for (bool bytes : {false, true}) fine &= check(*kernels, bits, bytes);
+    }
     fine &= check_codec(*kernels);
   }
   return fine ? 0 : 1;

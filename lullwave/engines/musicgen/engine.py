@@ -144,7 +144,7 @@ class MusicGenEngine(MusicGenFacts, Engine):
                 fused = fused_step.checked(self.decoder, self._cache) if fuses else None
                 stepper = GraphStepper(self.decoder, self._cache, chosen.deterministic, fused)
             else:
-                stepper = RaggedStepper(self.decoder, self._cache)
+                stepper = RaggedStepper(self.decoder, self._cache, native)
             threads = torch.get_num_threads()
             graphed = GraphedCodec(codec, CHUNK, record) if device.type == "cuda" else codec
             self._chunk_decoder = ChunkDecoder(graphed, config)

@@ -258,7 +258,7 @@ class Scheduler:
         return chosen
 
     def _size(self, songs: Sequence[Song]) -> StepSize:
-        """Rows and positions of a step of these songs."""
+        """Rows and positions of a step of these songs, on average."""
         rows = positions = 0
         for song in songs:
             windows = (song.schedule.window_at(song.step), song.schedule.next_window(song.step))
@@ -330,7 +330,7 @@ class Scheduler:
             if not songs:
                 return
             jobs = [self._job(song) for song in songs]
-            epochs, size = [song.epoch for song in songs], self._size(songs)
+            epochs, size = [song.epoch for song in songs], _size_of(jobs)
         began = time.perf_counter()
         tokens = self._stepper.run(jobs).numpy()
         self._cost.learn(size, time.perf_counter() - began)
@@ -342,15 +342,15 @@ class Scheduler:
                     self._entries[song].steps += 1
 
     def _job(self, song: Song) -> StepJob:
-        main, upcoming = song.schedule.window_at(song.step), song.schedule.next_window(song.step)
-        item = self._prefill.step_input(song, main, song.step - main.first, needs_logits=True)
-        self._prefill.contents(song, main).count = song.step - main.first + 1
-        second = None
-        if upcoming is not None and not self._prefill.never_used(song, upcoming):
-            second = self._prefill.step_input(song, upcoming, song.step - upcoming.first, needs_logits=False)
-            self._prefill.contents(song, upcoming).count = song.step - upcoming.first + 1
+        main, upcoming = self._prefill.inputs(song)
         chance = uniforms(song.seed, song.step, song.config.codebooks)
-        return StepJob(item, second, song.sampling, chance)
+        return StepJob(main, upcoming, song.sampling, chance)
+
+
+def _size_of(jobs: Sequence[StepJob]) -> StepSize:
+    """Rows and positions of a step."""
+    items = [item for job in jobs for item in (job.main, *job.upcoming)]
+    return StepSize(sum(item.rows for item in items), sum(item.rows * (item.position + 1) for item in items))
 
 
 def _with_remedy(error: BaseException) -> BaseException:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -29,10 +29,10 @@ _NOTHING = PromptKV(torch.empty(0), torch.empty(0))  # equals no prompt: the buf
 
 @dataclass(frozen=True)
 class StepJob:
-    """One song's step: the input in the current window, the input that fills the next window, and the sampling."""
+    """One song's step: the input in the current window, inputs that fill the next window, and the sampling."""
 
     main: StepInput
-    upcoming: StepInput | None
+    upcoming: tuple[StepInput, ...]
     sampling: Sampling
     chance: Tensor  # (K,) random numbers in [0, 1)
 
@@ -47,16 +47,19 @@ class Stepper(Protocol):
 class RaggedStepper:
     """Steps with ``RaggedAttention``. With 8-bit weights the matrix products of all jobs are batched and stay exact."""
 
-    def __init__(self, decoder: StepDecoder, cache: KVCache) -> None:
-        self._decoder, self._cache = decoder, cache
+    def __init__(self, decoder: StepDecoder, cache: KVCache, native: Any = None) -> None:
+        """``native``: the module ``lullwave_native``, if it is to draw the tokens; None: torch."""
+        self._decoder, self._cache, self._native = decoder, cache, native
 
     def run(self, jobs: Sequence[StepJob]) -> Tensor:
         groups = [jobs] if self._decoder.batch_invariant else [[job] for job in jobs]
         return torch.cat([self._together(group) for group in groups])
 
     def _together(self, jobs: Sequence[StepJob]) -> Tensor:
-        items = [job.main for job in jobs] + [job.upcoming for job in jobs if job.upcoming is not None]
+        items = [job.main for job in jobs] + [item for job in jobs for item in job.upcoming]
         logits = self._decoder.step(self._cache, items)
+        if self._native is not None:
+            return self._drawn_natively(logits, jobs)
         tokens, at = [], 0
         for job in jobs:  # one by one, so that no sum depends on other songs
             pair = logits[at : at + job.main.rows][None]
@@ -64,6 +67,18 @@ class RaggedStepper:
             mixed = pair[:, 0] if job.main.rows == 1 else guided(pair, torch.tensor([job.sampling.guidance]))
             tokens.append(_drawn(mixed, [job]))
         return torch.cat(tokens)
+
+    def _drawn_natively(self, logits: Tensor, jobs: Sequence[StepJob]) -> Tensor:
+        settings = [(s.guidance, s.temperature, s.top_k, s.top_p) for s in (job.sampling for job in jobs)]
+        tokens = torch.empty(len(jobs), logits.shape[1], dtype=torch.long)
+        self._native.draw(
+            logits,
+            torch.tensor([job.main.rows for job in jobs], dtype=torch.int32),
+            torch.tensor(settings, dtype=torch.float32),
+            torch.stack([job.chance for job in jobs]),
+            tokens,
+        )
+        return tokens
 
 
 class GraphStepper:
@@ -87,7 +102,7 @@ class GraphStepper:
         self._grow(256 if fixed else 64)
 
     def run(self, jobs: Sequence[StepJob]) -> Tensor:
-        items = [job.main for job in jobs] + [job.upcoming for job in jobs if job.upcoming is not None]
+        items = [job.main for job in jobs] + [item for job in jobs for item in job.upcoming]
         songs = _rounded(1 + max(item.slot for item in items), 1, self._cache.slots)
         live = _rounded(1 + max(item.position for item in items), 256, self._cache.length)
         prompt_length, prompt_rows = self._update_prompts(items)

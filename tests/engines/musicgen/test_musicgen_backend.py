@@ -1,11 +1,15 @@
 """The choice between the native kernels and those of torch."""
 
+import sys
+from types import SimpleNamespace
+
 import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from lullwave.cli.commands.engines import entry_of
+from lullwave.engines import native_package
 from lullwave.engines.musicgen import engine, native
 from lullwave.engines.musicgen.model.decoder import Decoder
 from lullwave.engines.native_package import NativePackage
@@ -53,6 +57,13 @@ def test_native_where_it_cannot_be_says_why(found):
     for backend, dtype in (("native", "int8"), ("native", "int4"), ("auto", "int4")):
         with pytest.raises(EngineError, match="make native"):
             native.choose_native(backend, "cpu", dtype)
+
+
+def test_a_package_that_lacks_what_this_version_calls_is_not_used(monkeypatch):
+    monkeypatch.setitem(sys.modules, "lullwave_native", SimpleNamespace(levels=lambda: ["avx2"]))
+    package = native_package.find_native.__wrapped__()
+    assert package.module is None
+    assert "older than lullwave; run make native" in package.problem
 
 
 def test_the_list_of_engines_tells_what_is_in_use_and_why(monkeypatch):

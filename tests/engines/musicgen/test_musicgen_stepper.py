@@ -55,7 +55,7 @@ def test_fixed_buffers_give_the_same_tokens_as_lanes(tiny, always_all):
             jobs = [
                 StepJob(
                     StepInput(s, at[s], tokens[s].clone(), looks[s]),
-                    StepInput(1, step, tokens[0].clone(), looks[0], False) if s == 0 else None,
+                    (StepInput(1, step, tokens[0].clone(), looks[0], False),) if s == 0 else (),
                     Sampling(3.0, 1.0 if s else 0.0, 250, 0.95),
                     uniforms(s, step, 4),
                 )

@@ -16,7 +16,7 @@ from lullwave.engines.musicgen.model.config import ModelConfig  # noqa: E402
 from lullwave.engines.musicgen.model.decoder import Decoder  # noqa: E402
 from lullwave.engines.musicgen.model.grouped_int4 import FOUR_BITS, GroupedInt4Linear  # noqa: E402
 from lullwave.engines.musicgen.model.grouped_int8 import GroupedInt8Linear, quantize  # noqa: E402
-from lullwave.engines.musicgen.model.kv_cache import KVCache  # noqa: E402
+from lullwave.engines.musicgen.model.kv_cache import KVCache, in_8_bits  # noqa: E402
 from lullwave.engines.musicgen.model.native_decoder import NativeDecoder, fits  # noqa: E402
 from lullwave.engines.musicgen.model.weights import Weights  # noqa: E402
 
@@ -59,13 +59,13 @@ def byte_cache(config, slots, length=96):
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("kind", [GroupedInt8Linear, GroupedInt4Linear], ids=["8 bits", "4 bits"])
-@pytest.mark.parametrize("inputs", [16, 256, 272, 1024, 1808])  # groups alone, side by side, both and a part of one
+@pytest.mark.parametrize("inputs", [16, 256, 272, 320, 1024, 1808])  # groups alone, side by side, both, and parts
 def test_products_equal_the_definition(level, inputs, kind):
     weight, _ = heavy_tailed(48, inputs)
     linear = kind(weight)
-    x = torch.randn(6, inputs, generator=torch.Generator().manual_seed(1))
+    x = torch.randn(67, inputs, generator=torch.Generator().manual_seed(1))
     expected = linear(x)
-    for rows in range(1, 7):  # blocks of every size; a row has the same bits in each
+    for rows in (1, 2, 3, 4, 5, 6, 7, 8, 16, 17, 32, 33, 67):  # blocks of every size; a row has the same bits in each
         made = product(linear.weights, level, x[:rows].contiguous())
         assert (made - expected[:rows]).abs().max() <= 2e-6 * expected.abs().max()
         assert torch.equal(made, product(linear.weights, level, x)[:rows])
@@ -76,9 +76,10 @@ def test_products_equal_the_definition(level, inputs, kind):
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("signs", [(1, 1), (1, -1), (-1, 1), (-1, -1)])
 def test_sums_of_the_largest_values_are_not_clipped(level, signs):
-    weight, x = signs[0] * torch.full((16, 1024), 127.0), signs[1] * torch.full((2, 1024), 127.0)
-    assert torch.equal(product(quantize(weight), level, x), x @ weight.T)
-    assert torch.equal(product(grouped_int4.quantize(weight), level, x), x @ weight.T)
+    weight, x = signs[0] * torch.full((16, 1024), 127.0), signs[1] * torch.full((33, 1024), 127.0)
+    for rows in (2, 33):
+        assert torch.equal(product(quantize(weight), level, x[:rows]), x[:rows] @ weight.T)
+        assert torch.equal(product(grouped_int4.quantize(weight), level, x[:rows]), x[:rows] @ weight.T)
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -132,6 +133,71 @@ def test_ragged_steps_equal_the_definition(checkpoints_dir, kind, cache_of, leve
     assert [part.shape for part in made] == [part.shape for part in expected]
     made, expected = torch.cat(made), torch.cat(expected)
     assert (made - expected).norm() / expected.norm() < ROUNDING
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("loudness", [0.3, 3.0])  # of queries: nearly equal shares, and a few large ones
+def test_attention_to_bytes_equals_softmax_attention(level, loudness):
+    generator = torch.Generator().manual_seed(4)
+    for size in (16, 64):
+        query, keys, values = (torch.randn(n, size, generator=generator) for n in (1, 300, 300))
+        values[5] *= 20
+        kept = [in_8_bits(x) for x in (keys, values)]
+        exact = [(levels * scales[:, None]).double() for levels, scales in kept]
+        for count in (1, 3, 4, 8, 15, 16, 17, 63, 299, 300):
+            out = torch.empty(size)
+            arrays = [part[:count].contiguous() for pair in kept for part in pair]
+            native.attend((loudness * query[0]).contiguous(), *arrays, out, level)
+            shares = torch.softmax(loudness * query.double() @ exact[0][:count].T, -1)
+            expected = (shares @ exact[1][:count])[0]
+            assert (out - expected).norm() < 5e-4 * (shares @ exact[1][:count].abs()).norm()
+
+
+def test_attention_of_other_shapes_raises():
+    query, bytes_, scales, out = torch.ones(16), torch.ones(3, 16, dtype=torch.int8), torch.ones(3), torch.ones(16)
+    right = (query, bytes_, scales, bytes_, scales, out)
+    native.attend(*right)
+    assert torch.equal(out, torch.ones(16))
+    for place, wrong in (
+        (0, query[:8]),
+        (1, bytes_[:2]),
+        (2, scales[:2]),
+        (3, bytes_[:0]),
+        (4, scales[:1]),
+        (5, out[:8]),
+    ):
+        with pytest.raises((TypeError, ValueError)):
+            native.attend(*right[:place], wrong, *right[place + 1 :])
+
+
+class _Random:
+    """Weights of any shape."""
+
+    def get(self, name, shape):
+        generator = torch.Generator().manual_seed(len(name) + sum(name.encode()))
+        drawn = torch.randn(*shape, generator=generator)
+        return 1 + 0.1 * drawn if "norm" in name else drawn / shape[-1] ** 0.5
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@torch.inference_mode()
+def test_heads_of_64_and_many_rows_of_one_slot_equal_the_definition(tiny, level):
+    config = dataclasses.replace(ModelConfig.read(tiny), hidden=128, heads=2, ffn=512)
+    fast, four = (NativeDecoder(native, config, _Random(), level=level, four_bits=bits) for bits in ((), FOUR_BITS))
+    slow = Decoder(config, _Random(), CPU, torch.int8, by_8_bits)
+    prompt, tokens = fast.prompt_kv(torch.randn(7, config.hidden)), tokens_of(config, 70)
+    items = [StepInput(0, p, tokens[p], (prompt, None)) for p in range(70)]
+    expected = slow.step(byte_cache(config, 1), items)
+    made = fast.step(byte_cache(config, 1), items)
+    # attention in whole numbers is 1e-4 off: twice as many inputs of later products go to a neighbouring level
+    assert (made - expected).norm() / expected.norm() < 2 * ROUNDING
+    for decoder in (fast, four):
+        one, other = byte_cache(config, 1), byte_cache(config, 1)
+        stepped = torch.cat([decoder.step(one, [item]) for item in items])
+        assert torch.equal(decoder.step(other, items), stepped)
 
 
 @pytest.mark.parametrize("kind", ["musicgen-tiny", "musicgen-tiny-melody"])

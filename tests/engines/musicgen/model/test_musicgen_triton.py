@@ -164,11 +164,11 @@ def test_songs_have_the_same_tokens_as_with_the_kernels_of_torch(cached):
         tokens, drawn = torch.full((2, config.codebooks), config.pad), []
         guided = Sampling(3.0, 0.0, 20, 1.0), (prompts[0], None), (prompts[1], prompts[0])
         for step, (other, look) in enumerate([("shadow", guided[1]), ("none", guided[2]), ("song", guided[2])]):
-            upcoming = StepInput(1, step, tokens[0].clone(), look, False) if other == "shadow" else None
+            upcoming = (StepInput(1, step, tokens[0].clone(), look, False),) if other == "shadow" else ()
             jobs = [StepJob(StepInput(0, step, tokens[0].clone(), look), upcoming, guided[0], uniforms(0, step, 2))]
             if other == "song":
                 alone = StepInput(1, 1, tokens[1].clone(), (None,))
-                jobs.append(StepJob(alone, None, Sampling(1.0, 1.0, 20, 1.0), uniforms(1, step, 2)))
+                jobs.append(StepJob(alone, (), Sampling(1.0, 1.0, 20, 1.0), uniforms(1, step, 2)))
             tokens[: len(jobs)] = stepper.run(jobs)
             drawn.append(tokens.clone())
         made.append(torch.stack(drawn))
