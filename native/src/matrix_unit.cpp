@@ -6,6 +6,9 @@
 #include "matrix_unit.hpp"
 
 #include "products.hpp"
+#if defined(__AMX_INT8__)
+#include "tile_registers.hpp"
+#endif
 
 namespace lullwave {
 namespace LEVEL {
@@ -21,21 +24,14 @@ constexpr int kLine = 64;       // bytes of a line of a tile register
 constexpr int kScaleBytes = kTile * int(sizeof(float));
 constexpr int kUnits = kSubgroup / (2 * kStep);  // lines of 4-bit weights of a subgroup
 
-// The shapes of the tile registers, as the instruction reads them (Intel SDM, LDTILECFG).
-struct alignas(64) Shapes {
-  std::uint8_t palette = 1, start = 0, reserved[14] = {};
-  std::uint16_t columns[16] = {};  // bytes
-  std::uint8_t rows[16] = {};
-};
-
 // Registers: 0 to 3 sums (0 and 1 of the first block, 2 and 3 of the second), 4 and 5 the blocks' inputs, 6 and 7 weights.
 void set_shapes(int first, int second) {
-  Shapes shapes;
+  TileShapes shapes;
   for (int i = 0; i < 8; i++) {
     shapes.columns[i] = kLine;
     shapes.rows[i] = std::uint8_t(i >= 6 ? kDepth / kStep : i == 2 || i == 3 || i == 5 ? second : first);
   }
-  _tile_loadconfig(&shapes);
+  shapes.use();
 }
 
 struct alignas(64) Sums { std::int32_t of[kRowsOfPass][kTile]; };
@@ -58,6 +54,7 @@ inline void add_up(const std::uint8_t* weights, const std::int8_t* x, std::size_
   }
   _tile_stored(0, sums.of[0], kLine);
   if (Two) _tile_stored(2, sums.of[kBlock], kLine);
+  memory_as_written();
 }
 
 // The two bytes of 4-bit weights of an instruction.
@@ -144,6 +141,7 @@ inline void add_up(SplitWeights& weights, const std::int8_t* x, std::size_t x_st
   }
   for (int at = 0; at < count; at += kDepth) {
     const Split& here = weights.take();
+    memory_as_written();
     _tile_loadd(6, here.high, kLine);
     _tile_loadd(7, here.low, kLine);
     _tile_loadd(4, x + at, x_step);
@@ -161,6 +159,7 @@ inline void add_up(SplitWeights& weights, const std::int8_t* x, std::size_t x_st
     _tile_stored(2, sums.of[kBlock], kLine);
     _tile_stored(3, low.of[kBlock], kLine);
   }
+  memory_as_written();
 }
 
 // Up to kRowsOfPass rows from `row` on.
@@ -207,12 +206,14 @@ void multiply_rows(const MatrixView& m, const Rows& x, int row, int rows, const 
 bool multiply_by_matrix_unit(const MatrixView& m, const Rows& x, int rows, const std::uint8_t* tile, float* out,
                              bool with_gelu) {
   if (m.inputs % kDepth || rows <= (m.bits == 4 ? kFewNibbles : kFew)) return false;
+  alignas(64) std::uint8_t kept[sizeof(TileShapes)];
+  keep_shapes(kept);
   for (int row = 0; row < rows; row += kRowsOfPass) {
     const int here = rows - row < kRowsOfPass ? rows - row : kRowsOfPass;
     if (here > kBlock) multiply_rows<true>(m, x, row, here, tile, out, with_gelu);
     else multiply_rows<false>(m, x, row, here, tile, out, with_gelu);
   }
-  _tile_release();  // else the system saves the registers whenever another thread gets the core
+  give_back_shapes(kept);
   return true;
 }
 #else
