@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scores import clashes, clip, drums, instruments
 
+from lullwave.engines.synth.catalogue.instruments import INSTRUMENTS
 from lullwave.engines.synth.options import SynthOptions
 from lullwave.engines.synth.programme import Programme
 from lullwave.request import Request
@@ -37,6 +38,27 @@ def test_a_harpsichord_breaks_its_chords_into_sixteenths():
     bars = clip("harpsichord", 2)
     in_a_bar = [sum(n.part == "keys" for n in bar.notes) for bar in bars]
     assert np.median(in_a_bar) >= 10
+
+
+def test_a_guitar_that_is_named_is_picked_unless_a_style_strums_it():
+    player = "nylon_guitar", "keys"
+
+    def together(prompt, seed):
+        """Notes of a strike, on average: those that begin within 60 ms of one another."""
+        begun = sorted(bar.start_frame / 44100 + n.start_s for bar, n in notes_of(clip(prompt, seed), *player))
+        return len(begun) / (1 + np.count_nonzero(np.diff(begun) > 0.06))
+
+    for seed in range(3):
+        assert together("guitar", seed) < 1.2
+        assert together("solo classical guitar, no drums", seed) < 1.2
+        assert together("bossa nova guitar", seed) > 2.5
+
+
+def test_a_synth_that_is_named_plays_among_synths():
+    for seed in range(6):
+        played = set(instruments(clip("synth", seed)))
+        melodic = {name for name in played if INSTRUMENTS[name].role != "bass"}
+        assert {INSTRUMENTS[name].family for name in melodic} == {"synths"}, seed
 
 
 def test_a_sitar_bends_over_its_own_drone():

@@ -21,7 +21,7 @@ INSTRUMENTS = (
     Instrument(
         "synth_lead", "synths", "synth lead", ("lead",), 52, 88, midi_program=81,
         seat=Seat(-3.0, 5200, -20, -14, chorus=0.3), voice=Voice(-1.0, 0.07, 9.0, touch=0.9, layers=3, variants=1),
-        line="sequence", articulations=("slide",),
+        line="sequence", articulations=("slide",), bed=("pulse_pad",),
         phrases=phrases("synth lead, synth, lead synth, synthesizer, synthesiser, saw lead"),
         stands_in_for=phrases("theremin, talk box, ondes martenot"),
     ),

@@ -74,6 +74,7 @@ class Instrument:
     articulations: tuple[Articulation, ...] = ()
     line: Line = ""
     comps: tuple[str, ...] = ()  # how it plays chords unless the prompt says how, names of writing.comping; (): any way
+    named_comps: tuple[str, ...] = ()  # the same where the prompt names it and no style; (): as ``comps``
     unasked: float = 1.0  # how often an open palette draws it, beside the others of its family
     chords_up: int = 0  # semitones by which its chords lie above the usual ones
     style: str = ""  # of a prompt that names it and neither a style nor drums, a name of planning.styles; "": any

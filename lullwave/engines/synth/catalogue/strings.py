@@ -9,6 +9,7 @@ INSTRUMENTS = (
     Instrument(
         "nylon_guitar", "plucked", "guitar", ("keys", "bass", "lead"), 28, 88, midi_program=24,
         seat=Seat(0.0, 6000, -16, -20), voice=Voice(0.0, 0.07, 3.4),
+        named_comps=("picking", "arpeggio"),
         phrases=phrases(
             "guitar, nylon guitar, acoustic guitar, classical guitar, spanish guitar, nylon string guitar, "
             "string guitar, fingerpicked guitar, fingerpicking, nylon, strings plucked"

@@ -120,7 +120,10 @@ def _comps(blend: Blend, intent: Intent, band: Band) -> dict[str, float]:
         return {intent.comp: 1.0}
     if beat_leads(intent):
         return {CHOPS: 2.0, "stabs": 1.0}
-    own = INSTRUMENTS[band.instruments["keys"]].comps if "keys" in band.instruments else ()
+    own: tuple[str, ...] = ()
+    if keys := band.instruments.get("keys"):
+        named = INSTRUMENTS[keys].named_comps if keys in band.featured and not intent.styles else ()
+        own = named or INSTRUMENTS[keys].comps
     if own and own != (HELD,):
         return dict.fromkeys(own, 1.0)
     if pad_plays_chords(band) or own:
