@@ -26,6 +26,8 @@ _RISE = 10 ** (0.5 * 1000 * STEP / MUSIC_RATE / 20)  # most growth of what was h
 _FADE = 10 ** (-0.5 * 1000 * STEP / MUSIC_RATE / 20)  # how fast it is forgotten: 0.5 dB a millisecond
 _OPEN = 10 ** (0.9 * 1000 * STEP / MUSIC_RATE / 20)  # most growth of the gain in a step: 0.9 dB a millisecond
 
+_RAMP = np.arange(STEP, dtype=np.float32) / np.float32(STEP)
+
 
 @dataclass(frozen=True)
 class OnsetState:
@@ -68,14 +70,23 @@ def _gains(whole: Samples, start: int, end: int, state: OnsetState) -> tuple[Sam
     heard, gain, edges = state.heard, state.gain, list(state.edges)
     if last > first:
         steps = whole[:, first * STEP - origin - _ORDER : last * STEP - origin]
-        bend = np.abs(np.diff(steps, _ORDER, axis=1)).reshape(2, 2, -1, STEP).max(axis=(1, 3))
-        for every, struck in bend.T.tolist():
-            now = min(1.0, gain * _OPEN, _AT_ONCE * heard / (struck + 1e-9))
-            heard = max(_UNHEARD, heard * _FADE, min(every, heard * _RISE))
-            edges.append(min(gain, now))
+        bend = np.abs(np.diff(steps, _ORDER, axis=1)).reshape(2, 2, -1).max(axis=1)  # of the mix, and of its drums
+        for every, struck in bend.reshape(2, -1, STEP).max(axis=2).T.tolist():
+            now, most, least = gain * _OPEN, _AT_ONCE * heard, heard * _FADE
+            if now * struck > most:
+                now = most / struck
+            if now > 1.0:
+                now = 1.0
+            heard = min(every, heard * _RISE)
+            if heard < least:
+                heard = least
+            if heard < _UNHEARD:
+                heard = _UNHEARD
+            edges.append(gain if gain < now else now)
             gain = now
-    places = np.arange(first - 2, last) * STEP
-    curve = np.interp(np.arange(start - DELAY, end - DELAY), places, edges).astype(np.float32)
+    borders = np.array(edges, np.float32)[:, None]  # the first is that at the beginning of step first - 2
+    ramps = borders[:-1] + (borders[1:] - borders[:-1]) * _RAMP
+    curve = ramps.ravel()[start - first * STEP : end - first * STEP]
     return curve, OnsetState(state.kept, heard, (edges[-2], edges[-1]), gain)
 
 
