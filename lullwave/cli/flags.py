@@ -19,6 +19,8 @@ import typer
 from ..errors import InvalidInput, Unsupported
 from ..options import OptionInfo, describe
 
+_ALSO = {"checkpoint": "--model"}  # a second name that the flag of an option has
+
 Words = Annotated[
     list[str] | None,
     typer.Argument(metavar="PROMPT", help="What the music should sound like; quotes are optional."),
@@ -148,7 +150,10 @@ def _flag(info: OptionInfo, name: str | None = None, short: str | None = None) -
     name = _declared(info.name, name)
     if info.type is bool:
         return typer.Option(name if "/" in name else f"{name}/--no-{name[2:]}", help=_help(info))
-    return typer.Option(name, *([short] if short else []), help=_help(info), metavar=_metavar(info))
+    also = _ALSO.get(info.name)
+    return typer.Option(
+        name, *([short] if short else []), *([also] if also else []), help=_help(info), metavar=_metavar(info)
+    )
 
 
 def _declared(option: str, renamed: str | None) -> str:

@@ -25,7 +25,7 @@ inline void store_narrow(Bf16* p, V low, V high) { _mm512_storeu_si512(p, narrow
 
 // Two to the power of v <= 127: on -0.5..0.5 the polynomial of least relative error of its degree, 2.6e-6.
 inline V power_of_two(V v) {
-  v = _mm512_max_ps(v, all(-126.0f));
+  v = _mm512_max_ps(all(-126.0f), v);
   const V n = _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   const V f = _mm512_sub_ps(v, n);
   V p = fused(f, all(9.5701013e-3f), all(5.5917863e-2f));
@@ -37,7 +37,8 @@ inline V power_of_two(V v) {
 constexpr float kLog2E = 1.44269504f;
 
 inline V sigmoid(V v) {
-  const V e = power_of_two(_mm512_mul_ps(_mm512_min_ps(v, all(87.0f)), all(-kLog2E)));
+  v = _mm512_min_ps(all(87.0f), _mm512_max_ps(all(-87.0f), v));  // in this order, what is no number stays so
+  const V e = power_of_two(_mm512_mul_ps(v, all(-kLog2E)));
   const V sum = _mm512_add_ps(all(1.0f), e), near = _mm512_rcp14_ps(sum);
   return _mm512_mul_ps(near, _mm512_fnmadd_ps(sum, near, all(2.0f)));  // a step of Newton's
 }

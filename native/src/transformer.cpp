@@ -22,6 +22,11 @@ void require(bool holds, const char* message) {
   if (!holds) throw std::invalid_argument(message);
 }
 
+int checked(int threads) {
+  require(threads >= 1 && threads <= 256, "threads: 1 to 256");
+  return threads;
+}
+
 const TileKernels& tile_kernels_of(const std::string& level) {
   std::string names;
   for (const TileKernels* kernels : usable_tile_kernels()) {
@@ -53,11 +58,12 @@ PanelMatrix::PanelMatrix(const Bf16* weights, const float* bias, int outputs, in
 }
 
 LayerTeam::LayerTeam(int threads, const std::string& level)
-    : scratch(std::max(1, threads)), kernels_(tile_kernels_of(level)), team_(threads, false) {}
+    : scratch(checked(threads)), kernels_(tile_kernels_of(level)), team_(threads, false) {}
 
 TransformerLayer::TransformerLayer(const LayerSizes& sizes) : sizes_(sizes) {
   require(sizes.width > 0 && sizes.width % kHead == 0 && sizes.width <= 1 << 16, "width: a multiple of 64, at most 65536");
   require(sizes.heads > 0 && sizes.heads <= 1024, "heads: 1 to 1024");
+  require(sizes.band < 1 << 24, "band: below 2^24, or below 0 for all positions");
   require(sizes.maps == 1 || sizes.maps == 2, "maps: 1 or 2");
   require(sizes.inner > 0 && sizes.inner % kHead == 0 && sizes.inner <= 1 << 18, "inner: a multiple of 64, at most 262144");
 }
@@ -197,6 +203,11 @@ void TransformerLayer::attend(Pass& pass, int thread) const {
         kernels.values(made + 2 * maps * kHead, stride, rows, block, own.values.data());
       }
     }
+    if (pass.row_blocks % 2) {  // keys and values are read in steps of two blocks
+      for (int map = 0; map < maps; map++)
+        kernels.keys(nullptr, 0, 0, 0, nullptr, {}, pass.row_blocks, own.keys.data() + map * keys_size);
+      kernels.values(nullptr, 0, 0, pass.row_blocks, own.values.data());
+    }
     for (int block = 0; block < pass.row_blocks; block++) {
       const int position = block * kRows;
       int first = 0, last = steps;
@@ -314,6 +325,7 @@ void TransformerLayer::feed(Pass& pass, int thread) const {
 
 void TransformerLayer::run(LayerTeam& team, const LayerInput& input) const {
   require(complete(input.text_keys != nullptr), "the layer lacks products or norms");
+  const std::lock_guard<std::mutex> one_at_a_time(team.busy);
   Pass pass{team, input, blocks_of(input.length), blocks_of(input.length) * input.rows};
   reserve(pass);
   const std::size_t rows = std::size_t(pass.blocks) * kRows;

@@ -2,6 +2,7 @@
 // and a gated feed-forward layer, each added to what goes through the layer, which is float32.
 #pragma once
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -60,10 +61,10 @@ struct LayerInput {
   int known_length;
 };
 
-// Threads and the memory that layers share. One layer at a time.
+// Threads and the memory that layers share. A layer waits until the one before it is done.
 class LayerTeam {
  public:
-  // `level`: of usable_tile_kernels, or empty for the best. Throws std::invalid_argument.
+  // `threads`: 1 to 256. `level`: of usable_tile_kernels, or empty for the best. Throws std::invalid_argument.
   LayerTeam(int threads, const std::string& level);
 
   Team& team() { return team_; }
@@ -73,6 +74,7 @@ class LayerTeam {
     std::vector<float> product, scores, out;
     std::vector<Bf16> queries, keys, values, weights;
   };
+  std::mutex busy;
   std::vector<Scratch> scratch;
   std::vector<Bf16> inputs, attended, gated;  // tiles
 

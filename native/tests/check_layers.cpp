@@ -98,8 +98,11 @@ bool refused() {
   attempt([] { TransformerLayer({100, 1, 1, 64, -1, false, false}); });
   attempt([] { TransformerLayer({64, 1, 3, 64, -1, false, false}); });
   attempt([] { TransformerLayer({64, 1, 1, 100, -1, false, false}); });
+  attempt([] { TransformerLayer({64, 1, 1, 64, 2147483647, false, false}); });
   attempt([] { LayerTeam(1, "unknown"); });
-  return errors == 4;
+  attempt([] { LayerTeam(0, ""); });
+  attempt([] { LayerTeam(1000000, ""); });
+  return errors == 7;
 }
 
 }  // namespace
@@ -107,7 +110,7 @@ bool refused() {
 bool check_layers() {
   bool fine = refused();
   for (const TileKernels* kernels : usable_tile_kernels())
-    for (int length : {1, 33, 530}) {
+    for (int length : {1, 16, 33, 530}) {
       fine &= check(*kernels, {128, 2, 1, 192, -1, false, false}, length);
       fine &= check(*kernels, {64, 3, 2, 64, 17, true, true}, length);
     }

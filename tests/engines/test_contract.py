@@ -83,6 +83,28 @@ class TestStableAudio(EngineContract):
         return load_engine("stable-audio", checkpoint=self.directory, device="cpu", dtype="float32")
 
 
+class TestStableAudioNative(TestStableAudio):
+    exact_together = True
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def checkpoint(cls, tmp_path_factory):
+        pytest.importorskip("torch")
+        pytest.importorskip("diffusers")
+        native = pytest.importorskip("lullwave_native", reason="lullwave-native is not installed: make native")
+        if not native.layer_levels():
+            pytest.skip("no CPU that multiplies bfloat16")
+        from lullwave.engines.stable_audio.model.random_checkpoint import make_random
+
+        wide = {"dim_heads": 64, "encoder_channels": 64}
+        directory = tmp_path_factory.mktemp("contract") / "stable-audio-64"
+        cls.directory = str(make_random(directory, seed=3, autoencoder=wide, embed_dim=128, num_heads=2))
+
+    def load(self):
+        given = {"checkpoint": self.directory, "device": "cpu", "dtype": "bfloat16", "backend": "native"}
+        return load_engine("stable-audio", **given)
+
+
 class TestExample(EngineContract):
     prompt, other_prompt = "lively", "calm"
     options = {"birds": 8}  # noqa: RUF012

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -23,9 +23,11 @@ Name = Annotated[
     str, typer.Argument(metavar="NAME", help="A name on the Hugging Face hub, such as facebook/musicgen-small.")
 ]
 _RIFFUSION = {"riffusion/riffusion-model-v1": "full", "riffusion-tiny": "tiny"}
-_STABLE_AUDIO = {
+_STABLE_AUDIO: dict[str, Literal["tiny", "small", "medium"]] = {
     "stabilityai/stable-audio-3-small-music": "small",
     "stable-audio-small": "small",
+    "stabilityai/stable-audio-3-medium": "medium",
+    "stable-audio-medium": "medium",
     "stable-audio-tiny": "tiny",
 }
 
@@ -110,7 +112,11 @@ def remove(name: Name) -> None:
 def make_random(
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="An architecture: facebook/musicgen-small and its kin, or musicgen-tiny."),
+        typer.Argument(
+            metavar="NAME",
+            help="An architecture: facebook/musicgen-small and its kin, riffusion/riffusion-model-v1, "
+            "stable-audio-small, stable-audio-medium; musicgen-tiny, riffusion-tiny or stable-audio-tiny.",
+        ),
     ],
     directory: Annotated[Path, typer.Argument(metavar="FOLDER", help="Empty or new directory to write into.")],
     seed: Annotated[int, typer.Option(min=0, metavar="NUMBER", help="The same seed gives the same weights.")] = 0,
@@ -126,7 +132,7 @@ def make_random(
         elif name in _STABLE_AUDIO:
             from ...engines.stable_audio.model.random_checkpoint import make_random as write_stable_audio
 
-            write_stable_audio(directory, "small" if _STABLE_AUDIO[name] == "small" else "tiny", seed)
+            write_stable_audio(directory, _STABLE_AUDIO[name], seed)
         else:
             from ...engines.musicgen.model.random_checkpoint import random_names, write_random
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ...audio import Audio
 from ...checkpoints import locate
 from ...device import choose_device, choose_dtype, run_on_new_thread
-from ...errors import EngineError, InvalidInput, StreamClosed, Unsupported
+from ...errors import EngineError, EngineFailed, InvalidInput, StreamClosed, Unsupported
 from ...options import build
 from ...prompt import Prompt
 from ...request import Request
@@ -147,10 +147,14 @@ class StableAudioEngine(StableAudioFacts, Engine):
 
         Raises:
             StreamClosed: ``closed`` was set, or the engine closed.
+            EngineFailed: the result has values that are no numbers.
         """
         while not closed.is_set():
             try:
-                return job.result.result(timeout=POLL_S)
+                made = job.result.result(timeout=POLL_S)
+                if not made.isfinite().all():
+                    raise EngineFailed("the model made values that are no numbers")
+                return made
             except TimeoutError:
                 continue
             except CancelledError:

@@ -54,7 +54,7 @@ def compare(directory: Path, make: Callable[[Work, Config], Tensor]) -> Comparis
     return min(
         compared(f"latents of {STEPS} steps", expected.numpy(), made.numpy()),
         compared("sound of the same latents", sound.numpy(), make(Decode(expected), Config()).numpy()),
-        key=lambda one: one.cosine,
+        key=lambda one: -1.0 if math.isnan(one.cosine) else one.cosine,  # what is no number is worst
     )
 
 

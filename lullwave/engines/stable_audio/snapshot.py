@@ -22,7 +22,7 @@ MAGIC = b"LWSTAU01"  # format and version of a snapshot
 class State:
     """What a stream consists of at a frame."""
 
-    model: str  # weights, precision and kind of device
+    model: str  # weights, precision, kernels and kind of device
     request: Request
     position: int
     lengths: Lengths
@@ -57,7 +57,7 @@ def unpack(snapshot: bytes, model: str, channels: int, hop: int) -> State:
     if values.get("model") != model:
         raise SnapshotError(
             f"the snapshot is of model {values.get('model')!r}, but {model!r} is loaded "
-            "(weights, precision and kind of device must be the same)"
+            "(weights, precision, kernels and kind of device must be the same)"
         )
     try:
         state = State(

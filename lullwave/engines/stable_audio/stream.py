@@ -43,7 +43,7 @@ class Studio(Protocol):
     hop: int  # frames per latent
     size: int  # channels of a latent
     lookahead: int  # latents on each side that the sound of a latent depends on
-    model: str  # weights, precision and kind of device
+    model: str  # weights, precision, kernels and kind of device
 
     def begin(self, work: Work, config: Config) -> StudioJob:
         """Queue a piece of work, batched with that of other streams.

@@ -1,6 +1,7 @@
 """Layers of both networks by the native package, against diffusers in float32."""
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -131,6 +132,62 @@ def test_a_row_has_the_same_bits_alone_in_company_and_on_any_number_of_threads(l
 
 
 @here
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("scale", [1.0, 12.0, 300.0])
+def test_loud_latents_make_the_sound_of_diffusers(level, scale):
+    """The tanh norms of the decoder begin with an alpha of 4, and gates of trained layers reach far to both sides."""
+    from diffusers import AutoencoderSAME
+
+    torch.manual_seed(3)
+    sizes = {"patch_size": 64, "encoder_channels": 64, "encoder_c_mults": (3,), "encoder_strides": (16,)}
+    sizes |= {"encoder_transformer_depths": (2,), "latent_dim": 8, "dim_heads": 64, "decoder_sinusoidal_blocks": (1,)}
+    theirs, again = (AutoencoderSAME(**sizes).requires_grad_(False).eval() for _ in range(2))
+    disturb(theirs)
+    for block in theirs.decoder.blocks:
+        for layer in block.transformers:
+            layer.ff.proj_in.bias.mul_(scale)  # of the gates, too: to 100 and beyond on both sides
+    again.load_state_dict(theirs.state_dict())
+    latents = scale * torch.randn(1, 8, 12)
+    exact = theirs.decode(latents).sample
+    made = Autoencoder(again.bfloat16(), CPU, torch.bfloat16, NativeLayers(kernels, level)).decode(latents)
+    assert torch.isfinite(made).all()
+    assert error(made, exact) < 1.5 * error(theirs.bfloat16().decode(latents.bfloat16()).sample, exact)
+
+
+@here
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("length", [1, 15, 16, 17, 40])
+def test_what_is_no_number_in_one_call_is_gone_in_the_next(level, length):
+    _, run = _layer(level)
+    given = _inputs(1, length)
+    clean = given[0].clone()
+    run(clean, *given[1:])
+    broken = _inputs(1, 64)
+    broken[0][:, 40:] = float("nan")
+    run(*broken)
+    assert not torch.isfinite(broken[0]).all()
+    again = given[0].clone()
+    run(again, *given[1:])
+    assert torch.equal(again, clean)
+
+
+@here
+def test_calls_of_several_threads_wait_for_each_other():
+    _, run = _layer("")
+    given = _inputs(1, 90)
+    alone = given[0].clone()
+    run(alone, *given[1:])
+
+    def made(_):
+        out = given[0].clone()
+        run(out, *given[1:])
+        return out
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(torch.equal(out, alone) for out in pool.map(made, range(40)))
+
+
+@here
 def test_what_does_not_fit_a_layer_is_refused():
     _, run = _layer("")
     right = _inputs(2, 20)
@@ -162,11 +219,14 @@ def test_what_does_not_fit_a_layer_is_refused():
         layer.set_product("qk", torch.zeros(384, 128, dtype=torch.int16))
     with pytest.raises(ValueError, match="gamma"):
         layer.set_norm("q", [1.0] * 128, [])
-    for sizes in ({"width": 96}, {"maps": 3}, {"inner": 100}, {"heads": 0}):
+    for sizes in ({"width": 96}, {"maps": 3}, {"inner": 100}, {"heads": 0}, {"band": 2**31 - 1}):
         with pytest.raises(ValueError, match=next(iter(sizes))):
             kernels.TransformerLayer(**{"width": 128, "heads": 2, "maps": 1, "inner": 192, **sizes})
     with pytest.raises(ValueError, match="mmx"):
         kernels.LayerTeam(1, "mmx")
+    for threads in (-5, 0, 257, 1_000_000):
+        with pytest.raises(ValueError, match="1 to 256"):
+            kernels.LayerTeam(threads)
 
 
 @pytest.mark.parametrize(

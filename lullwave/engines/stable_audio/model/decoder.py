@@ -83,7 +83,7 @@ def _upsampled(block: _Block, x: Tensor, left: int, right: int) -> tuple[Tensor,
 def _prepared(layer: Any, packed: bool, native: NativeLayers | None) -> Callable[[Tensor], Tensor]:
     """What computes a layer."""
     norms = (layer.norm_attn, layer.norm_ff)
-    if native is not None and native.takes(layer.attn, layer.ff, layer.attn.processor.rotary, *norms):
+    if native is not None and native.takes(layer.attn, layer.ff, layer.attn.processor.rotary, norms):
         return NativeDecoderLayer(native, layer)
     if packed and packable(layer):
         return PackedDecoderLayer(layer)

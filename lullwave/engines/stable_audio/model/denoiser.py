@@ -52,7 +52,9 @@ class Denoiser:
             self._gammas = torch.stack([torch.stack((one.pre_norm.gamma, one.ff_norm.gamma)) for one in blocks])
             self._own_modulation = torch.stack([one.to_scale_shift_gate for one in blocks])
         if native is not None and all(
-            native.takes(one.self_attn, one.ff, self._rotary, one.pre_norm, one.cross_attend_norm, one.ff_norm)
+            native.takes(
+                one.self_attn, one.ff, self._rotary, (one.pre_norm, one.cross_attend_norm, one.ff_norm), one.cross_attn
+            )
             for one in blocks
         ):
             self._native = [NativeDenoiserLayer(native, one, self._rotary) for one in blocks]

@@ -6,6 +6,7 @@ layer to layer stays float32, so that less is rounded than by torch in bfloat16.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -56,14 +57,22 @@ class NativeLayers:
             self._team = self.module.LayerTeam(torch.get_num_threads(), self._level)
         return self._team
 
-    def takes(self, attn: Any, ff: Any, rotary: Rotary, *norms: Any) -> bool:
-        """Tell whether the kernels know a layer: its sizes, norms of one kind, and weights that are not quantized."""
-        linear = all(isinstance(part, nn.Linear) for part in (attn.to_qkv, attn.to_out, ff.proj_in, ff.proj_out))
+    def takes(self, attn: Any, ff: Any, rotary: Rotary, norms: Sequence[Any], text: Any = None) -> bool:
+        """Tell whether the kernels know a layer: its sizes, norms of one kind, and weights that are not quantized.
+
+        ``text``: the attention to the text of a layer that has one.
+        """
+        parts = [attn.to_qkv, attn.to_out, ff.proj_in, ff.proj_out]
+        if text is not None:
+            parts += [text.to_q, text.to_out]
+            norms = [*norms, text.q_norm]
+        linear = all(isinstance(part, nn.Linear) for part in parts)
+        plain = linear and attn.to_qkv.bias is None and (text is None or text.to_q.bias is None)
         tanh = hasattr(attn.q_norm, "alpha")
         of_a_kind = all(hasattr(norm, "alpha" if tanh else "eps") for norm in (attn.q_norm, attn.k_norm, *norms))
         sizes = (attn.to_out.out_features, ff.proj_in.out_features // 2) if linear else (1,)
         fit = attn.dim_heads == HEAD and rotary.angles in HALVES and not any(size % HEAD for size in sizes)
-        return linear and of_a_kind and fit
+        return plain and of_a_kind and fit
 
 
 class _NativeLayer:

@@ -6,6 +6,7 @@ The layout is that of ``stabilityai/stable-audio-3-small-music``: what ``StableA
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from ....errors import InvalidInput
 
 log = logging.getLogger(__name__)
 
-Size = Literal["tiny", "small"]
+Size = Literal["tiny", "small", "medium"]
 
 _TRANSFORMER: dict[str, dict[str, Any]] = {
     "tiny": {
@@ -31,6 +32,7 @@ _TRANSFORMER: dict[str, dict[str, Any]] = {
     },
     # 459 million parameters
     "small": {"embed_dim": 1024, "depth": 20, "num_heads": 16, "use_differential_attention": False},
+    "medium": {},  # the defaults of diffusers
 }
 _AUTOENCODER: dict[str, dict[str, Any]] = {
     "tiny": {
@@ -44,6 +46,12 @@ _AUTOENCODER: dict[str, dict[str, Any]] = {
         "sampling_rate": 8000,
     },
     "small": {},  # the defaults are those of SAME-S
+    # SAME-L
+    "medium": {
+        "encoder_channels": 256,
+        "encoder_transformer_depths": (12,),
+        "decoder_sinusoidal_blocks": (8,),
+    },
 }
 _TEXT: dict[str, dict[str, int]] = {
     "tiny": {
@@ -68,6 +76,7 @@ _TEXT: dict[str, dict[str, int]] = {
         "query_pre_attn_scalar": 64,
     },
 }
+_TEXT["medium"] = _TEXT["small"]
 
 
 def make_random(
@@ -76,17 +85,18 @@ def make_random(
     seed: int = 0,
     dtype: torch.dtype = torch.float32,
     distilled: bool = True,
+    autoencoder: Mapping[str, Any] | None = None,
     **transformer: Any,
 ) -> Path:
     """Write a random checkpoint and return its directory.
 
     Args:
         directory: empty, or not there yet.
-        size: ``tiny``, or ``small`` as ``stable-audio-3-small-music``.
+        size: ``tiny``, or ``small`` and ``medium`` as ``stable-audio-3-small-music`` and ``stable-audio-3-medium``.
         seed: the same seed gives the same weights.
         dtype: precision of the files.
         distilled: with the scheduler of the distilled checkpoints; else with that of the base checkpoints.
-        transformer: configuration of the transformer that differs.
+        autoencoder, transformer: configuration of either network that differs.
 
     Raises:
         InvalidInput: ``size`` is unknown, or the directory is not empty.
@@ -108,7 +118,7 @@ def make_random(
         torch.manual_seed(seed)
         networks = {
             "transformer": StableAudio3DiTModel(**{**_TRANSFORMER[size], **transformer}),
-            "vae": AutoencoderSAME(**_AUTOENCODER[size]),
+            "vae": AutoencoderSAME(**{**_AUTOENCODER[size], **(autoencoder or {})}),
             "text_encoder": _text_encoder(_TEXT[size]),
             "duration_embedder": StableAudio3DurationEmbedder(
                 output_dim=_TEXT[size]["hidden_size"], fourier_dim=32 if size == "tiny" else 256
