@@ -241,7 +241,7 @@ struct WholeQuery {
     F8 most = {};
     for (int c = 0; c < kHead; c += kLane) most = larger(most, absolute(load(query + c)));
     const float peak = largest(most);
-    const F8 factor = all(peak > 0.0f ? float(kQueryLevels) / peak : 0.0f);
+    const F8 factor = all(peak > kLeastPeak ? float(kQueryLevels) / peak : 0.0f);
     scale = peak / float(kQueryLevels);
     I8 total = {};
     for (int c = 0; c < kHead; c += kLane) {
@@ -326,7 +326,7 @@ void attend_to_bytes(const float* query, const Attended& to, float* scores, floa
       store(scores + i, share);
     }
   const float top = largest(loudest);
-  const __m512 factor = _mm512_set1_ps(top > 0.0f ? float(kShareLevels) / top : 0.0f);
+  const __m512 factor = _mm512_set1_ps(top > kLeastPeak ? float(kShareLevels) / top : 0.0f);
   __m512i highs[4] = {}, lows[4] = {};
   for (int t = 0; t < count; t += kPositions) {
     fetch(values, t);
@@ -365,7 +365,7 @@ float to_bytes(const float* x, int size, std::int8_t* out) {
   F8 most = {};
   for (int i = 0; i < size; i += kLane) most = larger(most, absolute(load(x + i)));
   const float peak = largest(most);
-  const F8 factor = all(peak > 0.0f ? float(kLevels) / peak : 0.0f);
+  const F8 factor = all(peak > kLeastPeak ? float(kLevels) / peak : 0.0f);
   for (int i = 0; i < size; i += kLane)
     store_bytes(out + i, __builtin_convertvector(rounded(load(x + i) * factor), I8));
   return peak / float(kLevels);

@@ -54,7 +54,7 @@ inline float quantize_group(const float* x, int count, bool subgroups, std::int8
   F8 parts[2];
   std::memcpy(parts, &most, sizeof most);
   const float peak = largest(larger(parts[0], parts[1]));
-  const __m512 factor = _mm512_set1_ps(peak > 0.0f ? float(kLevels) / peak : 0.0f);
+  const __m512 factor = _mm512_set1_ps(peak > kLeastPeak ? float(kLevels) / peak : 0.0f);
   __m512i total = _mm512_setzero_si512();
   for (int i = 0; i < count; i += kQuantized) {
     const __m512i found = quantize_64(x + i, factor, values + i);
@@ -93,7 +93,7 @@ void quantize(const MatrixView& m, const float* x, int row, const Rows& out, flo
     F8 most = {};
     for (int i = from; i < to; i += kLane) most = larger(most, absolute(load(x + i)));
     const float peak = largest(most);
-    const F8 factor = all(peak > 0.0f ? float(kLevels) / peak : 0.0f);
+    const F8 factor = all(peak > kLeastPeak ? float(kLevels) / peak : 0.0f);
     const int summed = m.bits == 4 ? kSubgroup : kGroup;
     for (int first = from; first < to; first += summed) {
       I8 total = {};

@@ -16,6 +16,7 @@ constexpr int kSubgroup = 16;  // inputs of 4-bit weights that share a whole-num
 constexpr int kStep = 4;     // inputs that one instruction adds up
 constexpr int kLevels = 127; // weights and inputs are quantized to -127..127
 constexpr std::int8_t kNibbles[16] = {-127, -105, -78, -59, -44, -30, -18, -8, 0, 9, 20, 33, 47, 63, 80, 100};  // of 4 bits
+constexpr float kLeastPeak = 1e-30f;  // of values that are quantized: the reciprocal of less may overflow
 constexpr int kLane = 8;     // floats of a vector; sizes of states are multiples of it
 
 // A packed matrix of `outputs` rows and `inputs` columns.
