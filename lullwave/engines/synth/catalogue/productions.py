@@ -79,7 +79,7 @@ _ALL = (
     ),
     Production(
         "hall", ("big room", "warehouse", "in a hall", "church acoustics", "empty hall"), 11000, -0.2, 0.6, 2.0,
-        crush=-0.2, drums_db=1, attack_db=4.0, parallel=0.35, air_db=7.5, duck_db=2.0, scoop_db=-3.5,
+        crush=-0.2, drums_db=1, attack_db=4.0, parallel=0.35, air_db=6.0, duck_db=2.0, scoop_db=-3.5,
         highs_db=-6.5, crackle_db=-6.0, wet=0.45, room_db=8.0,
     ),
     Production(
