@@ -32,6 +32,7 @@ LAYERS = [
         "engines.batching",
         "engines.function",
         "engines.linear",
+        "engines.native_package",
         "engines.networks",
         "engines.steers",
     ],
