@@ -219,6 +219,21 @@ def test_a_painted_line_is_heard_at_its_frequency_and_a_dropped_image_is_taken(
     page.locator(DONE).filter(has_text="clip_1").wait_for()
 
 
+def test_a_list_of_jobs_that_did_not_come_at_first_comes_later(serve: Callable[..., Radio], visit: Callable[..., Any]):
+    page = visit(serve(engines=ENGINES, engine="sines").url + "studio", may_complain=True)
+    page.evaluate(
+        """() => fetch('api/jobs', {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ task: 'text', fields: { prompt: 'rain', duration_s: 1, image: false } }),
+        })"""
+    )
+    page.route("**/api/jobs", lambda route: route.abort(), times=1)
+    page.reload()
+    page.locator(DONE).wait_for()
+    assert page.locator(".job-list > .told").inner_text() == ""
+
+
 def test_two_results_play_side_by_side_at_one_loudness(serve: Callable[..., Radio], visit: Callable[..., Any]):
     page = visit(serve(engines=ENGINES, engine="sines").url + "studio")
     page.evaluate(

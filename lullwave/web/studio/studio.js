@@ -48,6 +48,7 @@ export function Studio(el, t) {
   let tasks = [];
   let engines = [];
   let jobs = [];
+  let listed = false; // the server has told them once
   let needsToken = false;
   let shown = '';
   let asked = 0;
@@ -161,7 +162,7 @@ export function Studio(el, t) {
     try {
       told = await jobsApi.list();
     } catch (error) {
-      if (jobs.some(isActive)) {
+      if (!listed || jobs.some(isActive)) {
         find('.job-list > .told').textContent = reasonOf(error);
         timer = setTimeout(() => void refresh(), 2000);
       }
@@ -170,6 +171,7 @@ export function Studio(el, t) {
     find('.job-list > .told').textContent = '';
     const ended = endedSince(jobs, told.jobs);
     jobs = told.jobs;
+    listed = true;
     needsToken = !told.may_make;
     find('.token').hidden = !needsToken;
     find('.no-token').hidden = !needsToken;
