@@ -1,10 +1,10 @@
 #include "cpu.hpp"
 
 #include <stdexcept>
-#if defined(LULLWAVE_AVX2)
+#if defined(__x86_64__)
 #include <cpuid.h>
 #endif
-#if defined(LULLWAVE_AVX512_AMX)
+#if defined(__x86_64__) && defined(__linux__)
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
@@ -46,17 +46,20 @@ bool has_avx_vnni() {
 }
 #endif
 
-#if defined(LULLWAVE_AVX512_AMX)
-// AMX-TILE and AMX-INT8: CPUID leaf 7, EDX bits 24 and 25 (Intel SDM). Linux lets a process use the registers if it asks.
-bool has_amx() {
-  constexpr long kAskPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 24 & 3u) == 3u &&
-         syscall(SYS_arch_prctl, kAskPermission, kTileData) == 0;
-}
-#endif
-
 }  // namespace
+
+bool has_tile_registers(int product_bit) {
+#if defined(__x86_64__) && defined(__linux__)
+  constexpr long kAskPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  constexpr int kTiles = 24;
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> kTiles & 1u) && (d >> product_bit & 1u) &&
+         syscall(SYS_arch_prctl, kAskPermission, kTileData) == 0;
+#else
+  (void)product_bit;
+  return false;
+#endif
+}
 
 std::vector<const Kernels*> usable_kernels() {
   std::vector<const Kernels*> found;
@@ -66,7 +69,7 @@ std::vector<const Kernels*> usable_kernels() {
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
 #if defined(LULLWAVE_AVX512_AMX)
-  if (avx512 && has_amx()) found.push_back(&avx512_amx::kernels);
+  if (avx512 && has_tile_registers(kWholeProducts)) found.push_back(&avx512_amx::kernels);
 #endif
   if (avx512) found.push_back(&avx512_vnni::kernels);
 #if defined(LULLWAVE_AVX_VNNI)

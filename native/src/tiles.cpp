@@ -1,11 +1,9 @@
 #include "tiles.hpp"
 
+#include "cpu.hpp"
+
 #if defined(LULLWAVE_AVX512_BF16)
 #include <cpuid.h>
-#endif
-#if defined(LULLWAVE_AMX) && defined(__linux__)
-#include <sys/syscall.h>
-#include <unistd.h>
 #endif
 
 namespace lullwave {
@@ -29,20 +27,6 @@ bool has_avx512_bf16() {
 }
 #endif
 
-#if defined(LULLWAVE_AMX)
-// CPUID leaf 7, EDX bits 24 and 22. Linux gives a process the tiles when it asks (Documentation/arch/x86/xstate.rst).
-bool has_amx() {
-#if defined(__linux__)
-  constexpr int kRequest = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 24 & 1u) && (d >> 22 & 1u) &&
-         syscall(SYS_arch_prctl, kRequest, kTileData) == 0;
-#else
-  return false;
-#endif
-}
-#endif
-
 }  // namespace
 
 std::vector<const TileKernels*> usable_tile_kernels() {
@@ -50,7 +34,7 @@ std::vector<const TileKernels*> usable_tile_kernels() {
 #if defined(LULLWAVE_AVX512_BF16)
   if (!has_avx512_bf16()) return found;
 #if defined(LULLWAVE_AMX)
-  if (has_amx()) found.push_back(&amx::tile_kernels);
+  if (has_tile_registers(kBf16Products)) found.push_back(&amx::tile_kernels);
 #endif
   found.push_back(&avx512_bf16::tile_kernels);
 #endif
