@@ -1,5 +1,7 @@
 """Renders sound from a score, one `score.Bar` after another; tails and effects continue across bar lines.
 
+One module, because every stage changes the one state that a snapshot keeps.
+
 ::
 
     notes ─ instruments ─ filters ─ level ─ chorus, tremolo, pan ─┬─ duck ─┬─ music ─┐
