@@ -229,12 +229,13 @@ class Producer:
         due = primary.poll(lambda: self._steering.prompt, self._awake)
         self._guide_sources()
         self._adjust_load()
+        reserve_s = switcher.reserve_s  # read first: a fork makes it shorter, and then the source waits no longer
         cause = primary.cause()
-        due = min(due, self._prepare_fallback(cause, failover.tier))
+        due = min(due, self._prepare_fallback(cause, failover.tier, reserve_s))
         if failover.tier is Tier.PRIMARY and switcher.on_air is not primary.source:
             failover.source_left()
         before = failover.tier
-        if failover.next_tier(self._observe(cause)) is not before:
+        if failover.next_tier(self._observe(cause, reserve_s)) is not before:
             self._switch_to(failover.tier)
         self._transfer()
         on_air = switcher.on_air
@@ -288,26 +289,26 @@ class Producer:
             return STEP / RATE
         return primary.governor.margin_s(primary.pace, switcher.on_fallback, empty)
 
-    def _observe(self, cause: Cause) -> Observation:
+    def _observe(self, cause: Cause, reserve_s: float) -> Observation:
         """Collect the inputs of the failover decision."""
         source, switcher = self._primary.source, self._switcher
         waiting_s = 0.0 if source is None else source.waiting_s(self._clock.now())
         return Observation(
             cause=cause,
-            reserve_s=switcher.reserve_s,
+            reserve_s=reserve_s,
             low_s=self._low_s,
             ahead_s=0.0 if source is None else source.ahead_s,
             margin_s=self._margin_s(),
             settled=switcher.settled or switcher.on_air is None,
-            starving=switcher.reserve_s < NEARLY_OUT * self._low_s and waiting_s >= STARVE_S,
-            ready=self._fallbacks.ready(switcher.on_air, switcher.reserve_s),
+            starving=reserve_s < NEARLY_OUT * self._low_s and waiting_s >= STARVE_S,
+            ready=self._fallbacks.ready(switcher.on_air, reserve_s),
             clips_over=self._fallbacks.clips_over,
             steer_waiting=self._steering.waiting,
         )
 
-    def _prepare_fallback(self, cause: Cause, tier: Tier) -> float:
+    def _prepare_fallback(self, cause: Cause, tier: Tier, reserve_s: float) -> float:
         """Open a fallback if it may be needed, close it if not; returns when to look again."""
-        now, source, reserve_s = self._clock.now(), self._primary.source, self._switcher.reserve_s
+        now, source = self._clock.now(), self._primary.source
         if tier is Tier.RESERVE and not self._primary.played and now - self._began < self.patience_s:
             return self._began + self.patience_s
         if tier is Tier.PRIMARY and cause in (Cause.NONE, Cause.SLOW):

@@ -78,7 +78,7 @@ class Source:
         self.resumed = False  # it continues a lost stream, sample for sample
         self.fork_s = 0.0  # that its last fork took until it was ready; of the source thread
         self._lookahead_s = LOOKAHEAD_S
-        self._call_began: float | None = clock.now()  # when the engine call in progress began
+        self._call_began: float | None = clock.now()  # when the engine call in progress began or last gave music
         self._opener = opener
         self._clock = clock
         self._lock = threading.RLock()  # guards the next four lines; may be taken while the reserve's is held
@@ -149,11 +149,11 @@ class Source:
 
     @property
     def call_began(self) -> float | None:
-        """When the engine call in progress began; None between two calls."""
+        """When the engine call in progress began, or gave music; None between two calls."""
         return self._call_began
 
     def waiting_s(self, now: float) -> float:
-        """For how long the engine call in progress has lasted."""
+        """For how long the engine call in progress has given no music."""
         began = self._call_began
         return 0.0 if began is None else now - began
 
@@ -234,7 +234,9 @@ class Source:
         """Read ``stream``, which follows ``prompt``, from source frame ``since`` on. Source thread.
 
         ``snapshot`` is one of ``stream`` at ``since``. A stream that is replaced is the caller's to close.
+        The music of ``stream`` up to here is ready: nobody has waited for the engine any longer.
         """
+        self._call_began = self._clock.now()
         with self._lock:
             if stream is not self.stream:
                 self._blocks.clear()

@@ -12,10 +12,16 @@ TURN_S = 2.0  # until the first music after a change of prompt
 
 
 class Slow:
-    """The clock of the station, and the frames at which a fork was steered."""
+    """The clock of the station, the frames at which a fork was steered, and how long closing a stream takes."""
 
-    def __init__(self):
-        self.clock, self.steered = SimulatedClock(), []
+    def __init__(self, closing_s=0.0):
+        self.clock, self.steered, self.closing_s = SimulatedClock(), [], closing_s
+
+    def wait_until(self, moment):
+        if moment > self.clock.now():
+            waiter = self.clock.waiter()
+            waiter.wait_until(moment)
+            waiter.close()
 
     def engine(self):
         slow = self
@@ -38,11 +44,12 @@ class Slow:
                 return super().steer(prompt, over_s)
 
             def read(self, frames):
-                if self.ready > slow.clock.now():
-                    waiter = slow.clock.waiter()
-                    waiter.wait_until(self.ready)
-                    waiter.close()
+                slow.wait_until(self.ready)
                 return super().read(frames)
+
+            def close(self):
+                slow.wait_until(slow.clock.now() + slow.closing_s)
+                super().close()
 
         return SlowEngine
 
@@ -62,3 +69,18 @@ def test_a_slow_fork_is_tried_once_more_and_the_next_one_has_time_at_once():
             assert len(slow.steered) == tries
             assert least_s <= (asked.result().frame - edge) / RATE <= most_s
             tape.play(20)
+
+
+def test_an_engine_that_has_just_given_a_fork_is_not_taken_for_one_that_does_not_answer():
+    slow = Slow(closing_s=0.4)  # the fork is in its place, and little music is ready
+    engines = EnginePool({"synth": SineEngine, "sines": slow.engine()})
+    with RecordedStation("sines", engines=engines, clock=slow.clock) as tape:
+        tape.play(30)
+        for turn in range(3):
+            asked = tape.station.steer(f"more of it {turn}", over_s=1.0)
+            while not asked.done():
+                tape.play(0.25)
+                time.sleep(0.01)
+            tape.play(20)
+        slow.closing_s = 0.0
+    assert {event.data["rung"] for event in tape.events if event.kind == "rung"} == {"engine"}
