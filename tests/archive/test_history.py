@@ -22,9 +22,9 @@ from lullwave.station.replay import replay, replay_moment
 pytestmark = pytest.mark.usefixtures("no_encoder")
 
 
-def recorded(tape, place):
+def recorded(tape, place, executor=None):
     history = History(place, 1e9)
-    executor = ThreadPoolExecutor(1)
+    executor = executor or ThreadPoolExecutor(1)
     HistoryRecorder(tape.station, history, executor, load(), tape.clock)
     return history, executor
 
@@ -32,6 +32,20 @@ def recorded(tape, place):
 class AtOnce:
     def submit(self, work, *args):
         work(*args)
+
+
+class Late:
+    """Does everything at the end, like a database that does not answer for a while."""
+
+    def __init__(self):
+        self._waiting = []
+
+    def submit(self, work, *args):
+        self._waiting.append((work, args))
+
+    def shutdown(self):
+        for work, args in self._waiting:
+            work(*args)
 
 
 def begin(history, station="a", wall=0.0):
@@ -100,9 +114,10 @@ def test_the_crossfade_from_a_failed_engine_is_rendered_again(place):
         compare(history, tape, frame, {"synth": SineEngine, "broken": BrokenEngine})
 
 
-def test_no_moment_lies_in_a_sleep_and_pieces_have_times(place):
+@pytest.mark.parametrize("writing", [lambda: ThreadPoolExecutor(1), Late], ids=["at once", "late"])
+def test_no_moment_lies_in_a_sleep_and_pieces_have_times(place, writing):
     tape = RecordedStation(sleep_after_s=5.0)
-    history, executor = recorded(tape, place)
+    history, executor = recorded(tape, place, writing())
     with tape:
         tape.play(45)
         tape.station.set_listening(False)

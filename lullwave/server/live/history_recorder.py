@@ -73,8 +73,8 @@ class HistoryRecorder:
             self._aired = end
             self._later(lambda run: self._history.add_aired(run, end))
         if self._clock.now() >= self._pruned + PRUNE_EVERY_S:
-            self._pruned = self._clock.now()
-            self._later(lambda run: self._history.prune(self._clock.wall()))
+            self._pruned, wall = self._clock.now(), self._clock.wall()
+            self._later(lambda run: self._history.prune(wall))  # writes may be late: by their time, this run is alive
 
     def _keep(self, kept: SavedState, run: int) -> None:
         self._history.add_state(run, kept)
