@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import measure
-from .musicgen_error import measure_error
+from .musicgen_error import KEPT, measure_error
 
 THREADS = 2
 STEPS = 10  # per timing
@@ -33,8 +33,8 @@ def main() -> None:
     parser.add_argument(
         "--backends",
         default="native,native+int4,native+kv16,torch",
-        help="kernels of Lullwave on a CPU, for the parts steps and error; +int4: with weights of 4 bits; +kv16: with "
-        "keys and values in 16 bits",
+        help="kernels of Lullwave on a CPU, for the parts steps and error; +int4: with weights of 4 bits; +kv16, +kv8, "
+        "+kv4: with keys and values in so many bits, else as kv_dtype=auto has them",
     )
     parser.add_argument("--peers", default="fp32,bf16,int8", help="kinds of transformers, for the part steps on a CPU")
     parser.add_argument("--seconds", default="10,30", help="lengths of clips, for the part clip")
@@ -235,15 +235,16 @@ class _Ours:
             max_songs=songs,
             backend=kernels,
             dtype="int4" if "int4" in kinds else "auto",
-            kv_dtype="float" if "kv16" in kinds else "auto",
+            kv_dtype=next((KEPT[kind] for kind in kinds if kind in KEPT), "auto"),
             threads=THREADS,
         )
         self.decoder, self.cache = self._engine.decoder, self._engine._cache
         self.stepper = self._engine.scheduler._stepper
         with torch.inference_mode():
             for layer in range(self.decoder.config.layers):
-                past = torch.randn(self.cache.keys.shape[-1], device=self.cache.keys.device)
-                self.cache.layer(layer).put((slice(songs),), *(past.expand(self.cache.keys[layer, :songs].shape),) * 2)
+                past = torch.randn(self.decoder.config.head_size, device=self.cache.keys.device)
+                shape = (*self.cache.keys[layer, :songs].shape[:-1], len(past))
+                self.cache.layer(layer).put((slice(songs),), past.expand(shape), past.expand(shape))
             self._prompt_kv = self.decoder.prompt_kv(torch.randn(12, self.decoder.config.hidden))
 
     @property

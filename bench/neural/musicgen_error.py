@@ -1,4 +1,5 @@
-"""The error of MusicGen's logits in 8 and in 4 bits against float32, with keys and values in 8 bits (+kv16: in 16)."""
+"""The error of MusicGen's logits in 8 and in 4 bits against float32, with keys and values as kv_dtype=auto has them
+unless a backend names other ones: +kv16, +kv8, +kv4."""
 
 from __future__ import annotations
 
@@ -8,17 +9,21 @@ from typing import Any
 
 from .. import measure
 
+KEPT = {"kv16": "float", "kv8": "int8", "kv4": "int4"}  # load options kv_dtype by their names here
+
 
 def measure_error(directory: Path, backends: Sequence[str]) -> None:
     """Relative L2 error of quantized logits over 200 teacher-forced steps, for two kinds of weights."""
     import torch
 
+    from lullwave.engines.musicgen.engine import _kept
     from lullwave.engines.musicgen.model.attention import StepDecoder, StepInput
     from lullwave.engines.musicgen.model.config import ModelConfig
     from lullwave.engines.musicgen.model.decoder import Decoder
     from lullwave.engines.musicgen.model.grouped_int4 import FOUR_BITS
     from lullwave.engines.musicgen.model.kv_cache import KVCache
     from lullwave.engines.musicgen.model.native_decoder import NativeDecoder
+    from lullwave.engines.musicgen.options import LoadOptions
     from lullwave.engines.native_package import find_native
 
     module: Any = find_native().module
@@ -31,16 +36,19 @@ def measure_error(directory: Path, backends: Sequence[str]) -> None:
         weights: Any = _Drawn(directory, heavy=kind != "gaussian")
         logits = []
         for backend in ("float32", *backends):
-            if backend.startswith("native") and module is None:
+            name, *parts = backend.split("+")
+            if name == "native" and module is None:
                 continue
             with torch.inference_mode():
                 decoder: StepDecoder
-                if backend.startswith("native"):
-                    four_bits = FOUR_BITS if backend == "native+int4" else frozenset()
+                if name == "native":
+                    four_bits = FOUR_BITS if "int4" in parts else frozenset()
                     decoder = NativeDecoder(module, config, weights, four_bits=four_bits)
                 else:
                     decoder = Decoder(config, weights, cpu, torch.float32 if backend == "float32" else torch.int8)
-                kept = torch.int8 if backend in ("native", "native+int4") else decoder.cache_dtype
+                option = next((KEPT[part] for part in parts if part in KEPT), "auto")
+                chosen = LoadOptions(dtype="int4" if "int4" in parts else "auto", kv_dtype=option)
+                kept = _kept(chosen, name == "native") or decoder.cache_dtype
                 cache = KVCache(config, 1, 200, kept, cpu)
                 prompt_kv = decoder.prompt_kv(states)
                 logits.append(decoder.step(cache, [StepInput(0, p, tokens[p], (prompt_kv, None)) for p in range(200)]))

@@ -1,4 +1,4 @@
-// The kernels of attention, and of keys and values in 8 and 16 bits, compiled once for each instruction set: LEVEL is its
+// The kernels of attention, and of keys and values in 4, 8 and 16 bits, compiled once for each instruction set: LEVEL is its
 // name.
 #include "attention_kernels.hpp"
 
@@ -118,7 +118,7 @@ struct Ahead {
 
 constexpr int kSoon = 48;  // keys or values that are asked for before they are needed
 
-// Asks the memory for the eight keys or values that are needed soon after `at`.
+// Asks the memory for the eight keys or values of `size` elements that are needed soon after `at`.
 template <class Element>
 inline void fetch_soon(const Element* at, int size) {
   const char* from = reinterpret_cast<const char*>(at + std::size_t(kSoon) * size);
@@ -180,7 +180,7 @@ void attend_to(const float* query, const Attended& to, float* scores, float* out
     if (t + kSoon < count) fetch_soon(keys + std::size_t(t) * size, size);
     const int here = count - t < kLane ? count - t : kLane;
     F8 score = scores_of(query, keys + std::size_t(t) * size, here, size);
-    if constexpr (sizeof(Element) == 1) score *= some(to.key_scales + t, here);
+    if constexpr (sizeof(Element) == 1) score *= some(static_cast<const float*>(to.key_scales) + t, here);
     if (to.bias) score += some(to.bias + t, here);
     score = lane < here ? score : all(-3.0e38f);
     most = larger(most, score);
@@ -192,7 +192,7 @@ void attend_to(const float* query, const Attended& to, float* scores, float* out
     F8 share = exponential(load(scores + t) - peak);
     share = lane < count - t ? share : F8{};
     total += share;
-    if constexpr (sizeof(Element) == 1) share *= some(to.value_scales + t, count - t);
+    if constexpr (sizeof(Element) == 1) share *= some(static_cast<const float*>(to.value_scales) + t, count - t);
     store(scores + t, share);
   }
   const float scale = 1.0f / sum(total);
@@ -204,9 +204,9 @@ void attend_to(const float* query, const Attended& to, float* scores, float* out
 }
 
 #if defined(__AVX512VNNI__) && defined(__AVX512F__)
-// Attention to bytes in whole numbers. A query has 15 bits and a share 16, as two bytes each, so that the result differs
+// Attention to bytes and nibbles in whole numbers. A query has 15 bits and a share 16, as two bytes each, so that the result differs
 // from that in floats by rounding; no sum is clipped.
-constexpr int kHead = 64;         // size of a head
+constexpr int kHead = kNibbleHead;  // size of a head
 constexpr int kPositions = 16;    // that are computed together
 constexpr int kQueryLevels = 127 * 128 + 127, kShareLevels = 65535;
 constexpr __mmask16 kAll = __mmask16(-1);
@@ -255,13 +255,61 @@ struct WholeQuery {
   }
 };
 
-// Scores of 16 keys; of fewer, the last one fills up.
-inline __m512i whole_scores(const WholeQuery& query, const std::int8_t* key, int count) {
+// Keys or values in 8 bits.
+struct ByteRows {
+  static constexpr int kStored = kHead;  // bytes of a position
+  const std::int8_t* at;
+  const float* factors;
+
+  __m512i shifted(int t) const { return _mm512_xor_si512(numbers(t), _mm512_set1_epi8(-128)); }  // unsigned: plus 128
+  __m512i numbers(int t) const { return _mm512_loadu_si512(at + std::size_t(t) * kHead); }
+  F8 scales(int t, int count) const { return some(factors + t, count); }
+  __m512 wide_scales(int t, __mmask16 open) const { return _mm512_maskz_loadu_ps(open, factors + t); }
+};
+
+// Keys or values in 4 bits.
+struct NibbleRows {
+  static constexpr int kStored = kHead / 2;
+  const std::uint8_t* at;
+  const std::uint32_t* words;
+
+  __m512i shifted(int t) const {
+    constexpr __mmask32 kEach = __mmask32(-1);
+    const __m512i pairs =
+        _mm512_maskz_cvtepu8_epi16(kEach, _mm256_loadu_si256((const __m256i*)(at + std::size_t(t) * kStored)));
+    const __m512i low = _mm512_set1_epi16(0x0f0f);  // bytes of nibbles
+    const __m512i levels = _mm512_and_si512(_mm512_or_si512(pairs, _mm512_maskz_slli_epi16(kEach, pairs, kFactorBits)), low);
+    const __m512i place = _mm512_set_epi64(0x000c000c000c000cll, 0x000c000c000c000cll, 0x0008000800080008ll,
+                                           0x0008000800080008ll, 0x0004000400040004ll, 0x0004000400040004ll, 0, 0);
+    const __m512i factors = _mm512_and_si512(
+        _mm512_maskz_srlv_epi16(kEach, _mm512_set1_epi16(std::int16_t(words[t])), place), _mm512_set1_epi16(kMostFactor));
+    // with 128 added, no byte of a product is negative and borrows from the next one
+    return _mm512_add_epi16(_mm512_mullo_epi16(_mm512_sub_epi16(levels, _mm512_set1_epi8(8)), factors),
+                            _mm512_set1_epi8(-128));
+  }
+  __m512i numbers(int t) const { return _mm512_xor_si512(shifted(t), _mm512_set1_epi8(-128)); }
+  F8 scales(int t, int count) const {
+    U8 bits = {};
+    if (count >= kLane) std::memcpy(&bits, words + t, sizeof bits);
+    for (int i = 0; count < kLane && i < count; i++) bits[i] = words[t + i];
+    bits &= kScaleMask;
+    F8 found;
+    std::memcpy(&found, &bits, sizeof bits);
+    return found;
+  }
+  __m512 wide_scales(int t, __mmask16 open) const {
+    return _mm512_castsi512_ps(
+        _mm512_and_si512(_mm512_maskz_loadu_epi32(open, words + t), _mm512_set1_epi32(int(kScaleMask))));
+  }
+};
+
+// Scores of 16 keys from position `t` on; of fewer, the last one fills up.
+template <class Rows>
+inline __m512i whole_scores(const WholeQuery& query, const Rows& keys, int t, int count) {
   const __m512i high = _mm512_load_si512(query.high), low = _mm512_load_si512(query.low);
   __m512i products[kPositions];
   for (int i = 0; i < kPositions; i++) {
-    const std::int8_t* at = key + std::size_t(i < count ? i : count - 1) * kHead;
-    const __m512i shifted = _mm512_xor_si512(_mm512_loadu_si512(at), _mm512_set1_epi8(-128));  // unsigned: plus 128
+    const __m512i shifted = keys.shifted(t + (i < count ? i : count - 1));
     const __m512i upper = _mm512_dpbusd_epi32(_mm512_setzero_si512(), shifted, high);
     products[i] = _mm512_dpbusd_epi32(_mm512_maskz_slli_epi32(kAll, upper, 7), shifted, low);
   }
@@ -270,9 +318,8 @@ inline __m512i whole_scores(const WholeQuery& query, const std::int8_t* key, int
 
 // Adds the values of four positions, each times its share, to the sums: those of channels 16 l + 4 i to 16 l + 4 i + 3
 // stand in the part l of sums[i].
-inline void add_values(const std::int8_t* const* rows, std::int32_t high, std::int32_t low, __m512i* highs, __m512i* lows) {
-  __m512i v[4], pairs[4], mixed[4];
-  for (int i = 0; i < 4; i++) v[i] = _mm512_loadu_si512(rows[i]);
+inline void add_values(const __m512i* v, std::int32_t high, std::int32_t low, __m512i* highs, __m512i* lows) {
+  __m512i pairs[4], mixed[4];
   for (int i = 0; i < 2; i++) {
     pairs[i] = i ? _mm512_maskz_unpackhi_epi8(__mmask64(-1), v[0], v[1]) : _mm512_maskz_unpacklo_epi8(__mmask64(-1), v[0], v[1]);
     pairs[2 + i] = i ? _mm512_maskz_unpackhi_epi8(__mmask64(-1), v[2], v[3]) : _mm512_maskz_unpacklo_epi8(__mmask64(-1), v[2], v[3]);
@@ -287,17 +334,17 @@ inline void add_values(const std::int8_t* const* rows, std::int32_t high, std::i
   }
 }
 
-void attend_to_bytes(const float* query, const Attended& to, float* scores, float* out) {
+template <class Rows>
+void attend_in_whole_numbers(const float* query, const Rows& keys, const Rows& values, const Attended& to,
+                             float* scores, float* out) {
   const int count = to.count;
-  const std::int8_t* keys = static_cast<const std::int8_t*>(to.keys);
-  const std::int8_t* values = static_cast<const std::int8_t*>(to.values);
   const WholeQuery whole(query);
   const __m512 query_scale = _mm512_set1_ps(whole.scale), least = _mm512_set1_ps(-3.0e38f);
   Ahead ahead{to.ahead, to.ahead + to.ahead_bytes};
-  const auto fetch = [&](const std::int8_t* at, int t) {
+  const auto fetch = [&](const Rows& rows, int t) {
     for (int i = 0; i < kPositions; i += kLane) {
       ahead.fetch();
-      if (t + i + kSoon < count) fetch_soon(at + std::size_t(t + i) * kHead, kHead);
+      if (t + i + kSoon < count) fetch_soon(rows.at + std::size_t(t + i) * Rows::kStored, Rows::kStored);
     }
   };
   const auto open = [&](int t) { return count - t < kPositions ? __mmask16((1u << (count - t)) - 1u) : kAll; };
@@ -305,8 +352,8 @@ void attend_to_bytes(const float* query, const Attended& to, float* scores, floa
   for (int t = 0; t < count; t += kPositions) {
     fetch(keys, t);
     const __m512 exact = _mm512_maskz_cvtepi32_ps(
-        kAll, whole_scores(whole, keys + std::size_t(t) * kHead, count - t < kPositions ? count - t : kPositions));
-    const __m512 scale = query_scale * _mm512_maskz_loadu_ps(open(t), to.key_scales + t);
+        kAll, whole_scores(whole, keys, t, count - t < kPositions ? count - t : kPositions));
+    const __m512 scale = query_scale * keys.wide_scales(t, open(t));
     const Wide score = (Wide)_mm512_mask_mul_ps(least, open(t), exact, scale);
     most = most > score ? most : score;
     store_wide(scores + t, score);
@@ -321,7 +368,7 @@ void attend_to_bytes(const float* query, const Attended& to, float* scores, floa
       F8 share = exponential(load(scores + i) - peak);
       share = lane < count - i ? share : F8{};
       total += share;
-      share *= some(to.value_scales + i, count - i);
+      share *= values.scales(i, count - i);
       loudest = larger(loudest, share);
       store(scores + i, share);
     }
@@ -335,8 +382,8 @@ void attend_to_bytes(const float* query, const Attended& to, float* scores, floa
     _mm_store_si128((__m128i*)high, _mm512_maskz_cvtepi32_epi8(kAll, _mm512_maskz_srli_epi32(kAll, levels, 8)));
     _mm_store_si128((__m128i*)low, _mm512_maskz_cvtepi32_epi8(kAll, levels));
     for (int i = 0; i < 4 && t + 4 * i < count; i++) {
-      const std::int8_t* rows[4];
-      for (int j = 0; j < 4; j++) rows[j] = values + std::size_t(t + 4 * i + j < count ? t + 4 * i + j : count - 1) * kHead;
+      __m512i rows[4];
+      for (int j = 0; j < 4; j++) rows[j] = values.numbers(t + 4 * i + j < count ? t + 4 * i + j : count - 1);
       add_values(rows, high[i], low[i], highs, lows);
     }
   }
@@ -371,11 +418,87 @@ float to_bytes(const float* x, int size, std::int8_t* out) {
   return peak / float(kLevels);
 }
 
-void attend(const float* query, const Attended& to, float* scores, float* out) {
-  if (to.stored == Stored::kByte) {
+std::uint32_t pack_head(const float* x, int size, std::uint8_t* out) {
+  constexpr float kEnd = 7.5f;  // where the peak of a quarter is put: half a step beyond the last level on one side
+  const int quarter = size / kQuarters;
+  float peaks[kQuarters], steps[kQuarters], most = 0;
+  for (int j = 0; j < kQuarters; j++) {
+    const float* from = x + j * quarter;
+    F8 sizes = {};
+    int c = 0;
+    for (; c + kLane <= quarter; c += kLane) sizes = larger(sizes, absolute(load(from + c)));
+    peaks[j] = largest(larger(sizes, absolute(some(from + c, quarter - c))));
+    most = peaks[j] > most ? peaks[j] : most;
+  }
+  std::uint32_t word = 0;
+  float scale = 0;
+  if (most > kLeastPeak) {
+    const float exact = most / (kEnd * float(kMostFactor));
+    std::memcpy(&word, &exact, sizeof word);
+    word = (word + ~kScaleMask) & kScaleMask;  // rounded up
+    std::memcpy(&scale, &word, sizeof scale);
+  }
+  for (int j = 0; j < kQuarters; j++) {
+    float factor = rounded(all(scale > 0 ? peaks[j] / (kEnd * scale) : 0.0f))[0];
+    factor = factor > 1.0f ? factor : 1.0f;
+    factor = factor < float(kMostFactor) ? factor : float(kMostFactor);
+    word |= std::uint32_t(factor) << (j * kFactorBits);
+    steps[j] = scale > 0 ? 1.0f / (scale * factor) : 0.0f;
+  }
+  for (int c = 0; c < size; c += kLane) {
+    F8 step = all(steps[c / quarter]);
+    for (int i = 0; quarter % kLane && i < kLane; i++) step[i] = steps[(c + i) / quarter];
+    const F8 levels = larger(smaller(rounded(load(x + c) * step), all(7.0f)), all(-8.0f)) + 8.0f;
+    std::int8_t bytes[kLane];
+    store_bytes(bytes, __builtin_convertvector(levels, I8));
+    for (int i = 0; i < kLane; i += 2) *out++ = std::uint8_t(bytes[i] | bytes[i + 1] << kFactorBits);
+  }
+  return word;
+}
+
+void unpack_heads(const std::uint8_t* nibbles, const std::uint32_t* words, int count, int size, std::int8_t* bytes,
+                  float* scales) {
+  for (int t = 0; t < count; t++) {
+    const std::uint32_t bits = words[t] & kScaleMask;
+    std::memcpy(scales + t, &bits, sizeof bits);
+  }
 #if defined(__AVX512VNNI__) && defined(__AVX512F__)
-    if (to.size == kHead && !to.bias) return attend_to_bytes(query, to, scores, out);
+  if (size == kHead) {
+    const NibbleRows rows{nibbles, words};
+    for (int t = 0; t < count; t++) {
+      if (t % kLane == 0 && t + kSoon < count) fetch_soon(nibbles + std::size_t(t) * rows.kStored, rows.kStored);
+      _mm512_storeu_si512(bytes + std::size_t(t) * kHead, rows.numbers(t));
+    }
+    return;
+  }
 #endif
+  for (int t = 0; t < count; t++)
+    for (int j = 0; j < kQuarters; j++) {
+      const std::int8_t factor = std::int8_t(words[t] >> (j * kFactorBits) & kMostFactor);
+      for (int i = 0; i < size / kQuarters / 2; i++) {
+        const std::uint8_t both = *nibbles++;
+        *bytes++ = std::int8_t(((both & 15) - 8) * factor);
+        *bytes++ = std::int8_t(((both >> kFactorBits) - 8) * factor);
+      }
+    }
+}
+
+void attend(const float* query, const Attended& to, float* scores, float* out) {
+#if defined(__AVX512VNNI__) && defined(__AVX512F__)
+  if (to.size == kHead && !to.bias && to.stored == Stored::kByte) {
+    const auto rows = [](const void* at, const void* scales) {
+      return ByteRows{static_cast<const std::int8_t*>(at), static_cast<const float*>(scales)};
+    };
+    return attend_in_whole_numbers(query, rows(to.keys, to.key_scales), rows(to.values, to.value_scales), to, scores, out);
+  }
+  if (to.stored == Stored::kNibble) {
+    const auto rows = [](const void* at, const void* words) {
+      return NibbleRows{static_cast<const std::uint8_t*>(at), static_cast<const std::uint32_t*>(words)};
+    };
+    return attend_in_whole_numbers(query, rows(to.keys, to.key_scales), rows(to.values, to.value_scales), to, scores, out);
+  }
+#endif
+  if (to.stored == Stored::kByte) {
     if (to.size == 64) return attend_to<64, std::int8_t>(query, to, scores, out);
     return attend_to<0, std::int8_t>(query, to, scores, out);
   }

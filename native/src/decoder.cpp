@@ -29,6 +29,8 @@ std::vector<int> first(std::size_t count) {
   return numbers;
 }
 
+int bits_of(Stored stored) { return stored == Stored::kNibble ? 4 : stored == Stored::kByte ? 8 : 16; }
+
 // Asks the memory for the beginning of `data`, while other work is done.
 void fetch(const std::uint8_t* data, std::size_t bytes) {
   for (std::size_t at = 0; at < std::min(bytes, kFetched); at += kCacheLine) __builtin_prefetch(data + at, 0, 2);
@@ -120,7 +122,7 @@ void Decoder::check(const std::vector<StepRow>& rows, const std::int64_t* tokens
     for (std::size_t i = 0; i < rows.size() * sizes_.codebooks; i++) in_range("token", tokens[i], 0, sizes_.vocabulary);
 }
 
-void Decoder::reserve(int rows, int longest) {
+void Decoder::reserve(int rows, int longest, bool nibbles) {
   const std::size_t d = sizes_.hidden;
   const std::vector<const Matrix*> all = matrices();
   x_.resize(rows * d);
@@ -132,6 +134,10 @@ void Decoder::reserve(int rows, int longest) {
     worker.tile.resize(std::size_t(rows) * kTile);
     worker.qkv.resize(rows * std::size_t(3 * sizes_.head_size()));
     worker.scores.resize((std::size_t(longest) + kTile - 1) / kTile * kTile);
+    if (nibbles) {
+      worker.bytes.resize(std::size_t(2) * longest * sizes_.head_size());
+      worker.scales.resize(std::size_t(2) * longest);
+    }
   }
 }
 
@@ -168,7 +174,7 @@ void Decoder::step(const std::vector<StepRow>& rows, const std::int64_t* tokens,
     }
     if (rows[r].needs_logits) step.needing.push_back(r);
   }
-  reserve(static_cast<int>(rows.size()), longest);
+  reserve(static_cast<int>(rows.size()), longest, cache.stored == Stored::kNibble);
   embed(rows, tokens, states);
   team_.run([&](int thread) { work(step, thread); });
 }
@@ -262,7 +268,7 @@ void Decoder::self_attend(const Step& step, int l, int thread) {
   const int size = sizes_.head_size(), rows = static_cast<int>(step.rows.size()), per_head = size / kTile;
   quantize(matrix, &layers_[l].norms[kSelfNorm], x_.data(), step.all, thread);
   const CacheView& cache = step.cache;
-  const std::size_t bytes = size * (cache.key_scales ? sizeof(std::int8_t) : sizeof(std::uint16_t));
+  const std::size_t bytes = std::size_t(size) * bits_of(cache.stored) / 8;
   const auto past = [&](int r, int head) {  // the first position of this row and head
     const StepRow& row = step.rows[r];
     return (((std::size_t(l) * cache.slots + row.slot) * kSlotRows + row.row) * sizes_.heads + head) * cache.length;
@@ -285,19 +291,23 @@ void Decoder::self_attend(const Step& step, int l, int thread) {
     for (int r = 0; r < rows; r++)
       remember(cache, past(r, head) + step.rows[r].position, &worker.qkv[std::size_t(3 * r + 1) * size],
                &worker.qkv[std::size_t(3 * r + 2) * size]);
-    for (int i = 0; i < rows; i++) {
+    Attended shared{};  // a past of nibbles as bytes, if several rows see it or attention takes no nibbles
+    for (int i = 0, last = -1; i < rows; i++) {  // last: of the rows that see the same past
       const int r = step.by_past[i];
       const std::size_t at = past(r, head);
-      Attended to{static_cast<const char*>(cache.keys) + at * bytes, static_cast<const char*>(cache.values) + at * bytes,
-                  nullptr, step.rows[r].position + 1, size, Stored::kHalf, nullptr, nullptr, nullptr, 0};
+      if (i > last) {
+        int longest = step.rows[r].position + 1;
+        for (last = i; last + 1 < rows && past(step.by_past[last + 1], head) == at; last++)
+          longest = std::max(longest, step.rows[step.by_past[last + 1]].position + 1);
+        shared = seen_by(cache, at, longest);
+        if (cache.stored == Stored::kNibble && (last > i || size != kernels_.nibble_head))
+          shared = unpacked(shared, worker);
+      }
+      Attended to = shared;
+      to.count = step.rows[r].position + 1;
       if (following < sizes_.heads && i < 3) {  // the next head's weights for queries, keys or values
         to.ahead = matrix.view().tiles + std::size_t(i * sizes_.heads + following) * per_head * matrix.view().tile_bytes;
         to.ahead_bytes = per_head * matrix.view().tile_bytes;
-      }
-      if (cache.key_scales) {
-        to.stored = Stored::kByte;
-        to.key_scales = cache.key_scales + at;
-        to.value_scales = cache.value_scales + at;
       }
       kernels_.attend(&worker.qkv[std::size_t(3 * r) * size], to, worker.scores.data(),
                       seen_.data() + std::size_t(r) * sizes_.hidden + head * size);
@@ -308,13 +318,37 @@ void Decoder::self_attend(const Step& step, int l, int thread) {
 void Decoder::remember(const CacheView& cache, std::size_t position, const float* keys, const float* values) const {
   const int size = sizes_.head_size();
   const std::size_t at = position * size;
-  if (!cache.key_scales) {
-    kernels_.to_half(keys, size, static_cast<std::uint16_t*>(cache.keys) + at);
-    kernels_.to_half(values, size, static_cast<std::uint16_t*>(cache.values) + at);
-    return;
-  }
-  cache.key_scales[position] = kernels_.to_bytes(keys, size, static_cast<std::int8_t*>(cache.keys) + at);
-  cache.value_scales[position] = kernels_.to_bytes(values, size, static_cast<std::int8_t*>(cache.values) + at);
+  const auto keep = [&](const float* x, void* kept, void* scales) {
+    if (cache.stored == Stored::kHalf)
+      kernels_.to_half(x, size, static_cast<std::uint16_t*>(kept) + at);
+    else if (cache.stored == Stored::kByte)
+      static_cast<float*>(scales)[position] = kernels_.to_bytes(x, size, static_cast<std::int8_t*>(kept) + at);
+    else
+      static_cast<std::uint32_t*>(scales)[position] = kernels_.pack_head(x, size, static_cast<std::uint8_t*>(kept) + at / 2);
+  };
+  keep(keys, cache.keys, cache.key_scales);
+  keep(values, cache.values, cache.value_scales);
+}
+
+Attended Decoder::seen_by(const CacheView& cache, std::size_t at, int count) const {
+  const int size = sizes_.head_size();
+  const auto from = [](void* begin, std::size_t bytes) { return begin ? static_cast<const char*>(begin) + bytes : nullptr; };
+  const std::size_t row = at * size * bits_of(cache.stored) / 8, scale = at * sizeof(float);
+  return {from(cache.keys, row), from(cache.values, row), nullptr, count, size, cache.stored,
+          from(cache.key_scales, scale), from(cache.value_scales, scale), nullptr, 0};
+}
+
+Attended Decoder::unpacked(const Attended& to, Worker& worker) const {
+  const auto unpack = [&](const void* nibbles, const void* words, std::int8_t* bytes, float* scales) {
+    kernels_.unpack_heads(static_cast<const std::uint8_t*>(nibbles), static_cast<const std::uint32_t*>(words), to.count,
+                          to.size, bytes, scales);
+  };
+  std::int8_t* values = worker.bytes.data() + std::size_t(to.count) * to.size;
+  float* value_scales = worker.scales.data() + to.count;
+  unpack(to.keys, to.key_scales, worker.bytes.data(), worker.scales.data());
+  unpack(to.values, to.value_scales, values, value_scales);
+  return {worker.bytes.data(), values, nullptr, to.count, to.size, Stored::kByte, worker.scales.data(), value_scales,
+          nullptr, 0};
 }
 
 void Decoder::cross_attend(const Step& step, int l, int thread) {

@@ -27,12 +27,13 @@ enum Product { kQkv, kOut, kCrossQuery, kCrossOut, kUp, kDown, kProducts, kHeads
 enum NormPlace { kSelfNorm, kCrossNorm, kFfnNorm, kNorms, kFinalNorm = kNorms };
 
 // Keys and values of the past: (layers, slots, 2, heads, length, head size) each, in 16 bits, or in 8 bits with scales
-// (layers, slots, 2, heads, length).
+// (layers, slots, 2, heads, length), or in 4 bits with words in their place.
 struct CacheView {
+  Stored stored;
   void* keys;
   void* values;
-  float* key_scales;  // null: 16 bits
-  float* value_scales;
+  void* key_scales;  // null: 16 bits
+  void* value_scales;
   int slots, length;
 };
 
@@ -87,17 +88,23 @@ class Decoder {
   struct Worker {
     RowBuffer quantized;
     std::vector<float> normal, tile, qkv, scores;
+    std::vector<std::int8_t> bytes;  // of nibbles: keys, values
+    std::vector<float> scales;
   };
   struct Step;
 
   void check(const std::vector<StepRow>& rows, const std::int64_t* tokens, const CacheView& cache,
              const std::vector<PromptView>& prompts) const;
-  void reserve(int rows, int longest);
+  void reserve(int rows, int longest, bool nibbles);
   void embed(const std::vector<StepRow>& rows, const std::int64_t* tokens, const float* states);
   void work(const Step& step, int thread);
   void self_attend(const Step& step, int layer, int thread);
   // Stores keys and values (head size) of a position, counted over the whole cache.
   void remember(const CacheView& cache, std::size_t position, const float* keys, const float* values) const;
+  // What a query sees of a past in the cache, which begins at `at`.
+  Attended seen_by(const CacheView& cache, std::size_t at, int count) const;
+  // Makes bytes of the nibbles that `to` sees.
+  Attended unpacked(const Attended& to, Worker& worker) const;
   void cross_attend(const Step& step, int layer, int thread);
   // Quantizes the rows `which` of `from`, after `norm` if it is given.
   void quantize(const Matrix& matrix, const Norm* norm, const float* from, const std::vector<int>& which, int thread);

@@ -209,8 +209,8 @@ std::uint64_t read(const std::uint8_t* data, std::size_t bytes) {
 }  // namespace
 
 extern const Kernels kernels;
-const Kernels kernels = {LULLWAVE_NAME(LEVEL), quantize, to_nibbles, multiply, normalize, attend, to_half, to_bytes, read,
-                         product, elu, lstm_cell};
+const Kernels kernels = {LULLWAVE_NAME(LEVEL), quantize, to_nibbles, multiply, normalize, attend, to_half, to_bytes,
+                         pack_head, unpack_heads, kNibbleHead, read, product, elu, lstm_cell};
 
 }  // namespace LEVEL
 }  // namespace lullwave

@@ -39,8 +39,14 @@ struct Rows {
   float* loud;           // (rows, loud inputs)
 };
 
-// How keys and values are stored. Bytes have a scale for each position.
-enum class Stored { kFloat, kHalf, kByte };
+// How keys and values are stored. Bytes have a scale for each position of a head, and so have nibbles: numbers -8..7,
+// plus 8, of an even channel in the low half of a byte and of the next one in the high half. They are multiplied by a
+// factor 1..15 for each quarter of the head's channels, which makes bytes of them. The scale, a bfloat16, and the four
+// factors, the first one lowest, are the upper and the lower half of a word.
+enum class Stored { kFloat, kHalf, kByte, kNibble };
+constexpr int kQuarters = 4;
+constexpr int kFactorBits = 4;
+constexpr std::uint32_t kMostFactor = 15, kScaleMask = 0xffff0000u;
 
 // Keys and values that one query attends to: (count, size) each.
 struct Attended {
@@ -49,8 +55,8 @@ struct Attended {
   const float* bias;  // (count) or null
   int count, size;
   Stored stored;
-  const float* key_scales;    // (count) of bytes, else null
-  const float* value_scales;  // (count) of bytes, else null
+  const void* key_scales;    // (count) floats of bytes or words of nibbles, else null
+  const void* value_scales;  // as those of keys
   const std::uint8_t* ahead;  // what is needed afterwards: asked for while this is computed, as far as time allows
   std::size_t ahead_bytes;
 };
@@ -84,11 +90,18 @@ struct Kernels {
   void (*multiply)(const MatrixView& matrix, const Rows& x, int rows, int tile, float* out, bool gelu);
   // Layer normalization with its affine part.
   void (*normalize)(const float* x, const float* weight, const float* bias, int size, float* out);
-  // Softmax attention of one scaled query; `scores` holds count floats, rounded up to a multiple of 16.
+  // Softmax attention of one scaled query; `scores` holds count floats, rounded up to a multiple of 16. Keys and values
+  // are nibbles only where `size` is `nibble_head`.
   void (*attend)(const float* query, const Attended& to, float* scores, float* out);
   void (*to_half)(const float* x, int size, std::uint16_t* out);
   // Quantizes to -127..127; returns the scale.
   float (*to_bytes)(const float* x, int size, std::int8_t* out);
+  // Quantizes to nibbles; returns their word.
+  std::uint32_t (*pack_head)(const float* x, int size, std::uint8_t* out);
+  // Makes bytes and their scales of the nibbles of `count` positions.
+  void (*unpack_heads)(const std::uint8_t* nibbles, const std::uint32_t* words, int count, int size, std::int8_t* bytes,
+                       float* scales);
+  int nibble_head;  // the size of heads of which `attend` takes nibbles; 0: of none
   // A sum over memory, for measuring how fast it can be read; `bytes` is a multiple of 64.
   std::uint64_t (*read)(const std::uint8_t* data, std::size_t bytes);
   // The outputs of one panel in float32: bias + matrix times row + `added`.

@@ -24,7 +24,7 @@ namespace {
 template <class T, int Dimensions> using Array = nb::ndarray<T, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
 using Parts = std::optional<Array<const std::int8_t, 2>>;  // scales of subgroups: the weights have 4 bits
 using CacheArray = nb::ndarray<nb::ndim<6>, nb::c_contig, nb::device::cpu>;
-using ScaleArray = nb::ndarray<float, nb::ndim<5>, nb::c_contig, nb::device::cpu>;
+using ScaleArray = nb::ndarray<nb::ndim<5>, nb::c_contig, nb::device::cpu>;  // floats, or words of nibbles
 
 void require(bool holds, const char* message) {
   if (!holds) throw std::invalid_argument(message);
@@ -119,10 +119,18 @@ class Cache {
   Cache(CacheArray keys, CacheArray values, std::optional<ScaleArray> key_scales, std::optional<ScaleArray> value_scales)
       : keys_(std::move(keys)), values_(std::move(values)), key_scales_(std::move(key_scales)),
         value_scales_(std::move(value_scales)) {
-    const nb::dlpack::dtype half{std::uint8_t(nb::dlpack::dtype_code::Float), 16, 1}, byte = nb::dtype<std::int8_t>();
+    const nb::dlpack::dtype half{std::uint8_t(nb::dlpack::dtype_code::Float), 16, 1};
     require(bool(key_scales_) == bool(value_scales_), "cache: scales for keys and values, or for none");
-    require(keys_.dtype() == values_.dtype() && keys_.dtype() == (key_scales_ ? byte : half),
-            "cache: of dtype float16, or int8 with scales");
+    require(keys_.dtype() == values_.dtype() && (!key_scales_ || key_scales_->dtype() == value_scales_->dtype()),
+            "cache: keys as values");
+    const bool nibbles = keys_.dtype() == nb::dtype<std::uint8_t>();
+    stored_ = nibbles ? Stored::kNibble : key_scales_ ? Stored::kByte : Stored::kHalf;
+    if (!key_scales_)
+      require(keys_.dtype() == half, "cache: of dtype float16, or with scales");
+    else
+      require((keys_.dtype() == nb::dtype<std::int8_t>() && key_scales_->dtype() == nb::dtype<float>()) ||
+                  (nibbles && key_scales_->dtype() == nb::dtype<std::int32_t>()),
+              "cache: of dtype int8 with scales in float32, or of uint8 with words in int32");
     for (int i = 0; key_scales_ && i < 5; i++)
       require(key_scales_->shape(i) == keys_.shape(i) && value_scales_->shape(i) == keys_.shape(i),
               "cache: a scale for each position of a head");
@@ -133,14 +141,15 @@ class Cache {
 
   CacheView view(const Sizes& sizes) const {
     require(int(keys_.shape(0)) == sizes.layers && int(keys_.shape(3)) == sizes.heads &&
-                int(keys_.shape(5)) == sizes.head_size(), "cache: of another model");
-    return {keys_.data(), values_.data(), key_scales_ ? key_scales_->data() : nullptr,
+                int(keys_.shape(5)) * (stored_ == Stored::kNibble ? 2 : 1) == sizes.head_size(), "cache: of another model");
+    return {stored_, keys_.data(), values_.data(), key_scales_ ? key_scales_->data() : nullptr,
             value_scales_ ? value_scales_->data() : nullptr, int(keys_.shape(1)), int(keys_.shape(4))};
   }
 
  private:
   CacheArray keys_, values_;
   std::optional<ScaleArray> key_scales_, value_scales_;
+  Stored stored_;
 };
 
 using Rows3 = Array<const float, 3>;  // (batch, rows, width)
@@ -283,6 +292,27 @@ void attend(const Array<const float, 1>& query, const Array<const std::int8_t, 2
                            scores.data(), out.data());
 }
 
+// Quantizes keys or values to nibbles, and makes bytes of them, for tests of the kernels.
+void pack_heads(const Array<const float, 2>& x, const Array<std::uint8_t, 2>& nibbles, const Array<std::int32_t, 1>& words,
+                const std::string& level) {
+  const std::size_t count = x.shape(0), size = x.shape(1);
+  require(size > 0 && size % kTile == 0 && size < (1u << 24), "x: (count, a multiple of 16)");
+  require(nibbles.shape(0) == count && 2 * nibbles.shape(1) == size, "nibbles: (count, size / 2)");
+  require(words.shape(0) == count, "words: (count)");
+  for (std::size_t i = 0; i < count; i++)
+    words.data()[i] = std::int32_t(kernels_of(level).pack_head(x.data() + i * size, int(size), nibbles.data() + i * size / 2));
+}
+
+void unpack_heads(const Array<const std::uint8_t, 2>& nibbles, const Array<const std::int32_t, 1>& words,
+                  const Array<std::int8_t, 2>& bytes, const Array<float, 1>& scales, const std::string& level) {
+  const std::size_t count = bytes.shape(0), size = bytes.shape(1);
+  require(size > 0 && size % kTile == 0 && size < (1u << 24) && count < (1u << 24), "bytes: (count, a multiple of 16)");
+  require(nibbles.shape(0) == count && 2 * nibbles.shape(1) == size, "nibbles: (count, size / 2)");
+  require(words.shape(0) == count && scales.shape(0) == count, "words and scales: (count)");
+  kernels_of(level).unpack_heads(nibbles.data(), reinterpret_cast<const std::uint32_t*>(words.data()), int(count), int(size),
+                                 bytes.data(), scales.data());
+}
+
 // Draws the tokens of songs, each of which has one row of logits or two.
 void draw_songs(const Array<const float, 3>& logits, const Array<const std::int32_t, 1>& rows,
                 const Array<const float, 2>& settings, const Array<const float, 2>& chance,
@@ -329,6 +359,10 @@ NB_MODULE(lullwave_native, m) {
   m.def("attend", &attend, nb::arg("query"), nb::arg("keys"), nb::arg("key_scales"), nb::arg("values"),
         nb::arg("value_scales"), nb::arg("out").noconvert(), nb::arg("level") = "",
         "Softmax attention of one scaled query to keys and values in 8 bits.");
+  m.def("pack_heads", &pack_heads, nb::arg("x"), nb::arg("nibbles").noconvert(), nb::arg("words").noconvert(),
+        nb::arg("level") = "", "Quantizes keys or values (count, size) to nibbles and their words.");
+  m.def("unpack_heads", &unpack_heads, nb::arg("nibbles"), nb::arg("words"), nb::arg("bytes").noconvert(),
+        nb::arg("scales").noconvert(), nb::arg("level") = "", "Makes bytes and their scales of nibbles.");
   m.def("draw", &draw_songs, nb::arg("logits"), nb::arg("rows"), nb::arg("settings"), nb::arg("chance"),
         nb::arg("tokens").noconvert(), "Draws tokens (songs, codebooks) from logits (rows, codebooks, vocabulary).");
   nb::class_<Linear>(m, "Linear")

@@ -70,16 +70,16 @@ struct Model {
 };
 
 struct Past {
-  std::vector<std::uint16_t> keys, values;
-  std::vector<float> key_scales, value_scales;
-  explicit Past(bool bytes) : keys(std::size_t(2) * kSlots * 2 * sizes.hidden * kLength / (bytes ? 2 : 1)), values(keys.size()) {
-    if (bytes) key_scales.resize(std::size_t(2) * kSlots * 2 * sizes.heads * kLength);
+  int bits;
+  std::vector<std::uint8_t> keys, values;
+  std::vector<std::uint32_t> key_scales, value_scales;  // as wide as the floats of bytes
+  explicit Past(int bits_) : bits(bits_), keys(std::size_t(2) * kSlots * 2 * sizes.hidden * kLength * bits / 8), values(keys.size()) {
+    if (bits < 16) key_scales.resize(std::size_t(2) * kSlots * 2 * sizes.heads * kLength);
     value_scales.resize(key_scales.size());
   }
   CacheView view() {
-    const bool bytes = !key_scales.empty();
-    return {keys.data(), values.data(), bytes ? key_scales.data() : nullptr, bytes ? value_scales.data() : nullptr,
-            kSlots, kLength};
+    return {bits == 4 ? Stored::kNibble : bits == 8 ? Stored::kByte : Stored::kHalf, keys.data(), values.data(),
+            bits < 16 ? key_scales.data() : nullptr, bits < 16 ? value_scales.data() : nullptr, kSlots, kLength};
   }
 };
 
@@ -97,9 +97,9 @@ std::vector<float> run(Model& model, Past& past, const std::vector<StepRow>& row
 
 bool same(const std::vector<float>& a, const float* b) { return !std::memcmp(a.data(), b, a.size() * sizeof(float)); }
 
-bool check(const Kernels& kernels, int weight_bits, bool bytes) {
+bool check(const Kernels& kernels, int weight_bits, int kept_bits) {
   Model one(kernels, weight_bits, 1, false), team(kernels, weight_bits, 3, true);
-  Past alone(bytes), company(bytes), again(bytes);
+  Past alone(kept_bits), company(kept_bits), again(kept_bits);
   bool fine = true;
   std::vector<StepRow> all;
   for (int p = 0; p < 30; p++) {
@@ -128,7 +128,7 @@ bool check(const Kernels& kernels, int weight_bits, bool bytes) {
   for (std::thread& caller : callers) caller.join();
   team.decoder.read_weights();
   std::printf("%s, heads of %d, weights of %d bits, keys and values of %d: %s\n", kernels.name, sizes.head_size(),
-              weight_bits, bytes ? 8 : 16, fine ? "fine" : "WRONG");
+              weight_bits, kept_bits, fine ? "fine" : "WRONG");
   return fine;
 }
 
@@ -188,7 +188,7 @@ int main() {
     for (const Sizes& one : kOfModels) {
       sizes = one;
       for (int bits : {8, 4})
-        for (bool bytes : {false, true}) fine &= check(*kernels, bits, bytes);
+        for (int kept_bits : {16, 8, 4}) fine &= check(*kernels, bits, kept_bits);
     }
     fine &= check_codec(*kernels);
   }

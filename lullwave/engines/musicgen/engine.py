@@ -34,7 +34,7 @@ from .model.decoder import Decoder
 from .model.graphed_codec import GraphedCodec
 from .model.grouped_int4 import FOUR_BITS
 from .model.huge_pages import huge_pages
-from .model.kv_cache import KVCache
+from .model.kv_cache import NIBBLES, KVCache
 from .model.native_codec import NativeLayers
 from .model.native_decoder import NativeDecoder, fits
 from .model.text_encoder import MAX_TOKENS, TextEncoder
@@ -65,7 +65,7 @@ class MusicGenEngine(MusicGenFacts, Engine):
         """
         chosen = LoadOptions(**options)
         self.device = choose_device(chosen.device)
-        native = choose_native(chosen.backend, self.device.type, chosen.dtype)
+        native = choose_native(chosen.backend, self.device.type, chosen.dtype, chosen.kv_dtype)
         dtype = torch.int8 if native is not None else _dtype(chosen.dtype, self.device)
         if chosen.threads is not None and self.device.type == "cpu":
             set_threads(chosen.threads)
@@ -79,25 +79,23 @@ class MusicGenEngine(MusicGenFacts, Engine):
         self.config = ModelConfig.read(directory)
         self.rate, self.channels = self.config.rate, self.config.channels
         if native is not None and not fits(self.config):
-            if chosen.backend == "native" or chosen.dtype == "int4":
-                raise EngineError(
-                    "backend native and dtype int4: their kernels want heads and layers of multiples of 16"
-                )
+            if chosen.backend == "native" or "int4" in (chosen.dtype, chosen.kv_dtype):
+                raise EngineError("backend native and int4: their kernels want heads and layers of multiples of 16")
             native, dtype = None, _dtype(chosen.dtype, self.device)
         weights = Weights(directory)
         self._fingerprint = f"{_fingerprint(directory)} {str(dtype).removeprefix('torch.')} {self.device.type}"
         if native is not None:
             self._fingerprint += " native int4" if chosen.dtype == "int4" else " native"
-        kv8 = chosen.kv_dtype == "int8" or (chosen.kv_dtype == "auto" and native is not None)
-        if kv8:
-            self._fingerprint += " kv8"
+        kept = _kept(chosen, native is not None)
+        if kept is not None:
+            self._fingerprint += " kv4" if kept == NIBBLES else " kv8"
         files = [*directory.glob("*.safetensors")] or [*directory.glob("*.bin")]
         stored = sum(file.stat().st_size for file in files)
         check_fits(chosen.model, stored, stored * dtype.itemsize / 4, self.device)  # published in 32 bits
         songs = self.reads_at_once = chosen.max_songs or (4 if self.device.type == "cpu" else 16)
         hf_config = _hf_config(directory)
         try:
-            self._load(weights, hf_config, dtype, native, songs, kv8, chosen)
+            self._load(weights, hf_config, dtype, native, songs, kept, chosen)
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise EngineError(f"{chosen.model} does not fit into the memory of {self.device}: {error}") from None
 
@@ -108,7 +106,7 @@ class MusicGenEngine(MusicGenFacts, Engine):
         dtype: torch.dtype,
         native: Any,
         songs: int,
-        kv8: bool,
+        kept: torch.dtype | None,
         chosen: LoadOptions,
     ) -> None:
         config, device = self.config, self.device
@@ -134,7 +132,8 @@ class MusicGenEngine(MusicGenFacts, Engine):
         conditioner = Conditioner(self.decoder, self._text, weights)
         length = _positions(config)
         slots = 2 * songs  # windows overlap: the next one is filled while the current one plays
-        kept = torch.int8 if kv8 else self.decoder.cache_dtype
+        if kept is None:
+            kept = self.decoder.cache_dtype
         _check_room(KVCache.bytes_per_slot(config, length, kept) * slots, device, songs)
         with torch.inference_mode():
             self._cache = KVCache(config, slots, length, kept, device)
@@ -239,6 +238,14 @@ def _dtype(name: str, device: torch.device) -> torch.dtype:
     if name == "int8" and (device.type == "mps" or (device.type == "cpu" and not int8_available())):
         raise InvalidInput("dtype", name, f"bfloat16, float16 or float32 on {device} (int8: x86 CPUs and CUDA)")
     return _DTYPES[name]
+
+
+def _kept(chosen: LoadOptions, native: bool) -> torch.dtype | None:
+    """The dtype of the KV cache; None: the decoder's own, in floating point."""
+    wanted = chosen.kv_dtype
+    if wanted == "auto":
+        wanted = "float" if not native else "int4" if chosen.dtype == "int4" else "int8"
+    return {"int8": torch.int8, "int4": NIBBLES, "float": None}[wanted]
 
 
 def _sound_dtype(dtype: torch.dtype, device: torch.device) -> torch.dtype:

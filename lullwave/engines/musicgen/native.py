@@ -8,7 +8,7 @@ from ...errors import EngineError, InvalidInput
 from ..native_package import find_native
 
 
-def choose_native(backend: str, device: str, dtype: str) -> Any:
+def choose_native(backend: str, device: str, dtype: str, kv_dtype: str) -> Any:
     """The module to run the decoder with, or None for torch.
 
     Raises:
@@ -16,13 +16,15 @@ def choose_native(backend: str, device: str, dtype: str) -> Any:
         EngineError: ``native`` or 4 bits, and the package is missing.
     """
     fits = device == "cpu" and dtype in ("auto", "int8", "int4")
-    if dtype == "int4" and (backend == "torch" or not fits):
-        raise InvalidInput("dtype", dtype, f"int4 with native kernels on a CPU, not with backend {backend} on {device}")
+    needing = [name for name, value in (("dtype", dtype), ("kv_dtype", kv_dtype)) if value == "int4"]
+    if needing and (backend == "torch" or not fits):
+        allowed = f"int4 with native kernels on a CPU, not with dtype {dtype} and backend {backend} on {device}"
+        raise InvalidInput(needing[0], "int4", allowed)
     if backend == "torch" or (backend == "auto" and not fits):
         return None
     if not fits:
         raise InvalidInput("backend", backend, f"auto or torch with {dtype} on {device} (native: 8 or 4 bits on a CPU)")
     found = find_native()
-    if found.module is None and (backend == "native" or dtype == "int4"):
-        raise EngineError(f"{'dtype int4' if dtype == 'int4' else 'backend native'}: {found.problem}")
+    if found.module is None and (backend == "native" or needing):
+        raise EngineError(f"{f'{needing[0]} int4' if needing else 'backend native'}: {found.problem}")
     return found.module

@@ -39,9 +39,11 @@ class LoadOptions:
     pin_threads: bool = option(False, "with native kernels: keep their threads on one core each")
     kv_dtype: str = option(
         "auto",
-        "precision of the keys and values of what was played; auto: int8 with native kernels, else float; int8: half "
-        "of 16 bits in memory and to read, at a small error; float: 16 bits with native kernels, else as the states",
-        choices=("auto", "int8", "float"),
+        "precision of the keys and values of what was played; auto: with native kernels int4 where the weights "
+        "have 4 bits, else int8; without them float; int8: half of 16 bits in memory and to read, at a small error; "
+        "int4: a quarter, at a larger error, needs lullwave-native on a CPU; float: 16 bits with native kernels, else "
+        "as the states",
+        choices=("auto", "int8", "int4", "float"),
     )
     deterministic: bool = option(
         False, "on a GPU: always compute all slots, so that a song does not depend on others (slower)"

@@ -34,29 +34,38 @@ def found(monkeypatch):
 
 def test_auto_takes_the_package_for_8_bits_on_a_cpu_and_torch_for_all_else(found):
     found(PRESENT)
-    assert native.choose_native("auto", "cpu", "auto") is Kernels
-    assert native.choose_native("auto", "cpu", "int8") is Kernels
-    assert native.choose_native("auto", "cpu", "int4") is Kernels
-    assert native.choose_native("auto", "cpu", "float32") is None
-    assert native.choose_native("auto", "cuda", "auto") is None
-    assert native.choose_native("torch", "cpu", "int8") is None
+    assert native.choose_native("auto", "cpu", "auto", "auto") is Kernels
+    assert native.choose_native("auto", "cpu", "int8", "auto") is Kernels
+    assert native.choose_native("auto", "cpu", "int4", "auto") is Kernels
+    assert native.choose_native("auto", "cpu", "float32", "auto") is None
+    assert native.choose_native("auto", "cuda", "auto", "auto") is None
+    assert native.choose_native("torch", "cpu", "int8", "auto") is None
     found(ABSENT)
-    assert native.choose_native("auto", "cpu", "int8") is None
+    assert native.choose_native("auto", "cpu", "int8", "auto") is None
 
 
 def test_native_where_it_cannot_be_says_why(found):
     found(PRESENT)
     with pytest.raises(InvalidInput, match="float32 on cpu"):
-        native.choose_native("native", "cpu", "float32")
+        native.choose_native("native", "cpu", "float32", "auto")
     with pytest.raises(InvalidInput, match="cuda"):
-        native.choose_native("native", "cuda", "auto")
+        native.choose_native("native", "cuda", "auto", "auto")
     for backend, device in (("torch", "cpu"), ("auto", "cuda"), ("native", "cuda")):
-        with pytest.raises(InvalidInput, match="int4"):
-            native.choose_native(backend, device, "int4")
+        with pytest.raises(InvalidInput, match=r"^dtype.*int4"):
+            native.choose_native(backend, device, "int4", "auto")
+        with pytest.raises(InvalidInput, match=r"^kv_dtype.*int4"):
+            native.choose_native(backend, device, "auto", "int4")
+    with pytest.raises(InvalidInput, match=r"^kv_dtype.*float32"):
+        native.choose_native("auto", "cpu", "float32", "int4")
     found(ABSENT)
-    for backend, dtype in (("native", "int8"), ("native", "int4"), ("auto", "int4")):
-        with pytest.raises(EngineError, match="make native"):
-            native.choose_native(backend, "cpu", dtype)
+    for backend, dtype, kv_dtype, told in (
+        ("native", "int8", "auto", "backend native"),
+        ("native", "int4", "auto", "dtype int4"),
+        ("auto", "int4", "auto", "dtype int4"),
+        ("auto", "auto", "int4", "kv_dtype int4"),
+    ):
+        with pytest.raises(EngineError, match=rf"^{told}.*make native"):
+            native.choose_native(backend, "cpu", dtype, kv_dtype)
 
 
 def test_a_package_that_lacks_what_this_version_calls_is_not_used(monkeypatch):
@@ -113,6 +122,16 @@ def test_songs_with_4_bit_weights_are_resumed_and_kept_apart_from_those_with_8(t
     snapshot = resumed(small)
     with pytest.raises(SnapshotError, match="int4"):
         wide.restore(snapshot)
+
+
+def test_songs_with_4_bit_keys_and_values_are_resumed_and_kept_apart_from_those_with_8(tiny, load):
+    pytest.importorskip("lullwave_native", reason="lullwave-native is not installed: make native")
+    small, wide = load(tiny, "int4"), load(tiny, "int4", kv_dtype="int8")  # they go with 4-bit weights
+    snapshot = resumed(small)
+    with pytest.raises(SnapshotError, match="kv4"):
+        wide.restore(snapshot)
+    with load(tiny, "auto", kv_dtype="int4").stream(Request("calm", seed=3)) as stream:  # and with others on request
+        assert stream.read(1).samples.shape == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,11 @@
-"""The KV cache: keys and values of the past, in floating point or in 8 bits.
+"""The KV cache: keys and values of the past, in floating point, in 8 bits or in 4.
 
 A *slot* holds those of one window of one song, in two rows: one with the prompt, and one without it or with the
 negative prompt, for guidance. In 8 bits each key and each value of a head has a scale of its own.
+
+In 4 bits its channels are whole numbers -8..7, and each quarter of them has a factor 1..15 besides the scale, so that a
+loud channel costs the others of its quarter precision, not the whole head. A number times its factor is a whole number
+of 8 bits: kernels turn it into that and go on as in 8 bits.
 """
 
 from __future__ import annotations
@@ -17,6 +21,12 @@ from .huge_pages import prefer_huge_pages
 
 ROWS = 2  # rows of a slot: prompted, and unprompted or negative
 LEVELS = 127  # 8-bit keys and values are whole numbers -127..127
+NIBBLES = torch.uint8  # the dtype of a cache in 4 bits: two numbers in a byte
+QUARTERS = 4  # parts of a head's channels that have a factor in 4 bits
+FACTORS = 15  # the largest factor; with it a quarter has the whole scale
+_END = 7.5  # where the peak of a quarter is put: half a step beyond the last number on one side
+_LEAST_PEAK = 1e-30  # of keys and values that are not taken for zeros, as in kernels.hpp
+_SCALE_BITS = -65536  # of a word: its upper half
 
 Index = tuple[Any, ...]  # of slots, rows, heads, positions
 
@@ -24,20 +34,24 @@ Index = tuple[Any, ...]  # of slots, rows, heads, positions
 class KVCache:
     """Keys and values, (L, slots, rows, H, T, d) each. On a CPU, memory is used only for pages that were written.
 
-    ``dtype`` int8 adds scales in float32, (L, slots, rows, H, T).
+    ``dtype`` int8 adds scales in float32, (L, slots, rows, H, T). ``NIBBLES`` has keys and values (…, d / 2): an even
+    channel in the low half of a byte, the next one in the high half, both plus 8. In place of scales it has words in
+    int32: a bfloat16 in the upper half, the factors of the four quarters in the lower one, the first factor lowest.
     """
 
     def __init__(self, config: ModelConfig, slots: int, length: int, dtype: torch.dtype, device: torch.device) -> None:
-        size = (config.layers, slots, ROWS, config.heads, length, config.head_size)
+        stored = config.head_size // (2 if dtype == NIBBLES else 1)
+        size = (config.layers, slots, ROWS, config.heads, length, stored)
         self.slots = slots
         self.length = length
         self.dtype = dtype
         self.keys = torch.empty(size, dtype=dtype, device=device)
         self.values = torch.empty(size, dtype=dtype, device=device)
         self.key_scales = self.value_scales = None
-        if dtype == torch.int8:
-            self.key_scales = torch.empty(size[:-1], device=device)
-            self.value_scales = torch.empty(size[:-1], device=device)
+        if dtype in (torch.int8, NIBBLES):
+            kind = torch.int32 if dtype == NIBBLES else torch.float32
+            self.key_scales = torch.empty(size[:-1], dtype=kind, device=device)
+            self.value_scales = torch.empty(size[:-1], dtype=kind, device=device)
         for part in self._parts:
             if device.type == "cpu":
                 prefer_huge_pages(part.data_ptr(), part.nbytes)
@@ -58,7 +72,9 @@ class KVCache:
 
     @staticmethod
     def bytes_per_slot(config: ModelConfig, length: int, dtype: torch.dtype) -> int:
-        head = config.head_size * dtype.itemsize + (torch.float32.itemsize if dtype == torch.int8 else 0)
+        head = config.head_size * dtype.itemsize
+        if dtype in (torch.int8, NIBBLES):
+            head = head // (2 if dtype == NIBBLES else 1) + torch.float32.itemsize
         return 2 * config.layers * ROWS * config.heads * length * head
 
     @property
@@ -68,7 +84,7 @@ class KVCache:
 
 @dataclass(frozen=True, eq=False)
 class LayerCache:
-    """Views of the keys and values (slots, rows, H, T, d) of one layer, and of their scales in 8 bits."""
+    """Views of the keys and values (slots, rows, H, T, d) of one layer, and of their scales or words."""
 
     keys: Tensor
     values: Tensor
@@ -84,16 +100,13 @@ class LayerCache:
             if scales is None:
                 part[index] = new.to(part.dtype)
             else:
-                part[index], scales[index] = in_8_bits(new)
+                part[index], scales[index] = in_4_bits(new) if part.dtype == NIBBLES else in_8_bits(new)
 
     def get(self, index: Index, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Keys and values (…, d) in ``dtype``."""
-        keys, values = self.keys[index].to(dtype), self.values[index].to(dtype)
-        if self.key_scales is None or self.value_scales is None:
-            return keys, values
         return (
-            keys * self.key_scales[index].to(dtype).unsqueeze(-1),
-            values * self.value_scales[index].to(dtype).unsqueeze(-1),
+            _floats(self.keys[index], None if self.key_scales is None else self.key_scales[index], dtype),
+            _floats(self.values[index], None if self.value_scales is None else self.value_scales[index], dtype),
         )
 
 
@@ -103,3 +116,36 @@ def in_8_bits(x: Tensor) -> tuple[Tensor, Tensor]:
     peaks = x.abs().amax(-1)
     factors = torch.where(peaks > 0, LEVELS / peaks, 0.0)
     return (x * factors.unsqueeze(-1)).round().to(torch.int8), peaks / LEVELS
+
+
+def in_4_bits(x: Tensor) -> tuple[Tensor, Tensor]:
+    """(…, d) → bytes (…, d / 2) and words int32 (…,), as ``KVCache`` stores them; d: a multiple of 8."""
+    quarters = x.float().reshape(*x.shape[:-1], QUARTERS, -1)
+    peaks = quarters.abs().amax(-1)
+    most = peaks.amax(-1)
+    sounds = most > _LEAST_PEAK
+    exact = torch.where(sounds, most / (_END * FACTORS), 0.0)
+    bits = (exact.view(torch.int32) + ~_SCALE_BITS) & _SCALE_BITS  # rounded up to a bfloat16
+    scales = bits.view(torch.float32).unsqueeze(-1)
+    factors = torch.where(sounds.unsqueeze(-1), peaks / (_END * scales), 0.0).round().clamp(1, FACTORS)
+    steps = torch.where(sounds.unsqueeze(-1), 1 / (scales * factors), 0.0)
+    numbers = ((quarters * steps.unsqueeze(-1)).round().clamp(-8, 7) + 8).flatten(-2).to(torch.uint8)
+    places = torch.tensor([1 << 4 * quarter for quarter in range(QUARTERS)], dtype=torch.int32, device=x.device)
+    words = bits | (factors.to(torch.int32) * places).sum(-1, dtype=torch.int32)
+    return numbers[..., ::2] | numbers[..., 1::2] << 4, words
+
+
+def in_bytes(nibbles: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
+    """What ``in_4_bits`` made, as whole numbers int8 (…, d) and their scales float32 (…,)."""
+    numbers = torch.stack((nibbles & 15, nibbles >> 4), -1).flatten(-2).to(torch.int8) - 8
+    factors = torch.stack([words >> 4 * quarter & FACTORS for quarter in range(QUARTERS)], -1).to(torch.int8)
+    whole = (numbers.view(*factors.shape, -1) * factors.unsqueeze(-1)).flatten(-2)
+    return whole, (words & _SCALE_BITS).view(torch.float32)
+
+
+def _floats(kept: Tensor, scales: Tensor | None, dtype: torch.dtype) -> Tensor:
+    if scales is None:
+        return kept.to(dtype)
+    if kept.dtype == NIBBLES:
+        kept, scales = in_bytes(kept, scales)
+    return kept.to(dtype) * scales.to(dtype).unsqueeze(-1)

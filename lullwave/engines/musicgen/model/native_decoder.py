@@ -1,7 +1,7 @@
 """The decoder by the native package: a step of any rows is one call that computes outside the GIL.
 
-``decoder.py`` with ``GroupedInt8Linear`` (with 4 bits, ``grouped_int4.linear_of``) and keys and values in 16 bits is
-its definition; logits differ by rounding.
+``decoder.py`` with ``GroupedInt8Linear`` (with 4 bits, ``grouped_int4.linear_of``) and the same ``KVCache``, in 16, 8
+or 4 bits, is its definition; logits differ by rounding.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Keys and values of the past in floating point and in 8 bits."""
+"""Keys and values of the past in floating point, in 8 bits and in 4."""
 
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from lullwave.engines.musicgen.model.config import ModelConfig  # noqa: E402
-from lullwave.engines.musicgen.model.kv_cache import KVCache, in_8_bits  # noqa: E402
+from lullwave.engines.musicgen.model.kv_cache import NIBBLES, KVCache, in_4_bits, in_8_bits, in_bytes  # noqa: E402
 
 CPU = torch.device("cpu")
 CONFIG = ModelConfig(64, 2, 4, 128, 4, 1, 2048, 16, 32000, 640)
@@ -21,7 +21,38 @@ def test_8_bits_are_off_by_half_a_level_of_the_largest_value_at_most():
     assert not any(part.any() for part in in_8_bits(torch.zeros(2, 64)))  # no division by zero
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 0.0), (torch.float16, 1e-3), (torch.int8, 2e-2)])
+def test_4_bits_are_off_by_half_a_step_of_the_largest_value_of_a_quarter():
+    x = torch.randn(3, 500, 64, generator=torch.Generator().manual_seed(1))
+    x *= torch.tensor([1e-3, 1.0, 1e3]).view(3, 1, 1)
+    x[..., 20] *= 20  # costs its own quarter precision, no other
+    nibbles, words = in_4_bits(x)
+    assert nibbles.shape == (3, 500, 32)
+    whole, scales = in_bytes(nibbles, words)
+    factors = torch.stack([words >> 4 * quarter & 15 for quarter in range(4)], -1)
+    assert factors.min() >= 1
+    assert (factors.amax(-1) == 15).all()
+    peaks = x.unflatten(-1, (4, 16)).abs().amax(-1)
+    steps = scales[..., None] * factors
+    assert (steps <= torch.maximum(peaks / 7.5 + 0.5 * scales[..., None], scales[..., None]) * 1.001).all()
+    off = (whole * scales[..., None] - x).abs().unflatten(-1, (4, 16)).amax(-1)
+    # a factor is rounded, and then the peak may lie up to 7.5 half scales beyond the last number
+    assert (off <= 0.501 * steps + 3.75 * scales[..., None]).all()
+    for quarter, bound in ((0, 0.11), (2, 0.11), (3, 0.11)):
+        part = slice(16 * quarter, 16 * quarter + 16)
+        error = whole[..., part] * scales[..., None] - x[..., part]
+        assert error.norm() / x[..., part].norm() < bound
+
+
+def test_4_bits_of_normal_values_are_off_by_9_percent():
+    x = torch.randn(2000, 64, generator=torch.Generator().manual_seed(2))
+    whole, scales = in_bytes(*in_4_bits(x))
+    assert 0.08 < (whole * scales[:, None] - x).norm() / x.norm() < 0.09
+    assert not in_bytes(*in_4_bits(torch.zeros(2, 64)))[0].any()  # no division by zero
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float32, 0.0), (torch.float16, 1e-3), (torch.int8, 2e-2), (NIBBLES, 0.1)]
+)
 def test_what_was_put_is_what_comes_back_also_from_a_copy(dtype, tolerance):
     cache = KVCache(CONFIG, 3, 8, dtype, CPU)
     keys, values = torch.randn(2, 2, 4, 6, 16, generator=torch.Generator().manual_seed(1)).unbind(0)
@@ -41,3 +72,12 @@ def test_8_bits_take_half_of_16_and_a_scale_for_each_head():
     cache = KVCache(CONFIG, 1, 8, torch.int8, CPU)
     parts = (cache.keys, cache.values, cache.key_scales, cache.value_scales)
     assert sum(part.nbytes for part in parts) == KVCache.bytes_per_slot(CONFIG, 8, torch.int8)
+
+
+def test_4_bits_take_a_quarter_of_16_and_a_word_for_each_head():
+    small = ModelConfig(1024, 24, 16, 4096, 4, 1, 2048, 768, 32000, 640)
+    half, nibble = (KVCache.bytes_per_slot(small, 1504, dtype) for dtype in (torch.float16, NIBBLES))
+    assert nibble / half == (32 + 4) / (2 * 64)
+    cache = KVCache(CONFIG, 1, 8, NIBBLES, CPU)
+    parts = (cache.keys, cache.values, cache.key_scales, cache.value_scales)
+    assert sum(part.nbytes for part in parts) == KVCache.bytes_per_slot(CONFIG, 8, NIBBLES)

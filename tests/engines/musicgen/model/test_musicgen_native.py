@@ -16,7 +16,7 @@ from lullwave.engines.musicgen.model.config import ModelConfig  # noqa: E402
 from lullwave.engines.musicgen.model.decoder import Decoder  # noqa: E402
 from lullwave.engines.musicgen.model.grouped_int4 import FOUR_BITS, GroupedInt4Linear  # noqa: E402
 from lullwave.engines.musicgen.model.grouped_int8 import GroupedInt8Linear, quantize  # noqa: E402
-from lullwave.engines.musicgen.model.kv_cache import KVCache, in_8_bits  # noqa: E402
+from lullwave.engines.musicgen.model.kv_cache import NIBBLES, KVCache, in_4_bits, in_8_bits, in_bytes  # noqa: E402
 from lullwave.engines.musicgen.model.native_decoder import NativeDecoder, fits  # noqa: E402
 from lullwave.engines.musicgen.model.weights import Weights  # noqa: E402
 
@@ -55,6 +55,10 @@ def half_cache(config, slots, length=96):
 
 def byte_cache(config, slots, length=96):
     return KVCache(config, slots, length, torch.int8, CPU)
+
+
+def nibble_cache(config, slots, length=96):
+    return KVCache(config, slots, length, NIBBLES, CPU)
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -109,8 +113,13 @@ class _Level:
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize(
     ("kind", "cache_of"),
-    [("musicgen-tiny", half_cache), ("musicgen-tiny-stereo", half_cache), ("musicgen-tiny", byte_cache)],
-    ids=["mono", "stereo", "8-bit keys and values"],
+    [
+        ("musicgen-tiny", half_cache),
+        ("musicgen-tiny-stereo", half_cache),
+        ("musicgen-tiny", byte_cache),
+        ("musicgen-tiny", nibble_cache),
+    ],
+    ids=["mono", "stereo", "8-bit keys and values", "4-bit keys and values"],
 )
 @torch.inference_mode()
 def test_ragged_steps_equal_the_definition(checkpoints_dir, kind, cache_of, level):
@@ -153,6 +162,39 @@ def test_attention_to_bytes_equals_softmax_attention(level, loudness):
             assert (out - expected).norm() < 5e-4 * (shares @ exact[1][:count].abs()).norm()
 
 
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("size", [16, 48, 64, 128])
+def test_heads_get_the_4_bits_of_the_definition_and_give_its_bytes(level, size):
+    x = torch.randn(300, size, generator=torch.Generator().manual_seed(6))
+    x *= 10.0 ** torch.linspace(-8, 8, 300)[:, None]
+    x[:, 3] *= 30  # a channel that is loud everywhere
+    x[7], x[8], x[9, 1:] = 0.0, 1e-35, 0.0
+    nibbles, words = in_4_bits(x)
+    found, found_words = torch.zeros_like(nibbles), torch.zeros_like(words)
+    native.pack_heads(x, found, found_words, level)
+    assert torch.equal(found, nibbles)
+    assert torch.equal(found_words, words)
+    expected, scales = in_bytes(nibbles, words)
+    whole, found_scales = torch.zeros_like(expected), torch.zeros_like(scales)
+    native.unpack_heads(nibbles, words, whole, found_scales, level)
+    assert torch.equal(whole, expected)
+    assert torch.equal(found_scales, scales)
+
+
+def test_heads_of_other_shapes_raise():
+    x, nibbles, words = torch.ones(3, 16), torch.zeros(3, 8, dtype=torch.uint8), torch.zeros(3, dtype=torch.int32)
+    native.pack_heads(x, nibbles, words)
+    whole, scales = torch.zeros(3, 16, dtype=torch.int8), torch.zeros(3)
+    native.unpack_heads(nibbles, words, whole, scales)
+    assert torch.allclose(whole * scales[:, None], x, rtol=0.1)
+    for arrays in ((x[:2], nibbles, words), (x[:, :12].contiguous(), nibbles, words), (x, nibbles[:, :6], words)):
+        with pytest.raises((TypeError, ValueError)):
+            native.pack_heads(*arrays)
+    for arrays in ((nibbles, words, whole[:, :8].contiguous(), scales), (nibbles, words[:2], whole, scales)):
+        with pytest.raises((TypeError, ValueError)):
+            native.unpack_heads(*arrays)
+
+
 def test_attention_of_other_shapes_raises():
     query, bytes_, scales, out = torch.ones(16), torch.ones(3, 16, dtype=torch.int8), torch.ones(3), torch.ones(16)
     right = (query, bytes_, scales, bytes_, scales, out)
@@ -190,14 +232,15 @@ def test_heads_of_64_and_many_rows_of_one_slot_equal_the_definition(tiny, level)
     slow = Decoder(config, _Random(), CPU, torch.int8, by_8_bits)
     prompt, tokens = fast.prompt_kv(torch.randn(7, config.hidden)), tokens_of(config, 70)
     items = [StepInput(0, p, tokens[p], (prompt, None)) for p in range(70)]
-    expected = slow.step(byte_cache(config, 1), items)
-    made = fast.step(byte_cache(config, 1), items)
-    # attention in whole numbers is 1e-4 off: twice as many inputs of later products go to a neighbouring level
-    assert (made - expected).norm() / expected.norm() < 2 * ROUNDING
-    for decoder in (fast, four):
-        one, other = byte_cache(config, 1), byte_cache(config, 1)
-        stepped = torch.cat([decoder.step(one, [item]) for item in items])
-        assert torch.equal(decoder.step(other, items), stepped)
+    for cache_of in (byte_cache, nibble_cache):
+        expected = slow.step(cache_of(config, 1), items)
+        made = fast.step(cache_of(config, 1), items)
+        # attention in whole numbers is 1e-4 off: twice as many inputs of later products go to a neighbouring level
+        assert (made - expected).norm() / expected.norm() < 2 * ROUNDING
+        for decoder in (fast, four):
+            one, other = cache_of(config, 1), cache_of(config, 1)
+            stepped = torch.cat([decoder.step(one, [item]) for item in items])
+            assert torch.equal(decoder.step(other, items), stepped)
 
 
 @pytest.mark.parametrize("kind", ["musicgen-tiny", "musicgen-tiny-melody"])
@@ -235,7 +278,8 @@ def test_a_prefix_of_states_equals_the_definition(checkpoints_dir):
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize(
-    ("cache_of", "four_bits"), [(half_cache, frozenset()), (byte_cache, frozenset()), (byte_cache, FOUR_BITS)]
+    ("cache_of", "four_bits"),
+    [(half_cache, frozenset()), (byte_cache, frozenset()), (byte_cache, FOUR_BITS), (nibble_cache, FOUR_BITS)],
 )
 @torch.inference_mode()
 def test_a_song_has_the_same_bits_in_company_with_more_threads_and_all_at_once(tiny, cache_of, four_bits, level):
@@ -291,6 +335,18 @@ def test_wrong_arguments_raise_and_leave_the_decoder_working(tiny):
     for scales in ((), (bytes_alone.key_scales,), (bytes_alone.key_scales, bytes_alone.value_scales[..., :5])):
         with pytest.raises((TypeError, ValueError)):
             native.Cache(bytes_alone.keys, bytes_alone.values, *scales)
+    nibbles = nibble_cache(config, 1)
+    for arrays in (
+        (nibbles.keys, nibbles.values),
+        (nibbles.keys, nibbles.values, nibbles.key_scales.float(), nibbles.value_scales.float()),
+        (nibbles.keys, bytes_alone.values, nibbles.key_scales, nibbles.value_scales),
+        (bytes_alone.keys, bytes_alone.values, nibbles.key_scales, nibbles.value_scales),
+        (nibbles.keys, nibbles.values, nibbles.key_scales, bytes_alone.value_scales),
+    ):
+        with pytest.raises((TypeError, ValueError)):
+            native.Cache(*arrays)
+    with pytest.raises(ValueError, match="another model"):
+        decoder.step(KVCache(dataclasses.replace(config, hidden=2 * config.hidden), 1, 8, NIBBLES, CPU), [right])
     with pytest.raises((TypeError, ValueError)):
         native.Linear(
             torch.zeros(16, 12, dtype=torch.int8),
