@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.embedded import ears
+from bench.embedded import ears, variety
 
 RATE = 44100
 
@@ -74,3 +74,11 @@ def test_vendi_score_counts_different_things():
 
 def test_level_of_a_sine():
     assert ears.rms_db(stereo(tone(441.0, 1.0, 1.0))) == pytest.approx(-3.01, abs=0.01)
+
+
+def test_the_most_varied_of_copies_are_one_of_each():
+    draw = np.random.default_rng(5)
+    kinds = np.eye(6)[[0, 0, 1, 1, 1, 2, 2, 3, 4, 4, 4, 5]] + 0.01 * draw.normal(size=(12, 6))
+    chosen = variety.most_varied(kinds, 6)
+    assert sorted(np.argmax(kinds[chosen], axis=1)) == [0, 1, 2, 3, 4, 5]
+    assert ears.vendi_score(kinds[chosen]) == pytest.approx(6.0, abs=0.05)
