@@ -77,7 +77,7 @@ class Mix:
     drums_room_db: float = -22.0
     drums_attack_db: float = 4.0  # the most that the drum bus adds to an attack
     drums_parallel: float = 0.4  # compressed copy of the drums beside them, 0…1
-    drums_air_db: float = 6.0  # shelf of the drums above 6.5 kHz
+    drums_air_db: float = 6.0  # shelf of the drums above 4 kHz
     duck_db: float = 5.0  # how far the music dips under each kick; the bass, and all under a snare, half as far
     cutoff_hz: float = 10000.0  # low-pass of the whole music (not of crackle and ambience)
     warmth: float = 0.5  # saturation 0…1

@@ -27,7 +27,7 @@ class Production:
     drums_db: float  # level of the drum bus, relative
     attack_db: float  # the most that the drum bus adds to an attack
     parallel: float  # compressed copy of the drums beside them, 0…1
-    air_db: float  # shelf of the drums above 6.5 kHz
+    air_db: float  # shelf of the drums above 4 kHz
     duck_db: float  # how far the music dips under each kick, relative to the kit's
     scoop_db: float  # bell at 500 Hz in everything melodic but the bass
     highs_db: float  # shelf above 2.5 kHz in the same, where drums play

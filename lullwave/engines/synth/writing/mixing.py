@@ -14,9 +14,9 @@ _ROLE_DB: dict[Role, float] = {"keys": -1.5, "bass": 0.0, "lead": 1.0, "answer":
 _FEATURED_DB, _BEHIND_DB = 1.5, -7.0  # for named instruments, and for other melodic ones beside them
 _THIN_HZ: dict[Role, float] = {"keys": 170.0, "pad": 220.0, "lead": 150.0, "answer": 150.0}  # room for kick and bass
 _SCOOP: dict[Role, float] = {"keys": 1.0, "pad": 1.0, "lead": 0.5, "answer": 0.5}  # share of the production's bell
-_HIGHS: dict[Role, float] = {"keys": 1.0, "pad": 1.0, "lead": 0.6, "answer": 0.8}  # share of the production's shelf
-_HIGHS_FEATURED = 0.4  # the same of what is named
-_EDGE_DB = 2.5  # of intros and outros, where few play: two in a row would make a minute too quiet
+_HIGHS: dict[Role, float] = {"keys": 1.0, "pad": 1.0, "lead": 0.9, "answer": 0.9}  # share of the production's shelf
+_HIGHS_FEATURED = 0.75  # the same of what is named
+_EDGE_DB = 3.0  # of intros and outros, where few play: two in a row would make a minute too quiet
 _CHOPS_HZ = 2600.0  # low-pass of a chopped recording
 _PARTS: dict[Role, str] = {
     "keys": "keys",

@@ -18,9 +18,9 @@ from ..synthesis import MUSIC_RATE, Spectrum, good_size, response, section
 
 HISTORY = 512  # input kept by `colour`; 23 ms, in which every filter above 100 Hz has died away
 _SCOOP_HZ, _SCOOP_Q = 500.0, 0.8  # the middle that piles up where chords, tune and pad meet
-_AIR_HZ = 6500.0  # where the shelf of the drums has half its gain
+_AIR_HZ = 4000.0  # where the shelf of the drums has half its gain
 _HIGHS_HZ = 2500.0  # the same of what is melodic
-_MATCHED_HZ = (4500.0, 9500.0)  # where the shelf is as the analogue one; elsewhere within 0.13 dB up to 10.5 kHz
+_MATCHED_HZ = (4000.0, 9500.0)  # where the shelf is as the analogue one; elsewhere within 0.13 dB up to 10.5 kHz
 
 
 def spectrum_of(samples: Samples, size: int) -> Spectrum:
@@ -41,7 +41,7 @@ class Tone:
     cutoff_hz: float = 20000.0  # low-pass of two poles; 10 kHz and above is none
     thin_hz: float = 0.0  # high-pass of two poles; 0 is none, else at least 100
     scoop_db: float = 0.0  # bell at 500 Hz, about two octaves wide
-    air_db: float = 0.0  # shelf above 6.5 kHz
+    air_db: float = 0.0  # shelf above 4 kHz
     highs_db: float = 0.0  # shelf above 2.5 kHz
 
     @property

@@ -103,6 +103,13 @@ def read_at(stereo: Samples, places: np.ndarray) -> Samples:
 
 
 def crush(samples: Samples, bits: float = 10.0) -> Samples:
-    """An old sampler's converter. The music's rate is that of such samplers already, so nothing is held."""
+    """An old sampler's converter. The music's rate is that of such samplers already, so nothing is held.
+
+    Its stairs have round edges: a step of one bit would be a click where a stroke begins out of darkness.
+    """
     scale = np.float32(2.0 ** (bits - 1))
-    return np.asarray(np.rint(samples * scale) / scale, np.float32)
+    scaled = samples * scale
+    steps = np.rint(scaled)
+    inside = scaled - steps  # -0.5 … 0.5, from the middle of a stair
+    power = inside * inside
+    return np.asarray((steps + 16 * power * power * inside) / scale, np.float32)

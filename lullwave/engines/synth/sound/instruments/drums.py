@@ -51,7 +51,7 @@ def _kick(s: Stroke) -> Samples:
     frames = round(seconds * MUSIC_RATE)
     t = np.arange(frames) / MUSIC_RATE
     sweep = (s.kit.kick_hz + (s.kit.kick_from_hz - s.kit.kick_hz) * np.exp(-t / 0.022)) * s.pitch
-    body = sine(phase_of(sweep, frames)) * rise(frames, 0.012)
+    body = sine(phase_of(sweep, frames)) * rise(frames, 0.015)
     body = np.tanh(1.3 * body) * decay(frames, s.kit.kick_s * 1.5 * s.length)
     beater = shaped(s.noise(0.03, "beater"), low_hz=2600.0, high_hz=500.0, order=2)
     beater *= decay(len(beater), 0.022)
@@ -87,7 +87,7 @@ def _rim(s: Stroke) -> Samples:
 
 def _clap(s: Stroke) -> Samples:
     frames = round(0.30 * MUSIC_RATE)
-    grain = shaped(s.noise(0.30, "clap"), low_hz=2400.0 * s.tilt, high_hz=800.0, order=2)
+    grain = shaped(s.noise(0.30, "clap"), low_hz=2100.0 * s.tilt, high_hz=800.0, order=2)
     t = np.arange(frames) / MUSIC_RATE
     envelope = np.zeros(frames)
     for begin, length, level in ((0.0, 0.03, 0.55), (0.012, 0.03, 0.7), (0.025, 0.2 * s.length, 1.0)):

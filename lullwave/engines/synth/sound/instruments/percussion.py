@@ -25,7 +25,7 @@ def _long_kick(s: Stroke) -> Samples:
     t = np.arange(frames) / MUSIC_RATE
     sweep = (s.kit.kick_hz + (s.kit.kick_from_hz - s.kit.kick_hz) * np.exp(-t / 0.014)) * s.pitch
     body = np.tanh(1.7 * sine(phase_of(sweep, frames))) * decay(frames, s.kit.kick_s * 1.4 * s.length)
-    return np.asarray(body * rise(frames, 0.008), np.float32)
+    return np.asarray(body * rise(frames, 0.012), np.float32)
 
 
 def _machine_snare(s: Stroke) -> Samples:
@@ -77,7 +77,7 @@ def _knock(s: Stroke) -> Samples:
     frames = _frames(0.25)
     freqs = np.array([88.0, 146.0, 262.0, 510.0]) * s.pitch
     table = modes(frames, freqs, [1.0, 0.6, 0.35, 0.2], np.array([0.2, 0.13, 0.08, 0.05]) * s.length)
-    return table * rise(frames, 0.008)
+    return table * rise(frames, 0.012)
 
 
 def _keys(s: Stroke) -> Samples:

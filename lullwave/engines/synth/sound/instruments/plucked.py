@@ -146,7 +146,7 @@ def electric_guitar(pitch_hz: float, velocity: float, variant: int, seconds: flo
         np.tanh(0.12)
     )
     wave = shaped(wave, low_hz=4200.0, high_hz=90.0, peaks=((2300.0, 1.2, 0.7),), order=2)
-    return levelled(wave * rise(frames, 0.008))
+    return levelled(wave * rise(frames, 0.012))
 
 
 def slide_guitar(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
