@@ -291,7 +291,7 @@ void Decoder::self_attend(const Step& step, int l, int thread) {
     for (int r = 0; r < rows; r++)
       remember(cache, past(r, head) + step.rows[r].position, &worker.qkv[std::size_t(3 * r + 1) * size],
                &worker.qkv[std::size_t(3 * r + 2) * size]);
-    Attended shared{};  // a past of nibbles as bytes, if several rows see it or attention takes no nibbles
+    Attended shared{};  // a past, as bytes if attention takes no nibbles
     for (int i = 0, last = -1; i < rows; i++) {  // last: of the rows that see the same past
       const int r = step.by_past[i];
       const std::size_t at = past(r, head);
@@ -300,7 +300,7 @@ void Decoder::self_attend(const Step& step, int l, int thread) {
         for (last = i; last + 1 < rows && past(step.by_past[last + 1], head) == at; last++)
           longest = std::max(longest, step.rows[step.by_past[last + 1]].position + 1);
         shared = seen_by(cache, at, longest);
-        if (cache.stored == Stored::kNibble && (last > i || size != kernels_.nibble_head))
+        if (cache.stored == Stored::kNibble && size != kernels_.nibble_head)
           shared = unpacked(shared, worker);
       }
       Attended to = shared;
@@ -318,16 +318,18 @@ void Decoder::self_attend(const Step& step, int l, int thread) {
 void Decoder::remember(const CacheView& cache, std::size_t position, const float* keys, const float* values) const {
   const int size = sizes_.head_size();
   const std::size_t at = position * size;
-  const auto keep = [&](const float* x, void* kept, void* scales) {
+  const auto keep = [&](const float* x, void* kept, void* scales, int together) {
     if (cache.stored == Stored::kHalf)
       kernels_.to_half(x, size, static_cast<std::uint16_t*>(kept) + at);
     else if (cache.stored == Stored::kByte)
       static_cast<float*>(scales)[position] = kernels_.to_bytes(x, size, static_cast<std::int8_t*>(kept) + at);
     else
-      static_cast<std::uint32_t*>(scales)[position] = kernels_.pack_head(x, size, static_cast<std::uint8_t*>(kept) + at / 2);
+      static_cast<std::uint32_t*>(scales)[position] =
+          kernels_.pack_head(x, size, together, static_cast<std::uint8_t*>(kept) + position / together * together * size / 2 +
+                                                    position % together);
   };
-  keep(keys, cache.keys, cache.key_scales);
-  keep(values, cache.values, cache.value_scales);
+  keep(keys, cache.keys, cache.key_scales, 1);
+  keep(values, cache.values, cache.value_scales, kTogetherInValues);
 }
 
 Attended Decoder::seen_by(const CacheView& cache, std::size_t at, int count) const {
@@ -339,14 +341,14 @@ Attended Decoder::seen_by(const CacheView& cache, std::size_t at, int count) con
 }
 
 Attended Decoder::unpacked(const Attended& to, Worker& worker) const {
-  const auto unpack = [&](const void* nibbles, const void* words, std::int8_t* bytes, float* scales) {
+  const auto unpack = [&](const void* nibbles, const void* words, int together, std::int8_t* bytes, float* scales) {
     kernels_.unpack_heads(static_cast<const std::uint8_t*>(nibbles), static_cast<const std::uint32_t*>(words), to.count,
-                          to.size, bytes, scales);
+                          to.size, together, bytes, scales);
   };
   std::int8_t* values = worker.bytes.data() + std::size_t(to.count) * to.size;
   float* value_scales = worker.scales.data() + to.count;
-  unpack(to.keys, to.key_scales, worker.bytes.data(), worker.scales.data());
-  unpack(to.values, to.value_scales, values, value_scales);
+  unpack(to.keys, to.key_scales, 1, worker.bytes.data(), worker.scales.data());
+  unpack(to.values, to.value_scales, kTogetherInValues, values, value_scales);
   return {worker.bytes.data(), values, nullptr, to.count, to.size, Stored::kByte, worker.scales.data(), value_scales,
           nullptr, 0};
 }

@@ -134,6 +134,7 @@ class Cache {
     for (int i = 0; key_scales_ && i < 5; i++)
       require(key_scales_->shape(i) == keys_.shape(i) && value_scales_->shape(i) == keys_.shape(i),
               "cache: a scale for each position of a head");
+    require(!nibbles || keys_.shape(4) % kTogetherInValues == 0, "cache: of uint8, a length that is a multiple of 4");
     for (int i = 0; i < 6; i++)
       require(keys_.shape(i) == values_.shape(i), "cache: (layers, slots, 2, heads, length, size), keys as values");
     require(keys_.shape(2) == 2 && keys_.shape(4) < (1u << 24) && keys_.shape(1) < (1u << 24), "cache: two rows a slot");
@@ -293,24 +294,29 @@ void attend(const Array<const float, 1>& query, const Array<const std::int8_t, 2
 }
 
 // Quantizes keys or values to nibbles, and makes bytes of them, for tests of the kernels.
-void pack_heads(const Array<const float, 2>& x, const Array<std::uint8_t, 2>& nibbles, const Array<std::int32_t, 1>& words,
-                const std::string& level) {
+void pack_nibbles(const Array<const float, 2>& x, const Array<std::uint8_t, 2>& nibbles, const Array<std::int32_t, 1>& words,
+                bool values, const std::string& level) {
   const std::size_t count = x.shape(0), size = x.shape(1);
   require(size > 0 && size % kTile == 0 && size < (1u << 24), "x: (count, a multiple of 16)");
   require(nibbles.shape(0) == count && 2 * nibbles.shape(1) == size, "nibbles: (count, size / 2)");
   require(words.shape(0) == count, "words: (count)");
-  for (std::size_t i = 0; i < count; i++)
-    words.data()[i] = std::int32_t(kernels_of(level).pack_head(x.data() + i * size, int(size), nibbles.data() + i * size / 2));
+  const std::size_t together = values ? kTogetherInValues : 1;
+  require(count % together == 0, "x: of values, a multiple of four positions");
+  for (std::size_t i = 0; i < count; i++) {
+    std::uint8_t* out = nibbles.data() + i / together * together * size / 2 + i % together;
+    words.data()[i] = std::int32_t(kernels_of(level).pack_head(x.data() + i * size, int(size), int(together), out));
+  }
 }
 
-void unpack_heads(const Array<const std::uint8_t, 2>& nibbles, const Array<const std::int32_t, 1>& words,
-                  const Array<std::int8_t, 2>& bytes, const Array<float, 1>& scales, const std::string& level) {
+void unpack_nibbles(const Array<const std::uint8_t, 2>& nibbles, const Array<const std::int32_t, 1>& words,
+                    const Array<std::int8_t, 2>& bytes, const Array<float, 1>& scales, bool values, const std::string& level) {
   const std::size_t count = bytes.shape(0), size = bytes.shape(1);
   require(size > 0 && size % kTile == 0 && size < (1u << 24) && count < (1u << 24), "bytes: (count, a multiple of 16)");
   require(nibbles.shape(0) == count && 2 * nibbles.shape(1) == size, "nibbles: (count, size / 2)");
   require(words.shape(0) == count && scales.shape(0) == count, "words and scales: (count)");
+  require(!values || count % kTogetherInValues == 0, "bytes: of values, a multiple of four positions");
   kernels_of(level).unpack_heads(nibbles.data(), reinterpret_cast<const std::uint32_t*>(words.data()), int(count), int(size),
-                                 bytes.data(), scales.data());
+                                 values ? kTogetherInValues : 1, bytes.data(), scales.data());
 }
 
 // Draws the tokens of songs, each of which has one row of logits or two.
@@ -359,10 +365,12 @@ NB_MODULE(lullwave_native, m) {
   m.def("attend", &attend, nb::arg("query"), nb::arg("keys"), nb::arg("key_scales"), nb::arg("values"),
         nb::arg("value_scales"), nb::arg("out").noconvert(), nb::arg("level") = "",
         "Softmax attention of one scaled query to keys and values in 8 bits.");
-  m.def("pack_heads", &pack_heads, nb::arg("x"), nb::arg("nibbles").noconvert(), nb::arg("words").noconvert(),
-        nb::arg("level") = "", "Quantizes keys or values (count, size) to nibbles and their words.");
-  m.def("unpack_heads", &unpack_heads, nb::arg("nibbles"), nb::arg("words"), nb::arg("bytes").noconvert(),
-        nb::arg("scales").noconvert(), nb::arg("level") = "", "Makes bytes and their scales of nibbles.");
+  m.def("pack_nibbles", &pack_nibbles, nb::arg("x"), nb::arg("nibbles").noconvert(), nb::arg("words").noconvert(),
+        nb::arg("values") = false, nb::arg("level") = "",
+        "Quantizes keys or values (count, size) to nibbles and their words.");
+  m.def("unpack_nibbles", &unpack_nibbles, nb::arg("nibbles"), nb::arg("words"), nb::arg("bytes").noconvert(),
+        nb::arg("scales").noconvert(), nb::arg("values") = false, nb::arg("level") = "",
+        "Makes bytes and their scales of the nibbles of keys or values.");
   m.def("draw", &draw_songs, nb::arg("logits"), nb::arg("rows"), nb::arg("settings"), nb::arg("chance"),
         nb::arg("tokens").noconvert(), "Draws tokens (songs, codebooks) from logits (rows, codebooks, vocabulary).");
   nb::class_<Linear>(m, "Linear")

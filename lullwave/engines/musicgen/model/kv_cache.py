@@ -24,6 +24,7 @@ LEVELS = 127  # 8-bit keys and values are whole numbers -127..127
 NIBBLES = torch.uint8  # the dtype of a cache in 4 bits: two numbers in a byte
 QUARTERS = 4  # parts of a head's channels that have a factor in 4 bits
 FACTORS = 15  # the largest factor; with it a quarter has the whole scale
+TOGETHER = 4  # positions of values in 4 bits whose bytes stand side by side
 _END = 7.5  # where the peak of a quarter is put: half a step beyond the last number on one side
 _LEAST_PEAK = 1e-30  # of keys and values that are not taken for zeros, as in kernels.hpp
 _SCALE_BITS = -65536  # of a word: its upper half
@@ -34,12 +35,14 @@ Index = tuple[Any, ...]  # of slots, rows, heads, positions
 class KVCache:
     """Keys and values, (L, slots, rows, H, T, d) each. On a CPU, memory is used only for pages that were written.
 
-    ``dtype`` int8 adds scales in float32, (L, slots, rows, H, T). ``NIBBLES`` has keys and values (…, d / 2): an even
-    channel in the low half of a byte, the next one in the high half, both plus 8. In place of scales it has words in
-    int32: a bfloat16 in the upper half, the factors of the four quarters in the lower one, the first factor lowest.
+    ``dtype`` int8 adds scales in float32, (L, slots, rows, H, T). ``NIBBLES`` has keys and values (…, d / 2): a channel
+    of the first half of the head in the low half of a byte, that of the second half in the high one, both plus 8. In
+    place of scales it has words in int32: a bfloat16 in the upper half, the factors of the four quarters in the lower
+    one, the first factor lowest. The bytes of four positions of values lie in the order (d / 2, 4), as sums read them.
     """
 
     def __init__(self, config: ModelConfig, slots: int, length: int, dtype: torch.dtype, device: torch.device) -> None:
+        assert dtype != NIBBLES or length % TOGETHER == 0, length
         stored = config.head_size // (2 if dtype == NIBBLES else 1)
         size = (config.layers, slots, ROWS, config.heads, length, stored)
         self.slots = slots
@@ -67,6 +70,8 @@ class KVCache:
 
     def copy(self, source: int, target: int, positions: int) -> None:
         """Copy the first ``positions`` of one slot to another."""
+        if self.dtype == NIBBLES:
+            positions = -(-positions // TOGETHER) * TOGETHER
         for part in self._parts:
             part[:, target, :, :, :positions] = part[:, source, :, :, :positions]
 
@@ -93,6 +98,14 @@ class LayerCache:
 
     def put(self, index: Index, keys: Tensor, values: Tensor) -> None:
         """Store keys and values (…, d)."""
+        if self.keys.dtype == NIBBLES:
+            assert self.key_scales is not None
+            assert self.value_scales is not None
+            self.keys[index], self.key_scales[index] = in_4_bits(keys)
+            nibbles, self.value_scales[index] = in_4_bits(values)
+            chosen, places = self._in_fours(index)
+            chosen[places] = nibbles
+            return
         for part, scales, new in (
             (self.keys, self.key_scales, keys),
             (self.values, self.value_scales, values),
@@ -100,14 +113,31 @@ class LayerCache:
             if scales is None:
                 part[index] = new.to(part.dtype)
             else:
-                part[index], scales[index] = in_4_bits(new) if part.dtype == NIBBLES else in_8_bits(new)
+                part[index], scales[index] = in_8_bits(new)
 
     def get(self, index: Index, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Keys and values (…, d) in ``dtype``."""
+        keys, values = self.keys[index], None if self.keys.dtype == NIBBLES else self.values[index]
+        if self.key_scales is None or self.value_scales is None:
+            assert values is not None
+            return keys.to(dtype), values.to(dtype)
+        key_scales, value_scales = self.key_scales[index], self.value_scales[index]
+        if values is None:
+            chosen, places = self._in_fours(index)
+            keys, key_scales = in_bytes(keys, key_scales)
+            values, value_scales = in_bytes(chosen[places], value_scales)
         return (
-            _floats(self.keys[index], None if self.key_scales is None else self.key_scales[index], dtype),
-            _floats(self.values[index], None if self.value_scales is None else self.value_scales[index], dtype),
+            keys.to(dtype) * key_scales.to(dtype).unsqueeze(-1),
+            values.to(dtype) * value_scales.to(dtype).unsqueeze(-1),
         )
+
+    def _in_fours(self, index: Index) -> tuple[Tensor, Index]:
+        """A view of the values in 4 bits (…, T / 4, 4, d / 2) with ``index`` but for positions, and their places."""
+        index = index + (slice(None),) * (4 - len(index))
+        *sizes, count, half = self.values.shape
+        blocks = self.values.view(*sizes, count // TOGETHER, half, TOGETHER).transpose(-1, -2)
+        at = torch.arange(count, device=self.values.device)[index[3]]
+        return blocks[index[:3]], (..., at // TOGETHER, at % TOGETHER, slice(None))
 
 
 def in_8_bits(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -130,22 +160,15 @@ def in_4_bits(x: Tensor) -> tuple[Tensor, Tensor]:
     factors = torch.where(sounds.unsqueeze(-1), peaks / (_END * scales), 0.0).round().clamp(1, FACTORS)
     steps = torch.where(sounds.unsqueeze(-1), 1 / (scales * factors), 0.0)
     numbers = ((quarters * steps.unsqueeze(-1)).round().clamp(-8, 7) + 8).flatten(-2).to(torch.uint8)
+    low, high = numbers.chunk(2, -1)
     places = torch.tensor([1 << 4 * quarter for quarter in range(QUARTERS)], dtype=torch.int32, device=x.device)
     words = bits | (factors.to(torch.int32) * places).sum(-1, dtype=torch.int32)
-    return numbers[..., ::2] | numbers[..., 1::2] << 4, words
+    return low | high << 4, words
 
 
 def in_bytes(nibbles: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
     """What ``in_4_bits`` made, as whole numbers int8 (…, d) and their scales float32 (…,)."""
-    numbers = torch.stack((nibbles & 15, nibbles >> 4), -1).flatten(-2).to(torch.int8) - 8
+    numbers = torch.cat((nibbles & 15, nibbles >> 4), -1).to(torch.int8) - 8
     factors = torch.stack([words >> 4 * quarter & FACTORS for quarter in range(QUARTERS)], -1).to(torch.int8)
     whole = (numbers.view(*factors.shape, -1) * factors.unsqueeze(-1)).flatten(-2)
     return whole, (words & _SCALE_BITS).view(torch.float32)
-
-
-def _floats(kept: Tensor, scales: Tensor | None, dtype: torch.dtype) -> Tensor:
-    if scales is None:
-        return kept.to(dtype)
-    if kept.dtype == NIBBLES:
-        kept, scales = in_bytes(kept, scales)
-    return kept.to(dtype) * scales.to(dtype).unsqueeze(-1)

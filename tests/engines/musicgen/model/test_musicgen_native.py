@@ -171,28 +171,34 @@ def test_heads_get_the_4_bits_of_the_definition_and_give_its_bytes(level, size):
     x[7], x[8], x[9, 1:] = 0.0, 1e-35, 0.0
     nibbles, words = in_4_bits(x)
     found, found_words = torch.zeros_like(nibbles), torch.zeros_like(words)
-    native.pack_heads(x, found, found_words, level)
-    assert torch.equal(found, nibbles)
-    assert torch.equal(found_words, words)
+    fours = nibbles.view(75, 4, size // 2).transpose(1, 2).contiguous().view(300, size // 2)  # the order of values
     expected, scales = in_bytes(nibbles, words)
-    whole, found_scales = torch.zeros_like(expected), torch.zeros_like(scales)
-    native.unpack_heads(nibbles, words, whole, found_scales, level)
-    assert torch.equal(whole, expected)
-    assert torch.equal(found_scales, scales)
+    for values, wanted in ((False, nibbles), (True, fours)):
+        native.pack_nibbles(x, found, found_words, values, level)
+        assert torch.equal(found, wanted)
+        assert torch.equal(found_words, words)
+        whole, found_scales = torch.zeros_like(expected), torch.zeros_like(scales)
+        native.unpack_nibbles(found, words, whole, found_scales, values, level)
+        assert torch.equal(whole, expected)
+        assert torch.equal(found_scales, scales)
 
 
 def test_heads_of_other_shapes_raise():
     x, nibbles, words = torch.ones(3, 16), torch.zeros(3, 8, dtype=torch.uint8), torch.zeros(3, dtype=torch.int32)
-    native.pack_heads(x, nibbles, words)
+    native.pack_nibbles(x, nibbles, words)
     whole, scales = torch.zeros(3, 16, dtype=torch.int8), torch.zeros(3)
-    native.unpack_heads(nibbles, words, whole, scales)
+    native.unpack_nibbles(nibbles, words, whole, scales)
     assert torch.allclose(whole * scales[:, None], x, rtol=0.1)
     for arrays in ((x[:2], nibbles, words), (x[:, :12].contiguous(), nibbles, words), (x, nibbles[:, :6], words)):
         with pytest.raises((TypeError, ValueError)):
-            native.pack_heads(*arrays)
-    for arrays in ((nibbles, words, whole[:, :8].contiguous(), scales), (nibbles, words[:2], whole, scales)):
+            native.pack_nibbles(*arrays)
+    for arrays in (
+        (nibbles, words, whole[:, :8].contiguous(), scales),
+        (nibbles, words[:2], whole, scales),
+        (nibbles, words, whole, scales, True),  # of values, four positions stand together
+    ):
         with pytest.raises((TypeError, ValueError)):
-            native.unpack_heads(*arrays)
+            native.unpack_nibbles(*arrays)
 
 
 def test_attention_of_other_shapes_raises():
@@ -342,6 +348,8 @@ def test_wrong_arguments_raise_and_leave_the_decoder_working(tiny):
         (nibbles.keys, bytes_alone.values, nibbles.key_scales, nibbles.value_scales),
         (bytes_alone.keys, bytes_alone.values, nibbles.key_scales, nibbles.value_scales),
         (nibbles.keys, nibbles.values, nibbles.key_scales, bytes_alone.value_scales),
+        tuple(part[..., :3, :].contiguous() for part in (nibbles.keys, nibbles.values))
+        + tuple(part[..., :3].contiguous() for part in (nibbles.key_scales, nibbles.value_scales)),
     ):
         with pytest.raises((TypeError, ValueError)):
             native.Cache(*arrays)
