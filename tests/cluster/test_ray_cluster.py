@@ -381,13 +381,11 @@ def test_a_server_outside_the_cluster_starts_its_stations_there_and_plays_them(c
             eventually(lambda: station_row("outside")["state"] == "on air")
             eventually(lambda: b'"produces":[]' in asked(port, "/readyz").replace(b" ", b""))
             assert len(asked(port, "/stations/outside/stream.mp3", 24_000)) == 24_000
-            told = subprocess.run(
-                [*lullwave, "cluster", "status", "--address", outside, "--json"],
-                capture_output=True,
-                text=True,
-                timeout=240,
-                check=False,
-            )
+            asking = [*lullwave, "cluster", "status", "--address", outside, "--json"]
+            for _ in range(3):  # a machine that is very busy does not answer within its time
+                told = subprocess.run(asking, capture_output=True, text=True, timeout=240, check=False)
+                if "no answer within" not in told.stderr:
+                    break
             assert told.returncode == 0, told.stderr
             shown, row = json.loads(told.stdout), station_row("outside")
             assert [(one["station"], one["pid"]) for one in shown["stations"]] == [("outside", row["pid"])]
