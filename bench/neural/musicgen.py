@@ -33,8 +33,8 @@ def main() -> None:
     parser.add_argument(
         "--backends",
         default="native,native+int4,native+kv16,torch",
-        help="kernels of Lullwave on a CPU, for the parts steps and error; +int4: with weights of 4 bits; +kv16, +kv8, "
-        "+kv4: with keys and values in so many bits, else as kv_dtype=auto has them",
+        help="kernels of Lullwave on a CPU, for the parts steps and error; +int4: weights in 4 bits; +kv16, +kv8, "
+        "+kv4: keys and values in 16, 8 or 4 bits; without one, what kv_dtype=auto chooses",
     )
     parser.add_argument("--peers", default="fp32,bf16,int8", help="kinds of transformers, for the part steps on a CPU")
     parser.add_argument("--seconds", default="10,30", help="lengths of clips, for the part clip")

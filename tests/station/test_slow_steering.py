@@ -1,7 +1,5 @@
 """Steering an engine that takes seconds until its first music: a fork gets as long as the last one took."""
 
-import time
-
 from recorded_station import RecordedStation
 from sine_engine import RATE, SineEngine, SineStream
 
@@ -54,6 +52,14 @@ class Slow:
         return SlowEngine
 
 
+def steered(tape, prompt):
+    """Steer, and play until that is carried out."""
+    asked = tape.station.steer(prompt, over_s=1.0)
+    while not asked.done():
+        tape.play(0.25)
+    return asked.result()
+
+
 def test_a_slow_fork_is_tried_once_more_and_the_next_one_has_time_at_once():
     slow = Slow()
     engines = EnginePool({"synth": SineEngine, "sines": slow.engine()})
@@ -62,12 +68,9 @@ def test_a_slow_fork_is_tried_once_more_and_the_next_one_has_time_at_once():
         for turn, (tries, least_s, most_s) in enumerate([(2, 4.4, 5.4), (1, 2.4, 3.4)]):
             edge = tape.station.edge
             slow.steered.clear()
-            asked = tape.station.steer(f"more of it {turn}", over_s=1.0)
-            while not asked.done():
-                tape.play(0.25)
-                time.sleep(0.01)  # a busy machine takes its time for what costs none by the simulated clock
+            found = steered(tape, f"more of it {turn}")
             assert len(slow.steered) == tries
-            assert least_s <= (asked.result().frame - edge) / RATE <= most_s
+            assert least_s <= (found.frame - edge) / RATE <= most_s
             tape.play(20)
 
 
@@ -77,10 +80,7 @@ def test_an_engine_that_has_just_given_a_fork_is_not_taken_for_one_that_does_not
     with RecordedStation("sines", engines=engines, clock=slow.clock) as tape:
         tape.play(30)
         for turn in range(3):
-            asked = tape.station.steer(f"more of it {turn}", over_s=1.0)
-            while not asked.done():
-                tape.play(0.25)
-                time.sleep(0.01)
+            steered(tape, f"more of it {turn}")
             tape.play(20)
         slow.closing_s = 0.0
     assert {event.data["rung"] for event in tape.events if event.kind == "rung"} == {"engine"}
