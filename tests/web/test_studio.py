@@ -234,6 +234,24 @@ def test_a_list_of_jobs_that_did_not_come_at_first_comes_later(serve: Callable[.
     assert page.locator(".job-list > .told").inner_text() == ""
 
 
+def test_replies_that_cross_lose_no_job(serve: Callable[..., Radio], visit: Callable[..., Any]):
+    page = visit(serve(engines=ENGINES, engine="sines").url + "studio")
+    make(page, Length_in_seconds="1")
+    page.locator(DONE).wait_for()
+    held: list[tuple[Any, Any]] = []
+    page.route("**/api/jobs", lambda route: held.append((route, route.fetch())), times=1)
+    page.evaluate("() => void dispatchEvent(new Event('focus'))")  # the list is asked for, and its reply comes late
+    while not held:
+        page.wait_for_timeout(20)
+    make(page)
+    page.locator(DONE).nth(1).wait_for()
+    [(route, reply)] = held
+    with page.expect_response("**/api/jobs"):
+        route.fulfill(response=reply)
+    page.wait_for_timeout(100)
+    assert page.locator(DONE).count() == 2
+
+
 def test_two_results_play_side_by_side_at_one_loudness(serve: Callable[..., Radio], visit: Callable[..., Any]):
     page = visit(serve(engines=ENGINES, engine="sines").url + "studio")
     page.evaluate(

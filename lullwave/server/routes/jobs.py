@@ -60,7 +60,7 @@ class PinBody(BaseModel):
 
 
 def router(services: Services) -> APIRouter:
-    """The routes. A visitor without a key gets one with the first reply."""
+    """The routes. A visitor without a key gets one with what it creates first: nothing is lost if replies cross."""
     routes = APIRouter(tags=["studio"], dependencies=services.checks)
 
     def queue() -> JobQueue:
@@ -71,7 +71,7 @@ def router(services: Services) -> APIRouter:
         return queue().store.get(visitor_of(request).id, id)
 
     @routes.get("/api/jobs")
-    async def jobs(request: Request) -> Response:
+    async def jobs(request: Request) -> JSONResponse:
         """The visitor's own jobs, newest first, and how much of the space for results they take and may take."""
         visitor = visitor_of(request)
         store = queue().store
@@ -83,7 +83,7 @@ def router(services: Services) -> APIRouter:
             "most_pinned": store.most_pinned,
             "may_make": is_owner(request.scope) or services.settings.open_studio,
         }
-        return visitor.tell(JSONResponse(body, headers=_NO_STORE), request)
+        return JSONResponse(body, headers=_NO_STORE)
 
     @routes.get("/api/jobs/tasks")
     async def tasks() -> JSONResponse:

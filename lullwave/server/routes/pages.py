@@ -14,6 +14,7 @@ from ...errors import NotFound
 from ...paths import web_dir
 from ..byte_ranges import whole_or_part
 from ..deps import Services
+from ..jobs.visitors import visitor_of
 from ..middleware.security_headers import EMBED_CSP
 
 _TYPES = {
@@ -91,7 +92,9 @@ def router(services: Services, web: Path | None = None) -> APIRouter:
 
     @routes.api_route("/studio", methods=["GET", "HEAD"])
     def studio(request: Request) -> Response:
-        return serve(request, page, "studio.html")
+        """The Studio, with the visitor's key, so that no two requests of the page are answered with different ones."""
+        reply = serve(request, page, "studio.html", **{"Cache-Control": "private, no-cache"})
+        return visitor_of(request).tell(reply, request)
 
     @routes.api_route("/make", methods=["GET", "HEAD"])
     def make(request: Request) -> Response:

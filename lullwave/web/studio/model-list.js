@@ -18,6 +18,7 @@ export function ModelList(el, t, api, reasonOf) {
   const list = el.querySelector('.list');
   const cards = new Map();
   let timer = 0;
+  let asked = 0;
 
   list.addEventListener('click', ({ target }) => {
     const button = target.closest('button[name]');
@@ -37,7 +38,10 @@ export function ModelList(el, t, api, reasonOf) {
   /** Show how far the download is, until it has ended. */
   async function follow() {
     clearTimeout(timer);
+    asked += 1;
+    const mine = asked;
     const pull = await api.lastPull();
+    if (mine !== asked) return; // overtaken
     for (const [name, card] of cards) showPull(card, pull?.name === name ? pull : null, pull?.state === 'pulling');
     if (pull?.state === 'pulling') timer = setTimeout(() => void follow().catch(later), POLL_MS);
     else if (pull?.state === 'done' && cards.get(pull.name)?.dataset.installed === 'false') await update();

@@ -49,6 +49,7 @@ export function Studio(el, t) {
   let engines = [];
   let jobs = [];
   let listed = false; // the server has told them once
+  let refreshes = 0;
   let needsToken = false;
   let shown = '';
   let asked = 0;
@@ -158,16 +159,19 @@ export function Studio(el, t) {
 
   async function refresh() {
     clearTimeout(timer);
+    refreshes += 1;
+    const mine = refreshes;
     let told;
     try {
       told = await jobsApi.list();
     } catch (error) {
-      if (!listed || jobs.some(isActive)) {
+      if (mine === refreshes && (!listed || jobs.some(isActive))) {
         find('.job-list > .told').textContent = reasonOf(error);
         timer = setTimeout(() => void refresh(), 2000);
       }
       return;
     }
+    if (mine !== refreshes) return; // a reply that was overtaken tells of the past
     find('.job-list > .told').textContent = '';
     const ended = endedSince(jobs, told.jobs);
     jobs = told.jobs;

@@ -257,7 +257,8 @@ def test_jobs_and_files_are_seen_by_their_visitor_alone(served):
 
 
 def test_a_browser_gets_a_cookie_that_scripts_and_other_sites_cannot_use(served):
-    response, _ = served.ask("/api/jobs")
+    response, _ = served.ask("/studio")
+    assert response.headers["Cache-Control"] == "private, no-cache"  # no cache gives one visitor's key to others
     cookie = response.headers["Set-Cookie"]
     for said in ("HttpOnly", "SameSite=strict", "Path=/", "Max-Age="):
         assert said in cookie
@@ -269,6 +270,25 @@ def test_a_browser_gets_a_cookie_that_scripts_and_other_sites_cannot_use(served)
     assert served.ask("/api/jobs", headers={"X-Lullwave-Visitor": "short"})[0].status == 422
     kept = [path.read_text() for path in served.settings.paths.studio.glob("*/*/job.json")]
     assert not any(key in text for text in kept)  # only its hash
+
+
+def test_a_key_comes_with_the_page_or_with_what_is_created_first(served):
+    """Two replies that cross never give two keys to one browser, of which one would lose its jobs."""
+    page, _ = served.ask("/studio")
+    kept = {"If-None-Match": page.headers["ETag"]}
+    for method, headers in (("HEAD", {}), ("GET", kept)):  # a browser that deleted its cookies keeps the page
+        reply, _ = served.ask("/studio", method, headers=headers)
+        assert reply.headers["Set-Cookie"] != page.headers["Set-Cookie"]
+    mine = {"Cookie": page.headers["Set-Cookie"].partition(";")[0]}
+    assert served.ask("/studio", headers={**mine, **kept})[0].headers["Set-Cookie"] is None
+    listed, data = served.ask("/api/jobs")
+    assert (listed.headers["Set-Cookie"], json.loads(data)["jobs"]) == (None, [])
+    made, _ = served.ask("/api/jobs", "POST", {"task": "text", "fields": {"duration_s": 1, "image": False}})
+    program = {"X-Lullwave-Visitor": made.headers["X-Lullwave-Visitor"]}
+    brought, data = served.ask("/api/jobs/files?name=a.wav", "POST", encode(sound(0.5), "wav"), program)
+    assert brought.headers["Set-Cookie"] is None
+    assert json.loads(data)["id"] in [one["id"] for one in served.json("/api/jobs", headers=program)["jobs"]]
+    assert len(served.json("/api/jobs", headers=program)["jobs"]) == 2
 
 
 def test_a_public_server_asks_for_the_token_unless_the_studio_is_open(tmp_path):
