@@ -84,7 +84,8 @@ class Mix:
     wow: float = 0.5  # depth of wow and flutter 0…1
     crackle_db: float = -44.0  # level of the vinyl crackle; -120 is off
     hiss_db: float = -62.0  # level of the tape hiss; -120 is off
-    music_db: float = 0.0  # fade of the music as a whole, for intros, outros and joins
+    music_db: float = 0.0  # gain of the music as a whole
+    music_lufs: float | None = None  # planned loudness of the section; None leaves it as it comes
     ambience_lufs: Mapping[Ambience, float] = field(default_factory=dict)  # loudness of each layer that is on
 
 

@@ -19,6 +19,7 @@ from ...storage.packing import pack_arrays, parse_values, unpack_arrays
 from ..base import Engine
 from .score import Mix, Track
 from .sound.effects.dynamics import PunchState
+from .sound.effects.leveller import LevelState
 from .sound.effects.onsets import OnsetState
 from .sound.renderer import ActiveHit, ActiveNote, PartState, RendererState
 from .sound.synthesis import MUSIC_RATE
@@ -48,7 +49,7 @@ def pack(engine: type[Engine], head: Mapping[str, Any], state: RendererState) ->
         "onsets": {"heard": state.onsets.heard, "edges": state.onsets.edges, "gain": state.onsets.gain},
         "level": state.level,
         "gain": state.gain,
-        "ending": state.ending,
+        "levels": asdict(state.levels),
     }
     words = json.dumps({"engine": engine.name, "version": VERSION, "head": head, "sound": sound}).encode()
     body = struct.pack("<I", len(words)) + words + pack_arrays(arrays)
@@ -130,7 +131,7 @@ def _state_in(sound: Mapping[str, Any], arrays: Mapping[str, Any]) -> RendererSt
         onsets=_onsets_in(sound["onsets"], arrays["onsets"]),
         level=sound["level"],
         gain=sound["gain"],
-        ending=sound["ending"],
+        levels=LevelState(**sound["levels"]),
     )
     return replace(state, **{name: arrays[name] for name in _ARRAYS})
 

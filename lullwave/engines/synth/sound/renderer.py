@@ -8,8 +8,8 @@ One module, because every stage changes the one state that a snapshot keeps.
                                                                    └ sends ─┴ room, plate ─┤
     hits ─ kit ─ punch ─ bit reduction ─ low-pass, air ────────────────────────────────────┤ at MUSIC_RATE
                                                                                            ▼
-           compressor ─ onsets ─ low-pass, high-pass ─ (twice the rate) ─ saturation, tape ─┬─▶ at RATE
-                                                           crackle, hiss, ambience ─────────┘
+           compressor ─ onsets ─ low-pass, high-pass ─ (twice the rate) ─ saturation, tape ─ level ─┬─▶ at RATE
+                                                                   crackle, hiss, ambience ─────────┘
 
 The sound lags the score by ``LATENCY`` frames, because an event may begin a little before its bar. The whole state
 between two bars is one immutable `RendererState`.
@@ -28,8 +28,9 @@ from ..catalogue.drums import DRUMS, DrumName, KitName
 from ..catalogue.instruments import INSTRUMENTS, InstrumentName
 from ..score import LOOKAHEAD_S, RATE, Ambience, Bar, Mix, Track
 from . import ambience
-from .effects import dynamics, modulation, onsets, surface_noise, tape
+from .effects import dynamics, leveller, modulation, onsets, surface_noise, tape
 from .effects.filtering import HISTORY, Tone, colour
+from .effects.leveller import LevelState
 from .effects.reverb import PLATE_HISTORY, ROOM_HISTORY, reverberate
 from .effects.upsampling import BUS_HISTORY, LOOK, double
 from .instruments.cache import SoundCache
@@ -104,7 +105,7 @@ class RendererState:
     onsets: onsets.OnsetState = field(default_factory=onsets.OnsetState)
     level: float = 0.0
     gain: float = 1.0
-    ending: float = 0.0  # power of the music's last second
+    levels: LevelState = field(default_factory=LevelState)
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class BusGains:
     compressor: Samples  # (T,) at MUSIC_RATE
     onsets: Samples  # (T,) at MUSIC_RATE, of the highs of drums
     saturation: Samples  # (2, T) at twice RATE
-    join: Samples | None  # (T,) at RATE, where a piece begins
+    levels: Samples  # (T,) at RATE
 
 
 class Renderer:
@@ -170,20 +171,19 @@ class Renderer:
         saturation = tape.saturation_gain(fast, drive) if self._keeps_gains else None
         fast = tape.saturate(fast, drive) if gains is None else fast * gains.saturation
         out, tape_kept = self._play_tape(bar, old, fast, music_end)
-        join = None if gains is None else gains.join
-        if gains is None and bar.bar == 0 and was.ending > 0.0 and bar.frames > LATENCY + RATE:
-            after = dynamics.weighted_power(out[:, LATENCY : LATENCY + RATE])
-            join = dynamics.level_join(bar.frames, LATENCY, was.ending, after)
-        if join is not None:
-            out *= join
-        ending = dynamics.weighted_power(out[:, -RATE:]) if gains is None else 0.0
+        levels, begins = was.levels, bar.bar == 0 and bar.piece >= 0
+        if gains is None:
+            sections, levels = leveller.level(out, LATENCY, was.levels, bar.section, bar.mix.music_lufs, begins)
+        else:
+            sections = gains.levels
+        out *= sections
         if saturation is not None:
-            self.gains = BusGains(curve, highs, saturation, join)
+            self.gains = BusGains(curve, highs, saturation, sections)
         self._add_noise_and_ambience(out, bar, old)
         self.state = RendererState(
             end, music_end, bar.mix, sounding, struck,
             tuple(k for k in kicks if k[0] > music_end - round(dynamics.DUCK_S * MUSIC_RATE)),
-            parts, room_kept, plate_kept, drums_kept, bus_kept, tape_kept, punch, onsets_kept, level, gain, ending,
+            parts, room_kept, plate_kept, drums_kept, bus_kept, tape_kept, punch, onsets_kept, level, gain, levels,
         )  # fmt: skip
         return np.ascontiguousarray(out.T)
 
@@ -355,7 +355,8 @@ class Renderer:
 
 def empty_bar(state: RendererState, frames: int) -> Bar:
     """A bar of ``frames`` in which nothing is played, with the mix of the bar before it."""
-    return Bar(state.frame, frames, 4, (), (), state.mix or Mix({}), (), -1, 0, "tail", 60.0)
+    mix = replace(state.mix or Mix({}), music_lufs=None)
+    return Bar(state.frame, frames, 4, (), (), mix, (), -1, 0, "tail", 60.0)
 
 
 def _play_part(

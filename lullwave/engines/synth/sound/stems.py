@@ -1,7 +1,7 @@
 """The parts of music one by one; knows the renderer, nothing of files.
 
 Each stem has its own filter, effects, room, plate, dip under the kick and tape, and the gains that the bus (compressor,
-saturation, the swell at the joins of pieces) gave the whole mix at that sample. The stems therefore add up to the mix,
+saturation, the levels of sections) gave the whole mix at that sample. The stems therefore add up to the mix,
 to within rounding. A stem may exceed full scale: to write integers, scale all stems by the same gain.
 """
 

@@ -6,7 +6,7 @@ from ..catalogue.drums import KITS
 from ..catalogue.instruments import INSTRUMENTS, Role
 from ..catalogue.productions import PRODUCTIONS
 from ..score import Mix, Track
-from ..spec import PieceSpec, Section
+from ..spec import Band, PieceSpec, Section
 from .comping import CHOPS
 
 _DRUMS_DB = 3.0  # of every kit against the music
@@ -16,7 +16,8 @@ _THIN_HZ: dict[Role, float] = {"keys": 170.0, "pad": 220.0, "lead": 150.0, "answ
 _SCOOP: dict[Role, float] = {"keys": 1.0, "pad": 1.0, "lead": 0.5, "answer": 0.5}  # share of the production's bell
 _HIGHS: dict[Role, float] = {"keys": 1.0, "pad": 1.0, "lead": 0.9, "answer": 0.9}  # share of the production's shelf
 _HIGHS_FEATURED = 0.75  # the same of what is named
-_EDGE_DB = 3.0  # of intros and outros, where few play: two in a row would make a minute too quiet
+_BODY_LUFS = -13.0  # planned loudness of a section, before mastering
+_SPARSE_DB: dict[str, float] = {"intro": -1.2, "outro": -1.2, "break": -1.5}  # of sections in which few play
 _CHOPS_HZ = 2600.0  # low-pass of a chopped recording
 _PARTS: dict[Role, str] = {
     "keys": "keys",
@@ -39,7 +40,7 @@ def mix_of(spec: PieceSpec, section: Section, bar: int) -> Mix:
         seat = INSTRUMENTS[instrument].seat
         level = seat.level_db + _ROLE_DB[role]
         level += production.bass_db if role == "bass" else 0.0
-        level += band.levels_db.get(instrument, 0.0) + band.levels_db.get(_PARTS.get(role, ""), 0.0)
+        level += _asked_of(band, role, instrument)
         if instrument in band.featured:
             level += _FEATURED_DB
         elif band.featured and role != "bass":
@@ -81,7 +82,8 @@ def mix_of(spec: PieceSpec, section: Section, bar: int) -> Mix:
         wow=band.wow,
         crackle_db=band.crackle_db,
         hiss_db=band.hiss_db,
-        music_db=-5.0 if ringing else _border_db(section, bar) + _EDGE_DB * (section.name in ("intro", "outro")),
+        music_db=-5.0 if ringing else 0.0,
+        music_lufs=None if ringing else _BODY_LUFS + _SPARSE_DB.get(section.name, 0.0) + _asked_db(band, section),
         ambience_lufs=dict(band.ambience_lufs),
     )
 
@@ -96,8 +98,12 @@ def _highs_db(shelf_db: float, role: Role, featured: bool) -> float:
     return shelf_db * (min(_HIGHS_FEATURED, _HIGHS.get(role, 0.0)) if featured else _HIGHS.get(role, 0.0))
 
 
-def _border_db(section: Section, bar: int) -> float:
-    """A piece's last bar swells a little, so that the join is even."""
-    if section.closing == "turn" and bar == section.bars - 1:
-        return 1.0
-    return 0.0
+def _asked_db(band: Band, section: Section) -> float:
+    """How much louder or softer all that plays in a section is asked to be; 0 where drums play."""
+    if section.drums or not section.roles:
+        return 0.0
+    return max(_asked_of(band, role, section.players.get(role) or band.instruments[role]) for role in section.roles)
+
+
+def _asked_of(band: Band, role: Role, instrument: str) -> float:
+    return band.levels_db.get(instrument, 0.0) + band.levels_db.get(_PARTS.get(role, ""), 0.0)

@@ -1,16 +1,13 @@
-"""Level over time: ducking under each kick, the drum bus, the bus compressor, the matching of levels at joins."""
+"""Level over time: ducking under each kick, the drum bus, the bus compressor."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from .....audio import Samples
-from ...score import RATE
 from ..synthesis import MUSIC_RATE
 
 DUCK_S = 0.7  # after a kick the music is back within a hundredth of a decibel
@@ -18,8 +15,6 @@ _PUNCH_STEP = 32  # samples between two values of the drum bus's gain, 1.5 ms
 _FULL_LEAD_DB = 8.0  # how far the fast follower leads at a full attack
 _COPY_ABOVE, _COPY_GAIN = 0.02, 1.6  # peak above which the copy is compressed (4 : 1), and its make-up gain
 _STEP = 64  # samples between two values of the compressor's gain
-_STEP_DB = (-0.8, 1.8)  # steps at a join that are left
-_MOST_EVENED_DB = 5.0
 
 
 def duck(start: int, frames: int, kicks: Sequence[tuple[int, float]], depth_db: Samples) -> Samples:
@@ -98,32 +93,3 @@ def compress(bus: Samples, level: float, gain: float) -> tuple[Samples, float, f
     ends = np.append(starts[1:], frames)
     curve = np.interp(np.arange(1, frames + 1), np.append(0, ends), np.append(gain, gains))
     return curve.astype(np.float32), level, float(gains[-1])
-
-
-def weighted_power(stereo: Samples) -> float:
-    """Power of (2, T) at the full rate as an ear takes it: below 100 Hz less and above 1.5 kHz more (after BS.1770)."""
-    size = stereo.shape[1]
-    spectrum = np.fft.rfft(stereo, axis=1)
-    power = float(np.sum((np.square(spectrum.real) + np.square(spectrum.imag)) * _weights(size)))
-    return power / float(size**2)
-
-
-@lru_cache(maxsize=2)
-def _weights(size: int) -> npt.NDArray[np.float64]:
-    """Gain of power at the frequencies of a transform of ``size``."""
-    freqs = np.fft.rfftfreq(size, 1 / RATE)
-    low, high = (freqs / 60.0) ** 2, (freqs / 1500.0) ** 2
-    return np.asarray((low / (1 + low)) ** 2 * (1 + 2.5 * high) / (1 + high))
-
-
-def level_join(frames: int, meet: int, before: float, after: float) -> Samples:
-    """Gain (T,) for a block in which another piece begins at ``meet``: it comes as loud as the one before it ended.
-
-    ``before`` and ``after`` are the powers of a second on either side. Small steps are left; what is corrected is given
-    back in the course of the block.
-    """
-    step_db = 10 * np.log10((after + 1e-9) / (before + 1e-9))
-    wrong_db = float(np.clip(step_db - np.clip(step_db, *_STEP_DB), -_MOST_EVENED_DB, _MOST_EVENED_DB))
-    hold = min(frames, meet + RATE)
-    points = np.array([0, meet, hold, frames])
-    return np.asarray(10 ** (-np.interp(np.arange(frames), points, [0, wrong_db, wrong_db, 0]) / 20), np.float32)
