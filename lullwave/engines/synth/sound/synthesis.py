@@ -83,11 +83,15 @@ def bloom(
     phases: npt.NDArray[np.float64],
     low_s: float,
     high_s: float,
+    power: int = 1,
 ) -> Samples:
-    """``modes`` that begin softly: those below 1 kHz rise in ``low_s``, the bright ones take ``high_s``."""
+    """``modes`` that begin softly: those below 1 kHz rise in ``low_s``, the bright ones take ``high_s``.
+
+    With a ``power`` of 2 they begin unheard and rise faster later, as what is plucked out of silence must.
+    """
     low = freqs_hz < 1000.0
-    out = modes(frames, freqs_hz[low], amps[low], t60_s[low], phases[low]) * rise(frames, low_s)
-    return out + modes(frames, freqs_hz[~low], amps[~low], t60_s[~low], phases[~low]) * rise(frames, high_s)
+    out = modes(frames, freqs_hz[low], amps[low], t60_s[low], phases[low]) * rise(frames, low_s) ** power
+    return out + modes(frames, freqs_hz[~low], amps[~low], t60_s[~low], phases[~low]) * rise(frames, high_s) ** power
 
 
 def phase_of(

@@ -66,6 +66,20 @@ def test_a_high_note_out_of_silence_does_not_click(instrument, pitch):
     assert clicks_of(as_loud_as_music(rendered([note], instrument=instrument))) == []
 
 
+@pytest.mark.parametrize("instrument", TUNES)
+@pytest.mark.parametrize("pitch", [67, 77, 84])
+def test_a_loud_note_over_a_dark_chord_does_not_click(instrument, pitch):
+    """As what is named plays where drums hold its highs back least, in 16 bits, whose noise hides no prediction."""
+    kind = INSTRUMENTS[instrument]
+    seat = {**vars(kind.seat), "level_db": kind.seat.level_db + 2.5, "highs_db": -4.0}
+    tracks = {"pad": Track("pad", **vars(INSTRUMENTS["pad"].seat)), "lead": Track(instrument, pan=0.1, **seat)}
+    notes = [Note("pad", 0.1, 1.2, low, 0.6) for low in (46, 53, 57, 62)]
+    notes.append(Note("lead", AT_S, 1.0, pitch + kind.octaves(67, 84), 0.9))
+    mix = Mix(tracks, kit="dusty", crackle_db=-120.0, hiss_db=-120.0)
+    samples = Renderer(1, CACHE).render(Bar(0, round(1.4 * RATE), 4, tuple(notes), (), mix, (), 0, 1, "A", 80.0))
+    assert clicks_of(np.rint(samples * 10 ** (0.5 / 20) * 2**15) / 2**15) == []
+
+
 @pytest.mark.parametrize("kit", KITS)
 @pytest.mark.parametrize("drum", DRUMS)
 def test_a_stroke_out_of_silence_does_not_click(kit, drum):

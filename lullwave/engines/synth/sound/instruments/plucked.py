@@ -25,8 +25,10 @@ from ..synthesis import (
     shaped,
 )
 
-_SOFT_S = (0.016, 0.036)  # how fast a finger of flesh lets low and high harmonics go
-_SHARP_S = (0.008, 0.012)  # the same of a nail, a quill or a plectrum
+# How fast low and high harmonics rise, and the power of that rise (see `bloom`): early milliseconds that a predictor
+# cannot know from a dark chord before them would be a click.
+_SOFT = (0.016, 0.036, 1)  # plucked by a finger of flesh
+_SHARP = (0.012, 0.022, 2)  # by a nail, a quill or a plectrum
 _BAR_CENTS, _BAR_S = 110.0, 0.1  # how far below its pitch a slide begins, and for how long it glides
 
 
@@ -41,7 +43,7 @@ def _string(
     roll: float = 1.0,
     apart: float = 1.00025,
     most: int = 36,
-    rise_s: tuple[float, float] = _SOFT_S,
+    beginning: tuple[float, float, int] = _SOFT,
 ) -> Samples:
     """Harmonics (``most`` at most) of a string plucked at ``pick`` of its length, low-passed at ``dark_hz``.
 
@@ -64,7 +66,7 @@ def _string(
         np.concatenate([amps * 0.6, amps * 0.4]),
         np.concatenate([t60 * 0.45, t60]),
         np.tile(spread.uniform(-1.4, 1.4, count), 2),
-        *rise_s,
+        *beginning,
     )
 
 
@@ -74,7 +76,7 @@ def _with_touch(
     """A levelled string with the short noise of what plucks it, at ``amount`` of full scale."""
     frames = min(len(wave), round(seconds * MUSIC_RATE))
     touch = shaped(noise(frames, *key), low_hz=low_hz, high_hz=high_hz) * decay(frames, 0.5 * seconds)
-    touch *= rise(frames, 0.006) * np.linspace(1, 0, frames, dtype=np.float32)
+    touch *= rise(frames, 0.012) ** 2 * np.linspace(1, 0, frames, dtype=np.float32)
     out = levelled(wave)
     out[:frames] += touch * np.float32(amount / (np.abs(touch).max() + 1e-9))
     return out
@@ -120,8 +122,8 @@ def steel_guitar(pitch_hz: float, velocity: float, variant: int, seconds: float)
     pick = generator(*key).uniform(0.12, 0.2)
     t60 = float(np.clip(4.2 * (196.0 / pitch_hz) ** 0.4, 1.6, 6.0))
     bright_hz = 2600.0 + 3200.0 * velocity
-    wave = _string(frames, pitch_hz, t60, 3.5, pick, bright_hz, key, apart=1.0004, rise_s=_SHARP_S)
-    wave = _with_touch(wave, 0.02, 0.02, 5500.0, 1500.0, key)
+    wave = _string(frames, pitch_hz, t60, 3.5, pick, bright_hz, key, apart=1.0004, beginning=_SHARP)
+    wave = _with_touch(wave, 0.012, 0.02, 5500.0, 1500.0, key)
     return levelled(shaped(wave, high_hz=75.0, peaks=((105.0, 3.5, 0.9), (205.0, 4.0, 0.8), (400.0, 3.0, 0.4))))
 
 
@@ -140,7 +142,7 @@ def electric_guitar(pitch_hz: float, velocity: float, variant: int, seconds: flo
     phases = spread.uniform(-1.4, 1.4, count)
     wave = bloom(
         frames, np.concatenate([freqs, freqs * 1.0003]), np.concatenate([0.6 * amps, 0.4 * amps]),
-        np.concatenate([0.5 * t60, t60]), np.tile(phases, 2), *_SHARP_S,
+        np.concatenate([0.5 * t60, t60]), np.tile(phases, 2), *_SHARP,
     )  # fmt: skip
     wave = np.tanh(levelled(wave, 0.25) * np.float32(1.6 + 1.4 * velocity) + np.float32(0.12)) - np.float32(
         np.tanh(0.12)
@@ -156,13 +158,13 @@ def slide_guitar(pitch_hz: float, velocity: float, variant: int, seconds: float)
     t = np.arange(frames, dtype=np.float32) / MUSIC_RATE
     t60 = float(np.clip(5.5 * (196.0 / pitch_hz) ** 0.4, 2.5, 8.0))
     string = _string(
-        frames, pitch_hz, t60, 3.0, 0.13, 2800.0 + 3200.0 * velocity, key, apart=1.0004, rise_s=_SHARP_S
+        frames, pitch_hz, t60, 3.0, 0.13, 2800.0 + 3200.0 * velocity, key, apart=1.0004, beginning=_SHARP
     )  # fmt: skip
     cents = -_BAR_CENTS * (0.5 + 0.5 * np.cos(np.pi * np.minimum(1.0, t / np.float32(_BAR_S))))
     cents += 13.0 * np.sin(np.float32(2 * np.pi * 5.3) * t) * np.clip((t - 0.55) / 0.5, 0.0, 1.0)
     places = np.cumsum(np.exp2(cents / 1200.0))
     wave = np.interp(places - places[0], np.arange(frames), string).astype(np.float32)
-    wave = _with_touch(wave, 0.025, 0.02, 5500.0, 1500.0, key)
+    wave = _with_touch(wave, 0.014, 0.02, 5500.0, 1500.0, key)
     return levelled(shaped(wave, high_hz=80.0, peaks=((110.0, 3.0, 0.7), (210.0, 3.5, 0.7), (420.0, 2.5, 0.4))))
 
 
@@ -172,7 +174,7 @@ def harp(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samp
     key = ("harp", round(pitch_hz, 2), variant)
     t60 = float(np.clip(3.2 * (261.0 / pitch_hz) ** 0.4, 1.0, 6.0))
     bright_hz = 3600.0 + 2400.0 * velocity
-    wave = _string(frames, pitch_hz, t60, 3.5, 0.13, bright_hz, key, roll=0.95, most=30, rise_s=(0.01, 0.014))
+    wave = _string(frames, pitch_hz, t60, 3.5, 0.13, bright_hz, key, roll=0.95, most=30, beginning=(0.013, 0.020, 2))
     wave = _with_touch(wave, 0.008, 0.02, 4500.0, 900.0, key)
     return levelled(shaped(wave, high_hz=100.0, peaks=((190.0, 2.0, 0.4), (420.0, 2.0, 0.5), (1000.0, 1.5, 0.4))))
 
@@ -183,8 +185,8 @@ def koto(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samp
     key = ("koto", round(pitch_hz, 2), variant)
     t60 = float(np.clip(2.6 * (261.0 / pitch_hz) ** 0.4, 1.0, 3.5))
     bright_hz = 3500.0 + 2500.0 * velocity
-    wave = _string(frames, pitch_hz, t60, 4.0, 0.09, bright_hz, key, roll=0.9, most=30, rise_s=(0.012, 0.016))
-    wave = _with_touch(wave, 0.015, 0.02, 4500.0, 900.0, key)
+    wave = _string(frames, pitch_hz, t60, 4.0, 0.09, bright_hz, key, roll=0.9, most=30, beginning=(0.018, 0.036, 2))
+    wave = _with_touch(wave, 0.010, 0.02, 4500.0, 900.0, key)
     return levelled(shaped(wave, high_hz=120.0, peaks=((260.0, 2.0, 0.5), (520.0, 2.5, 0.6), (1100.0, 2.0, 0.5))))
 
 
@@ -193,10 +195,10 @@ def harpsichord(pitch_hz: float, velocity: float, variant: int, seconds: float) 
     frames = round(seconds * MUSIC_RATE)
     key = ("harpsichord", round(pitch_hz, 2), variant)
     t60 = float(np.clip(4.0 * (261.0 / pitch_hz) ** 0.5, 0.8, 8.0))
-    sharp = (0.005, 0.007)
-    low = _string(frames, pitch_hz, t60, 0.5, 0.17, 12600.0, key, roll=0.48, most=40, rise_s=sharp)
-    high = _string(frames, 2.0012 * pitch_hz, 0.7 * t60, 0.5, 0.22, 12600.0, key, roll=0.48, most=18, rise_s=sharp)
-    wave = _with_touch(levelled(low) + np.float32(0.6) * levelled(high), 0.05, 0.016, 6500.0, 2500.0, key)
+    sharp = (0.014, 0.024, 2)
+    low = _string(frames, pitch_hz, t60, 0.5, 0.17, 12600.0, key, roll=0.48, most=40, beginning=sharp)
+    high = _string(frames, 2.0012 * pitch_hz, 0.7 * t60, 0.5, 0.22, 12600.0, key, roll=0.48, most=18, beginning=sharp)
+    wave = _with_touch(levelled(low) + np.float32(0.6) * levelled(high), 0.006, 0.03, 6500.0, 2500.0, key)
     return levelled(shaped(wave, high_hz=90.0, peaks=((300.0, 2.0, 1.0),)))
 
 
@@ -228,8 +230,10 @@ def sitar(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Sam
         span = slice(heard[0], heard[-1] + 1)
         amps = plucked * (0.4 + 3.2 * np.exp(-(((n - bloomed) / (0.35 * bloomed + 1)) ** 2)))
         wave[span] += share[span] * play_cycle(cycle(amps, turned=True), cycles[span])
-    wave *= decay(frames, float(np.clip(4.2 * (220.0 / pitch_hz) ** 0.4, 2.0, 6.0))) * rise(frames, 0.008)
-    wave = _with_touch(wave, 0.015, 0.02, 5500.0, 1200.0, key)
+    wave *= decay(frames, float(np.clip(4.2 * (220.0 / pitch_hz) ** 0.4, 2.0, 6.0))) * rise(frames, 0.014) ** 2
+    buzz = wave - shaped(wave, low_hz=1200.0)
+    wave -= buzz * (1 - rise(frames, 0.036))  # of 36 ms, as the bridge takes time to throw the string back
+    wave = _with_touch(wave, 0.010, 0.02, 5500.0, 1200.0, key)
     strings = pitch_hz * 2.0 ** (np.array([0, 7, 12, 19, 24]) / 12) * spread.uniform(0.999, 1.001, 5)
     halo = modes(
         frames, np.concatenate([strings, 2 * strings, 3 * strings]), np.repeat([0.5, 0.4, 0.3], 5), 6.0,

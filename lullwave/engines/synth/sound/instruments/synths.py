@@ -108,7 +108,7 @@ def synth_pluck(pitch_hz: float, velocity: float, variant: int, seconds: float) 
     t = np.arange(frames, dtype=np.float32) / MUSIC_RATE
     cutoff: Samples = np.float32(350.0) + np.float32(2500.0 + 3000.0 * velocity) * np.exp(-t / np.float32(0.07))
     wave = _swept(pitch_hz, frames, cutoff, _saws(pitch_hz, (-8.0, 0.0, 8.0), "pluck", round(pitch_hz, 2), variant))
-    return levelled(wave * decay(frames, 1.4) * rise(frames, 0.008))
+    return levelled(wave * decay(frames, 1.4) * rise(frames, 0.014))
 
 
 def pulse_pad(pitch_hz: float, velocity: float, variant: int, seconds: float) -> Samples:
