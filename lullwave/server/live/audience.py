@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 NOTIFY_EVERY_S = 0.1  # shortest time between two notifications: many changes in between cause one
+AWAY_S = 5.0  # a listener that connects again within this time has not left
 
 
 class Audience:
@@ -67,7 +68,7 @@ class Audience:
         self._watchers.append(watcher)
 
     def watch_leaving(self, watcher: Callable[[str], None]) -> None:
-        """Call ``watcher(listener)`` when a listener's last audio connection has ended."""
+        """Call ``watcher(listener)`` when a listener has had no audio connection for ``AWAY_S``."""
         self._leaving.append(watcher)
 
     @contextmanager
@@ -86,8 +87,7 @@ class Audience:
             self._changed(listener)
             if not self.hears(listener):
                 self._first.pop(listener, None)
-                for watcher in self._leaving:
-                    watcher(listener)
+                asyncio.get_running_loop().call_later(AWAY_S, self._away, listener)
 
     @contextmanager
     def socket(self, listener: str | None) -> Iterator[None]:
@@ -147,6 +147,11 @@ class Audience:
         self._notified = None
         if self._due:
             self._notify()
+
+    def _away(self, listener: str) -> None:
+        if not self.hears(listener):
+            for watcher in self._leaving:
+                watcher(listener)
 
     @staticmethod
     def _drop(counts: Counter[str], listener: str) -> None:

@@ -53,14 +53,19 @@ def test_many_changes_cause_one_notification_with_the_last_number(monkeypatch):
     asyncio.run(run())
 
 
-def test_leaving_is_told_when_the_last_audio_connection_has_ended():
+def test_leaving_is_told_when_the_last_audio_connection_has_ended(monkeypatch):
+    monkeypatch.setattr("lullwave.server.live.audience.AWAY_S", 0.2)
+
     async def run():
         audience, left = Audience(STATIONS, "main"), []
         audience.watch_leaving(left.append)
         with audience.socket("a"), audience.audio("main", "a"):
             with audience.audio("other", "a"):
                 pass
+        with audience.audio("main", "a"):  # a player that connects again has not left
+            await asyncio.sleep(0.4)
             assert left == []
+        await asyncio.sleep(0.4)
         assert left == ["a"]
 
     asyncio.run(run())

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from contextlib import ExitStack, contextmanager
 
 import numpy as np
@@ -275,15 +276,15 @@ def test_a_public_address_needs_the_token(tmp_path):
         assert served.ask("/api/generate", "POST", {})[0].status == 401
 
 
-def test_one_address_has_few_votes_whatever_ids_it_makes_up(tmp_path):
+def test_one_address_has_few_votes_whatever_ids_it_makes_up(tmp_path, monkeypatch):
+    monkeypatch.setattr("lullwave.server.live.audience.AWAY_S", 0.5)
     with serving(tmp_path, stations=STATIONS, vote_s=600.0) as served:
         for n in range(12):  # one after the other: each listens, votes and leaves
             with tuned_in(served, f"id-{n}"):
                 steer(served, "mine", "voted", listener=f"id-{n}")
-        hears = served.app.state.services.channels.audience.hears
-        while served.on_loop(lambda: hears("id-11")):
-            pass
-        assert served.json("/api/stations/voted")["votes"] == {}  # a vote leaves with its listener
+            assert served.json("/api/stations/voted")["votes"].get("mine", 0) <= 4
+        while served.json("/api/stations/voted")["votes"] != {}:  # a vote leaves with its listener
+            time.sleep(0.05)
         many = [f"id-{n}" for n in range(12)]
         with tuned_in(served, *many):
             statuses = [steer(served, "mine", "voted", listener=who)[0].status for who in many]
