@@ -58,7 +58,7 @@ class Track:
     cutoff_hz: float = 20000.0  # low-pass of the part
     thin_hz: float = 0.0  # high-pass of the part; 0 is none
     scoop_db: float = 0.0  # bell at 500 Hz
-    highs_db: float = 0.0  # shelf above 2.5 kHz
+    highs_db: float = 0.0  # shelf above 2 kHz
     room_db: float = -18.0  # sends, relative to the part
     plate_db: float = -60.0
     tremolo: float = 0.0  # depth 0…1

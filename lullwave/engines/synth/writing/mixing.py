@@ -9,8 +9,8 @@ from ..score import Mix, Track
 from ..spec import Band, PieceSpec, Section
 from .comping import CHOPS
 
-_DRUMS_DB = 3.0  # of every kit against the music
-_ROLE_DB: dict[Role, float] = {"keys": -1.5, "bass": 0.0, "lead": 1.0, "answer": -2.5, "pad": -5.0}
+_DRUMS_DB = 3.7  # of every kit against the music
+_ROLE_DB: dict[Role, float] = {"keys": -1.5, "bass": 0.0, "lead": 1.0, "answer": -2.5, "pad": -2.5}
 _FEATURED_DB, _BEHIND_DB = 1.5, -7.0  # for named instruments, and for other melodic ones beside them
 _THIN_HZ: dict[Role, float] = {"keys": 170.0, "pad": 220.0, "lead": 150.0, "answer": 150.0}  # room for kick and bass
 _SCOOP: dict[Role, float] = {"keys": 1.0, "pad": 1.0, "lead": 0.5, "answer": 0.5}  # share of the production's bell

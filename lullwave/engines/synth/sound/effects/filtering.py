@@ -19,7 +19,7 @@ from ..synthesis import MUSIC_RATE, Spectrum, good_size, response, section
 HISTORY = 512  # input kept by `colour`; 23 ms, in which every filter above 100 Hz has died away
 _SCOOP_HZ, _SCOOP_Q = 500.0, 0.8  # the middle that piles up where chords, tune and pad meet
 _AIR_HZ = 4000.0  # where the shelf of the drums has half its gain
-_HIGHS_HZ = 2500.0  # the same of what is melodic
+_HIGHS_HZ = 2000.0  # the same of what is melodic
 _MATCHED_HZ = (4000.0, 9500.0)  # where the shelf is as the analogue one; elsewhere within 0.13 dB up to 10.5 kHz
 
 
@@ -42,7 +42,7 @@ class Tone:
     thin_hz: float = 0.0  # high-pass of two poles; 0 is none, else at least 100
     scoop_db: float = 0.0  # bell at 500 Hz, about two octaves wide
     air_db: float = 0.0  # shelf above 4 kHz
-    highs_db: float = 0.0  # shelf above 2.5 kHz
+    highs_db: float = 0.0  # shelf above 2 kHz
 
     @property
     def rounded(self) -> Tone:
