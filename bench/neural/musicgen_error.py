@@ -49,7 +49,7 @@ def measure_error(directory: Path, backends: Sequence[str]) -> None:
                 option = next((KEPT[part] for part in parts if part in KEPT), "auto")
                 chosen = LoadOptions(dtype="int4" if "int4" in parts else "auto", kv_dtype=option)
                 kept = _kept(chosen, name == "native") or decoder.cache_dtype
-                cache = KVCache(config, 1, 200, kept, cpu)
+                cache = KVCache(config, 1, 208, kept, cpu)
                 prompt_kv = decoder.prompt_kv(states)
                 logits.append(decoder.step(cache, [StepInput(0, p, tokens[p], (prompt_kv, None)) for p in range(200)]))
             del decoder

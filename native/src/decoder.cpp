@@ -318,18 +318,18 @@ void Decoder::self_attend(const Step& step, int l, int thread) {
 void Decoder::remember(const CacheView& cache, std::size_t position, const float* keys, const float* values) const {
   const int size = sizes_.head_size();
   const std::size_t at = position * size;
-  const auto keep = [&](const float* x, void* kept, void* scales, int together) {
+  const auto keep = [&](const float* x, void* kept, void* scales, NibbleOrder order) {
     if (cache.stored == Stored::kHalf)
       kernels_.to_half(x, size, static_cast<std::uint16_t*>(kept) + at);
     else if (cache.stored == Stored::kByte)
       static_cast<float*>(scales)[position] = kernels_.to_bytes(x, size, static_cast<std::int8_t*>(kept) + at);
     else
-      static_cast<std::uint32_t*>(scales)[position] =
-          kernels_.pack_head(x, size, together, static_cast<std::uint8_t*>(kept) + position / together * together * size / 2 +
-                                                    position % together);
+      static_cast<std::uint32_t*>(scales)[position] = kernels_.pack_head(
+          x, size, order, static_cast<std::uint8_t*>(kept) + position / order.together * order.together * size / 2 +
+                              order.begin(int(position % order.together)));
   };
-  keep(keys, cache.keys, cache.key_scales, 1);
-  keep(values, cache.values, cache.value_scales, kTogetherInValues);
+  keep(keys, cache.keys, cache.key_scales, kOrderOfKeys);
+  keep(values, cache.values, cache.value_scales, kOrderOfValues);
 }
 
 Attended Decoder::seen_by(const CacheView& cache, std::size_t at, int count) const {
@@ -341,14 +341,15 @@ Attended Decoder::seen_by(const CacheView& cache, std::size_t at, int count) con
 }
 
 Attended Decoder::unpacked(const Attended& to, Worker& worker) const {
-  const auto unpack = [&](const void* nibbles, const void* words, int together, std::int8_t* bytes, float* scales) {
+  const auto unpack = [&](const void* nibbles, const void* words, NibbleOrder order, std::int8_t* bytes,
+                          float* scales) {
     kernels_.unpack_heads(static_cast<const std::uint8_t*>(nibbles), static_cast<const std::uint32_t*>(words), to.count,
-                          to.size, together, bytes, scales);
+                          to.size, order, bytes, scales);
   };
   std::int8_t* values = worker.bytes.data() + std::size_t(to.count) * to.size;
   float* value_scales = worker.scales.data() + to.count;
-  unpack(to.keys, to.key_scales, 1, worker.bytes.data(), worker.scales.data());
-  unpack(to.values, to.value_scales, kTogetherInValues, values, value_scales);
+  unpack(to.keys, to.key_scales, kOrderOfKeys, worker.bytes.data(), worker.scales.data());
+  unpack(to.values, to.value_scales, kOrderOfValues, values, value_scales);
   return {worker.bytes.data(), values, nullptr, to.count, to.size, Stored::kByte, worker.scales.data(), value_scales,
           nullptr, 0};
 }

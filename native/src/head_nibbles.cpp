@@ -5,7 +5,7 @@
 namespace lullwave {
 namespace LEVEL {
 
-std::uint32_t pack_head(const float* x, int size, int stride, std::uint8_t* out) {
+std::uint32_t pack_head(const float* x, int size, NibbleOrder order, std::uint8_t* out) {
   constexpr float kEnd = 7.5f;  // where the peak of a quarter is put: half a step beyond the last level on one side
   const int quarter = size / kQuarters;
   float peaks[kQuarters], steps[kQuarters], most = 0;
@@ -42,27 +42,35 @@ std::uint32_t pack_head(const float* x, int size, int stride, std::uint8_t* out)
     store_bytes(bytes, __builtin_convertvector(levels, I8));
     const bool second = c >= size / 2;  // half of the head
     for (int i = 0; i < kLane; i++) {
-      std::uint8_t& both = out[(c + i - (second ? size / 2 : 0)) * stride];
+      std::uint8_t& both = out[order.at(c + i - (second ? size / 2 : 0))];
       both = std::uint8_t(second ? both | bytes[i] << kFactorBits : bytes[i]);
     }
   }
   return word;
 }
 
-void unpack_heads(const std::uint8_t* nibbles, const std::uint32_t* words, int count, int size, int together,
+void unpack_heads(const std::uint8_t* nibbles, const std::uint32_t* words, int count, int size, NibbleOrder order,
                   std::int8_t* bytes, float* scales) {
+  constexpr int kPiece = 16;  // bytes that are put side by side first: the rest is done in vectors
   const int half = size / 2, quarter = size / kQuarters;
   for (int t = 0; t < count; t++, bytes += size) {
     const std::uint32_t bits = words[t] & kScaleMask;
     std::memcpy(scales + t, &bits, sizeof bits);
-    const std::uint8_t* from = nibbles + std::size_t(t / together * together) * half + t % together;
+    const std::uint8_t* from = nibbles + std::size_t(t / order.together * order.together) * half + order.begin(t);
     for (int j = 0; j < kQuarters / 2; j++) {
       const auto factor = [&](int which) { return int(words[t] >> (which * kFactorBits) & kMostFactor); };
       const int low = factor(j), high = factor(j + kQuarters / 2);
-      for (int i = j * quarter; i < (j + 1) * quarter; i++) {
-        const std::uint8_t both = from[i * together];
-        bytes[i] = std::int8_t(((both & 15) - 8) * low);
-        bytes[half + i] = std::int8_t(((both >> kFactorBits) - 8) * high);
+      for (int at = j * quarter; at < (j + 1) * quarter; at += kPiece) {
+        const int here = (j + 1) * quarter - at < kPiece ? (j + 1) * quarter - at : kPiece;
+        std::uint8_t both[kPiece] = {};
+        for (int i = 0; i < here; i += order.width) {
+          if (order.width == kOrderOfKeys.width) std::memcpy(both + i, from + order.at(at + i), kOrderOfKeys.width);
+          else both[i] = from[order.at(at + i)];
+        }
+        for (int i = 0; i < here; i++) {
+          bytes[at + i] = std::int8_t(((both[i] & 15) - 8) * low);
+          bytes[half + at + i] = std::int8_t(((both[i] >> kFactorBits) - 8) * high);
+        }
       }
     }
   }

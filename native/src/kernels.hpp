@@ -42,13 +42,24 @@ struct Rows {
 // How keys and values are stored. Bytes have a scale for each position of a head, and so have nibbles: numbers -8..7,
 // plus 8, of a channel of the head's first half in the low half of a byte and of that of its second half in the high half.
 // They are multiplied by a factor 1..15 for each quarter of the head's channels, which makes bytes of them. The scale, a
-// bfloat16, and the four factors, the first one lowest, are the upper and the lower half of a word. Bytes of four
-// positions of values stand side by side for each pair of channels; those of keys, one position after the other.
+// bfloat16, and the four factors, the first one lowest, are the upper and the lower half of a word.
 enum class Stored { kFloat, kHalf, kByte, kNibble };
 constexpr int kQuarters = 4;
 constexpr int kFactorBits = 4;
-constexpr int kTogetherInValues = 4;  // positions whose nibbles stand side by side
 constexpr std::uint32_t kMostFactor = 15, kScaleMask = 0xffff0000u;
+
+// In which order the bytes of nibbles stand: first `width` bytes of one position, then those of all positions of a block of
+// `together`, then the following bytes. One instruction adds up four bytes: of a key with four of a query, of one channel of
+// four values with four shares.
+struct NibbleOrder {
+  int together, width;
+  // Where in a block the bytes of a position begin, and where its byte `i` stands from there.
+  int begin(int position) const { return position % together * width; }
+  int at(int i) const { return i / width * width * together + i % width; }
+};
+constexpr NibbleOrder kOrderOfKeys{16, 4}, kOrderOfValues{4, 1};
+constexpr int kNibbleBlock = 16;  // positions: the length of a cache of nibbles is a multiple of it
+constexpr int kMostNibblePositions = 1 << 16;  // sums of more could leave 32 bits
 
 // Keys and values that one query attends to: (count, size) each.
 struct Attended {
@@ -98,10 +109,10 @@ struct Kernels {
   void (*to_half)(const float* x, int size, std::uint16_t* out);
   // Quantizes to -127..127; returns the scale.
   float (*to_bytes)(const float* x, int size, std::int8_t* out);
-  // Quantizes to nibbles, `stride` bytes apart; returns their word.
-  std::uint32_t (*pack_head)(const float* x, int size, int stride, std::uint8_t* out);
-  // Makes bytes and their scales of the nibbles of `count` positions, of which `together` stand side by side.
-  void (*unpack_heads)(const std::uint8_t* nibbles, const std::uint32_t* words, int count, int size, int together,
+  // Quantizes to nibbles; returns their word. `out` is where the position begins in its block.
+  std::uint32_t (*pack_head)(const float* x, int size, NibbleOrder order, std::uint8_t* out);
+  // Makes bytes and their scales of the nibbles of `count` positions.
+  void (*unpack_heads)(const std::uint8_t* nibbles, const std::uint32_t* words, int count, int size, NibbleOrder order,
                        std::int8_t* bytes, float* scales);
   int nibble_head;  // the size of heads of which `attend` takes nibbles; 0: of none
   // A sum over memory, for measuring how fast it can be read; `bytes` is a multiple of 64.

@@ -134,7 +134,8 @@ class Cache {
     for (int i = 0; key_scales_ && i < 5; i++)
       require(key_scales_->shape(i) == keys_.shape(i) && value_scales_->shape(i) == keys_.shape(i),
               "cache: a scale for each position of a head");
-    require(!nibbles || keys_.shape(4) % kTogetherInValues == 0, "cache: of uint8, a length that is a multiple of 4");
+    require(!nibbles || (keys_.shape(4) % kNibbleBlock == 0 && keys_.shape(4) <= kMostNibblePositions),
+            "cache: of uint8, a length that is a multiple of 16, at most 65536");
     for (int i = 0; i < 6; i++)
       require(keys_.shape(i) == values_.shape(i), "cache: (layers, slots, 2, heads, length, size), keys as values");
     require(keys_.shape(2) == 2 && keys_.shape(4) < (1u << 24) && keys_.shape(1) < (1u << 24), "cache: two rows a slot");
@@ -293,6 +294,36 @@ void attend(const Array<const float, 1>& query, const Array<const std::int8_t, 2
                            scores.data(), out.data());
 }
 
+// Softmax attention to a past of nibbles, for tests of the kernels.
+void attend_nibbles(const Array<const float, 1>& query, const Array<const std::uint8_t, 2>& keys,
+                    const Array<const std::int32_t, 1>& key_words, const Array<const std::uint8_t, 2>& values,
+                    const Array<const std::int32_t, 1>& value_words, int count, const Array<float, 1>& out,
+                    const std::string& level) {
+  const std::size_t length = keys.shape(0), size = query.shape(0);
+  const Kernels& kernels = kernels_of(level);
+  require(size > 0 && size % kTile == 0 && size < (1u << 24), "query: a multiple of 16");
+  require(length % kNibbleBlock == 0 && length <= kMostNibblePositions, "keys: a multiple of 16 positions, at most 65536");
+  require(keys.shape(1) * 2 == size && values.shape(1) * 2 == size && values.shape(0) == length,
+          "keys and values: (positions, size / 2)");
+  require(key_words.shape(0) == length && value_words.shape(0) == length, "words: (positions)");
+  require(count >= 1 && std::size_t(count) <= length, "count: 1 to the number of positions");
+  require(out.shape(0) == size, "out: as the query");
+  std::vector<float> scores(length);
+  Attended to{keys.data(), values.data(), nullptr, count, int(size), Stored::kNibble, key_words.data(), value_words.data(),
+              nullptr, 0};
+  std::vector<std::int8_t> bytes(2 * length * size);
+  std::vector<float> scales(2 * length);
+  if (int(size) != kernels.nibble_head) {
+    kernels.unpack_heads(keys.data(), reinterpret_cast<const std::uint32_t*>(key_words.data()), count, int(size),
+                         kOrderOfKeys, bytes.data(), scales.data());
+    kernels.unpack_heads(values.data(), reinterpret_cast<const std::uint32_t*>(value_words.data()), count, int(size),
+                         kOrderOfValues, bytes.data() + length * size, scales.data() + length);
+    to = {bytes.data(), bytes.data() + length * size, nullptr, count, int(size), Stored::kByte, scales.data(),
+          scales.data() + length, nullptr, 0};
+  }
+  kernels.attend(query.data(), to, scores.data(), out.data());
+}
+
 // Quantizes keys or values to nibbles, and makes bytes of them, for tests of the kernels.
 void pack_nibbles(const Array<const float, 2>& x, const Array<std::uint8_t, 2>& nibbles, const Array<std::int32_t, 1>& words,
                 bool values, const std::string& level) {
@@ -300,11 +331,11 @@ void pack_nibbles(const Array<const float, 2>& x, const Array<std::uint8_t, 2>& 
   require(size > 0 && size % kTile == 0 && size < (1u << 24), "x: (count, a multiple of 16)");
   require(nibbles.shape(0) == count && 2 * nibbles.shape(1) == size, "nibbles: (count, size / 2)");
   require(words.shape(0) == count, "words: (count)");
-  const std::size_t together = values ? kTogetherInValues : 1;
-  require(count % together == 0, "x: of values, a multiple of four positions");
+  const NibbleOrder order = values ? kOrderOfValues : kOrderOfKeys;
+  require(count % order.together == 0, "x: a multiple of 16 positions; of values, of four");
   for (std::size_t i = 0; i < count; i++) {
-    std::uint8_t* out = nibbles.data() + i / together * together * size / 2 + i % together;
-    words.data()[i] = std::int32_t(kernels_of(level).pack_head(x.data() + i * size, int(size), int(together), out));
+    std::uint8_t* out = nibbles.data() + i / order.together * order.together * size / 2 + order.begin(int(i % order.together));
+    words.data()[i] = std::int32_t(kernels_of(level).pack_head(x.data() + i * size, int(size), order, out));
   }
 }
 
@@ -314,9 +345,10 @@ void unpack_nibbles(const Array<const std::uint8_t, 2>& nibbles, const Array<con
   require(size > 0 && size % kTile == 0 && size < (1u << 24) && count < (1u << 24), "bytes: (count, a multiple of 16)");
   require(nibbles.shape(0) == count && 2 * nibbles.shape(1) == size, "nibbles: (count, size / 2)");
   require(words.shape(0) == count && scales.shape(0) == count, "words and scales: (count)");
-  require(!values || count % kTogetherInValues == 0, "bytes: of values, a multiple of four positions");
+  const NibbleOrder order = values ? kOrderOfValues : kOrderOfKeys;
+  require(count % order.together == 0, "bytes: a multiple of 16 positions; of values, of four");
   kernels_of(level).unpack_heads(nibbles.data(), reinterpret_cast<const std::uint32_t*>(words.data()), int(count), int(size),
-                                 values ? kTogetherInValues : 1, bytes.data(), scales.data());
+                                 order, bytes.data(), scales.data());
 }
 
 // Draws the tokens of songs, each of which has one row of logits or two.
@@ -365,6 +397,9 @@ NB_MODULE(lullwave_native, m) {
   m.def("attend", &attend, nb::arg("query"), nb::arg("keys"), nb::arg("key_scales"), nb::arg("values"),
         nb::arg("value_scales"), nb::arg("out").noconvert(), nb::arg("level") = "",
         "Softmax attention of one scaled query to keys and values in 8 bits.");
+  m.def("attend_nibbles", &attend_nibbles, nb::arg("query"), nb::arg("keys"), nb::arg("key_words"), nb::arg("values"),
+        nb::arg("value_words"), nb::arg("count"), nb::arg("out").noconvert(), nb::arg("level") = "",
+        "Softmax attention of one scaled query to the first keys and values in 4 bits.");
   m.def("pack_nibbles", &pack_nibbles, nb::arg("x"), nb::arg("nibbles").noconvert(), nb::arg("words").noconvert(),
         nb::arg("values") = false, nb::arg("level") = "",
         "Quantizes keys or values (count, size) to nibbles and their words.");

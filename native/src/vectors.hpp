@@ -28,8 +28,8 @@ inline F8 to_float(I8 v) { return __builtin_convertvector(v, F8); }
 inline F8 as_float(I8 v) { F8 out; std::memcpy(&out, &v, sizeof out); return out; }
 inline I8 as_int(F8 v) { I8 out; std::memcpy(&out, &v, sizeof out); return out; }
 inline F8 absolute(F8 v) { return as_float(as_int(v) & 0x7fffffff); }
-inline F8 larger(F8 a, F8 b) { return a > b ? a : b; }
-inline F8 smaller(F8 a, F8 b) { return a < b ? a : b; }
+template <class V> inline V larger(V a, V b) { return a > b ? a : b; }
+template <class V> inline V smaller(V a, V b) { return a < b ? a : b; }
 
 inline F8 fused(F8 a, F8 b, F8 c) {
 #if defined(__FMA__)
@@ -85,24 +85,36 @@ inline float largest(F8 v) {
   for (int i = 1; i < kLane; i++) most = v[i] > most ? v[i] : most;
   return most;
 }
+#if defined(__AVX512F__)
+inline float largest(Wide v) {
+  F8 parts[2];
+  std::memcpy(parts, &v, sizeof v);
+  return largest(larger(parts[0], parts[1]));
+}
+#endif
 
 // Rounds to the nearest integer, halves to even; |v| < 2^22.
-inline F8 rounded(F8 v) { return (v + 12582912.0f) - 12582912.0f; }
+template <class V> inline V rounded(V v) { return (v + 12582912.0f) - 12582912.0f; }
 
 // e to the power of v, with the polynomial of Cephes (Moshier 1989), expf: 2 units in the last place.
-inline F8 exponential(F8 v) {
-  v = larger(smaller(v, all(88.0f)), all(-87.0f));
-  const F8 n = rounded(v * 1.44269504f);
-  v = fused(n, all(-0.693359375f), v);
-  v = fused(n, all(2.12194440e-4f), v);
-  F8 p = all(1.9875691500e-4f);
-  p = fused(p, v, all(1.3981999507e-3f));
-  p = fused(p, v, all(8.3334519073e-3f));
-  p = fused(p, v, all(4.1665795894e-2f));
-  p = fused(p, v, all(1.6666665459e-1f));
-  p = fused(p, v, all(5.0000001201e-1f));
+template <class V> inline V exponential(V v) {
+  using Integers = decltype(v < v);
+  const auto each = [](float x) { return V{} + x; };
+  v = larger(smaller(v, each(88.0f)), each(-87.0f));
+  const V n = rounded(v * 1.44269504f);
+  v = fused(n, each(-0.693359375f), v);
+  v = fused(n, each(2.12194440e-4f), v);
+  V p = each(1.9875691500e-4f);
+  p = fused(p, v, each(1.3981999507e-3f));
+  p = fused(p, v, each(8.3334519073e-3f));
+  p = fused(p, v, each(4.1665795894e-2f));
+  p = fused(p, v, each(1.6666665459e-1f));
+  p = fused(p, v, each(5.0000001201e-1f));
   p = fused(p, v * v, v) + 1.0f;
-  return p * as_float((__builtin_convertvector(n, I8) + 127) << 23);
+  const Integers power = (__builtin_convertvector(n, Integers) + 127) << 23;
+  V factor;
+  std::memcpy(&factor, &power, sizeof factor);
+  return p * factor;
 }
 
 }  // namespace

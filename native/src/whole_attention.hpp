@@ -27,11 +27,12 @@ struct Ahead {
 };
 
 constexpr int kSoon = 48;  // keys or values that are asked for before they are needed
+constexpr int kSoonNibbles = 96;
 
-// Asks the memory for the eight keys or values of `size` elements that are needed soon after `at`.
+// Asks the memory for the eight keys or values of `size` elements that are needed so many positions after `at`.
 template <class Element>
-inline void fetch_soon(const Element* at, int size) {
-  const char* from = reinterpret_cast<const char*>(at + std::size_t(kSoon) * size);
+inline void fetch_soon(const Element* at, int size, int soon = kSoon) {
+  const char* from = reinterpret_cast<const char*>(at + std::size_t(soon) * size);
   const std::size_t bytes = std::size_t(kLane) * size * sizeof(Element);
   for (std::size_t line = 0; line < bytes; line += Ahead::kLine) __builtin_prefetch(from + line);
 }
@@ -97,6 +98,7 @@ inline __mmask16 positions_of(int t, int count) {
 struct ByteKeys {
   using Query = WholeQuery;
   static constexpr int kStored = kHead;  // bytes of a position
+  static constexpr int kSoon = LEVEL::kSoon;
   const std::int8_t* at;
   const float* factors;
   int count;
@@ -142,6 +144,8 @@ inline void add_values(const std::int8_t* const* rows, std::int32_t high, std::i
 // Values in 8 bits, and the sum of those that were added.
 struct ByteValues {
   static constexpr int kStored = kHead;
+  static constexpr int kSoon = LEVEL::kSoon;
+  static constexpr int kTogether = kPositions;
   static constexpr float kMost = float(kShareLevels);  // that the largest share is multiplied by
   const std::int8_t* at;
   const float* factors;
@@ -150,12 +154,13 @@ struct ByteValues {
   ByteValues(const void* values, const void* scales)
       : at(static_cast<const std::int8_t*>(values)), factors(static_cast<const float*>(scales)) {}
 
-  F8 scales(int t, int count) const { return some(factors + t, count); }
+  Wide scales(int t, int count) const { return (Wide)_mm512_maskz_loadu_ps(positions_of(t, count), factors + t); }
 
-  // Adds 16 values from position `t` on, times shares that are whole numbers when they are rounded, 0 from `count` on.
-  void add(int t, int count, __m512 shares) {
+  // Adds kTogether values from position `t` on, times shares that are whole numbers when they are multiplied and rounded,
+  // 0 from `count` on.
+  void add(int t, int count, const float* shares, __m512 times) {
     alignas(16) std::int32_t high[4], low[4];
-    const __m512i levels = _mm512_maskz_cvtps_epi32(kAll, shares);
+    const __m512i levels = _mm512_maskz_cvtps_epi32(kAll, _mm512_loadu_ps(shares + t) * times);
     _mm_store_si128((__m128i*)high, _mm512_maskz_cvtepi32_epi8(kAll, _mm512_maskz_srli_epi32(kAll, levels, 8)));
     _mm_store_si128((__m128i*)low, _mm512_maskz_cvtepi32_epi8(kAll, levels));
     for (int i = 0; i < 4 && t + 4 * i < count; i++) {
@@ -183,41 +188,36 @@ void attend_in_whole_numbers(const float* query, const Keys& keys, Values values
   const typename Keys::Query wanted(whole);
   const __m512 query_scale = _mm512_set1_ps(whole.scale), least = _mm512_set1_ps(-3.0e38f);
   Ahead ahead{to.ahead, to.ahead + to.ahead_bytes};
-  const auto fetch = [&](const auto& rows, int t) {
-    for (int i = 0; i < kPositions; i += kLane) {
+  const auto fetch = [&](const auto& rows, int t, int positions) {
+    for (int i = 0; i < positions; i += kLane) {
       ahead.fetch();
-      if (t + i + kSoon < count) fetch_soon(rows.at + std::size_t(t + i) * rows.kStored, rows.kStored);
+      if (t + i + rows.kSoon < count) fetch_soon(rows.at + std::size_t(t + i) * rows.kStored, rows.kStored, rows.kSoon);
     }
   };
   Wide most = spread(-3.0e38f);
   for (int t = 0; t < count; t += kPositions) {
-    fetch(keys, t);
+    fetch(keys, t, kPositions);
     const __m512 exact = _mm512_maskz_cvtepi32_ps(kAll, keys.scores(wanted, t));
     const Wide score = (Wide)_mm512_mask_mul_ps(least, positions_of(t, count), exact, query_scale * keys.scales(t));
     most = most > score ? most : score;
     store_wide(scores + t, score);
   }
-  F8 parts[2];
-  std::memcpy(parts, &most, sizeof most);
-  const F8 peak = all(largest(larger(parts[0], parts[1])));
-  const I8 lane = {0, 1, 2, 3, 4, 5, 6, 7};
-  F8 total = {}, loudest = {};
-  for (int t = 0; t < count; t += kPositions)
-    for (int i = t; i < t + kPositions; i += kLane) {
-      F8 share = exponential(load(scores + i) - peak);
-      share = lane < count - i ? share : F8{};
-      total += share;
-      share *= values.scales(i, count - i);
-      loudest = larger(loudest, share);
-      store(scores + i, share);
-    }
+  const Wide peak = spread(largest(most));
+  Wide total = {}, loudest = {};
+  for (int t = 0; t < count; t += kPositions) {
+    const Wide share = (Wide)_mm512_maskz_mov_ps(positions_of(t, count), (__m512)exponential(load_wide(scores + t) - peak));
+    total += share;
+    const Wide scaled = share * values.scales(t, count);
+    loudest = larger(loudest, scaled);
+    store_wide(scores + t, scaled);
+  }
   const float top = largest(loudest);
   const __m512 factor = _mm512_set1_ps(top > kLeastPeak ? Values::kMost / top : 0.0f);
-  for (int t = 0; t < count; t += kPositions) {
-    fetch(values, t);
-    values.add(t, count, _mm512_loadu_ps(scores + t) * factor);
+  for (int t = 0; t < count; t += values.kTogether) {
+    fetch(values, t, values.kTogether);
+    values.add(t, count, scores, factor);
   }
-  values.finish(top / (Values::kMost * sum(total)), out);
+  values.finish(top / (Values::kMost * sum(halves(total))), out);
 }
 #endif
 

@@ -20,7 +20,7 @@ namespace {
 // Groups side by side, alone, and a part of one; the second fits the matrix unit and the attention to bytes.
 constexpr Sizes kOfModels[] = {{96, 2, 3, 1360, 4, 60, 40, true}, {128, 2, 2, 1344, 4, 60, 40, true}};
 Sizes sizes = kOfModels[0];
-constexpr int kLength = 40, kSlots = 4;
+constexpr int kLength = 48, kSlots = 4;
 
 std::mt19937 generator(1);
 

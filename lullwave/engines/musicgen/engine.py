@@ -34,7 +34,7 @@ from .model.decoder import Decoder
 from .model.graphed_codec import GraphedCodec
 from .model.grouped_int4 import FOUR_BITS
 from .model.huge_pages import huge_pages
-from .model.kv_cache import NIBBLES, KVCache
+from .model.kv_cache import BLOCK, NIBBLES, KVCache
 from .model.native_codec import NativeLayers
 from .model.native_decoder import NativeDecoder, fits
 from .model.text_encoder import MAX_TOKENS, TextEncoder
@@ -255,9 +255,9 @@ def _sound_dtype(dtype: torch.dtype, device: torch.device) -> torch.dtype:
 
 
 def _positions(config: ModelConfig) -> int:
-    """Positions per slot: a window, its prefix, and a spare one for idle slots; rounded up to a multiple of 8."""
+    """Positions per slot: a window, its prefix, and a spare one for idle slots; rounded up to whole blocks."""
     before = config.chroma_frames + MAX_TOKENS if config.melody else 0
-    return -(-(PromptSchedule("").length + max(config.delays) + 2 + before) // 8) * 8
+    return -(-(PromptSchedule("").length + max(config.delays) + 2 + before) // BLOCK) * BLOCK
 
 
 def _check_room(wanted: int, device: torch.device, songs: int) -> None:

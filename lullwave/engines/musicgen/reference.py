@@ -11,7 +11,7 @@ import torch
 from ...errors import EngineError
 from .model.attention import StepDecoder, StepInput
 from .model.config import ModelConfig
-from .model.kv_cache import KVCache
+from .model.kv_cache import BLOCK, KVCache
 
 STEPS = 20
 TEXT = "calm piano, rainy night"
@@ -49,6 +49,6 @@ def logits(
     ).logits.view(2, config.codebooks, STEPS, -1)
     projected = model.enc_to_dec_proj(states)[0].to(device, decoder.state_dtype)
     prompt = decoder.prompt_kv(projected)
-    cache = KVCache(config, 1, 8 * (STEPS // 8 + 1), kept, device)
+    cache = KVCache(config, 1, BLOCK * (STEPS // BLOCK + 1), kept, device)
     made = [decoder.step(cache, [StepInput(0, p, tokens[p], (prompt, None))]) for p in range(STEPS)]
     return expected, torch.stack(made, 2)

@@ -24,7 +24,8 @@ LEVELS = 127  # 8-bit keys and values are whole numbers -127..127
 NIBBLES = torch.uint8  # the dtype of a cache in 4 bits: two numbers in a byte
 QUARTERS = 4  # parts of a head's channels that have a factor in 4 bits
 FACTORS = 15  # the largest factor; with it a quarter has the whole scale
-TOGETHER = 4  # positions of values in 4 bits whose bytes stand side by side
+BLOCK = 16  # positions: the length of a cache in 4 bits is a multiple of it
+_ORDER_OF_KEYS, _ORDER_OF_VALUES = (16, 4), (4, 1)  # positions that stand together, bytes of one side by side
 _END = 7.5  # where the peak of a quarter is put: half a step beyond the last number on one side
 _LEAST_PEAK = 1e-30  # of keys and values that are not taken for zeros, as in kernels.hpp
 _SCALE_BITS = -65536  # of a word: its upper half
@@ -38,11 +39,12 @@ class KVCache:
     ``dtype`` int8 adds scales in float32, (L, slots, rows, H, T). ``NIBBLES`` has keys and values (…, d / 2): a channel
     of the first half of the head in the low half of a byte, that of the second half in the high one, both plus 8. In
     place of scales it has words in int32: a bfloat16 in the upper half, the factors of the four quarters in the lower
-    one, the first factor lowest. The bytes of four positions of values lie in the order (d / 2, 4), as sums read them.
+    one, the first factor lowest. The bytes of 16 positions of keys lie in the order (d / 8, 16, 4), those of four
+    positions of values in the order (d / 2, 4), as sums read them.
     """
 
     def __init__(self, config: ModelConfig, slots: int, length: int, dtype: torch.dtype, device: torch.device) -> None:
-        assert dtype != NIBBLES or length % TOGETHER == 0, length
+        assert dtype != NIBBLES or length % BLOCK == 0, length
         stored = config.head_size // (2 if dtype == NIBBLES else 1)
         size = (config.layers, slots, ROWS, config.heads, length, stored)
         self.slots = slots
@@ -71,7 +73,7 @@ class KVCache:
     def copy(self, source: int, target: int, positions: int) -> None:
         """Copy the first ``positions`` of one slot to another."""
         if self.dtype == NIBBLES:
-            positions = -(-positions // TOGETHER) * TOGETHER
+            positions = -(-positions // BLOCK) * BLOCK
         for part in self._parts:
             part[:, target, :, :, :positions] = part[:, source, :, :, :positions]
 
@@ -101,10 +103,13 @@ class LayerCache:
         if self.keys.dtype == NIBBLES:
             assert self.key_scales is not None
             assert self.value_scales is not None
-            self.keys[index], self.key_scales[index] = in_4_bits(keys)
-            nibbles, self.value_scales[index] = in_4_bits(values)
-            chosen, places = self._in_fours(index)
-            chosen[places] = nibbles
+            for part, scales, order, new in (
+                (self.keys, self.key_scales, _ORDER_OF_KEYS, keys),
+                (self.values, self.value_scales, _ORDER_OF_VALUES, values),
+            ):
+                nibbles, scales[index] = in_4_bits(new)
+                chosen, places = _in_order(part, order, index)
+                chosen[places] = nibbles.unflatten(-1, (-1, order[1]))
             return
         for part, scales, new in (
             (self.keys, self.key_scales, keys),
@@ -117,27 +122,31 @@ class LayerCache:
 
     def get(self, index: Index, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Keys and values (…, d) in ``dtype``."""
-        keys, values = self.keys[index], None if self.keys.dtype == NIBBLES else self.values[index]
-        if self.key_scales is None or self.value_scales is None:
-            assert values is not None
-            return keys.to(dtype), values.to(dtype)
-        key_scales, value_scales = self.key_scales[index], self.value_scales[index]
-        if values is None:
-            chosen, places = self._in_fours(index)
-            keys, key_scales = in_bytes(keys, key_scales)
-            values, value_scales = in_bytes(chosen[places], value_scales)
-        return (
-            keys.to(dtype) * key_scales.to(dtype).unsqueeze(-1),
-            values.to(dtype) * value_scales.to(dtype).unsqueeze(-1),
-        )
+        found = []
+        for part, scales, order in (
+            (self.keys, self.key_scales, _ORDER_OF_KEYS),
+            (self.values, self.value_scales, _ORDER_OF_VALUES),
+        ):
+            if scales is None:
+                found.append(part[index].to(dtype))
+                continue
+            if part.dtype == NIBBLES:
+                chosen, places = _in_order(part, order, index)
+                whole, factors = in_bytes(chosen[places].flatten(-2), scales[index])
+            else:
+                whole, factors = part[index], scales[index]
+            found.append(whole.to(dtype) * factors.to(dtype).unsqueeze(-1))
+        return found[0], found[1]
 
-    def _in_fours(self, index: Index) -> tuple[Tensor, Index]:
-        """A view of the values in 4 bits (…, T / 4, 4, d / 2) with ``index`` but for positions, and their places."""
-        index = index + (slice(None),) * (4 - len(index))
-        *sizes, count, half = self.values.shape
-        blocks = self.values.view(*sizes, count // TOGETHER, half, TOGETHER).transpose(-1, -2)
-        at = torch.arange(count, device=self.values.device)[index[3]]
-        return blocks[index[:3]], (..., at // TOGETHER, at % TOGETHER, slice(None))
+
+def _in_order(part: Tensor, order: tuple[int, int], index: Index) -> tuple[Tensor, Index]:
+    """A view of nibbles (…, blocks, positions, parts, bytes) with ``index`` but for positions, and their places."""
+    together, width = order
+    index = index + (slice(None),) * (4 - len(index))
+    *sizes, count, half = part.shape
+    blocks = part.view(*sizes, count // together, half // width, together, width).transpose(-2, -3)
+    at = torch.arange(count, device=part.device)[index[3]]
+    return blocks[index[:3]], (..., at // together, at % together, slice(None), slice(None))
 
 
 def in_8_bits(x: Tensor) -> tuple[Tensor, Tensor]:

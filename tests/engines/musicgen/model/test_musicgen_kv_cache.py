@@ -54,15 +54,28 @@ def test_4_bits_of_normal_values_are_off_by_9_percent():
     ("dtype", "tolerance"), [(torch.float32, 0.0), (torch.float16, 1e-3), (torch.int8, 2e-2), (NIBBLES, 0.1)]
 )
 def test_what_was_put_is_what_comes_back_also_from_a_copy(dtype, tolerance):
-    cache = KVCache(CONFIG, 3, 8, dtype, CPU)
-    keys, values = torch.randn(2, 2, 4, 6, 16, generator=torch.Generator().manual_seed(1)).unbind(0)
+    cache = KVCache(CONFIG, 3, 32, dtype, CPU)
+    keys, values = torch.randn(2, 2, 4, 18, 16, generator=torch.Generator().manual_seed(1)).unbind(0)
     for layer in (0, 1):
-        cache.layer(layer).put((1, slice(2), slice(None), slice(2, 8)), (layer + 1) * keys, values)
-    cache.copy(1, 2, 5)
-    for slot, last in ((1, 8), (2, 5)):
+        cache.layer(layer).put((1, slice(2), slice(None), slice(2, 20)), (layer + 1) * keys, values)
+    cache.copy(1, 2, 19)
+    for slot, last in ((1, 20), (2, 19)):
         found = cache.layer(1).get((slot, slice(2), slice(None), slice(2, last)), torch.float32)
         for made, expected in zip(found, (2 * keys, values), strict=True):
             assert (made - expected[:, :, : last - 2]).abs().max() <= tolerance * expected.abs().max()
+
+
+def test_4_bits_lie_as_the_kernels_read_them():
+    """Four bytes of each of 16 keys, then their next four; a byte of each of four values, then their next one."""
+    cache = KVCache(CONFIG, 1, 32, NIBBLES, CPU)
+    keys, values = torch.randn(2, 2, 4, 32, 16, generator=torch.Generator().manual_seed(3)).unbind(0)
+    cache.layer(1).put((0, slice(2), slice(None), slice(32)), keys, values)
+    for part, new, together, width in ((cache.keys, keys, 16, 4), (cache.values, values, 4, 1)):
+        plain, _ = in_4_bits(new[1, 2])  # (32, 8)
+        for position, byte in ((0, 0), (1, 3), (5, 4), (15, 7), (16, 0), (30, 6)):
+            at = position // together * together * 8 + byte // width * width * together
+            at += position % together * width + byte % width
+            assert part[1, 0, 1, 2].flatten()[at] == plain[position, byte]
 
 
 def test_8_bits_take_half_of_16_and_a_scale_for_each_head():
@@ -78,6 +91,6 @@ def test_4_bits_take_a_quarter_of_16_and_a_word_for_each_head():
     small = ModelConfig(1024, 24, 16, 4096, 4, 1, 2048, 768, 32000, 640)
     half, nibble = (KVCache.bytes_per_slot(small, 1504, dtype) for dtype in (torch.float16, NIBBLES))
     assert nibble / half == (32 + 4) / (2 * 64)
-    cache = KVCache(CONFIG, 1, 8, NIBBLES, CPU)
+    cache = KVCache(CONFIG, 1, 16, NIBBLES, CPU)
     parts = (cache.keys, cache.values, cache.key_scales, cache.value_scales)
-    assert sum(part.nbytes for part in parts) == KVCache.bytes_per_slot(CONFIG, 8, NIBBLES)
+    assert sum(part.nbytes for part in parts) == KVCache.bytes_per_slot(CONFIG, 16, NIBBLES)

@@ -162,18 +162,62 @@ def test_attention_to_bytes_equals_softmax_attention(level, loudness):
             assert (out - expected).norm() < 5e-4 * (shares @ exact[1][:count].abs()).norm()
 
 
+def in_order(nibbles, values):
+    """Nibbles (n, d / 2), as a cache of keys or of values stores them."""
+    together, width = (4, 1) if values else (16, 4)
+    blocks = nibbles.view(-1, together, nibbles.shape[1] // width, width)
+    return blocks.transpose(1, 2).contiguous().view(nibbles.shape)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("loudness", [0.03, 0.3, 3.0])
+def test_attention_to_nibbles_equals_softmax_attention(level, loudness):
+    generator = torch.Generator().manual_seed(4)
+    query, keys, values = (torch.randn(n, 64, generator=generator) for n in (1, 320, 320))
+    values[5] *= 20
+    keys[:, 20] *= 6  # its quarter has the largest factor, others small ones
+    kept = [in_4_bits(x) for x in (keys, values)]
+    exact = [(levels * scales[:, None]).double() for levels, scales in (in_bytes(*pair) for pair in kept)]
+    arrays = [in_order(kept[0][0], False), kept[0][1], in_order(kept[1][0], True), kept[1][1]]
+    for count in (1, 3, 4, 8, 15, 16, 17, 31, 32, 33, 63, 299, 320):
+        out = torch.empty(64)
+        native.attend_nibbles((loudness * query[0]).contiguous(), *arrays, count, out, level)
+        shares = torch.softmax(loudness * query.double() @ exact[0][:count].T, -1)
+        expected = (shares @ exact[1][:count])[0]
+        assert (out - expected).norm() < 5e-4 * (shares @ exact[1][:count].abs()).norm()
+
+
+def test_attention_to_nibbles_of_other_shapes_raises():
+    nibbles, words = torch.zeros(16, 32, dtype=torch.uint8), torch.zeros(16, dtype=torch.int32)
+    query, out = torch.ones(64), torch.ones(64)
+    right = (query, nibbles, words, nibbles, words, 16, out)
+    native.attend_nibbles(*right)
+    assert not out.any()  # a word of 0 is a scale of 0
+    for place, wrong in (
+        (0, query[:32]),
+        (1, nibbles[:12]),
+        (2, words[:12]),
+        (3, nibbles[:, :16].contiguous()),
+        (5, 17),
+        (5, 0),
+        (6, out[:32]),
+    ):
+        with pytest.raises((TypeError, ValueError)):
+            native.attend_nibbles(*right[:place], wrong, *right[place + 1 :])
+
+
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("size", [16, 48, 64, 128])
 def test_heads_get_the_4_bits_of_the_definition_and_give_its_bytes(level, size):
-    x = torch.randn(300, size, generator=torch.Generator().manual_seed(6))
-    x *= 10.0 ** torch.linspace(-8, 8, 300)[:, None]
+    x = torch.randn(304, size, generator=torch.Generator().manual_seed(6))
+    x *= 10.0 ** torch.linspace(-8, 8, 304)[:, None]
     x[:, 3] *= 30  # a channel that is loud everywhere
     x[7], x[8], x[9, 1:] = 0.0, 1e-35, 0.0
     nibbles, words = in_4_bits(x)
     found, found_words = torch.zeros_like(nibbles), torch.zeros_like(words)
-    fours = nibbles.view(75, 4, size // 2).transpose(1, 2).contiguous().view(300, size // 2)  # the order of values
     expected, scales = in_bytes(nibbles, words)
-    for values, wanted in ((False, nibbles), (True, fours)):
+    for values in (False, True):
+        wanted = in_order(nibbles, values)
         native.pack_nibbles(x, found, found_words, values, level)
         assert torch.equal(found, wanted)
         assert torch.equal(found_words, words)
@@ -184,18 +228,25 @@ def test_heads_get_the_4_bits_of_the_definition_and_give_its_bytes(level, size):
 
 
 def test_heads_of_other_shapes_raise():
-    x, nibbles, words = torch.ones(3, 16), torch.zeros(3, 8, dtype=torch.uint8), torch.zeros(3, dtype=torch.int32)
+    x, nibbles, words = torch.ones(16, 16), torch.zeros(16, 8, dtype=torch.uint8), torch.zeros(16, dtype=torch.int32)
     native.pack_nibbles(x, nibbles, words)
-    whole, scales = torch.zeros(3, 16, dtype=torch.int8), torch.zeros(3)
+    whole, scales = torch.zeros(16, 16, dtype=torch.int8), torch.zeros(16)
     native.unpack_nibbles(nibbles, words, whole, scales)
     assert torch.allclose(whole * scales[:, None], x, rtol=0.1)
-    for arrays in ((x[:2], nibbles, words), (x[:, :12].contiguous(), nibbles, words), (x, nibbles[:, :6], words)):
+    for arrays in (
+        (x[:2], nibbles, words),
+        (x[:, :12].contiguous(), nibbles, words),
+        (x, nibbles[:, :6], words),
+        (x[:12], nibbles[:12], words[:12]),  # 16 keys stand together
+        (x[:6], nibbles[:6], words[:6], True),  # four values
+    ):
         with pytest.raises((TypeError, ValueError)):
             native.pack_nibbles(*arrays)
     for arrays in (
         (nibbles, words, whole[:, :8].contiguous(), scales),
         (nibbles, words[:2], whole, scales),
-        (nibbles, words, whole, scales, True),  # of values, four positions stand together
+        (nibbles[:12], words[:12], whole[:12], scales[:12]),
+        (nibbles[:6], words[:6], whole[:6], scales[:6], True),
     ):
         with pytest.raises((TypeError, ValueError)):
             native.unpack_nibbles(*arrays)
@@ -348,13 +399,13 @@ def test_wrong_arguments_raise_and_leave_the_decoder_working(tiny):
         (nibbles.keys, bytes_alone.values, nibbles.key_scales, nibbles.value_scales),
         (bytes_alone.keys, bytes_alone.values, nibbles.key_scales, nibbles.value_scales),
         (nibbles.keys, nibbles.values, nibbles.key_scales, bytes_alone.value_scales),
-        tuple(part[..., :3, :].contiguous() for part in (nibbles.keys, nibbles.values))
-        + tuple(part[..., :3].contiguous() for part in (nibbles.key_scales, nibbles.value_scales)),
+        tuple(part[..., :24, :].contiguous() for part in (nibbles.keys, nibbles.values))
+        + tuple(part[..., :24].contiguous() for part in (nibbles.key_scales, nibbles.value_scales)),
     ):
         with pytest.raises((TypeError, ValueError)):
             native.Cache(*arrays)
     with pytest.raises(ValueError, match="another model"):
-        decoder.step(KVCache(dataclasses.replace(config, hidden=2 * config.hidden), 1, 8, NIBBLES, CPU), [right])
+        decoder.step(KVCache(dataclasses.replace(config, hidden=2 * config.hidden), 1, 16, NIBBLES, CPU), [right])
     with pytest.raises((TypeError, ValueError)):
         native.Linear(
             torch.zeros(16, 12, dtype=torch.int8),
