@@ -1,7 +1,8 @@
 """Level control: a slowly moving gain that brings the music to its target loudness.
 
-It follows K-weighted power. Fades and breaks do not raise the gain: music far below the level so far is ignored until
-it has lasted ``PATIENCE_S``. The gain moves faster during the first seconds of sound, and when a boost is too high.
+It follows K-weighted power, and makes up for what the limiter behind it takes. Fades and breaks do not raise the gain:
+music far below the level so far is ignored until it has lasted ``PATIENCE_S``. The gain moves faster during the first
+seconds of sound, and when a boost is too high.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ BREAK_LU = 10.0  # sound this far below the mean is a break, as for the gate of 
 PATIENCE_S = 10.0  # a break that lasts longer counts as music
 BURST_LU = 6.0  # sound this far above the mean is taken for new music
 FRESH_S = 1.0  # seconds of the memory that are kept when new music begins
+MAKE_UP_DB = 1.5  # the most that is made up for the limiter
 _MOMENTARY_S = 0.4  # window of the momentary loudness (EBU Tech 3341)
 
 
@@ -40,6 +42,7 @@ class LevelControl:
         self._memory_s = 0.0  # seconds that the mean covers, at most MEMORY_S
         self._heard_s = 0.0
         self._below_s = 0.0
+        self._limited = np.zeros(2)  # mean power before and after the limiter over the memory
         self.gain_db = 0.0
 
     def next_gain_db(self, power: float) -> float:
@@ -58,7 +61,8 @@ class LevelControl:
         self._heard_s += self._step_s
         self._memory_s = min(self._memory_s + self._step_s, MEMORY_S)
         self._mean += (power - self._mean) * self._step_s / self._memory_s
-        error = min(MAX_BOOST_DB, max(-MAX_CUT_DB, self._target - lufs(self._mean))) - self.gain_db
+        wanted_db = self._target - lufs(self._mean) + self._make_up_db()
+        error = min(MAX_BOOST_DB, max(-MAX_CUT_DB, wanted_db)) - self.gain_db
         if self._heard_s < (LISTEN_S if error > 0 else _MOMENTARY_S):
             return self.gain_db
         starting = self._heard_s < START_S
@@ -68,12 +72,22 @@ class LevelControl:
         self.gain_db += math.copysign(min(abs(error), step_db), error)
         return self.gain_db
 
+    def note_limited(self, before: float, after: float) -> None:
+        """Take note of the power of a quantum before and after the limiter."""
+        self._limited += (np.array([before, after]) - self._limited) * (self._step_s / MEMORY_S)
+
+    def _make_up_db(self) -> float:
+        """What the limiter took lately, in dB."""
+        before, after = (float(power) for power in self._limited)
+        return min(MAKE_UP_DB, 10.0 * math.log10(before / after)) if after > 0.0 else 0.0
+
     def arrays(self) -> dict[str, F64]:
         """The state, for ``restore``."""
         numbers = np.array([self._mean, self._memory_s, self._heard_s, self._below_s, self.gain_db])
-        return {"recent": self._recent.copy(), "numbers": numbers}
+        return {"recent": self._recent.copy(), "numbers": numbers, "limited": self._limited.copy()}
 
     def restore(self, arrays: Mapping[str, F64]) -> None:
         """Continue from a state that ``arrays`` returned."""
         self._recent = arrays["recent"].astype(np.float64)
+        self._limited = arrays.get("limited", np.zeros(2)).astype(np.float64)  # absent from states before 0.2.0
         self._mean, self._memory_s, self._heard_s, self._below_s, self.gain_db = (float(n) for n in arrays["numbers"])

@@ -35,6 +35,7 @@ class Limiter:
         self._fallen = np.zeros(self._window + 2)  # the last reductions, with their release
         self._held = np.zeros(self._window)  # the last reductions after the running maximum
         self._idle = True
+        self.gains: F64 | None = None  # of each group of the last quantum returned; None: nothing was reduced
 
     def process(self, quantum: Samples) -> Samples:
         """Limit one quantum: (QUANTUM, C) in, (QUANTUM, C) out."""
@@ -43,6 +44,7 @@ class Limiter:
         top = peaks_of(lines[:, self.delay_frames - TAPS + 1 :].T, self._ceiling)
         out = np.ascontiguousarray(lines[:, :QUANTUM].T)
         if self._idle and float(np.max(top)) <= self._ceiling:
+            self.gains = None
             return out
         needed = np.log(np.maximum(top.reshape(-1, _GROUP).max(axis=1) / self._ceiling, 1.0), dtype=np.float64)
         # The largest of all earlier reductions, each decayed since: a running maximum of needed / decay.
@@ -60,6 +62,7 @@ class Limiter:
             self._fallen[:] = 0.0
             self._held[:] = 0.0
         out *= (gains[:-1, None] + np.diff(gains)[:, None] * _LINE).reshape(-1, 1).astype(np.float32)
+        self.gains = (gains[:-1] + gains[1:]) / 2.0
         return out
 
     def arrays(self) -> dict[str, F64 | Samples]:

@@ -46,6 +46,7 @@ class Master:
         self._level = LevelControl(target_lufs, QUANTUM / rate)
         self._limiter = Limiter(rate, channels, ceiling_dbtp)
         self.latency_frames = QUANTUM + self._limiter.delay_frames
+        self._late = np.zeros((channels, self._limiter.delay_frames), np.float32)  # K-weighted, not yet returned
         self._waiting: Samples = np.zeros((0, channels), np.float32)
         self._ready: Samples = np.zeros((QUANTUM, channels), np.float32)
 
@@ -89,6 +90,7 @@ class Master:
             "ready": self._ready,
             "subsonic": self._subsonic.state,
             "ear": self._ear.state,
+            "late": self._late,
         }
         arrays |= {f"level_{k}": np.asarray(v) for k, v in self._level.arrays().items()}
         arrays |= {f"limiter_{k}": np.asarray(v) for k, v in self._limiter.arrays().items()}
@@ -122,6 +124,7 @@ class Master:
             )
         self._waiting, self._ready = arrays["waiting"], arrays["ready"]
         self._subsonic.state, self._ear.state = arrays["subsonic"], arrays["ear"]
+        self._late = arrays.get("late", np.zeros_like(self._late))  # absent from states before 0.2.0
         self._level.restore({k.removeprefix("level_"): v for k, v in arrays.items() if k.startswith("level_")})
         self._limiter.restore({k.removeprefix("limiter_"): v for k, v in arrays.items() if k.startswith("limiter_")})
 
@@ -132,7 +135,15 @@ class Master:
         before = 10.0 ** (self._level.gain_db / 20.0)
         after = 10.0 ** (self._level.next_gain_db(power) / 20.0)
         clean *= before + (after - before) * _RAMP
-        return self._limiter.process(clean.astype(np.float32).T)
+        limited = self._limiter.process(clean.astype(np.float32).T)
+        lines = np.concatenate([self._late, heard.astype(np.float32, copy=False)], axis=1)
+        self._late = lines[:, QUANTUM:].copy()
+        powers = self._weights @ np.square(lines[:, :QUANTUM])
+        gains = self._limiter.gains
+        whole = float(powers.sum())
+        left = whole if gains is None else float(powers.reshape(len(gains), -1).sum(axis=1) @ np.square(gains))
+        self._level.note_limited(whole, left)
+        return limited
 
 
 def master(audio: Audio, target_lufs: float = TARGET_LUFS, ceiling_dbtp: float = CEILING_DBTP) -> Audio:

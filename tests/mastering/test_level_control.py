@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lullwave.mastering.level import PATIENCE_S, SLEW_DB_S, LevelControl
+from lullwave.mastering.level import MAKE_UP_DB, PATIENCE_S, SLEW_DB_S, LevelControl
 
 STEP_S = 0.05
 TARGET = -15.0
@@ -73,3 +73,20 @@ def test_a_fade_in_is_not_raised_beyond_what_is_soon_put_right():
 
 def test_silence_alone_does_nothing():
     assert np.all(ride(LevelControl(TARGET, STEP_S), -100.0, 60) == 0.0)
+
+
+@pytest.mark.parametrize(("taken_db", "made_up_db"), [(0.0, 0.0), (0.6, 0.6), (3.0, MAKE_UP_DB)])
+def test_it_makes_up_for_what_the_limiter_takes(taken_db, made_up_db):
+    control = LevelControl(TARGET, STEP_S)
+    for _ in range(round(90 / STEP_S)):
+        gain_db = control.next_gain_db(power(-18.0))
+        control.note_limited(1.0, 10 ** (-taken_db / 10))
+    assert gain_db == pytest.approx(3.0 + made_up_db, abs=0.02)
+
+
+def test_a_state_without_what_the_limiter_took_is_restored():
+    control, other = LevelControl(TARGET, STEP_S), LevelControl(TARGET, STEP_S)
+    ride(control, -20.0, 30)
+    older = {name: array for name, array in control.arrays().items() if name != "limited"}
+    other.restore(older)
+    assert ride(other, -20.0, 5) == pytest.approx(ride(control, -20.0, 5))

@@ -62,6 +62,16 @@ def test_each_minute_of_changing_pieces_is_within_a_unit():
         assert loudness_lufs(out[minute * 60 * 16000 : (minute + 1) * 60 * 16000]) == pytest.approx(-15.0, abs=1.0)
 
 
+def test_what_the_limiter_takes_from_peaks_is_made_up_for():
+    """Plucked strings over a bass, of which the limiter takes 0.45 LU."""
+    t = np.arange(40 * 16000) / 16000
+    strokes = np.exp(-(t % 0.35) * 48) * np.sin(2 * np.pi * 600 * t) + 0.15 * np.sin(2 * np.pi * 82 * t)
+    audio = Audio.of(np.repeat(0.1 * strokes[:, None], 2, 1), 16000)
+    out = mastered(audio.gain(-15.0 - loudness_lufs(audio)), [22050])
+    assert loudness_lufs(out[25 * 16000 :]) == pytest.approx(-15.0, abs=0.2)
+    assert true_peak_dbtp(out) <= -1.0
+
+
 def test_music_at_the_target_passes_as_it_was():
     audio = music(10.0, -15.0)
     out = mastered(audio, [4410])
