@@ -25,7 +25,7 @@ _REST_LU = 8.0  # a bar this far below the bars before it is a rest or a tail, a
 _SILENT_LUFS = -50.0  # so does a bar below this
 _JOIN_LU = (-0.8, 1.8)  # steps at a join that are left
 _MOST_EVENED_DB = 8.0
-_BLOCK = 16384  # frames that are transformed at once
+_BLOCK = 8192  # frames that are transformed at once
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,11 @@ def level(
         gain_db = near_db if first else gain_db + min(max(near_db - gain_db, -_STEP_DB), _STEP_DB)
     if begins and state.ending == 0.0:
         before_db = gain_db
-    reached = min(meet, frames) if first else frames
-    levels_db = np.interp(np.arange(frames), [0, reached, frames], [before_db, gain_db, gain_db])
-    curve = np.asarray(10 ** (levels_db / 20), np.float32)
+    start, end = 10 ** (before_db / 20), 10 ** (gain_db / 20)
+    curve = np.full(frames, end, np.float32)
+    if start != end:
+        reached = min(meet, frames) if first else frames
+        curve[:reached] = np.linspace(start, end, reached, dtype=np.float32)
     if begins and state.ending > 0.0 and frames > meet + RATE:
         after = heard_power(music[:, meet : meet + RATE] * curve[meet : meet + RATE])
         curve = curve * level_join(frames, meet, state.ending, after)
@@ -96,7 +98,7 @@ def weighted_power(stereo: Samples) -> float:
     padded = np.zeros((2, blocks * _BLOCK), np.float32)
     padded[:, :frames] = stereo
     spectrum = np.fft.rfft(padded.reshape(2 * blocks, _BLOCK), axis=1)
-    power = np.square(spectrum.real).sum(axis=0) + np.square(spectrum.imag).sum(axis=0)
+    power = np.einsum("bf,bf->f", spectrum.real, spectrum.real) + np.einsum("bf,bf->f", spectrum.imag, spectrum.imag)
     return float(np.dot(power, _weights()) * (2.0 / _BLOCK / max(1, frames)))
 
 
