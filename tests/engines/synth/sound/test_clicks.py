@@ -9,10 +9,12 @@ from lullwave.engines.synth.catalogue.drums import DRUMS, KITS
 from lullwave.engines.synth.catalogue.instruments import INSTRUMENTS
 from lullwave.engines.synth.catalogue.productions import PRODUCTIONS
 from lullwave.engines.synth.engine import SynthEngine
-from lullwave.engines.synth.score import RATE, Bar, Hit, Mix, Note, Track
+from lullwave.engines.synth.options import SynthOptions
+from lullwave.engines.synth.programme import Programme
+from lullwave.engines.synth.score import LOOKAHEAD_S, RATE, Bar, Hit, Mix, Note, Track
 from lullwave.engines.synth.sound.effects import tape
 from lullwave.engines.synth.sound.instruments.cache import SoundCache
-from lullwave.engines.synth.sound.renderer import Renderer
+from lullwave.engines.synth.sound.renderer import Renderer, RendererState
 from lullwave.engines.synth.writing import mixing
 from lullwave.mastering import Master
 from lullwave.mastering.loudness import loudness_lufs
@@ -104,6 +106,19 @@ def test_strokes_together_over_a_dark_chord_do_not_click(kit, backbeat, cymbals)
     hits += [Hit(drum, AT_S + 0.005 + 0.003 * n, 0.6) for n, drum in enumerate(cymbals)]
     samples = rendered(chord, hits, instrument="pad", kit=kit)
     assert clicks_of(samples * np.float32(10 ** (2 / 20))) == []
+
+
+def test_claps_of_a_bright_production_do_not_click():
+    """Over brass, as they are played again and again in a piece of a long programme."""
+    programme = Programme(Request(prompt="", seed=77), SynthOptions(crackle=False))
+    bars = []
+    while (bar := programme.next_bar()).piece <= 8:
+        if bar.piece == 8 and 12 <= bar.bar < 18:
+            bars.append(bar)
+    assert any(hit.drum == "clap" for bar in bars for hit in bar.hits)
+    frame = bars[0].start_frame
+    renderer = Renderer(77, CACHE, RendererState(frame=frame, music=(frame - round(LOOKAHEAD_S * RATE)) // 2))
+    assert clicks_of(np.concatenate([renderer.render(bar) for bar in bars])[RATE:]) == []
 
 
 @pytest.mark.parametrize("prompt", ["rainy night piano", "by the fire", "ocean waves, no drums"])

@@ -87,7 +87,7 @@ def _rim(s: Stroke) -> Samples:
 
 def _clap(s: Stroke) -> Samples:
     frames = round(0.30 * MUSIC_RATE)
-    grain = shaped(s.noise(0.30, "clap"), low_hz=1900.0 * s.tilt, high_hz=800.0, order=2)
+    grain = shaped(s.noise(0.30, "clap"), low_hz=1600.0 * s.tilt, high_hz=800.0, order=2)
     t = np.arange(frames) / MUSIC_RATE
     envelope = np.zeros(frames)
     for begin, length, level in ((0.0, 0.03, 0.55), (0.012, 0.03, 0.7), (0.025, 0.2 * s.length, 1.0)):
