@@ -59,9 +59,8 @@ def test_leaving_is_told_when_the_last_audio_connection_has_ended(monkeypatch):
     async def run():
         audience, left = Audience(STATIONS, "main"), []
         audience.watch_leaving(left.append)
-        with audience.socket("a"), audience.audio("main", "a"):
-            with audience.audio("other", "a"):
-                pass
+        with audience.socket("a"), audience.audio("main", "a"), audience.audio("other", "a"):
+            pass
         with audience.audio("main", "a"):  # a player that connects again has not left
             await asyncio.sleep(0.4)
             assert left == []
