@@ -109,16 +109,16 @@ class LayerCache:
             ):
                 nibbles, scales[index] = in_4_bits(new)
                 chosen, places = _in_order(part, order, index)
-                chosen[places] = nibbles.unflatten(-1, (-1, order[1]))
+                chosen[places] = nibbles.reshape(*nibbles.shape[:-1], -1, order[1])
             return
-        for part, scales, new in (
+        for part, levels, new in (
             (self.keys, self.key_scales, keys),
             (self.values, self.value_scales, values),
         ):
-            if scales is None:
+            if levels is None:
                 part[index] = new.to(part.dtype)
             else:
-                part[index], scales[index] = in_8_bits(new)
+                part[index], levels[index] = in_8_bits(new)
 
     def get(self, index: Index, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Keys and values (…, d) in ``dtype``."""
