@@ -51,26 +51,36 @@ std::uint32_t pack_head(const float* x, int size, NibbleOrder order, std::uint8_
 
 void unpack_heads(const std::uint8_t* nibbles, const std::uint32_t* words, int count, int size, NibbleOrder order,
                   std::int8_t* bytes, float* scales) {
-  constexpr int kPiece = 16;  // bytes that are put side by side first: the rest is done in vectors
+  using B16 = std::uint8_t __attribute__((vector_size(16)));
+  constexpr int kFew = 4;  // positions, and channels of them, that are made together
+  static_assert(kFew * kFew == sizeof(B16) && kOrderOfKeys.width == kFew && kOrderOfValues.together == kFew);
   const int half = size / 2, quarter = size / kQuarters;
-  for (int t = 0; t < count; t++, bytes += size) {
-    const std::uint32_t bits = words[t] & kScaleMask;
-    std::memcpy(scales + t, &bits, sizeof bits);
+  for (int t = 0; t < count; t += kFew, bytes += kFew * size) {
+    const int here = count - t < kFew ? count - t : kFew;
     const std::uint8_t* from = nibbles + std::size_t(t / order.together * order.together) * half + order.begin(t);
+    for (int p = 0; p < here; p++) {
+      const std::uint32_t bits = words[t + p] & kScaleMask;
+      std::memcpy(scales + t + p, &bits, sizeof bits);
+    }
     for (int j = 0; j < kQuarters / 2; j++) {
-      const auto factor = [&](int which) { return int(words[t] >> (which * kFactorBits) & kMostFactor); };
-      const int low = factor(j), high = factor(j + kQuarters / 2);
-      for (int at = j * quarter; at < (j + 1) * quarter; at += kPiece) {
-        const int here = (j + 1) * quarter - at < kPiece ? (j + 1) * quarter - at : kPiece;
-        std::uint8_t both[kPiece] = {};
-        for (int i = 0; i < here; i += order.width) {
-          if (order.width == kOrderOfKeys.width) std::memcpy(both + i, from + order.at(at + i), kOrderOfKeys.width);
-          else both[i] = from[order.at(at + i)];
-        }
-        for (int i = 0; i < here; i++) {
-          bytes[at + i] = std::int8_t(((both[i] & 15) - 8) * low);
-          bytes[half + at + i] = std::int8_t(((both[i] >> kFactorBits) - 8) * high);
-        }
+      const auto factors = [&](int which) {  // four times that of each position
+        std::uint32_t found[kFew] = {};
+        for (int p = 0; p < here; p++) found[p] = (words[t + p] >> (which * kFactorBits) & kMostFactor) * 0x01010101u;
+        B16 made;
+        std::memcpy(&made, found, sizeof made);
+        return made;
+      };
+      const B16 low = factors(j), high = factors(j + kQuarters / 2);
+      for (int i = j * quarter; i < (j + 1) * quarter; i += kFew) {
+        B16 both;
+        std::memcpy(&both, from + order.at(i), sizeof both);
+        if (order.width == 1)  // four channels of each position
+          both = __builtin_shufflevector(both, both, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+        const B16 made[2] = {(both & 15) * low - 8 * low, (both >> kFactorBits) * high - 8 * high};
+        for (int which = 0; which < 2; which++)
+          for (int p = 0; p < here; p++)
+            std::memcpy(bytes + p * size + which * half + i, reinterpret_cast<const std::uint8_t*>(&made[which]) + kFew * p,
+                        kFew);
       }
     }
   }
