@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 SLOW_SPEED = 1.0  # seconds of music per second of work; below this speed the engine cannot play continuously
+SLOW_BESIDE = 0.85  # the same while a fallback plays, which takes its share of the machine
 FAST_SPEED = 1.25  # at or above this speed the engine plays continuously again
 INSTANT_START_SPEED = 3.0  # at or above this speed a first second of music is enough to go on air
 LIGHTER_BELOW = 0.75  # share of the reserve below which a slow engine gets lighter options; above it trials may begin
@@ -149,7 +150,8 @@ class Governor:
             self.intermittent = False
             return Action.CONTINUOUS
         if pace.slow:
-            if self.level < self._lightest(now) and (not on_air or reserve_s < LIGHTER_BELOW * target_s):
+            low = reserve_s < LIGHTER_BELOW * target_s if on_air else pace.speed < SLOW_BESIDE
+            if low and self.level < self._lightest(now):
                 self._go_lighter(now)
                 return Action.LIGHTER
             if on_air and reserve_s < INTERMITTENT_BELOW * target_s:

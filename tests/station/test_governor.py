@@ -71,8 +71,18 @@ def test_one_long_read_does_not_count_as_slow():
 
 def test_an_engine_off_air_gets_lighter_options_at_once():
     governor = Governor(lighter=1)
-    assert governor.decide(0.0, pace(0.9), FULL, FULL, on_air=False) is Action.LIGHTER
-    assert governor.decide(9.0, pace(0.9), FULL, FULL, on_air=False) is Action.KEEP  # off air: no stretches
+    assert governor.decide(0.0, pace(0.8), FULL, FULL, on_air=False) is Action.LIGHTER
+    assert governor.decide(9.0, pace(0.8), FULL, FULL, on_air=False) is Action.KEEP  # off air: no stretches
+
+
+def test_an_engine_that_is_a_little_slow_beside_a_fallback_is_heard_first():
+    """The fallback takes its share of the machine, and stops when the engine goes on air."""
+    governor = Governor(lighter=1)
+    for reserve_s in (0.0, FULL):
+        assert governor.decide(0.0, pace(0.9), reserve_s, FULL, on_air=False) is Action.KEEP
+    assert governor.decide(30.0, pace(1.02), 0.8 * FULL, FULL, on_air=True) is Action.KEEP
+    assert governor.decide(60.0, pace(0.97), 0.8 * FULL, FULL, on_air=True) is Action.KEEP
+    assert governor.decide(90.0, pace(0.97), 0.7 * FULL, FULL, on_air=True) is Action.LIGHTER
 
 
 def test_stretches_get_shorter_with_lower_speed():

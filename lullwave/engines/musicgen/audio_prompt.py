@@ -13,7 +13,7 @@ from ...errors import InvalidInput
 from .model.config import FRAME_RATE, ModelConfig
 from .model.weights import Weights, load_into
 
-CONTINUED_S = 12.0  # length of the audio that a song continues: the overlap of two windows
+CONTINUED_S = 12.0  # length of the audio that a song continues: the published overlap of two windows
 _FFT = 16384
 _HOP = 4096
 

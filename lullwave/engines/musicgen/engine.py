@@ -42,7 +42,7 @@ from .model.weights import Weights, check_format, quiet_transformers
 from .native import choose_native
 from .options import LoadOptions, MusicGenFacts, MusicOptions
 from .prefill import Prefill
-from .prompt_schedule import PromptSchedule
+from .prompt_schedule import OVERLAP, OVERLAP_ON_CPU, PromptSchedule
 from .sampling import Sampling
 from .scheduler import Scheduler
 from .song import CHUNK, KEPT_S, CodecPoint, Song
@@ -168,10 +168,12 @@ class MusicGenEngine(MusicGenFacts, Engine):
         """
         continue_from, melody = audio_prompts.get("continue_from"), audio_prompts.get("melody")
         chosen = build(MusicOptions, request.options, "options.")
+        share = OVERLAP_ON_CPU if self.device.type == "cpu" else OVERLAP
+        overlap_s = chosen.window_s * share if chosen.overlap_s is None else chosen.overlap_s
         run_on_new_thread(lambda: self._text(request.prompt))  # raises PromptError if it is too long
         song = Song(
             self.config,
-            PromptSchedule.for_window(request.prompt, chosen.window_s),
+            PromptSchedule.for_window(request.prompt, chosen.window_s, overlap_s),
             Sampling(chosen.guidance, chosen.temperature, chosen.top_k, chosen.top_p),
             request.seed,
             self._chunk_decoder.lookahead,

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 
 from .model.config import FRAME_RATE
 
+OVERLAP = 0.4  # share of a window with which the next one begins, as published
+OVERLAP_ON_CPU = 0.2  # where its positions, computed a second time, cost most
 MAX_PROMPTS = 8  # prompts blended at once: each costs attention, and more cannot be told apart
 _REACH_STEPS = 9000  # steps that must stay reproducible: 90 s of rollback, a window of 30 s and a reserve
 
@@ -50,10 +52,10 @@ class PromptSchedule:
     stride: int = 900  # steps by which windows slide: 60 % of the length, as published
 
     @classmethod
-    def for_window(cls, prompt: str, window_s: float) -> PromptSchedule:
-        """A schedule whose windows have this length."""
+    def for_window(cls, prompt: str, window_s: float, overlap_s: float) -> PromptSchedule:
+        """A schedule whose windows have this length, and overlap by so much, or by half of it if that is less."""
         length = round(window_s * FRAME_RATE)
-        return cls(prompt, length=length, stride=length * 3 // 5)
+        return cls(prompt, length=length, stride=length - min(round(overlap_s * FRAME_RATE), length // 2))
 
     def shares(self, step: int) -> dict[str, float]:
         """The share of each prompt at ``step``; the shares add up to 1."""

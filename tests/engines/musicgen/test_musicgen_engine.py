@@ -36,6 +36,8 @@ def test_wrong_values_are_refused_by_name(tiny, engine):
         ({"top_k": 5000}, "top_k"),
         ({"top_p": 0}, "top_p"),
         ({"window_s": 31}, "window_s"),
+        ({"overlap_s": 0.5}, "overlap_s"),
+        ({"overlap_s": 16}, "overlap_s"),
         ({"guidance": float("nan")}, "guidance"),
         ({"speed": 2}, "speed"),
     ):

@@ -24,12 +24,12 @@ def test_windows_slide_by_the_published_stride_and_are_filled_before_they_are_us
             assert shadow == schedule.window_at(step + 1)
 
 
-@pytest.mark.parametrize("window_s", [5.0, 7.3, 10.0, 29.99])
-def test_a_shorter_window_slides_as_the_published_one_does_and_two_at_most_are_under_way(window_s):
-    schedule = PromptSchedule.for_window("calm", window_s)
-    assert PromptSchedule.for_window("calm", 30.0) == PromptSchedule("calm")
+@pytest.mark.parametrize(("window_s", "overlap_s"), [(5, 2), (7.3, 1.46), (10, 15), (29.99, 6), (30, 1), (30, 15)])
+def test_windows_slide_by_what_they_do_not_share_and_two_at_most_are_under_way(window_s, overlap_s):
+    schedule = PromptSchedule.for_window("calm", window_s, overlap_s)
+    assert PromptSchedule.for_window("calm", 30.0, 12.0) == PromptSchedule("calm")
     assert schedule.length == round(50 * window_s)
-    assert schedule.stride / schedule.length == pytest.approx(0.6, abs=0.01)
+    assert schedule.length - schedule.stride == pytest.approx(50 * min(overlap_s, window_s / 2), abs=1)
     before = schedule.window_at(0)
     for step in range(4 * schedule.length):
         main, shadow = schedule.window_at(step), schedule.next_window(step)

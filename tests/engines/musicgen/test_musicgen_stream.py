@@ -96,6 +96,13 @@ def test_a_shorter_window_gives_the_same_song_until_it_slides(engine):
             assert np.array_equal(fork.read(6 * RATE).samples, went_on)
 
 
+def test_windows_overlap_by_a_fifth_on_a_cpu_and_by_what_is_asked_for(engine):
+    for options, overlap in (({}, 300), ({"window_s": 10}, 100), ({"overlap_s": 12}, 600), ({"overlap_s": None}, 300)):
+        with engine.stream(Request("calm", options=options)) as stream:
+            schedule = stream._song.schedule
+            assert schedule.length - schedule.stride == overlap
+
+
 def test_snapshots_of_other_weights_are_refused(tiny, checkpoints_dir, load, engine):
     other = load(checkpoints_dir / "musicgen-tiny-stereo", EXACT)
     with other.stream(Request("calm")) as stream:
