@@ -25,6 +25,7 @@ SLOW_BESIDE = 0.85  # the same while a fallback plays, which takes its share of 
 FAST_SPEED = 1.25  # at or above this speed the engine plays continuously again
 INSTANT_START_SPEED = 3.0  # at or above this speed a first second of music is enough to go on air
 LIGHTER_BELOW = 0.75  # share of the reserve below which a slow engine gets lighter options; above it trials may begin
+DRY_WITHIN_S = 240.0  # an engine so little too slow that its reserve lasts longer is waited for: it may be chance
 INTERMITTENT_BELOW = 0.5  # share of the reserve below which an engine without lighter options plays intermittently
 STRETCH_S = 30.0  # longest stretch of a slow engine
 SHORTEST_S = 10.0  # shortest stretch: less, between two crossfades, is not music
@@ -150,11 +151,12 @@ class Governor:
             self.intermittent = False
             return Action.CONTINUOUS
         if pace.slow:
-            low = reserve_s < LIGHTER_BELOW * target_s if on_air else pace.speed < SLOW_BESIDE
-            if low and self.level < self._lightest(now):
+            runs_dry = on_air and reserve_s < DRY_WITHIN_S * (SLOW_SPEED - pace.speed)
+            lower = runs_dry and reserve_s < LIGHTER_BELOW * target_s if on_air else pace.speed < SLOW_BESIDE
+            if lower and self.level < self._lightest(now):
                 self._go_lighter(now)
                 return Action.LIGHTER
-            if on_air and reserve_s < INTERMITTENT_BELOW * target_s:
+            if runs_dry and reserve_s < INTERMITTENT_BELOW * target_s:
                 self.intermittent = True
                 return Action.INTERMITTENT
         elif self.level and on_air and reserve_s >= LIGHTER_BELOW * target_s and self._may_try(now, pace.speed):
