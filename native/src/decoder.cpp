@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -50,7 +51,7 @@ struct Decoder::Step {
 Decoder::Decoder(const Sizes& sizes, const Kernels& kernels, int threads, bool pinned, const float* table,
                  const float* positions)
     : sizes_(sizes), kernels_(kernels), table_(table), positions_(positions),
-      team_((in_range("threads", threads, 1, 256), threads), pinned) {
+      team_((in_range("threads", threads, 1, 256), threads), pinned), active_(threads) {
   in_range("layers", sizes.layers, 1, 1024);
   in_range("heads", sizes.heads, 1, 1024);
   if (sizes.hidden <= 0 || sizes.hidden % (kTile * sizes.heads))
@@ -157,10 +158,11 @@ void Decoder::embed(const std::vector<StepRow>& rows, const std::int64_t* tokens
 }
 
 void Decoder::step(const std::vector<StepRow>& rows, const std::int64_t* tokens, const float* states,
-                   const CacheView& cache, const std::vector<PromptView>& prompts, float* logits) {
+                   const CacheView& cache, const std::vector<PromptView>& prompts, float* logits, int threads) {
   if (rows.empty()) return;
   std::lock_guard<std::mutex> lock(mutex_);
   check(rows, tokens, cache, prompts);
+  in_range("threads", threads, 0, team_.size());
   Step step{rows, cache, prompts, logits, first(rows.size()), {}, {}, first(rows.size())};
   std::stable_sort(step.by_past.begin(), step.by_past.end(), [&](int a, int b) {
     return rows[a].slot != rows[b].slot ? rows[a].slot < rows[b].slot : rows[a].row < rows[b].row;
@@ -176,11 +178,15 @@ void Decoder::step(const std::vector<StepRow>& rows, const std::int64_t* tokens,
   }
   reserve(static_cast<int>(rows.size()), longest, cache.stored == Stored::kNibble);
   embed(rows, tokens, states);
-  team_.run([&](int thread) { work(step, thread); });
+  const auto began = std::chrono::steady_clock::now();
+  const double cpu = thread_seconds();
+  team_.run([&](int thread) { work(step, thread); }, threads ? threads : active_.count());
+  const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - began;
+  if (!threads && cpu >= 0) active_.took(wall.count(), thread_seconds() - cpu);
 }
 
 void Decoder::work(const Step& step, int thread) {
-  const int per_head = sizes_.head_size() / kTile, head = sizes_.heads * thread / team_.size();
+  const int per_head = sizes_.head_size() / kTile, head = sizes_.heads * thread / team_.active();
   for (int l = 0; l < sizes_.layers; l++) {
     const Layer& layer = layers_[l];
     const auto end_phase = [&](const Matrix& next, int tile) {
@@ -229,12 +235,12 @@ void Decoder::quantize(const Matrix& matrix, const Norm* norm, const float* from
 }
 
 int Decoder::chunk_of(const Matrix& matrix) const {
-  return std::max(1, matrix.tiles() / (kChunksPerThread * team_.size()));
+  return std::max(1, matrix.tiles() / (kChunksPerThread * team_.active()));
 }
 
 int Decoder::first_tile(const Matrix& matrix, int thread) const {
   const int unit = chunk_of(matrix), chunks = (matrix.tiles() + unit - 1) / unit;
-  return chunks * thread / team_.size() * unit;
+  return chunks * thread / team_.active() * unit;
 }
 
 void Decoder::fetch_tiles(const Matrix& matrix, int tile) const {

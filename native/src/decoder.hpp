@@ -8,6 +8,7 @@
 #include <mutex>
 #include <vector>
 
+#include "active_threads.hpp"
 #include "kernels.hpp"
 #include "matrix.hpp"
 #include "team.hpp"
@@ -66,9 +67,10 @@ class Decoder {
 
   // Runs rows through the decoder. Their inputs are `tokens` (rows, codebooks), or `states` (rows, hidden), to which the
   // positional encodings are added. Writes (rows with needs_logits, outputs) logits. Thread-safe: one step at a time.
+  // `threads`: how many compute, at most all; 0: all, or less while other processes take cores.
   // Throws std::invalid_argument for tokens, slots, positions or prompts that do not exist.
   void step(const std::vector<StepRow>& rows, const std::int64_t* tokens, const float* states, const CacheView& cache,
-            const std::vector<PromptView>& prompts, float* logits);
+            const std::vector<PromptView>& prompts, float* logits, int threads = 0);
 
   // Reads all packed weights once, with the team: the least that a step has to do. Returns a checksum.
   std::uint64_t read_weights();
@@ -132,6 +134,7 @@ class Decoder {
   std::vector<float> x_, seen_, wide_;  // (rows, hidden), (rows, hidden), (rows, ffn)
   std::vector<Worker> workers_;
   Team team_;
+  ActiveThreads active_;
 };
 
 }  // namespace lullwave

@@ -239,7 +239,7 @@ class PyDecoder {
 
   void step(const Cache& cache, const Array<const std::int32_t, 2>& rows,
             const std::optional<Array<const std::int64_t, 2>>& tokens, const std::optional<Array<const float, 2>>& states,
-            const std::vector<const Prompt*>& prompts, const Array<float, 2>& logits) {
+            const std::vector<const Prompt*>& prompts, const Array<float, 2>& logits, int threads) {
     const Sizes& sizes = decoder_->sizes();
     require(rows.shape(1) == 5, "rows: (rows, 5): slot, row, position, prompt or -1, whether logits are needed");
     require(rows.shape(0) <= 4096, "rows: at most 4096");
@@ -265,7 +265,7 @@ class PyDecoder {
     const CacheView view = cache.view(sizes);
     nb::gil_scoped_release unlocked;
     decoder_->step(steps, tokens ? tokens->data() : nullptr, states ? states->data() : nullptr, view, views,
-                   logits.data());
+                   logits.data(), threads);
   }
 
   std::uint64_t read_weights() { return decoder_->read_weights(); }
@@ -437,6 +437,10 @@ NB_MODULE(lullwave_native, m) {
       .def("elu", &PyCodecTeam::elu, nb::arg("x"), nb::arg("out").noconvert())
       .def("lstm", &PyCodecTeam::lstm, nb::arg("weights"), nb::arg("gates"), nb::arg("h").noconvert(),
            nb::arg("c").noconvert(), nb::arg("out").noconvert());
+  nb::class_<ActiveThreads>(m, "ActiveThreads", "Chooses how many threads of a decoder compute.")
+      .def(nb::init<int>(), nb::arg("most"))
+      .def_prop_ro("count", &ActiveThreads::count)
+      .def("took", &ActiveThreads::took, nb::arg("wall"), nb::arg("cpu"));
   nb::class_<PyDecoder>(m, "Decoder")
       .def(nb::init<int, int, int, int, int, int, bool, Array<const float, 2>, Array<const float, 2>, int, bool,
                     const std::string&>(),
@@ -447,7 +451,7 @@ NB_MODULE(lullwave_native, m) {
            nb::arg("scales"), nb::arg("loud"), nb::arg("loud_weights"), nb::arg("parts") = nb::none())
       .def("set_norm", &PyDecoder::set_norm)
       .def("step", &PyDecoder::step, nb::arg("cache"), nb::arg("rows"), nb::arg("tokens").none(),
-           nb::arg("states").none(), nb::arg("prompts"), nb::arg("logits").noconvert())
+           nb::arg("states").none(), nb::arg("prompts"), nb::arg("logits").noconvert(), nb::arg("threads") = 0)
       .def("read_weights", &PyDecoder::read_weights, nb::call_guard<nb::gil_scoped_release>())
       .def_prop_ro("weight_bytes", &PyDecoder::weight_bytes)
       .def_prop_ro("level", &PyDecoder::level)

@@ -43,30 +43,32 @@ void pin(int index) {
 }  // namespace
 
 Team::Team(int threads, bool pinned)
-    : size_(std::max(1, threads)), chunk_(size_), workers_(size_) {
+    : size_(std::max(1, threads)), active_(size_), chunk_(size_), workers_(size_) {
   for (Worker& worker : workers_) worker.spin_us = kMostSpin;
   for (int i = 1; i < size_; i++) threads_.emplace_back([this, i, pinned] { work(i, pinned); });
 }
 
 Team::~Team() {
   ending_ = true;
-  start_.advance();
+  for (Worker& worker : workers_) worker.start.advance();
   for (std::thread& thread : threads_) thread.join();
 }
 
-void Team::run(const std::function<void(int)>& job) {
-  chunk_.store(size_, std::memory_order_relaxed);
+void Team::run(const std::function<void(int)>& job, int active) {
+  active_ = std::clamp(active, 1, size_);
+  chunk_.store(active_, std::memory_order_relaxed);
   job_ = &job;
-  start_.advance();
+  for (int i = 1; i < active_; i++) workers_[i].start.advance();
   job(0);
   barrier(0);
 }
 
 void Team::work(int thread, bool pinned) {
   if (pinned) pin(thread);
+  Signal& start = workers_[thread].start;
   for (std::uint32_t seen = 0;;) {
-    start_.wait(seen);
-    seen = start_.value();
+    start.wait(seen);
+    seen = start.value();
     if (ending_) return;
     (*job_)(thread);
     barrier(thread);
@@ -75,9 +77,9 @@ void Team::work(int thread, bool pinned) {
 
 int Team::next(int thread, int count) {
   constexpr std::uint32_t kFront = 1, kBack = 1 << 16;
-  for (int i = 0; i < size_; i++) {
-    const int whose = (thread + i) % size_;
-    const int begin = int(std::int64_t(count) * whose / size_), end = int(std::int64_t(count) * (whose + 1) / size_);
+  for (int i = 0; i < active_; i++) {
+    const int whose = (thread + i) % active_;
+    const int begin = int(std::int64_t(count) * whose / active_), end = int(std::int64_t(count) * (whose + 1) / active_);
     std::atomic<std::uint32_t>& taken = workers_[whose].taken;
     for (std::uint32_t seen = taken.load(std::memory_order_relaxed);;) {
       const int front = int(seen % kBack), back = int(seen / kBack);
@@ -91,9 +93,10 @@ int Team::next(int thread, int count) {
 
 void Team::barrier(int thread) {
   const std::uint32_t phase = phase_.value();
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == size_) {
+  const int active = active_;  // after the last arrival the next job may have another number
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == active) {
     arrived_.store(0, std::memory_order_relaxed);
-    chunk_.store(size_, std::memory_order_relaxed);
+    chunk_.store(active, std::memory_order_relaxed);
     for (Worker& worker : workers_) worker.taken.store(0, std::memory_order_relaxed);
     phase_.advance();
     return;

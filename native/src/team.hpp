@@ -2,7 +2,7 @@
 //
 // A thread that waits for the others spins for some microseconds, fewer each time it was in vain, and then sleeps, so
 // that the system can give its core to another process or to a thread of the team that lost its own. Between jobs all
-// threads but the caller sleep.
+// threads but the caller sleep, and so do those that have no part in a job.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -23,8 +23,12 @@ class Team {
   Team& operator=(const Team&) = delete;
 
   int size() const { return size_; }
-  // Runs job(thread) on all threads, the caller being thread 0, and waits until all have returned. One caller at a time.
-  void run(const std::function<void(int)>& job);
+  // Threads of this job.
+  int active() const { return active_; }
+  // Runs job(thread) on the first `active` threads, the caller being thread 0, and waits until all have returned. One
+  // caller at a time.
+  void run(const std::function<void(int)>& job, int active);
+  void run(const std::function<void(int)>& job) { run(job, size_); }
 
   // For jobs: the next chunk of this phase, whoever takes it. Every thread begins with the chunk of its own number.
   int next() { return chunk_.fetch_add(1, std::memory_order_relaxed); }
@@ -51,15 +55,17 @@ class Team {
   };
   struct alignas(64) Worker {
     int spin_us;
+    Signal start;
     std::atomic<std::uint32_t> taken{0};  // chunks of its part in this phase: from the front, times 2^16 those from the back
   };
 
   void work(int thread, bool pinned);
 
   const int size_;
+  int active_;
   alignas(64) std::atomic<int> chunk_;
   alignas(64) std::atomic<int> arrived_{0};
-  Signal phase_, start_;
+  Signal phase_;
   const std::function<void(int)>* job_ = nullptr;
   bool ending_ = false;
   std::vector<Worker> workers_;

@@ -49,6 +49,16 @@ def tokens_of(config, count):
     )
 
 
+def step_with(decoder, threads, cache, item):
+    """A step by the first ``threads`` of a decoder's threads."""
+    chosen, whole = decoder._native, decoder._native.step
+    decoder._native = type("Chosen", (), {"step": staticmethod(lambda *given: whole(*given, threads=threads))})
+    try:
+        return decoder.step(cache, [item])
+    finally:
+        decoder._native = chosen
+
+
 def half_cache(config, slots, length=96):
     return KVCache(config, slots, length, torch.float16, CPU)
 
@@ -354,6 +364,9 @@ def test_a_song_has_the_same_bits_in_company_with_more_threads_and_all_at_once(t
         company.append(team.step(second, [others[0], moved, *others[1:]])[2:4])
     assert torch.equal(torch.cat(company), stepped)
     assert torch.equal(team.step(third, song), stepped)
+    fourth = cache_of(config, 1)
+    changing = [step_with(team, 1 + item.position * 7 % 3, fourth, item) for item in song]  # 1 to 3 of its threads
+    assert torch.equal(torch.cat(changing), stepped)
 
 
 def test_a_blend_changes_only_the_bias(tiny):

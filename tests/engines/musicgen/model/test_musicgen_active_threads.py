@@ -1,0 +1,88 @@
+"""How many threads of the native decoder compute while other processes take cores, on a simulated clock."""
+
+import random
+
+import pytest
+
+native = pytest.importorskip("lullwave_native", reason="lullwave-native is not installed: make native")
+
+
+class Machine:
+    """Two threads are 1.74 times as fast as one; more threads than free cores, a sixth slower than those alone."""
+
+    def __init__(self, threads=2, step=0.02):
+        self.choice = native.ActiveThreads(threads)
+        self.threads, self.step, self.taken, self.now = threads, step, 0, 0.0
+        self.used = []
+
+    def run(self, seconds, late=lambda: 0.0):
+        """Threads of each step for so long."""
+        self.used, until = [], self.now + seconds
+        while self.now < until:
+            count = self.choice.count
+            self.used.append(count)
+            free = self.threads - self.taken
+            crowded = count > free
+            wall = self.step * (self.threads / min(count, free)) ** 0.8 * (1.2 if crowded else 1.0)
+            cpu = wall * (0.55 if crowded else 0.98)
+            extra = late()
+            self.now += wall + extra
+            self.choice.took(wall + extra, cpu)
+        return self.used
+
+    def share(self, count):
+        return self.used.count(count) / len(self.used)
+
+
+@pytest.mark.parametrize("step", [0.0005, 0.02, 0.2])
+def test_a_free_machine_never_tries_fewer_threads(step):
+    assert set(Machine(step=step).run(60)) == {2}
+
+
+@pytest.mark.parametrize("step", [0.0005, 0.02, 0.1])
+def test_a_taken_core_is_left_to_the_other_process_and_comes_back(step):
+    machine = Machine(step=step)
+    machine.run(5)
+    machine.taken = 1
+    machine.run(4 + 30 * step)
+    assert machine.used[-1] == 1
+    machine.run(100)
+    assert machine.share(1) > 0.85  # one more is tried every two seconds, for a ninth of the time at most
+    machine.taken = 0
+    machine.run(3 + 40 * step)
+    assert machine.used[-1] == 2
+    assert set(machine.run(60)) == {2}
+
+
+def test_late_steps_change_nothing():
+    """One step in ten waits for a disk or another process for 15 ms, and one in two hundred for 150."""
+    chance = random.Random(3)
+    machine = Machine()
+    machine.run(60, late=lambda: 0.15 if chance.random() < 0.005 else 0.015 * (chance.random() < 0.1))
+    assert machine.share(2) > 0.98
+    assert machine.used[-1] == 2
+
+
+def test_waiting_without_being_faster_with_fewer_threads_keeps_all():
+    """A virtual machine that loses a third of the time on all cores: fewer threads are tried, and given up at once."""
+    machine = Machine()
+    machine.run(60, late=lambda: 0.012)
+    assert 0.95 < machine.share(2) < 1
+
+
+def test_of_many_threads_as_many_rest_as_cores_are_taken():
+    machine = Machine(threads=4)
+    machine.taken = 2
+    machine.run(30)
+    machine.run(30)
+    assert machine.share(2) > 0.8
+    machine.taken = 0
+    machine.run(20)
+    assert machine.used[-1] == 4
+
+
+def test_one_thread_stays():
+    choice = native.ActiveThreads(1)
+    for _ in range(1000):
+        choice.took(0.02, 0.001)
+    assert choice.count == 1
