@@ -22,7 +22,11 @@ class RemoteOptions:
 
     url: str = option(MISSING, "address: ws:// or wss://, or http:// for the legacy HTTP protocol", max_length=2048)
     token: str = option("", "access token of the server", max_length=4096)
-    encoding: str = option(ENCODINGS[0], "sample format on the network; int16 halves the traffic", choices=ENCODINGS)
+    encoding: str = option(
+        ENCODINGS[0],
+        "sample format on the network; int16 halves the traffic, but for blocks beyond full scale",
+        choices=ENCODINGS,
+    )
     ahead_s: float = option(2.0, "how much audio to request ahead of the reader", low=0, high=10, unit="seconds")
     deadline_s: float = option(
         8.0, "silence of the server after which the connection counts as lost", low=1, high=600, unit="seconds"

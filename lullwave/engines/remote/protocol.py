@@ -66,6 +66,7 @@ TOO_LARGE = 1009
 
 AUDIO, SNAPSHOT = 1, 2
 ENCODINGS = ("float32", "int16")
+_MAX_INT16 = 32767.5 / 32768  # what is above it has no number of 16 bits
 _LAST = 1
 _HEADER = struct.Struct("<BBBBIIIQ")
 _CHECKSUM = struct.Struct("<I")
@@ -112,7 +113,9 @@ class BinaryMessage:
 
 
 def pack_audio(stream: int, epoch: int, frame: int, audio: Audio, encoding: str, last: bool = False) -> bytes:
-    """Encode a block of samples that begins at ``frame``."""
+    """Encode a block of samples that begins at ``frame``; one beyond full scale as float32, as int16 would clip it."""
+    if encoding == "int16" and np.abs(audio.samples).max(initial=0.0) > _MAX_INT16:
+        encoding = "float32"
     head = _HEADER.pack(
         AUDIO, ENCODINGS.index(encoding), audio.channels, _LAST * last, stream, epoch, audio.rate, frame
     )

@@ -28,6 +28,15 @@ def test_a_block_comes_out_as_it_went_in(encoding):
     assert np.abs(block.audio().samples - wanted).max() <= (0 if encoding == "float32" else 1 / 32767)
 
 
+@pytest.mark.parametrize(("peak", "encoding"), [(0.99998, "int16"), (1.0, "float32"), (-1.2, "float32")])
+def test_a_block_beyond_full_scale_is_not_clipped(peak, encoding):
+    samples = np.full((50, 2), 0.25, np.float32)
+    samples[7, 1] = peak
+    block = protocol.unpack(protocol.pack_audio(3, 2, 1000, Audio.of(samples, 44100), "int16"))
+    assert block.encoding == encoding
+    assert np.abs(block.audio().samples - samples).max() <= 0.5 / 32768 + 1e-7
+
+
 def test_the_checksum_is_where_and_what_the_documentation_says():
     sent = message()
     assert struct.unpack_from("<I", sent, 24)[0] == zlib.crc32(sent[:24] + sent[28:])
