@@ -152,8 +152,8 @@ class Governor:
             return Action.CONTINUOUS
         if pace.slow:
             runs_dry = on_air and reserve_s < DRY_WITHIN_S * (SLOW_SPEED - pace.speed)
-            lower = runs_dry and reserve_s < LIGHTER_BELOW * target_s if on_air else pace.speed < SLOW_BESIDE
-            if lower and self.level < self._lightest(now):
+            too_heavy = (runs_dry and reserve_s < LIGHTER_BELOW * target_s) if on_air else pace.speed < SLOW_BESIDE
+            if too_heavy and self.level < self._lightest(now):
                 self._go_lighter(now)
                 return Action.LIGHTER
             if runs_dry and reserve_s < INTERMITTENT_BELOW * target_s:
