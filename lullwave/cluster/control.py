@@ -13,7 +13,7 @@ from typing import Any
 
 import ray
 
-from ..engines.cluster.engine import ANSWER_S, answered, find_pool, join_cluster
+from ..engines.cluster.engine import ANSWER_S, answered, find_pool, join_cluster, reaching
 from ..engines.cluster.options import ADDRESS_VARIABLE, NAMESPACE, NEXT_TO_THIS, POOL
 from ..errors import EngineError, EngineLost
 from ..settings import Settings
@@ -40,7 +40,8 @@ def up(config: ClusterConfig, address: str, settings: Settings | None = None) ->
     """
     stations = None if settings is None else station_values(settings)
     join_cluster(address)
-    pool = _pool_with(config.model_dump())
+    with reaching("cluster up"):
+        pool = _pool_with(config.model_dump())
     if stations is not None:
         answered(lambda: pool.start_stations.remote(stations, True), "cluster up", START_S)
     return _rows(pool, "cluster up", START_S)
@@ -98,7 +99,8 @@ def down(address: str) -> tuple[int, int]:
     """
     pool = find_pool(address)
     engines, stations = answered(lambda: pool.stop.remote(), "cluster down")
-    ray.kill(pool)
+    with reaching("cluster down"):
+        ray.kill(pool)
     return engines, stations
 
 

@@ -9,13 +9,14 @@ from sine_engine import SineEngine
 
 from lullwave.engines.cluster.options import use_token
 from lullwave.engines.remote import protocol
-from lullwave.errors import EngineLost
+from lullwave.errors import EngineLost, UnknownEngine
 
 use_token()  # for the tests of a cluster in the same process: Ray reads it when it is imported
 ray = pytest.importorskip("ray")
 actors = pytest.importorskip("lullwave.cluster.actors")
 engine_actor = pytest.importorskip("lullwave.cluster.engine_actor")
 engine = pytest.importorskip("lullwave.engines.cluster.engine")
+calls = pytest.importorskip("lullwave.engines.cluster.calls")
 
 
 @pytest.fixture
@@ -191,6 +192,9 @@ def test_an_actor_that_could_not_start_says_why(monkeypatch):
         ([ConnectionAbortedError("Initialization failure")], 2),  # the cluster could not start the client's process
         ([ConnectionAbortedError("Initialization failure")] * 2, 3),
         ([ConnectionAbortedError("Initialization failure")] * 3, None),
+        ([AssertionError()], 2),  # the connection broke while it was made
+        ([Exception("Ray Client is not connected."), AttributeError("no server")], 3),
+        ([AssertionError()] * 3, None),
         ([ConnectionError("ray client connection timeout")], None),  # there is no cluster
         ([RuntimeError("another version of Ray")], None),
     ],
@@ -213,3 +217,33 @@ def test_a_busy_cluster_is_asked_again_to_let_a_client_join(monkeypatch, failure
     else:
         engine.join_cluster("ray://127.0.0.1:1")
         assert (joined.count(False), joined[-1]) == (calls, True)
+
+
+BROKEN = [AssertionError(), Exception("Ray Client is not connected."), AttributeError("no server"), OSError("no route")]
+
+
+@pytest.mark.parametrize("error", BROKEN, ids=repr)
+def test_whatever_ray_raises_when_the_connection_breaks_the_engine_is_lost(monkeypatch, error):
+    def broken(*_, **__):
+        raise error
+
+    monkeypatch.setattr(engine, "join_cluster", lambda address: None)
+    monkeypatch.setattr(engine.ray, "get_actor", broken)
+    with pytest.raises(EngineLost, match="the Ray cluster at ray://here"):
+        engine.find_pool("ray://here")
+    with pytest.raises(EngineLost, match="cluster status"):
+        engine.answered(broken, "cluster status")
+    control = pytest.importorskip("lullwave.cluster.control")
+    monkeypatch.setattr(control, "join_cluster", lambda address: None)
+    with pytest.raises(EngineLost, match="cluster up"):
+        control.up(control.ClusterConfig.of({"engines": [{"name": "synth"}]}), "ray://here")
+    monkeypatch.setattr(engine.ray, "is_initialized", broken)
+    assert not calls.is_part()
+
+
+def test_what_the_pool_refuses_is_told_as_it_is(monkeypatch):
+    def refuse():
+        raise UnknownEngine("no engine", ["synth"])
+
+    with pytest.raises(UnknownEngine):
+        engine.answered(refuse, "cluster status")

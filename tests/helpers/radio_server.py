@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import threading
+import time
 from contextlib import contextmanager, nullcontext
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
@@ -78,10 +79,13 @@ class Served:
 
     @contextmanager
     def listening(self, path: str = "/stream.mp3", headers: dict[str, str] | None = None):
-        """An endless reply; read it with ``read1``."""
+        """An endless reply, of a listener whom the stations know already; read it with ``read1``."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
         connection.request("GET", path, headers=headers or {})
         response = connection.getresponse()
+        audience = self.app.state.services.live.audience
+        while self.on_loop(lambda: audience._due):  # just after others, the audience tells it a little later
+            time.sleep(0.01)
         try:
             yield response
         finally:

@@ -115,6 +115,14 @@ class ClientCalls:
             self._loop.call_soon_threadsafe(take)
 
 
+def is_part() -> bool:
+    """Tell whether this process is part of a cluster."""
+    try:
+        return bool(ray.is_initialized())
+    except Exception:  # Ray's client asks the cluster, which may be out of reach
+        return False
+
+
 def by_client() -> bool:
     """Tell whether this process reaches the cluster by Ray's client."""
     return bool(ray.util.client.ray.is_connected())

@@ -13,12 +13,11 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
 from typing import Any
 
-import ray
 from ray.exceptions import RayError
 
 from ..remote import protocol
 from ..remote.connection import Connection
-from .calls import ActorCalls, by_client, calls_of, first_line
+from .calls import ActorCalls, by_client, calls_of, first_line, is_part
 
 BACKPRESSURE = 16  # messages of the generator that wait to be fetched
 ABORTED = "the connection was ended"
@@ -114,7 +113,7 @@ class ActorConnection(Connection):
         super().__init__(name, "", deadline_s)
 
     async def connect(self) -> ActorSocket:
-        if not ray.is_initialized():
+        if not is_part():
             raise ConnectionError("this process has left the cluster")
         return ActorSocket(self._actor)
 

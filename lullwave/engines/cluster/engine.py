@@ -7,8 +7,8 @@ stations do with every engine that is lost.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import Any, ClassVar, TypeVar
 
@@ -16,17 +16,18 @@ import ray
 from ray.exceptions import RayError
 
 from ...audio import Audio
-from ...errors import EngineError, EngineLost, StreamClosed, UnknownEngine
+from ...errors import EngineError, EngineLost, LullwaveError, StreamClosed, UnknownEngine
 from ...request import Request
 from ..base import Engine, EngineFacts, Stream, Understanding
 from ..remote.connection import Connection
 from ..remote.engine import RemoteEngine
-from .calls import first_line, within
+from .calls import first_line, is_part, within
 from .connection import ActorConnection
 from .options import CLUSTER, NAMESPACE, POOL, ClusterOptions, check_address, default_address, engine_of
 
 ANSWER_S = 20.0  # how long the pool may take to answer
-JOINS = 3  # attempts to join through Ray's client: a busy cluster gives up starting the process that it joins by
+JOINS = 3  # attempts to join through Ray's client
+NO_CLUSTER = (RayError, ConnectionError, RuntimeError, ValueError, OSError)  # what joining raises where there is none
 ATTEMPTS = 3  # actors that are tried for one stream
 
 T = TypeVar("T")
@@ -36,22 +37,40 @@ _joining = threading.Lock()  # two threads of a process may not join at the same
 def join_cluster(address: str) -> None:
     """Let this process be part of the cluster at ``address``, if it is of none yet.
 
+    Through Ray's client it is tried again where a cluster is there: a busy one may give up starting the process that
+    clients join by, and a connection that breaks while it is made ends in errors of any type.
+
     Raises:
         EngineLost: there is no cluster at that address, or it refuses this process.
     """
     with _joining:
-        if ray.is_initialized():
+        if is_part():
             return
         if address.startswith("ray://") and find_spec("grpc") is None:
             raise EngineLost(f"{address} needs Ray's client: pip install 'ray[client]'")
         for left in reversed(range(JOINS)):
-            ray.shutdown()  # Ray's client stays half connected when its connection breaks
             try:
+                ray.shutdown()  # Ray's client stays half connected when its connection breaks
                 ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
                 return
-            except (RayError, ConnectionError, RuntimeError, ValueError, OSError) as error:
-                if not (left and isinstance(error, ConnectionAbortedError)):  # which a cluster that is there answers
+            except Exception as error:
+                nobody = isinstance(error, NO_CLUSTER) and not isinstance(error, ConnectionAbortedError)
+                if nobody or not left:
                     raise EngineLost(f"no Ray cluster at {address}: {first_line(error)}") from None
+
+
+@contextmanager
+def reaching(what: str) -> Iterator[None]:
+    """Raise ``EngineLost``, which says ``what`` was reached for, in place of all that Ray raises in the block.
+
+    Ray's client raises errors of any type where its connection is broken.
+    """
+    try:
+        yield
+    except LullwaveError:
+        raise
+    except Exception as error:
+        raise EngineLost(f"{what}: {first_line(error)}") from None
 
 
 def find_pool(address: str) -> Any:
@@ -61,12 +80,11 @@ def find_pool(address: str) -> Any:
         EngineLost: no cluster, or ``lullwave cluster up`` has not been run on it.
     """
     join_cluster(address)
-    try:
-        return within(ANSWER_S, lambda: ray.get_actor(POOL, NAMESPACE))
-    except ValueError:
-        raise EngineLost(f"the Ray cluster at {address} has no engines yet: run lullwave cluster up") from None
-    except (RayError, TimeoutError, ConnectionError) as error:
-        raise EngineLost(f"the Ray cluster at {address}: {first_line(error)}") from None
+    with reaching(f"the Ray cluster at {address}"):
+        try:
+            return within(ANSWER_S, lambda: ray.get_actor(POOL, NAMESPACE))
+        except ValueError:
+            raise EngineLost(f"the Ray cluster at {address} has no engines yet: run lullwave cluster up") from None
 
 
 def answered(call: Callable[[], Any], what: str, patience_s: float = ANSWER_S) -> Any:
@@ -76,12 +94,11 @@ def answered(call: Callable[[], Any], what: str, patience_s: float = ANSWER_S) -
         EngineLost: there was none within ``patience_s``.
         LullwaveError: what the actor raised.
     """
-    try:
-        return within(patience_s, lambda: ray.get(call(), timeout=patience_s))
-    except ray.exceptions.RayTaskError as error:
-        raise error.cause from None
-    except (RayError, TimeoutError, ConnectionError) as error:
-        raise EngineLost(f"{what}: {first_line(error)}") from None
+    with reaching(what):
+        try:
+            return within(patience_s, lambda: ray.get(call(), timeout=patience_s))
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from None
 
 
 class ActorEngine(RemoteEngine):
