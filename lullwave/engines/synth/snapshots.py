@@ -20,12 +20,12 @@ from ..base import Engine
 from .score import Mix, Track
 from .sound.effects.dynamics import PunchState
 from .sound.effects.leveller import LevelState
-from .sound.effects.onsets import OnsetState
+from .sound.effects.onsets import BandState
 from .sound.renderer import ActiveHit, ActiveNote, PartState, RendererState
 from .sound.synthesis import MUSIC_RATE
 
 MAGIC = b"LULLSNAP"
-VERSION = 12  # of the layout and of the sound: a change that alters samples makes old snapshots useless
+VERSION = 13  # of the layout and of the sound: a change that alters samples makes old snapshots useless
 _HEAD = struct.Struct("<8sIQ")
 _MAX_SOUNDING, _MAX_PARTS = 4096, 64  # notes, strokes and parts at once; a full band has about 60 and 8
 _MAX_HELD = 120 * MUSIC_RATE  # samples of the longest note, with what rings after it
@@ -34,7 +34,8 @@ _ARRAYS = ("room", "plate", "drums", "bus", "tape")
 
 def pack(engine: type[Engine], head: Mapping[str, Any], state: RendererState) -> bytes:
     """One snapshot of the JSON-able ``head`` and a renderer's state."""
-    arrays = {name: getattr(state, name) for name in _ARRAYS} | {"onsets": state.onsets.kept}
+    arrays = {name: getattr(state, name) for name in _ARRAYS}
+    arrays |= {f"onsets{n}": band.kept for n, band in enumerate(state.onsets)}
     for n, part in enumerate(state.parts.values()):
         arrays[f"lowpass{n}"], arrays[f"chorus{n}"] = part.lowpass, part.chorus
     sound = {
@@ -46,7 +47,7 @@ def pack(engine: type[Engine], head: Mapping[str, Any], state: RendererState) ->
         "kicks": state.kicks,
         "parts": {name: asdict(part.track) for name, part in state.parts.items()},
         "punch": asdict(state.punch),
-        "onsets": {"heard": state.onsets.heard, "edges": state.onsets.edges, "gain": state.onsets.gain},
+        "onsets": [{"heard": band.heard, "edges": band.edges, "gain": band.gain} for band in state.onsets],
         "level": state.level,
         "gain": state.gain,
         "levels": asdict(state.levels),
@@ -97,8 +98,10 @@ def _check(state: RendererState) -> None:
         SnapshotError
     """
     fresh = RendererState()
-    shapes = {name: (getattr(state, name).shape, getattr(fresh, name).shape) for name in _ARRAYS}
-    shapes["onsets"] = state.onsets.kept.shape, fresh.onsets.kept.shape
+    shapes: dict[str, tuple[Any, Any]] = {
+        name: (getattr(state, name).shape, getattr(fresh, name).shape) for name in _ARRAYS
+    }
+    shapes["onsets"] = [band.kept.shape for band in state.onsets], [band.kept.shape for band in fresh.onsets]
     for name, (got, allowed) in shapes.items():
         if got != allowed:
             raise SnapshotError(f"snapshot: {name} of shape {got}; allowed: {allowed}")
@@ -128,7 +131,7 @@ def _state_in(sound: Mapping[str, Any], arrays: Mapping[str, Any]) -> RendererSt
         kicks=tuple((at, velocity) for at, velocity in sound["kicks"]),
         parts=parts,
         punch=PunchState(**sound["punch"]),
-        onsets=_onsets_in(sound["onsets"], arrays["onsets"]),
+        onsets=tuple(_band_in(words, arrays[f"onsets{n}"]) for n, words in enumerate(sound["onsets"])),
         level=sound["level"],
         gain=sound["gain"],
         levels=LevelState(**sound["levels"]),
@@ -136,9 +139,9 @@ def _state_in(sound: Mapping[str, Any], arrays: Mapping[str, Any]) -> RendererSt
     return replace(state, **{name: arrays[name] for name in _ARRAYS})
 
 
-def _onsets_in(words: Mapping[str, Any], kept: Samples) -> OnsetState:
+def _band_in(words: Mapping[str, Any], kept: Samples) -> BandState:
     before, last = (float(edge) for edge in words["edges"])
-    return OnsetState(kept, float(words["heard"]), (before, last), float(words["gain"]))
+    return BandState(kept, float(words["heard"]), (before, last), float(words["gain"]))
 
 
 def _mix_out(mix: Mix) -> dict[str, Any]:

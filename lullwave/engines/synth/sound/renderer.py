@@ -8,7 +8,7 @@ One module, because every stage changes the one state that a snapshot keeps.
                                                                    └ sends ─┴ room, plate ─┤
     hits ─ kit ─ punch ─ bit reduction ─ low-pass, air ────────────────────────────────────┤ at MUSIC_RATE
                                                                                            ▼
-           compressor ─ onsets ─ low-pass, high-pass ─ (twice the rate) ─ saturation, tape ─ level ─┬─▶ at RATE
+           compressor ─ low-pass, high-pass ─ (twice the rate) ─ saturation, tape ─ onsets ─ level ─┬─▶ at RATE
                                                                    crackle, hiss, ambience ─────────┘
 
 The sound lags the score by ``LATENCY`` frames, because an event may begin a little before its bar. The whole state
@@ -18,7 +18,7 @@ between two bars is one immutable `RendererState`.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -37,7 +37,7 @@ from .instruments.cache import SoundCache
 from .instruments.notes import BEND_S, GLIDE_S, amplitude, pitched_sound, slid, sound_of, stroke_of
 from .synthesis import MUSIC_RATE, rise
 
-LATENCY = 1764  # frames from the score to the sound: look-ahead, filters and the tape's range
+LATENCY = 1892  # frames from the score to the sound: look-ahead, filters and the tape's range
 _AHEAD = round(LOOKAHEAD_S * RATE)
 _TAPE_HISTORY = 2 * (
     LATENCY - _AHEAD + 2 * LOOK + tape.MAX_SHIFT
@@ -102,7 +102,7 @@ class RendererState:
     bus: Samples = field(default_factory=lambda: np.zeros((2, BUS_HISTORY), np.float32))
     tape: Samples = field(default_factory=lambda: np.zeros((2, _TAPE_HISTORY), np.float32))
     punch: dynamics.PunchState = field(default_factory=dynamics.PunchState)
-    onsets: onsets.OnsetState = field(default_factory=onsets.OnsetState)
+    onsets: onsets.OnsetState = onsets.SILENT
     level: float = 0.0
     gain: float = 1.0
     levels: LevelState = field(default_factory=LevelState)
@@ -113,7 +113,7 @@ class BusGains:
     """By what the bus multiplied a bar of the mix. Its stems are multiplied by the same, and so add up to the mix."""
 
     compressor: Samples  # (T,) at MUSIC_RATE
-    onsets: Samples  # (T,) at MUSIC_RATE, of the highs of drums
+    onsets: Sequence[Samples]  # (T,) at RATE, of each band of highs
     saturation: Samples  # (2, T) at twice RATE
     levels: Samples  # (T,) at RATE
 
@@ -164,13 +164,13 @@ class Renderer:
         else:
             curve = gains.compressor
         bus *= curve
-        held_by = None if gains is None else gains.onsets
-        bus, highs, onsets_kept = onsets.hold_back(bus, drums * (music_gain * curve), was.music, was.onsets, held_by)
         fast, bus_kept = double(bus, was.bus, old.cutoff_hz, bar.mix.cutoff_hz, ramp)
         drive = old.warmth + (bar.mix.warmth - old.warmth) * np.linspace(0, 1, fast.shape[1], dtype=np.float32)
         saturation = tape.saturation_gain(fast, drive) if self._keeps_gains else None
         fast = tape.saturate(fast, drive) if gains is None else fast * gains.saturation
-        out, tape_kept = self._play_tape(bar, old, fast, music_end)
+        taped, tape_kept = self._play_tape(bar, old, fast, music_end)
+        held_by = None if gains is None else gains.onsets
+        out, highs, onsets_kept = onsets.hold_back(taped, bar.start_frame, was.onsets, held_by)
         levels, begins = was.levels, bar.bar == 0 and bar.piece >= 0
         if gains is None:
             sections, levels = leveller.level(out, LATENCY, was.levels, bar.section, bar.mix.music_lufs, begins)
@@ -324,12 +324,12 @@ class Renderer:
     def _play_tape(self, bar: Bar, old: Mix, fast: Samples, music_end: int) -> tuple[Samples, Samples]:
         """Apply the tape's transport and head: (2, ``bar.frames``) and the next tape history."""
         whole = np.concatenate([self.state.tape, fast], axis=1)
-        end = 2 * (music_end - LOOK - onsets.DELAY)  # score frame after the last column of `whole`
+        end = 2 * (music_end - LOOK)  # score frame after the last column of `whole`
         first = end - whole.shape[1] + tape.HEAD_REACH
         ramp = np.linspace(0, 1, bar.frames, dtype=np.float32)
         depth = old.wow + (bar.mix.wow - old.wow) * ramp
         shift = tape.transport(bar.start_frame, bar.frames, self.seed) * depth
-        places = np.arange(bar.frames) + (bar.start_frame - LATENCY - first) + shift.astype(np.float64)
+        places = np.arange(bar.frames) + (bar.start_frame - LATENCY + onsets.DELAY - first) + shift.astype(np.float64)
         return tape.read_at(tape.playback_head(whole), places), np.ascontiguousarray(whole[:, -_TAPE_HISTORY:])
 
     def _add_noise_and_ambience(self, out: Samples, bar: Bar, old: Mix) -> None:
