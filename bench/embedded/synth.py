@@ -32,6 +32,7 @@ from bench.embedded import synth_hours  # noqa: E402
 from lullwave.engines.synth.engine import SynthEngine  # noqa: E402
 from lullwave.mastering import Master  # noqa: E402
 from lullwave.request import Request  # noqa: E402
+from lullwave.server.process.run import keep_heap_small  # noqa: E402
 
 PROMPT = "warm lo-fi with rhodes, flute, pads, upright bass and dusty drums on a rainy night"
 KINDS = (
@@ -207,6 +208,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=11, help="seed of the long programme")
     arguments = parser.parse_args()
     if arguments.only_hours:
+        keep_heap_small()  # as every server does
         hours(SynthEngine(), arguments.hours or 6.0, arguments.prompt, arguments.seed)
         return
     say("waiting for a quiet machine")
