@@ -46,7 +46,7 @@ ENGINES = {
 }
 SECOND = {"zone": "second"}  # labels of the node that is not the head
 CONFIG = ClusterConfig.of({"engines": [ENGINES], "stations": {"cpus": 0}})
-PATIENCE_S = 60.0
+PATIENCE_S = 150.0  # with both cores taken, Ray starts an actor in half a minute
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +112,18 @@ def until_lost(stream):
     with pytest.raises(EngineLost):  # noqa: PT012
         while True:  # what has arrived is read first
             stream.read(44100)
+
+
+def continued(engine, snapshot):
+    """What a stream gives after a snapshot, on another actor as soon as there is one that stays."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            with engine.restore(snapshot) as again:
+                return samples(again)
+        except EngineLost:
+            if time.monotonic() > until:
+                raise
 
 
 class TestCluster(EngineContract):
@@ -212,7 +224,7 @@ def test_a_process_outside_the_cluster_plays_and_comes_back_when_the_network_doe
         [sys.executable, "-c", how + OUTSIDE, address, cluster.address],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=400,
         check=False,
     )
     assert (told.returncode, told.stdout.strip()) == (0, "the same samples"), told.stderr
@@ -234,8 +246,7 @@ def test_an_actor_dies_and_the_music_goes_on_with_the_same_samples(cluster):
         busy = next(row for row in rows() if row["streams"])
         os.kill(busy["pid"], signal.SIGKILL)
         until_lost(stream)
-        with engine.restore(snapshot) as again:
-            assert np.array_equal(samples(again), samples(expected))
+        assert np.array_equal(continued(engine, snapshot), samples(expected))
         eventually(lambda: {row["actor"]: row["restarts"] for row in rows()}[busy["actor"]] == 1)
         eventually(lambda: [row["answers"] for row in rows()] == [True, True])
 
@@ -250,8 +261,7 @@ def test_engines_with_other_options_take_the_place_of_those_that_run_and_the_mus
         assert {row["pid"] for row in rows()} == before  # the same configuration changes nothing
         control.up(other, cluster.address)
         until_lost(stream)
-        with engine.restore(snapshot) as again:
-            assert np.array_equal(samples(again), samples(expected))
+        assert np.array_equal(continued(engine, snapshot), samples(expected))
         eventually(lambda: [row["answers"] for row in rows()] == [True, True])
         assert before.isdisjoint(row["pid"] for row in rows())
     control.up(CONFIG, cluster.address)
@@ -259,6 +269,7 @@ def test_engines_with_other_options_take_the_place_of_those_that_run_and_the_mus
 
 
 def test_a_pool_that_dies_comes_back_as_the_last_up_made_it(cluster):
+    eventually(lambda: [row["answers"] for row in rows()] == [True, True])
     before = {row["pid"] for row in rows()}
     spare = {"name": "synth@spare", "cpus": 0}
     control.up(ClusterConfig.of({"engines": [ENGINES, spare]}), cluster.address)
@@ -329,15 +340,6 @@ def written(settings, name="piano"):
     return SegmentReader(open_store(settings.store), name).manifest()
 
 
-def restored(engine, snapshot):
-    """What a stream gives after a snapshot; nothing while the actor that it is placed on restarts."""
-    try:
-        with engine.restore(snapshot) as again:
-            return samples(again)
-    except EngineLost:
-        return np.zeros((0, 2), np.float32)
-
-
 def ahead_s(settings):
     """How much music of the piano station is in the store and not heard yet, in seconds."""
     return written(settings).air(written(settings).next) - time.time()
@@ -383,7 +385,7 @@ def test_a_server_outside_the_cluster_starts_its_stations_there_and_plays_them(c
             assert len(asked(port, "/stations/outside/stream.mp3", 24_000)) == 24_000
             asking = [*lullwave, "cluster", "status", "--address", outside, "--json"]
             for _ in range(3):  # a machine that is very busy does not answer within its time
-                told = subprocess.run(asking, capture_output=True, text=True, timeout=240, check=False)
+                told = subprocess.run(asking, capture_output=True, text=True, timeout=400, check=False)
                 if "no answer within" not in told.stderr:
                     break
             assert told.returncode == 0, told.stderr
@@ -445,7 +447,7 @@ def test_a_node_dies_and_what_ran_on_it_goes_on_elsewhere(cluster, tmp_path):
             except EngineLost:
                 lost += 1
         assert lost >= 1
-        eventually(lambda: np.array_equal(restored(engine, snapshot), expected[50000:]))
+        assert np.array_equal(continued(engine, snapshot), expected[50000:])
         eventually(lambda: all(row["answers"] for row in rows()) and not {row["pid"] for row in rows()} <= before)
     eventually(
         lambda: station_row()["state"] == "on air" and station_row()["node_id"] == cluster.second.node_id != died

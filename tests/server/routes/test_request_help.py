@@ -32,6 +32,7 @@ def radio(tmp_path):
 
 
 def test_a_request_is_explained_and_the_music_stays(radio):
+    radio.clock.settle()  # the station has made all that it makes ahead
     before = radio.json("/api/stations/open")
     reply = radio.json("/api/stations/open/understand", "POST", {"prompt": "brighter gibberish"})
     assert reply["recognised"] is True
