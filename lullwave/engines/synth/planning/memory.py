@@ -54,12 +54,14 @@ class Memory:
             *next_key,
         )
 
-    def with_turn(self, motifs: list[str], progressions: tuple[str, ...], comp: str, lead: str) -> Memory:
-        """The memory after the newest piece was steered to other themes and players."""
+    def with_turn(
+        self, motifs: list[str], progressions: tuple[str, ...], comp: str, lead: str, tempo_bpm: float
+    ) -> Memory:
+        """The memory after the newest piece was steered to other themes and players and to another tempo."""
         pieces = self.pieces
         if pieces:
             known = tuple(dict.fromkeys((*pieces[-1].progressions, *progressions)))
-            pieces = (*pieces[:-1], replace(pieces[-1], progressions=known, comp=comp, lead=lead))
+            pieces = (*pieces[:-1], replace(pieces[-1], progressions=known, comp=comp, lead=lead, tempo_bpm=tempo_bpm))
         return replace(self, pieces=pieces, motifs=(*self.motifs, *(_fingerprint(m) for m in motifs))[-MOTIFS:])
 
     def with_other(self, other: Memory) -> Memory:
@@ -99,7 +101,8 @@ class Memory:
 
 
 def _begun_alike(one: PlayedPiece, other: PlayedPiece) -> bool:
-    return replace(one, progressions=(), comp="", lead="") == replace(other, progressions=(), comp="", lead="")
+    steered: dict[str, Any] = {"progressions": (), "comp": "", "lead": "", "tempo_bpm": 0.0}
+    return replace(one, **steered) == replace(other, **steered)
 
 
 def _fingerprint(motif: str) -> int:

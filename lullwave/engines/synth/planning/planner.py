@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from ..catalogue.instruments import INSTRUMENTS
 from ..chance import Chance
-from ..prompts.intent import Intent
+from ..prompts.intent import Intent, at_pace
 from ..score import RATE
 from ..spec import PieceSpec
 from ..theory import Key
@@ -131,16 +131,23 @@ def _tempo(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> floa
     return tempo
 
 
-def tempo_after_steer(intent: Intent, blend: Blend, now: float) -> float:
-    """The new tempo of a piece that is steered: its own if that suits the intent."""
+def tempo_after_steer(intent: Intent, said: Intent, blend: Blend, now: float) -> float:
+    """The new tempo of a piece that is steered: the one that is asked for, or its own if that suits the new words.
+
+    ``intent`` is all that holds from now on, ``said`` what the last prompt alone asked for; tempos in quarter notes a
+    minute.
+    """
     if (asked := _asked_tempo(intent)) is not None:
         return asked
-    low, high = blend.span(lambda style: style.tempo_bpm)
-    if abs(intent.mood("pace")) > 0.1:
-        return float(round(max(52.0, min(126.0, now * (1.0 + 0.22 * intent.mood("pace"))))))
-    shift = intent.mood("energy") * 12.0
-    if not intent.styles and abs(shift) < 3.0:
+    if abs(said.mood("pace")) > 0.1:
+        quarters = metre_of(intent).quarters_per_beat
+        return at_pace(now / quarters, said.mood("pace"))[0] * quarters
+    shift = said.mood("energy") * 12.0
+    if not said.styles and abs(shift) < 3.0:
         return now
+    low, high = blend.span(lambda style: style.tempo_bpm)
+    if intent.styles and not said.styles:  # the style is the earlier one, and the piece may have left its range
+        low, high = min(low, now), max(high, now)
     return float(round(max(low + shift, min(high + shift, now))))
 
 

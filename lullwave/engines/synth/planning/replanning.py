@@ -65,7 +65,7 @@ def replan(
         return replace(spec, prompt=prompt, band=band, sections=(*played, *kept)), memory
 
     before = here.tempo(given)  # the first bar keeps its length: it may be playing already
-    target = tempo_after_steer(replace(said, metre=intent.metre), blend, before)
+    target = tempo_after_steer(intent, said, blend, before)
     metre = metre_of(intent)
     key = key_after_steer(said, here.key)
     wait = max(1, min(cut.bars, _WAIT_BARS, max(2, round(over_s * RATE / METRES[here.metre].bar_frames(before)))))
@@ -95,7 +95,7 @@ def replan(
     rest = list(assign_turns(avoid_repeated_sections(avoid_repeated_chords(tuple(rest)), themes, band), intent, band))
     players = band.instruments
     memory = memory.with_turn(
-        taken, progressions_of(themes, key.minor), players.get("keys", ""), players.get("lead", "")
+        taken, progressions_of(themes, key.minor), players.get("keys", ""), players.get("lead", ""), target
     )
     memory = replace(memory, next_tonic=key.tonic, next_minor=key.minor)
     return replace(spec, prompt=prompt, band=band, sections=(*played, bridge, *rest)), memory

@@ -11,8 +11,11 @@ from ..catalogue.instruments import INSTRUMENTS, InstrumentName
 from ..catalogue.productions import ProductionName
 from ..score import Ambience, Feel, MetreName
 from ..theory import Key
+from .numbers import FASTEST, SLOWEST
 
 T = TypeVar("T")
+
+_PACE = 0.22  # how much the fullest "faster" adds to a tempo
 
 
 @dataclass(frozen=True)
@@ -116,12 +119,16 @@ class Intent:
             moods[name] = max(-1.0, min(1.0, moods.get(name, 0.0) + value))
         places = {} if "ambience" in avoided else dict(before.ambience)
         places = {a: w for a, w in {**places, **dict(self.ambience)}.items() if a not in avoided}
+        limits: tuple[str, ...] = ()
+        tempo = self.tempo_bpm or before.tempo_bpm
+        if tempo is not None and self.tempo_bpm is None and self.mood("pace"):
+            tempo, limits = at_pace(tempo, self.mood("pace"))
         levels = dict(before.levels_db)
         for name, level in self.levels_db:
             levels[name] = max(-9.0, min(6.0, levels.get(name, 0.0) + level))
         return replace(
             self,
-            tempo_bpm=self.tempo_bpm or before.tempo_bpm,
+            tempo_bpm=tempo,
             metre=self.metre or before.metre,
             feel=self.feel or ("" if "feel" in avoided else before.feel),
             tonic=key.tonic,
@@ -140,6 +147,7 @@ class Intent:
             moods=moods,
             levels_db=tuple(levels.items()),
             crackle=self.crackle or before.crackle,
+            notes=(*self.notes, *limits),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -154,6 +162,14 @@ class Intent:
             values[name] = tuple(values[name])
         values["avoid"] = Avoided.of_strings(values["avoid"])
         return cls(**values)
+
+
+def at_pace(tempo_bpm: float, pace: float) -> tuple[float, tuple[str, ...]]:
+    """The tempo that "faster" (``pace`` above 0) or "slower" makes of one, and a note where it is the limit already."""
+    limit = FASTEST if pace > 0.0 else SLOWEST
+    notes = (f"{limit:g} bpm is the {'fastest' if pace > 0.0 else 'slowest'}",) if tempo_bpm == limit else ()
+    wanted = float(round(tempo_bpm * (1.0 + _PACE * pace)))
+    return max(SLOWEST, min(FASTEST, wanted)), notes
 
 
 def _joined(before: tuple[T, ...], after: tuple[T, ...]) -> tuple[T, ...]:
