@@ -11,7 +11,7 @@ from ..options import SynthOptions
 from .intent import Intent
 from .languages import known_words
 from .parser import read_intent
-from .tokens import phrase_at
+from .phrases import phrase_at
 from .vocabulary import NAMES, PHRASES
 
 _A_LITTLE, _MUCH = 0.5, 1.3  # weights of a place

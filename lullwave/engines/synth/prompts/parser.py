@@ -18,15 +18,14 @@ from ..score import AMBIENCES, Ambience, Feel
 from ..theory import Key
 from .intent import Avoided, Intent
 from .numbers import NumberReader
+from .phrases import Tokens, phrase_at
 from .tokens import (
     AND,
     OR,
-    Tokens,
     counts_bars,
     is_number,
     list_goes_on,
     names_a_section,
-    phrase_at,
     phrase_follows,
     share_at,
     shares_first,

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
 
 from .languages import apart, in_english
+from .phrases import Tokens, phrase_at
+from .rephrasing import rephrased
 from .vocabulary import FILLER, LESS, LISTING, MORE, NEGATIONS, ONLY, PHRASES, STOPS, STRENGTHS
 
-Tokens = Sequence[str]
-
-LONGEST = 4  # words of a phrase
 AND = ("and", "&", "plus")
 OR = ("or", "nor")
 _MARKS = (  # vowel signs and the like, which belong to the letter before them; not the punctuation between them
@@ -47,49 +45,13 @@ _ENGLISH = frozenset(
 def tokens_of(text: str) -> list[str]:
     """The tokens of a text, in English where they are words of another language."""
     words = [_token(found) for found in _TOKEN.findall(_plain(apart(text)).replace("-", " "))]
-    return _afterthoughts(words if all(word in _ENGLISH for word in words) else in_english(words, _ENGLISH))
+    return rephrased(words if all(word in _ENGLISH for word in words) else in_english(words, _ENGLISH))
 
 
 def _token(text: str) -> str:
     if text in (":", "&"):
         return "=" if text == ":" else "and"
     return ";" if _ENDS.fullmatch(text) else text.replace(" ", "").removesuffix("'")
-
-
-def _afterthoughts(words: list[str]) -> list[str]:
-    """Words after a thing that belong to it: "drums? no." as "drums off", "sax, but not too loud" as "sax softly"."""
-    out: list[str] = []
-    i = 0
-    while i < len(words):
-        at = i
-        while at < i + 2 and words[at : at + 1] in ([","], [";"], ["but"], ["and"]):
-            at += 1
-        length = 3 if words[at + 1 : at + 2] in (["too"], ["so"]) else 2
-        softer = words[at : at + 1] == ["not"] and words[at + length - 1 : at + length] == ["loud"]
-        length = length if softer else 1
-        ends = words[at + length : at + length + 1] in ([], [";"], [","], ["and"])
-        if ends and softer and _names_a_sound(out):
-            out.append("softly")
-        elif ends and words[at : at + 1] in (["softer"], ["quieter"], ["louder"]) and _names_a_sound(out):
-            out.append("louder" if words[at] == "louder" else "softly" if at > i else words[at])
-        elif at > i and words[at : at + 1] == ["no"] and words[at + 1 : at + 2] in ([], [";"]) and _names_a_sound(out):
-            out.append("off")
-        else:
-            out.append(words[i])
-            at, length = i, 1
-        i = at + length
-    return out
-
-
-def _names_a_sound(words: Tokens) -> bool:
-    """Whether these words end with an instrument or a part, and nothing in them refuses it."""
-    if any(word in NEGATIONS for word in words):
-        return False
-    for length in range(min(LONGEST, len(words)), 0, -1):
-        found, reach = phrase_at(words, len(words) - length)
-        if found and reach == length:
-            return bool({"instrument", "part"} & set(PHRASES[found]))
-    return False
 
 
 def _plain(text: str) -> str:
@@ -105,17 +67,6 @@ def _plain(text: str) -> str:
 def names_a_section(text: str) -> bool:
     """Whether a text is the label of a part of a song, as in "[chorus]"."""
     return _SECTION.fullmatch(text) is not None
-
-
-def phrase_at(words: Tokens, at: int) -> tuple[str | None, int]:
-    """The longest phrase of the vocabulary that begins here; plurals and "-less" count too."""
-    for length in range(min(LONGEST, len(words) - at), 0, -1):
-        text = " ".join(words[at : at + length])
-        for ending in ("", "s", "es", "less", "y"):
-            form = text.removesuffix(ending)
-            if form in PHRASES and (form == text or len(form) > 2):
-                return form, length
-    return None, 0
 
 
 def list_goes_on(words: Tokens, at: int, negation: str) -> bool:

@@ -260,7 +260,8 @@ PHRASES |= {phrase: {"style": style} for phrase, style in STYLE_STAND_INS.items(
 NEGATIONS = _words(
     """
     remove mute drop skip kill lose ditch silence replace swap omit forget stop hate hates dislike dislikes despise
-    avoid don't dont neither except exclude excluding lacking minus never no non not sans without zero
+    avoid don't dont isn't isnt aren't arent neither except exclude excluding lacking minus never no non not sans
+    without zero
     """
 )
 LISTING = _words("without except excluding exclude minus avoid sans lacking remove omit skip mute drop")  # "a, b and c"
@@ -286,28 +287,28 @@ NEGATED_AFTER = _words("less free off out none muted removed silent gone")
 NEGATED_AS_VALUE = NEGATED_AFTER | _words("no 0 zero false never mute without")
 # How much of something: before it ("more bass", "turn up the piano") or after it ("bass louder").
 MORE = _words("more extra louder stronger")
-LESS = _words("less fewer quieter softer weaker")
+LESS = _words("less fewer few quieter softer weaker")
 MORE_AFTER, LESS_AFTER = _words("louder up"), _words("quieter softer softly down")
 MORE_PAIRS, LESS_PAIRS = frozenset((("turn", "up"),)), frozenset((("turn", "down"),))
 # How strongly a mood, style or place is meant.
 STRENGTHS = {
     "very": 1.4, "really": 1.4, "super": 1.5, "extremely": 1.7, "ultra": 1.7, "so": 1.2, "mostly": 2.5, "mainly": 2.5,
     "slightly": 0.5, "somewhat": 0.6, "bit": 0.5, "hint": 0.4, "touch": 0.4, "dash": 0.4, "little": 0.5,
-    "quite": 1.1, "too": 1.0,
+    "quite": 1.1, "too": 1.0, "hardly": 0.3, "barely": 0.3,
 }  # fmt: skip
 STOPS = frozenset(("for", "just", "only", "but", "with", "plus", "featuring", "feat"))
 # Words that say how a thing is asked for, not what: grammar, politeness, and that it is music which is wanted.
 FILLER = _words(
     """
     & a absolutely add after again all also am an and any anything are around as at back be been before being bpm bring
-    by can change completely continuous could do during each entirely every everything feel feeling feels fine for
-    from get give go going good great has have her here his hour hours i i'd i'm in influenced infused inspired instead
-    genre genres instrumental into is it it's its jam keep key kind less let let's like longer loop loops lot lots
-    made make maybe me mix mood more much music musical my near need nice nor now of on one or our over piece pieces
-    play played player playing please put rather recording set should signature some something song songs sort sound
-    sounding sounds style such switch tempo than that that's the their then there these they this those through time
-    tinged to too totally track tracks tune turn type under up us use using version vibe vibes want was way we were what
-    whatsoever when where which while whole will with would you your
+    by can change completely continuous could do during each enough entirely every everything feel feeling feels fine
+    for from get give go going good great has have her here his hour hours i i'd i'm in influenced infused inspired
+    instead genre genres instrumental into is it it's its jam keep key kind less let let's like longer loop loops lot
+    lots made make many maybe me mix mood more much music musical my near need nice nor now of on one or our over piece
+    pieces play played player playing please put rather recording set should signature some something song songs sort
+    sound sounding sounds style such switch tempo than that that's the their then there these they this those through
+    time tinged to too totally track tracks tune turn type under up us use using version vibe vibes want was way we were
+    what whatsoever when where which while whole will with would you your
     """
 )
 
@@ -315,8 +316,8 @@ FILLER = _words(
 ADDING = _words(
     """
     add also and another bring but darker brighter drop even extra faster fewer give hold instead keep kill less lose
-    louder make more mute no now plus put quieter remove replace skip slow slower softer speed still stop swap take
-    then turn with without
+    louder make more mute no now plus put quieter remove replace skip slow slower softer speed still stop swap take then
+    turn with without
     """
 )
 

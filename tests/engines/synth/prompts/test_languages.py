@@ -8,7 +8,8 @@ import pytest
 from lullwave.engines.synth import prompts
 from lullwave.engines.synth.prompts.explanation import understand
 from lullwave.engines.synth.prompts.parser import read_intent
-from lullwave.engines.synth.prompts.tokens import AND, OR, phrase_at, tokens_of
+from lullwave.engines.synth.prompts.phrases import phrase_at
+from lullwave.engines.synth.prompts.tokens import AND, OR, tokens_of
 from lullwave.engines.synth.prompts.vocabulary import (
     FILLER,
     LESS,
