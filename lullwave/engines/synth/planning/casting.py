@@ -35,7 +35,7 @@ def cast(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> dict[R
     """The instrument of each role; a role without a player is absent."""
     avoid = set(intent.avoid.names)
     named = list(intent.instruments)
-    if intent.only and (named or intent.parts or intent.drums):
+    if (intent.only or "instruments" in avoid) and (named or intent.parts or intent.drums):
         return _shared(named) | {r: i for r, i in _drawn(chance, intent, blend).items() if r not in _shared(named)}
     if "instruments" in avoid or (intent.only and intent.ambience):  # "only rain": no band
         return {}
@@ -86,8 +86,10 @@ def cast(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> dict[R
         band["answer"] = melodies[1]
     elif not featured:
         band["answer"] = _draw(chance, others, avoid, "vibraphone")
-    if not is_pad(keys) and (pads or blend.number(lambda style: style.pad) > 0.0):
-        band["pad"] = pads[0] if pads else PAD
+    if pads and (not is_pad(keys) or "keys" in avoid):
+        band["pad"] = pads[0]
+    elif not is_pad(keys) and blend.number(lambda style: style.pad) > 0.0:
+        band["pad"] = PAD
     beat = free and blend.number(lambda style: style.drums) > 0.65 and "drums" not in avoid
     if melodies and beat and not (chords or pads or "keys" in intent.parts) and chance.of("bare").yes(_BARE):
         band = {role: player for role, player in band.items() if role not in ("keys", "pad")}

@@ -132,7 +132,7 @@ def _kept(old: Band, new: Band, intent: Intent, said: Intent) -> Band:
 def _resurfaced(section: Section, intent: Intent, said: Intent, band: Band, limit: int) -> Section:
     """A section with its chords and tune, played by the new band."""
     roles = [r for r in section.roles if r in band.instruments]
-    asked = [r for r, i in band.instruments.items() if i in said.instruments and r not in roles]
+    asked = [r for r, i in band.instruments.items() if (i in said.instruments or r in said.parts) and r not in roles]
     tunes = [i for i in melody_players(intent) if i in said.instruments]
     sings = "lead" in band.instruments and (bool(tunes) or "melody" in said.parts)
     roles += asked + (["lead"] if sings and "lead" not in (*roles, *asked) else [])

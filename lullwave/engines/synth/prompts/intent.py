@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, TypeVar
 
 from ..catalogue.drums import KitName
-from ..catalogue.instruments import INSTRUMENTS, InstrumentName
+from ..catalogue.instruments import INSTRUMENTS, InstrumentName, Role
 from ..catalogue.productions import ProductionName
 from ..score import Ambience, Feel, MetreName
 from ..theory import Key
@@ -15,6 +15,7 @@ from .numbers import FASTEST, SLOWEST
 
 T = TypeVar("T")
 
+_PART_OF_ROLE: dict[Role, str] = {"keys": "keys", "bass": "bass", "lead": "melody", "answer": "melody", "pad": "pad"}
 _PACE = 0.22  # how much the fullest "faster" adds to a tempo
 
 
@@ -27,13 +28,13 @@ class Avoided:
     kits: tuple[str, ...] = ()
     keys: tuple[Key, ...] = ()
 
-    def after(self, before: Avoided, asked: Collection[str], styles: Collection[str]) -> Avoided:
-        """Merge into an earlier one, which loses the names and styles that are asked for now."""
+    def after(self, before: Avoided, asked: Avoided) -> Avoided:
+        """Merge into an earlier one, which loses what is ``asked`` for now."""
         return Avoided(
-            _joined(_without(before.names, asked), self.names),
-            _joined(_without(before.styles, styles), self.styles),
-            _joined(before.kits, self.kits),
-            _joined(before.keys, self.keys),
+            _joined(_without(before.names, asked.names), self.names),
+            _joined(_without(before.styles, asked.styles), self.styles),
+            _joined(_without(before.kits, asked.kits), self.kits),
+            _joined(_without(before.keys, asked.keys), self.keys),
         )
 
     def to_strings(self) -> list[str]:
@@ -103,15 +104,13 @@ class Intent:
     def after(self, before: Intent) -> Intent:
         """Merge this intent into an earlier one; fields left empty keep the earlier value."""
         avoided = self.avoid.names
+        if "instruments" in avoided:
+            before = replace(before, instruments=(), parts=(), drums=False)
         styles = dict(before.styles) if not self.styles else {s: 0.5 * w for s, w in before.styles}
         for style, share in self.styles:
             styles[style] = styles.get(style, 0.0) + (0.5 if before.styles else 1.0) * share
         styles = {s: w for s, w in styles.items() if s not in self.avoid.styles}
         total = sum(styles.values()) or 1.0
-        asked = {*self.instruments, *self.parts, *dict(self.ambience)}
-        asked |= {"drums", "kick", "snare", "hat"} if self.drums else set()
-        asked |= {"keys"} if any(INSTRUMENTS[name].role == "keys" for name in self.instruments) else set()
-        asked |= {"ambience"} if self.ambience else set()
         key = self if self.tonic is not None else before
         minor = self.minor if self.minor is not None else before.minor
         moods = {name: value for name, value in before.moods.items() if name != "pace"}
@@ -136,8 +135,8 @@ class Intent:
             styles=tuple((s, w / total) for s, w in styles.items()),
             instruments=_without(_joined(before.instruments, self.instruments), avoided),
             parts=_without(_joined(before.parts, self.parts), avoided),
-            avoid=self.avoid.after(before.avoid, asked, dict(self.styles)),
-            only=self.only or before.only,
+            avoid=self.avoid.after(before.avoid, self._asked()),
+            only=self.only or self._alone(before),
             drums=self.drums or (before.drums and "drums" not in avoided),
             kit=self.kit or ("" if before.kit in self.avoid.kits else before.kit),
             hats=self.hats or before.hats,
@@ -149,6 +148,27 @@ class Intent:
             crackle=self.crackle or before.crackle,
             notes=(*self.notes, *limits),
         )
+
+    def _asked(self) -> Avoided:
+        """What is asked for, by the names that could refuse it: of instruments, their parts, and all of them."""
+        names = {*self.instruments, *self.parts, *dict(self.ambience)}
+        names |= {_PART_OF_ROLE[INSTRUMENTS[name].role] for name in self.instruments}
+        names |= {"drums", "kick", "snare", "hat", self.hats} if self.drums else set()
+        names |= {"instruments"} if self.instruments or self.parts or self.drums or self.styles else set()
+        names |= {"ambience"} if self.ambience else set()
+        names |= {"feel"} if self.feel else set()
+        kits = (self.kit,) if self.kit else ()
+        return Avoided(tuple(names), tuple(dict(self.styles)), kits, () if self.key is None else (self.key,))
+
+    def _alone(self, before: Intent) -> bool:
+        """Whether the players play alone as an addition to an earlier intent.
+
+        After "no instruments" only those that are added play. After "only rain" a style brings its band.
+        """
+        if before.only:
+            return not self.styles or bool(before.instruments or before.parts or before.drums)
+        added = self.instruments or self.parts or self.drums
+        return "instruments" in before.avoid.names and bool(added) and not self.styles
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "avoid": self.avoid.to_strings()}
@@ -176,5 +196,5 @@ def _joined(before: tuple[T, ...], after: tuple[T, ...]) -> tuple[T, ...]:
     return tuple(dict.fromkeys((*before, *after)))
 
 
-def _without(names: tuple[T, ...], excluded: Collection[str]) -> tuple[T, ...]:
+def _without(names: tuple[T, ...], excluded: Collection[object]) -> tuple[T, ...]:
     return tuple(name for name in names if name not in excluded)
