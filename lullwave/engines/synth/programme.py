@@ -18,9 +18,10 @@ from .planning.memory import Memory
 from .planning.planner import Length, plan_piece
 from .planning.replanning import replan
 from .planning.turns import players_without_notes
+from .prompts.additions import is_addition
 from .prompts.explanation import describe, name_of
 from .prompts.intent import Intent
-from .prompts.parser import is_addition, read_intent
+from .prompts.parser import read_intent
 from .score import RATE, Bar
 from .spec import PieceSpec
 from .writing.composer import SectionState, compose_section

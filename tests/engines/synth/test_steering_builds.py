@@ -7,7 +7,8 @@ from scores import drums, instruments, layers
 
 from lullwave.engines.synth.options import SynthOptions
 from lullwave.engines.synth.programme import Programme
-from lullwave.engines.synth.prompts.parser import is_addition, read_intent
+from lullwave.engines.synth.prompts.additions import is_addition
+from lullwave.engines.synth.prompts.parser import read_intent
 from lullwave.request import Request
 
 

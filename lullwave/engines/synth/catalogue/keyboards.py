@@ -20,8 +20,8 @@ INSTRUMENTS = (
     Instrument(
         "felt_piano", "pianos", "piano", ("keys", "bass", "lead"), 28, 88, midi_program=0,
         seat=Seat(0.0, 5600, -16, -18), voice=Voice(-0.5, 0.09, 5.0),
-        phrases=phrases("piano, felt piano, upright piano, grand piano, pianist, felt"),
-        stands_in_for=phrases("honky tonk piano, pianoforte"),
+        phrases=phrases("piano, felt piano, upright piano, grand piano, pianist, felt, pianoforte"),
+        stands_in_for=phrases("honky tonk piano"),
     ),
     Instrument(
         "vibraphone", "mallets", "vibraphone", ("lead", "keys"), 52, 89, midi_program=11,

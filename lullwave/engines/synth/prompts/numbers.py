@@ -22,7 +22,9 @@ _BPM = r"(?:bpm|b\.\s?p\.\s?m\.?|beats?\s*(?:per|a|/)\s*min(?:ute)?)(?![a-z])"
 _TEMPOS = (
     re.compile(rf"\b(?:(?:between|from)\s+)?{_SPAN}\s*-?\s*{_BPM}", re.IGNORECASE),
     re.compile(
-        rf"\b(?:tempo|bpm)\b(?:\s*(?:of|to|at|is|around|about|between|[:=~]))*\s*{_SPAN}\b(?!\s*%)", re.IGNORECASE
+        rf"(?:\b(?:tempo|bpm)(?![^\W\d])|テンポ|템포|速度)(?:\s*(?:of|to|at|is|around|about|between|は|を|[:：=~]))*\s*"
+        rf"{_SPAN}(?![\dA-Za-z])(?!\s*%)",
+        re.IGNORECASE,
     ),
     re.compile(rf"(?:[♩♪]|\b(?:quarter(?:\s+note)?|crotchet))\s*=\s*{_SPAN}\b", re.IGNORECASE),
     re.compile(r"\bat\s+(\d{2,3})\b()(?!\s*(?:%|am|pm|o'?clock|degrees|a\.m|p\.m|:|/))", re.IGNORECASE),
@@ -69,6 +71,7 @@ class NumberReader:
 
     tempo_bpm: float | None = None
     metre: MetreName | Literal[""] = ""
+    metre_written: bool = False  # in figures, which win over words: a "6/8 waltz" is in 6/8
     tonic: int | None = None
     minor: bool | None = None
     refused_keys: list[Key] = field(default_factory=list)
@@ -88,11 +91,17 @@ class NumberReader:
             text = pattern.sub(self._tempo, text)
         return self._mode(self._key(text))
 
+    def name_metre(self, metre: MetreName) -> None:
+        """Take in a metre that a word such as "waltz" names."""
+        if not self.metre_written:
+            self.metre = metre
+
     def _metre(self, found: re.Match[str]) -> str:
         said = found.group(0).replace(" ", "")
         if _NOT.search(found.string[: found.start()]):
             self.metre = "3/4" if said == "4/4" else "4/4"
             return " , "
+        self.metre_written = True
         exact = next((name for name in get_args(MetreName) if name == said), None)
         beats = int(found.group(1))
         self.metre = exact or ("6/8" if said == "12/8" else "3/4" if beats % 3 == 0 else "4/4")

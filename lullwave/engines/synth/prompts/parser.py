@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from ....prompt import Prompt
-from ....prompt_forms import rewritten
 from ..catalogue.drums import KitName
 from ..catalogue.instruments import INSTRUMENTS, InstrumentName
 from ..catalogue.productions import ProductionName
 from ..options import SynthOptions
 from ..score import AMBIENCES, Ambience, Feel
 from ..theory import Key
+from .families import FAMILIES
 from .intent import Avoided, Intent
 from .numbers import NumberReader
 from .phrases import Tokens, phrase_at
@@ -32,7 +32,6 @@ from .tokens import (
     tokens_of,
 )
 from .vocabulary import (
-    ADDING,
     FILLER,
     LESS,
     LESS_AFTER,
@@ -83,15 +82,6 @@ def read_intent(prompt: str, options: SynthOptions | None = None) -> tuple[Inten
     if options is not None:
         found.apply(options)
     return found.intent(), tuple(dict.fromkeys(found.ignored))
-
-
-def is_addition(prompt: str, intent: Intent) -> bool:
-    """Whether a prompt builds on the earlier one ("add rain", "no drums") instead of replacing it."""
-    text = rewritten(prompt)
-    first = next((t for t in tokens_of(text) if t not in (",", ";", "please", "can", "could", "you", "now")), "")
-    if first in ("no", "without", "with", "and", "but") or text.lstrip(" ,").startswith("-"):
-        return not intent.styles and (not intent.instruments or first in ("with", "and", "but"))
-    return first in ADDING
 
 
 class _PromptReader:
@@ -237,9 +227,7 @@ class _PromptReader:
                 self._only_next = False
         amount, weight = self._amount, weight * self._strength
         weight *= 1.5 if amount > 0 else 0.4 if amount < 0 else 1.0
-        if off and (
-            "beat" in effects or "kit" in effects or "hats" in effects
-        ):  # this manner is not wanted: others are
+        if off and {"beat", "kit", "hats"} & set(effects):  # this manner is not wanted: others are
             if "kit" in effects:
                 self._refused_kits[effects["kit"]] = None
             if "hats" in effects:
@@ -252,14 +240,15 @@ class _PromptReader:
                 self._part(value, off, amount, phrase)
             elif kind == "instrument":
                 if off:
-                    self._refuse(value, phrase)
+                    for name in FAMILIES.get(phrase, (value,)):
+                        self._refuse(name, phrase)
                     continue
                 if amount:
                     self._level(value, amount)
                 if amount >= 0 or self._softly:
                     self._instruments.setdefault(value, set()).add(phrase)
             elif kind == "metre":
-                self._figures.metre = "4/4" if off else value
+                self._figures.name_metre("4/4" if off else value)
             elif kind == "feel":
                 if off:
                     self._refuse("feel", phrase)
@@ -268,11 +257,20 @@ class _PromptReader:
             elif kind in ("kit", "hats"):
                 setattr(self, "_" + kind, value)
             elif kind in ("comp", "production"):
-                if not off and amount >= 0:
+                if off and len(effects) == 1:
+                    self.ignored.append("no " + phrase)
+                elif not off and amount >= 0:
                     setattr(self, "_" + kind, value)
+            elif kind == "tempo":
+                if off:
+                    self.note(f"“not {phrase}” has no effect; name the tempo you want")
+                else:
+                    self._figures.tempo_bpm = self._figures.tempo_bpm or value
             elif kind == "style":
                 if off:
                     self._refused_styles[value] = None
+                    for name in FAMILIES.get(phrase, ()):
+                        self._refuse(name, phrase)
                 else:
                     self._styles[value] = self._styles.get(value, 0.0) + weight * self.share
                     if phrase in STYLE_STAND_INS:
@@ -356,8 +354,8 @@ class _PromptReader:
         named = {str(name): phrases for name, phrases in (*self._instruments.items(), *self._places.items())}
         for name, phrases in self._refused.items():
             asking = named.get(name, set())
-            if asking and not asking & phrases:  # "guitar, not electric guitar", "rain, no thunder": there is but one
-                self.ignored += sorted("no " + phrase for phrase in phrases)
+            if asking and not asking & phrases:  # "rain, no thunder": there is but one; "violin, no other strings"
+                self.ignored += sorted("no " + phrase for phrase in phrases if phrase not in FAMILIES)
             else:
                 avoid.append(name)
         styles = {s: w for s, w in self._styles.items() if s not in self._refused_styles}

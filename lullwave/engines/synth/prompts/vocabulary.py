@@ -1,7 +1,8 @@
 """The words that prompts are understood by: data, and nothing else.
 
 A phrase stands for effects: ``style``, ``instrument``, ``part``, ``kit``, ``hats``, ``comp``, ``production``,
-``ambience``, ``crackle``, or a mood with its amount (energy, valence, bright, wet, dense, swing, warm; -1 … 1).
+``ambience``, ``crackle``, ``tempo`` in bpm, or a mood with its amount (energy, valence, bright, wet, dense, swing,
+warm; -1 … 1).
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ PHRASES: dict[str, Effects] = {
     **_all({"style": "synthwave"}, "futuristic, retro synth, arcade"),
     **_all(
         {"style": "electronic"},
-        "electronic, electro, electronica, techno, trance, rave, idm",
+        "electronic, electronic instrument, electronic sound, electro, electronica, techno, trance, rave, idm",
     ),
     **_all({"style": "dance", "energy": 0.3}, "dance, dance music, house, house music, edm, club music"),
     **_all({"style": "classical"}, "classical, classical music, baroque, chamber music, renaissance"),
@@ -65,6 +66,9 @@ PHRASES: dict[str, Effects] = {
     },
     **{phrase: {"kit": kit.name, "part": "drums"} for kit in KITS.values() for phrase in kit.phrases},
     **_all({"instrument": "rhodes", "part": "keys"}, "keys, keyboard"),
+    "string instrument": {"instrument": "string_section"},
+    "brass instrument": {"instrument": "brass_section"},
+    "wind instrument": {"instrument": "flute"},
     # how the chords are played
     **_all({"comp": "picking", "instrument": "nylon_guitar"}, "fingerpicked guitar, fingerpicking, fingerstyle guitar"),
     **_all({"comp": "picking"}, "fingerpicked, picked, fingerstyle, picking"),
@@ -102,6 +106,11 @@ PHRASES: dict[str, Effects] = {
     **_all({"pace": 0.6, "energy": 0.3}, "faster, speed up, speed it up, quicker, quickly, more upbeat, more energy"),
     **_all({"pace": -0.6, "energy": -0.3}, "slower, slow down, slow it down, less energy, calm down"),
     **_all({"crackle": -1.0}, "clean, clean recording, hi fi, pristine, studio quality, clean sound"),
+    "largo tempo": {"tempo": 50.0},
+    "adagio": {"tempo": 70.0},
+    "andante": {"tempo": 90.0},
+    "moderato": {"tempo": 112.0},
+    "presto": {"tempo": 170.0},
     # metre and feel
     **_all(
         {"metre": "3/4"},

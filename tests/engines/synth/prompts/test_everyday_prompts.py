@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from lullwave.engines.synth.prompts.additions import is_addition
 from lullwave.engines.synth.prompts.explanation import understand
-from lullwave.engines.synth.prompts.parser import is_addition, read_intent
+from lullwave.engines.synth.prompts.parser import read_intent
 
 SAME = {
     "neither … nor": {
