@@ -59,7 +59,7 @@ struct NibbleOrder {
 };
 constexpr NibbleOrder kOrderOfKeys{16, 4}, kOrderOfValues{4, 1};
 constexpr int kNibbleBlock = 16;  // positions: the length of a cache of nibbles is a multiple of it
-constexpr int kMostNibblePositions = 1 << 16;  // sums of more could leave 32 bits
+constexpr int kMostPositions = 1 << 16;  // of a cache of integers: sums over more could leave 32 bits
 
 // Keys and values that one query attends to: (count, size) each.
 struct Attended {

@@ -134,8 +134,8 @@ class Cache {
     for (int i = 0; key_scales_ && i < 5; i++)
       require(key_scales_->shape(i) == keys_.shape(i) && value_scales_->shape(i) == keys_.shape(i),
               "cache: a scale for each position of a head");
-    require(!nibbles || (keys_.shape(4) % kNibbleBlock == 0 && keys_.shape(4) <= kMostNibblePositions),
-            "cache: of uint8, a length that is a multiple of 16, at most 65536");
+    require(!nibbles || keys_.shape(4) % kNibbleBlock == 0, "cache: of uint8, a length that is a multiple of 16");
+    require(stored_ == Stored::kHalf || keys_.shape(4) <= kMostPositions, "cache: of integers, at most 65536 positions");
     for (int i = 0; i < 6; i++)
       require(keys_.shape(i) == values_.shape(i), "cache: (layers, slots, 2, heads, length, size), keys as values");
     require(keys_.shape(2) == 2 && keys_.shape(4) < (1u << 24) && keys_.shape(1) < (1u << 24), "cache: two rows a slot");
@@ -283,7 +283,8 @@ void attend(const Array<const float, 1>& query, const Array<const std::int8_t, 2
             const Array<const float, 1>& key_scales, const Array<const std::int8_t, 2>& values,
             const Array<const float, 1>& value_scales, const Array<float, 1>& out, const std::string& level) {
   const std::size_t count = keys.shape(0), size = keys.shape(1);
-  require(count > 0 && count < (1u << 24) && size > 0 && size % kTile == 0, "keys: (count, a multiple of 16)");
+  require(count > 0 && count <= kMostPositions && size > 0 && size % kTile == 0,
+          "keys: (at most 65536, a multiple of 16)");
   require(values.shape(0) == count && values.shape(1) == size, "values: as the keys");
   require(key_scales.shape(0) == count && value_scales.shape(0) == count, "scales: (count)");
   require(query.shape(0) == size && out.shape(0) == size, "query and out: the size of the keys");
@@ -302,7 +303,7 @@ void attend_nibbles(const Array<const float, 1>& query, const Array<const std::u
   const std::size_t length = keys.shape(0), size = query.shape(0);
   const Kernels& kernels = kernels_of(level);
   require(size > 0 && size % kTile == 0 && size < (1u << 24), "query: a multiple of 16");
-  require(length % kNibbleBlock == 0 && length <= kMostNibblePositions, "keys: a multiple of 16 positions, at most 65536");
+  require(length % kNibbleBlock == 0 && length <= kMostPositions, "keys: a multiple of 16 positions, at most 65536");
   require(keys.shape(1) * 2 == size && values.shape(1) * 2 == size && values.shape(0) == length,
           "keys and values: (positions, size / 2)");
   require(key_words.shape(0) == length && value_words.shape(0) == length, "words: (positions)");

@@ -45,10 +45,17 @@ void pin(int index) {
 Team::Team(int threads, bool pinned)
     : size_(std::max(1, threads)), active_(size_), chunk_(size_), workers_(size_) {
   for (Worker& worker : workers_) worker.spin_us = kMostSpin;
-  for (int i = 1; i < size_; i++) threads_.emplace_back([this, i, pinned] { work(i, pinned); });
+  try {
+    for (int i = 1; i < size_; i++) threads_.emplace_back([this, i, pinned] { work(i, pinned); });
+  } catch (...) {  // the system gives no more threads, or no memory for them
+    end();
+    throw;
+  }
 }
 
-Team::~Team() {
+Team::~Team() { end(); }
+
+void Team::end() {
   ending_ = true;
   for (Worker& worker : workers_) worker.start.advance();
   for (std::thread& thread : threads_) thread.join();
@@ -76,12 +83,12 @@ void Team::work(int thread, bool pinned) {
 }
 
 int Team::next(int thread, int count) {
-  constexpr std::uint32_t kFront = 1, kBack = 1 << 16;
+  constexpr std::uint64_t kFront = 1, kBack = std::uint64_t(1) << 32;
   for (int i = 0; i < active_; i++) {
     const int whose = (thread + i) % active_;
     const int begin = int(std::int64_t(count) * whose / active_), end = int(std::int64_t(count) * (whose + 1) / active_);
-    std::atomic<std::uint32_t>& taken = workers_[whose].taken;
-    for (std::uint32_t seen = taken.load(std::memory_order_relaxed);;) {
+    std::atomic<std::uint64_t>& taken = workers_[whose].taken;
+    for (std::uint64_t seen = taken.load(std::memory_order_relaxed);;) {
       const int front = int(seen % kBack), back = int(seen / kBack);
       if (begin + front >= end - back) break;
       if (taken.compare_exchange_weak(seen, seen + (i ? kBack : kFront), std::memory_order_relaxed))

@@ -16,7 +16,7 @@ namespace lullwave {
 
 class Team {
  public:
-  // `pinned`: every thread but the caller stays on one core.
+  // `pinned`: every thread but the caller stays on one core. Throws where the system gives no more threads.
   Team(int threads, bool pinned);
   ~Team();
   Team(const Team&) = delete;
@@ -56,10 +56,11 @@ class Team {
   struct alignas(64) Worker {
     int spin_us;
     Signal start;
-    std::atomic<std::uint32_t> taken{0};  // chunks of its part in this phase: from the front, times 2^16 those from the back
+    std::atomic<std::uint64_t> taken{0};  // chunks of its part in this phase: from the front, times 2^32 those from the back
   };
 
   void work(int thread, bool pinned);
+  void end();
 
   const int size_;
   int active_;

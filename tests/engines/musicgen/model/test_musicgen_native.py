@@ -279,6 +279,18 @@ def test_attention_of_other_shapes_raises():
             native.attend(*right[:place], wrong, *right[place + 1 :])
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_attention_to_as_many_positions_as_32_bits_can_sum(level):
+    most = 1 << 16
+    bytes_, scales, out = torch.full((most, 16), 127, dtype=torch.int8), torch.ones(most), torch.empty(16)
+    native.attend(torch.zeros(16), bytes_, scales, bytes_, scales, out, level)
+    assert torch.allclose(out, torch.full((16,), 127.0), rtol=1e-4)
+    more = torch.ones(most + 1, 16, dtype=torch.int8)
+    with pytest.raises(ValueError, match="65536"):
+        native.attend(torch.zeros(16), more, torch.ones(most + 1), more, torch.ones(most + 1), out, level)
+
+
+
 class _Random:
     """Weights of any shape."""
 

@@ -1,5 +1,8 @@
 """The codec's native layers against torch's operators, the definition of the LSTM and the reference library."""
 
+import subprocess
+import sys
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -151,3 +154,28 @@ def test_wrong_shapes_raise():
 
 def no_loud(outputs):
     return torch.zeros(0, dtype=torch.int32), torch.zeros(outputs, 0)
+
+
+def test_long_sequences_are_computed_to_their_end():
+    """One thread's part has more than 65536 chunks."""
+    x = torch.ones(1, 48 * 65600, 1)
+    out = torch.zeros_like(x)
+    native.CodecTeam(1).multiply(native.FloatMatrix(torch.ones(1, 1), torch.zeros(1)), 1, None, x, None, None, None, out)
+    assert torch.equal(out, x)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the address space as Linux does")
+def test_threads_that_cannot_be_started_raise():
+    code = """
+import resource
+import lullwave_native
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (200 << 20),) * 2)
+try:
+    lullwave_native.CodecTeam(256)
+except (RuntimeError, MemoryError) as error:
+    print("raised", bool(str(error)))
+print(lullwave_native.CodecTeam(1) is not None)
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert (told.returncode, told.stdout.split()) == (0, ["raised", "True", "True"]), told.stderr
