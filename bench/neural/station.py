@@ -104,8 +104,8 @@ def _played(flags: list[str], minutes: int, settling_s: float) -> list[dict[str,
                         for name, tiers in _SHARES.items()
                     },
                     "speed": found.get("speed", 0.0),
-                    "buffer_s": found.get("buffer", 0.0),
-                    "lighter": found.get("lighter", 0.0),
+                    "least_buffer_s": min(seen.get("buffer", 0.0) for seen in on_air),
+                    "most_lighter": max(seen.get("lighter", 0.0) for seen in on_air),
                     "stretch_s": found.get("stretch", 0.0),
                     "rss_mb": measure.rss_mb(server.pid),
                 }
