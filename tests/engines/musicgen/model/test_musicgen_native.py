@@ -290,7 +290,6 @@ def test_attention_to_as_many_positions_as_32_bits_can_sum(level):
         native.attend(torch.zeros(16), more, torch.ones(most + 1), more, torch.ones(most + 1), out, level)
 
 
-
 class _Random:
     """Weights of any shape."""
 

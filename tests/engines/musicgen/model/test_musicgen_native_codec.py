@@ -160,7 +160,9 @@ def test_long_sequences_are_computed_to_their_end():
     """One thread's part has more than 65536 chunks."""
     x = torch.ones(1, 48 * 65600, 1)
     out = torch.zeros_like(x)
-    native.CodecTeam(1).multiply(native.FloatMatrix(torch.ones(1, 1), torch.zeros(1)), 1, None, x, None, None, None, out)
+    native.CodecTeam(1).multiply(
+        native.FloatMatrix(torch.ones(1, 1), torch.zeros(1)), 1, None, x, None, None, None, out
+    )
     assert torch.equal(out, x)
 
 
