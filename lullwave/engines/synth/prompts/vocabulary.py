@@ -324,9 +324,9 @@ FILLER = _words(
 # A prompt that begins with one of these changes what was asked for before.
 ADDING = _words(
     """
-    add also and another bring but darker brighter drop even extra faster fewer give hold instead keep kill less lose
-    louder make more mute no now plus put quieter remove replace skip slow slower softer speed still stop swap take then
-    turn with without
+    add also and another brighter bring but change darker drop even exchange extra faster fewer give hold increase
+    instead keep kill less lose louder make more mute no now plus put quieter reduce remove replace skip slow slower
+    softer speed stop substitute swap switch take then trade turn with without
     """
 )
 
