@@ -82,6 +82,29 @@ def test_parts_alone(prompt, parts, drummed, seed):
             assert all(b.notes or b.hits for b in bars[:-2])
 
 
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "only electronic 808 drums, no melody, no bass, no keys",
+        "808 drums, no melody, no bass, no keys",
+        "drums, no melody, no bass, no chords",
+        "lofi, no melody, no bass, no chords",
+        "techno without chords, bass or melody",
+        "hip hop beat, no keys, no melody, no bass, rain",
+    ],
+)
+def test_drums_are_alone_where_all_other_parts_are_refused(prompt):
+    for seed in range(6):
+        bars = clip(prompt, seed, 30.0)
+        assert not instruments(bars), seed
+        assert all(b.hits for b in bars[:-2]), seed
+
+
+def test_a_pad_stays_where_it_is_named():
+    for seed in range(6):
+        assert instruments(clip("808 drums and pads, no melody, no bass, no keys", seed, 30.0))["pad"] > 3, seed
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_kit_that_is_not_wanted_is_replaced(seed):
     bars = clip("jazz, no brushes", seed)

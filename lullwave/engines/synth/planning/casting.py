@@ -97,6 +97,8 @@ def cast(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> dict[R
         "pad": ("pad",), "bass": ("bass",), "melody": ("lead", "answer"), "keys": ("keys",),
     }  # fmt: skip
     gone = {role for part, roles in refused.items() if part in avoid for role in roles}
+    if {"keys", "bass", "melody"} <= avoid and not pads and drum_limit(intent, blend):
+        gone.add("pad")  # the drums alone are meant
     return {r: i for r, i in band.items() if r not in gone and (i not in avoid or (i in named and r != "bass"))}
 
 
