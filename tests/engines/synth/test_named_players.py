@@ -5,6 +5,7 @@ import itertools
 import pytest
 from scores import clashes, clip, drums, instruments, key_fit
 
+from lullwave.engines.synth.catalogue.instruments import INSTRUMENTS
 from lullwave.engines.synth.chance import Chance
 from lullwave.engines.synth.options import SynthOptions
 from lullwave.engines.synth.planning.planner import blend_of
@@ -103,6 +104,37 @@ def test_drums_are_alone_where_all_other_parts_are_refused(prompt):
 def test_a_pad_stays_where_it_is_named():
     for seed in range(6):
         assert instruments(clip("808 drums and pads, no melody, no bass, no keys", seed, 30.0))["pad"] > 3, seed
+
+
+@pytest.mark.parametrize(
+    ("prompt", "named"),
+    [
+        ("only piano and bass", "felt_piano"),
+        ("piano and bass only", "felt_piano"),
+        ("only piano, bass and drums", "felt_piano"),
+        ("only guitar and bass", "nylon_guitar"),
+        ("just rhodes and bass", "rhodes"),
+        ("only organ and bass, jazz", "organ"),
+        ("only harp and bass", "harp"),
+        ("only flute and bass", "flute"),
+    ],
+)
+def test_a_bass_beside_the_only_instrument_is_a_bass(prompt, named):
+    for seed in range(4):
+        bars = clip(prompt, seed, 30.0)
+        played = instruments(bars)
+        basses = {b.mix.tracks["bass"].instrument for b in bars for n in b.notes if n.part == "bass"}
+        assert len(basses) == 1
+        assert INSTRUMENTS[basses.pop()].role == "bass"
+        assert played[named] > 10
+        assert len(played) == 2
+        assert bool(drums(bars)) == ("drums" in prompt)
+
+
+@pytest.mark.parametrize("prompt", ["only piano", "only piano and upright bass, bass forward"])
+def test_the_low_notes_are_those_of_who_is_named(prompt):
+    low = {b.mix.tracks["bass"].instrument for b in clip(prompt, 2, 30.0) for n in b.notes if n.part == "bass"}
+    assert low == {"upright_bass" if "upright" in prompt else "felt_piano"}
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -36,7 +36,8 @@ def cast(chance: Chance, intent: Intent, blend: Blend, memory: Memory) -> dict[R
     avoid = set(intent.avoid.names)
     named = list(intent.instruments)
     if (intent.only or "instruments" in avoid) and (named or intent.parts or intent.drums):
-        return _shared(named) | {r: i for r, i in _drawn(chance, intent, blend).items() if r not in _shared(named)}
+        shared = _shared(named, intent.parts)
+        return shared | {r: i for r, i in _drawn(chance, intent, blend).items() if r not in shared}
     if "instruments" in avoid or (intent.only and intent.ambience):  # "only rain": no band
         return {}
     chords = [i for i in chord_players(intent) if not is_pad(i)]
@@ -194,8 +195,8 @@ def _drawn(chance: Chance, intent: Intent, blend: Blend) -> dict[Role, Instrumen
     return drawn
 
 
-def _shared(named: list[InstrumentName]) -> dict[Role, InstrumentName]:
-    """All roles shared among the named instruments alone."""
+def _shared(named: list[InstrumentName], parts: Sequence[str]) -> dict[Role, InstrumentName]:
+    """All roles shared among the named instruments alone; a bass that is asked for beside them is left to another."""
     if not named:
         return {}
     chords = _accompanists(named)
@@ -211,7 +212,7 @@ def _shared(named: list[InstrumentName]) -> dict[Role, InstrumentName]:
         band["answer"] = melodies[1]
     if basses:
         band["bass"] = basses[0]
-    elif keys is not None and "bass" in INSTRUMENTS[keys].roles:
+    elif keys is not None and "bass" in INSTRUMENTS[keys].roles and "bass" not in parts:
         band["bass"] = keys
     pads = [i for i in named if is_pad(i) and i != keys]
     if pads:
