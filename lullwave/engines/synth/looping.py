@@ -1,7 +1,8 @@
 """Clips that repeat without a seam: whole bars, with the tails of the end under the beginning.
 
 The bars are rendered twice in a row and the second time is kept, so its beginning carries what still sounds of the
-end. Tape, crackle and surroundings do not repeat with the bars, so the beginning fades in from a third time.
+end. Tape, crackle and surroundings do not repeat with the bars, so the beginning fades in from a third time: the music,
+which is nearly the same there, evenly, and surroundings, which are not, with equal power.
 """
 
 from __future__ import annotations
@@ -44,4 +45,21 @@ def render_loop(bars: Sequence[Bar], seed: int, cache: SoundCache) -> Samples:
     fade = min(_FADE_FRAMES, length)
     rising = ((np.arange(fade, dtype=np.float32) + 0.5) / fade)[:, None]
     out[:fade] = out[:fade] * rising + np.concatenate(after)[:fade] * (1.0 - rising)
+    for start, share in ((length, rising), (2 * length, 1.0 - rising)):
+        out[:fade] += _surroundings(bars, start, fade, seed, cache) * (np.sqrt(share) - share)
     return out
+
+
+def _surroundings(bars: Sequence[Bar], start: int, frames: int, seed: int, cache: SoundCache) -> Samples:
+    """Ambience, crackle and hiss alone, (``frames``, 2), of the loop's beginning in its round from frame ``start`` on."""
+    sound = np.zeros((frames, 2), np.float32)
+    for stem in ("ambience", "noise"):
+        renderer = Renderer(seed, cache, RendererState.at(start, bars[-1].mix), only=stem)
+        made = 0
+        for bar in bars:
+            part = renderer.render(replace(bar, start_frame=bar.start_frame + start))[: frames - made]
+            sound[made : made + len(part)] += part
+            made += len(part)
+            if made == frames:
+                break
+    return sound

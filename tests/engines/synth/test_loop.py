@@ -54,6 +54,17 @@ def test_tails_are_wrapped(engine, loop):
     assert abs(level_db(wrapped[: RATE // 20]) - level_db(wrapped[-RATE // 20 :])) < 6.0
 
 
+@pytest.mark.parametrize("place", ["rain", "waves", "cafe"])
+def test_surroundings_do_not_dip_at_the_seam(engine, place):
+    """They are another stretch of the same noise in each round: in the middle of a fade, half of each, 3 dB would be lost."""
+    dips = []
+    for seed in range(4):
+        with engine.stream(Request(f"only {place}", seed, 12.0, {"loop": True, "crackle": False})) as stream:
+            loop = stream.read(10**9).samples
+        dips.append(level_db(loop[RATE // 5 : 3 * RATE // 10]) - level_db(loop[RATE : 3 * RATE]))
+    assert np.mean(dips) > -1.5
+
+
 def test_mastering_keeps_it_a_loop(engine):
     with engine.stream(REQUEST) as stream:
         mastered = concat(list(ClipMaker(stream, "synth", ClipFormat("wav")).sound())).samples

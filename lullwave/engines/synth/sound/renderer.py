@@ -107,6 +107,11 @@ class RendererState:
     gain: float = 1.0
     levels: LevelState = field(default_factory=LevelState)
 
+    @classmethod
+    def at(cls, frame: int, mix: Mix) -> RendererState:
+        """The state in which nothing sounds at an output frame, after a bar of that mix."""
+        return cls(frame=frame, music=(frame - _AHEAD) // 2, mix=mix)
+
 
 @dataclass(frozen=True)
 class BusGains:
