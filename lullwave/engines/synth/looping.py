@@ -51,7 +51,7 @@ def render_loop(bars: Sequence[Bar], seed: int, cache: SoundCache) -> Samples:
 
 
 def _surroundings(bars: Sequence[Bar], start: int, frames: int, seed: int, cache: SoundCache) -> Samples:
-    """Ambience, crackle and hiss alone, (``frames``, 2), of the loop's beginning in its round from frame ``start`` on."""
+    """Ambience, crackle and hiss alone, (``frames``, 2), at the beginning of the round from frame ``start`` on."""
     sound = np.zeros((frames, 2), np.float32)
     for stem in ("ambience", "noise"):
         renderer = Renderer(seed, cache, RendererState.at(start, bars[-1].mix), only=stem)

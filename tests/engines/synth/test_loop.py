@@ -56,7 +56,7 @@ def test_tails_are_wrapped(engine, loop):
 
 @pytest.mark.parametrize("place", ["rain", "waves", "cafe"])
 def test_surroundings_do_not_dip_at_the_seam(engine, place):
-    """They are another stretch of the same noise in each round: in the middle of a fade, half of each, 3 dB would be lost."""
+    """They are another stretch of the same noise in each round: half of each would be 3 dB less."""
     dips = []
     for seed in range(4):
         with engine.stream(Request(f"only {place}", seed, 12.0, {"loop": True, "crackle": False})) as stream:
