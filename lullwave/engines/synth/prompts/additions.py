@@ -82,7 +82,9 @@ def _is_change(part: Tokens) -> bool:
     word = part[first] if first < len(part) else ""
     if word in MORE or word in LESS or word in ("no", "not", "without", "sans") or _asks_for_change(part, first):
         return True
-    if "add" in part or ("instead", "of") in pairwise(part):  # "雨を追加", "guitar instead of piano"
+    if "add" in part or {("instead", "of"), ("none", "for")} & set(
+        pairwise(part)
+    ):  # "雨を追加", "guitar instead of piano"
         return True
     last = len(part) - (2 if part[-2:-1] == ["="] else 1)
     told = part[-1] in (NEGATED_AS_VALUE if last == len(part) - 2 else _AFTER)

@@ -16,6 +16,7 @@ from functools import cache, partial
 from importlib.resources import files
 
 from .inflections import SHORTEST_STEM, compound, stems
+from .vocabulary import PHRASES
 
 _UNSPACED = r"\u3005\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # kana, Han and Hangul
 _RUN = re.compile(rf"[{_UNSPACED}]+")
@@ -23,7 +24,7 @@ _EDGE = re.compile(rf"(?<=[{_UNSPACED}])(?=[^{_UNSPACED}\s])|(?<=[^{_UNSPACED}\s
 _SPLITS = re.compile(r"[の\u3400-\u9fff]")  # single signs that are words wherever they stand
 _ELIDED = re.compile(r"(?:[dljnsm]|un|qu|dell|all|nell|sull|dall)'(?=\w)")  # l'orgue, dell'alba
 _ARABIC_PREFIX = re.compile("^(وال|بال|ال|لل|و|ب)(?=..)")
-_LONGEST = 3  # words of a phrase
+_LONGEST = 4  # words of a phrase
 
 _Phrase = tuple[str, ...]
 
@@ -34,6 +35,8 @@ class _Lexicon:
 
     spaced: Mapping[_Phrase, tuple[str, str]]  # language, English
     shared: Mapping[str, Mapping[_Phrase, str]]  # by language: words that are ambiguous alone
+    before: Mapping[str, Mapping[str, str]]  # by language: words that count directly before a thing
+    listed: Mapping[str, frozenset[str]]  # by language: its single words, whichever other has them too
     unspaced: Mapping[str, str]
     single: frozenset[str]  # the words of all languages that stand alone, ambiguous ones too
     stems: Mapping[str, Mapping[str, str]]  # by language: English, by the stems of its single words
@@ -44,11 +47,15 @@ class _Lexicon:
 def _lexicon() -> _Lexicon:
     spaced: dict[_Phrase, tuple[str, str]] = {}
     shared: dict[str, dict[_Phrase, str]] = {}
+    before: dict[str, dict[str, str]] = {}
+    listed: dict[str, frozenset[str]] = {}
     unspaced: dict[str, str] = {}
     stemmed: dict[str, dict[str, str]] = {}
     text = files(__package__).joinpath("languages.toml").read_text(encoding="utf-8")
     for language, entries in tomllib.loads(text).items():
         alone = {english: words for english, words in entries.items() if isinstance(words, str)}
+        before[language] = dict(_pairs(entries.get("before", {})))
+        listed[language] = frozenset(word for word, english in _pairs(alone) if english)
         for word, english in _pairs(alone):
             if _RUN.fullmatch(word):
                 unspaced.setdefault(word, english)
@@ -60,7 +67,7 @@ def _lexicon() -> _Lexicon:
         shared[language] = {tuple(word.split()): english for word, english in _pairs(entries.get("shared", {}))}
     phrases = [*spaced, *(phrase for table in shared.values() for phrase in table)]
     single = frozenset(phrase[0] for phrase in phrases if len(phrase) == 1)
-    return _Lexicon(spaced, shared, unspaced, single, stemmed, max(map(len, unspaced)))
+    return _Lexicon(spaced, shared, before, listed, unspaced, single, stemmed, max(map(len, unspaced)))
 
 
 def _pairs(entries: Mapping[str, str]) -> Iterable[tuple[str, str]]:
@@ -95,7 +102,10 @@ def in_english(words: Sequence[str], known: Iterable[str]) -> list[str]:
     out: list[str] = []
     i = 0
     while i < len(words):
-        if phrase := _longest(folded, i, lexicon.spaced, english):
+        if meaning := _before_a_thing(folded, i, lexicon, english):
+            out += meaning.split()
+            i += 1
+        elif phrase := _longest(folded, i, lexicon.spaced, english):
             meant = lexicon.spaced[phrase][1]
             for language in lexicon.shared:
                 if language in spoken and phrase in lexicon.shared[language]:
@@ -140,6 +150,17 @@ def _other_form(folded: str, likely: Sequence[str], spoken: set[str], english: f
         if made := compound(folded, language, partial(meaning, language)):
             return made
     return None
+
+
+def _before_a_thing(folded: Sequence[str], at: int, lexicon: _Lexicon, english: frozenset[str]) -> str:
+    """What a word such as Dutch "meer" means directly before a thing; empty elsewhere: "Meer, Wellen" is the sea."""
+    following = folded[at + 1] if at + 1 < len(folded) else ""
+    for language, table in lexicon.before.items():
+        if folded[at] in table:
+            other = lexicon.spaced.get((following,))
+            if following in lexicon.listed[language] or (following in PHRASES and following in english and not other):
+                return table[folded[at]]
+    return ""
 
 
 def _longest(folded: Sequence[str], at: int, table: Mapping[_Phrase, object], english: frozenset[str]) -> _Phrase:
