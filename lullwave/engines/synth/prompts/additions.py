@@ -41,9 +41,8 @@ def is_addition(prompt: str, intent: Intent) -> bool:
         return not intent.styles and (not intent.instruments or word in ("with", "and", "but", "instead"))
     if _asks_for_change(words, first):
         return True
-    if intent.styles or not words:
-        return False
-    return all(_is_change(part) for part in _parts(words))
+    parts = _parts(words)
+    return bool(parts) and not intent.styles and all(_is_change(part) for part in parts)
 
 
 def _first(words: Tokens) -> int:

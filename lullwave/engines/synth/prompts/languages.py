@@ -16,7 +16,7 @@ from functools import cache, partial
 from importlib.resources import files
 
 from .inflections import SHORTEST_STEM, compound, stems
-from .vocabulary import PHRASES
+from .vocabulary import FILLER, PHRASES, STOPS
 
 _UNSPACED = r"\u3005\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # kana, Han and Hangul
 _RUN = re.compile(rf"[{_UNSPACED}]+")
@@ -25,6 +25,8 @@ _SPLITS = re.compile(r"[の\u3400-\u9fff]")  # single signs that are words where
 _ELIDED = re.compile(r"(?:[dljnsm]|un|qu|dell|all|nell|sull|dall)'(?=\w)")  # l'orgue, dell'alba
 _ARABIC_PREFIX = re.compile("^(وال|بال|ال|لل|و|ب)(?=..)")
 _LONGEST = 4  # words of a phrase
+
+_GRAMMAR = FILLER | STOPS
 
 _Phrase = tuple[str, ...]
 
@@ -128,8 +130,9 @@ def in_english(words: Sequence[str], known: Iterable[str]) -> list[str]:
 
 
 def known_words() -> list[str]:
-    """The single words of all languages that mean something, folded."""
-    return [phrase[0] for phrase, (_, english) in _lexicon().spaced.items() if english and len(phrase) == 1]
+    """The single words of all languages that mean more than grammar, folded."""
+    spaced = _lexicon().spaced.items()
+    return [phrase[0] for phrase, (_, english) in spaced if len(phrase) == 1 and not set(english.split()) <= _GRAMMAR]
 
 
 def _other_form(folded: str, likely: Sequence[str], spoken: set[str], english: frozenset[str]) -> str | None:

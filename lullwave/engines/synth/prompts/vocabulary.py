@@ -325,8 +325,8 @@ FILLER = _words(
 ADDING = _words(
     """
     add also and another brighter bring but change darker drop even exchange extra faster fewer give hold increase
-    instead keep kill less lose louder make more mute no now plus put quieter reduce remove replace skip slow slower
-    softer speed stop substitute swap switch take then trade turn with without
+    instead keep kill less lose louder make more mute no plus put quieter reduce remove replace skip slow slower softer
+    speed stop substitute swap switch take then trade turn with without
     """
 )
 

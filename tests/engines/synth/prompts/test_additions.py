@@ -21,7 +21,8 @@ PIECES = (
     "slow piano", "slow jazz", "slow drums", "still night, rain and piano", "still water", "slower waltz on a harp",
     "langsamer Walzer auf der Harfe", "jazz piano", "I want jazz piano", "piano, no drums", "jazz, slower", "rain",
     "calm", "wake me up", "warm up", "I want to relax", "a little rain", "use a piano", "no drums, jazz",
-    "a bit of jazz", "love songs", "Klavier, ohne Schlagzeug", "piano, add rain",
+    "a bit of jazz", "love songs", "Klavier, ohne Schlagzeug", "piano, add rain", "now playing jazz", "now some piano",
+    "", " , ", "please",
 )  # fmt: skip
 
 
