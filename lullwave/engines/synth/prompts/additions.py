@@ -24,7 +24,7 @@ _BEFORE = _words(
 )
 _JOINING = ("no", "not", "without", "sans", "with", "and", "but", "instead")  # changes, unless they ask for a style
 _SLOWING = (("slow", "down"), ("slow", "it"), ("slow", "this"), ("slow", "the"))
-_AFTER = MORE_AFTER | LESS_AFTER | NEGATED_AFTER
+_AFTER = (MORE_AFTER | LESS_AFTER | NEGATED_AFTER) - {"softly"}  # "sax softly" asks for a saxophone
 
 
 def is_addition(prompt: str, intent: Intent) -> bool:

@@ -114,11 +114,12 @@ PHRASES: dict[str, Effects] = {
     # metre and feel
     **_all(
         {"metre": "3/4"},
-        "waltz, waltzes, three four, triple metre, triple meter, triple time, in three, three beats a bar, minuet, "
+        "waltz, waltzes, three four, in three four, triple metre, triple meter, "
+        "triple time, in three, three beats a bar, minuet, "
         "mazurka",
     ),
-    **_all({"metre": "6/8"}, "six eight, compound metre, compound meter, jig, barcarolle, in six"),
-    **_all({"metre": "4/4"}, "four four, common time, in four, four on the floor"),
+    **_all({"metre": "6/8"}, "six eight, in six eight, compound metre, compound meter, jig, barcarolle, in six"),
+    **_all({"metre": "4/4"}, "four four, in four four, common time, in four, four on the floor"),
     **_all({"feel": "half"}, "half time, halftime, half time feel, half tempo drums"),
     **_all({"feel": "double"}, "double time, doubletime, double time feel, drum and bass, dnb, jungle beat"),
     # surroundings

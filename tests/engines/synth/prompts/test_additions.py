@@ -22,7 +22,7 @@ PIECES = (
     "langsamer Walzer auf der Harfe", "jazz piano", "I want jazz piano", "piano, no drums", "jazz, slower", "rain",
     "calm", "wake me up", "warm up", "I want to relax", "a little rain", "use a piano", "no drums, jazz",
     "a bit of jazz", "love songs", "Klavier, ohne Schlagzeug", "piano, add rain", "now playing jazz", "now some piano",
-    "", " , ", "please",
+    "", " , ", "please", "sax, but not too loud", "sax softly",
 )  # fmt: skip
 
 

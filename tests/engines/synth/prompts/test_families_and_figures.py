@@ -79,5 +79,12 @@ def test_a_manner_that_cannot_be_refused_is_told(manner):
     assert told.rstrip("s") == f"no {manner}".rstrip("s")
 
 
+@pytest.mark.parametrize(
+    "prompt", ["pianoforte in tre quarti", "piano in three four", "rain in six eight", "jazz in four four"]
+)
+def test_the_words_of_a_metre_are_read_whole(prompt):
+    assert read_intent(prompt)[1] == ()
+
+
 def test_a_pianoforte_is_a_piano():
     assert understand("pianoforte").text == understand("piano").text
