@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 import threading
-import time
+from collections.abc import Coroutine
 from contextlib import contextmanager, nullcontext
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
@@ -83,9 +83,7 @@ class Served:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
         connection.request("GET", path, headers=headers or {})
         response = connection.getresponse()
-        audience = self.app.state.services.live.audience
-        while self.on_loop(lambda: audience._due):  # just after others, the audience tells it a little later
-            time.sleep(0.01)
+        self._run(self._settled())
         try:
             yield response
         finally:
@@ -100,8 +98,17 @@ class Served:
         async def call() -> Any:
             return function()
 
+        return self._run(call())
+
+    async def _settled(self) -> None:
+        """Just after others came or went, the audience tells the stations a little later."""
+        audience = self.app.state.services.live.audience
+        while not audience.settled:
+            await audience.changed()
+
+    def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
         loop = self.app.state.services.channels.default.main.chunks._loop
-        return asyncio.run_coroutine_threadsafe(call(), loop).result(TIMEOUT_S)
+        return asyncio.run_coroutine_threadsafe(work, loop).result(TIMEOUT_S)
 
 
 @contextmanager

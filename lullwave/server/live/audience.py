@@ -59,6 +59,11 @@ class Audience:
         """Listeners of all stations; a listener of two counts once."""
         return len(self._hearing) + len(self._only_socket)
 
+    @property
+    def settled(self) -> bool:
+        """Tell whether the watchers know of every change."""
+        return not self._due
+
     def hears(self, listener: str) -> bool:
         """Tell whether a listener has an audio connection."""
         return listener in self._hearing
