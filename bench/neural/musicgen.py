@@ -38,7 +38,7 @@ def main() -> None:
     )
     parser.add_argument("--peers", default="fp32,bf16,int8", help="kinds of transformers, for the part steps on a CPU")
     parser.add_argument("--seconds", default="10,30", help="lengths of clips, for the part clip")
-    parser.add_argument("--contexts", default="250,500,1450", help="steps in the cache, for the part steps")
+    parser.add_argument("--contexts", default="250,500,1450", help="steps in the cache, for the parts steps and songs")
     parser.add_argument("--dtype", default="auto", help="precision of the weights, for the part clip")
     parser.add_argument("--clip", action="store_true", help=argparse.SUPPRESS)  # internal: measure memory
     chosen = parser.parse_args()
@@ -57,6 +57,8 @@ def main() -> None:
             if part == "steps":
                 contexts = [int(context) for context in chosen.contexts.split(",")]
                 _steps(directory, contexts, chosen.backends.split(","), chosen.peers.split(","))
+            elif part == "songs":
+                _songs(directory, [int(context) for context in chosen.contexts.split(",")])
             elif part == "clip":
                 _end_to_end(directory, chosen.seconds, chosen.dtype)
             elif part == "error":
@@ -116,19 +118,20 @@ def _shared(directory: Path) -> None:
     measure.report("musicgen shared", [{**{f"{name} steps/s": rate for name, rate in rates.items()}, "share": share}])
 
 
-def _songs(directory: Path) -> None:
-    """Steps per second of 1, 2 and 4 songs at once (more on a GPU), at a context of 500."""
+def _songs(directory: Path, contexts: Sequence[int]) -> None:
+    """Steps per second of 1, 2 and 4 songs at once (more on a GPU)."""
     import torch
 
     counts = (1, 2, 4) if not torch.cuda.is_available() else (1, 8, 32, 64)
     ours = _Ours(directory, songs=max(counts))
     rows = []
     with torch.inference_mode():
-        for count in counts:
-            seconds = measure.median(measure.alternate({"x": lambda n=count: ours.steps(500, n)})["x"])
-            per_song = STEPS / seconds
-            rows.append({"songs": count, "steps/s each": per_song, "steps/s in all": per_song * count})
-    measure.report("musicgen songs", rows, context=500, dtype=str(ours.decoder.dtype))
+        for context in contexts:
+            for count in counts:
+                seconds = measure.median(measure.alternate({"x": lambda n=count, c=context: ours.steps(c, n)})["x"])
+                each = STEPS / seconds
+                rows.append({"context": context, "songs": count, "steps/s each": each, "steps/s in all": each * count})
+    measure.report("musicgen songs", rows, dtype=str(ours.decoder.dtype))
 
 
 def _codec(directory: Path) -> None:
@@ -356,7 +359,6 @@ def _bandwidth(device: str) -> float:
 
 
 _PARTS: dict[str, Callable[[Path], None]] = {
-    "songs": _songs,
     "shared": _shared,
     "codec": _codec,
 }

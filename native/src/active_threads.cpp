@@ -15,6 +15,7 @@ constexpr int kFirstLook = 3;        // steps of a trial after which a much slow
 constexpr double kMuchSlower = 1.2;
 constexpr double kNotSlower = 1.02;  // share of the time before with which fewer threads are kept
 constexpr double kFaster = 0.95;     // and more threads
+constexpr double kOthers = 2;        // seconds of steps of another number of rows, after which a series begins with theirs
 constexpr double kOnCore = 0.75;     // share of the time
 constexpr double kRest = 2;          // seconds between trials; none before fewer threads if the last trial was kept
 constexpr double kRestPerTrial = 8;  // and at least so many times as long as the trial
@@ -28,8 +29,18 @@ void ActiveThreads::Series::add(double step_wall, double step_cpu) {
   longest = std::max(longest, step_wall);
 }
 
-void ActiveThreads::took(double wall, double cpu) {
+void ActiveThreads::took(double wall, double cpu, int rows) {
   if (most_ == 1) return;
+  if (rows != rows_) {
+    rest_ -= wall;
+    others_ += wall;
+    if (rows_ && others_ < kOthers) return;
+    rows_ = rows;
+    trial_ = count_;
+    waited_ = false;
+    kept_ = tried_ = Series{};
+  }
+  others_ = 0;
   if (trial_ != count_) {
     tried_.add(wall, cpu);
     const bool complete = tried_.steps >= kTrialSteps && tried_.wall >= kTrial;

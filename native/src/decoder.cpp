@@ -180,9 +180,9 @@ void Decoder::step(const std::vector<StepRow>& rows, const std::int64_t* tokens,
   embed(rows, tokens, states);
   const auto began = std::chrono::steady_clock::now();
   const double cpu = thread_seconds();
-  team_.run([&](int thread) { work(step, thread); }, threads ? threads : active_.count());
+  team_.run([&](int thread) { work(step, thread); }, threads ? threads : active_.count(static_cast<int>(rows.size())));
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - began;
-  if (!threads && cpu >= 0) active_.took(wall.count(), thread_seconds() - cpu);
+  if (!threads && cpu >= 0) active_.took(wall.count(), thread_seconds() - cpu, static_cast<int>(rows.size()));
 }
 
 void Decoder::work(const Step& step, int thread) {
@@ -391,7 +391,8 @@ std::uint64_t Decoder::read_weights() {
       const int tiles = matrix->tiles(), unit = chunk_of(*matrix), chunks = (tiles + unit - 1) / unit;
       for (int chunk; (chunk = team_.next(thread, chunks)) < chunks;)
         total += kernels_.read(matrix->view().tiles + chunk * unit * matrix->view().tile_bytes,
-                               (std::min((chunk + 1) * unit, tiles) - chunk * unit) * matrix->view().tile_bytes);
+                               (std::min((chunk + 1) * unit, tiles) - chunk * unit) * matrix->view().tile_bytes,
+                               matrix->view().bits);
       team_.barrier(thread);
     }
   });

@@ -111,8 +111,6 @@ void quantize(const MatrixView& m, const float* x, int row, const Rows& out, flo
   }
 }
 
-constexpr int kGroupBytes = kTile * (kGroup + int(sizeof(float)));
-
 // The weights of four inputs, as add_products wants them.
 inline void load_weights(const std::uint8_t* w, Bytes (&weights)[kParts]) {
 #if defined(__AVX512VNNI__) && defined(__AVX512F__)
@@ -177,11 +175,14 @@ void multiply(const MatrixView& m, const Rows& x, int rows, int number, float* o
   in_blocks(rows, [&](int row, auto count) { multiply_rows<count.value>(m, x, row, tile, once, out, with_gelu); });
 }
 
-// In the order of the products, with the same requests ahead.
-std::uint64_t read(const std::uint8_t* data, std::size_t bytes) {
-  constexpr std::size_t kStream = kGroupBytes, kLine = 64;
+// In the order of the products, with the same requests ahead: kTogether groups of so many bytes side by side.
+template <int GroupBytes>
+std::uint64_t read_groups(const std::uint8_t* data, std::size_t bytes) {
+  constexpr std::size_t kLine = 64, kBlock = std::size_t(kTogether) * GroupBytes;
+  static_assert(GroupBytes % kLine == 0);
   U8 a = {}, b = {};
   const auto add = [&](const std::uint8_t* line) {
+    fetch_ahead<GroupBytes>(line, reads_once_well);
     U8 v, w;
     std::memcpy(&v, line, sizeof v);
     std::memcpy(&w, line + sizeof v, sizeof w);
@@ -189,18 +190,18 @@ std::uint64_t read(const std::uint8_t* data, std::size_t bytes) {
     b ^= w;
   };
   std::size_t at = 0;
-  if (kTogether > 1)
-    for (; at + kTogether * kStream <= bytes; at += kTogether * kStream)
-      for (std::size_t line = at; line < at + kStream; line += kLine)
-        for (int i = 0; i < kTogether; i++) {
-          fetch_ahead<kGroupBytes>(data + line + i * kStream, false);
-          add(data + line + i * kStream);
-        }
+  for (; at + kBlock <= bytes; at += kBlock)
+    for (std::size_t line = at; line < at + GroupBytes; line += kLine)
+      for (int i = 0; i < kTogether; i++) add(data + line + std::size_t(i) * GroupBytes);
   for (; at < bytes; at += kLine) add(data + at);
   a += b;
   std::uint64_t total = 0;
   for (int i = 0; i < kLane; i++) total += a[i];
   return total;
+}
+
+std::uint64_t read(const std::uint8_t* data, std::size_t bytes, int bits) {
+  return bits == 4 ? read_groups<kNibbleGroupBytes>(data, bytes) : read_groups<kGroupBytes>(data, bytes);
 }
 
 #define LULLWAVE_TEXT(x) #x

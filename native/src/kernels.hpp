@@ -13,6 +13,8 @@ namespace lullwave {
 constexpr int kTile = 16;    // output channels that are computed together
 constexpr int kGroup = 256;  // inputs that share a scale; sums of a group are exact in float32
 constexpr int kSubgroup = 16;  // inputs of 4-bit weights that share a whole-number scale within their group
+constexpr int kGroupBytes = kTile * (int(sizeof(float)) + kGroup);  // of a tile, with the scales
+constexpr int kNibbleGroupBytes = kTile * (int(sizeof(float)) + kGroup / kSubgroup + kGroup / 2);
 constexpr int kStep = 4;     // inputs that one instruction adds up
 constexpr int kLevels = 127; // weights and inputs are quantized to -127..127
 constexpr std::int8_t kNibbles[16] = {-127, -105, -78, -59, -44, -30, -18, -8, 0, 9, 20, 33, 47, 63, 80, 100};  // of 4 bits
@@ -115,8 +117,8 @@ struct Kernels {
   void (*unpack_heads)(const std::uint8_t* nibbles, const std::uint32_t* words, int count, int size, NibbleOrder order,
                        std::int8_t* bytes, float* scales);
   int nibble_head;  // the size of heads of which `attend` takes nibbles; 0: of none
-  // A sum over memory, for measuring how fast it can be read; `bytes` is a multiple of 64.
-  std::uint64_t (*read)(const std::uint8_t* data, std::size_t bytes);
+  // A sum over the tiles of a matrix, for measuring how fast memory can be read; `bytes` is a multiple of 64.
+  std::uint64_t (*read)(const std::uint8_t* data, std::size_t bytes, int bits);
   // The outputs of one panel in float32: bias + matrix times row + `added`.
   void (*product)(const PanelsView& matrix, int panel, const PanelRows& rows);
   // ELU: x where it is positive, else e^x - 1; `out` may be `x`.

@@ -272,6 +272,7 @@ class PyDecoder {
   std::size_t weight_bytes() const { return decoder_->weight_bytes(); }
   const char* level() const { return decoder_->kernels().name; }
   int threads() const { return decoder_->threads(); }
+  int active_threads() const { return decoder_->active_threads(); }
 
  private:
   Array<const float, 2> table_, positions_;
@@ -440,8 +441,8 @@ NB_MODULE(lullwave_native, m) {
            nb::arg("c").noconvert(), nb::arg("out").noconvert());
   nb::class_<ActiveThreads>(m, "ActiveThreads", "Chooses how many threads of a decoder compute.")
       .def(nb::init<int>(), nb::arg("most"))
-      .def_prop_ro("count", &ActiveThreads::count)
-      .def("took", &ActiveThreads::took, nb::arg("wall"), nb::arg("cpu"));
+      .def("count", &ActiveThreads::count, nb::arg("rows"))
+      .def("took", &ActiveThreads::took, nb::arg("wall"), nb::arg("cpu"), nb::arg("rows"));
   nb::class_<PyDecoder>(m, "Decoder")
       .def(nb::init<int, int, int, int, int, int, bool, Array<const float, 2>, Array<const float, 2>, int, bool,
                     const std::string&>(),
@@ -456,5 +457,6 @@ NB_MODULE(lullwave_native, m) {
       .def("read_weights", &PyDecoder::read_weights, nb::call_guard<nb::gil_scoped_release>())
       .def_prop_ro("weight_bytes", &PyDecoder::weight_bytes)
       .def_prop_ro("level", &PyDecoder::level)
-      .def_prop_ro("threads", &PyDecoder::threads);
+      .def_prop_ro("threads", &PyDecoder::threads)
+      .def_prop_ro("active_threads", &PyDecoder::active_threads);
 }

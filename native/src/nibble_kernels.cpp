@@ -13,8 +13,7 @@ namespace {
 constexpr int kLine = 64;                             // bytes of a cache line, and of the weights of two steps of a tile
 constexpr int kUnits = kSubgroup / (2 * kStep);       // pairs of steps of a subgroup
 constexpr int kHead = int(sizeof(float)) * kTile + kGroup / kSubgroup * kTile;  // bytes of a group's scales
-constexpr int kGroupBytes = kHead + kGroup * kTile / 2;
-static_assert(kHead % kLine == 0 && kSubgroup % (2 * kStep) == 0);
+static_assert(kHead + kGroup * kTile / 2 == kNibbleGroupBytes && kHead % kLine == 0 && kSubgroup % (2 * kStep) == 0);
 
 // The levels in every part of a register.
 inline Bytes levels() {
@@ -117,7 +116,7 @@ inline const std::uint8_t* add_groups(const MatrixView& m, const Rows& x, int ro
   Sum groups[G][R][kParts];
   std::memset(groups, 0, sizeof groups);
   for (int i = 0; i < G; i++) {
-    for (int at = 0; at < kHead; at += kLine) fetch_ahead<kGroupBytes>(tile + i * group_bytes + at, once);
+    for (int at = 0; at < kHead; at += kLine) fetch_ahead<kNibbleGroupBytes>(tile + i * group_bytes + at, once);
     for (int r = 0; r < R; r++) {
       values[i][r] = x.values + std::size_t(row + r) * m.inputs + (g + i) * kGroup;
       offsets[i][r] = x.sums + std::size_t(row + r) * m.summed() + (g + i) * (kGroup / kSubgroup);
@@ -133,7 +132,7 @@ inline const std::uint8_t* add_groups(const MatrixView& m, const Rows& x, int ro
         const std::uint8_t* from = weights + i * group_bytes + unit * kLine;
         const int at = part * kSubgroup + unit * 2 * kStep;
         Bytes first[kParts], second[kParts];
-        fetch_ahead<kGroupBytes>(from, once);
+        fetch_ahead<kNibbleGroupBytes>(from, once);
         load_nibbles(from, table, first, second);
         add_products<R>(first, values[i], at, sums);
         add_products<R>(second, values[i], at + kStep, sums);

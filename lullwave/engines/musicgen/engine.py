@@ -36,7 +36,7 @@ from .model.grouped_int4 import FOUR_BITS
 from .model.huge_pages import huge_pages
 from .model.kv_cache import BLOCK, NIBBLES, KVCache
 from .model.native_codec import NativeLayers
-from .model.native_decoder import NativeDecoder, fits
+from .model.native_decoder import NativeDecoder, unfit
 from .model.text_encoder import MAX_TOKENS, TextEncoder
 from .model.weights import Weights, check_format, quiet_transformers
 from .native import choose_native
@@ -78,9 +78,9 @@ class MusicGenEngine(MusicGenFacts, Engine):
         self._directory = directory
         self.config = ModelConfig.read(directory)
         self.rate, self.channels = self.config.rate, self.config.channels
-        if native is not None and not fits(self.config):
+        if native is not None and (size := unfit(self.config)):
             if chosen.backend == "native" or "int4" in (chosen.dtype, chosen.kv_dtype):
-                raise EngineError("backend native and int4: their kernels want heads and layers of multiples of 16")
+                raise EngineError(f"backend native and int4 take sizes that are multiples of 16; {size}")
             native, dtype = None, _dtype(chosen.dtype, self.device)
         weights = Weights(directory)
         self._fingerprint = f"{_fingerprint(directory)} {str(dtype).removeprefix('torch.')} {self.device.type}"

@@ -83,8 +83,6 @@ class Scheduler:
         self._error: BaseException | None = None
         self._closed = False
         self._thread: threading.Thread | None = None
-        self.steps = 0
-        self.busy_s = 0.0
 
     def add(self, song: Song) -> None:
         """Add a song. Its chunks are made from the first read on.
@@ -202,9 +200,7 @@ class Scheduler:
                     return False
             if self._closed:
                 return False
-        began = time.perf_counter()
         self._do(work)
-        self.busy_s += time.perf_counter() - began
         return True
 
     def _fail(self, songs: Iterable[Song], error: BaseException) -> None:
@@ -335,7 +331,6 @@ class Scheduler:
         tokens = self._stepper.run(jobs).numpy()
         self._cost.learn(size, time.perf_counter() - began)
         with self._changed:
-            self.steps += 1
             for song, epoch, row in zip(songs, epochs, tokens, strict=True):
                 if song.epoch == epoch and song in self._entries:
                     song.accept(row)

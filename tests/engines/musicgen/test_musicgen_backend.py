@@ -1,5 +1,7 @@
 """The choice between the native kernels and those of torch."""
 
+import json
+import shutil
 import sys
 from types import SimpleNamespace
 
@@ -66,6 +68,18 @@ def test_native_where_it_cannot_be_says_why(found):
     ):
         with pytest.raises(EngineError, match=rf"^{told}.*make native"):
             native.choose_native(backend, "cpu", dtype, kv_dtype)
+
+
+def test_a_model_whose_sizes_the_kernels_do_not_take_says_which(tiny, tmp_path, load):
+    pytest.importorskip("lullwave_native", reason="lullwave-native is not installed: make native")
+    odd = tmp_path / "odd"
+    shutil.copytree(tiny, odd)
+    config = json.loads((odd / "config.json").read_text())
+    config["decoder"]["ffn_dim"] = 100
+    (odd / "config.json").write_text(json.dumps(config))
+    for options in ({"backend": "native"}, {"dtype": "int4"}, {"kv_dtype": "int4"}):
+        with pytest.raises(EngineError, match="multiples of 16; the feed-forward layer has 100"):
+            load(odd, options.pop("dtype", "auto"), **options)
 
 
 def test_a_package_that_lacks_what_this_version_calls_is_not_used(monkeypatch):

@@ -27,10 +27,14 @@ THREADS = 2  # unless asked for more: two read nearly as fast as the memory of a
 _PIECE = 32  # positions of a prefix that go through the layers together
 
 
-def fits(config: ModelConfig) -> bool:
-    """Tell whether the kernels take a model of these sizes."""
-    whole = (config.hidden / (16 * config.heads), config.ffn / 16, config.codebooks * config.vocabulary / 16)
-    return all(number == int(number) for number in whole)
+def unfit(config: ModelConfig) -> str:
+    """The size that the kernels do not take, in words; "" if they take a model of these sizes."""
+    sizes = {
+        "a head": config.hidden / config.heads,
+        "the feed-forward layer": config.ffn,
+        "codebooks times vocabulary": config.codebooks * config.vocabulary,
+    }
+    return next((f"{name} has {size:g}" for name, size in sizes.items() if size % 16), "")
 
 
 class NativeDecoder:
@@ -111,8 +115,13 @@ class NativeDecoder:
 
     @property
     def threads(self) -> int:
-        """Threads that compute a step."""
+        """Threads that compute a step where every one has a core."""
         return int(self._native.threads)
+
+    @property
+    def active_threads(self) -> int:
+        """Threads that compute the next step: fewer while other processes take cores."""
+        return int(self._native.active_threads)
 
     def read_weights(self) -> None:
         """Read the weights of a step once and do nothing else: for measuring the limit that the memory sets."""

@@ -15,19 +15,21 @@ class Machine:
         self.threads, self.step, self.taken, self.now = threads, step, 0, 0.0
         self.used = []
 
-    def run(self, seconds, late=lambda: 0.0):
-        """Threads of each step for so long."""
+    def run(self, seconds, late=lambda: 0.0, rows=lambda now: 2):
+        """Threads of each step for so long. ``rows``: of a step at that moment; two more cost 0.4 of the first two."""
         self.used, until = [], self.now + seconds
         while self.now < until:
-            count = self.choice.count
+            many = rows(self.now)
+            count = self.choice.count(many)
             self.used.append(count)
             free = self.threads - self.taken
             crowded = count > free
-            wall = self.step * (self.threads / min(count, free)) ** 0.8 * (1.2 if crowded else 1.0)
+            size = 1 + 0.4 * (many / 2 - 1)
+            wall = self.step * size * (self.threads / min(count, free)) ** 0.8 * (1.2 if crowded else 1.0)
             cpu = wall * (0.55 if crowded else 0.98)
             extra = late()
             self.now += wall + extra
-            self.choice.took(wall + extra, cpu)
+            self.choice.took(wall + extra, cpu, many)
         return self.used
 
     def share(self, count):
@@ -84,5 +86,31 @@ def test_of_many_threads_as_many_rest_as_cores_are_taken():
 def test_one_thread_stays():
     choice = native.ActiveThreads(1)
     for _ in range(1000):
-        choice.took(0.02, 0.001)
-    assert choice.count == 1
+        choice.took(0.02, 0.001, 2)
+    assert choice.count(2) == 1
+
+
+def second_song(period, share):
+    """Four rows for a share of each period, two for the rest."""
+    return lambda now: 4 if now % period < share * period else 2
+
+
+@pytest.mark.parametrize(("period", "share"), [(1, 0.5), (2, 0.5), (4, 0.5), (5, 0.4), (20, 0.5)])
+def test_songs_that_come_and_go_are_not_read_as_a_lost_core(period, share):
+    """A series of small steps before a trial with large ones, or the reverse, would decide for the wrong number."""
+    waiting = Machine()
+    waiting.run(120, late=lambda: 0.012, rows=second_song(period, share))
+    assert waiting.share(2) > 0.95
+    taken = Machine()
+    taken.taken = 1
+    taken.run(20, rows=second_song(period, share))
+    taken.run(100, rows=second_song(period, share))
+    assert taken.share(1) > 0.85
+
+
+def test_a_core_that_is_lost_while_the_next_window_is_filled_is_noticed():
+    """Every fifteenth step has 32 rows."""
+    machine, steps = Machine(), iter(range(10**6))
+    machine.taken = 1
+    machine.run(10, rows=lambda now: 32 if next(steps) % 15 == 14 else 2)
+    assert machine.used[-1] == 1

@@ -1,6 +1,8 @@
 """The native decoder against its definition in Python, with the kernels of every instruction set that this CPU has."""
 
 import dataclasses
+import os
+import time
 
 import pytest
 
@@ -17,7 +19,7 @@ from lullwave.engines.musicgen.model.decoder import Decoder  # noqa: E402
 from lullwave.engines.musicgen.model.grouped_int4 import FOUR_BITS, GroupedInt4Linear  # noqa: E402
 from lullwave.engines.musicgen.model.grouped_int8 import GroupedInt8Linear, quantize  # noqa: E402
 from lullwave.engines.musicgen.model.kv_cache import NIBBLES, KVCache, in_4_bits, in_8_bits, in_bytes  # noqa: E402
-from lullwave.engines.musicgen.model.native_decoder import NativeDecoder, fits  # noqa: E402
+from lullwave.engines.musicgen.model.native_decoder import NativeDecoder, unfit  # noqa: E402
 from lullwave.engines.musicgen.model.weights import Weights  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -468,6 +470,23 @@ def test_wrong_4_bit_weights_raise():
             native.to_nibbles(*arrays)
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="threads cannot be kept on one core")
+def test_threads_that_share_a_core_are_noticed_and_one_computes(tiny):
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})  # of this thread and of those that it starts
+    try:
+        config, decoder = decoders(tiny, threads=2)
+        cache = byte_cache(config, 1)
+        item = StepInput(0, 0, tokens_of(config, 1)[0], (decoder.prompt_kv(torch.randn(3, config.hidden)), None))
+        first, until = decoder.step(cache, [item]), time.monotonic() + 60
+        assert decoder.active_threads == 2
+        while decoder.active_threads == 2 and time.monotonic() < until:
+            assert torch.equal(decoder.step(cache, [item]), first)
+        assert decoder.active_threads == 1
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
 def test_a_decoder_that_lacks_weights_does_not_step():
     table, positions = torch.zeros(4 * 17, 32), torch.zeros(8, 32)
     decoder = native.Decoder(32, 1, 2, 64, 4, 16, False, table, positions)
@@ -479,6 +498,8 @@ def test_a_decoder_that_lacks_weights_does_not_step():
 
 def test_models_of_other_sizes_are_left_to_torch(tiny):
     config = ModelConfig.read(tiny)
-    assert fits(config)
-    assert not fits(dataclasses.replace(config, hidden=72, heads=6))
-    assert not fits(dataclasses.replace(config, ffn=100))
+    assert not unfit(config)
+    assert unfit(dataclasses.replace(config, hidden=72, heads=6)) == "a head has 12"
+    assert unfit(dataclasses.replace(config, hidden=40, heads=6)) == "a head has 6.66667"
+    assert unfit(dataclasses.replace(config, ffn=100)) == "the feed-forward layer has 100"
+    assert unfit(dataclasses.replace(config, codebooks=3, vocabulary=10)) == "codebooks times vocabulary has 30"
