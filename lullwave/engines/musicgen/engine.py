@@ -21,6 +21,7 @@ from ...request import Request
 from ..base import Engine, Understanding
 from ..comparison import Comparison, compared
 from ..linear import int8_available
+from ..networks import return_memory
 from . import snapshot as snapshots
 from .audio_prompt import AudioPromptEncoder
 from .chunk_decoder import ChunkDecoder
@@ -120,6 +121,7 @@ class MusicGenEngine(MusicGenFacts, Engine):
             else:
                 with huge_pages() if device.type == "cpu" else nullcontext():
                     self.decoder = Decoder(config, weights, device, dtype)
+            return_memory()
             state = self.decoder.state_dtype
             self._text = TextEncoder(config, weights, hf_config.text_encoder, device, state)
             if isinstance(self.decoder, NativeDecoder):
@@ -128,6 +130,7 @@ class MusicGenEngine(MusicGenFacts, Engine):
             else:
                 sound, compact = _sound_dtype(dtype, device), dtype == torch.int8 and device.type == "cpu"
                 codec = CodecDecoder(weights, hf_config.audio_encoder, device, sound, compact=compact)
+        return_memory()
         self._audio_encoder = AudioPromptEncoder(config, weights, hf_config.audio_encoder, device)
         conditioner = Conditioner(self.decoder, self._text, weights)
         length = _positions(config)

@@ -50,6 +50,7 @@ _SHAPES = (
     "Letters to {a_thing}",
     "What the {thing} Saw {when}",
 )
+_SMALL = {"a", "an", "the", "and", "in", "on", "at", "to", "under", "before", "after"}
 _MAJOR = _list(
     """
     Golden, Gentle, Easy, Sunlit, Small, Honest, Kind, Yellow, Unhurried, Friendly, Little
@@ -73,9 +74,15 @@ def make_title(chance: Chance, minor: bool, layers: Collection[str], taken: Coll
         adjective = draw.pick(_MINOR if minor else _MAJOR)
         words = {"thing": thing, "other": other, "when": when, "adj": adjective, "a_thing": with_article(thing)}
         title = draw.pick(_SHAPES).format(**words, an_adj=with_article(adjective, capital=True))
-        if title not in taken:
+        if title not in taken and not _repeats(title):
             break
     return title
+
+
+def _repeats(title: str) -> bool:
+    """Whether a word other than an article or a preposition is there twice."""
+    words = [word for word in title.lower().split() if word not in _SMALL]
+    return len(set(words)) < len(words)
 
 
 def with_article(words: str, capital: bool = False) -> str:

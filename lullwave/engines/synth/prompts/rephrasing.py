@@ -9,13 +9,15 @@
     drums? no.  sax, but not too loud                   drums off, sax softly
     rain, no music                                      rain, no instruments
     switch from piano to guitar                         replace piano for guitar
+    no instruments except piano                         only piano
+    piano, no other instruments                         piano, nothing else
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .phrases import Tokens, phrase_at, thing_before
+from .phrases import LONGEST, Tokens, phrase_at, thing_before
 from .vocabulary import NEGATED_AFTER, NEGATIONS, PHRASES
 
 _SOUNDS = frozenset(("instrument", "part", "ambience", "crackle"))
@@ -37,14 +39,29 @@ _OPPOSITE = {
 _MORE_OF = {"loud": "louder", "quiet": "quieter", "soft": "quieter", "fast": "faster", "quick": "faster",
             "slow": "slower"}  # fmt: skip
 _NO_MUSIC = ("no", "not", "without", "sans", "stop", "mute", "silence", "zero", "remove", "off")
+_ANYTHING = frozenset(("instruments", "instrument", "instrumentation", "music", "sounds", "sound", "parts", "else"))
+_EXCEPT = (
+    ("except", "for"),
+    ("except",),
+    ("but",),
+    ("besides",),
+    ("apart", "from"),
+    ("other", "than"),
+    ("save", "for"),
+)
 _VERY_LITTLE = ["very", "little"]
-_REPLACING = frozenset(("switch", "change", "exchange", "trade", "convert", "turn", "move", "go", "substitute"))
+_REPLACED = frozenset(
+    (("replaced", "by"), ("replaced", "with"), ("swapped", "for"), ("changed", "to"), ("changed", "into"))
+)
+_REPLACING = frozenset(
+    ("replace", "swap", "switch", "change", "exchange", "trade", "convert", "turn", "move", "go", "substitute")
+)
 
 
 def rephrased(words: Sequence[str]) -> list[str]:
     """Tokens in English as the parser reads them; what it reads anyway comes back as it is."""
     out = list(words)
-    for step in (_replacements, _excesses, _shortages, _afterthoughts, _no_music):
+    for step in (_replacements, _replaced, _exceptions, _excesses, _shortages, _afterthoughts, _no_music):
         out = step(out)
     return out
 
@@ -55,6 +72,23 @@ def _thing_at(words: Tokens, at: int) -> tuple[int, int]:
         at += 1
     phrase, length = phrase_at(words, at)
     return (at, at + length) if phrase is not None and _THINGS & set(PHRASES[phrase]) else (at, at)
+
+
+def _last_thing(words: Tokens) -> int:
+    """Where the thing begins that these words end with; their number if they end with none."""
+    for length in range(min(LONGEST, len(words)), 0, -1):
+        phrase, reach = phrase_at(words, len(words) - length)
+        if phrase is not None and reach == length and _THINGS & set(PHRASES[phrase]):
+            return len(words) - length
+    return len(words)
+
+
+def _replace(one: Tokens, other: Tokens) -> list[str]:
+    """ "replace A for B"; of drums, only what they are played with changes: brushes, another kit."""
+    before, after = (PHRASES[str(phrase_at(thing, 0)[0])] for thing in (one, other))
+    if before.get("part") == "drums" and {"kit", "hats"} & set(after):
+        return ["with", *other]
+    return ["replace", *one, "for", *other]
 
 
 def _replacements(words: list[str]) -> list[str]:
@@ -73,13 +107,56 @@ def _replacements(words: list[str]) -> list[str]:
                 if words[i] == "substitute" and joint == ["for"]:
                     out += [*first, "instead", "of", *second]
                 else:
-                    out += ["replace", *first, "for", *second]
+                    out += _replace(first, second)
                 i = last
                 continue
         if words[i : i + 3] == ["in", "place", "of"]:
             out += ["instead", "of"]
             i += 3
             continue
+        out.append(words[i])
+        i += 1
+    return out
+
+
+def _replaced(words: list[str]) -> list[str]:
+    """ "A replaced by B" as "replace A for B"; and "A B swap in", as Japanese and Korean say it."""
+    out: list[str] = []
+    i = 0
+    while i < len(words):
+        pair, begin = tuple(words[i : i + 2]), _last_thing(out)
+        other, end = _thing_at(words, i + 2) if pair in _REPLACED else (0, 0)
+        if end > other and begin < len(out):
+            out[begin:] = _replace(out[begin:], words[other:end])
+            i = end
+        elif pair == ("swap", "in"):
+            before = _last_thing(out[:begin])
+            if before < begin < len(out):
+                out[before:] = _replace(out[before:begin], out[begin:])
+            else:
+                out.append("add")
+            i += 2
+        else:
+            out.append(words[i])
+            i += 1
+    return out
+
+
+def _exceptions(words: list[str]) -> list[str]:
+    """ "no (other) instruments except piano" as "only piano"; "no other instruments" as "nothing else"."""
+    out: list[str] = []
+    i = 0
+    while i < len(words):
+        at = i + 1
+        while words[i] in _NO_MUSIC and words[at : at + 1] and words[at] in ("any", "other", "the", "of", "all"):
+            at += 1
+        others = "other" in words[i:at]
+        if words[i] in _NO_MUSIC and words[at : at + 1] and words[at] in _ANYTHING:
+            length = next((len(form) for form in _EXCEPT if tuple(words[at + 1 : at + 1 + len(form)]) == form), 0)
+            if length or others:
+                out += ["only"] if length else ["nothing", "else"]
+                i = at + 1 + length
+                continue
         out.append(words[i])
         i += 1
     return out

@@ -20,6 +20,15 @@ def test_no_title_twice_in_a_day():
         assert len(set(titles)) == PIECES_A_DAY
 
 
+def test_no_word_of_substance_is_in_a_title_twice():
+    """Not "Sunday Paper on Sunday", nor "Porch Light and Harbour Light"."""
+    small = {"a", "an", "the", "and", "in", "on", "at", "to", "before", "after", "under"}
+    for n in range(20_000):
+        title = make_title(Chance(n), n % 2 == 0, ("rain", "night", "train", "fire"), ())
+        words = [word for word in title.lower().split() if word not in small]
+        assert len(set(words)) == len(words), title
+
+
 def test_articles_follow_the_sound():
     wrong = re.compile(r"\b(?:[Aa] (?:[AEIO]|U[^n]|Unh|Honest|Hour)|[Aa]n (?![AEIOU]|Honest|Hour))")
     titles = {make_title(Chance(n), n % 2 == 0, ("rain",), ()) for n in range(5000)}

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from lullwave.engines.synth.prompts.additions import is_addition
 from lullwave.engines.synth.prompts.explanation import understand
 from lullwave.engines.synth.prompts.parser import read_intent
 
@@ -71,3 +72,48 @@ def test_what_exchanges_nothing_refuses_nothing(prompt):
     intent = read_intent(prompt)[0]
     assert intent.avoid.names == ()
     assert intent.instruments == ("felt_piano",)
+
+
+@pytest.mark.parametrize(
+    ("said", "plain"),
+    [
+        ("no instruments except piano", "only piano"),
+        ("no instruments but the flute", "only flute"),
+        ("no other instruments than guitar", "only guitar"),
+        ("no music except for rain", "only rain"),
+        ("no sounds apart from waves", "only waves"),
+        ("piano, no other instruments", "only piano"),
+        ("jazz piano and no other instruments", "only jazz piano"),
+        ("cello without any other instruments", "only cello"),
+        ("only rain, no other sounds", "only rain"),
+    ],
+)
+def test_nothing_except_a_thing_is_that_thing_alone(said, plain):
+    said, plain = read_intent(said)[0], read_intent(plain)[0]
+    assert (said.only, said.instruments, said.ambience, said.styles) == (
+        True, plain.instruments, plain.ambience, plain.styles
+    )  # fmt: skip
+    assert said.avoid == plain.avoid
+
+
+@pytest.mark.parametrize(
+    "prompt", ["piano replaced by a guitar", "the piano replaced with guitar", "piano changed to guitar"]
+)
+def test_what_is_replaced_by_another_goes(prompt):
+    assert meant(prompt) == meant("replace piano for guitar")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "kit"),
+    [("replace the drums with brushes", "brushes"), ("drums changed to brushes", "brushes"),
+     ("swap drums for an 808 kit", "808")],
+)  # fmt: skip
+def test_drums_that_change_their_kit_stay(prompt, kit):
+    intent = read_intent(prompt)[0]
+    assert (intent.kit, intent.avoid.names, is_addition(prompt, intent)) == (kit, (), True)
+
+
+def test_what_is_swapped_in_is_added():
+    intent = read_intent("swap in a guitar")[0]
+    assert (intent.instruments, intent.avoid.names) == (("nylon_guitar",), ())
+    assert is_addition("swap in a guitar", intent)
