@@ -12,7 +12,7 @@ TORCH ?= torch==2.13.0
 comma := ,
 EXTRAS := dev,fast,media,cloud,ray$(if $(TORCH),$(comma)ai$(comma)openvino)
 
-.PHONY: run test test-ray check bench native native-sanitize faults pictures dist-check clean
+.PHONY: run test test-ray check bench native native-sanitize native-arm faults pictures dist-check clean
 
 run: $(VENV)/.run
 	$(BIN)/lullwave serve $(ARGS)
@@ -48,6 +48,13 @@ native-sanitize:
 	  cmake -S native -B build/$$kind -DLULLWAVE_CHECK=ON -DLULLWAVE_SANITIZE=$$kind && \
 	  cmake --build build/$$kind --parallel 2 && build/$$kind/check || exit 1; \
 	done
+
+# The kernels for ARM without such a machine: g++-aarch64-linux-gnu and qemu-user of Debian.
+native-arm:
+	cmake -S native -B build/arm -DLULLWAVE_CHECK=ON -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
+	  -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ -DCMAKE_EXE_LINKER_FLAGS=-static
+	cmake --build build/arm --parallel 2
+	qemu-aarch64 -cpu max build/arm/check
 
 # Every fault of the two servers, their network and their disk, while people listen: docs/measured/faults.md.
 faults: bench-faults

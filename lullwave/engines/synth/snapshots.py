@@ -25,7 +25,7 @@ from .sound.renderer import ActiveHit, ActiveNote, PartState, RendererState
 from .sound.synthesis import MUSIC_RATE
 
 MAGIC = b"LULLSNAP"
-VERSION = 13  # of the layout and of the sound: a change that alters samples makes old snapshots useless
+VERSION = 14  # of the layout and of the sound: a change that alters samples makes old snapshots useless
 _HEAD = struct.Struct("<8sIQ")
 _MAX_SOUNDING, _MAX_PARTS = 4096, 64  # notes, strokes and parts at once; a full band has about 60 and 8
 _MAX_HELD = 120 * MUSIC_RATE  # samples of the longest note, with what rings after it

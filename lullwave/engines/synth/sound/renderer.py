@@ -43,6 +43,7 @@ _TAPE_HISTORY = 2 * (
     LATENCY - _AHEAD + 2 * LOOK + tape.MAX_SHIFT
 )  # frames before a block that the tape effect may read
 _PLACE_UP = np.float32(0.4 * RATE)  # frames over which ambience fades in at the start of a stream
+_MUSIC_UP = round(0.12 * MUSIC_RATE)  # samples over which music does: out of nothing, a pluck is a click
 _SILENT_DB = -60.0  # drums at this level or below count as absent
 _POP_DB = 0.0  # peak of a typical pop above the nominal level of the crackle
 _CHOP_RISE = rise(round(0.008 * MUSIC_RATE), 0.008)  # fade-in of a chop, which begins inside a sound
@@ -163,6 +164,8 @@ class Renderer:
         bus += wet
         music_gain = _glide_db(old.music_db + MUSIC_GAIN_DB, bar.mix.music_db + MUSIC_GAIN_DB, ramp)
         bus *= music_gain
+        if was.music < _MUSIC_UP:
+            bus *= _start(was.music, frames)
         level, gain = was.level, was.gain
         if gains is None:
             curve, level, gain = dynamics.compress(bus, level, gain)
@@ -356,6 +359,12 @@ class Renderer:
                 if start < _PLACE_UP:
                     place *= np.minimum(1.0, np.arange(start, start + frames, dtype=np.float32) / _PLACE_UP)
                 out += place
+
+
+def _start(first: int, frames: int) -> Samples:
+    """The gain of music from sample ``first`` of a stream on: it begins at 0, and has no corner."""
+    at = np.clip(np.arange(first, first + frames, dtype=np.float32) / _MUSIC_UP, 0.0, 1.0)
+    return np.asarray(at * at * (3.0 - 2.0 * at), np.float32)
 
 
 def empty_bar(state: RendererState, frames: int) -> Bar:

@@ -57,7 +57,7 @@ def _skin(hz: float, t60_s: float, slap: float) -> Callable[[Stroke], Samples]:
         body = modes(frames, freqs, [1.0, 0.4, 0.25, 0.12], t60_s * s.length * np.array([1.0, 0.6, 0.45, 0.3]))
         fingers = shaped(s.noise(0.4, "fingers"), low_hz=2600.0 * s.tilt, high_hz=700.0, order=2) * decay(frames, 0.08)
         fingers *= swell(frames, 0.046)
-        return np.asarray(body * rise(frames, 0.007) + np.float32(slap * (0.5 + s.hard)) * fingers, np.float32)
+        return np.asarray(body * rise(frames, 0.015) + np.float32(slap * (0.5 + s.hard)) * fingers, np.float32)
 
     return made
 
