@@ -34,6 +34,6 @@ def find_native() -> NativePackage:
         absent = getattr(error, "name", None) == "lullwave_native" and isinstance(error, ModuleNotFoundError)
         told = "lullwave-native is not installed" if absent else f"lullwave-native cannot be loaded: {error}"
         return NativePackage(None, "", f"{told}; {INSTALL}")
-    if not hasattr(module, "attend_nibbles"):
+    if not hasattr(getattr(module, "Decoder", None), "active_threads"):  # the newest that is called
         return NativePackage(None, "", f"lullwave-native is older than lullwave; {INSTALL}")
     return NativePackage(module, module.levels()[0], "", tuple(module.layer_levels()))

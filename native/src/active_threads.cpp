@@ -15,7 +15,7 @@ constexpr int kFirstLook = 3;        // steps of a trial after which a much slow
 constexpr double kMuchSlower = 1.2;
 constexpr double kNotSlower = 1.02;  // share of the time before with which fewer threads are kept
 constexpr double kFaster = 0.95;     // and more threads
-constexpr double kOthers = 2;        // seconds of steps of another number of rows, after which a series begins with theirs
+constexpr double kOthers = 2;        // seconds without a step of the number of rows of a trial, after which it ends
 constexpr double kOnCore = 0.75;     // share of the time
 constexpr double kRest = 2;          // seconds between trials; none before fewer threads if the last trial was kept
 constexpr double kRestPerTrial = 8;  // and at least so many times as long as the trial
@@ -31,33 +31,32 @@ void ActiveThreads::Series::add(double step_wall, double step_cpu) {
 
 void ActiveThreads::took(double wall, double cpu, int rows) {
   if (most_ == 1) return;
-  if (rows != rows_) {
-    rest_ -= wall;
-    others_ += wall;
-    if (rows_ && others_ < kOthers) return;
-    rows_ = rows;
-    trial_ = count_;
-    waited_ = false;
-    kept_ = tried_ = Series{};
-  }
-  others_ = 0;
   if (trial_ != count_) {
+    if (rows != rows_) {
+      if ((others_ += wall) > kOthers) trial_ = count_;
+      return;
+    }
+    others_ = 0;
     tried_.add(wall, cpu);
     const bool complete = tried_.steps >= kTrialSteps && tried_.wall >= kTrial;
     if (complete || (tried_.steps >= kFirstLook && tried_.mean() > kMuchSlower * before_)) judge();
     return;
   }
   rest_ -= wall;
-  kept_.add(wall, cpu);
-  if (kept_.steps < kWindowSteps || kept_.wall < kWindow) return;
+  Series& series = kept_[rows];
+  series.add(wall, cpu);
+  if (series.steps < kWindowSteps || series.wall < kWindow) return;
   const bool more = count_ < most_ && rest_ <= 0;
-  const bool waits = kept_.cpu < kOnCore * kept_.wall;
+  const bool waits = series.cpu < kOnCore * series.wall;
   const bool fewer = count_ > 1 && waits && waited_ && (rest_ <= 0 || !failed_);
   waited_ = waits;  // twice: the first time may have begun with the core
   if (more && (!fewer || tried_fewer_)) trial_ = count_ + 1;
   else if (fewer) trial_ = count_ - 1;
-  before_ = kept_.mean();
-  kept_ = tried_ = Series{};
+  before_ = series.mean();
+  rows_ = rows;
+  others_ = 0;
+  tried_ = Series{};
+  kept_.clear();  // of the same moments
 }
 
 void ActiveThreads::judge() {

@@ -37,6 +37,8 @@ void fetch(const std::uint8_t* data, std::size_t bytes) {
   for (std::size_t at = 0; at < std::min(bytes, kFetched); at += kCacheLine) __builtin_prefetch(data + at, 0, 2);
 }
 
+constexpr int kMostSize = 1 << 20, kMostCodebooks = 1 << 10;  // of a model: no product of two of them exceeds an int
+
 }  // namespace
 
 struct Decoder::Step {
@@ -54,10 +56,14 @@ Decoder::Decoder(const Sizes& sizes, const Kernels& kernels, int threads, bool p
       team_((in_range("threads", threads, 1, 256), threads), pinned), active_(threads) {
   in_range("layers", sizes.layers, 1, 1024);
   in_range("heads", sizes.heads, 1, 1024);
-  if (sizes.hidden <= 0 || sizes.hidden % (kTile * sizes.heads))
+  in_range("hidden", sizes.hidden, 1, kMostSize);
+  in_range("ffn", sizes.ffn, 1, kMostSize);
+  in_range("codebooks", sizes.codebooks, 1, kMostCodebooks);
+  in_range("vocabulary", sizes.vocabulary, 1, kMostSize);
+  if (sizes.hidden % (kTile * sizes.heads))
     refuse("hidden", sizes.hidden, "a multiple of 16 times the heads");
-  if (sizes.ffn <= 0 || sizes.ffn % kTile) refuse("ffn", sizes.ffn, "a multiple of 16");
-  if (sizes.codebooks <= 0 || sizes.vocabulary <= 0 || sizes.outputs() % kTile)
+  if (sizes.ffn % kTile) refuse("ffn", sizes.ffn, "a multiple of 16");
+  if (sizes.outputs() % kTile)
     refuse("vocabulary", sizes.vocabulary, "codebooks times vocabulary a multiple of 16");
   in_range("positions", sizes.positions, 1, 1 << 24);
   layers_.resize(sizes.layers);
@@ -390,9 +396,7 @@ std::uint64_t Decoder::read_weights() {
     for (const Matrix* matrix : all) {
       const int tiles = matrix->tiles(), unit = chunk_of(*matrix), chunks = (tiles + unit - 1) / unit;
       for (int chunk; (chunk = team_.next(thread, chunks)) < chunks;)
-        total += kernels_.read(matrix->view().tiles + chunk * unit * matrix->view().tile_bytes,
-                               (std::min((chunk + 1) * unit, tiles) - chunk * unit) * matrix->view().tile_bytes,
-                               matrix->view().bits);
+        total += kernels_.read(matrix->view(), chunk * unit, std::min((chunk + 1) * unit, tiles));
       team_.barrier(thread);
     }
   });

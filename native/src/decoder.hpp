@@ -78,7 +78,7 @@ class Decoder {
   const Sizes& sizes() const { return sizes_; }
   const Kernels& kernels() const { return kernels_; }
   int threads() const { return team_.size(); }
-  int active_threads() const { return active_.kept(); }  // of the next step; fewer while others take cores
+  int active_threads() const { return active_.kept(); }  // but for trials; fewer while others take cores
   std::size_t weight_bytes() const;
 
  private:

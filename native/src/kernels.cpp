@@ -175,10 +175,11 @@ void multiply(const MatrixView& m, const Rows& x, int rows, int number, float* o
   in_blocks(rows, [&](int row, auto count) { multiply_rows<count.value>(m, x, row, tile, once, out, with_gelu); });
 }
 
-// In the order of the products, with the same requests ahead: kTogether groups of so many bytes side by side.
+// In the order of the products, with the same requests ahead: kTogether groups of so many bytes side by side, then what is
+// left of the tile.
 template <int GroupBytes>
-std::uint64_t read_groups(const std::uint8_t* data, std::size_t bytes) {
-  constexpr std::size_t kLine = 64, kBlock = std::size_t(kTogether) * GroupBytes;
+std::uint64_t read_tiles(const std::uint8_t* data, std::size_t tiles, std::size_t tile_bytes, int groups) {
+  constexpr std::size_t kLine = 64;
   static_assert(GroupBytes % kLine == 0);
   U8 a = {}, b = {};
   const auto add = [&](const std::uint8_t* line) {
@@ -189,19 +190,24 @@ std::uint64_t read_groups(const std::uint8_t* data, std::size_t bytes) {
     a += v;
     b ^= w;
   };
-  std::size_t at = 0;
-  for (; at + kBlock <= bytes; at += kBlock)
-    for (std::size_t line = at; line < at + GroupBytes; line += kLine)
-      for (int i = 0; i < kTogether; i++) add(data + line + std::size_t(i) * GroupBytes);
-  for (; at < bytes; at += kLine) add(data + at);
+  for (std::size_t tile = 0; tile < tiles; tile++, data += tile_bytes) {
+    std::size_t at = 0;
+    for (int g = 0; g + kTogether <= groups; g += kTogether, at += kTogether * std::size_t(GroupBytes))
+      for (std::size_t line = at; line < at + GroupBytes; line += kLine)
+        for (int i = 0; i < kTogether; i++) add(data + line + std::size_t(i) * GroupBytes);
+    for (; at < tile_bytes; at += kLine) add(data + at);
+  }
   a += b;
   std::uint64_t total = 0;
   for (int i = 0; i < kLane; i++) total += a[i];
   return total;
 }
 
-std::uint64_t read(const std::uint8_t* data, std::size_t bytes, int bits) {
-  return bits == 4 ? read_groups<kNibbleGroupBytes>(data, bytes) : read_groups<kGroupBytes>(data, bytes);
+std::uint64_t read(const MatrixView& m, int first, int end) {
+  const std::uint8_t* data = m.tiles + std::size_t(first) * m.tile_bytes;
+  const int groups = m.inputs / kGroup, tiles = end - first;
+  return m.bits == 4 ? read_tiles<kNibbleGroupBytes>(data, tiles, m.tile_bytes, groups)
+                     : read_tiles<kGroupBytes>(data, tiles, m.tile_bytes, groups);
 }
 
 #define LULLWAVE_TEXT(x) #x

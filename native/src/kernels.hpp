@@ -117,8 +117,8 @@ struct Kernels {
   void (*unpack_heads)(const std::uint8_t* nibbles, const std::uint32_t* words, int count, int size, NibbleOrder order,
                        std::int8_t* bytes, float* scales);
   int nibble_head;  // the size of heads of which `attend` takes nibbles; 0: of none
-  // A sum over the tiles of a matrix, for measuring how fast memory can be read; `bytes` is a multiple of 64.
-  std::uint64_t (*read)(const std::uint8_t* data, std::size_t bytes, int bits);
+  // A sum over some tiles of a matrix, for measuring how fast memory can be read.
+  std::uint64_t (*read)(const MatrixView& matrix, int first, int end);
   // The outputs of one panel in float32: bias + matrix times row + `added`.
   void (*product)(const PanelsView& matrix, int panel, const PanelRows& rows);
   // ELU: x where it is positive, else e^x - 1; `out` may be `x`.

@@ -219,7 +219,7 @@ class PyDecoder {
             Array<const float, 2> table, Array<const float, 2> positions, int threads, bool pinned,
             const std::string& level)
       : table_(std::move(table)), positions_(std::move(positions)) {
-    require(int(table_.shape(0)) == codebooks * (vocabulary + 1) && int(table_.shape(1)) == hidden,
+    require(static_cast<long long>(table_.shape(0)) == codebooks * (vocabulary + 1LL) && int(table_.shape(1)) == hidden,
             "table: (codebooks x (vocabulary + 1), hidden)");
     require(int(positions_.shape(1)) == hidden, "positions: (count, hidden)");
     const Sizes sizes{hidden, layers, heads, ffn, codebooks, vocabulary, int(positions_.shape(0)), cross};

@@ -144,7 +144,10 @@ bool check(const Kernels& kernels, int weight_bits, int kept_bits) {
   std::vector<std::thread> callers;  // steps of several callers wait for one another
   for (int i = 0; i < 3; i++)
     callers.emplace_back([&, i] {
-      for (int p = 0; p < 20; p++) run(team, company, {{i, 0, p, 0, true}}, (i + p) % 4);
+      for (int p = 0; p < 20; p++) {
+        run(team, company, {{i, 0, p, 0, true}}, (i + p) % 4);
+        if (team.decoder.active_threads() > 3) std::abort();
+      }
     });
   for (std::thread& caller : callers) caller.join();
   team.decoder.read_weights();

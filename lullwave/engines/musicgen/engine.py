@@ -122,15 +122,15 @@ class MusicGenEngine(MusicGenFacts, Engine):
                 with huge_pages() if device.type == "cpu" else nullcontext():
                     self.decoder = Decoder(config, weights, device, dtype)
             return_memory()
-            state = self.decoder.state_dtype
-            self._text = TextEncoder(config, weights, hf_config.text_encoder, device, state)
             if isinstance(self.decoder, NativeDecoder):
                 layers = NativeLayers(native, self.decoder.threads, chosen.pin_threads)
                 codec = CodecDecoder(weights, hf_config.audio_encoder, device, torch.float32, layers=layers)
             else:
                 sound, compact = _sound_dtype(dtype, device), dtype == torch.int8 and device.type == "cpu"
                 codec = CodecDecoder(weights, hf_config.audio_encoder, device, sound, compact=compact)
-        return_memory()
+            weights.close()
+            return_memory()
+            self._text = TextEncoder(config, weights, hf_config.text_encoder, device, self.decoder.state_dtype)
         self._audio_encoder = AudioPromptEncoder(config, weights, hf_config.audio_encoder, device)
         conditioner = Conditioner(self.decoder, self._text, weights)
         length = _positions(config)

@@ -262,7 +262,9 @@ class Scheduler:
                 w for w in windows if w is not None and not (w is windows[1] and self._prefill.never_used(song, w))
             ]
             rows += len(filled) * (1 + song.guided)
-            positions += sum((1 + song.guided) * (song.step - window.first + 1) for window in filled)
+            for window in filled:
+                prefix = next((held.prefix for held in song.contents.values() if held.number == window.number), 0)
+                positions += (1 + song.guided) * (prefix + song.step - window.first + 1)
         return StepSize(rows, positions)
 
     def _admit(self, stepping: list[Song]) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import solve_triangular
+from scipy.optimize import nnls
 
 KEPT = 0.98  # weight of the past after each step: half of it is forgotten in 35
 _SURE = 1e-5  # weight of the first guess, that only the weights cost time, against one step's
@@ -22,7 +24,7 @@ class StepSize:
 
 
 class StepCost:
-    """Least squares with forgetting over (1, rows, positions) → seconds.
+    """Least squares with forgetting over (1, rows, positions) → seconds; nothing costs less than no time.
 
     What the steps so far do not tell apart is taken for the cost of the weights: so rows seem free until a step with
     more of them has shown what they cost.
@@ -44,6 +46,6 @@ class StepCost:
         if not self._squares.any():
             return None
         guess = np.array([self._products[0] / self._squares[0, 0], 0.0, 0.0])
-        off = np.linalg.solve(self._squares + _SURE * np.eye(3), self._products - self._squares @ guess)
-        weights = np.maximum(guess + off, 0.0)
+        factor = np.linalg.cholesky(self._squares + _SURE * np.eye(3))
+        weights, _ = nnls(factor.T, solve_triangular(factor, self._products + _SURE * guess, lower=True))
         return float(weights @ (self._unit * (1.0, size.rows, size.positions)))

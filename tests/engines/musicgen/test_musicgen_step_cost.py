@@ -1,5 +1,6 @@
 """What a step of several songs costs, and which songs share one."""
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch")
@@ -44,6 +45,27 @@ def test_a_machine_that_slows_down_is_followed():
     for step in range(200):
         cost.learn(StepSize(2, step), 3.0 * machine(StepSize(2, step)))
     assert cost.seconds(StepSize(2, 150)) == pytest.approx(3.0 * machine(StepSize(2, 150)), rel=0.1)
+
+
+def test_a_machine_that_speeds_up_is_followed():
+    """The next step of the one song is then as fast as the last one, and a second song is not kept out."""
+    cost = StepCost()
+    for step in range(800):
+        share = 2.0 if step < 400 else 1.0
+        size = StepSize(2, 2 * step)
+        cost.learn(size, share * machine(size))
+        if step in range(440, 800):
+            assert cost.seconds(size) == pytest.approx(machine(size), rel=0.5 if step < 500 else 0.1)
+            assert cost.seconds(StepSize(4, 2 * step + 100)) < 2.0 * machine(size)
+
+
+def test_noise_does_not_make_rows_dearer():
+    chance = np.random.default_rng(1)
+    cost = StepCost()
+    for step in range(600):
+        size = StepSize(32, 32 * step) if step % 15 == 0 else StepSize(2, 2 * step)
+        cost.learn(size, machine(size) * (1.0 + 0.1 * chance.standard_normal()))
+    assert cost.seconds(StepSize(4, 2400)) == pytest.approx(machine(StepSize(4, 2400)), rel=0.2)
 
 
 @pytest.mark.parametrize(("seconds_a_row", "together"), [(0.002, True), (0.009, False)])

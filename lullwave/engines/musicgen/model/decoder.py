@@ -121,6 +121,7 @@ class Decoder:
                     of_layer(i, "down"),
                 )
             )
+            weights.close()
         self.norm = norm(read.final_norm())
         self.heads = linear("heads", read.heads())
         self.positions = self._state(sinusoids(POSITIONS, config.hidden))

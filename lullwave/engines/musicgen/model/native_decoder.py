@@ -120,7 +120,7 @@ class NativeDecoder:
 
     @property
     def active_threads(self) -> int:
-        """Threads that compute the next step: fewer while other processes take cores."""
+        """Threads that compute steps now, but for trials: fewer while other processes take cores."""
         return int(self._native.active_threads)
 
     def read_weights(self) -> None:

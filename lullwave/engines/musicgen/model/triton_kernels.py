@@ -148,8 +148,9 @@ def attend_to_past(
     most = tl.where(first, tl.sum(query * (key.to(tl.float32) * key_scale)), -float("inf"))
     total = tl.where(first, 1.0, 0.0)
     seen = tl.where(first, value.to(tl.float32) * value_scale, 0.0)
-    each = tl.cdiv(tl.cdiv(position, SPLITS), BLOCK_T) * BLOCK_T
-    end = tl.minimum((part + 1) * each, position)
+    seen_before = tl.where(position == LENGTH - 1, 0, position)  # the last position is that of slots without a song
+    each = tl.cdiv(tl.cdiv(seen_before, SPLITS), BLOCK_T) * BLOCK_T
+    end = tl.minimum((part + 1) * each, seen_before)
     for at in range(part * each, end, BLOCK_T):
         t = at + tl.arange(0, BLOCK_T)
         here = t < end

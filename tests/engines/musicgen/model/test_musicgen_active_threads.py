@@ -108,9 +108,31 @@ def test_songs_that_come_and_go_are_not_read_as_a_lost_core(period, share):
     assert taken.share(1) > 0.85
 
 
-def test_a_core_that_is_lost_while_the_next_window_is_filled_is_noticed():
-    """Every fifteenth step has 32 rows."""
+@pytest.mark.parametrize(("usual", "other", "every"), [(2, 32, 15), (32, 2, 15), (4, 2, 12), (4, 2, 25), (2, 4, 3)])
+def test_a_lost_core_is_noticed_whatever_other_steps_come_between(usual, other, every):
+    """A window that is filled has steps of 32 rows between those of 2; while a chunk is decoded, a song has none."""
     machine, steps = Machine(), iter(range(10**6))
+
+    def rows(now):
+        return other if next(steps) % every == 0 else usual
+
+    machine.run(5, rows=rows)
+    assert machine.share(2) == 1
     machine.taken = 1
-    machine.run(10, rows=lambda now: 32 if next(steps) % 15 == 14 else 2)
+    size = 1 + 0.4 * (max(usual, other) / 2 - 1)
+    machine.run(2 + 40 * machine.step * size, rows=rows)
     assert machine.used[-1] == 1
+    machine.taken = 0
+    machine.run(6 + 40 * machine.step * size, rows=rows)
+    assert machine.used[-1] == 2
+
+
+def test_a_trial_ends_when_steps_of_its_size_do():
+    machine = Machine()
+    machine.run(3, late=lambda: 0.012)
+    while machine.choice.count(2) == 2:
+        machine.run(0.01, late=lambda: 0.012)
+    machine.run(0.02, rows=lambda now: 4)
+    assert machine.choice.count(2) == 1
+    machine.run(3, rows=lambda now: 4)
+    assert {machine.choice.count(2), machine.choice.count(4)} == {2}

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -472,19 +473,29 @@ def test_wrong_4_bit_weights_raise():
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="threads cannot be kept on one core")
 def test_threads_that_share_a_core_are_noticed_and_one_computes(tiny):
-    cores = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(cores)})  # of this thread and of those that it starts
-    try:
+    def until_one_computes():
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # of this thread and of those that it starts
         config, decoder = decoders(tiny, threads=2)
         cache = byte_cache(config, 1)
         item = StepInput(0, 0, tokens_of(config, 1)[0], (decoder.prompt_kv(torch.randn(3, config.hidden)), None))
         first, until = decoder.step(cache, [item]), time.monotonic() + 60
-        assert decoder.active_threads == 2
+        begun, same = decoder.active_threads, True
         while decoder.active_threads == 2 and time.monotonic() < until:
-            assert torch.equal(decoder.step(cache, [item]), first)
-        assert decoder.active_threads == 1
-    finally:
-        os.sched_setaffinity(0, cores)
+            same &= torch.equal(decoder.step(cache, [item]), first)
+        return begun, decoder.active_threads, same
+
+    with ThreadPoolExecutor(1) as apart:
+        assert apart.submit(until_one_computes).result() == (2, 1, True)
+
+
+@pytest.mark.parametrize(
+    ("codebooks", "vocabulary"), [(65536, 65537), (1, 2**31 - 1), (2**31 - 1, 1), (4, 2**30), (0, 16), (-4, -16)]
+)
+def test_sizes_that_no_model_has_are_refused(codebooks, vocabulary):
+    """Their products do not fit 32 bits."""
+    table, positions = torch.zeros(codebooks * (vocabulary + 1) % 2**32 % 2**18, 16), torch.zeros(8, 16)
+    with pytest.raises(ValueError, match=r"table|codebooks|vocabulary"):
+        native.Decoder(16, 1, 1, 16, codebooks, vocabulary, False, table, positions)
 
 
 def test_a_decoder_that_lacks_weights_does_not_step():

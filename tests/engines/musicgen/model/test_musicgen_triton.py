@@ -104,6 +104,17 @@ def test_attention_to_the_past_equals_the_definition(heads, size, cached):
         assert (caches[0].keys.float() - caches[1].keys.float()).abs().max() <= (cached == torch.int8)  # halves
 
 
+@torch.inference_mode()
+def test_a_slot_without_a_song_reads_no_past():
+    """It writes to the last position; what is before that is another song's, or old."""
+    config = config_of(32, 2)
+    kernels, cache = FusedKernels(config, torch.float32, DEVICE), KVCache(config, 1, 256, torch.float32, DEVICE)
+    cache.keys[:], cache.values[:] = torch.nan, torch.nan
+    qkv, out = noise(2, 3, 2, 16), torch.empty(2, 32, device=DEVICE)
+    kernels.attend_to_past(qkv.view(2, -1), cache.layer(0), torch.tensor([255], device=DEVICE), out)
+    assert close(out.view(2, 2, 16), qkv[:, 2], torch.float32)
+
+
 @pytest.mark.parametrize("every", [1, 2])
 @pytest.mark.parametrize(("heads", "size"), [(2, 16), (1, 64)])
 def test_attention_to_prompts_equals_the_definition(heads, size, every):
@@ -128,6 +139,9 @@ class Drawn:
     def get(self, name, shape):
         made = torch.randn(shape, generator=torch.Generator().manual_seed(sum(name.encode())))
         return made * 0.1 + 1.0 if name.endswith("norm.weight") else made / shape[-1] ** 0.5
+
+    def close(self):
+        """As of a checkpoint."""
 
 
 def decoder_of(dtype=torch.float32, **sizes):
