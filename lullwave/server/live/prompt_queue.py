@@ -147,7 +147,7 @@ class PromptQueue:
         self._check_open(prompt)
         understanding = await self._understand(prompt)
         if self._station.config.policy == "vote":
-            return replace(self._vote(prompt, requester, understanding, undo=True), undone_to=prompt)
+            return replace(self._vote(prompt, requester, understanding), undone_to=prompt)
         receipt = await self._queue(PromptRequest(prompt, requester, undo=True), understanding)
         return replace(receipt, undone_to=prompt)
 
@@ -251,16 +251,14 @@ class PromptQueue:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _vote(
-        self, prompt: str, requester: Requester, understanding: Understanding, undo: bool = False
-    ) -> PromptReceipt:
+    def _vote(self, prompt: str, requester: Requester, understanding: Understanding) -> PromptReceipt:
         loop = asyncio.get_running_loop()
         others = [ballot for key, ballot in self._ballots.items() if key != requester.key]
         self._check_share(requester, others, "votes")
         prompts = {ballot.prompt for ballot in others}
         if prompt not in prompts and len(prompts) >= self._max:
             raise Busy(f"{self._max} prompts are in the vote; choose one of them", self._vote_s)
-        self._ballots[requester.key] = PromptRequest(prompt, requester, undo)
+        self._ballots[requester.key] = PromptRequest(prompt, requester)
         if self._voting is None:
             self._voting = loop.call_later(self._vote_s, self._count)
         self._publish()
@@ -271,12 +269,10 @@ class PromptQueue:
     def _count(self) -> None:
         """End the vote: queue the prompt with most votes, the earliest among equals."""
         self._voting = None
-        votes, ballots, self._ballots = self.votes, self._ballots.values(), {}
+        votes, self._ballots = self.votes, {}
         if votes:
             winner, *losers = votes
-            undo = any(ballot.undo for ballot in ballots if ballot.prompt == winner)
-            undo = undo and winner == next(reversed(self._earlier), None)
-            self._waiting.append(PromptRequest(winner, VOTE, undo))
+            self._waiting.append(PromptRequest(winner, VOTE))
             self._schedule(0.0)
             for prompt in losers:
                 self._tell_dropped(PromptRequest(prompt, VOTE), "another prompt won the vote")
@@ -308,15 +304,13 @@ class PromptQueue:
             if request.undo and not self._earlier:
                 raise NothingToUndo
             # read now, since another request may have run in the meantime
-            prompts = await self._back_to() if request.undo else [request.prompt]
-            for prompt in prompts:
-                if prompt != self._station.own_prompt:
-                    self.refused.check(prompt)  # the list may have been changed since
+            prompt = self._earlier[-1] if request.undo else request.prompt
+            if prompt != self._station.own_prompt:
+                self.refused.check(prompt)  # the list may have been changed since
             self._steered_at = asyncio.get_running_loop().time()
             try:
                 async with asyncio.timeout(STEER_LIMIT_S):
-                    for prompt in prompts:
-                        steered = await asyncio.wrap_future(self._station.steer(prompt, STEER_OVER_S))
+                    steered = await asyncio.wrap_future(self._station.steer(prompt, STEER_OVER_S))
             except TimeoutError:
                 raise EngineFailed(
                     f"station {self._station.id} has not changed its music within {STEER_LIMIT_S:g} s"
@@ -326,15 +320,6 @@ class PromptQueue:
             else:
                 self._earlier.append(before)
             return steered
-
-    async def _back_to(self) -> list[str]:
-        """The prompts that make the music before the last change: the one before, after those that it builds on."""
-        prompts: list[str] = []
-        for prompt in reversed(self._earlier):
-            prompts.insert(0, prompt)
-            if not (await self._understand(prompt)).understood.get("addition"):
-                break
-        return prompts
 
     def _check_open(self, prompt: str = "") -> None:
         """Refuse every request while the steering is frozen, and a prompt that has a refused word."""

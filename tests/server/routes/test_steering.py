@@ -13,7 +13,6 @@ from sine_engine import HIGH_HZ, RATE
 
 from lullwave.clock import SimulatedClock
 from lullwave.codecs import decode
-from lullwave.engines.synth.engine import SynthEngine
 from lullwave.server.live import prompt_queue
 from lullwave.station import Station
 
@@ -103,31 +102,6 @@ def test_undo_goes_back_step_by_step(radio):
     assert undone["prompt"] == "one"
     assert "a tone" in radio.json("/api/stations/open/undo", "POST", {"listener": "x"})["understood"]["text"]
     assert radio.json("/api/stations/open")["prompt"] == "a tone"
-
-
-@pytest.mark.parametrize("station", ["open", "voted"])
-def test_undo_leads_back_to_what_changes_had_made_and_makes_none_twice(tmp_path, monkeypatch, station):
-    """After "jazz", "faster", "with rain", an undo leaves jazz as fast as it was; one more, jazz alone."""
-    stations = [{**one, "prompts": ["calm lo-fi"]} for one in STATIONS]
-    steered, whole = [], Station.steer
-    monkeypatch.setattr(Station, "steer", lambda *given: steered.append(whole(*given)) or steered[-1])
-    flags = {"stations": stations, "steer_every_s": 0.0, "vote_s": 1.0}
-    with serving(tmp_path, engines={"synth": SynthEngine}, **flags) as radio, tuned_in(radio, "a"):
-        queue = radio.app.state.services.prompt_queues[station]
-
-        def after(path, **body):
-            """What the music follows after a request, and the prompts that undo leads back to."""
-            before = queue.earlier
-            assert radio.ask(f"/api/stations/{station}/{path}", "POST", {**body, "listener": "a"})[0].status == 200
-            while queue.earlier == before:
-                radio.clock.settle()
-            music = steered[-1].result(60).understanding.understood
-            return (music["styles"], music["moods"], music["ambience"]), queue.earlier
-
-        jazz, fast, wet = (after("prompt", prompt=prompt) for prompt in ("jazz", "faster", "with rain"))
-        assert len({str(music) for music, _ in (jazz, fast, wet)}) == 3
-        assert after("undo") == fast
-        assert after("undo") == jazz
 
 
 def test_a_station_returns_to_its_own_programme(radio):

@@ -8,7 +8,6 @@ from typing import Any
 
 from ...base import Understanding
 from ..options import SynthOptions
-from .additions import is_addition
 from .intent import Intent
 from .languages import known_words
 from .parser import read_intent
@@ -142,6 +141,4 @@ def understand(prompt: str, options: SynthOptions | None = None) -> Understandin
     Raises:
         PromptError: the prompt does not parse.
     """
-    intent, ignored = read_intent(prompt, options)
-    told = describe(intent, ignored)
-    return replace(told, understood={**told.understood, "addition": is_addition(prompt, intent)})
+    return describe(*read_intent(prompt, options))

@@ -9,8 +9,9 @@
     drums? no.  sax, but not too loud                   drums off, sax softly
     rain, no music                                      rain, no instruments
     switch from piano to guitar                         replace piano for guitar
-    no instruments except piano                         only piano
+    no instruments except piano                         no instruments but piano
     piano, no other instruments                         piano, nothing else
+    replace the drums with brushes                      with brushes
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from .vocabulary import NEGATED_AFTER, NEGATIONS, PHRASES
 _SOUNDS = frozenset(("instrument", "part", "ambience", "crackle"))
 _THINGS = _SOUNDS | {"style"}
 _ENDS = (",", ";")
+_DRUMS = ("drums", "kick", "snare", "hat")
 _JOINTS = ("and", "or", "but")
 _ARTICLES = ("a", "an", "the", "of", "my", "any", "more", "some", "this", "that")
 _COPULAS = (
@@ -39,16 +41,16 @@ _OPPOSITE = {
 _MORE_OF = {"loud": "louder", "quiet": "quieter", "soft": "quieter", "fast": "faster", "quick": "faster",
             "slow": "slower"}  # fmt: skip
 _NO_MUSIC = ("no", "not", "without", "sans", "stop", "mute", "silence", "zero", "remove", "off")
-_ANYTHING = frozenset(("instruments", "instrument", "instrumentation", "music", "sounds", "sound", "parts", "else"))
+_ANYTHING = frozenset(("instruments", "instrument", "instrumentation", "music", "sounds", "sound", "parts"))
 _EXCEPT = (
     ("except", "for"),
     ("except",),
-    ("but",),
     ("besides",),
     ("apart", "from"),
     ("other", "than"),
     ("save", "for"),
 )
+OBJECT, SWAPPED = "§", "§swap"  # "A § B §swap": in Japanese and Korean, A is to become B
 _VERY_LITTLE = ["very", "little"]
 _REPLACED = frozenset(
     (("replaced", "by"), ("replaced", "with"), ("swapped", "for"), ("changed", "to"), ("changed", "into"))
@@ -85,10 +87,15 @@ def _last_thing(words: Tokens) -> int:
 
 def _replace(one: Tokens, other: Tokens) -> list[str]:
     """ "replace A for B"; of drums, only what they are played with changes: brushes, another kit."""
-    before, after = (PHRASES[str(phrase_at(thing, 0)[0])] for thing in (one, other))
-    if before.get("part") == "drums" and {"kit", "hats"} & set(after):
+    if _drums(one) and _drums(other):
         return ["with", *other]
     return ["replace", *one, "for", *other]
+
+
+def _drums(words: Tokens) -> bool:
+    """Whether drums, or what drums are played with, are among these words."""
+    found = (PHRASES[phrase] for i in range(len(words)) if (phrase := phrase_at(words, i)[0]) is not None)
+    return any(one.get("part") in _DRUMS or {"kit", "hats"} & set(one) for one in found)
 
 
 def _replacements(words: list[str]) -> list[str]:
@@ -102,6 +109,11 @@ def _replacements(words: list[str]) -> list[str]:
         joint = words[end : end + 1]
         if end > start and joint and joint[0] in ("to", "into", "for", "with", "by"):
             other, last = _thing_at(words, end + 1)
+            until = next((k for k in range(end + 1, len(words)) if words[k] in (*_ENDS, "and")), len(words))
+            if words[i] != "substitute" and _drums(words[start:end]) and _drums(words[end + 1 : until]):
+                out.append("with")  # as their kit, or in their manner: they play on
+                i = end + 1
+                continue
             if last > other:
                 first, second = words[start:end], words[other:last]
                 if words[i] == "substitute" and joint == ["for"]:
@@ -110,6 +122,9 @@ def _replacements(words: list[str]) -> list[str]:
                     out += _replace(first, second)
                 i = last
                 continue
+        if words[i : i + 3] == ["music", "none", "for"]:  # in Chinese, "the music is to become"
+            i += 3
+            continue
         if words[i : i + 3] == ["in", "place", "of"]:
             out += ["instead", "of"]
             i += 3
@@ -120,46 +135,76 @@ def _replacements(words: list[str]) -> list[str]:
 
 
 def _replaced(words: list[str]) -> list[str]:
-    """ "A replaced by B" as "replace A for B"; and "A B swap in", as Japanese and Korean say it."""
+    """ "A replaced by B", "swap in B for A" and what Japanese and Korean say with particles, as "replace A for B"."""
     out: list[str] = []
     i = 0
     while i < len(words):
         pair, begin = tuple(words[i : i + 2]), _last_thing(out)
-        other, end = _thing_at(words, i + 2) if pair in _REPLACED else (0, 0)
-        if end > other and begin < len(out):
+        other, end = _thing_at(words, i + 2) if pair in _REPLACED or pair == ("swap", "in") else (0, 0)
+        if end > other and pair == ("swap", "in"):
+            gone, after = _thing_at(words, end + 1)
+            if words[end : end + 1] == ["for"] and after > gone:
+                out += _replace(words[gone:after], words[other:end])
+                end = after
+            else:
+                out += ["add", *words[other:end]]
+            i = end
+        elif end > other and begin < len(out):
             out[begin:] = _replace(out[begin:], words[other:end])
             i = end
-        elif pair == ("swap", "in"):
-            before = _last_thing(out[:begin])
-            if before < begin < len(out):
-                out[before:] = _replace(out[before:begin], out[begin:])
-            else:
-                out.append("add")
-            i += 2
+        elif words[i] == SWAPPED:
+            before = _last_thing(out[: begin - 1])
+            if before < begin - 1 and out[begin - 1] == OBJECT and begin < len(out):
+                out[before:] = _replace(out[before : begin - 1], out[begin:])
+            i += 1
         else:
             out.append(words[i])
             i += 1
-    return out
+    return [word for word in out if word != OBJECT]
 
 
 def _exceptions(words: list[str]) -> list[str]:
-    """ "no (other) instruments except piano" as "only piano"; "no other instruments" as "nothing else"."""
+    """ "no instruments except piano" as "no instruments but piano"; "piano, no other instruments" as "nothing else"."""
     out: list[str] = []
     i = 0
     while i < len(words):
         at = i + 1
         while words[i] in _NO_MUSIC and words[at : at + 1] and words[at] in ("any", "other", "the", "of", "all"):
             at += 1
-        others = "other" in words[i:at]
-        if words[i] in _NO_MUSIC and words[at : at + 1] and words[at] in _ANYTHING:
-            length = next((len(form) for form in _EXCEPT if tuple(words[at + 1 : at + 1 + len(form)]) == form), 0)
-            if length or others:
-                out += ["only"] if length else ["nothing", "else"]
-                i = at + 1 + length
-                continue
-        out.append(words[i])
-        i += 1
+        if words[i] not in _NO_MUSIC or words[at : at + 1] == [] or words[at] not in _ANYTHING:
+            out.append(words[i])
+            i += 1
+            continue
+        after = at + 1 + 2 * (words[at + 1 : at + 3] == ["at", "all"])
+        after += words[after : after + 1] in ([","], [";"])
+        length = next((len(form) for form in _EXCEPT if tuple(words[after : after + len(form)]) == form), 0)
+        start, end = _thing_at(words, after + length)
+        if length and end > start:
+            out += ["no", words[at], "but"]
+            i = after + length
+        elif (
+            "other" in words[i:at]
+            and words[at].startswith("instrument")
+            and _ends(words, at + 1)
+            and _names_players(out)
+        ):
+            out += ["nothing", "else"]
+            i = at + 1
+        else:
+            out.append(words[i])
+            i += 1
     return out
+
+
+def _ends(words: Tokens, at: int) -> bool:
+    """Whether a part of the prompt ends here, but for politeness."""
+    return words[at : at + 1] in ([], [","], [";"], ["please"], ["at"], ["thanks"])
+
+
+def _names_players(words: Tokens) -> bool:
+    """Whether an instrument or a part is named."""
+    found = (phrase_at(words, i)[0] for i in range(len(words)))
+    return any({"instrument", "part"} & set(PHRASES[phrase]) for phrase in found if phrase is not None)
 
 
 def _after_a_sound(out: list[str]) -> bool:

@@ -13,13 +13,12 @@ SAME = {
         "zu viel Klavier", "das Klavier ist zu laut", "trop de piano", "le piano est trop fort", "demasiado piano",
         "el piano está demasiado fuerte", "troppo piano", "te veel piano", "za dużo pianina", "слишком много пианино",
         "ピアノ少なめ", "ピアノが大きすぎる", "太多钢琴", "钢琴太吵", "piano más bajo", "weinig piano",
-        "بيانو كثير جدا",
         "البيانو أكثر من اللازم",
     ),
     "fewer drums": (
+        "الطبول أكثر من اللازم",
         "trop de batterie", "demasiada batería", "bateria demais", "te veel drums", "鼓太多", "wenig Schlagzeug",
         "kaum Schlagzeug", "peu de batterie", "poca batería", "mało perkusji", "мало барабанов", "ドラム控えめ",
-        "الطبول كثيرة جدا",
     ),
     "more bass": (
         "nicht genug Bass", "zu wenig Bass", "pas assez de basse", "no hay suficiente bajo", "niet genoeg bas",
@@ -47,7 +46,7 @@ SAME = {
         "cambia el piano por una guitarra", "sostituisci il piano con la chitarra", "troca o piano pelo violão",
         "vervang de piano door een gitaar", "zamień pianino na gitarę",
         "замени пианино на гитару", "把钢琴换成吉他",
-        "钢琴改成吉他", "钢琴替换为吉他", "ピアノをギターに変えて", "ピアノをギターに替えて",
+        "ピアノをギターに変えて", "ピアノをギターに替えて",
         "ピアノをギターに置き換えて",
         "피아노를 기타로 바꿔줘", "피아노를 기타로 바꿔 주세요", "피아노를 기타로 교체해줘",
     ),
