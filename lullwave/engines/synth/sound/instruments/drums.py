@@ -150,7 +150,7 @@ def _brush_tap(s: Stroke) -> Samples:
     skin = modes(frames, [205.0 * s.pitch, 345.0 * s.pitch], [0.5, 0.25], [0.12, 0.08])
     wires = shaped(s.noise(seconds, "bristles"), low_hz=3000.0 * s.tilt, high_hz=700.0, order=2)
     return np.asarray(
-        0.6 * skin * rise(frames, 0.015) + 0.68 * wires * decay(frames, 0.17 * s.length) * swell(frames, 0.046),
+        0.6 * skin * rise(frames, 0.006) + 0.68 * wires * decay(frames, 0.17 * s.length) * swell(frames, 0.046),
         np.float32,
     )
 
@@ -172,7 +172,7 @@ def _tom(hz: float) -> Callable[[Stroke], Samples]:
         body = sine(phase_of(sweep, frames)) * decay(frames, 0.42 * s.length)
         body += 0.3 * modes(frames, [hz * 1.6 * s.pitch], [1.0], [0.14])
         skin = shaped(s.noise(0.55, "skin"), low_hz=1800.0, high_hz=300.0) * decay(frames, 0.05)
-        return np.asarray((body + 0.12 * s.hard * skin) * rise(frames, 0.012), np.float32)
+        return np.asarray((body + 0.12 * s.hard * skin) * rise(frames, 0.009), np.float32)
 
     return made
 
