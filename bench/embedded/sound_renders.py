@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections import defaultdict
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -211,10 +213,12 @@ def _folder() -> Path:
     folder = home / code_hash()
     folder.mkdir(parents=True, exist_ok=True)
     os.utime(folder)
-    for old in sorted(home.iterdir(), key=lambda f: -f.stat().st_mtime)[_KEPT_VERSIONS:]:
-        for file in old.iterdir():
-            file.unlink(missing_ok=True)
-        old.rmdir()
+    ages = {}
+    for one in home.iterdir():
+        with suppress(FileNotFoundError):  # another process removes it, too
+            ages[one] = one.stat().st_mtime
+    for old in sorted(ages, key=lambda one: -ages[one])[_KEPT_VERSIONS:]:
+        shutil.rmtree(old, ignore_errors=True)
     return folder
 
 
