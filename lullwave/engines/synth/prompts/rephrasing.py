@@ -16,7 +16,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from .phrases import LONGEST, Tokens, phrase_at, thing_before
 from .vocabulary import NEGATED_AFTER, NEGATIONS, PHRASES
@@ -94,8 +95,17 @@ def _replace(one: Tokens, other: Tokens) -> list[str]:
 
 def _drums(words: Tokens) -> bool:
     """Whether drums, or what drums are played with, are among these words."""
-    found = (PHRASES[phrase] for i in range(len(words)) if (phrase := phrase_at(words, i)[0]) is not None)
-    return any(one.get("part") in _DRUMS or {"kit", "hats"} & set(one) for one in found)
+    return any(one.get("part") in _DRUMS or {"kit", "hats"} & set(one) for one in _effects(words))
+
+
+def _names_players(words: Tokens) -> bool:
+    """Whether an instrument or a part is named."""
+    return any({"instrument", "part"} & set(one) for one in _effects(words))
+
+
+def _effects(words: Tokens) -> Iterator[Mapping[str, Any]]:
+    """What each phrase among these words means."""
+    return (PHRASES[phrase] for i in range(len(words)) if (phrase := phrase_at(words, i)[0]) is not None)
 
 
 def _replacements(words: list[str]) -> list[str]:
@@ -199,12 +209,6 @@ def _exceptions(words: list[str]) -> list[str]:
 def _ends(words: Tokens, at: int) -> bool:
     """Whether a part of the prompt ends here, but for politeness."""
     return words[at : at + 1] in ([], [","], [";"], ["please"], ["at"], ["thanks"])
-
-
-def _names_players(words: Tokens) -> bool:
-    """Whether an instrument or a part is named."""
-    found = (phrase_at(words, i)[0] for i in range(len(words)))
-    return any({"instrument", "part"} & set(PHRASES[phrase]) for phrase in found if phrase is not None)
 
 
 def _after_a_sound(out: list[str]) -> bool:
